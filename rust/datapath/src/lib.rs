@@ -1,0 +1,7 @@
+//! The datapath of the Extensible Internet: pure, without socket, clock or Python.
+//!
+//! A packet's walk: `pipe` opens the sealed header, `wire` parses it, `cache` looks the decision up,
+//! `stages` act on it, `forward` seals one copy per next hop; a miss goes to the queue of its service.
+#![forbid(unsafe_code)]
+
+pub mod counters;

@@ -1,0 +1,2 @@
+//! Placeholder crate comment.
+#![forbid(unsafe_code)]
