@@ -1,0 +1,81 @@
+"""Entries of the decision cache: what the datapath may do without asking the service."""
+
+import msgspec
+
+from ei.sdk.packets import Address, Connection, Packet
+from ei.sdk.stages import Stage
+
+
+class Key(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Exact match of later packets of the service; no wildcards.
+
+    Attributes:
+        ingress: Peer whose pipe delivers them.
+        source: Host that they speak for.
+        connection: Connection.
+        metadata: Cut by the datapath to `match_metadata` bytes, if the manifest says so.
+        egress: Of a receiver's guard: the guarded next hop. Else empty.
+    """
+
+    ingress: Address
+    source: Address
+    connection: Connection
+    metadata: bytes
+    egress: Address
+
+
+def key_of(packet: Packet) -> Key:
+    """Return the key under which packets just like `packet` are looked up."""
+    return Key(packet.ingress, packet.source, packet.connection, packet.metadata, packet.egress)
+
+
+class Hop(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One copy of the packet.
+
+    Attributes:
+        to: Peer that gets it.
+        metadata: Replaces the packet's, 0 to 255 bytes; `None` keeps it.
+        connection: Replaces the packet's; `None` keeps it.
+    """
+
+    to: Address
+    metadata: bytes | None = None
+    connection: Connection | None = None
+
+
+class Forward(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
+    """Send one copy to each hop, 1 to 1_024 hops (the manifest may say fewer)."""
+
+    hops: tuple[Hop, ...]
+
+
+class Pass(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
+    """Hand on to the next service of the chain."""
+
+
+class Discard(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
+    """Drop, counted under `reason` (a word from the manifest)."""
+
+    reason: str
+
+
+Action = Forward | Pass | Discard
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One cached answer.
+
+    Attributes:
+        key: Which packets of this service it answers.
+        action: What the datapath does with them, after the stages.
+        ttl_s: Seconds from installation until it is forgotten, above 0 and up to 3_600. Hits do
+            not extend it, so a wrong answer heals by itself.
+        tag: Label under which the service can revoke it, 0 to 64 bytes.
+        stages: Applied in order before the action, up to 8.
+    """
+
+    key: Key
+    action: Action
+    ttl_s: float
+    tag: bytes = b""
+    stages: tuple[Stage, ...] = ()
