@@ -1,0 +1,141 @@
+"""Where a benchmark's packets travel: three namespaces joined by veth, or loopback without root.
+
+    generator ── node ── sink        10.77.1.1 ── 10.77.1.2 | 10.77.2.2 ── 10.77.2.3
+
+Three link models, always to be named together, since V alone flatters:
+
+V   trains of packets cross whole (virtual links; cards with hardware segmentation)
+W   every packet arrives singly, the sending stack segments
+G   as W, and the receiving kernel coalesces again (GRO)
+L   loopback, where namespaces are not allowed: trains cross whole
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from ei.errors import LocalError
+
+Model = Literal["V", "W", "G", "L"]
+
+OFFLOADS = {"V": ("on", "off"), "W": ("off", "off"), "G": ("off", "on")}
+"""Model to (segmentation by the sender's device, GRO at the receiver's)."""
+
+HEARTBEAT_IP_BYTES = 128
+"""Shorter IP packets reach the sink, so that its pipe stays up; the others end at its device, as
+if handed to a network card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Where the three processes of a benchmark run.
+
+    Attributes:
+        generator_bind, node_binds, sink_bind: Endpoints to bind; port 0 takes any.
+        generator, node, sink: Command prefixes that enter the right namespace.
+        models: The link models that this network can take on.
+    """
+
+    generator_bind: str
+    node_bind: str
+    node_far_host: str
+    sink_bind: str
+    generator: tuple[str, ...]
+    node: tuple[str, ...]
+    sink: tuple[str, ...]
+    models: tuple[Model, ...]
+
+    def shape(self, model: Model) -> None:
+        """Set the offloads of all devices for `model`."""
+        if model == "L":
+            return
+        segmentation, gro = OFFLOADS[model]
+        for prefix, device in (
+            (self.generator, "c0"),
+            (self.node, "n0"),
+            (self.node, "n1"),
+            (self.sink, "s0"),
+        ):
+            features = ["tx-udp-segmentation", segmentation, "tso", segmentation, "gro", gro]
+            run(*prefix, "ethtool", "-K", device, *features)
+
+
+@contextmanager
+def open_network() -> Iterator[Network]:
+    """Make the namespaces and remove them at the end; loopback when not allowed to."""
+    missing = [tool for tool in ("ip", "nft", "ethtool") if shutil.which(tool) is None]
+    if os.geteuid() != 0 or missing:
+        yield loopback()
+        return
+    names = tuple(f"eibench{os.getpid()}{role}" for role in "cns")
+    try:
+        _make(*names)
+        client, node, sink = (("ip", "netns", "exec", name) for name in names)
+        yield Network(
+            generator_bind="10.77.1.1:0",
+            node_bind="0.0.0.0:3535",
+            node_far_host="10.77.2.2",
+            sink_bind="10.77.2.3:0",
+            generator=client,
+            node=node,
+            sink=sink,
+            models=("V", "W", "G"),
+        )
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)  # noqa: S603, S607
+
+
+def loopback() -> Network:
+    """Return the network that needs no privilege."""
+    return Network(
+        generator_bind="127.77.1.1:0",
+        node_bind="127.77.1.2:0",
+        node_far_host="127.77.1.2",
+        sink_bind="127.77.2.3:0",
+        generator=(),
+        node=(),
+        sink=(),
+        models=("L",),
+    )
+
+
+def _make(client: str, node: str, sink: str) -> None:
+    for name in (client, node, sink):
+        run("ip", "netns", "add", name)
+        run("ip", "-n", name, "link", "set", "lo", "up")
+    run("ip", "link", "add", "c0", "netns", client, "type", "veth", "peer", "n0", "netns", node)
+    run("ip", "link", "add", "n1", "netns", node, "type", "veth", "peer", "s0", "netns", sink)
+    for name, device, address in (
+        (client, "c0", "10.77.1.1"),
+        (node, "n0", "10.77.1.2"),
+        (node, "n1", "10.77.2.2"),
+        (sink, "s0", "10.77.2.3"),
+    ):
+        run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", device)
+        run("ip", "-n", name, "link", "set", device, "up")
+    _drop_long_packets(sink, "s0")
+
+
+def _drop_long_packets(name: str, device: str) -> None:
+    nft = ("ip", "netns", "exec", name, "nft")
+    hook = f"{{ type filter hook ingress device {device} priority 0; }}"
+    run(*nft, "add table netdev handed_on")
+    run(*nft, f"add chain netdev handed_on {device} {hook}")
+    long = f"meta l4proto udp ip length >= {HEARTBEAT_IP_BYTES} counter drop"
+    run(*nft, f"add rule netdev handed_on {device} {long}")
+
+
+def run(*command: str) -> None:
+    """Run a network tool.
+
+    Raises:
+        LocalError: it failed; with what it said.
+    """
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    if done.returncode != 0:
+        raise LocalError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
