@@ -1,0 +1,100 @@
+# Everything starts here: `make` lists what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export PYTHON
+
+STEP := .ci/step
+LIVE := V=1 .ci/step
+BIN := .venv/bin
+CARGO_TEST := cargo test --release --locked --workspace --exclude ei-core
+PYTEST := $(BIN)/pytest
+NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
+
+.PHONY: help demo build check test bench fuzz leftovers nightly coverage fix clean
+.PHONY: check-rust check-python
+
+help: ## List the targets
+	@echo "The two commands: make demo, make test. All of them:"
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
+	@echo "V=1 shows the output of each step as it comes."
+
+demo: build ## Three domains, five nodes, eight hosts on this machine; under a minute after the build
+	@$(LIVE) "demo" $(BIN)/ei demo
+
+build: src/ei/_core.abi3.so ## Make .venv and the native part, in release mode
+
+check: build .venv/.dev ## Format, lint, types, stubs, import contracts, unit tests
+	@$(LIVE) "check" env V=$(V) $(MAKE) --jobs=2 check-rust check-python
+
+test: check ## All tests: check, then the slow ones, the docs and the foreign programs
+	@$(STEP) "slow tests, docs, peers" $(PYTEST) -m slow
+
+bench: build ## All figures, each beside its baseline
+	@$(LIVE) "bench" $(BIN)/ei bench
+
+fuzz: ## Each fuzz target for FUZZ_SECONDS (60)
+	@$(STEP) "fuzz" fuzz/run $${FUZZ_SECONDS:-60}
+
+leftovers: build .venv/.dev ## 50 times: lab up, kill -9 of something at random, lab down; nothing may stay
+	@$(STEP) "leftovers" $(BIN)/python -m ei.lab.leftovers
+
+nightly: test coverage leftovers fuzz bench ## The long round: more examples, coverage, leftovers, fuzz, bench
+	@$(STEP) "property tests, 5,000 examples each" $(PYTEST) --hypothesis-profile=nightly --timeout=1800
+
+coverage: build .venv/.dev ## Which lines no test runs
+	@$(STEP) "coverage" $(PYTEST) --cov --cov-report=term --cov-report=html:build/coverage
+
+fix: .venv/.dev ## Format, apply safe fixes, write the generated pages again
+	@$(STEP) "ruff format" $(BIN)/ruff format
+	@$(STEP) "ruff fixes" $(BIN)/ruff check --fix
+	@$(STEP) "cargo fmt" cargo fmt --all
+
+clean: ## Remove all that was built, .venv included
+	@$(STEP) "clean" rm -rf .venv target build dist src/ei/_core.abi3.so .mypy_cache .ruff_cache \
+	    .pytest_cache .hypothesis .import_linter_cache .coverage
+
+# -- the parts of check: Rust and Python beside each other, since two cores are usual ---------------
+
+check-rust:
+	@$(STEP) "rust format" cargo fmt --all --check
+	@$(STEP) "clippy" cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@$(STEP) "rust tests" $(CARGO_TEST)
+
+check-python:
+	@$(STEP) "python format" $(BIN)/ruff format --check
+	@$(STEP) "lint" $(BIN)/ruff check
+	@$(STEP) "import contracts" $(BIN)/lint-imports
+	@$(STEP) "mypy" $(BIN)/mypy
+	@$(STEP) "basedpyright" $(BIN)/basedpyright
+	@$(STEP) "stubs of the native module" $(BIN)/stubtest ei._core
+	@$(STEP) "unit tests" $(PYTEST) -m "not slow"
+
+# -- what is made once, and again only when its sources changed -------------------------------------
+
+.venv/.made: .ci/ground
+	@$(STEP) "what we build on" .ci/ground run
+	@$(STEP) "new .venv" $(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.run: pyproject.toml constraints.txt | .venv/.made
+	@$(STEP) "the builder" $(BIN)/python -m pip install -q --disable-pip-version-check \
+	    -c constraints.txt "pip>=25.1" maturin
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt .ci/ground | .venv/.run
+	@$(STEP) "programs to test with" .ci/ground test
+	@$(STEP) "python packages to test" $(BIN)/python -m pip install -q --disable-pip-version-check \
+	    -c constraints.txt --group dev
+	@touch $@
+
+src/ei/_core.abi3.so: $(NATIVE_SOURCES) | .venv/.run
+	@$(STEP) "native part and python packages (the first time a few minutes)" \
+	    env PIP_CONSTRAINT=constraints.txt $(BIN)/maturin develop --release --locked --quiet
+	@touch $@
