@@ -1,0 +1,1 @@
+"""A whole internet on one machine, from one topology file."""

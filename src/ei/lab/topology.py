@@ -1,0 +1,260 @@
+"""A lab on paper: domains, nodes, hosts, groups and the links between them. Pure.
+
+A name is `<own>.<domain>`, such as `sn1.isp-a`. Any two may reach each other over the underlay, as
+on the Internet; a link says how well. Links that the topology does not list have the properties of
+their kind.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from ei.errors import LocalError
+
+Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=60_000.0)]
+
+OWN_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+MAX_DOMAIN_NUMBER = 2**32 - 1
+MAX_ATTACHMENTS = 4
+MAX_CHAIN = 8
+MAX_SHOWN = 12
+NAME_RULE = "must be 1 to 32 of a-z, 0-9 and inner hyphens"
+
+
+class Impairment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one direction of a link does to datagrams; the default does nothing.
+
+    Attributes:
+        delay_ms: Milliseconds from end to end, 0 to 60_000.
+        jitter_ms: Up to so many milliseconds more, uniformly.
+        loss: Probability.
+        reorder: Probability that a datagram overtakes: it skips the delay.
+        duplicate: Probability.
+        corrupt: Probability that a byte changes.
+        rate_mbps: Megabits per second, UDP payload plus 28 bytes; 0 is unlimited.
+        queue_kib: KiB that wait for the rate; what exceeds them is lost.
+        is_cut: Nothing passes: a partition.
+    """
+
+    delay_ms: Milliseconds = 0.0
+    jitter_ms: Milliseconds = 0.0
+    loss: Probability = 0.0
+    reorder: Probability = 0.0
+    duplicate: Probability = 0.0
+    corrupt: Probability = 0.0
+    rate_mbps: Annotated[float, msgspec.Meta(ge=0.0, le=1_000_000.0)] = 0.0
+    queue_kib: Annotated[int, msgspec.Meta(ge=2, le=1_048_576)] = 256
+    is_cut: bool = False
+
+
+class LinkKind(StrEnum):
+    """What a link joins; decides its default properties."""
+
+    HOST = "host"
+    """A host and a node."""
+    NODE = "node"
+    """Two nodes of one domain."""
+    DOMAIN = "domain"
+    """Nodes of two domains."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainPlan:
+    """One operator. `number` is part of every address of the domain: 1 to 2^32 - 1."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One service node.
+
+    Attributes:
+        name: Full name, `<own>.<domain>`.
+        domain: Name of its domain.
+        services: Names of the services that it runs, as the folders of `ei.services`.
+        chains: Service name to the names that a packet for it visits, in order, itself last.
+    """
+
+    name: str
+    domain: str
+    services: tuple[str, ...]
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """One host.
+
+    Attributes:
+        name: Full name, `<own>.<domain>`.
+        domain: Name of its home domain.
+        nodes: Full names of the nodes it attaches to, the preferred first, 1 to 4.
+        guards: Names of services that run before the last pipe to it.
+        aliases: Further full names that lead to it.
+    """
+
+    name: str
+    domain: str
+    nodes: tuple[str, ...]
+    guards: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """A group and the nodes where its members meet, the preferred first."""
+
+    name: str
+    domain: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A checked topology; every name that it mentions exists.
+
+    Attributes:
+        name: For people.
+        domains, nodes, hosts, groups: By full name, in the order of the file.
+        link_defaults: Properties of links that are not listed.
+        links: Listed links by their two ends in alphabetical order, both directions alike.
+    """
+
+    name: str
+    domains: Mapping[str, DomainPlan]
+    nodes: Mapping[str, NodePlan]
+    hosts: Mapping[str, HostPlan]
+    groups: Mapping[str, GroupPlan]
+    link_defaults: Mapping[LinkKind, Impairment]
+    links: Mapping[tuple[str, str], Impairment]
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def impairment(self, a: str, b: str) -> Impairment:
+        """Return the properties of the link between two names of this topology."""
+        listed = self.links.get(ends(a, b))
+        return self.link_defaults[self.kind(a, b)] if listed is None else listed
+
+    def kind(self, a: str, b: str) -> LinkKind:
+        """Return what the link between two names joins."""
+        if a not in self.nodes or b not in self.nodes:
+            return LinkKind.HOST
+        same = self.nodes[a].domain == self.nodes[b].domain
+        return LinkKind.NODE if same else LinkKind.DOMAIN
+
+    def find(self, name: str) -> str:
+        """Return the full name that `name` means: itself, an alias, or a unique short name.
+
+        Raises:
+            LocalError: nothing is called so, or several are.
+        """
+        if name in self.nodes or name in self.hosts:
+            return name
+        found = [
+            full
+            for full, aliases in self._names()
+            if full.split(".", 1)[0] == name or name in aliases
+        ]
+        match found:
+            case [only]:
+                return only
+            case []:
+                known = [full for full, _ in self._names()]
+                raise LocalError(f"no node or host is called {name!r}{suggestion(name, known)}")
+            case _:
+                raise LocalError(f"{name!r} may mean {', '.join(found)}: use the full name")
+
+    def _names(self) -> list[tuple[str, tuple[str, ...]]]:
+        nodes: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in self.nodes]
+        return nodes + [(host.name, host.aliases) for host in self.hosts.values()]
+
+
+def ends(a: str, b: str) -> tuple[str, str]:
+    """Return the two ends of a link in the order in which links are kept."""
+    return (a, b) if a <= b else (b, a)
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for a near miss, else a list of what is allowed."""
+    allowed = list(known)
+    if near := get_close_matches(word, allowed, n=1):
+        return f"; did you mean {near[0]!r}?"
+    shown = ", ".join(allowed[:MAX_SHOWN]) + (", ..." if len(allowed) > MAX_SHOWN else "")
+    return f"; allowed: {shown or 'none'}"
+
+
+def _check(topology: Topology) -> None:
+    if not topology.nodes:
+        raise LocalError("a topology needs at least one node")
+    _check_domains(topology)
+    _check_names(topology)
+    _check_attachments(topology)
+    _check_chains(topology)
+    for link in topology.links:
+        for end in link:
+            if end not in topology.hosts:
+                _expect(end, topology.nodes, f"link {'--'.join(link)}")
+
+
+def _check_domains(topology: Topology) -> None:
+    owners: dict[int, str] = {}
+    for domain in topology.domains.values():
+        if not OWN_NAME.fullmatch(domain.name):
+            raise LocalError(f"domain {domain.name!r}: {NAME_RULE}")
+        if not 1 <= domain.number <= MAX_DOMAIN_NUMBER:
+            raise LocalError(f"domain {domain.name}: number {domain.number} is not 1 to 2^32 - 1")
+        if (other := owners.setdefault(domain.number, domain.name)) != domain.name:
+            raise LocalError(f"domains {other} and {domain.name}: both have number {domain.number}")
+
+
+def _check_names(topology: Topology) -> None:
+    owners: dict[str, str] = {}
+    places: list[NodePlan | HostPlan | GroupPlan] = [*topology.nodes.values()]
+    places += [*topology.hosts.values(), *topology.groups.values()]
+    for place in places:
+        _expect(place.domain, topology.domains, f"{place.name}: domain")
+        aliases = place.aliases if isinstance(place, HostPlan) else ()
+        for name in (place.name, *aliases):
+            own, _, domain = name.partition(".")
+            if not OWN_NAME.fullmatch(own) or domain != place.domain:
+                raise LocalError(f"{name!r}: must be <own>.{place.domain}; <own> {NAME_RULE}")
+            if name in owners:
+                raise LocalError(f"{name}: the name of both {owners[name]} and {place.name}")
+            owners[name] = place.name
+
+
+def _check_attachments(topology: Topology) -> None:
+    places: list[HostPlan | GroupPlan] = [*topology.hosts.values(), *topology.groups.values()]
+    for place in places:
+        if not 1 <= len(place.nodes) <= MAX_ATTACHMENTS:
+            raise LocalError(
+                f"{place.name}: has {len(place.nodes)} nodes, needs 1 to {MAX_ATTACHMENTS}"
+            )
+        if len(set(place.nodes)) != len(place.nodes):
+            raise LocalError(f"{place.name}: names a node twice: {', '.join(place.nodes)}")
+        for node in place.nodes:
+            _expect(node, topology.nodes, place.name)
+
+
+def _check_chains(topology: Topology) -> None:
+    for node in topology.nodes.values():
+        for service, chain in node.chains.items():
+            where = f"{node.name}: chain of {service}"
+            if not chain or chain[-1] != service or len(chain) > MAX_CHAIN:
+                raise LocalError(f"{where}: must be 1 to {MAX_CHAIN} services, the last {service}")
+            for word in chain:
+                _expect(word, node.services, where)
+
+
+def _expect(word: str, known: Collection[str], where: str) -> None:
+    if word not in known:
+        raise LocalError(f"{where}: there is no {word!r}{suggestion(word, known)}")

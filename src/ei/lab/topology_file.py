@@ -1,0 +1,215 @@
+"""Reads `topology.toml`.
+
+```toml
+version = 1
+services = ["delivery", "echo"]       # of every node that lists none
+
+[domains.isp-a.nodes.sn1]             # sn1.isp-a
+[domains.isp-a.hosts.alice]           # alice.isp-a
+nodes = ["sn1", "sn2", "sn1.isp-b"]   # own domain unless said
+
+[domains.isp-a.groups.news]
+nodes = ["sn1"]
+
+[link_defaults.domain]                # kinds: host, node, domain
+delay_ms = 10
+
+[[links]]                             # the rest as the kind says
+between = ["sn1.isp-a", "sn1.isp-b"]
+loss = 0.01
+```
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar, cast
+
+import msgspec
+
+from ei.errors import LocalError
+from ei.lab.topology import (
+    DomainPlan,
+    GroupPlan,
+    HostPlan,
+    Impairment,
+    LinkKind,
+    NodePlan,
+    Topology,
+    ends,
+    suggestion,
+)
+
+Table = dict[str, object]
+RowT = TypeVar("RowT", bound=msgspec.Struct)
+
+VERSION = 1
+KINDS = [kind.value for kind in LinkKind]
+DEFAULT_SERVICES = ("delivery", "echo", "multicast")
+
+
+class _File(msgspec.Struct, frozen=True):
+    version: int
+    domains: dict[str, Table]
+    services: tuple[str, ...] = DEFAULT_SERVICES
+    link_defaults: dict[str, Table] = {}
+    links: list[Table] = []
+
+
+class _Domain(msgspec.Struct, frozen=True):
+    number: int | None = None
+    nodes: dict[str, Table] = {}
+    hosts: dict[str, Table] = {}
+    groups: dict[str, Table] = {}
+
+
+class _Node(msgspec.Struct, frozen=True):
+    services: tuple[str, ...] | None = None
+    chains: dict[str, tuple[str, ...]] = {}
+
+
+class _Host(msgspec.Struct, frozen=True):
+    nodes: tuple[str, ...]
+    guards: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+class _Group(msgspec.Struct, frozen=True):
+    nodes: tuple[str, ...]
+
+
+def load_topology(path: Path) -> Topology:
+    """Read a topology file; it is named after the file, or after its folder.
+
+    Raises:
+        LocalError: unreadable, or something in it is wrong: what and where.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalError(f"cannot read {path}: {error}") from error
+    name = path.parent.name if path.stem == "topology" else path.stem
+    try:
+        return parse_topology(text, name=name)
+    except LocalError as error:
+        raise LocalError(f"{path}: {error}") from error
+
+
+def parse_topology(text: str, *, name: str) -> Topology:
+    """Parse the text of a topology file.
+
+    Raises:
+        LocalError: see `load_topology`.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LocalError(f"not TOML: {error}") from error
+    file = _row(_File, tables, "")
+    if file.version != VERSION:
+        raise LocalError(f"version = {file.version}: this build reads version {VERSION}")
+    domains = {own: _row(_Domain, table, f"domains.{own}") for own, table in file.domains.items()}
+    defaults = _link_defaults(file.link_defaults)
+    nodes = _nodes(domains, file.services)
+    unlinked = Topology(
+        name=name,
+        domains=_domain_plans(domains),
+        nodes=nodes,
+        hosts=_hosts(domains),
+        groups=_groups(domains),
+        link_defaults=defaults,
+        links={},
+    )
+    return replace(unlinked, links=_links(file.links, unlinked))
+
+
+def _domain_plans(domains: Mapping[str, _Domain]) -> dict[str, DomainPlan]:
+    taken = {domain.number for domain in domains.values()}
+    free = (number for number in range(1, len(domains) + len(taken) + 1) if number not in taken)
+    return {
+        own: DomainPlan(own, next(free) if domain.number is None else domain.number)
+        for own, domain in domains.items()
+    }
+
+
+def _nodes(domains: Mapping[str, _Domain], services: tuple[str, ...]) -> dict[str, NodePlan]:
+    plans: dict[str, NodePlan] = {}
+    for domain, rows in domains.items():
+        for own, table in rows.nodes.items():
+            row = _row(_Node, table, f"domains.{domain}.nodes.{own}")
+            runs = services if row.services is None else row.services
+            plans[f"{own}.{domain}"] = NodePlan(f"{own}.{domain}", domain, runs, row.chains)
+    return plans
+
+
+def _hosts(domains: Mapping[str, _Domain]) -> dict[str, HostPlan]:
+    plans: dict[str, HostPlan] = {}
+    for domain, rows in domains.items():
+        for own, table in rows.hosts.items():
+            row = _row(_Host, table, f"domains.{domain}.hosts.{own}")
+            plans[f"{own}.{domain}"] = HostPlan(
+                f"{own}.{domain}",
+                domain,
+                _in_domain(row.nodes, domain),
+                row.guards,
+                _in_domain(row.aliases, domain),
+            )
+    return plans
+
+
+def _groups(domains: Mapping[str, _Domain]) -> dict[str, GroupPlan]:
+    plans: dict[str, GroupPlan] = {}
+    for domain, rows in domains.items():
+        for own, table in rows.groups.items():
+            row = _row(_Group, table, f"domains.{domain}.groups.{own}")
+            name = f"{own}.{domain}"
+            plans[name] = GroupPlan(name, domain, _in_domain(row.nodes, domain))
+    return plans
+
+
+def _in_domain(names: tuple[str, ...], domain: str) -> tuple[str, ...]:
+    return tuple(name if "." in name else f"{name}.{domain}" for name in names)
+
+
+def _link_defaults(tables: Mapping[str, Table]) -> dict[LinkKind, Impairment]:
+    for word in tables:
+        if word not in KINDS:
+            raise LocalError(f"link_defaults: no kind {word!r}{suggestion(word, KINDS)}")
+    return {
+        kind: _row(Impairment, tables.get(kind, {}), f"link_defaults.{kind}") for kind in LinkKind
+    }
+
+
+def _links(tables: list[Table], topology: Topology) -> dict[tuple[str, str], Impairment]:
+    links: dict[tuple[str, str], Impairment] = {}
+    for index, table in enumerate(tables):
+        where = f"links[{index}]"
+        match table.get("between"):
+            case [str() as a, str() as b] if a != b:
+                link = ends(topology.find(a), topology.find(b))
+            case other:
+                raise LocalError(f"{where}: between = {other!r} must be two names")
+        given = {key: value for key, value in table.items() if key != "between"}
+        if link in links:
+            raise LocalError(f"{where}: {'--'.join(link)} is listed twice")
+        default = msgspec.structs.asdict(topology.impairment(*link))
+        links[link] = _row(Impairment, default | given, where)
+    return links
+
+
+def _row(kind: type[RowT], table: object, where: str) -> RowT:
+    """Convert one TOML table; say where in the file an error is."""
+    prefix = f"{where}." if where else ""
+    if not isinstance(table, dict):
+        raise LocalError(f"{where or 'file'}: must be a table, not {table!r}")
+    known = [info.name for info in msgspec.structs.fields(kind)]
+    for key in cast("Table", table):
+        if key not in known:
+            raise LocalError(f"{where or 'top level'}: no key {key!r}{suggestion(key, known)}")
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        text = re.sub(r"`\$\.?([^`]*)`", rf"`{prefix}\1`", str(error)).replace("Object ", "")
+        raise LocalError(text if where in text else f"{where}: {text}") from error
