@@ -15,6 +15,8 @@ class Key(msgspec.Struct, frozen=True, gc=False, array_like=True):
         connection: Connection.
         metadata: Cut by the datapath to `match_metadata` bytes, if the manifest says so.
         egress: Of a receiver's guard: the guarded next hop. Else empty.
+        service: Number that the source named; 0 is the service's own. A service interposed in
+            several chains answers for each apart, since connections are unique per service only.
     """
 
     ingress: Address
@@ -22,11 +24,19 @@ class Key(msgspec.Struct, frozen=True, gc=False, array_like=True):
     connection: Connection
     metadata: bytes
     egress: Address
+    service: int = 0
 
 
 def key_of(packet: Packet) -> Key:
     """Return the key under which packets just like `packet` are looked up."""
-    return Key(packet.ingress, packet.source, packet.connection, packet.metadata, packet.egress)
+    return Key(
+        packet.ingress,
+        packet.source,
+        packet.connection,
+        packet.metadata,
+        packet.egress,
+        packet.service,
+    )
 
 
 class Hop(msgspec.Struct, frozen=True, gc=False, array_like=True):
