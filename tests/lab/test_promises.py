@@ -1,0 +1,85 @@
+"""What the report of a scenario promises."""
+
+import json
+
+import pytest
+
+from ei.lab.promises import HEADER, Promise, Report, promise, rows, shown, unsupported
+
+
+def report(*promises: Promise) -> Report:
+    return Report(
+        scenario="core", backend="simulation", seed=7, digest="ab" * 32, promises=promises
+    )
+
+
+def test_the_json_has_exactly_the_fields_of_its_schema() -> None:
+    kept = promise("pings answered", 10, "==", 10, unit="pings", baseline=9)
+
+    document = json.loads(report(kept).json())
+
+    assert document == {
+        "schema": "ei.promises/1",
+        "scenario": "core",
+        "backend": "simulation",
+        "seed": 7,
+        "digest": "ab" * 32,
+        "promises": [
+            {
+                "name": "pings answered",
+                "measured": 10,
+                "unit": "pings",
+                "limit": {"op": "==", "value": 10},
+                "baseline": 9,
+                "status": "ok",
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("kept", "status"),
+    [
+        (promise("p", 1.0, "<=", 2.0), "ok"),
+        (promise("p", 2.5, "<=", 2.0), "broken"),
+        (promise("p", 2.5, ">=", 2.0), "ok"),
+        (promise("p", "abc", "==", "abc"), "ok"),
+        (promise("p", "abc", "==", "abd"), "broken"),
+        (promise("p", "abc", ">=", "abc"), "broken"),
+        (promise("p", None, "<=", 2.0), "broken"),
+        (promise("p", measured=True, op="==", limit=True), "ok"),
+        (promise("p", 1.0, "<=", 2.0, is_valid=False), "invalid"),
+        (unsupported("p", "<=", 2.0), "unsupported"),
+    ],
+)
+def test_a_status_follows_from_measure_and_limit(kept: Promise, status: str) -> None:
+    assert kept.status == status
+
+
+def test_only_a_run_whose_promises_are_all_kept_exits_with_0() -> None:
+    kept = promise("p", 1, "==", 1)
+
+    assert report(kept, kept).exit_code == 0
+    assert report(kept, promise("p", 1, "==", 2)).exit_code == 1
+    assert report(kept, unsupported("p", "==", 2)).exit_code == 1
+    assert report().exit_code == 1
+
+
+def test_a_table_shows_each_promise_in_one_row() -> None:
+    table = rows(
+        [promise("file arrived", "f" * 64, "==", "f" * 64), promise("p", 0.12345, "<=", 1)]
+    )
+
+    assert [len(row) for row in table] == [len(HEADER)] * 2
+    assert table[0][1] == "f" * 16 + "..."
+    assert table[1][1:4] == ("0.1235", "<= 1", "")
+
+
+def test_figures_are_shown_for_readers() -> None:
+    assert [shown(figure) for figure in (None, True, 7, 1_000_000, 3.0)] == [
+        "-",
+        "yes",
+        "7",
+        "1_000_000",
+        "3",
+    ]
