@@ -81,6 +81,8 @@ reasons! {
     ServiceError = "service_error",
     /// The service used more CPU time than its manifest allows for an event.
     CpuExceeded = "cpu_exceeded",
+    /// The service's stable store could not be written (disk full, or worse); nothing of its batch happened.
+    StoreFailed = "store_failed",
     /// The service took the packet and gave no answer.
     NoAnswer = "no_answer",
     /// A held packet's query was not answered in time.
