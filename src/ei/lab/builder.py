@@ -64,7 +64,7 @@ class TopologyBuilder:
         """Return the checked topology.
 
         Raises:
-            LocalError: a name is wrong, missing or given twice.
+            ConfigError: a name is wrong, missing or given twice.
         """
         return Topology(
             name=self._name,

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from ei.errors import LocalError
+from ei.errors import ConfigError, NotFoundError
 
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=60_000.0)]
@@ -155,7 +155,7 @@ class Topology:
         """Return the full name that `name` means: itself, an alias, or a unique short name.
 
         Raises:
-            LocalError: nothing is called so, or several are.
+            ConfigError: nothing is called so, or several are.
         """
         if name in self.nodes or name in self.hosts:
             return name
@@ -169,9 +169,9 @@ class Topology:
                 return only
             case []:
                 known = [full for full, _ in self._names()]
-                raise LocalError(f"no node or host is called {name!r}{suggestion(name, known)}")
+                raise NotFoundError(f"no node or host is called {name!r}{suggestion(name, known)}")
             case _:
-                raise LocalError(f"{name!r} may mean {', '.join(found)}: use the full name")
+                raise NotFoundError(f"{name!r} may mean {', '.join(found)}: use the full name")
 
     def _names(self) -> list[tuple[str, tuple[str, ...]]]:
         nodes: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in self.nodes]
@@ -194,7 +194,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def _check(topology: Topology) -> None:
     if not topology.nodes:
-        raise LocalError("a topology needs at least one node")
+        raise ConfigError("a topology needs at least one node")
     _check_domains(topology)
     _check_names(topology)
     _check_attachments(topology)
@@ -209,11 +209,13 @@ def _check_domains(topology: Topology) -> None:
     owners: dict[int, str] = {}
     for domain in topology.domains.values():
         if not OWN_NAME.fullmatch(domain.name):
-            raise LocalError(f"domain {domain.name!r}: {NAME_RULE}")
+            raise ConfigError(f"domain {domain.name!r}: {NAME_RULE}")
         if not 1 <= domain.number <= MAX_DOMAIN_NUMBER:
-            raise LocalError(f"domain {domain.name}: number {domain.number} is not 1 to 2^32 - 1")
+            raise ConfigError(f"domain {domain.name}: number {domain.number} is not 1 to 2^32 - 1")
         if (other := owners.setdefault(domain.number, domain.name)) != domain.name:
-            raise LocalError(f"domains {other} and {domain.name}: both have number {domain.number}")
+            raise ConfigError(
+                f"domains {other} and {domain.name}: both have number {domain.number}"
+            )
 
 
 def _check_names(topology: Topology) -> None:
@@ -226,9 +228,9 @@ def _check_names(topology: Topology) -> None:
         for name in (place.name, *aliases):
             own, _, domain = name.partition(".")
             if not OWN_NAME.fullmatch(own) or domain != place.domain:
-                raise LocalError(f"{name!r}: must be <own>.{place.domain}; <own> {NAME_RULE}")
+                raise ConfigError(f"{name!r}: must be <own>.{place.domain}; <own> {NAME_RULE}")
             if name in owners:
-                raise LocalError(f"{name}: the name of both {owners[name]} and {place.name}")
+                raise ConfigError(f"{name}: the name of both {owners[name]} and {place.name}")
             owners[name] = place.name
 
 
@@ -236,11 +238,11 @@ def _check_attachments(topology: Topology) -> None:
     places: list[HostPlan | GroupPlan] = [*topology.hosts.values(), *topology.groups.values()]
     for place in places:
         if not 1 <= len(place.nodes) <= MAX_ATTACHMENTS:
-            raise LocalError(
+            raise ConfigError(
                 f"{place.name}: has {len(place.nodes)} nodes, needs 1 to {MAX_ATTACHMENTS}"
             )
         if len(set(place.nodes)) != len(place.nodes):
-            raise LocalError(f"{place.name}: names a node twice: {', '.join(place.nodes)}")
+            raise ConfigError(f"{place.name}: names a node twice: {', '.join(place.nodes)}")
         for node in place.nodes:
             _expect(node, topology.nodes, place.name)
 
@@ -250,11 +252,11 @@ def _check_chains(topology: Topology) -> None:
         for service, chain in node.chains.items():
             where = f"{node.name}: chain of {service}"
             if not chain or chain[-1] != service or len(chain) > MAX_CHAIN:
-                raise LocalError(f"{where}: must be 1 to {MAX_CHAIN} services, the last {service}")
+                raise ConfigError(f"{where}: must be 1 to {MAX_CHAIN} services, the last {service}")
             for word in chain:
                 _expect(word, node.services, where)
 
 
 def _expect(word: str, known: Collection[str], where: str) -> None:
     if word not in known:
-        raise LocalError(f"{where}: there is no {word!r}{suggestion(word, known)}")
+        raise ConfigError(f"{where}: there is no {word!r}{suggestion(word, known)}")

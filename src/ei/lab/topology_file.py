@@ -29,7 +29,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from ei.errors import LocalError
+from ei.errors import ConfigError, LocalError
 from ei.lab.topology import (
     DomainPlan,
     GroupPlan,
@@ -84,32 +84,32 @@ def load_topology(path: Path) -> Topology:
     """Read a topology file; it is named after the file, or after its folder.
 
     Raises:
-        LocalError: unreadable, or something in it is wrong: what and where.
+        ConfigError: unreadable, or something in it is wrong: what and where.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise LocalError(f"cannot read {path}: {error}") from error
+        raise ConfigError(f"cannot read {path}: {error}") from error
     name = path.parent.name if path.stem == "topology" else path.stem
     try:
         return parse_topology(text, name=name)
     except LocalError as error:
-        raise LocalError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def parse_topology(text: str, *, name: str) -> Topology:
     """Parse the text of a topology file.
 
     Raises:
-        LocalError: see `load_topology`.
+        ConfigError: see `load_topology`.
     """
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise LocalError(f"not TOML: {error}") from error
+        raise ConfigError(f"not TOML: {error}") from error
     file = _row(_File, tables, "")
     if file.version != VERSION:
-        raise LocalError(f"version = {file.version}: this build reads version {VERSION}")
+        raise ConfigError(f"version = {file.version}: this build reads version {VERSION}")
     domains = {own: _row(_Domain, table, f"domains.{own}") for own, table in file.domains.items()}
     defaults = _link_defaults(file.link_defaults)
     nodes = _nodes(domains, file.services)
@@ -176,7 +176,7 @@ def _in_domain(names: tuple[str, ...], domain: str) -> tuple[str, ...]:
 def _link_defaults(tables: Mapping[str, Table]) -> dict[LinkKind, Impairment]:
     for word in tables:
         if word not in KINDS:
-            raise LocalError(f"link_defaults: no kind {word!r}{suggestion(word, KINDS)}")
+            raise ConfigError(f"link_defaults: no kind {word!r}{suggestion(word, KINDS)}")
     return {
         kind: _row(Impairment, tables.get(kind, {}), f"link_defaults.{kind}") for kind in LinkKind
     }
@@ -190,10 +190,10 @@ def _links(tables: list[Table], topology: Topology) -> dict[tuple[str, str], Imp
             case [str() as a, str() as b] if a != b:
                 link = ends(topology.find(a), topology.find(b))
             case other:
-                raise LocalError(f"{where}: between = {other!r} must be two names")
+                raise ConfigError(f"{where}: between = {other!r} must be two names")
         given = {key: value for key, value in table.items() if key != "between"}
         if link in links:
-            raise LocalError(f"{where}: {'--'.join(link)} is listed twice")
+            raise ConfigError(f"{where}: {'--'.join(link)} is listed twice")
         default = msgspec.structs.asdict(topology.impairment(*link))
         links[link] = _row(Impairment, default | given, where)
     return links
@@ -203,13 +203,13 @@ def _row(kind: type[RowT], table: object, where: str) -> RowT:
     """Convert one TOML table; say where in the file an error is."""
     prefix = f"{where}." if where else ""
     if not isinstance(table, dict):
-        raise LocalError(f"{where or 'file'}: must be a table, not {table!r}")
+        raise ConfigError(f"{where or 'file'}: must be a table, not {table!r}")
     known = [info.name for info in msgspec.structs.fields(kind)]
     for key in cast("Table", table):
         if key not in known:
-            raise LocalError(f"{where or 'top level'}: no key {key!r}{suggestion(key, known)}")
+            raise ConfigError(f"{where or 'top level'}: no key {key!r}{suggestion(key, known)}")
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         text = re.sub(r"`\$\.?([^`]*)`", rf"`{prefix}\1`", str(error)).replace("Object ", "")
-        raise LocalError(text if where in text else f"{where}: {text}") from error
+        raise ConfigError(text if where in text else f"{where}: {text}") from error

@@ -1,0 +1,147 @@
+"""Who lives in a lab: keys, addresses and signed records of everything in a topology. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ei.lab.topology import GroupPlan, HostPlan, NodePlan, Topology
+from ei.records.addresses import make_group_address
+from ei.records.envelope import seal_record
+from ei.records.keys import Keys, make_keys
+from ei.records.kinds import (
+    AttachmentRecord,
+    DomainRecord,
+    Enrolment,
+    GroupRecord,
+    NodeRecord,
+)
+from ei.sdk.packets import Address
+
+LIFETIME_S = 7 * 24 * 3_600
+"""A lab has nobody who would renew its records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Who one host or node is."""
+
+    name: str
+    keys: Keys
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Everybody in a lab.
+
+    Attributes:
+        residents: Nodes and hosts by full name, nodes first, in the order of the topology.
+        domains: Keys of the domains by name.
+        groups: Addresses of the groups by full name.
+        names: Full names by address.
+        records: Signed envelopes of all that does not depend on who looks: domains, hosts,
+            attachments, groups.
+    """
+
+    topology: Topology
+    unix_s: int
+    residents: Mapping[str, Resident]
+    domains: Mapping[str, Keys]
+    groups: Mapping[str, Address]
+    names: Mapping[bytes, str]
+    records: tuple[bytes, ...]
+
+    def node_records(
+        self, endpoint_of: Callable[[str], str], service_number: Callable[[str], int]
+    ) -> tuple[bytes, ...]:
+        """Return signed envelopes of the nodes.
+
+        Args:
+            endpoint_of: Node name to endpoint; in a lab with impairments each sees others at an
+                endpoint of the link between them.
+            service_number: Service name to number.
+        """
+        return tuple(
+            seal_record(
+                NodeRecord(
+                    address=self.residents[plan.name].address,
+                    name=plan.name,
+                    identity_key=self.residents[plan.name].keys.identity_key,
+                    pipe_key=self.residents[plan.name].keys.pipe_key,
+                    endpoints=(endpoint_of(plan.name),),
+                    services=tuple(service_number(service) for service in plan.services),
+                    expires_unix_s=self.unix_s + LIFETIME_S,
+                ),
+                self.domains[plan.domain],
+            )
+            for plan in self.topology.nodes.values()
+        )
+
+
+def populate(topology: Topology, *, randomness: Callable[[str], bytes], unix_s: int) -> Population:
+    """Make keys for everything in `topology` and sign who they are.
+
+    Args:
+        randomness: Label to 32 bytes: of the system, or of a seed.
+        unix_s: Wall clock; the records hold for 7 days from then.
+    """
+    domains = {name: make_keys(randomness(f"domain {name}")) for name in topology.domains}
+    residents: dict[str, Resident] = {}
+    places: list[NodePlan | HostPlan] = [*topology.nodes.values(), *topology.hosts.values()]
+    for plan in places:
+        keys = make_keys(randomness(f"resident {plan.name}"))
+        number = topology.domains[plan.domain].number
+        residents[plan.name] = Resident(plan.name, keys, keys.address(number))
+    groups = {
+        plan.name: make_group_address(
+            topology.domains[plan.domain].number, domains[plan.domain].identity_key, plan.name
+        )
+        for plan in topology.groups.values()
+    }
+    expires_unix_s = unix_s + LIFETIME_S
+    records = [
+        seal_record(DomainRecord(plan.name, plan.number, expires_unix_s), domains[plan.name])
+        for plan in topology.domains.values()
+    ]
+    for host in topology.hosts.values():
+        records += _host_records(host, residents, domains[host.domain], unix_s)
+    for group in topology.groups.values():
+        records.append(
+            _group_record(group, groups[group.name], residents, domains[group.domain], unix_s)
+        )
+    names = {bytes(resident.address): resident.name for resident in residents.values()}
+    names |= {bytes(address): name for name, address in groups.items()}
+    return Population(topology, unix_s, residents, domains, groups, names, tuple(records))
+
+
+def _host_records(
+    plan: HostPlan, residents: Mapping[str, Resident], domain: Keys, unix_s: int
+) -> tuple[bytes, bytes]:
+    who = residents[plan.name]
+    enrolment = Enrolment(
+        address=who.address,
+        names=(plan.name, *plan.aliases),
+        identity_key=who.keys.identity_key,
+        pipe_key=who.keys.pipe_key,
+        expires_unix_s=unix_s + LIFETIME_S,
+    )
+    attachment = AttachmentRecord(
+        host=who.address,
+        nodes=tuple(residents[node].address for node in plan.nodes),
+        sequence=unix_s * 1_000_000,
+        expires_unix_s=unix_s + LIFETIME_S,
+    )
+    return seal_record(enrolment, domain), seal_record(attachment, who.keys)
+
+
+def _group_record(
+    plan: GroupPlan, address: Address, residents: Mapping[str, Resident], owner: Keys, unix_s: int
+) -> bytes:
+    record = GroupRecord(
+        group=address,
+        name=plan.name,
+        owner_key=owner.identity_key,
+        nodes=tuple(residents[node].address for node in plan.nodes),
+        sequence=unix_s * 1_000_000,
+        expires_unix_s=unix_s + LIFETIME_S,
+    )
+    return seal_record(record, owner)

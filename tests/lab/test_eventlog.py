@@ -1,0 +1,43 @@
+"""What the digest of a run promises."""
+
+from ei.lab.eventlog import EventLog
+
+
+def log_of(*, length: int = 100, fate: str = "forwarded", headers: bytes = b"h") -> EventLog:
+    log = EventLog()
+    log.datagram(1_000, link=1, length=length, fate=fate)
+    log.headers(headers, link=1)
+    log.note(2_000, "kill sn1.isp-a")
+    return log
+
+
+def test_the_same_events_have_the_same_digest() -> None:
+    assert log_of().digest() == log_of().digest()
+
+
+def test_time_length_fate_and_headers_are_part_of_the_digest() -> None:
+    digests = {
+        log_of().digest(),
+        log_of(length=101).digest(),
+        log_of(fate="delivered").digest(),
+        log_of(headers=b"i").digest(),
+    }
+
+    assert len(digests) == 4
+
+
+def test_reading_the_digest_does_not_end_the_log() -> None:
+    log = log_of()
+    before = log.digest()
+    log.note(3_000, "more")
+
+    assert log.digest() != before
+    assert log.datagrams == 1
+
+
+def test_a_long_log_takes_no_more_memory_than_a_short_one() -> None:
+    log = EventLog()
+    for now_ns in range(20_000):
+        log.datagram(now_ns, link=1, length=64, fate="forwarded")
+
+    assert len(log._pending) < 70_000  # noqa: SLF001 its bound is the promise

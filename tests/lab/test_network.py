@@ -1,0 +1,155 @@
+"""What the simulated underlay promises."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from ei.errors import NotFoundError
+from ei.lab.builder import TopologyBuilder
+from ei.lab.clock import START_NS, VirtualClock, run_virtual
+from ei.lab.eventlog import EventLog
+from ei.lab.network import Network, Port
+from ei.lab.topology import Impairment, LinkKind, Topology
+
+MS = 1_000_000
+
+
+def pair(impairment: Impairment) -> Topology:
+    builder = TopologyBuilder("pair")
+    builder.domain("d")
+    builder.node("a.d")
+    builder.node("b.d")
+    builder.link_default(LinkKind.NODE, impairment)
+    return builder.build()
+
+
+class Rig:
+    """Two endpoints that write down what arrives."""
+
+    def __init__(self, clock: VirtualClock, impairment: Impairment, *, seed: int = 7) -> None:
+        self.log = EventLog()
+        self.network = Network(clock, pair(impairment), seed=seed, log=self.log)
+        self.arrivals: list[tuple[int, str, bytes]] = []
+        self.a = self.network.attach("a.d", "10.0.0.1:3535", self.arrived)
+        self.b = self.network.attach("b.d", "10.0.0.2:3535", self.arrived)
+
+    def arrived(self, now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
+        self.arrivals += [(now_ns - START_NS, source, datagram) for datagram in datagrams]
+        return ["delivered"] * len(datagrams)
+
+    def send(self, sender: Port, *datagrams: bytes) -> None:
+        other = self.b if sender is self.a else self.a
+        self.network.send(sender, [(other.endpoint, datagram) for datagram in datagrams])
+
+
+def run(
+    impairment: Impairment, script: Callable[[Rig], None], *, seed: int = 7, wait_s: float = 1.0
+) -> Rig:
+    async def program(clock: VirtualClock) -> Rig:
+        rig = Rig(clock, impairment, seed=seed)
+        script(rig)
+        await asyncio.sleep(wait_s)
+        return rig
+
+    return run_virtual(program)
+
+
+def test_a_datagram_arrives_after_the_delay_of_its_link() -> None:
+    rig = run(Impairment(delay_ms=5), lambda rig: rig.send(rig.a, b"hello"))
+
+    assert rig.arrivals == [(5 * MS, "10.0.0.1:3535", b"hello")]
+
+
+def test_a_train_arrives_whole_and_in_order() -> None:
+    rig = run(Impairment(delay_ms=1), lambda rig: rig.send(rig.a, b"1", b"2", b"3"))
+
+    assert [datagram for _, _, datagram in rig.arrivals] == [b"1", b"2", b"3"]
+    assert rig.network.statistics() == {"datagrams": 3, "lost": 0, "links": 1}
+
+
+def test_even_a_link_without_delay_takes_some_time() -> None:
+    rig = run(Impairment(), lambda rig: rig.send(rig.a, b"hello"))
+
+    assert rig.arrivals[0][0] == 1_000
+
+
+def test_what_a_cut_link_takes_is_lost_both_ways() -> None:
+    def script(rig: Rig) -> None:
+        rig.network.change("a.d", "b.d", Impairment(is_cut=True))
+        rig.send(rig.a, b"there")
+        rig.send(rig.b, b"back")
+
+    rig = run(Impairment(), script)
+
+    assert rig.arrivals == []
+    assert rig.network.statistics()["lost"] == 2
+
+
+def test_a_seeded_link_loses_the_same_datagrams_again() -> None:
+    lossy = Impairment(delay_ms=1, jitter_ms=2, loss=0.3, duplicate=0.1, reorder=0.1)
+
+    def script(rig: Rig) -> None:
+        for number in range(100):
+            rig.send(rig.a, bytes([number]))
+
+    first, again, other = (run(lossy, script, seed=seed) for seed in (1, 1, 2))
+
+    assert first.arrivals == again.arrivals
+    assert first.log.digest() == again.log.digest()
+    assert first.arrivals != other.arrivals
+
+
+def test_who_is_frozen_hears_everything_when_thawed() -> None:
+    def script(rig: Rig) -> None:
+        rig.network.freeze("b.d")
+        rig.send(rig.a, b"wait")
+
+    rig = run(Impairment(), script)
+    assert rig.arrivals == []
+
+    rig.network.thaw("b.d")
+    assert [datagram for _, _, datagram in rig.arrivals] == [b"wait"]
+
+
+def test_who_is_frozen_for_long_loses_what_a_socket_would_lose() -> None:
+    def script(rig: Rig) -> None:
+        rig.network.freeze("b.d")
+        for number in range(300):
+            rig.send(rig.a, number.to_bytes(2, "little"))
+
+    rig = run(Impairment(jitter_ms=100), script)
+    rig.network.thaw("b.d")
+
+    assert len(rig.arrivals) == 256
+
+
+def test_nobody_hears_what_is_sent_to_the_dead() -> None:
+    def script(rig: Rig) -> None:
+        rig.network.detach("b.d")
+        rig.send(rig.a, b"anyone?")
+
+    assert run(Impairment(), script).arrivals == []
+
+
+def test_an_endpoint_where_nobody_ever_was_swallows_datagrams() -> None:
+    rig = run(Impairment(), lambda rig: rig.network.send(rig.a, [("10.9.9.9:1", b"hello")]))
+
+    assert rig.network.statistics()["datagrams"] == 0
+
+
+def test_a_tap_sees_what_arrives() -> None:
+    seen: list[bytes] = []
+
+    def script(rig: Rig) -> None:
+        rig.network.tap = lambda _now_ns, _source, _to, datagram: seen.append(datagram)
+        rig.send(rig.a, b"hello")
+
+    run(Impairment(), script)
+
+    assert seen == [b"hello"]
+
+
+def test_freezing_a_stranger_is_refused() -> None:
+    with pytest.raises(NotFoundError, match=r"c\.d is not on the underlay"):
+        run(Impairment(), lambda rig: rig.network.freeze("c.d"))

@@ -1,0 +1,56 @@
+"""What the keys and records of a lab promise."""
+
+from ei.lab.builder import TopologyBuilder
+from ei.lab.population import Population, populate
+from ei.lab.seeds import derive
+from ei.records.envelope import open_record
+from ei.records.kinds import AttachmentRecord, Enrolment, GroupRecord, NodeRecord
+
+UNIX_S = 1_800_000_000
+
+
+def population(*, seed: int = 7, extra: str = "") -> Population:
+    builder = TopologyBuilder("pair")
+    builder.domain("d")
+    builder.node("a.d")
+    builder.host("h.d", nodes=["a.d"])
+    builder.group("news.d", nodes=["a.d"])
+    if extra:
+        builder.host(extra, nodes=["a.d"])
+    return populate(builder.build(), randomness=lambda label: derive(seed, label), unix_s=UNIX_S)
+
+
+def test_the_same_seed_makes_the_same_people() -> None:
+    assert population().records == population().records
+    assert population().records != population(seed=8).records
+
+
+def test_a_newcomer_changes_nobody_else() -> None:
+    assert population(extra="i.d").residents["h.d"] == population().residents["h.d"]
+
+
+def test_records_are_signed_by_those_who_may_say_so() -> None:
+    people = population()
+
+    signers = {type(record): signer for record, signer in map(open_record, people.records)}
+
+    assert signers[Enrolment] == people.domains["d"].identity_key
+    assert signers[AttachmentRecord] == people.residents["h.d"].keys.identity_key
+    assert signers[GroupRecord] == people.domains["d"].identity_key
+
+
+def test_node_records_say_where_the_one_who_looks_will_find_them() -> None:
+    (envelope,) = population().node_records(lambda name: f"{name}:1", lambda _: 16)
+
+    record, _ = open_record(envelope)
+
+    assert isinstance(record, NodeRecord)
+    assert record.endpoints == ("a.d:1",)
+    assert record.services == (16, 16)
+
+
+def test_names_lead_back_from_addresses() -> None:
+    people = population()
+
+    assert people.names[people.residents["h.d"].address] == "h.d"
+    assert people.names[people.groups["news.d"]] == "news.d"
