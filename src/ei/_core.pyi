@@ -327,12 +327,19 @@ class Shaper:
     def __init__(self) -> None: ...
     def add(
         self, a_side: str, a: str, b_side: str, b: str, *, forward: Link, backward: Link
-    ) -> None:
+    ) -> tuple[str, str]:
         """Bind `a_side` (a sends to it, thinking it is b) and `b_side`; relay both ways. `a` or
-        `b` with port 0 is learned from its first datagram."""
+        `b` with port 0 is learned from its newest datagram. Return both endpoints as bound."""
 
-    def change(self, a_side: str, *, forward: Link, backward: Link) -> None: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
+    def change(self, a_side: str, *, forward: Link, backward: Link) -> None:
+        """Impair datagrams from now on by other links; those on their way still arrive."""
+
+    def start(self) -> None:
+        """Relay from now on; once per shaper."""
+
+    def stop(self) -> None:
+        """End the thread; what is on its way is lost. Idempotent."""
+
     def statistics(self) -> dict[str, dict[str, int]]:
-        """Per a_side: {"offered", "delivered", "lost", "duplicated", "corrupted", "bytes"}."""
+        """Per a_side, both directions summed: {"offered", "delivered", "lost", "duplicated",
+        "corrupted", "reordered", "bytes", "unsent"}."""

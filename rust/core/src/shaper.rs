@@ -64,10 +64,7 @@ impl Shaper {
         forward: &Link,
         backward: &Link,
     ) -> PyResult<(String, String)> {
-        let sides = [
-            side(a_side, a, forward)?,
-            side(b_side, b, backward)?,
-        ];
+        let sides = [side(a_side, a, forward)?, side(b_side, b, backward)?];
         let mut relays = lock(&self.relays);
         let token = relays.len() as u64 * 2;
         let [first, second] = &sides;
@@ -151,7 +148,7 @@ impl Drop for Shaper {
     fn drop(&mut self) {
         self.is_stopped.store(true, Ordering::Release);
         // The thread owns shares of all that it uses, and ends at its next look.
-        drop(rustix::io::write(&self.wake, &1_u64.to_ne_bytes()));
+        let _woken = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
     }
 }
 
@@ -167,7 +164,10 @@ fn watch(epoll: &OwnedFd, descriptor: impl std::os::fd::AsFd, token: u64) -> PyR
 }
 
 fn os_error(error: rustix::io::Errno) -> PyErr {
-    PyOSError::new_err((error.raw_os_error(), std::io::Error::from(error).to_string()))
+    PyOSError::new_err((
+        error.raw_os_error(),
+        std::io::Error::from(error).to_string(),
+    ))
 }
 
 fn lock(relays: &Mutex<Vec<Relay>>) -> MutexGuard<'_, Vec<Relay>> {

@@ -111,9 +111,7 @@ impl Relay {
     /// Hand a copy to the peer of a side.
     pub(super) fn send(&mut self, leaves_from: usize, bytes: &[u8]) {
         let sent = match self.sides.get(leaves_from) {
-            Some(side) if side.peer.port() != 0 => {
-                side.socket.send(side.peer, bytes, bytes.len())
-            }
+            Some(side) if side.peer.port() != 0 => side.socket.send(side.peer, bytes, bytes.len()),
             _ => 0,
         };
         self.unsent += u64::from(sent == 0);
