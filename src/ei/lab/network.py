@@ -113,10 +113,7 @@ class Network:
         """Put (endpoint, datagram) pairs on their links, in order."""
         now_ns = self._clock.now_ns
         for endpoint, datagram in datagrams:
-            try:
-                path = sender.paths[endpoint]
-            except KeyError:
-                path = self._path(sender, endpoint)
+            path = sender.paths.get(endpoint) or self._path(sender, endpoint)
             if path is None:
                 continue
             self.datagrams += 1
