@@ -1,8 +1,10 @@
 //! One counter for each fate: what became of a packet, and why (law 6).
 //!
 //! `received = forwarded + delivered + consumed + missed + Σ dropped(reason)` holds at any instant, and
-//! `missed = answered + passed + waiting + Σ dropped(reason)` for those that went to a service; copies
-//! are counted apart. A service's own reasons (from its manifest) are counted per service.
+//! `missed = answered + passed + waiting + Σ missed_dropped(reason)` for those that went to a service.
+//! Copies are counted apart: every packet that is made here (one per next hop, per `SendPacket`, per
+//! `PassPacket`, per packet of this host's own) and `copies = sent + copies_ended + copies_waiting +
+//! Σ copies_dropped(reason)`. A service's own reasons (from its manifest) are counted per service.
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
@@ -31,6 +33,8 @@ macro_rules! reasons {
 reasons! {
     /// The datagram is shorter than its own lengths say.
     Truncated = "truncated",
+    /// Something follows the seal of a COVERED datagram, which seals all there is.
+    TrailingBytes = "trailing_bytes",
     /// The wire version is not one this build speaks.
     UnknownVersion = "unknown_version",
     /// The datagram type is not one of this version.
@@ -132,8 +136,11 @@ pub enum Fate {
     Dropped(Reason),
 }
 
+/// Counts by reason.
+pub type ByReason = [u64; Reason::ALL.len()];
+
 /// Counts of fates, by reason where there is one. Owned by one thread; sums are taken by the reader.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Packets that came from the network.
     pub received: u64,
@@ -146,7 +153,7 @@ pub struct Counters {
     /// Handed to a service.
     pub missed: u64,
     /// Dropped before any service, by reason.
-    pub dropped: [u64; Reason::ALL.len()],
+    pub dropped: ByReason,
     /// Missed packets that the service answered.
     pub answered: u64,
     /// Missed packets that a service handed on to the next of its chain, or that a decision answered in the queue.
@@ -154,9 +161,23 @@ pub struct Counters {
     /// Missed packets in a queue, at a worker or held: a gauge.
     pub waiting: u64,
     /// Missed packets that went no further, by reason.
-    pub missed_dropped: [u64; Reason::ALL.len()],
-    /// Datagrams sealed and sent, copies included.
+    pub missed_dropped: ByReason,
+    /// Packets made here.
+    pub copies: u64,
+    /// Copies sealed and sent.
     pub sent: u64,
+    /// Copies that ended at a service here, or that a decision turned into others.
+    pub copies_ended: u64,
+    /// Copies that wait for a pipe, in a queue, at a worker or held: a gauge.
+    pub copies_waiting: u64,
+    /// Copies that went no further, by reason.
+    pub copies_dropped: ByReason,
+    /// Datagrams of the pipes themselves that were sent: handshake, heartbeat, control.
+    pub signals: u64,
+    /// Decisions that were refused, since their tag was revoked meanwhile (`stale_decision`).
+    pub stale_decisions: u64,
+    /// Effects that were refused (`effect_refused`): unknown peer, limit, undeclared word.
+    pub effects_refused: u64,
     /// Bytes of received datagrams.
     pub received_bytes: u64,
     /// Bytes of sent datagrams.
@@ -176,11 +197,38 @@ impl Default for Counters {
             passed: 0,
             waiting: 0,
             missed_dropped: [0; Reason::ALL.len()],
+            copies: 0,
             sent: 0,
+            copies_ended: 0,
+            copies_waiting: 0,
+            copies_dropped: [0; Reason::ALL.len()],
+            signals: 0,
+            stale_decisions: 0,
+            effects_refused: 0,
             received_bytes: 0,
             sent_bytes: 0,
         }
     }
+}
+
+/// Which books a packet is in: those of packets from the network, or those of copies made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Book {
+    /// Received; counted as missed when it went to a service.
+    Received,
+    /// Made here.
+    Copy,
+}
+
+/// How a packet that waited came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The service answered it.
+    Answered,
+    /// The service handed it on, or a decision answered it in the queue.
+    Passed,
+    /// It went no further.
+    Dropped(Reason),
 }
 
 impl Counters {
@@ -199,22 +247,70 @@ impl Counters {
         }
     }
 
-    /// Count the end of a missed packet that was dropped for `reason`.
-    pub fn count_missed_drop(&mut self, reason: Reason) {
-        self.waiting = self.waiting.saturating_sub(1);
-        bump(&mut self.missed_dropped, reason);
+    /// Count a copy that was sealed into a train, `bytes` long.
+    pub fn count_sent(&mut self, bytes: usize) {
+        self.copies += 1;
+        self.sent += 1;
+        self.sent_bytes += bytes as u64;
     }
 
-    /// Whether both equations of law 6 hold.
+    /// Count a copy that waits from now on.
+    pub fn count_waiting_copy(&mut self) {
+        self.copies += 1;
+        self.copies_waiting += 1;
+    }
+
+    /// Count a copy that went no further at once.
+    pub fn count_dropped_copy(&mut self, reason: Reason) {
+        self.copies += 1;
+        bump(&mut self.copies_dropped, reason);
+    }
+
+    /// Count a copy that a decision turned into others at once.
+    pub fn count_ended_copy(&mut self) {
+        self.copies += 1;
+        self.copies_ended += 1;
+    }
+
+    /// Count the sending of a copy that waited for its pipe.
+    pub fn count_waited_copy_sent(&mut self, bytes: usize) {
+        self.copies_waiting = self.copies_waiting.saturating_sub(1);
+        self.sent += 1;
+        self.sent_bytes += bytes as u64;
+    }
+
+    /// Count the end of a packet that waited.
+    pub fn count_end(&mut self, book: Book, end: End) {
+        let (waiting, dropped) = match book {
+            Book::Received => (&mut self.waiting, &mut self.missed_dropped),
+            Book::Copy => (&mut self.copies_waiting, &mut self.copies_dropped),
+        };
+        *waiting = waiting.saturating_sub(1);
+        match (book, end) {
+            (_, End::Dropped(reason)) => bump(dropped, reason),
+            (Book::Received, End::Answered) => self.answered += 1,
+            (Book::Received, End::Passed) => self.passed += 1,
+            (Book::Copy, End::Answered | End::Passed) => self.copies_ended += 1,
+        }
+    }
+
+    /// Whether the three equations of law 6 hold.
     pub fn is_balanced(&self) -> bool {
-        let dropped: u64 = self.dropped.iter().sum();
-        let missed_dropped: u64 = self.missed_dropped.iter().sum();
-        self.received == self.forwarded + self.delivered + self.consumed + self.missed + dropped
-            && self.missed == self.answered + self.passed + self.waiting + missed_dropped
+        let sum = |counts: &ByReason| counts.iter().sum::<u64>();
+        self.received
+            == self.forwarded
+                + self.delivered
+                + self.consumed
+                + self.missed
+                + sum(&self.dropped)
+            && self.missed
+                == self.answered + self.passed + self.waiting + sum(&self.missed_dropped)
+            && self.copies
+                == self.sent + self.copies_ended + self.copies_waiting + sum(&self.copies_dropped)
     }
 }
 
-fn bump(counts: &mut [u64; Reason::ALL.len()], reason: Reason) {
+fn bump(counts: &mut ByReason, reason: Reason) {
     if let Some(count) = counts.get_mut(reason as usize) {
         *count += 1;
     }
@@ -227,6 +323,7 @@ mod tests {
     #[test]
     fn every_fate_keeps_the_books_balanced() {
         let mut counters = Counters::default();
+
         for fate in [
             Fate::Forwarded,
             Fate::Delivered,
@@ -237,14 +334,36 @@ mod tests {
             counters.count(fate);
             assert!(counters.is_balanced());
         }
-        counters.count_missed_drop(Reason::WorkerLost);
+        counters.count_end(Book::Received, End::Dropped(Reason::WorkerLost));
+
         assert!(counters.is_balanced());
         assert_eq!(counters.waiting, 0);
     }
 
     #[test]
+    fn every_end_of_a_copy_keeps_the_books_balanced() {
+        let mut counters = Counters::default();
+
+        counters.count_sent(100);
+        counters.count_dropped_copy(Reason::TooBig);
+        counters.count_ended_copy();
+        for end in [End::Answered, End::Passed, End::Dropped(Reason::WorkerLost)] {
+            counters.count_waiting_copy();
+            assert!(counters.is_balanced());
+            counters.count_end(Book::Copy, end);
+            assert!(counters.is_balanced());
+        }
+        counters.count_waiting_copy();
+        counters.count_waited_copy_sent(100);
+
+        assert!(counters.is_balanced());
+        assert_eq!((counters.copies_waiting, counters.sent_bytes), (0, 200));
+    }
+
+    #[test]
     fn words_are_unique() {
         let words: std::collections::HashSet<_> = Reason::ALL.iter().map(|r| r.word()).collect();
+
         assert_eq!(words.len(), Reason::ALL.len());
     }
 }
