@@ -1,0 +1,1 @@
+"""Signed records: who a host, node, domain or group is and where it is attached."""

@@ -1,0 +1,90 @@
+"""What can be stated: one Struct per kind of record. All times are Unix seconds."""
+
+import msgspec
+
+from ei.sdk.packets import Address
+
+MAX_ATTACHMENT_S = 3_600
+"""An attachment that lives longer than this is refused, unless a configuration says otherwise."""
+
+
+class DomainRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
+    """A domain, in its own words; signed by the domain, whose key the reader trusts by other means.
+
+    Attributes:
+        name: Last part of the names in it, such as `isp-a`.
+        number: Part of all its addresses, 1 to 2^32 - 1.
+    """
+
+    name: str
+    number: int
+    expires_unix_s: int
+
+
+class Enrolment(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
+    """A domain says who one of its hosts is; signed by the domain.
+
+    Attributes:
+        names: Full names that lead to it, the preferred first, such as `alice.isp-a`.
+        identity_key: Ed25519; the address follows from it.
+        pipe_key: X25519.
+    """
+
+    address: Address
+    names: tuple[str, ...]
+    identity_key: bytes
+    pipe_key: bytes
+    expires_unix_s: int
+
+
+class NodeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):
+    """A domain says who one of its service nodes is; signed by the domain.
+
+    Attributes:
+        endpoints: Where its pipes are answered, such as `192.0.2.1:3535`, the preferred first.
+        services: Numbers of the services that it offers.
+    """
+
+    address: Address
+    name: str
+    identity_key: bytes
+    pipe_key: bytes
+    endpoints: tuple[str, ...]
+    services: tuple[int, ...]
+    expires_unix_s: int
+
+
+class AttachmentRecord(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=4
+):
+    """A host says where it is attached; signed by the host.
+
+    Attributes:
+        nodes: 1 to 8, the preferred first.
+        sequence: max(last + 1, Unix microseconds); of two records the larger counts.
+    """
+
+    host: Address
+    nodes: tuple[Address, ...]
+    sequence: int
+    expires_unix_s: int
+
+
+class GroupRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):
+    """The owner of a group says where its members meet; signed by the owner.
+
+    Attributes:
+        name: Full name, such as `news.isp-a`.
+        nodes: 1 to 64, the preferred first.
+        sequence: As of an attachment.
+    """
+
+    group: Address
+    name: str
+    owner_key: bytes
+    nodes: tuple[Address, ...]
+    sequence: int
+    expires_unix_s: int
+
+
+AnyRecord = DomainRecord | Enrolment | NodeRecord | AttachmentRecord | GroupRecord

@@ -1,0 +1,145 @@
+"""A set of verified records: all that a node or host knows about the others, for now from one file.
+
+`verify_records` keeps what is properly signed by somebody who may say so, and refuses the rest,
+each with its reason. The order of the envelopes does not matter.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from ei.errors import IntegrityError, NotFoundError
+from ei.records.addresses import format_address, parse_address
+from ei.records.envelope import open_record
+from ei.records.kinds import (
+    MAX_ATTACHMENT_S,
+    AnyRecord,
+    AttachmentRecord,
+    DomainRecord,
+    Enrolment,
+    GroupRecord,
+    NodeRecord,
+)
+from ei.records.rules import Refused, Verifier
+from ei.sdk.packets import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one record does not count."""
+
+    record: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSet:
+    """Verified records, by what they are about.
+
+    Attributes:
+        domains: By name.
+        enrolments, nodes, attachments, groups: By address.
+        names: Full name to the address of a host, node or group.
+        refused: What did not verify, at most 1_000 of them.
+    """
+
+    domains: Mapping[str, DomainRecord] = field(default_factory=dict[str, DomainRecord])
+    enrolments: Mapping[Address, Enrolment] = field(default_factory=dict[Address, Enrolment])
+    nodes: Mapping[Address, NodeRecord] = field(default_factory=dict[Address, NodeRecord])
+    attachments: Mapping[Address, AttachmentRecord] = field(
+        default_factory=dict[Address, AttachmentRecord]
+    )
+    groups: Mapping[Address, GroupRecord] = field(default_factory=dict[Address, GroupRecord])
+    names: Mapping[str, Address] = field(default_factory=dict[str, Address])
+    refused: tuple[Refusal, ...] = ()
+
+    def find(self, name: str) -> Address:
+        """Return the address that `name` means: a full name, or an address as text.
+
+        Raises:
+            NotFoundError: no record has this name.
+        """
+        if name in self.names:
+            return self.names[name]
+        if ":" in name:
+            return parse_address(name)
+        near = get_close_matches(name, self.names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; {len(self.names)} names are known"
+        raise NotFoundError(f"no record of {name!r}{hint}")
+
+    def name_of(self, address: bytes) -> str:
+        """Return the preferred name of a host, node or group; the IPv6 form when it has none."""
+        key = Address(address)
+        if key in self.enrolments:
+            return self.enrolments[key].names[0]
+        if key in self.nodes:
+            return self.nodes[key].name
+        if key in self.groups:
+            return self.groups[key].name
+        return format_address(address)
+
+
+MAX_REFUSALS = 1_000
+
+
+def verify_records(
+    envelopes: Iterable[bytes],
+    *,
+    trust: Mapping[str, bytes],
+    unix_s: float,
+    attachment_limit_s: int = MAX_ATTACHMENT_S,
+) -> RecordSet:
+    """Return the set of those records that hold.
+
+    Args:
+        envelopes: In any order.
+        trust: Domain name to its Ed25519 key, from configuration.
+        unix_s: Records that have expired by then do not hold.
+        attachment_limit_s: Longest time that an attachment may still have to live.
+    """
+    refused: list[Refusal] = []
+    opened: list[tuple[AnyRecord, bytes]] = []
+    for index, envelope in enumerate(envelopes):
+        try:
+            opened.append(open_record(envelope))
+        except IntegrityError as error:
+            refused.append(Refusal(f"record {index}", str(error)))
+    verifier = Verifier(trust=trust, unix_s=unix_s, attachment_limit_s=attachment_limit_s)
+    # What a record rests on is verified first: domains, then hosts and nodes, then the rest.
+    for record, signer in sorted(opened, key=lambda pair: RANKS[type(pair[0])]):
+        try:
+            verifier.add(record, signer)
+        except Refused as reason:
+            refused.append(Refusal(_title(record), str(reason)))
+    return RecordSet(
+        domains=verifier.domains,
+        enrolments=verifier.enrolments,
+        nodes=verifier.nodes,
+        attachments=verifier.attachments,
+        groups=verifier.groups,
+        names=verifier.names,
+        refused=tuple(refused[:MAX_REFUSALS]),
+    )
+
+
+RANKS: Mapping[type[AnyRecord], int] = {
+    DomainRecord: 0,
+    NodeRecord: 1,
+    Enrolment: 2,
+    AttachmentRecord: 3,
+    GroupRecord: 4,
+}
+
+
+def _title(record: AnyRecord) -> str:
+    match record:
+        case DomainRecord():
+            return f"domain {record.name}"
+        case Enrolment():
+            return f"enrolment {' '.join(record.names[:1]) or format_address(record.address)}"
+        case NodeRecord():
+            return f"node {record.name}"
+        case AttachmentRecord():
+            return f"attachment {format_address(record.host)}"
+        case GroupRecord():
+            return f"group {record.name}"

@@ -1,0 +1,200 @@
+"""Who may state what: the rules by which a signed record counts."""
+
+import re
+from collections.abc import Mapping
+from typing import NoReturn, TypeVar, assert_never
+
+from ei.records.addresses import (
+    KEY_BYTES,
+    MAX_DOMAIN_NUMBER,
+    domain_number_of,
+    make_address,
+    make_group_address,
+)
+from ei.records.kinds import (
+    AnyRecord,
+    AttachmentRecord,
+    DomainRecord,
+    Enrolment,
+    GroupRecord,
+    NodeRecord,
+)
+from ei.sdk.packets import Address
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+MAX_ATTACHED_NODES = 8
+MAX_GROUP_NODES = 64
+MAX_ENDPOINTS = 8
+MAX_NAMES = 16
+
+SequencedT = TypeVar("SequencedT", AttachmentRecord, GroupRecord)
+
+
+class Refused(Exception):  # noqa: N818 it says what became of the record
+    """A record does not count; the message says why. Never leaves this package."""
+
+
+class Verifier:
+    """Collects records that hold; a record must come after those it rests on.
+
+    Args:
+        trust: Domain name to its Ed25519 key.
+        unix_s: Now.
+        attachment_limit_s: Longest time that an attachment may still have to live.
+    """
+
+    def __init__(
+        self, *, trust: Mapping[str, bytes], unix_s: float, attachment_limit_s: int
+    ) -> None:
+        self._trust = trust
+        self._unix_s = unix_s
+        self._attachment_limit_s = attachment_limit_s
+        self._domains_by_number: dict[int, DomainRecord] = {}
+        self.domains: dict[str, DomainRecord] = {}
+        self.enrolments: dict[Address, Enrolment] = {}
+        self.nodes: dict[Address, NodeRecord] = {}
+        self.attachments: dict[Address, AttachmentRecord] = {}
+        self.groups: dict[Address, GroupRecord] = {}
+        self.names: dict[str, Address] = {}
+
+    def add(self, record: AnyRecord, signer: bytes) -> None:
+        """Keep `record`, signed by the Ed25519 key `signer`.
+
+        Raises:
+            Refused: it does not count.
+        """
+        if record.expires_unix_s <= self._unix_s:
+            _refuse(f"expired {self._unix_s - record.expires_unix_s:.0f} s ago")
+        match record:
+            case DomainRecord():
+                self._add_domain(record, signer)
+            case Enrolment():
+                self._add_enrolment(record, signer)
+            case NodeRecord():
+                self._add_node(record, signer)
+            case AttachmentRecord():
+                self._add_attachment(record, signer)
+            case GroupRecord():
+                self._add_group(record, signer)
+            case _:
+                assert_never(record)
+
+    def _add_domain(self, record: DomainRecord, signer: bytes) -> None:
+        trusted = self._trust.get(record.name)
+        if trusted is None:
+            _refuse(f"no key of domain {record.name!r} is trusted here")
+        if trusted != signer:
+            _refuse(f"signed by {signer.hex()[:16]}, trusted is {trusted.hex()[:16]}")
+        if not 1 <= record.number <= MAX_DOMAIN_NUMBER:
+            _refuse(f"its number {record.number} is not 1 to {MAX_DOMAIN_NUMBER}")
+        if record.name in self.domains:
+            _refuse("a second record of the domain")
+        if (other := self._domains_by_number.get(record.number)) is not None:
+            _refuse(f"number {record.number} is that of domain {other.name}")
+        self.domains[record.name] = record
+        self._domains_by_number[record.number] = record
+
+    def _add_enrolment(self, record: Enrolment, signer: bytes) -> None:
+        self._check_subject(record.address, record.identity_key, record.names, signer)
+        _check_key("pipe", record.pipe_key)
+        self.enrolments[record.address] = record
+        self.names.update(dict.fromkeys(record.names, record.address))
+
+    def _add_node(self, record: NodeRecord, signer: bytes) -> None:
+        self._check_subject(record.address, record.identity_key, (record.name,), signer)
+        _check_key("pipe", record.pipe_key)
+        _check_count("endpoints", len(record.endpoints), MAX_ENDPOINTS)
+        self.nodes[record.address] = record
+        self.names[record.name] = record.address
+
+    def _add_attachment(self, record: AttachmentRecord, signer: bytes) -> None:
+        enrolment = self.enrolments.get(record.host)
+        if enrolment is None:
+            _refuse("its host is not enrolled")
+        if enrolment.identity_key != signer:
+            _refuse(f"signed by {signer.hex()[:16]}, not by its host")
+        left_s = record.expires_unix_s - self._unix_s
+        if left_s > self._attachment_limit_s:
+            _refuse(f"lives {left_s:.0f} s more, allowed are {self._attachment_limit_s} s")
+        self._check_nodes(record.nodes, MAX_ATTACHED_NODES)
+        _keep_newer(self.attachments, record.host, record)
+
+    def _add_group(self, record: GroupRecord, signer: bytes) -> None:
+        if record.owner_key != signer:
+            _refuse(f"signed by {signer.hex()[:16]}, not by its owner")
+        domain = self._home(record.group)
+        _check_key("owner", record.owner_key)
+        if make_group_address(domain.number, record.owner_key, record.name) != record.group:
+            _refuse("its address does not follow from its owner and name")
+        if not self._is_known(record.owner_key, domain):
+            _refuse(f"its owner is neither domain {domain.name} nor a host of it")
+        self._check_nodes(record.nodes, MAX_GROUP_NODES)
+        known = self.groups.get(record.group)
+        if known is None:
+            self._check_names((record.name,), domain)
+        _keep_newer(self.groups, record.group, record)
+        self.names[record.name] = record.group
+
+    # -- parts of rules --------------------------------------------------------------------------
+
+    def _check_subject(
+        self, address: Address, identity_key: bytes, names: tuple[str, ...], signer: bytes
+    ) -> None:
+        domain = self._home(address)
+        if self._trust[domain.name] != signer:
+            _refuse(f"signed by {signer.hex()[:16]}, not by domain {domain.name}")
+        _check_key("identity", identity_key)
+        if make_address(domain.number, identity_key) != address:
+            _refuse("its address does not follow from its identity key")
+        if address in self.enrolments or address in self.nodes:
+            _refuse("a second record of the address")
+        self._check_names(names, domain)
+
+    def _check_names(self, names: tuple[str, ...], domain: DomainRecord) -> None:
+        _check_count("names", len(names), MAX_NAMES)
+        for name in names:
+            own, _, rest = name.partition(".")
+            if rest != domain.name or NAME.fullmatch(own) is None:
+                _refuse(f"the name {name!r} is not <name>.{domain.name}")
+            if name in self.names:
+                _refuse(f"the name {name} is taken")
+
+    def _check_nodes(self, nodes: tuple[Address, ...], most: int) -> None:
+        _check_count("nodes", len(nodes), most)
+        if len(set(nodes)) != len(nodes):
+            _refuse("it names a node twice")
+        if any(node not in self.nodes for node in nodes):
+            _refuse("it names a node that has no record")
+
+    def _home(self, address: Address) -> DomainRecord:
+        domain = self._domains_by_number.get(domain_number_of(address))
+        if domain is None:
+            _refuse(f"domain number {domain_number_of(address)} is not known")
+        return domain
+
+    def _is_known(self, key: bytes, domain: DomainRecord) -> bool:
+        if self._trust[domain.name] == key:
+            return True
+        enrolment = self.enrolments.get(make_address(domain.number, key))
+        return enrolment is not None and enrolment.identity_key == key
+
+
+def _keep_newer(kept: dict[Address, SequencedT], key: Address, record: SequencedT) -> None:
+    known = kept.get(key)
+    if known is not None and known.sequence >= record.sequence:
+        _refuse(f"sequence {record.sequence} is not above {known.sequence}")
+    kept[key] = record
+
+
+def _check_key(what: str, key: bytes) -> None:
+    if len(key) != KEY_BYTES:
+        _refuse(f"its {what} key has {len(key)} bytes, not {KEY_BYTES}")
+
+
+def _check_count(what: str, count: int, most: int) -> None:
+    if not 1 <= count <= most:
+        _refuse(f"it has {count} {what}, allowed are 1 to {most}")
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise Refused(reason)

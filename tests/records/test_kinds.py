@@ -1,0 +1,42 @@
+"""Each kind of record has one form of bytes."""
+
+import msgspec
+import pytest
+
+from ei.records.kinds import (
+    AnyRecord,
+    AttachmentRecord,
+    DomainRecord,
+    Enrolment,
+    GroupRecord,
+    NodeRecord,
+)
+from ei.sdk.packets import Address
+
+HOST = Address(b"h" * 16)
+NODE = Address(b"n" * 16)
+KEY = b"k" * 32
+
+RECORDS: list[AnyRecord] = [
+    DomainRecord("isp-a", 1, 9),
+    Enrolment(HOST, ("alice.isp-a",), KEY, KEY, 9),
+    NodeRecord(NODE, "sn1.isp-a", KEY, KEY, ("127.0.0.1:3535",), (16,), 9),
+    AttachmentRecord(HOST, (NODE,), 7, 9),
+    GroupRecord(HOST, "news.isp-a", KEY, (NODE,), 7, 9),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_a_record_of_each_kind_survives_its_bytes(record: AnyRecord) -> None:
+    encoded = msgspec.msgpack.encode(record)
+
+    assert msgspec.msgpack.decode(encoded, type=AnyRecord) == record
+
+
+def test_the_bytes_of_a_record_are_pinned() -> None:
+    assert msgspec.msgpack.encode(RECORDS[0]).hex() == "9401a56973702d610109"
+
+
+def test_a_record_with_a_field_too_many_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(msgspec.msgpack.encode([1, "isp-a", 1, 9, 0]), type=AnyRecord)

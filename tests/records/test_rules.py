@@ -1,0 +1,172 @@
+"""Nobody states what they may not."""
+
+import pytest
+
+from ei.records.addresses import make_group_address
+from ei.records.keys import Keys, make_keys
+from ei.records.kinds import (
+    AnyRecord,
+    AttachmentRecord,
+    DomainRecord,
+    Enrolment,
+    GroupRecord,
+    NodeRecord,
+)
+from ei.records.rules import Refused, Verifier
+from ei.sdk.packets import Address
+
+NOW_S = 1_000.0
+LATER_S = 2_000
+DOMAIN, OTHER, ALICE, NODE = (make_keys(letter * 32) for letter in (b"d", b"o", b"a", b"n"))
+
+
+def enrolment(
+    keys: Keys = ALICE, *, number: int = 1, name: str = "alice.isp-a", pipe_key: bytes = b"p" * 32
+) -> Enrolment:
+    return Enrolment(keys.address(number), (name,), keys.identity_key, pipe_key, LATER_S)
+
+
+def node(keys: Keys = NODE, *, name: str = "sn1.isp-a") -> NodeRecord:
+    return NodeRecord(
+        keys.address(1), name, keys.identity_key, keys.pipe_key, ("127.0.0.1:1",), (16,), LATER_S
+    )
+
+
+def attachment(
+    *, nodes: tuple[Address, ...] = (NODE.address(1),), sequence: int = 1, expires: int = LATER_S
+) -> AttachmentRecord:
+    return AttachmentRecord(ALICE.address(1), nodes, sequence, expires)
+
+
+def group(owner: Keys = DOMAIN, *, name: str = "news.isp-a", sequence: int = 1) -> GroupRecord:
+    address = make_group_address(1, owner.identity_key, name)
+    return GroupRecord(address, name, owner.identity_key, (NODE.address(1),), sequence, LATER_S)
+
+
+def verifier(*, attachment_limit_s: int = 3_600) -> Verifier:
+    """One that knows domain isp-a, its node sn1 and its host alice."""
+    made = Verifier(
+        trust={"isp-a": DOMAIN.identity_key, "isp-b": OTHER.identity_key},
+        unix_s=NOW_S,
+        attachment_limit_s=attachment_limit_s,
+    )
+    made.add(DomainRecord("isp-a", 1, LATER_S), DOMAIN.identity_key)
+    made.add(node(), DOMAIN.identity_key)
+    made.add(enrolment(), DOMAIN.identity_key)
+    return made
+
+
+def test_what_the_right_ones_say_is_kept() -> None:
+    kept = verifier()
+
+    kept.add(attachment(), ALICE.identity_key)
+    kept.add(group(), DOMAIN.identity_key)
+
+    assert kept.names.keys() == {"alice.isp-a", "sn1.isp-a", "news.isp-a"}
+    assert kept.attachments == {ALICE.address(1): attachment()}
+
+
+BAD: list[tuple[AnyRecord, Keys, str]] = [
+    (DomainRecord("isp-c", 3, LATER_S), DOMAIN, "no key of domain 'isp-c' is trusted"),
+    (DomainRecord("isp-b", 2, LATER_S), DOMAIN, "trusted is"),
+    (DomainRecord("isp-b", 1, LATER_S), OTHER, "number 1 is that of domain isp-a"),
+    (DomainRecord("isp-b", 0, LATER_S), OTHER, "number 0 is not 1 to"),
+    (DomainRecord("isp-a", 1, LATER_S), DOMAIN, "a second record"),
+    (DomainRecord("isp-b", 2, 1_000), OTHER, "expired 0 s ago"),
+    (enrolment(OTHER, name="mallory.isp-a"), OTHER, "not by domain isp-a"),
+    (enrolment(OTHER, number=7), DOMAIN, "domain number 7 is not known"),
+    (enrolment(OTHER), DOMAIN, "the name alice.isp-a is taken"),
+    (enrolment(OTHER, name="bob.isp-b"), DOMAIN, "not <name>.isp-a"),
+    (enrolment(OTHER, name="Bob.isp-a"), DOMAIN, "not <name>.isp-a"),
+    (enrolment(OTHER, name="bob.isp-a", pipe_key=b"p"), DOMAIN, "pipe key has 1 bytes, not 32"),
+    (enrolment(), DOMAIN, "a second record of the address"),
+    (
+        Enrolment(ALICE.address(1), ("bob.isp-a",), OTHER.identity_key, b"p" * 32, LATER_S),
+        DOMAIN,
+        "does not follow from its identity key",
+    ),
+    (
+        Enrolment(ALICE.address(1), ("bob.isp-a",), b"short", b"p" * 32, LATER_S),
+        DOMAIN,
+        "identity key has 5 bytes, not 32",
+    ),
+    (
+        Enrolment(OTHER.address(1), (), OTHER.identity_key, b"p" * 32, LATER_S),
+        DOMAIN,
+        "has 0 names, allowed are 1 to 16",
+    ),
+    (node(OTHER, name="sn2.isp-a"), OTHER, "not by domain isp-a"),
+    (attachment(), NODE, "not by its host"),
+    (attachment(nodes=()), ALICE, "has 0 nodes, allowed are 1 to 8"),
+    (attachment(nodes=(OTHER.address(1),)), ALICE, "a node that has no record"),
+    (attachment(nodes=(NODE.address(1),) * 2), ALICE, "names a node twice"),
+    (attachment(expires=4_601), ALICE, "lives 3601 s more, allowed are 3600 s"),
+    (
+        AttachmentRecord(OTHER.address(1), (NODE.address(1),), 1, LATER_S),
+        OTHER,
+        "its host is not enrolled",
+    ),
+    (group(), ALICE, "not by its owner"),
+    (group(OTHER), OTHER, "neither domain isp-a nor a host of it"),
+    (
+        GroupRecord(
+            Address(b"\xfd\x35\0\0\0\1" + bytes(10)),
+            "news.isp-a",
+            DOMAIN.identity_key,
+            (),
+            1,
+            LATER_S,
+        ),
+        DOMAIN,
+        "does not follow from its owner and name",
+    ),
+    (
+        GroupRecord(Address(b"\xfd\x35\0\0\0\1" + bytes(10)), "x.isp-a", b"k", (), 1, LATER_S),
+        Keys(b"k" * 32, b"k" * 32),
+        "not by its owner",
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "signer", "reason"), BAD, ids=[bad[2] for bad in BAD])
+def test_what_nobody_may_say_is_refused_with_the_reason(
+    record: AnyRecord, signer: Keys, reason: str
+) -> None:
+    with pytest.raises(Refused, match=reason):
+        verifier().add(record, signer.identity_key)
+
+
+def test_a_host_may_own_a_group() -> None:
+    kept = verifier()
+
+    kept.add(group(ALICE), ALICE.identity_key)
+
+    assert kept.names["news.isp-a"] == group(ALICE).group
+
+
+def test_of_two_attachments_the_newer_counts_and_the_older_is_refused() -> None:
+    kept = verifier()
+
+    kept.add(attachment(sequence=2), ALICE.identity_key)
+    with pytest.raises(Refused, match="sequence 1 is not above 2"):
+        kept.add(attachment(sequence=1), ALICE.identity_key)
+    kept.add(attachment(sequence=3), ALICE.identity_key)
+
+    assert kept.attachments[ALICE.address(1)].sequence == 3
+
+
+def test_a_newer_group_record_replaces_the_older() -> None:
+    kept = verifier()
+
+    kept.add(group(sequence=1), DOMAIN.identity_key)
+    kept.add(group(sequence=2), DOMAIN.identity_key)
+
+    assert kept.groups[group().group].sequence == 2
+
+
+def test_a_configuration_may_allow_longer_attachments() -> None:
+    kept = verifier(attachment_limit_s=10_000)
+
+    kept.add(attachment(expires=9_000), ALICE.identity_key)
+
+    assert ALICE.address(1) in kept.attachments
