@@ -1,0 +1,158 @@
+"""How commands speak: data to stdout, talk to stderr, colour and progress only for people."""
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+SYMBOLS = {"ok": "✓", "warn": "!", "bad": "✗"}
+PLAIN_SYMBOLS = {"ok": "ok", "warn": "note", "bad": "failed"}
+COLOURS = {"ok": "32", "warn": "33", "bad": "31", "dim": "2", "strong": "1"}
+
+
+class Output:
+    """Where one command writes.
+
+    Args:
+        stdout, stderr: Data goes to the first, talk to the second.
+        environ: `NO_COLOR` and `TERM=dumb` switch colours off.
+        is_json: The data is one JSON object.
+        is_plain: No colours, symbols or redrawing.
+        is_quiet: No progress and no hints.
+    """
+
+    def __init__(  # noqa: PLR0913 one flag each
+        self,
+        *,
+        stdout: TextIO,
+        stderr: TextIO,
+        environ: Mapping[str, str],
+        is_json: bool = False,
+        is_plain: bool = False,
+        is_quiet: bool = False,
+    ) -> None:
+        self._stdout = stdout
+        self._stderr = stderr
+        self._may_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        self._is_drawn = False
+        self.is_json = is_json
+        self.is_plain = is_plain
+        self.is_quiet = is_quiet
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person looks at the data, so that it may be drawn and redrawn."""
+        return self._has_colour(self._stdout)
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal; 100 where there is none."""
+        try:
+            return os.get_terminal_size(self._stdout.fileno()).columns
+        except (OSError, ValueError):
+            return 100
+
+    def data(self, text: str) -> None:
+        """Print a line of the answer; nothing in JSON mode, where `document` is the answer."""
+        if not self.is_json:
+            self._clear()
+            print(text, file=self._stdout, flush=True)
+
+    def document(self, schema: str, content: Mapping[str, object]) -> None:
+        """Print the answer as one JSON object, in JSON mode.
+
+        Args:
+            schema: Such as `ei.status/1`; grows only by fields within its number.
+        """
+        if self.is_json:
+            self._clear()
+            print(json.dumps({"schema": schema, **content}), file=self._stdout, flush=True)
+
+    def talk(self, text: str) -> None:
+        """Print a line about what is happening."""
+        if not self.is_quiet:
+            self._clear()
+            print(text, file=self._stderr, flush=True)
+
+    def progress(self, text: str) -> None:
+        """Show what is happening right now, for people only; the next line replaces it."""
+        if self._has_colour(self._stderr) and not self.is_quiet:
+            self._clear()
+            print(text[: self.width - 1], end="", file=self._stderr, flush=True)
+            self._is_drawn = True
+
+    def next(self, *commands: str) -> None:
+        """Suggest what to do next."""
+        self.talk(self.paint(f"next: {' | '.join(commands)}", "dim", is_talk=True))
+
+    def complain(self, text: str) -> None:
+        """Print an error; not even `--quiet` silences it."""
+        self._clear()
+        print(text, file=self._stderr, flush=True)
+
+    def mark(self, kind: str, *, is_talk: bool = False) -> str:
+        """Return the symbol for `ok`, `warn` or `bad`, coloured for its stream."""
+        symbols = PLAIN_SYMBOLS if self.is_plain else SYMBOLS
+        return self.paint(symbols[kind], kind, is_talk=is_talk)
+
+    def paint(self, text: str, kind: str, *, is_talk: bool = False) -> str:
+        """Colour `text` as `kind` of `COLOURS`, where its stream has colours."""
+        stream = self._stderr if is_talk else self._stdout
+        if not self._has_colour(stream):
+            return text
+        return f"\x1b[{COLOURS[kind]}m{text}\x1b[0m"
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print columns, each as wide as its widest cell; numbers to the right."""
+        lines = [[printable(cell) for cell in row] for row in rows]
+        columns = list(zip(*[header, *lines], strict=True))
+        widths = [max(map(width_of, column)) for column in columns]
+        right = [bool(lines) and all(_is_number(cell) for cell in column[1:]) for column in columns]
+        self.data(self.paint(_line(header, widths, right), "dim"))
+        for line in lines:
+            self.data(_line(line, widths, right))
+
+    def _has_colour(self, stream: TextIO) -> bool:
+        return self._may_colour and not self.is_plain and stream.isatty()
+
+    def _clear(self) -> None:
+        if self._is_drawn:
+            print("\r\x1b[K", end="", file=self._stderr, flush=True)
+            self._is_drawn = False
+
+
+def standard_output() -> Output:
+    """Return the output before any flag is known."""
+    return Output(stdout=sys.stdout, stderr=sys.stderr, environ=os.environ)
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters shown as escapes, so that none reaches a terminal.
+
+    Names, reasons and logs come from strangers; an escape sequence of theirs must not act here.
+    """
+    return "".join(
+        character if unicodedata.category(character)[0] != "C" else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+def width_of(text: str) -> int:
+    """Columns that `text` takes in a terminal."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    marks = sum(unicodedata.combining(character) != 0 for character in text)
+    return len(text) + wide - marks
+
+
+def _is_number(cell: str) -> bool:
+    return cell in {"", "-"} or cell[:1].isdigit()
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = [
+        " " * (width - width_of(cell)) + cell if is_right else cell + " " * (width - width_of(cell))
+        for cell, width, is_right in zip(cells, widths, right, strict=True)
+    ]
+    return "  ".join(padded).rstrip()

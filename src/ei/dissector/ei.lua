@@ -1,0 +1,291 @@
+-- Wireshark dissector of the Extensible Internet, wire version 1.
+--
+-- Use:      wireshark -X lua_script:ei.lua FILE      (ei decode --dissector prints where this file is)
+-- Filters:  ei.service == 16, ei.drop_reason == "replayed", ei.flags.covered, ...
+--
+-- Headers are sealed on the wire. Captures of our own tap have the flag OPENED and the header in
+-- plaintext, and say in the packet's comment what became of it (`fate=... reason=...`).
+-- Layouts: docs/reference/wire.md. The same in Python: fields.py beside this file; a test compares.
+
+local ei = Proto("ei", "Extensible Internet")
+
+local TYPES = { [1] = "initiation", [2] = "response", [3] = "cookie", [4] = "data" }
+local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "groups" }
+local SERVICES = { [1] = "control", [16] = "delivery", [17] = "echo", [48] = "multicast" }
+
+local PORT = 3535
+local TAG, MAC = 16, 16
+local PREFIX, HEADER, SOURCE = 16, 20, 16
+local SMALLEST_INITIATION, COOKIE = 1200, 56
+local CONTROL_SERVICE, CONTROL_METADATA = 1, 13
+local COVERED, OPENED = 0x01, 0x80
+local ORIGIN, TRACED = 0x1, 0x2
+
+-- -- fields ------------------------------------------------------------------------------------
+
+local f = {}
+
+local function field(name, make, title, ...)
+    f[name] = make("ei." .. name, title, ...)
+end
+
+local function number(size) return ProtoField["uint" .. size] end
+
+field("version", number(8), "Wire version")
+field("type", number(8), "Type", base.DEC, TYPES)
+field("flags", number(8), "Flags", base.HEX)
+field("flags.covered", ProtoField.bool, "COVERED: the payload is inside the seal")
+field("flags.opened", ProtoField.bool, "OPENED: the tap wrote the header in plaintext")
+field("sealed_length", number(16), "Sealed length")
+field("receiver_index", number(32), "Receiver index", base.HEX)
+field("lane", number(8), "Lane")
+field("counter", number(64), "Counter")
+field("sealed", ProtoField.bytes, "Sealed header")
+field("tag", ProtoField.bytes, "Tag")
+field("payload", ProtoField.bytes, "Payload")
+field("padding", ProtoField.bytes, "Padding")
+field("suite", number(8), "Cipher suite")
+field("noise_length", number(16), "Noise length")
+field("sender_index", number(32), "Sender index", base.HEX)
+field("offered_suites", ProtoField.bytes, "Offered suites")
+field("noise", ProtoField.bytes, "Noise message")
+field("mac1", ProtoField.bytes, "mac1: knows the responder's key")
+field("mac2", ProtoField.bytes, "mac2: holds a cookie")
+field("reserved", ProtoField.bytes, "Reserved")
+field("cookie.nonce", ProtoField.bytes, "Nonce")
+field("cookie.sealed", ProtoField.bytes, "Sealed cookie")
+field("cookie.tag", ProtoField.bytes, "Tag of the cookie")
+field("header.version", number(8), "Header version")
+field("header.flags", number(8), "Header flags", base.HEX)
+field("header.flags.origin", ProtoField.bool, "ORIGIN: names its source")
+field("header.flags.traced", ProtoField.bool, "TRACED: every node keeps a record")
+field("hop_limit", number(8), "Hop limit")
+field("class", number(16), "Class")
+field("service", number(32), "Service", base.DEC, SERVICES)
+field("connection", number(64), "Connection")
+field("payload_length", number(16), "Payload length")
+field("metadata_length", number(8), "Metadata length")
+field("protection", number(8), "Protection", base.DEC, PROTECTIONS)
+field("source", ProtoField.ipv6, "Source")
+field("metadata", ProtoField.bytes, "Metadata")
+field("control.service", number(32), "Control: service", base.DEC, SERVICES)
+field("control.sequence", number(32), "Control: sequence")
+field("control.acknowledged", number(32), "Control: acknowledged")
+field("control.more", number(8), "Control: more fragments")
+field("fate", ProtoField.string, "Fate")
+field("drop_reason", ProtoField.string, "Drop reason")
+field("malformed", ProtoField.string, "Malformed")
+
+for _, one in pairs(f) do ei.fields[#ei.fields + 1] = one end
+
+local comment_field = Field.new("frame.comment")
+
+-- -- walking from front to back -----------------------------------------------------------------
+
+local Walk = {}
+Walk.__index = Walk
+
+local function new_walk(buffer, tree)
+    return setmetatable({ buffer = buffer, tree = tree, at = 0, bytes = buffer:len() }, Walk)
+end
+
+function Walk:left() return self.bytes - self.at end
+
+function Walk:note(name, value)
+    self.tree:add(f[name], value):set_generated()
+end
+
+-- Ends the walk; `pcall` below catches it. Tables, not strings, so that no position is prepended.
+local function malformed(reason) error({ reason = reason }, 0) end
+
+function Walk:take(name, size, reason)
+    if size > self:left() then malformed(reason or "truncated") end
+    if size == 0 then return nil end
+    local range = self.buffer(self.at, size)
+    self.at = self.at + size
+    self.tree:add_le(f[name], range)
+    return range
+end
+
+function Walk:number(name, size)
+    return self:take(name, size):le_uint()
+end
+
+function Walk:nibbles(high, low)
+    if self:left() == 0 then malformed("truncated") end
+    local range = self.buffer(self.at, 1)
+    self.at = self.at + 1
+    local first, second = range:bitfield(0, 4), range:bitfield(4, 4)
+    self.tree:add(f[high], range, first)
+    self.tree:add(f[low], range, second)
+    return first, second
+end
+
+-- A byte that was just passed, bit by bit.
+function Walk:bit(name, byte, mask)
+    self.tree:add(f[name], self.buffer(self.at - 1, 1), bit32.band(byte, mask) ~= 0)
+end
+
+-- -- layouts ------------------------------------------------------------------------------------
+
+local function initiation(walk)
+    if walk.bytes < SMALLEST_INITIATION then malformed("unpadded_initiation") end
+    walk:take("suite", 1)
+    local noise = walk:number("noise_length", 2)
+    walk:take("sender_index", 4)
+    walk:take("offered_suites", 4)
+    if noise > walk:left() - 2 * MAC then malformed("truncated") end
+    walk:take("noise", noise)
+    walk:take("padding", walk:left() - 2 * MAC)
+    walk:take("mac1", MAC)
+    walk:take("mac2", MAC)
+end
+
+local function response(walk)
+    walk:take("suite", 1)
+    local noise = walk:number("noise_length", 2)
+    walk:take("sender_index", 4)
+    walk:take("receiver_index", 4)
+    if noise > walk:left() - MAC then malformed("truncated") end
+    walk:take("noise", noise)
+    walk:take("padding", walk:left() - MAC)
+    walk:take("mac1", MAC)
+end
+
+local function cookie(walk)
+    if walk.bytes ~= COOKIE then malformed("truncated") end
+    if walk:take("reserved", 3):le_uint() ~= 0 then malformed("unknown_flags") end
+    walk:take("receiver_index", 4)
+    walk:take("cookie.nonce", 16)
+    walk:take("cookie.sealed", 16)
+    walk:take("cookie.tag", TAG)
+end
+
+-- A plaintext L3.5 header that leaves at least `after` bytes; returns the payload's length.
+local function header(walk, after)
+    if walk:left() - after < HEADER then malformed("bad_header") end
+    local version, flags = walk:nibbles("header.version", "header.flags")
+    walk:bit("header.flags.origin", flags, ORIGIN)
+    walk:bit("header.flags.traced", flags, TRACED)
+    if version ~= 1 then malformed("unknown_version") end
+    if flags > ORIGIN + TRACED then malformed("unknown_flags") end
+    walk:take("hop_limit", 1)
+    walk:take("class", 2)
+    local service = walk:number("service", 4)
+    walk:take("connection", 8)
+    local payload = walk:number("payload_length", 2)
+    local metadata = walk:number("metadata_length", 1)
+    local protection = walk:number("protection", 1)
+    if PROTECTIONS[protection] == nil then malformed("bad_header") end
+    local source = bit32.band(flags, ORIGIN) ~= 0 and SOURCE or 0
+    if walk:left() - after < source + metadata then malformed("bad_header") end
+    if source > 0 then
+        walk.tree:add(f.source, walk.buffer(walk.at, SOURCE))
+        walk.at = walk.at + SOURCE
+    end
+    if service == CONTROL_SERVICE and metadata == CONTROL_METADATA then
+        walk:take("control.service", 4)
+        walk:take("control.sequence", 4)
+        walk:take("control.acknowledged", 4)
+        walk:take("control.more", 1)
+    else
+        walk:take("metadata", metadata)
+    end
+    return payload, service
+end
+
+local function payload_and_padding(walk, payload, after)
+    if payload > walk:left() - after then malformed("bad_header") end
+    walk:take("payload", payload)
+    walk:take("padding", walk:left() - after)
+end
+
+local function data(walk, info)
+    local flags = walk:number("flags", 1)
+    walk:bit("flags.covered", flags, COVERED)
+    walk:bit("flags.opened", flags, OPENED)
+    local is_covered = bit32.band(flags, COVERED) ~= 0
+    if bit32.band(flags, bit32.bnot(COVERED + OPENED)) ~= 0 then malformed("unknown_flags") end
+    local sealed = walk:number("sealed_length", 2)
+    local index = walk:take("receiver_index", 4)
+    walk.tree:add(f.lane, index, bit32.band(index:le_uint(), 0x0f))
+    walk:take("counter", 8)
+    if sealed < TAG or sealed > walk:left() then malformed("truncated") end
+    local after = walk:left() - sealed
+    if is_covered and after > 0 then malformed("trailing_bytes") end
+    if bit32.band(flags, OPENED) == 0 then
+        walk:take("sealed", sealed - TAG)
+        walk:take("tag", TAG)
+        walk:take("payload", after)
+        return
+    end
+    local payload, service = header(walk, after + TAG)
+    info.service = SERVICES[service] or tostring(service)
+    if is_covered then
+        payload_and_padding(walk, payload, TAG)
+        walk:take("tag", TAG)
+    else
+        walk:take("padding", walk:left() - after - TAG)
+        walk:take("tag", TAG)
+        payload_and_padding(walk, payload, 0)
+    end
+end
+
+local LAYOUTS = { [1] = initiation, [2] = response, [3] = cookie, [4] = data }
+
+local function datagram(walk, info)
+    local version, kind = walk:nibbles("version", "type")
+    if version ~= 1 then malformed("unknown_version") end
+    if LAYOUTS[kind] == nil then malformed("unknown_type") end
+    info.kind = TYPES[kind]
+    LAYOUTS[kind](walk, info)
+end
+
+-- -- for Wireshark -------------------------------------------------------------------------------
+
+function ei.dissector(buffer, packet, root)
+    if buffer:len() == 0 then return 0 end
+    packet.cols.protocol = "EI"
+    local walk = new_walk(buffer, root:add(ei, buffer()))
+    local info = {}
+    local is_fine, trouble = pcall(datagram, walk, info)
+    if not is_fine then
+        if type(trouble) ~= "table" then error(trouble, 0) end
+        info.malformed = trouble.reason
+        walk:note("malformed", trouble.reason)
+    end
+    local comment = comment_field()
+    local text = comment and comment.value or ""
+    for key, value in text:gmatch("(%S-)=(%S+)") do
+        if key == "fate" then walk:note("fate", value) end
+        if key == "reason" then
+            walk:note("drop_reason", value)
+            info.reason = value
+        end
+    end
+    packet.cols.info = (info.kind or "unknown")
+        .. (info.service and (" " .. info.service) or "")
+        .. (info.reason and (", dropped: " .. info.reason) or "")
+        .. (info.malformed and (", malformed: " .. info.malformed) or "")
+    return buffer:len()
+end
+
+-- Lab nodes use other ports than ours too: by their first bytes and lengths, which must fit.
+local function is_ours(buffer)
+    local bytes = buffer:len()
+    if bytes < PREFIX + TAG or buffer(0, 1):bitfield(0, 4) ~= 1 then return false end
+    local kind = buffer(0, 1):bitfield(4, 4)
+    local length = buffer(2, 2):le_uint()
+    if kind == 1 then return bytes >= SMALLEST_INITIATION end
+    if kind == 2 then return bytes == 12 + length + MAC end
+    if kind == 3 then return bytes == COOKIE end
+    return kind == 4 and length >= TAG and length <= bytes - PREFIX
+end
+
+ei:register_heuristic("udp", function(buffer, packet, root)
+    if not is_ours(buffer) then return false end
+    ei.dissector(buffer, packet, root)
+    return true
+end)
+
+DissectorTable.get("udp.port"):add(PORT, ei)

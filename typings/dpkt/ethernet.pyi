@@ -1,0 +1,4 @@
+from dpkt import Packet
+
+class Ethernet(Packet):
+    data: bytes | Packet

@@ -1,0 +1,4 @@
+from dpkt import Packet
+
+class Loopback(Packet):
+    data: bytes | Packet

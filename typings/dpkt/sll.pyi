@@ -1,0 +1,4 @@
+from dpkt import Packet
+
+class SLL(Packet):
+    data: bytes | Packet

@@ -1,0 +1,4 @@
+from dpkt import Packet
+
+class SLL2(Packet):
+    data: bytes | Packet
