@@ -1,0 +1,128 @@
+"""What of a run is alive: processes, sockets, files; and how to end it without hitting a stranger.
+
+Every process of a run inherits the mark `EI_LAB_RUN=<run id>` in its environment, which survives
+`fork` and re-parenting and which no other process carries. A process is ended through its pidfd,
+checked after opening, so that a pid that was reused meanwhile is never hit.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "EI_LAB_RUN"
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What is left of a run: processes and their names, sockets and files by path or endpoint."""
+
+    processes: tuple[str, ...]
+    sockets: tuple[str, ...]
+    files: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """All of them together."""
+        return len(self.processes) + len(self.sockets) + len(self.files)
+
+
+def marked_processes(run_id: str) -> list[int]:
+    """Return the pids of the living processes of a run, zombies not counted, in order."""
+    mark = f"{MARK}={run_id}".encode()
+    pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+    return [pid for pid in sorted(pids) if pid != os.getpid() and _is_marked(pid, mark)]
+
+
+def end_processes(run_id: str, *, timeout_s: float) -> int:
+    """Kill what is alive of a run, again and again until nothing is; return how many there were.
+
+    Args:
+        timeout_s: Then what is still there is left to the caller's census.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    ended: set[int] = set()
+    while (pids := marked_processes(run_id)) and time.monotonic() < deadline_s:
+        for pid in pids:
+            ended.add(pid)
+            _kill(pid, run_id)
+        # A killed process leaves /proc only when its memory is gone.
+        time.sleep(0.005)
+    return len(ended)
+
+
+def signal_process(pid: int, run_id: str, number: signal.Signals) -> bool:
+    """Send a signal to a process of the run; return whether it was there."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if not _is_marked(pid, f"{MARK}={run_id}".encode()):
+            return False
+        signal.pidfd_send_signal(descriptor, number)
+    except ProcessLookupError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def session_of(pid: int) -> int:
+    """Return the session of a process; 0 when it is gone."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def command_of(pid: int) -> str:
+    """Return the name of a process for people; empty when it is gone."""
+    try:
+        return (PROC / str(pid) / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def leftovers(run_id: str, *, subnet: str, folder: Path) -> Leftovers:
+    """Return all that is left of a run.
+
+    Args:
+        subnet: First two octets of its endpoints, such as `127.1`.
+        folder: Its run directory.
+    """
+    processes = tuple(f"{pid} {command_of(pid)}" for pid in marked_processes(run_id))
+    files = (str(folder), *map(str, folder.rglob("*"))) if folder.exists() else ()
+    return Leftovers(processes, (*_udp_sockets(subnet), *_unix_sockets(folder)), files)
+
+
+def _udp_sockets(subnet: str) -> list[str]:
+    first, second = (int(octet) for octet in subnet.split("."))
+    # Addresses are 32 bits in the machine's order: the first octet comes last in little-endian hex.
+    tail = f"{second:02X}{first:02X}"
+    lines = (PROC / "net" / "udp").read_text().splitlines()[1:]
+    local = [line.split()[1] for line in lines]
+    return [endpoint for endpoint in local if endpoint.partition(":")[0].endswith(tail)]
+
+
+def _unix_sockets(folder: Path) -> list[str]:
+    lines = (PROC / "net" / "unix").read_text().splitlines()[1:]
+    paths = {fields[7] for line in lines if len(fields := line.split(maxsplit=7)) > 7}  # noqa: PLR2004
+    return sorted(path for path in paths if path.startswith(f"{folder}/"))
+
+
+def _kill(pid: int, run_id: str) -> None:
+    with contextlib.suppress(PermissionError):
+        _ = signal_process(pid, run_id, signal.SIGKILL)
+
+
+def _is_marked(pid: int, mark: bytes) -> bool:
+    try:
+        environment = (PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return False
+    return mark in environment.split(b"\0")

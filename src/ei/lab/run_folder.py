@@ -1,0 +1,139 @@
+"""Where a lab of real processes keeps its files, and what is written about it there.
+
+```
+$XDG_STATE_HOME/ei/lab/<name>/     (default ~/.local/state)
+    lab.json                        what runs, for every command that talks to it
+    lab.sock                        the supervisor
+    lab.log                         what the supervisor and the daemons say
+    <node or host>/                 node.toml or host.toml, key, records, log, admin.sock
+```
+"""
+
+import fcntl
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ei.errors import ConfigError, IntegrityError, UnreachableError
+
+DEFAULT_NAME = "default"
+SCHEMA = "ei.lab/1"
+MAX_SOCKET_PATH_BYTES = 107
+"""Of a Unix socket, less its final zero (unix(7))."""
+
+
+class Daemon(msgspec.Struct, frozen=True):
+    """One node or host of a running lab.
+
+    Attributes:
+        address: IPv6 form.
+        endpoint: Where it receives datagrams; empty for a host that takes any port.
+        folder: Its files.
+        admin: Its admin socket.
+    """
+
+    name: str
+    kind: Literal["node", "host"]
+    address: str
+    endpoint: str
+    folder: str
+    admin: str
+
+
+class LabFile(msgspec.Struct, frozen=True, kw_only=True):
+    """Content of `lab.json`.
+
+    Attributes:
+        run_id: Mark of all its processes.
+        subnet: First two octets of all its endpoints.
+        started_unix_s: When it was started.
+        topology: Path of its topology file.
+    """
+
+    schema: str = SCHEMA
+    name: str
+    run_id: str
+    subnet: str
+    seed: int
+    started_unix_s: float
+    topology: str
+    daemons: dict[str, Daemon] = {}
+
+
+class RunFolder:
+    """The folder of one lab; knows paths, reads and writes `lab.json`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lab_file = path / "lab.json"
+        self.socket = path / "lab.sock"
+        self.log = path / "lab.log"
+
+    def folder_of(self, daemon: str) -> Path:
+        """Return where a node or host keeps its files."""
+        return self.path / daemon
+
+    def read(self) -> LabFile:
+        """Return what runs.
+
+        Raises:
+            UnreachableError: no lab of this name was started.
+            IntegrityError: the file is damaged.
+        """
+        try:
+            content = self.lab_file.read_bytes()
+        except OSError as error:
+            raise UnreachableError(
+                f"no lab {self.path.name!r} is running", remedy="Start one: ei lab up"
+            ) from error
+        try:
+            return msgspec.json.decode(content, type=LabFile)
+        except msgspec.DecodeError as error:
+            raise IntegrityError(
+                f"{self.lab_file} is damaged: {error}", remedy="Remove it: ei lab down"
+            ) from error
+
+    def write(self, content: LabFile) -> None:
+        """Replace `lab.json`: a reader sees the old or the new content, whole."""
+        new = self.lab_file.with_suffix(".new")
+        _ = new.write_bytes(msgspec.json.format(msgspec.json.encode(content)))
+        _ = new.replace(self.lab_file)
+
+    def check_length(self, daemons: list[str]) -> None:
+        """Refuse a path under which the admin sockets could not be bound.
+
+        Raises:
+            ConfigError: too long.
+        """
+        longest = max(len(os.fsencode(self.folder_of(name) / "admin.sock")) for name in daemons)
+        if longest > MAX_SOCKET_PATH_BYTES:
+            raise ConfigError(
+                f"sockets under {self.path} would have {longest} B of path, allowed are "
+                f"{MAX_SOCKET_PATH_BYTES} B",
+                remedy="Use a shorter XDG_STATE_HOME",
+            )
+
+
+def run_folder(name: str, environ: Mapping[str, str]) -> RunFolder:
+    """Return the folder of the lab `name`, which need not exist."""
+    state = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return RunFolder(Path(state) / "ei" / "lab" / name)
+
+
+@contextmanager
+def exclusive(folder: RunFolder) -> Generator[None]:
+    """Let one `up` or `down` at a time work on the labs beside `folder`.
+
+    The lock is on the directory itself, so that it leaves no file.
+    """
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
