@@ -1,0 +1,93 @@
+"""Reads TOML configuration: typed, versioned; an unknown key is refused with a suggestion."""
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import TypeVar, Union, cast, get_args, get_origin
+
+import msgspec
+
+from ei.errors import ConfigError
+
+ConfigT = TypeVar("ConfigT", bound=msgspec.Struct)
+MAX_FILE_BYTES = 1024 * 1024
+
+
+def read_config(path: Path, kind: type[ConfigT]) -> ConfigT:
+    """Read a configuration file of one Struct type.
+
+    Raises:
+        ConfigError: unreadable, not TOML, an unknown key, or a value that is not allowed: which,
+            where, and what is.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ConfigError(f"{path} is larger than the allowed {MAX_FILE_BYTES} B")
+        text = content.decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8: {error}") from error
+    try:
+        return parse_config(text, kind)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def parse_config(text: str, kind: type[ConfigT]) -> ConfigT:
+    """Parse the text of a configuration file; see `read_config`."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from error
+    _check_keys(table, kind, where="")
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_in_toml_words(str(error))) from error
+
+
+def suggestion(word: str, known: list[str]) -> str:
+    """Return how a sentence about a wrong `word` ends: the near miss, or all that is allowed."""
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; allowed: {', '.join(known) or 'none'}"
+
+
+def toml_string(value: str) -> str:
+    """Return `value` as a TOML basic string."""
+    escaped = "".join(
+        f"\\u{ord(letter):04x}" if letter in '"\\' or not letter.isprintable() else letter
+        for letter in value
+    )
+    return f'"{escaped}"'
+
+
+def _check_keys(table: Mapping[str, object], kind: type[msgspec.Struct], *, where: str) -> None:
+    known = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    for key, value in table.items():
+        if key not in known:
+            place = f"in [{where}] " if where else ""
+            raise ConfigError(f"no key {key!r} {place}is known{suggestion(key, list(known))}")
+        inner = _struct_in(known[key])
+        if inner is not None and isinstance(value, dict):
+            path = f"{where}.{key}" if where else key
+            _check_keys(cast("Mapping[str, object]", value), inner, where=path)
+
+
+def _struct_in(annotation: object) -> type[msgspec.Struct] | None:
+    """Return the Struct that a field holds, if it holds one."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return annotation
+    if get_origin(annotation) in {Union, UnionType}:
+        found = [_struct_in(part) for part in get_args(annotation)]
+        return next((part for part in found if part is not None), None)
+    return None
+
+
+def _in_toml_words(message: str) -> str:
+    """Return a message of msgspec, which speaks of `$.a.b`, in words for people."""
+    return message.replace("`$.", "`").replace("`$`", "the file").replace("Object", "It")

@@ -1,0 +1,127 @@
+"""The admin socket of a daemon: a Unix socket in asyncio, for the daemon's own user alone."""
+
+import asyncio
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from ei.daemons.messages import (
+    MAX_PATH_BYTES,
+    Answer,
+    Request,
+    answer_of,
+    encode_line,
+    parse_request,
+)
+from ei.errors import ConflictError, DeniedError, EiError, LocalError
+
+MAX_REQUEST_BYTES = 1024 * 1024
+MAX_CLIENTS = 64
+
+Handler = Callable[[Request], AsyncIterator[Answer]]
+"""Answers one request: any number of `ei.progress/1` answers, then the last."""
+
+
+class AdminServer:
+    """Serves `handler` at `path` until it is closed.
+
+    Args:
+        path: Of the socket: mode 0600, removed at the end.
+        handler: Its `EiError`s become answers; anything else it raises ends the daemon.
+    """
+
+    def __init__(self, path: Path, handler: Handler) -> None:
+        self._path = path
+        self._handler = handler
+        self._server: asyncio.Server | None = None
+        self._clients = 0
+
+    async def open(self) -> None:
+        """Start to listen. A socket that nobody serves any more is replaced.
+
+        Raises:
+            ConflictError: a daemon answers there already.
+            OSError: the system refused.
+        """
+        self._remove_stale()
+        old = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(
+                self._serve, path=str(self._path), limit=MAX_REQUEST_BYTES
+            )
+        finally:
+            _ = os.umask(old)
+
+    async def close(self) -> None:
+        """Stop to listen and remove the socket. Idempotent."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._server = None
+        self._path.unlink(missing_ok=True)
+
+    def _remove_stale(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(str(self._path))
+            except ConnectionRefusedError:
+                self._path.unlink(missing_ok=True)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                if len(bytes(self._path)) <= MAX_PATH_BYTES:
+                    raise
+                raise LocalError(
+                    f"the admin socket's path {self._path} exceeds {MAX_PATH_BYTES} B"
+                ) from error
+            else:
+                raise ConflictError(f"a daemon is running: it answers at {self._path}")
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
+        try:
+            with suppress(ConnectionError):
+                if self._clients > MAX_CLIENTS:
+                    refusal = LocalError(f"more than {MAX_CLIENTS} clients ask at once")
+                    writer.write(encode_line(answer_of(refusal)))
+                    await writer.drain()
+                elif _user_of(writer) not in {0, os.geteuid()}:
+                    writer.write(encode_line(answer_of(DeniedError("this daemon is not yours"))))
+                    await writer.drain()
+                else:
+                    await self._serve_requests(reader, writer)
+        finally:
+            self._clients -= 1
+            writer.close()
+
+    async def _serve_requests(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while True:
+            try:
+                line = await reader.readuntil(b"\n")
+            except asyncio.IncompleteReadError:
+                return
+            except asyncio.LimitOverrunError:
+                too_long = LocalError(f"a request is at most {MAX_REQUEST_BYTES} B long")
+                writer.write(encode_line(answer_of(too_long)))
+                await writer.drain()
+                return
+            try:
+                async for answer in self._handler(parse_request(line)):
+                    writer.write(encode_line(answer))
+                    await writer.drain()
+            except EiError as error:
+                writer.write(encode_line(answer_of(error)))
+                await writer.drain()
+
+
+def _user_of(writer: asyncio.StreamWriter) -> int:
+    """Return the user at the other end, from the kernel."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    size = struct.calcsize("3i")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(struct.unpack("3i", credentials)[1])

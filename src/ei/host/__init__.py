@@ -1,0 +1,1 @@
+"""The host stack: pure core in `stack.py`, shell in `client.py`."""

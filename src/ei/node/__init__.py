@@ -1,0 +1,1 @@
+"""The service node: pure core in `node.py`, shell in `daemon.py`."""

@@ -1,0 +1,107 @@
+"""`node.toml`: what an operator says about a service node."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ei.daemons.config_file import read_config, toml_string
+from ei.errors import ConfigError
+from ei.records.kinds import MAX_ATTACHMENT_S
+from ei.records.trust import Trust, check_trust
+
+Endpoint = Annotated[str, Meta(min_length=3, max_length=64)]
+
+
+class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parsed `node.toml`. Relative paths start at the file's folder.
+
+    Attributes:
+        version: Of this format.
+        name: Full name, as in the node's record: `sn1.isp-a`.
+        domain_number: Of the home domain, part of the node's address.
+        binds: Endpoints on which pipes are answered, IPv4 and IPv6.
+        key_file, records_file: See `ei.records`.
+        state_directory: Stable stores of the services.
+        admin_socket: Where `ei status` and the like ask.
+        services: Names of the services that run here, in the folders of `service_folders`.
+        service_folders: Further folders of service modules, searched before those that come with
+            this program.
+        workers: A process for each service, or all services in one worker process.
+        threads: Of the datapath.
+        spin_us: Microseconds that a datapath thread polls before it sleeps.
+        cache_entries: Most cached decisions.
+        max_datagram_bytes: Largest datagram sent.
+        attachment_limit_s: Longest life of an attachment that counts; see decision 0031.
+        trust: Domain name to Ed25519 key, 64 hexadecimal digits.
+        chains: Service to the services that a packet for it visits, in order, itself last.
+        guards: Name of a host attached here to the services that run before the last pipe to it.
+        config: Service to values that differ from its manifest's `[config]`.
+    """
+
+    version: Literal[1]
+    name: Annotated[str, Meta(min_length=3, max_length=128)]
+    domain_number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    binds: Annotated[tuple[Endpoint, ...], Meta(min_length=1, max_length=16)]
+    key_file: str = "key"
+    records_file: str = "records.eir"
+    state_directory: str = "state"
+    admin_socket: str = "admin.sock"
+    services: tuple[str, ...] = ("delivery", "echo", "multicast")
+    service_folders: tuple[str, ...] = ()
+    workers: Literal["process", "inline"] = "process"
+    threads: Annotated[int, Meta(ge=1, le=16)] = 1
+    spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
+    cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
+    max_datagram_bytes: Annotated[int, Meta(ge=1_280, le=65_000)] = 1_452
+    attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
+    trust: Trust = {}
+    chains: dict[str, tuple[str, ...]] = {}
+    guards: dict[str, tuple[str, ...]] = {}
+    config: dict[str, dict[str, object]] = {}
+
+
+MAX_CHAIN = 8
+
+
+def load_node_config(path: Path) -> NodeConfig:
+    """Read and check a `node.toml`.
+
+    Raises:
+        ConfigError: what is wrong, where, and what is allowed.
+    """
+    config = read_config(path, NodeConfig)
+    try:
+        check_node_config(config)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", remedy=error.remedy) from error
+    return config
+
+
+def check_node_config(config: NodeConfig) -> None:
+    """Check what no field can say alone.
+
+    Raises:
+        ConfigError: see `load_node_config`.
+    """
+    check_trust(config.trust)
+    if len(set(config.services)) != len(config.services):
+        raise ConfigError("services: each service is named once")
+    for service, chain in config.chains.items():
+        if not chain or chain[-1] != service:
+            raise ConfigError(f"chains.{service}: must end with {service!r}")
+        _check_services(config, f"chains.{service}", chain)
+    for host, guards in config.guards.items():
+        _check_services(config, f"guards.{toml_string(host)}", guards)
+    for service in config.config:
+        _check_services(config, f"config.{service}", (service,))
+
+
+def _check_services(config: NodeConfig, where: str, services: tuple[str, ...]) -> None:
+    if len(services) > MAX_CHAIN:
+        raise ConfigError(f"{where}: names {len(services)} services, allowed are {MAX_CHAIN}")
+    for service in services:
+        if service not in config.services:
+            allowed = ", ".join(config.services) or "none"
+            raise ConfigError(f"{where}: {service!r} does not run here; services are {allowed}")

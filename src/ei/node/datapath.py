@@ -1,0 +1,115 @@
+"""What a node asks of its datapath, whichever it is."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from ei._core import Datapath
+
+Notice = (
+    tuple[Literal["peer_up", "peer_down"], bytes]
+    | tuple[Literal["resolve"], int, bytes]
+    | tuple[Literal["control"], bytes, int, bytes]
+    | tuple[Literal["worker_lost", "worker_slow"], int]
+)
+Trace = tuple[int, bytes, int, int, str, str, int, list[int]]
+Kind = Literal["node", "host"]
+Fail = Literal["closed", "open", "bypass"]
+
+
+class DatapathControl(Protocol):
+    """The control methods of `ei._core.Engine`; documented there, in `_core.pyi`."""
+
+    def add_peer(
+        self, address: bytes, public_key: bytes, *, kind: Kind, endpoint: str | None = None
+    ) -> None: ...
+    def remove_peer(self, address: bytes) -> None: ...
+    def dial(self, address: bytes) -> None: ...
+    def add_service(  # noqa: PLR0913 one for each bound of a service
+        self,
+        number: int,
+        *,
+        match_metadata: int | None = None,
+        reads_payload: bool = False,
+        queue_packets: int = 1_024,
+        max_hops: int = 1_024,
+        max_objects: int = 65_536,
+        drop_reasons: list[str] = ...,
+        counters: list[str] = ...,
+        fail: Fail = "closed",
+    ) -> None: ...
+    def remove_service(self, number: int) -> None: ...
+    def set_chain(self, service: int, services: list[int]) -> None: ...
+    def set_guards(self, host: bytes, services: list[int]) -> None: ...
+    def resolved(self, service: int, query: bytes, record: bytes | None) -> None: ...
+    def take_notices(self) -> Sequence[Notice]: ...
+    def statistics(self) -> dict[str, object]: ...
+    def take_traces(self) -> list[Trace]: ...
+
+
+class PureControl:
+    """A `Datapath` as a `DatapathControl`: supplies the time that an `Engine` has of itself.
+
+    Args:
+        now_ns: Reads the clock of the simulation or test.
+    """
+
+    def __init__(self, datapath: Datapath, now_ns: Callable[[], int]) -> None:
+        self._datapath = datapath
+        self._now_ns = now_ns
+
+    def add_peer(
+        self, address: bytes, public_key: bytes, *, kind: Kind, endpoint: str | None = None
+    ) -> None:
+        self._datapath.add_peer(address, public_key, kind=kind, endpoint=endpoint)
+
+    def remove_peer(self, address: bytes) -> None:
+        self._datapath.remove_peer(self._now_ns(), address)
+
+    def dial(self, address: bytes) -> None:
+        self._datapath.dial(self._now_ns(), address)
+
+    def add_service(  # noqa: PLR0913 as the native method
+        self,
+        number: int,
+        *,
+        match_metadata: int | None = None,
+        reads_payload: bool = False,
+        queue_packets: int = 1_024,
+        max_hops: int = 1_024,
+        max_objects: int = 65_536,
+        drop_reasons: list[str],
+        counters: list[str],
+        fail: Fail = "closed",
+    ) -> None:
+        self._datapath.add_service(
+            number,
+            match_metadata=match_metadata,
+            reads_payload=reads_payload,
+            queue_packets=queue_packets,
+            max_hops=max_hops,
+            max_objects=max_objects,
+            drop_reasons=drop_reasons,
+            counters=counters,
+            fail=fail,
+        )
+
+    def remove_service(self, number: int) -> None:
+        self._datapath.remove_service(number)
+
+    def set_chain(self, service: int, services: list[int]) -> None:
+        self._datapath.set_chain(service, services)
+
+    def set_guards(self, host: bytes, services: list[int]) -> None:
+        self._datapath.set_guards(host, services)
+
+    def resolved(self, service: int, query: bytes, record: bytes | None) -> None:
+        self._datapath.resolved(self._now_ns(), service, query, record)
+
+    def take_notices(self) -> Sequence[Notice]:
+        return self._datapath.take_notices()
+
+    def statistics(self) -> dict[str, object]:
+        return self._datapath.statistics()
+
+    def take_traces(self) -> list[Trace]:
+        return self._datapath.take_traces()

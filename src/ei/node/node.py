@@ -1,0 +1,184 @@
+"""The pure core of a service node: what it tells its datapath, and what it answers.
+
+node = Node(config, address=..., records=..., manifests=..., datapath=...)
+node.start()                                services, chains, peers, guards
+left = node.handle_notices(unix_s=...)      queries are answered here, the rest comes back
+node.update(records)                        a new record set: what changed is changed
+node.status()
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ei.errors import ConfigError
+from ei.node.config import NodeConfig
+from ei.node.datapath import DatapathControl
+from ei.node.peers import Peer, peers_of
+from ei.node.status import NodeStatus, node_status
+from ei.records.record_set import RecordSet
+from ei.records.resolver import answer_query
+from ei.sdk.manifest import Manifest
+from ei.sdk.packets import Address
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMoved:
+    """A pipe came up or went down."""
+
+    peer: Address
+    name: str
+    is_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFailed:
+    """A service has no worker any more, or its worker does not answer."""
+
+    service: str
+    kind: Literal["worker_lost", "worker_slow"]
+
+
+NodeNotice = PeerMoved | WorkerFailed
+
+
+class Node:
+    """One service node.
+
+    Args:
+        config: Checked.
+        address: The node's own; its record must be in `records`.
+        records: Who the others are.
+        manifests: Of the services that run here: those that `config` names.
+        datapath: Gets all commands.
+
+    Raises:
+        ConfigError: the records do not know this node; a guarded host is not attached here; a
+            service has no manifest.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        *,
+        address: Address,
+        records: RecordSet,
+        manifests: Sequence[Manifest],
+        datapath: DatapathControl,
+    ) -> None:
+        self._config = config
+        self._address = address
+        self._records = records
+        self._manifests = {manifest.name: manifest for manifest in manifests}
+        self._names = {manifest.id: manifest.name for manifest in manifests}
+        self._datapath = datapath
+        self._peers: dict[Address, Peer] = {}
+        self._guards: dict[Address, tuple[int, ...]] = {}
+        if missing := [name for name in config.services if name not in self._manifests]:
+            raise ConfigError(f"services: no manifest of {', '.join(missing)} was given")
+        self._check(records)
+
+    @property
+    def address(self) -> Address:
+        """The node's own address."""
+        return self._address
+
+    @property
+    def records(self) -> RecordSet:
+        """The records in use."""
+        return self._records
+
+    def start(self) -> None:
+        """Tell the datapath about services, chains, peers and guards."""
+        for manifest in self._manifests.values():
+            self._datapath.add_service(
+                manifest.id,
+                match_metadata=manifest.match_metadata,
+                reads_payload="payload" in manifest.capabilities,
+                queue_packets=manifest.queue_packets,
+                max_hops=manifest.max_hops,
+                max_objects=manifest.max_objects,
+                drop_reasons=list(manifest.drop_reasons),
+                counters=list(manifest.counters),
+                fail=manifest.fail,
+            )
+        for service, chain in self._config.chains.items():
+            self._datapath.set_chain(self._manifests[service].id, list(self._numbers(chain)))
+        self._use(self._records)
+
+    def update(self, records: RecordSet) -> None:
+        """Go over to a new record set: all of it or, on an error, nothing.
+
+        Raises:
+            ConfigError: as the constructor.
+        """
+        self._check(records)
+        self._use(records)
+
+    def handle_notices(self, *, unix_s: float) -> list[NodeNotice]:
+        """Answer what the datapath asks; return what the shell should know."""
+        left: list[NodeNotice] = []
+        for notice in self._datapath.take_notices():
+            match notice:
+                case ("resolve", service, query):
+                    record = answer_query(query, self._records, unix_s=unix_s)
+                    self._datapath.resolved(service, query, record)
+                case (("peer_up" | "peer_down") as kind, peer):
+                    name = self._records.name_of(peer)
+                    left.append(PeerMoved(Address(peer), name, kind == "peer_up"))
+                case (("worker_lost" | "worker_slow") as kind, service):
+                    left.append(WorkerFailed(self._names.get(service, str(service)), kind))
+                case _:
+                    # Control messages are for hosts; a node's go to the workers of its services.
+                    raise AssertionError(f"a notice that no node gets: {notice[0]}")
+        return left
+
+    def status(self) -> NodeStatus:
+        """Return what `ei status` shows."""
+        return node_status(
+            self._config.name,
+            self._address,
+            statistics=self._datapath.statistics(),
+            manifests=self._manifests.values(),
+            peers=self._peers,
+            records=self._records,
+        )
+
+    def _check(self, records: RecordSet) -> None:
+        name = self._config.name
+        record = records.nodes.get(self._address)
+        if record is None or record.name != name:
+            said = "no node" if record is None else f"node {record.name}"
+            raise ConfigError(
+                f"the records know {said} with the key of {name}",
+                remedy="Have the domain sign a node record for this key, and add it to the file.",
+            )
+        for host in self._config.guards:
+            attachment = records.attachments.get(records.names.get(host, self._address))
+            if attachment is None or self._address not in attachment.nodes:
+                raise ConfigError(
+                    f"guards: {host!r} is not attached to {name}",
+                    remedy="Guards run at the nodes that the host's attachment names.",
+                )
+
+    def _use(self, records: RecordSet) -> None:
+        peers = peers_of(self._address, records)
+        for address in self._peers:
+            if address not in peers:
+                self._datapath.remove_peer(address)
+        for address, peer in peers.items():
+            if self._peers.get(address) != peer:
+                self._datapath.add_peer(
+                    address, peer.pipe_key, kind=peer.kind, endpoint=peer.endpoint
+                )
+        guards = {
+            records.names[host]: self._numbers(services)
+            for host, services in self._config.guards.items()
+        }
+        for host in {**self._guards, **guards}:
+            if self._guards.get(host) != guards.get(host):
+                self._datapath.set_guards(host, list(guards.get(host, ())))
+        self._records, self._peers, self._guards = records, peers, guards
+
+    def _numbers(self, services: tuple[str, ...]) -> tuple[int, ...]:
+        return tuple(self._manifests[service].id for service in services)

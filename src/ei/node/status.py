@@ -1,0 +1,157 @@
+"""What a node says of itself: typed, from the counters of its datapath."""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from ei.node.peers import Peer
+from ei.records.addresses import format_address
+from ei.records.record_set import RecordSet
+from ei.sdk.manifest import Manifest
+from ei.sdk.packets import Address
+
+
+class ServiceStatus(msgspec.Struct, frozen=True):
+    """One service. `missed` counts packets; `decisions` are those cached now."""
+
+    number: int
+    name: str
+    version: str
+    missed: int
+    queue_packets: int
+    decisions: int
+    dropped: dict[str, int]
+    counters: dict[str, int]
+
+
+class PeerStatus(msgspec.Struct, frozen=True):
+    """One peer. `rtt_s` is `None` while it is not known."""
+
+    address: str
+    name: str
+    kind: Literal["node", "host"]
+    is_up: bool
+    rtt_s: float | None
+    endpoint: str | None
+    sent: int
+    received: int
+    sent_bytes: int
+    received_bytes: int
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """A node at one moment.
+
+    Attributes:
+        received, forwarded, delivered, consumed, missed: Packets by fate; see law 6.
+        dropped: Packets by reason, those of services included.
+        refused_records: Record to the reason why it does not count.
+    """
+
+    name: str
+    address: str
+    domain: str
+    received: int
+    forwarded: int
+    delivered: int
+    consumed: int
+    missed: int
+    dropped: dict[str, int]
+    services: tuple[ServiceStatus, ...]
+    peers: tuple[PeerStatus, ...]
+    refused_records: dict[str, str]
+
+
+class _ServiceCounts(msgspec.Struct, frozen=True):
+    missed: int = 0
+    queue_packets: int = 0
+    decisions: int = 0
+    dropped: dict[str, int] = {}
+    counters: dict[str, int] = {}
+
+
+class _PeerCounts(msgspec.Struct, frozen=True):
+    is_up: bool = False
+    rtt_s: float | None = None
+    endpoint: str | None = None
+    sent: int = 0
+    received: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+
+class _Statistics(msgspec.Struct, frozen=True):
+    received: int = 0
+    forwarded: int = 0
+    delivered: int = 0
+    consumed: int = 0
+    missed: int = 0
+    dropped: dict[str, int] = {}
+    missed_dropped: dict[str, int] = {}
+    services: dict[int, _ServiceCounts] = {}
+    peers: dict[str, _PeerCounts] = {}
+
+
+def node_status(  # noqa: PLR0913 a status joins what many know
+    name: str,
+    address: Address,
+    *,
+    statistics: Mapping[str, object],
+    manifests: Iterable[Manifest],
+    peers: Mapping[Address, Peer],
+    records: RecordSet,
+) -> NodeStatus:
+    """Join the datapath's `statistics` with what the node knows about who is who."""
+    counted = msgspec.convert(statistics, _Statistics)
+    dropped = dict(counted.dropped)
+    for reason, packets in counted.missed_dropped.items():
+        dropped[reason] = dropped.get(reason, 0) + packets
+    return NodeStatus(
+        name=name,
+        address=format_address(address),
+        domain=name.partition(".")[2],
+        received=counted.received,
+        forwarded=counted.forwarded,
+        delivered=counted.delivered,
+        consumed=counted.consumed,
+        missed=counted.missed,
+        dropped=dropped,
+        services=tuple(
+            _service(manifest, counted.services.get(manifest.id, _ServiceCounts()))
+            for manifest in manifests
+        ),
+        peers=tuple(
+            _peer(host, records.name_of(host), peer, counted.peers.get(host.hex(), _PeerCounts()))
+            for host, peer in peers.items()
+        ),
+        refused_records={refusal.record: refusal.reason for refusal in records.refused},
+    )
+
+
+def _service(manifest: Manifest, counts: _ServiceCounts) -> ServiceStatus:
+    return ServiceStatus(
+        number=manifest.id,
+        name=manifest.name,
+        version=manifest.version,
+        missed=counts.missed,
+        queue_packets=counts.queue_packets,
+        decisions=counts.decisions,
+        dropped=counts.dropped,
+        counters=counts.counters,
+    )
+
+
+def _peer(address: Address, name: str, peer: Peer, counts: _PeerCounts) -> PeerStatus:
+    return PeerStatus(
+        address=format_address(address),
+        name=name,
+        kind=peer.kind,
+        is_up=counts.is_up,
+        rtt_s=counts.rtt_s,
+        endpoint=counts.endpoint or peer.endpoint,
+        sent=counts.sent,
+        received=counts.received,
+        sent_bytes=counts.sent_bytes,
+        received_bytes=counts.received_bytes,
+    )
