@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,20 @@ def fail(_: Path) -> int:
     raise ValueError("on purpose")
 
 
-PROGRAMS: dict[str, Program] = {"answer": answer, "wait": wait, "fail": fail}
+def leave_an_orphan(folder: Path) -> int:
+    if os.fork() == 0:
+        (folder / "orphan").write_text(str(os.getpid()))
+        time.sleep(0.1)
+        os._exit(0)
+    return 0
+
+
+PROGRAMS: dict[str, Program] = {
+    "answer": answer,
+    "wait": wait,
+    "fail": fail,
+    "orphan": leave_an_orphan,
+}
 
 
 class Stem:
@@ -110,3 +124,14 @@ def test_the_stem_ends_with_its_supervisor(tmp_path: Path) -> None:
 
     assert select.select([daemon], [], [], 10)[0] == [daemon]
     os.close(daemon)
+
+
+@pytest.mark.slow
+def test_what_a_dead_daemon_leaves_does_not_stay_a_zombie(stem: Stem, tmp_path: Path) -> None:
+    stem.start("orphan", tmp_path)
+    stem.receive()
+    while not (orphan := tmp_path / "orphan").exists() or not orphan.read_text():
+        os.sched_yield()
+
+    while Path("/proc", orphan.read_text()).exists():
+        time.sleep(0.01)

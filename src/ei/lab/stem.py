@@ -13,14 +13,15 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 
+from ei.daemons.supervisor import die_with_parent
+
 MAX_MESSAGE_BYTES = 65_536
-PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 
 
 class Start(msgspec.Struct, frozen=True, tag=True):
@@ -59,12 +60,6 @@ _starts = msgspec.msgpack.Decoder(Start)
 _encoder = msgspec.msgpack.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    name: str
-    pid: int
-
-
 def run_stem(control: socket.socket, programs: Mapping[str, Program]) -> NoReturn:
     """Fork daemons as told, until the supervisor is gone.
 
@@ -74,61 +69,81 @@ def run_stem(control: socket.socket, programs: Mapping[str, Program]) -> NoRetur
     """
     # Stopping is the supervisor's business: Ctrl-C in its terminal is not meant for us.
     _ = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with selectors.DefaultSelector() as selector:
-        _ = selector.register(control, selectors.EVENT_READ, None)
+    become_reaper()
+    stem = _Stem(control, programs)
+    while True:
+        stem.step()
+
+
+class _Stem:
+    def __init__(self, control: socket.socket, programs: Mapping[str, Program]) -> None:
+        self._control = control
+        self._programs = programs
+        self._names: dict[int, str] = {}
+        self._wakeup, wakes = socket.socketpair()
+        self._wakeup.settimeout(0)
+        wakes.settimeout(0)
+        self._wakes = wakes
+        _ = signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
+        _ = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        self._selector = selectors.DefaultSelector()
+        _ = self._selector.register(control, selectors.EVENT_READ)
+        _ = self._selector.register(self._wakeup, selectors.EVENT_READ)
+
+    def step(self) -> None:
+        for key, _events in self._selector.select():
+            if key.fileobj is self._wakeup:
+                _ = self._wakeup.recv(MAX_MESSAGE_BYTES)
+                self._reap()
+            elif message := _receive(self._control):
+                self._fork(_starts.decode(message))
+            else:
+                os._exit(0)
+
+    def _fork(self, start: Start) -> None:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._close()
+            _run_child(self._programs[start.kind], Path(start.folder), parent)
+        self._names[pid] = start.name
+        _send(self._control, Started(start.name, pid))
+
+    def _close(self) -> None:
+        _ = signal.set_wakeup_fd(-1)
+        _ = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._selector.close()
+        for each in (self._control, self._wakeup, self._wakes):
+            each.close()
+
+    def _reap(self) -> None:
+        """Collect every child that ended: daemons, and what dead daemons left to us."""
         while True:
-            for key, _events in selector.select():
-                child: _Child | None = key.data
-                if child is not None:
-                    _ = selector.unregister(key.fileobj)
-                    os.close(key.fd)
-                    _report_exit(control, child)
-                elif message := _receive(control):
-                    _fork(control, selector, programs, _starts.decode(message))
-                else:
-                    os._exit(0)
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid in self._names:
+                name = self._names.pop(pid)
+                _send(self._control, Exited(name, pid, os.waitstatus_to_exitcode(status)))
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends (prctl(2), PR_SET_PDEATHSIG)."""
+def become_reaper() -> None:
+    """Have orphans below this process come to it, rather than to init (prctl(2))."""
     library = ctypes.CDLL(None, use_errno=True)
-    if library.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    if library.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
-def _fork(
-    control: socket.socket,
-    selector: selectors.BaseSelector,
-    programs: Mapping[str, Program],
-    start: Start,
-) -> None:
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        _run_child(control, selector, programs[start.kind], Path(start.folder), parent)
-    _ = selector.register(os.pidfd_open(pid), selectors.EVENT_READ, _Child(start.name, pid))
-    _send(control, Started(start.name, pid))
-
-
-def _run_child(
-    control: socket.socket,
-    selector: selectors.BaseSelector,
-    program: Program,
-    folder: Path,
-    parent: int,
-) -> NoReturn:
+def _run_child(program: Program, folder: Path, parent: int) -> NoReturn:
     """Become a daemon of its own session; never return."""
     status = 1
     try:
-        die_with_parent()
-        if os.getppid() != parent:
-            os._exit(1)
+        die_with_parent(parent, with_signal=signal.SIGKILL)
         os.setsid()
-        for key in list(selector.get_map().values()):
-            if key.data is not None:
-                os.close(key.fd)
-        selector.close()
-        control.close()
         _write_output_to(folder / "log")
         _ = signal.signal(signal.SIGINT, signal.SIG_DFL)
         status = program(folder)
@@ -150,11 +165,6 @@ def _write_output_to(path: Path) -> None:
     # Whatever wrote to the parent's streams must not: lines go to the log as they come.
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-
-
-def _report_exit(control: socket.socket, child: _Child) -> None:
-    _, status = os.waitpid(child.pid, 0)
-    _send(control, Exited(child.name, child.pid, os.waitstatus_to_exitcode(status)))
 
 
 def _send(control: socket.socket, message: Started | Exited) -> None:
