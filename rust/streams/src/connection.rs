@@ -1,0 +1,350 @@
+//! One connection: its streams, and what happened on it.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Instant;
+
+use bytes::Bytes;
+use quinn_proto::{
+    ConnectionHandle, Dir, FinishError, ReadError, Side, StreamEvent, StreamId, VarInt, WriteError,
+};
+
+use crate::{ConnectionKey, ConnectionStatistics, Event, Loss, LossKind, Reading, StreamsError};
+
+/// QUIC's connection with what this crate keeps beside it.
+pub(crate) struct Connection {
+    pub(crate) key: ConnectionKey,
+    /// `None` once the endpoint has forgotten the connection: it only waits to be read.
+    pub(crate) handle: Option<ConnectionHandle>,
+    pub(crate) quic: quinn_proto::Connection,
+    /// Of its windows.
+    pub(crate) reserved_bytes: u64,
+    /// Until the handshake is done.
+    pub(crate) handshake_deadline_ns: Option<u64>,
+    /// Since it was lost.
+    pub(crate) linger_deadline_ns: Option<u64>,
+    /// The caller closed it and wants to hear no more.
+    pub(crate) is_closed: bool,
+    is_connected: bool,
+    is_lost: bool,
+    wants_streams: [bool; 2],
+    events: VecDeque<Event>,
+    announced: HashSet<(Announced, u64)>,
+}
+
+/// Events that wait at most once for each stream, so that a peer cannot fill memory with them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Announced {
+    Readable,
+    Writable,
+    Available,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        key: ConnectionKey,
+        handle: ConnectionHandle,
+        quic: quinn_proto::Connection,
+        reserved_bytes: u64,
+        handshake_deadline_ns: u64,
+    ) -> Self {
+        Self {
+            key,
+            handle: Some(handle),
+            quic,
+            reserved_bytes,
+            handshake_deadline_ns: Some(handshake_deadline_ns),
+            linger_deadline_ns: None,
+            is_closed: false,
+            is_connected: false,
+            is_lost: false,
+            wants_streams: [false; 2],
+            events: VecDeque::new(),
+            announced: HashSet::new(),
+        }
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    // -- events -----------------------------------------------------------------------------------
+
+    /// Take over what QUIC has to say.
+    pub(crate) fn absorb_events(&mut self) {
+        while let Some(event) = self.quic.poll() {
+            match event {
+                quinn_proto::Event::Connected => {
+                    self.is_connected = true;
+                    self.handshake_deadline_ns = None;
+                    self.push(Event::Connected { key: self.key });
+                }
+                quinn_proto::Event::ConnectionLost { reason } => self.lose(Loss::from_quic(reason)),
+                quinn_proto::Event::Stream(event) => self.absorb_stream_event(event),
+                quinn_proto::Event::HandshakeDataReady
+                | quinn_proto::Event::DatagramReceived
+                | quinn_proto::Event::DatagramsUnblocked => {}
+            }
+        }
+    }
+
+    fn absorb_stream_event(&mut self, event: StreamEvent) {
+        let key = self.key;
+        match event {
+            StreamEvent::Opened { dir } => {
+                while let Some(id) = self.quic.streams().accept(dir) {
+                    let is_bidirectional = dir == Dir::Bi;
+                    self.push(Event::StreamOpened { key, stream: id.into(), is_bidirectional });
+                    self.announce(Announced::Readable, id.into());
+                }
+            }
+            StreamEvent::Readable { id } => self.announce(Announced::Readable, id.into()),
+            StreamEvent::Writable { id } => self.announce(Announced::Writable, id.into()),
+            StreamEvent::Finished { id } => self.push(Event::StreamFinished { key, stream: id.into() }),
+            StreamEvent::Stopped { id, error_code } => {
+                self.push(Event::StreamStopped { key, stream: id.into(), code: error_code.into_inner() });
+            }
+            StreamEvent::Available { dir } => {
+                let wants = self.wants_streams.get_mut(dir as usize).is_some_and(std::mem::take);
+                if wants {
+                    self.announce(Announced::Available, dir as u64);
+                }
+            }
+        }
+    }
+
+    /// End the connection for a reason of this host's own.
+    pub(crate) fn give_up(&mut self, now: Instant, kind: LossKind, text: &str) {
+        self.quic.close(now, VarInt::from_u32(0), Bytes::from(text.to_owned()));
+        self.lose(Loss::new(kind, text));
+    }
+
+    fn lose(&mut self, loss: Loss) {
+        if !self.is_lost {
+            self.is_lost = true;
+            self.handshake_deadline_ns = None;
+            self.push(Event::ConnectionLost { key: self.key, loss });
+        }
+    }
+
+    fn push(&mut self, event: Event) {
+        if !self.is_closed {
+            self.events.push_back(event);
+        }
+    }
+
+    fn announce(&mut self, what: Announced, number: u64) {
+        if self.is_closed || !self.announced.insert((what, number)) {
+            return;
+        }
+        let key = self.key;
+        self.events.push_back(match what {
+            Announced::Readable => Event::Readable { key, stream: number },
+            Announced::Writable => Event::Writable { key, stream: number },
+            Announced::Available => {
+                Event::StreamsAvailable { key, is_bidirectional: number == Dir::Bi as u64 }
+            }
+        });
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// The oldest event. A reset is found only here, since finding it frees the stream for the peer, which
+    /// would otherwise open and reset streams faster than the caller takes events.
+    pub(crate) fn take_event(&mut self) -> Option<Event> {
+        loop {
+            let event = self.events.pop_front()?;
+            match event {
+                Event::Readable { key, stream } => {
+                    self.announced.remove(&(Announced::Readable, stream));
+                    let Ok(id) = self.receiving(stream) else { continue };
+                    match self.quic.recv_stream(id).received_reset() {
+                        Ok(None) => return Some(event),
+                        Ok(Some(code)) => {
+                            return Some(Event::StreamReset { key, stream, code: code.into_inner() });
+                        }
+                        // Read to its end or stopped since.
+                        Err(_) => {}
+                    }
+                }
+                Event::Writable { stream, .. } => {
+                    self.announced.remove(&(Announced::Writable, stream));
+                    return Some(event);
+                }
+                Event::StreamsAvailable { is_bidirectional, .. } => {
+                    let dir = if is_bidirectional { Dir::Bi } else { Dir::Uni };
+                    self.announced.remove(&(Announced::Available, dir as u64));
+                    return Some(event);
+                }
+                event => return Some(event),
+            }
+        }
+    }
+
+    // -- streams ----------------------------------------------------------------------------------
+
+    pub(crate) fn open(&mut self, is_bidirectional: bool) -> Result<Option<u64>, StreamsError> {
+        self.check_up()?;
+        let dir = if is_bidirectional { Dir::Bi } else { Dir::Uni };
+        let id = self.quic.streams().open(dir);
+        if let Some(wants) = self.wants_streams.get_mut(dir as usize) {
+            *wants = id.is_none();
+        }
+        Ok(id.map(u64::from))
+    }
+
+    pub(crate) fn write(&mut self, stream: u64, bytes: &[u8]) -> Result<usize, StreamsError> {
+        self.check_up()?;
+        let id = self.sending(stream)?;
+        let mut accepted = 0;
+        // Until it is all taken or QUIC says blocked: only then does it announce when there is room again.
+        while let Some(rest) = bytes.get(accepted..).filter(|rest| !rest.is_empty()) {
+            match self.quic.send_stream(id).write(rest) {
+                Ok(count) => accepted += count,
+                Err(WriteError::Blocked) => break,
+                Err(WriteError::Stopped(code)) => {
+                    return Err(StreamsError::Stopped { stream, code: code.into_inner() });
+                }
+                Err(WriteError::ClosedStream) => return Err(StreamsError::ClosedStream(stream)),
+            }
+        }
+        Ok(accepted)
+    }
+
+    pub(crate) fn finish(&mut self, stream: u64) -> Result<(), StreamsError> {
+        self.check_up()?;
+        let id = self.sending(stream)?;
+        self.quic.send_stream(id).finish().map_err(|error| match error {
+            FinishError::Stopped(code) => StreamsError::Stopped { stream, code: code.into_inner() },
+            FinishError::ClosedStream => StreamsError::ClosedStream(stream),
+        })
+    }
+
+    pub(crate) fn reset(&mut self, stream: u64, code: u64) -> Result<(), StreamsError> {
+        self.check_up()?;
+        let (id, code) = (self.sending(stream)?, varint(code)?);
+        self.quic.send_stream(id).reset(code).map_err(|_| StreamsError::ClosedStream(stream))
+    }
+
+    pub(crate) fn stop(&mut self, stream: u64, code: u64) -> Result<(), StreamsError> {
+        self.check_open()?;
+        let (id, code) = (self.receiving(stream)?, varint(code)?);
+        self.quic.recv_stream(id).stop(code).map_err(|_| StreamsError::ClosedStream(stream))
+    }
+
+    /// What was read, and whether there is now something to send.
+    pub(crate) fn read(
+        &mut self,
+        stream: u64,
+        max_bytes: usize,
+        pieces: &mut Vec<Bytes>,
+    ) -> Result<(Reading, bool), StreamsError> {
+        self.check_open()?;
+        let id = self.receiving(stream)?;
+        let mut receiving = self.quic.recv_stream(id);
+        let mut chunks =
+            receiving.read(true).map_err(|_| StreamsError::ClosedStream(stream))?;
+        let mut left = max_bytes;
+        let reading = loop {
+            if left == 0 {
+                break Reading::Open;
+            }
+            match chunks.next(left) {
+                Ok(Some(chunk)) => {
+                    left -= chunk.bytes.len();
+                    pieces.push(chunk.bytes);
+                }
+                Ok(None) => break Reading::Finished,
+                Err(ReadError::Blocked) => break Reading::Open,
+                Err(ReadError::Reset(code)) => break Reading::Reset { code: code.into_inner() },
+            }
+        };
+        // Credit for what was read may have to go to the peer.
+        let has_credit_to_send = chunks.finalize().should_transmit();
+        Ok((reading, has_credit_to_send))
+    }
+
+    // -- the end ----------------------------------------------------------------------------------
+
+    /// Say goodbye and be silent from now on.
+    pub(crate) fn close(&mut self, now: Instant, code: u64, reason: &[u8]) -> Result<(), StreamsError> {
+        let code = varint(code)?;
+        if !self.is_lost {
+            self.quic.close(now, code, Bytes::copy_from_slice(reason));
+        }
+        self.let_go();
+        Ok(())
+    }
+
+    /// Nobody will read or ask any more.
+    pub(crate) fn let_go(&mut self) {
+        self.is_closed = true;
+        self.handshake_deadline_ns = None;
+        self.linger_deadline_ns = None;
+        self.events.clear();
+        self.announced.clear();
+    }
+
+    /// The path below is another one: measure it afresh and say something over it.
+    pub(crate) fn path_changed(&mut self, now: Instant) {
+        if !self.is_lost && !self.is_closed {
+            self.quic.path_changed(now);
+            self.quic.ping();
+        }
+    }
+
+    pub(crate) fn statistics(&self) -> ConnectionStatistics {
+        let stats = self.quic.stats();
+        let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        ConnectionStatistics {
+            is_up: self.is_connected && !self.is_lost && !self.is_closed,
+            rtt_ns: nanoseconds(stats.path.rtt),
+            min_rtt_ns: nanoseconds(stats.path.min_rtt),
+            congestion_window_bytes: stats.path.cwnd,
+            congestion_events: stats.path.congestion_events,
+            payloads_sent: stats.udp_tx.datagrams,
+            payloads_received: stats.udp_rx.datagrams,
+            payloads_lost: stats.path.lost_packets,
+            sent_bytes: stats.udp_tx.bytes,
+            received_bytes: stats.udp_rx.bytes,
+            acknowledgements_sent: stats.frame_tx.acks,
+        }
+    }
+
+    // -- checks: QUIC panics where these refuse --------------------------------------------------
+
+    fn check_open(&self) -> Result<(), StreamsError> {
+        if self.is_closed { Err(StreamsError::NotConnected(self.key)) } else { Ok(()) }
+    }
+
+    fn check_up(&self) -> Result<(), StreamsError> {
+        if self.is_lost { Err(StreamsError::NotConnected(self.key)) } else { self.check_open() }
+    }
+
+    fn sending(&self, stream: u64) -> Result<StreamId, StreamsError> {
+        let id = StreamId::from(varint(stream)?);
+        if id.dir() == Dir::Bi || id.initiator() == self.side() {
+            Ok(id)
+        } else {
+            Err(StreamsError::WrongDirection(stream))
+        }
+    }
+
+    fn receiving(&self, stream: u64) -> Result<StreamId, StreamsError> {
+        let id = StreamId::from(varint(stream)?);
+        if id.dir() == Dir::Bi || id.initiator() != self.side() {
+            Ok(id)
+        } else {
+            Err(StreamsError::WrongDirection(stream))
+        }
+    }
+
+    fn side(&self) -> Side {
+        self.quic.side()
+    }
+}
+
+fn varint(number: u64) -> Result<VarInt, StreamsError> {
+    VarInt::from_u64(number).map_err(|_| StreamsError::TooLarge(number))
+}

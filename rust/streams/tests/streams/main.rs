@@ -1,0 +1,5 @@
+//! The promises of streams, each between two hosts in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod network;
+mod transfer;
