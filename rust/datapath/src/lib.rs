@@ -4,4 +4,12 @@
 //! `stages` act on it, `forward` seals one copy per next hop; a miss goes to the queue of its service.
 #![forbid(unsafe_code)]
 
+pub mod aead;
+pub mod control;
 pub mod counters;
+pub mod handshake;
+pub mod pipe;
+pub mod pipes;
+mod randomness;
+pub mod replay;
+pub mod wire;

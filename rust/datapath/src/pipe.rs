@@ -1,0 +1,264 @@
+//! One pipe: what is known of the peer, its sessions, and whether it lives.
+//!
+//! Liveness is measured in the data path: whatever verifies is a sign of life. Between nodes each end
+//! sends at least every 50 ms; elsewhere a packet that stays unanswered for 50 ms is followed by
+//! probes. Three missed are down. An idle pipe of a host sends every 15 s, which keeps NATs open.
+
+mod rtt;
+mod session;
+
+pub use rtt::Rtt;
+pub use session::{IsNewest, KeyLimits, LaneShare, Session};
+
+use std::net::SocketAddr;
+
+use crate::aead::KEY_BYTES;
+use crate::control::Control;
+use crate::handshake::Waiting;
+use crate::handshake::cookies::Cookie;
+use crate::wire::Address;
+use crate::wire::handshake::MAC_BYTES;
+
+/// A time that never comes.
+pub(crate) const NEVER_NS: u64 = u64::MAX;
+/// Idle pipes of hosts send this often (below the 30 s of the shortest NAT timers, RFC 4787).
+pub const KEEPALIVE_NS: u64 = 15_000_000_000;
+/// Heartbeats that may be missed before a peer counts as down.
+pub const MISSED_BEATS: u64 = 3;
+
+/// What a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerKind {
+    /// An end system.
+    Host,
+    /// A service node.
+    Node,
+}
+
+/// How a pipe is kept alive; follows from what the two ends are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upkeep {
+    /// Both are nodes: heartbeats always.
+    Beating,
+    /// This end is a host: keepalive, and probes while data is unanswered.
+    Keeping,
+    /// The other end is a host that keeps the pipe alive: probes while data is unanswered.
+    Kept,
+}
+
+impl Upkeep {
+    pub(crate) fn between(own: PeerKind, peer: PeerKind) -> Self {
+        match (own, peer) {
+            (PeerKind::Node, PeerKind::Node) => Self::Beating,
+            (PeerKind::Host, _) => Self::Keeping,
+            (PeerKind::Node, PeerKind::Host) => Self::Kept,
+        }
+    }
+}
+
+/// A handshake that this end began.
+pub(crate) struct Dialling {
+    /// `None` when no initiation could be made; the next retry tries again.
+    pub(crate) waiting: Option<Waiting>,
+    /// Our receiver index that the response must carry.
+    pub(crate) index: Option<u32>,
+    pub(crate) mac1: [u8; MAC_BYTES],
+    pub(crate) began_ns: u64,
+    pub(crate) sent_ns: u64,
+    pub(crate) retry_ns: u64,
+    pub(crate) tries: u32,
+    /// The next initiation carries it.
+    pub(crate) cookie: Option<(Cookie, u64)>,
+    /// A cookie was followed at once in this try; only the timer sends the next.
+    pub(crate) followed_cookie: bool,
+}
+
+/// A new address of the peer that has not proved itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) endpoint: SocketAddr,
+    pub(crate) token: u64,
+    pub(crate) challenged_ns: u64,
+}
+
+/// Indices of a pipe's sessions.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sessions {
+    /// Seals and opens.
+    pub(crate) current: Option<u32>,
+    /// Opens what is still under way.
+    pub(crate) previous: Option<u32>,
+    /// We answered; the peer has not used it yet.
+    pub(crate) next: Option<u32>,
+}
+
+/// What is counted per pipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PipeStatistics {
+    /// Datagrams sealed.
+    pub sent: u64,
+    /// Datagrams opened.
+    pub received: u64,
+    /// Bytes of them on the wire.
+    pub sent_bytes: u64,
+    /// Bytes of them on the wire.
+    pub received_bytes: u64,
+}
+
+/// A peer and the association with it.
+pub(crate) struct Pipe {
+    pub(crate) address: Address,
+    pub(crate) public_key: [u8; KEY_BYTES],
+    pub(crate) kind: PeerKind,
+    pub(crate) upkeep: Upkeep,
+    pub(crate) is_up: bool,
+    /// Keep trying: it was dialled, and is not meant to be down.
+    pub(crate) is_wanted: bool,
+    pub(crate) endpoint: Option<SocketAddr>,
+    /// Where to dial: from configuration or records.
+    pub(crate) known_endpoint: Option<SocketAddr>,
+    pub(crate) sessions: Sessions,
+    /// The previous session is forgotten then.
+    pub(crate) retire_previous_ns: u64,
+    pub(crate) last_received_ns: u64,
+    pub(crate) last_sent_ns: u64,
+    /// When the oldest packet was sent that nothing came after; `NEVER_NS` when none.
+    pub(crate) unanswered_ns: u64,
+    pub(crate) next_probe_ns: u64,
+    /// When the round trip was last measured.
+    pub(crate) measured_ns: u64,
+    pub(crate) rtt: Rtt,
+    pub(crate) max_datagram_bytes: usize,
+    /// Of the peer's last accepted initiation.
+    pub(crate) last_timestamp: u64,
+    pub(crate) last_initiation_ns: Option<u64>,
+    pub(crate) boot: Option<u64>,
+    /// When `sessions.next` is used, if we began it, or else forgotten.
+    pub(crate) next_ns: u64,
+    /// Where our part of the handshake behind `sessions.next` went.
+    pub(crate) next_endpoint: Option<SocketAddr>,
+    /// The peer's boot number in it.
+    pub(crate) next_boot: Option<u64>,
+    pub(crate) dialling: Option<Box<Dialling>>,
+    pub(crate) candidate: Option<Box<Candidate>>,
+    pub(crate) control: Option<Box<Control>>,
+    pub(crate) statistics: PipeStatistics,
+}
+
+impl Pipe {
+    pub(crate) fn new(
+        address: Address,
+        public_key: [u8; KEY_BYTES],
+        own: PeerKind,
+        kind: PeerKind,
+        endpoint: Option<SocketAddr>,
+    ) -> Self {
+        Self {
+            address,
+            public_key,
+            kind,
+            upkeep: Upkeep::between(own, kind),
+            is_up: false,
+            is_wanted: false,
+            endpoint: None,
+            known_endpoint: endpoint,
+            sessions: Sessions::default(),
+            retire_previous_ns: NEVER_NS,
+            last_received_ns: 0,
+            last_sent_ns: 0,
+            unanswered_ns: NEVER_NS,
+            next_probe_ns: NEVER_NS,
+            measured_ns: 0,
+            rtt: Rtt::default(),
+            max_datagram_bytes: 0,
+            last_timestamp: 0,
+            last_initiation_ns: None,
+            boot: None,
+            next_ns: NEVER_NS,
+            next_endpoint: None,
+            next_boot: None,
+            dialling: None,
+            candidate: None,
+            control: None,
+            statistics: PipeStatistics::default(),
+        }
+    }
+
+    /// Where an initiation goes.
+    pub(crate) fn dial_endpoint(&self) -> Option<SocketAddr> {
+        self.known_endpoint.or(self.endpoint)
+    }
+
+    /// A packet of the peer verified.
+    #[inline]
+    pub(crate) fn note_received(&mut self, now_ns: u64, bytes: usize) {
+        self.last_received_ns = now_ns;
+        self.unanswered_ns = NEVER_NS;
+        self.statistics.received += 1;
+        self.statistics.received_bytes += bytes as u64;
+    }
+
+    /// A packet was sealed; returns whether it is the first that awaits an answer.
+    #[inline]
+    pub(crate) fn note_sent(&mut self, now_ns: u64, bytes: usize) -> bool {
+        self.last_sent_ns = now_ns;
+        self.statistics.sent += 1;
+        self.statistics.sent_bytes += bytes as u64;
+        let is_first = self.unanswered_ns == NEVER_NS && self.upkeep != Upkeep::Beating;
+        if is_first {
+            self.unanswered_ns = now_ns;
+        }
+        is_first
+    }
+
+    /// When the peer counts as down if nothing comes.
+    pub(crate) fn down_ns(&self, heartbeat_ns: u64) -> u64 {
+        let missed_ns = MISSED_BEATS * heartbeat_ns;
+        match self.upkeep {
+            Upkeep::Beating => self
+                .last_received_ns
+                .saturating_add(missed_ns)
+                .saturating_add(heartbeat_ns.max(self.rtt.jitter_ns())),
+            Upkeep::Keeping => self.unanswered_down_ns(heartbeat_ns),
+            Upkeep::Kept => self
+                .last_received_ns
+                .saturating_add(MISSED_BEATS * KEEPALIVE_NS)
+                .saturating_add(missed_ns + heartbeat_ns.max(self.rtt.timeout_ns()))
+                .min(self.unanswered_down_ns(heartbeat_ns)),
+        }
+    }
+
+    fn unanswered_down_ns(&self, heartbeat_ns: u64) -> u64 {
+        self.unanswered_ns
+            .saturating_add(MISSED_BEATS * heartbeat_ns)
+            .saturating_add(heartbeat_ns.max(self.rtt.timeout_ns()))
+    }
+
+    /// When the next heartbeat, keepalive or probe is due.
+    pub(crate) fn probe_ns(&self, heartbeat_ns: u64) -> u64 {
+        match self.upkeep {
+            Upkeep::Beating => {
+                let beat_ns = self.last_sent_ns.saturating_add(heartbeat_ns);
+                let suspect_ns = self.last_received_ns.saturating_add(heartbeat_ns * 3 / 2);
+                beat_ns.min(suspect_ns.max(self.next_probe_ns))
+            }
+            Upkeep::Keeping => self
+                .last_sent_ns
+                .saturating_add(KEEPALIVE_NS)
+                .min(self.unanswered_probe_ns(heartbeat_ns)),
+            Upkeep::Kept => self.unanswered_probe_ns(heartbeat_ns),
+        }
+    }
+
+    fn unanswered_probe_ns(&self, heartbeat_ns: u64) -> u64 {
+        if self.unanswered_ns == NEVER_NS {
+            return NEVER_NS;
+        }
+        let first_ns = self.unanswered_ns.saturating_add(heartbeat_ns);
+        if self.next_probe_ns == NEVER_NS {
+            first_ns
+        } else {
+            first_ns.max(self.next_probe_ns)
+        }
+    }
+}

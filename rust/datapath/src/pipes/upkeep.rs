@@ -1,0 +1,383 @@
+//! What happens to pipes by themselves: heartbeats, probes, new keys, going up and down, roaming.
+
+use std::net::SocketAddr;
+
+use super::{LaneReport, LaneUpdate, PeerIndex, PipeChange, Pipes};
+use crate::control::Signal;
+use crate::pipe::{Candidate, NEVER_NS, Upkeep};
+
+const MILLISECOND_NS: u64 = 1_000_000;
+const SECOND_NS: u64 = 1_000_000_000;
+/// A session that the peer does not use after our answer is forgotten.
+const UNCONFIRMED_NS: u64 = 30 * SECOND_NS;
+/// Packets sealed under the previous key may be under way this long.
+const PREVIOUS_KEY_NS: u64 = 10 * SECOND_NS;
+/// Other threads get this long to learn a new key before the peer may use it.
+const LANE_GRACE_NS: u64 = 50 * MILLISECOND_NS;
+/// Between nodes a round trip is measured this often.
+const MEASURE_NS: u64 = SECOND_NS;
+/// While down, a peer is probed this often under the key it may still have.
+const REVIVE_NS: u64 = 500 * MILLISECOND_NS;
+/// Challenges to one new address are at least this far apart.
+const CHALLENGE_SPACING_NS: u64 = 50 * MILLISECOND_NS;
+/// At most this many times the bytes that came from an address that has not proved itself (RFC 9000).
+const AMPLIFICATION: usize = 3;
+const CHALLENGE_BYTES: usize = 80;
+
+impl Pipes {
+    /// Do what is due: retries, heartbeats, keepalive, new keys, liveness, resending of control.
+    pub fn poll(&mut self, now_ns: u64) {
+        self.clock_ns = self.clock_ns.max(now_ns);
+        while let Some(peer) = self.timers.pop_due(now_ns) {
+            if self.is_first_lane() {
+                self.keep_up(now_ns, peer);
+                self.rearm(now_ns, peer);
+            } else if let Some(pipe) = self.pipe_mut(peer) {
+                pipe.unanswered_ns = NEVER_NS;
+            }
+        }
+    }
+
+    fn keep_up(&mut self, now_ns: u64, peer: PeerIndex) {
+        self.retry_dialling(now_ns, peer);
+        self.keep_keys(now_ns, peer);
+        self.keep_alive(now_ns, peer);
+        self.flush_control(now_ns, peer);
+    }
+
+    /// Forget what expired, and begin the next key in time.
+    fn keep_keys(&mut self, now_ns: u64, peer: PeerIndex) {
+        let Some(pipe) = self.pipe(peer) else { return };
+        let sessions = pipe.sessions;
+        let (retire_previous_ns, next_ns) = (pipe.retire_previous_ns, pipe.next_ns);
+        if let Some(index) = sessions.previous
+            && now_ns >= retire_previous_ns
+        {
+            self.retire(index);
+            if let Some(pipe) = self.pipe_mut(peer) {
+                pipe.sessions.previous = None;
+                pipe.retire_previous_ns = NEVER_NS;
+            }
+        }
+        if let Some(index) = sessions.next
+            && now_ns >= next_ns
+        {
+            let is_ours = self
+                .sessions
+                .find(index)
+                .is_some_and(|(_, _, it)| it.is_initiator());
+            if is_ours {
+                self.promote(now_ns, peer, index, None);
+                self.send_probe(now_ns, peer);
+            } else {
+                self.retire(index);
+                if let Some(pipe) = self.pipe_mut(peer) {
+                    pipe.sessions.next = None;
+                }
+            }
+        }
+        let Some(index) = self.pipe(peer).and_then(|pipe| pipe.sessions.current) else {
+            return;
+        };
+        let Some((_, _, session)) = self.sessions.find(index) else {
+            return;
+        };
+        if session.is_expired(now_ns) {
+            self.retire(index);
+            if let Some(pipe) = self.pipe_mut(peer) {
+                pipe.sessions.current = None;
+            }
+            self.went_down(now_ns, peer);
+        } else if session.is_worn() || now_ns >= session.rekey_ns() {
+            let has_next = self
+                .pipe(peer)
+                .is_some_and(|pipe| pipe.sessions.next.is_some());
+            if !has_next && self.is_up(peer) {
+                self.begin_dialling(now_ns, peer);
+            }
+        }
+    }
+
+    /// Send what shows that we live, and notice when the peer does not.
+    fn keep_alive(&mut self, now_ns: u64, peer: PeerIndex) {
+        let heartbeat_ns = self.config.heartbeat_ns;
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        if pipe.sessions.current.is_none() {
+            if pipe.is_wanted && !pipe.is_up {
+                self.begin_dialling(now_ns, peer);
+            }
+            return;
+        }
+        if !pipe.is_up {
+            if pipe.upkeep != Upkeep::Kept && now_ns >= pipe.next_probe_ns {
+                pipe.next_probe_ns = now_ns + REVIVE_NS;
+                self.send_probe(now_ns, peer);
+            }
+            if self.pipe(peer).is_some_and(|pipe| pipe.is_wanted) {
+                self.begin_dialling(now_ns, peer);
+            }
+            return;
+        }
+        if now_ns >= pipe.down_ns(heartbeat_ns) {
+            self.went_down(now_ns, peer);
+            return;
+        }
+        if now_ns < pipe.probe_ns(heartbeat_ns) {
+            return;
+        }
+        let is_suspect = now_ns.saturating_sub(pipe.last_received_ns) >= heartbeat_ns * 3 / 2;
+        let is_measuring = now_ns.saturating_sub(pipe.measured_ns) >= MEASURE_NS;
+        match pipe.upkeep {
+            Upkeep::Beating if is_suspect => {
+                pipe.next_probe_ns = now_ns + heartbeat_ns / 4;
+                self.send_probe(now_ns, peer);
+            }
+            Upkeep::Beating if is_measuring => self.send_probe(now_ns, peer),
+            Upkeep::Beating => self.send_signal(now_ns, peer, Signal::Beat, None),
+            Upkeep::Keeping | Upkeep::Kept => {
+                pipe.next_probe_ns = now_ns + heartbeat_ns;
+                self.send_probe(now_ns, peer);
+            }
+        }
+    }
+
+    /// Set the peer's timer to the earliest of all that can happen to it.
+    pub(super) fn rearm(&mut self, now_ns: u64, peer: PeerIndex) {
+        let heartbeat_ns = self.config.heartbeat_ns;
+        let Some(pipe) = self.pipe(peer) else { return };
+        let mut deadline_ns = NEVER_NS;
+        if let Some(dialling) = &pipe.dialling {
+            deadline_ns = deadline_ns.min(dialling.retry_ns);
+        }
+        if pipe.sessions.previous.is_some() {
+            deadline_ns = deadline_ns.min(pipe.retire_previous_ns);
+        }
+        if pipe.sessions.next.is_some() {
+            deadline_ns = deadline_ns.min(pipe.next_ns);
+        }
+        if let Some(control) = &pipe.control {
+            deadline_ns = deadline_ns.min(control.deadline_ns(pipe.rtt.timeout_ns()));
+        }
+        if pipe.is_up {
+            deadline_ns = deadline_ns
+                .min(pipe.probe_ns(heartbeat_ns))
+                .min(pipe.down_ns(heartbeat_ns));
+        } else if pipe.sessions.current.is_some() && pipe.upkeep != Upkeep::Kept {
+            deadline_ns = deadline_ns.min(pipe.next_probe_ns);
+        }
+        let is_changing_key = pipe.dialling.is_some() || pipe.sessions.next.is_some();
+        if let Some(index) = pipe.sessions.current
+            && let Some((_, _, session)) = self.sessions.find(index)
+        {
+            let key_ns = if is_changing_key {
+                session.reject_ns()
+            } else {
+                session.rekey_ns()
+            };
+            deadline_ns = deadline_ns.min(key_ns).min(session.reject_ns());
+        }
+        if deadline_ns == NEVER_NS {
+            self.timers.remove(peer);
+        } else {
+            // Never again at the same instant, whatever is overdue.
+            self.timers
+                .set(peer, deadline_ns.max(now_ns + MILLISECOND_NS / 4));
+        }
+    }
+
+    // -- from the hot path --------------------------------------------------------------------------
+
+    /// A packet verified that is not simply the next one of a pipe that is up.
+    #[cold]
+    pub(super) fn opened_unusually(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        index: u32,
+        from: SocketAddr,
+        is_newest: bool,
+        datagram_bytes: usize,
+    ) {
+        if !self.is_first_lane() {
+            return;
+        }
+        let Some(pipe) = self.pipe(peer) else { return };
+        let is_ours_to_promote = pipe.sessions.next == Some(index);
+        if is_ours_to_promote {
+            self.promote(now_ns, peer, index, Some(from));
+            self.rearm(now_ns, peer);
+        }
+        let Some(pipe) = self.pipe(peer) else { return };
+        if !pipe.is_up && pipe.sessions.current == Some(index) {
+            self.end_dialling(peer);
+            self.went_up(peer);
+            self.flush_control(now_ns, peer);
+            self.rearm(now_ns, peer);
+        }
+        let Some(pipe) = self.pipe(peer) else { return };
+        if pipe.endpoint != Some(from) && is_newest {
+            self.challenge(now_ns, peer, from, datagram_bytes);
+        }
+    }
+
+    /// A packet was sealed that is the first to await an answer, or that wears out its key.
+    #[cold]
+    pub(super) fn sealed_unusually(&mut self, now_ns: u64, peer: PeerIndex, is_worn: bool) {
+        let deadline_ns = now_ns.saturating_add(self.config.heartbeat_ns);
+        if self.is_first_lane() {
+            self.timers
+                .pull(peer, if is_worn { now_ns } else { deadline_ns });
+            return;
+        }
+        let address = self.address(peer);
+        if self.reports.len() < super::lanes::MAX_REPORTS {
+            self.reports.push_back(LaneReport {
+                peer: address,
+                sent_ns: now_ns,
+                is_worn,
+            });
+        }
+        self.timers.pull(peer, deadline_ns);
+    }
+
+    // -- up and down --------------------------------------------------------------------------------
+
+    /// Seal with the session at `index` from now on; `from` is where the peer proved to be.
+    pub(super) fn promote(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        index: u32,
+        from: Option<SocketAddr>,
+    ) {
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        let is_answered = pipe.sessions.next == Some(index);
+        if is_answered {
+            pipe.sessions.next = None;
+        }
+        if is_answered && let Some(boot) = pipe.next_boot.take() {
+            self.note_boot(peer, boot);
+        }
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        let stale = pipe.sessions.previous.take();
+        pipe.sessions.previous = pipe.sessions.current.replace(index);
+        pipe.retire_previous_ns = now_ns.saturating_add(PREVIOUS_KEY_NS);
+        // It got our handshake message there, so the address is proved.
+        pipe.endpoint = match pipe.next_endpoint.take() {
+            Some(answered) => Some(answered),
+            None => pipe.endpoint.or(from),
+        };
+        pipe.unanswered_ns = NEVER_NS;
+        pipe.next_probe_ns = NEVER_NS;
+        if let Some(stale) = stale {
+            self.retire(stale);
+        }
+        self.tell_lanes(peer, |peer| LaneUpdate::Promote { peer, index });
+        self.went_up(peer);
+        self.flush_control(now_ns, peer);
+    }
+
+    /// Keep a finished session back until the other threads know it, or use it at once.
+    pub(super) fn promote_when_known(&mut self, now_ns: u64, peer: PeerIndex, index: u32) {
+        let has_several_lanes = self.config.lanes > 1;
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        if pipe.is_up && has_several_lanes {
+            pipe.next_ns = now_ns + LANE_GRACE_NS;
+            if let Some(unused) = pipe.sessions.next.replace(index) {
+                self.retire(unused);
+            }
+            return;
+        }
+        self.promote(now_ns, peer, index, None);
+        // The first packet under the new key tells the responder that it may use it too.
+        self.send_probe(now_ns, peer);
+    }
+
+    /// The responder's session: the peer's first packet promotes it.
+    pub(super) fn await_confirmation(&mut self, now_ns: u64, peer: PeerIndex, index: u32) {
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        pipe.next_ns = now_ns + UNCONFIRMED_NS;
+        if let Some(unused) = pipe.sessions.next.replace(index) {
+            self.retire(unused);
+        }
+    }
+
+    fn went_up(&mut self, peer: PeerIndex) {
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        let was_up = std::mem::replace(&mut pipe.is_up, true);
+        pipe.next_probe_ns = NEVER_NS;
+        if !was_up {
+            self.changes.push_back(PipeChange::PeerUp { peer });
+        }
+        self.tell_state(peer);
+    }
+
+    pub(super) fn went_down(&mut self, now_ns: u64, peer: PeerIndex) {
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        let was_up = std::mem::replace(&mut pipe.is_up, false);
+        pipe.next_probe_ns = now_ns + REVIVE_NS;
+        pipe.unanswered_ns = NEVER_NS;
+        let is_wanted = pipe.is_wanted;
+        if was_up {
+            self.changes.push_back(PipeChange::PeerDown { peer });
+        }
+        self.tell_state(peer);
+        if is_wanted {
+            self.begin_dialling(now_ns, peer);
+        }
+    }
+
+    // -- roaming ------------------------------------------------------------------------------------
+
+    /// The peer sends from another address: ask it there. Until it answers the old one serves.
+    fn challenge(&mut self, now_ns: u64, peer: PeerIndex, from: SocketAddr, datagram_bytes: usize) {
+        let Ok(token) = self.randomness.array().map(u64::from_le_bytes) else {
+            return;
+        };
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        let is_too_soon = pipe.candidate.as_ref().is_some_and(|candidate| {
+            now_ns.saturating_sub(candidate.challenged_ns) < CHALLENGE_SPACING_NS
+        });
+        if is_too_soon || AMPLIFICATION * datagram_bytes < CHALLENGE_BYTES {
+            return;
+        }
+        pipe.candidate = Some(Box::new(Candidate {
+            endpoint: from,
+            token,
+            challenged_ns: now_ns,
+        }));
+        self.send_signal(now_ns, peer, Signal::Probe { token }, Some(from));
+    }
+
+    /// The answer to a challenge came from the address it was sent to.
+    pub(super) fn take_challenge_answer(&mut self, peer: PeerIndex, token: u64, from: SocketAddr) {
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        let is_answer = pipe
+            .candidate
+            .as_ref()
+            .is_some_and(|candidate| candidate.token == token && candidate.endpoint == from);
+        if is_answer {
+            pipe.endpoint = Some(from);
+            pipe.candidate = None;
+            self.tell_state(peer);
+        }
+    }
+}
