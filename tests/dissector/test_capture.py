@@ -8,15 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ei.dissector.capture import Captured, read_capture
-from ei.dissector.tap import CaptureWriter
 from ei.errors import PeerError
+from ei.lab.capture import Capture
 
 
 def write_one(path: Path, datagram: bytes = b"hello") -> None:
-    with CaptureWriter(path) as writer:
-        writer.write(
-            unix_s=1.5, source="127.0.0.1:3535", destination="127.0.0.2:4000", datagram=datagram
-        )
+    with path.open("wb") as file:
+        capture = Capture(file.write, program="test", unix_offset_ns=1_000_000_000)
+        capture.frame(500_000_000, "127.0.0.1:3535", "127.0.0.2:4000", datagram, comment="fate=x")
+
+
+def test_what_the_lab_captured_is_read_with_its_comment(tmp_path: Path) -> None:
+    write_one(tmp_path / "one.pcapng")
+
+    assert list(read_capture(tmp_path / "one.pcapng")) == [
+        Captured(1, 1.5, "127.0.0.1:3535", "127.0.0.2:4000", (3535, 4000), b"hello", "fate=x")
+    ]
 
 
 def test_a_plain_pcap_file_over_ethernet_is_read(tmp_path: Path) -> None:
@@ -44,7 +51,7 @@ def test_what_came_before_the_damage_is_read(tmp_path: Path) -> None:
     path = tmp_path / "cut.pcapng"
     write_one(path)
     whole = path.read_bytes()
-    path.write_bytes(whole + whole[48:-8])
+    path.write_bytes(whole + whole[whole.index(b"\6\0\0\0") : -8])
 
     packets = read_capture(path)
 

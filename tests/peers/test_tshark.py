@@ -15,7 +15,7 @@ import pytest
 from ei.dissector.capture import read_capture
 from ei.dissector.datagrams import dissect, is_ours
 from ei.dissector.fields import FIELDS
-from ei.dissector.tap import CaptureWriter
+from ei.lab.capture import Capture
 
 DATAGRAMS = 2_000
 
@@ -74,20 +74,16 @@ def mutilated(datagram: bytes, chance: random.Random) -> bytes:
 def write_capture(path: Path, *, seed: int) -> None:
     """Write `DATAGRAMS` datagrams of all kinds, a third of them mutilated."""
     chance = random.Random(seed)
-    with CaptureWriter(path) as writer:
+    with path.open("wb") as file:
+        capture = Capture(file.write, program="test")
         for index in range(DATAGRAMS):
             datagram = (some_data if chance.random() < 0.7 else some_handshake)(chance)
             if index % 3 == 0:
                 datagram = mutilated(datagram, chance)
             host = chance.choice(["127.0.0.1", "[fd35::9]"])
-            writer.write(
-                unix_s=index / 1_000,
-                source=f"{host}:{chance.choice([3535, 40_000])}",
-                destination=f"{host}:50000",
-                datagram=datagram,
-                fate=chance.choice(["", "forwarded", "dropped"]),
-                reason=chance.choice(["", "replayed", "source_forged"]),
-            )
+            source = f"{host}:{chance.choice([3535, 40_000])}"
+            comment = chance.choice(["", "fate=forwarded", "fate=dropped reason=replayed"])
+            capture.frame(index * 1_000_000, source, f"{host}:50000", datagram, comment=comment)
 
 
 def fields_of_tshark(tshark: str, capture: Path) -> dict[int, dict[str, str]]:

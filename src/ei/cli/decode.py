@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 from ei.cli.exits import Exit
@@ -45,6 +44,8 @@ def add_parser(commands: Verbs) -> None:
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Print the datagrams of a capture; exit 1 when there is none to show."""
     if arguments.dissector:
+        from importlib.resources import files
+
         path = str(files("ei.dissector") / "ei.lua")
         output.data(path)
         output.document("ei.dissector/1", {"path": path})

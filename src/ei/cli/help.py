@@ -21,7 +21,7 @@ def add_parser(commands: Verbs) -> None:
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Print what is known of a topic."""
     topic = " ".join(arguments.topic)
-    text = _error(topic) or _drop(topic) or _command(arguments.topic)
+    text = _error(topic) or _command(arguments.topic) or _drop(topic)
     output.data(text)
     output.document("ei.help/1", {"topic": topic, "text": text})
     return Exit.OK
@@ -34,23 +34,28 @@ def _error(topic: str) -> str | None:
     return None
 
 
-def _drop(topic: str) -> str | None:
-    from ei import _core
-
-    for word, explanation in _core.reasons():
-        if word == topic:
-            return f"A packet dropped as {word}: {explanation.strip()}"
-    return None
-
-
-def _command(words: list[str]) -> str:
+def _command(words: list[str]) -> str | None:
     from ei.cli.main import build_parser
 
     parser = build_parser()
     for word in words:
         if word not in parser.children:
-            allowed = list(parser.children) or ["nothing below it"]
-            message = f"there is no help on {word!r}{suggestion(word, allowed)}"
-            raise UsageError(message, command="ei help")
+            return None
         parser = parser.children[word]
     return parser.format_help().rstrip()
+
+
+def _drop(topic: str) -> str:
+    from ei import _core
+
+    for word, explanation in _core.reasons():
+        if word == topic:
+            return f"A packet dropped as {word}: {explanation.strip()}"
+    raise _unknown(topic, [word for word, _ in _core.reasons()])
+
+
+def _unknown(topic: str, reasons: list[str]) -> UsageError:
+    from ei.cli.main import COMMANDS
+
+    near = suggestion(topic, [*COMMANDS, *reasons, *(kind.name for kind in KINDS)])
+    return UsageError(f"there is no help on {topic!r}{near}", command="ei help")

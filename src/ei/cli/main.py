@@ -11,7 +11,7 @@ from ei.cli.output import Output, standard_output
 from ei.cli.parser import Execute, Parser, Verbs
 from ei.cli.problems import show_problem
 
-COMMANDS = ("decode", "completion", "version", "help")
+COMMANDS = ("doctor", "decode", "completion", "version", "help")
 """Files of this folder, in the order in which `ei --help` lists them."""
 
 EXAMPLES = """\
@@ -57,6 +57,8 @@ def _run(words: list[str], output: Output) -> int:
         return _execute(arguments, output)
     except SystemExit as wanted:  # --help
         return int(wanted.code or 0)
+    except BrokenPipeError:
+        raise
     except Exception as error:  # the outermost edge: nobody above could handle it
         return show_problem(error, output)
 

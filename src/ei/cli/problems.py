@@ -6,10 +6,11 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from ei import errors
 from ei.cli.exits import Exit
 from ei.cli.output import Output, printable
 from ei.cli.parser import UsageError
-from ei.errors import LocalError, PeerError, ServiceError
+from ei.errors import EiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +41,35 @@ LOCAL = Kind(
 USAGE = Kind(
     1001, Exit.ERROR, "The arguments do not make a command.", "Run the command with --help."
 )
-NOT_FOUND = Kind(1002, Exit.NEGATIVE, "A file or folder does not exist.", "Check the path.")
-NOT_ALLOWED = Kind(
-    1003, Exit.REFUSED, "The system does not permit it.",
+NOT_FOUND = Kind(
+    1002, Exit.NEGATIVE, "What was named does not exist.",
+    "Check the name; ei status lists what is there.",
+)  # fmt: skip
+DENIED = Kind(
+    1003, Exit.REFUSED, "The system, a file's mode or a policy does not allow it.",
     "Check owner and mode of what the message names, or run as a user who may.",
 )  # fmt: skip
-DISK_FULL = Kind(1004, Exit.LIMIT, "The disk is full.", "Free some space, then repeat the command.")
-IN_USE = Kind(
-    1005, Exit.CONFLICT, "An address or port is in use.",
-    "End the program that holds it (`ss -lunp` shows which), or choose another port.",
+LIMIT = Kind(
+    1004, Exit.LIMIT, "A bound is reached: a full disk or queue, or too many of something.",
+    "Make room, or raise the limit that the message names.",
+)  # fmt: skip
+CONFLICT = Kind(
+    1005, Exit.CONFLICT, "Something is in the way: it exists already, or a port is in use.",
+    "End what holds it (`ss -lunp` shows who holds a port), or choose another.",
 )  # fmt: skip
 UNREACHABLE = Kind(
     1006, Exit.UNREACHABLE, "No daemon answers there.",
     "Start it: ei lab up, ei node run or ei host run; ei doctor shows what is wrong.",
 )  # fmt: skip
-TOO_MANY_FILES = Kind(
-    1007, Exit.LIMIT, "Too many files are open.", "Raise the limit: ulimit -n 65536, then repeat."
-)
-WRONG_KIND = Kind(
-    1008, Exit.ERROR, "A path is not the kind of file that is needed.", "Check the path."
-)
+CONFIG = Kind(
+    1007, Exit.ERROR, "A configuration file cannot be read, or something in it is wrong.",
+    "Correct what the message names; ei node check and ei host check read it again.",
+)  # fmt: skip
 SYSTEM = Kind(
-    1009, Exit.ERROR, "The system refused a call.", "Run ei doctor to see what is missing."
+    1008, Exit.ERROR, "The system refused a call.", "Run ei doctor to see what is missing."
 )
 NOT_BUILT = Kind(
-    1010, Exit.ERROR, "The native part is missing or does not fit this Python.",
+    1009, Exit.ERROR, "The native part is missing or does not fit this Python.",
     "Build it: make build (in a clone), or install the package again.",
 )  # fmt: skip
 SERVICE = Kind(
@@ -72,47 +77,65 @@ SERVICE = Kind(
     "Read the node's log; the module's own test shows where.",
 )  # fmt: skip
 PEER = Kind(
-    3000, Exit.INTEGRITY, "Received bytes do not verify or do not parse.",
-    "Check that both ends run the same version and have each other's records.",
+    3000, Exit.INTEGRITY, "Received bytes do not parse or break the protocol.",
+    "Check that both ends run the same version.",
 )  # fmt: skip
 TIMEOUT = Kind(
     3001, Exit.TIMEOUT, "There was no answer within the deadline.",
     "Run ei status to see what is up, or allow more time with --timeout.",
+)  # fmt: skip
+INTEGRITY = Kind(
+    3002, Exit.INTEGRITY, "A signature, seal, checksum or identity does not verify.",
+    "Check that both ends have each other's newest records and the same trust roots.",
+)  # fmt: skip
+STREAM = Kind(
+    3003, Exit.NEGATIVE, "A stream ended before its time.",
+    "Check that the other host is up and listens: ei status, ei ping.",
 )  # fmt: skip
 INTERNAL = Kind(
     9000, Exit.ERROR, "This program has a bug.", "Report it together with the file named above."
 )
 
 KINDS = (
-    LOCAL, USAGE, NOT_FOUND, NOT_ALLOWED, DISK_FULL, IN_USE, UNREACHABLE, TOO_MANY_FILES,
-    WRONG_KIND, SYSTEM, NOT_BUILT, SERVICE, PEER, TIMEOUT, INTERNAL,
+    LOCAL, USAGE, NOT_FOUND, DENIED, LIMIT, CONFLICT, UNREACHABLE, CONFIG, SYSTEM, NOT_BUILT,
+    SERVICE, PEER, TIMEOUT, INTEGRITY, STREAM, INTERNAL,
 )  # fmt: skip
 """All kinds, by code."""
 
+BY_TYPE: dict[type[Exception], Kind] = {
+    UsageError: USAGE,
+    errors.ConfigError: CONFIG,
+    errors.NotFoundError: NOT_FOUND,
+    errors.DeniedError: DENIED,
+    errors.ConflictError: CONFLICT,
+    errors.LimitError: LIMIT,
+    errors.LocalError: LOCAL,
+    errors.IntegrityError: INTEGRITY,
+    errors.StreamError: STREAM,
+    errors.PeerError: PEER,
+    errors.UnreachableError: UNREACHABLE,
+    errors.ServiceError: SERVICE,
+    TimeoutError: TIMEOUT,
+}
+"""The first type that fits decides, so the special ones come before their bases."""
+
 BY_ERRNO = {
     errno.ENOENT: NOT_FOUND,
-    errno.EACCES: NOT_ALLOWED,
-    errno.EPERM: NOT_ALLOWED,
-    errno.EROFS: NOT_ALLOWED,
-    errno.ENOSPC: DISK_FULL,
-    errno.EDQUOT: DISK_FULL,
-    errno.EADDRINUSE: IN_USE,
+    errno.EACCES: DENIED,
+    errno.EPERM: DENIED,
+    errno.EROFS: DENIED,
+    errno.ENOSPC: LIMIT,
+    errno.EDQUOT: LIMIT,
+    errno.EMFILE: LIMIT,
+    errno.ENFILE: LIMIT,
+    errno.EADDRINUSE: CONFLICT,
+    errno.EEXIST: CONFLICT,
     errno.ECONNREFUSED: UNREACHABLE,
     errno.ECONNRESET: UNREACHABLE,
     errno.EPIPE: UNREACHABLE,
-    errno.EMFILE: TOO_MANY_FILES,
-    errno.ENFILE: TOO_MANY_FILES,
-    errno.EISDIR: WRONG_KIND,
-    errno.ENOTDIR: WRONG_KIND,
+    errno.EISDIR: LOCAL,
+    errno.ENOTDIR: LOCAL,
     errno.ETIMEDOUT: TIMEOUT,
-}
-
-BY_TYPE = {
-    UsageError: USAGE,
-    LocalError: LOCAL,
-    ServiceError: SERVICE,
-    PeerError: PEER,
-    TimeoutError: TIMEOUT,
 }
 
 
@@ -128,22 +151,27 @@ class Problem:
 def problem_of(error: Exception) -> Problem:
     """Return what `error` means for a person."""
     kind = _kind_of(error)
-    cause = sentence(error)
+    cause, action = sentence(error), kind.action
     if isinstance(error, UsageError):
-        return Problem(kind, cause, f"Run {error.command} --help for what it takes.")
-    if isinstance(error, OSError) and error.errno is not None:
-        return Problem(kind, _system_sentence(error), kind.action)
-    if kind is INTERNAL:
+        action = f"Run {error.command} --help for what it takes."
+    elif isinstance(error, EiError):
+        action = error.remedy or action
+    elif isinstance(error, OSError) and error.errno is not None:
+        cause = _system_sentence(error)
+    elif kind is INTERNAL:
         cause = f"{type(error).__name__}: {cause} Details: {_keep_traceback(error)}"
-    return Problem(kind, cause, kind.action)
+    return Problem(kind, cause, action)
 
 
 def _kind_of(error: Exception) -> Kind:
+    for blamed, kind in BY_TYPE.items():
+        if isinstance(error, blamed):
+            return kind
     if isinstance(error, OSError) and error.errno is not None:
         return BY_ERRNO.get(error.errno, SYSTEM)
-    if isinstance(error, ImportError) and error.name == "ei._core":
+    if isinstance(error, ImportError) and "_core" in str(error):
         return NOT_BUILT
-    return next((kind for blamed, kind in BY_TYPE.items() if isinstance(error, blamed)), INTERNAL)
+    return INTERNAL
 
 
 def show_problem(error: Exception, output: Output) -> Exit:

@@ -1,8 +1,6 @@
 """`ei version`: what is installed, and what it speaks."""
 
 import argparse
-import platform
-from importlib import metadata
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output
@@ -18,6 +16,9 @@ def add_parser(commands: Verbs) -> None:
 
 def execute(_arguments: argparse.Namespace, output: Output) -> Exit:
     """Print the version of the package, the wire and the interpreter."""
+    import platform
+    from importlib import metadata
+
     from ei import _core
 
     content = {

@@ -1,0 +1,26 @@
+from tests.cli.conftest import Run
+
+from ei.cli.exits import Exit
+
+
+def test_an_error_code_is_explained(ei: Run) -> None:
+    said = ei("help", "ei-1005")
+
+    assert said.code == Exit.OK
+    assert "Something is in the way" in said.out
+    assert "Exit code 6." in said.out
+
+
+def test_the_reason_of_a_drop_is_explained(ei: Run) -> None:
+    assert "seen before" in ei("help", "replayed").out
+
+
+def test_a_command_is_explained(ei: Run) -> None:
+    assert "usage: ei decode" in ei("help", "decode").out
+
+
+def test_an_unknown_topic_is_suggested(ei: Run) -> None:
+    said = ei("help", "dekode")
+
+    assert said.code == Exit.ERROR
+    assert "did you mean decode?" in said.err

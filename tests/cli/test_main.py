@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.cli.conftest import Run
+
+from ei.cli.exits import Exit
+from ei.cli.main import COMMANDS, build_parser
+
+HEAVY = ("ei._core", "asyncio", "cryptography", "dpkt", "msgspec", "rich", "shtab", "socket")
+
+
+def test_help_lists_every_command_with_what_it_does(ei: Run) -> None:
+    said = ei("--help")
+
+    assert said.code == Exit.OK
+    for name in COMMANDS:
+        assert f"\n    {name}" in said.out
+
+
+def test_no_command_shows_the_help_and_is_no_success(ei: Run) -> None:
+    said = ei()
+
+    assert said.code == Exit.ERROR
+    assert "usage: ei" in said.err
+    assert said.out == ""
+
+
+def test_a_misspelt_command_is_suggested_not_guessed(ei: Run) -> None:
+    said = ei("decod", "x")
+
+    assert said.code == Exit.ERROR
+    assert "EI-1001" in said.err
+    assert "did you mean decode?" in said.err
+
+
+def test_flags_are_never_abbreviated(ei: Run) -> None:
+    assert ei("version", "--js").code == Exit.ERROR
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = "import sys; from ei.cli import main; main(['--help']); print(*sys.modules)"
+
+    said = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+
+    assert not set(HEAVY) & set(said.stdout.splitlines()[-1].split())
+
+
+def test_every_command_explains_itself() -> None:
+    waiting = [build_parser()]
+    while waiting:
+        parser = waiting.pop()
+        waiting.extend(parser.children.values())
+        assert parser.description
+
+
+def test_a_closed_pipe_ends_the_command_quietly() -> None:
+    script = "import sys; from ei.cli import main; sys.exit(main(['completion', 'bash']))"
+    command = f"{sys.executable} -c {script!r} | head -c 10"
+
+    said = subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True)
+
+    assert said.stderr == ""
+
+
+WORDS = st.sampled_from(
+    [
+        *COMMANDS,
+        "--json",
+        "--plain",
+        "-q",
+        "--help",
+        "--where",
+        "=",
+        "",
+        "\x1b[31m",
+        "up",
+        "0",
+        "-1",
+    ]
+)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(words=st.lists(WORDS | st.text(max_size=5), max_size=4))
+def test_no_arguments_at_all_lead_to_a_traceback(ei: Run, words: list[str]) -> None:
+    harmless = [word for word in words if word not in {"demo", "bench", "run", "up", "top"}]
+
+    said = ei(*harmless)
+
+    assert said.code in set(Exit)
+    assert "Traceback" not in said.err
+    assert "EI-9000" not in said.err
+    assert "\x1b" not in said.err

@@ -1,0 +1,9 @@
+from tests.cli.conftest import Run
+
+
+def test_version_says_what_is_installed_and_what_it_speaks(ei: Run) -> None:
+    document = ei("version", "--json").document
+
+    assert document["schema"] == "ei.version/1"
+    assert document["wire"] == 1
+    assert str(document["version"])[0].isdigit()
