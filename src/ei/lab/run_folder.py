@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 
 from ei.errors import ConfigError, IntegrityError, UnreachableError
+from ei.lab.layout import Relay
 
 DEFAULT_NAME = "default"
 SCHEMA = "ei.lab/1"
@@ -51,7 +52,8 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
         run_id: Mark of all its processes.
         subnet: First two octets of all its endpoints.
         started_unix_s: When it was started.
-        topology: Path of its topology file.
+        topology: Name of its topology.
+        relays: Links, each with the endpoints that stand for its ends.
     """
 
     schema: str = SCHEMA
@@ -62,6 +64,7 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
     started_unix_s: float
     topology: str
     daemons: dict[str, Daemon] = {}
+    relays: list[Relay] = []
 
 
 class RunFolder:

@@ -1,0 +1,203 @@
+"""The daemons of a lab, as their supervisor sees them: started, ready, frozen, ended."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ei.errors import ConflictError, DeadlineError, NotFoundError
+from ei.lab.census import marked_processes, session_of, signal_process
+from ei.lab.run_folder import Daemon
+from ei.lab.stem import Exited, Start, Started
+from ei.lab.topology import suggestion
+
+START_LIMIT_S = 30.0
+STOP_LIMIT_S = 1.5
+POLL_S = 0.02
+MAX_MESSAGE_BYTES = 65_536
+
+State = Literal["starting", "running", "frozen", "ended"]
+Readiness = Callable[[Daemon], str]
+"""Asks a daemon, blocking: why it is not ready yet; empty when it is."""
+
+_reports: msgspec.msgpack.Decoder[Started | Exited] = msgspec.msgpack.Decoder(Started | Exited)
+
+
+class DaemonState(msgspec.Struct):
+    """One daemon. `status` is its exit code, or minus the signal that ended it."""
+
+    name: str
+    kind: str
+    state: State = "starting"
+    pid: int = 0
+    status: int | None = None
+    starts: int = 0
+
+
+class Fleet:
+    """Starts daemons through the stem, and ends them.
+
+    Args:
+        run_id: Mark of their processes.
+        daemons: By name.
+        stem: Socket to the process that forks.
+        folder_of: Name to the folder of its files.
+        readiness: How to ask whether one is ready.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        daemons: Mapping[str, Daemon],
+        *,
+        stem: socket.socket,
+        folder_of: Callable[[str], Path],
+        readiness: Readiness,
+    ) -> None:
+        self._run_id = run_id
+        self._daemons = daemons
+        self._stem = stem
+        self._folder_of = folder_of
+        self._readiness = readiness
+        self._states = {name: DaemonState(name, each.kind) for name, each in daemons.items()}
+        self._has_ended = asyncio.Event()
+        self.is_lost = asyncio.Event()
+        """Set when the stem died, and all daemons with it."""
+
+    @property
+    def states(self) -> Iterable[DaemonState]:
+        """All daemons, in the order of the topology."""
+        return self._states.values()
+
+    def open(self) -> None:
+        """Listen to the stem, on the running loop."""
+        asyncio.get_running_loop().add_reader(self._stem.fileno(), self._hear_stem)
+
+    def state(self, name: object) -> DaemonState:
+        """Return one daemon.
+
+        Raises:
+            NotFoundError: there is none of that name.
+        """
+        if not isinstance(name, str) or name not in self._states:
+            known = suggestion(str(name), self._states)
+            raise NotFoundError(f"no node or host is called {name!r}{known}")
+        return self._states[name]
+
+    async def start(self, names: Iterable[str], on_ready: Callable[[str], object]) -> None:
+        """Start daemons side by side; wait for each to be ready.
+
+        Raises:
+            ConflictError: one runs already, or ended as it started; with the end of its log.
+            DeadlineError: one was not ready in time.
+        """
+        wanted = list(names)
+        for name in wanted:
+            self._order(self.state(name))
+        deadline_s = asyncio.get_running_loop().time() + START_LIMIT_S
+        for name in wanted:
+            await self._wait_ready(self._states[name], deadline_s)
+            _ = on_ready(name)
+
+    async def kill(self, name: object) -> None:
+        """Kill a daemon as `kill -9` does; its workers follow by themselves.
+
+        Raises:
+            ConflictError: it does not run.
+        """
+        state = self._living(name)
+        _ = signal_process(state.pid, self._run_id, signal.SIGKILL)
+        await self._gone([state])
+
+    def freeze(self, name: object) -> None:
+        """Stop a daemon and its workers, as SIGSTOP does."""
+        state = self._living(name)
+        self._signal_session(state, signal.SIGSTOP)
+        state.state = "frozen"
+
+    def thaw(self, name: object) -> None:
+        """Let a frozen daemon and its workers go on."""
+        state = self._living(name)
+        self._signal_session(state, signal.SIGCONT)
+        state.state = "running"
+
+    async def end(self) -> None:
+        """End every daemon: gently, then after 1.5 s by force."""
+        for state in self._states.values():
+            if state.pid:
+                _ = signal_process(state.pid, self._run_id, signal.SIGTERM)
+                self._signal_session(state, signal.SIGCONT)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_LIMIT_S):
+                await self._gone(self._states.values())
+        for state in self._states.values():
+            if state.pid:
+                self._signal_session(state, signal.SIGKILL)
+
+    def _order(self, state: DaemonState) -> None:
+        if state.pid or (state.starts and state.state == "starting"):
+            raise ConflictError(f"{state.name} is {state.state}")
+        state.state, state.status = "starting", None
+        state.starts += 1
+        order = Start(state.name, state.kind, str(self._folder_of(state.name)))
+        _ = self._stem.send(msgspec.msgpack.encode(order))
+
+    async def _wait_ready(self, state: DaemonState, deadline_s: float) -> None:
+        why = "it was not started"
+        while asyncio.get_running_loop().time() < deadline_s:
+            if state.state == "ended":
+                word = self._last_word(state)
+                raise ConflictError(f"{state.name} ended with {state.status} at its start: {word}")
+            if state.pid:
+                why = await asyncio.to_thread(self._readiness, self._daemons[state.name])
+                if not why:
+                    state.state = "running"
+                    return
+            await asyncio.sleep(POLL_S)
+        raise DeadlineError(f"{state.name} is not ready after {START_LIMIT_S:g} s: {why}")
+
+    async def _gone(self, states: Iterable[DaemonState]) -> None:
+        while any(state.pid for state in states):
+            self._has_ended.clear()
+            _ = await self._has_ended.wait()
+
+    def _last_word(self, state: DaemonState) -> str:
+        try:
+            lines = (self._folder_of(state.name) / "log").read_text(errors="replace").split("\n")
+        except OSError as error:
+            return f"no log: {error.strerror}"
+        return next((line for line in reversed(lines) if line.strip()), "its log is empty")
+
+    def _living(self, name: object) -> DaemonState:
+        state = self.state(name)
+        if not state.pid:
+            raise ConflictError(f"{state.name} does not run", remedy=f"ei lab start {state.name}")
+        return state
+
+    def _signal_session(self, state: DaemonState, number: signal.Signals) -> None:
+        for pid in marked_processes(self._run_id):
+            if session_of(pid) == state.pid:
+                _ = signal_process(pid, self._run_id, number)
+
+    def _hear_stem(self) -> None:
+        try:
+            message = self._stem.recv(MAX_MESSAGE_BYTES)
+        except ConnectionResetError:
+            message = b""
+        if not message:
+            _ = asyncio.get_running_loop().remove_reader(self._stem.fileno())
+            self.is_lost.set()
+            return
+        match _reports.decode(message):
+            case Started(name, pid):
+                self._states[name].pid = pid
+            case Exited(name, pid, status):
+                state = self._states[name]
+                if state.pid == pid:
+                    state.state, state.status, state.pid = "ended", status, 0
+                    self._has_ended.set()
