@@ -1,0 +1,95 @@
+"""The nodes that a host is attached to: which is used now, and when to call one again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ei.sdk.packets import Address
+
+REDIAL_S = 0.5
+REDIAL_MAX_S = 30.0
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(slots=True)
+class _Attachment:
+    node: Address
+    is_up: bool = False
+    redial_ns: int | None = None
+    """When to call again; `None` while the pipe is up."""
+    failures: int = 0
+
+
+class Attachments:
+    """Keeps pipes to all nodes; traffic takes the first whose pipe is up.
+
+    Args:
+        nodes: 1 to 8, the preferred first.
+    """
+
+    def __init__(self, nodes: Sequence[Address]) -> None:
+        self._attachments = {node: _Attachment(node) for node in nodes}
+        self._via = nodes[0]
+
+    @property
+    def nodes(self) -> tuple[Address, ...]:
+        """All nodes, the preferred first."""
+        return tuple(self._attachments)
+
+    @property
+    def up(self) -> tuple[Address, ...]:
+        """The nodes whose pipe is up, the preferred first."""
+        return tuple(node for node, found in self._attachments.items() if found.is_up)
+
+    @property
+    def via(self) -> Address:
+        """The node that packets are handed to now.
+
+        The preferred one that is up. One that comes back is used again only when the present one
+        goes down: a node that comes and goes would otherwise move all traffic each time.
+        """
+        return self._via
+
+    def change(self, now_ns: int, node: Address, *, is_up: bool) -> bool:
+        """Take note of a pipe that came up or went down; return whether `node` is one of ours."""
+        attachment = self._attachments.get(node)
+        if attachment is None:
+            return False
+        attachment.is_up = is_up
+        if is_up:
+            attachment.redial_ns = None
+            attachment.failures = 0
+        else:
+            self._plan_redial(now_ns, attachment)
+        if not self._attachments[self._via].is_up:
+            self._via = next(iter(self.up), self.nodes[0])
+        return True
+
+    def due(self, now_ns: int) -> list[Address]:
+        """Return the nodes to call now, and plan the call after this one."""
+        due: list[Address] = []
+        for attachment in self._attachments.values():
+            if attachment.redial_ns is not None and attachment.redial_ns <= now_ns:
+                due.append(attachment.node)
+                self._plan_redial(now_ns, attachment)
+        return due
+
+    def call_all(self, now_ns: int) -> None:
+        """Plan the first call to each node for now."""
+        for attachment in self._attachments.values():
+            attachment.redial_ns = now_ns
+
+    def next_deadline_ns(self) -> int | None:
+        """Return when `due` has something next; `None` while all pipes are up."""
+        return min(
+            (
+                attachment.redial_ns
+                for attachment in self._attachments.values()
+                if attachment.redial_ns is not None
+            ),
+            default=None,
+        )
+
+    def _plan_redial(self, now_ns: int, attachment: _Attachment) -> None:
+        wait_s = min(REDIAL_S * 2**attachment.failures, REDIAL_MAX_S)
+        attachment.failures = min(attachment.failures + 1, 16)
+        attachment.redial_ns = now_ns + int(wait_s * NS_PER_S)

@@ -1,0 +1,309 @@
+"""The host of an asyncio program: the pure stack on a transport.
+
+    async with ei.aio.connect("host.toml") as host:
+        pong = await host.ping("bob.isp-b")
+        with host.datagrams() as channel:
+            channel.send("bob.isp-b", b"hello", port=7)
+
+Everything here runs on one event loop; nothing is thread-safe.
+"""
+
+import asyncio
+from typing import Self, TypeVar
+
+from ei.errors import DeadlineError, LocalError
+from ei.host.channels import ControlChannel, DatagramChannel, Receipt, ServiceChannel, Wanted
+from ei.host.deadlines import DEFAULT_S, within
+from ei.host.driver import Driver
+from ei.host.events import DatagramReceived, HostEvent
+from ei.host.inbox import DEFAULT_ITEMS
+from ei.host.routing import Answers, Channel, Router
+from ei.host.stack import Stack
+from ei.host.status import HostStatus, host_status
+from ei.host.transport import Transport
+from ei.records.record_set import RecordSet
+from ei.sdk.packets import Address, Protection
+
+AnswerT = TypeVar("AnswerT")
+ChannelT = TypeVar("ChannelT", DatagramChannel, ServiceChannel, ControlChannel)
+
+
+class Host:
+    """A host on the service layer; made by `connect`, or of a stack and a transport by a lab."""
+
+    def __init__(self, stack: Stack, transport: Transport) -> None:
+        self._stack = stack
+        self._transport = transport
+        self._driver = Driver(stack, transport, self._take)
+        self._router = Router()
+
+    # -- itself -----------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Full name, such as `alice.isp-a`."""
+        return self._stack.identity.name
+
+    @property
+    def address(self) -> Address:
+        """The host's address."""
+        return self._stack.identity.address
+
+    @property
+    def records(self) -> RecordSet:
+        """Whom this host knows."""
+        return self._stack.records
+
+    def find(self, to: str | Address) -> Address:
+        """Return the address that a name means; an address is returned as it is.
+
+        Raises:
+            NotFoundError: no record has the name.
+        """
+        return self.records.find(to) if isinstance(to, str) else to
+
+    def status(self) -> HostStatus:
+        """Return attachments and counters."""
+        return host_status(self._stack, self._transport.endpoint)
+
+    def __repr__(self) -> str:
+        up = len(self._stack.attachments.up)
+        return f"<Host {self.name}: {up} of {len(self._stack.attachments.nodes)} nodes up>"
+
+    # -- life -------------------------------------------------------------------------------------
+
+    async def attach(self, *, deadline_s: float = DEFAULT_S) -> None:
+        """Call the nodes and return when the first pipe is up; the others follow.
+
+        Raises:
+            DeadlineError: no node answered.
+        """
+        if not self._driver.is_open:
+            self._driver.open()
+        names = ", ".join(self.records.name_of(node) for node in self._stack.attachments.nodes)
+        async with within(deadline_s, f"answer from {names}"):
+            while not self._stack.attachments.up:
+                self._router.moved.clear()
+                _ = await self._router.moved.wait()
+
+    async def moved(self, *, deadline_s: float) -> None:
+        """Return when the next pipe to a node comes up or goes down.
+
+        Raises:
+            DeadlineError: none did.
+        """
+        self._router.moved.clear()
+        async with within(deadline_s, "change of attachment"):
+            _ = await self._router.moved.wait()
+
+    def close(self) -> None:
+        """Leave the network; whoever waits is told. Idempotent."""
+        self._driver.close()
+        self._router.close(LocalError(f"the host {self.name} was closed"))
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.attach()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.close()
+
+    # -- talking ----------------------------------------------------------------------------------
+
+    async def ping(
+        self,
+        to: str | Address,
+        data: bytes = b"",
+        *,
+        deadline_s: float = 2.0,
+        is_traced: bool = False,
+    ) -> float:
+        """Ask the stack of another host for an echo; return the round trip in seconds.
+
+        Raises:
+            DeadlineError: no answer.
+            NotFoundError: no record of `to`.
+        """
+        address = self.find(to)
+        sent_ns = self._driver.now_ns()
+        number = self._stack.ping(sent_ns, address, data, is_traced=is_traced)
+        what = f"echo from {self.records.name_of(address)}"
+        echo = await self._answer(self._router.echoes, number, what, deadline_s=deadline_s)
+        return (echo.now_ns - sent_ns) / 1e9
+
+    def connection_to(self, to: str | Address) -> int:
+        """Return the connection of this host's datagrams to `to`, as traces show it."""
+        return self._stack.connection_to(self.find(to))
+
+    def datagrams(self, port: int = 0, *, limit_items: int = DEFAULT_ITEMS) -> DatagramChannel:
+        """Open a port for datagrams; port 0 takes a free one.
+
+        Args:
+            limit_items: Datagrams that may wait to be received; further ones are dropped.
+
+        Raises:
+            ConflictError: the port is open already.
+            LimitError: no port is free.
+        """
+        own = port or self._router.free_port()
+        return self._add(DatagramChannel(self, own, limit_items=limit_items))
+
+    def call(
+        self,
+        service: int,
+        *,
+        metadata: bytes = b"",
+        connection: int | None = None,
+        limit_items: int = DEFAULT_ITEMS,
+    ) -> ServiceChannel:
+        """Open a connection to a service.
+
+        Args:
+            metadata: The service's own header bytes of all packets sent, 0 to 255.
+            connection: By default a random one.
+        """
+        number = self._stack.draw_number() if connection is None else connection
+        return self._add(
+            ServiceChannel(
+                self,
+                Wanted(service, connection=number),
+                connection=number,
+                metadata=metadata,
+                limit_items=limit_items,
+            )
+        )
+
+    def listen(
+        self, service: int, *, metadata: bytes = b"", limit_items: int = DEFAULT_ITEMS
+    ) -> ServiceChannel:
+        """Receive what a service sends by itself: packets whose metadata starts with `metadata`.
+
+        What is sent on the channel carries `metadata`, on a random connection.
+        """
+        return self._add(
+            ServiceChannel(
+                self,
+                Wanted(service, metadata=metadata),
+                connection=self._stack.draw_number(),
+                metadata=metadata,
+                limit_items=limit_items,
+            )
+        )
+
+    def controls(self, service: int, *, limit_items: int = DEFAULT_ITEMS) -> ControlChannel:
+        """Exchange control messages with a service at the host's nodes.
+
+        Raises:
+            ConflictError: a channel for them is open already.
+        """
+        return self._add(ControlChannel(self, service, limit_items=limit_items))
+
+    # -- for channels -----------------------------------------------------------------------------
+
+    def send_datagram(  # noqa: PLR0913 as many as a datagram has fields
+        self,
+        channel: DatagramChannel,
+        to: str | Address,
+        data: bytes,
+        *,
+        port: int | None,
+        wants_receipt: bool = False,
+        is_traced: bool = False,
+    ) -> int:
+        """Send for a channel; see `DatagramChannel.send`."""
+        number = self._stack.send_datagram(
+            self._driver.now_ns(),
+            self.find(to),
+            data,
+            port=channel.port if port is None else port,
+            source_port=channel.port,
+            wants_receipt=wants_receipt,
+            is_traced=is_traced,
+        )
+        self._driver.touched()
+        return number
+
+    async def send_for_receipt(
+        self,
+        channel: DatagramChannel,
+        to: str | Address,
+        data: bytes,
+        *,
+        port: int | None,
+        deadline_s: float,
+    ) -> Receipt:
+        """Send for a channel; see `DatagramChannel.send_with_receipt`."""
+        number = self.send_datagram(channel, to, data, port=port, wants_receipt=True)
+        try:
+            received = await self._answer(
+                self._router.receipts, number, "receipt", deadline_s=deadline_s
+            )
+        except DeadlineError as error:
+            return Receipt("unknown", str(error))
+        if received.is_delivered:
+            return Receipt("delivered")
+        return Receipt("dropped", "nobody took it at the destination")
+
+    def send_packets(  # noqa: PLR0913 as many as a packet has fields
+        self,
+        service: int,
+        payloads: list[bytes],
+        *,
+        connection: int,
+        metadata: bytes,
+        protection: Protection,
+        is_covered: bool,
+        traffic_class: int,
+        is_traced: bool,
+        node: Address | None,
+    ) -> int:
+        """Send for a channel; see `ServiceChannel.send`."""
+        taken = self._stack.call(
+            self._driver.now_ns(),
+            service,
+            payloads,
+            connection=connection,
+            metadata=metadata,
+            protection=protection,
+            is_covered=is_covered,
+            traffic_class=traffic_class,
+            is_traced=is_traced,
+            node=node,
+        )
+        self._driver.touched()
+        return taken
+
+    def send_control(self, service: int, message: bytes, *, node: Address | None = None) -> None:
+        """Send for a channel; see `ControlChannel.send`."""
+        self._stack.send_control(self._driver.now_ns(), service, message, node=node)
+        self._driver.touched()
+
+    def release(self, channel: Channel) -> None:
+        """Forget a channel that closes. Idempotent."""
+        self._router.remove(channel)
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _add(self, channel: ChannelT) -> ChannelT:
+        self._router.add(channel)
+        return channel
+
+    async def _answer(
+        self, waiting: Answers[AnswerT], number: int, what: str, *, deadline_s: float
+    ) -> AnswerT:
+        waiting[number] = asyncio.get_running_loop().create_future()
+        self._driver.touched()
+        try:
+            async with within(deadline_s, what):
+                return await waiting[number]
+        finally:
+            del waiting[number]
+
+    def _take(self, event: HostEvent) -> None:
+        is_taken = self._router.take(event)
+        if isinstance(event, DatagramReceived):
+            self._stack.acknowledge(self._driver.now_ns(), event, is_delivered=is_taken)

@@ -1,0 +1,56 @@
+"""`host.toml`: who this host is and which nodes it attaches to."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ei.daemons.config_file import read_config
+from ei.errors import ConfigError
+from ei.records.kinds import MAX_ATTACHMENT_S
+from ei.records.trust import Trust, check_trust
+
+
+class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parsed `host.toml`. Relative paths start at the file's folder.
+
+    Attributes:
+        version: Of this format.
+        name: Full name, as in the host's enrolment: `alice.isp-a`.
+        domain_number: Of the home domain, part of the host's address.
+        bind: Endpoint of the host's one UDP socket; port 0 takes any.
+        nodes: Full names of the nodes to attach to, the preferred first; empty takes those of the
+            host's attachment record.
+        key_file, records_file: See `ei.records`.
+        admin_socket: Of `ei host run`.
+        max_datagram_bytes: Largest datagram sent.
+        attachment_limit_s: Longest life of an attachment that counts; see decision 0031.
+        trust: Domain name to Ed25519 key, 64 hexadecimal digits.
+    """
+
+    version: Literal[1]
+    name: Annotated[str, Meta(min_length=3, max_length=128)]
+    domain_number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    bind: Annotated[str, Meta(min_length=3, max_length=64)] = "0.0.0.0:0"
+    nodes: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
+    key_file: str = "key"
+    records_file: str = "records.eir"
+    admin_socket: str = "admin.sock"
+    max_datagram_bytes: Annotated[int, Meta(ge=1_280, le=65_000)] = 1_452
+    attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
+    trust: Trust = {}
+
+
+def load_host_config(path: Path) -> HostConfig:
+    """Read and check a `host.toml`.
+
+    Raises:
+        ConfigError: what is wrong, where, and what is allowed.
+    """
+    config = read_config(path, HostConfig)
+    try:
+        check_trust(config.trust)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", remedy=error.remedy) from error
+    return config

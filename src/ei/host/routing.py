@@ -1,0 +1,139 @@
+"""Who gets what arrives at a host: ports, connections, listeners, calls that wait for an answer."""
+
+import asyncio
+from typing import TypeVar, assert_never
+
+from ei.errors import ConflictError, EiError, LimitError
+from ei.host.channels import ControlChannel, DatagramChannel, ServiceChannel
+from ei.host.events import (
+    AttachmentChanged,
+    ControlReceived,
+    DatagramReceived,
+    EchoReceived,
+    HostEvent,
+    PacketReceived,
+    ReceiptReceived,
+)
+from ei.host.frames import MAX_PORT
+
+AnswerT = TypeVar("AnswerT")
+Channel = DatagramChannel | ServiceChannel | ControlChannel
+
+FIRST_OWN_PORT = 49_152
+"""Ports from here on are given out to who names none (RFC 6335: dynamic ports)."""
+
+
+class Answers(dict[int, "asyncio.Future[AnswerT]"]):
+    """Calls that wait for an answer, by number."""
+
+    def finish(self, number: int, answer: AnswerT) -> None:
+        """Give a call its answer; without effect when nobody waits for it."""
+        future = self.get(number)
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+    def fail(self, error: EiError) -> None:
+        """Tell all that wait."""
+        for future in self.values():
+            if not future.done():
+                future.set_exception(error)
+
+
+class Router:
+    """Takes the events of one host's stack to its channels.
+
+    Attributes:
+        moved: Set when a pipe to a node came up or went down.
+        unclaimed: Datagrams and packets that nobody took: no listener, or its inbox full.
+    """
+
+    def __init__(self) -> None:
+        self._ports: dict[int, DatagramChannel] = {}
+        self._services: dict[int, list[ServiceChannel]] = {}
+        self._controls: dict[int, ControlChannel] = {}
+        self.echoes: Answers[EchoReceived] = Answers()
+        self.receipts: Answers[ReceiptReceived] = Answers()
+        self.moved = asyncio.Event()
+        self.unclaimed = 0
+
+    def free_port(self) -> int:
+        """Return a port that is not open.
+
+        Raises:
+            LimitError: all are.
+        """
+        for port in range(FIRST_OWN_PORT, MAX_PORT + 1):
+            if port not in self._ports:
+                return port
+        raise LimitError(f"all ports from {FIRST_OWN_PORT} on are open")
+
+    def add(self, channel: Channel) -> None:
+        """Send a channel what is meant for it.
+
+        Raises:
+            ConflictError: another one gets the same.
+        """
+        match channel:
+            case DatagramChannel(port=port):
+                if self._ports.setdefault(port, channel) is not channel:
+                    raise ConflictError(f"port {port} is open already")
+            case ServiceChannel(wanted=wanted):
+                self._services.setdefault(wanted.service, []).append(channel)
+            case ControlChannel(service=service):
+                if self._controls.setdefault(service, channel) is not channel:
+                    raise ConflictError(f"control messages of service {service} are taken already")
+
+    def remove(self, channel: Channel) -> None:
+        """Forget a channel. Idempotent."""
+        match channel:
+            case DatagramChannel(port=port):
+                if self._ports.get(port) is channel:
+                    del self._ports[port]
+            case ServiceChannel(wanted=wanted):
+                channels = self._services.get(wanted.service, [])
+                if channel in channels:
+                    channels.remove(channel)
+            case ControlChannel(service=service):
+                if self._controls.get(service) is channel:
+                    del self._controls[service]
+
+    def close(self, error: EiError) -> None:
+        """Close all channels, and tell all that wait."""
+        for port in list(self._ports.values()):
+            port.close()
+        for channels in list(self._services.values()):
+            for channel in list(channels):
+                channel.close()
+        for control in list(self._controls.values()):
+            control.close()
+        self.echoes.fail(error)
+        self.receipts.fail(error)
+
+    def take(self, event: HostEvent) -> bool:
+        """Hand an event to whom it is meant for; return whether anybody took it."""
+        is_taken = self._offer(event)
+        self.unclaimed += not is_taken
+        return is_taken
+
+    def _offer(self, event: HostEvent) -> bool:
+        match event:
+            case AttachmentChanged():
+                self.moved.set()
+            case EchoReceived():
+                self.echoes.finish(event.number, event)
+            case ReceiptReceived():
+                self.receipts.finish(event.number, event)
+            case DatagramReceived():
+                port = self._ports.get(event.port)
+                return port is not None and port.inbox.put(event)
+            case ControlReceived():
+                control = self._controls.get(event.service)
+                return control is not None and control.inbox.put(event)
+            case PacketReceived():
+                channels = self._services.get(event.service, [])
+                wanting = [channel for channel in channels if channel.wanted.is_met(event)]
+                taken = [channel.inbox.put(event) for channel in wanting]
+                return any(taken)
+            case _:
+                assert_never(event)
+        return True

@@ -1,0 +1,385 @@
+"""The pure core of a host: datagrams, service calls, control messages and pings.
+
+Its owner calls `process` when the datapath received something, `poll` when `next_deadline_ns` has
+come, takes what happened by `take_events`, and sends what the datapath then holds.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from ei._core import Datapath, EndToEnd
+from ei.errors import ConfigError, LimitError, LocalError, NotFoundError, PeerError
+from ei.host.attachments import Attachments
+from ei.host.events import (
+    AttachmentChanged,
+    ControlReceived,
+    DatagramReceived,
+    EchoReceived,
+    HostEvent,
+    PacketReceived,
+    ReceiptReceived,
+)
+from ei.host.frames import HEADER_BYTES, MAX_PORT, Frame, FrameKind
+from ei.host.sessions import DELIVERY, Outgoing, Sessions
+from ei.records.keys import Keys
+from ei.records.record_set import RecordSet
+from ei.sdk.packets import Address, Protection
+
+MAX_SEALED_BYTES = 1_280
+"""What every path carries inside the end-to-end seal (architecture 7, "Size")."""
+MAX_DATAGRAM_BYTES = MAX_SEALED_BYTES - HEADER_BYTES
+MAX_PAYLOAD_BYTES = 1_280
+"""Of a service call, whose payload travels in the place of a sealed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a host is."""
+
+    name: str
+    address: Address
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
+class StackStatistics:
+    """Counts since the start: frames by kind sent and received, and what was dropped, by reason."""
+
+    sent: dict[str, int]
+    received: dict[str, int]
+    dropped: dict[str, int]
+
+
+class Stack:
+    """One host.
+
+    Args:
+        identity: Enrolled in `records`.
+        records: Who the others are.
+        nodes: Names of the nodes to attach to; none takes those of the host's attachment record.
+        seed: 32 bytes for a repeatable run; `None` takes the system's randomness.
+        numbers: Draws connection numbers.
+        unix_offset_ns: Wall clock minus monotonic time.
+
+    Raises:
+        ConfigError: the records do not know this host, or not its nodes.
+    """
+
+    def __init__(  # noqa: PLR0913 all that a host is made of
+        self,
+        identity: Identity,
+        records: RecordSet,
+        *,
+        nodes: Sequence[str] = (),
+        seed: bytes | None = None,
+        numbers: Random,
+        unix_offset_ns: int = 0,
+        max_datagram_bytes: int = 1_452,
+    ) -> None:
+        self.identity = identity
+        self._records = records
+        self._numbers = numbers
+        self._attachments = Attachments(_find_nodes(identity, records, nodes))
+        self.datapath = Datapath(
+            role="host",
+            address=identity.address,
+            private_key=identity.keys.pipe_secret,
+            seed=seed,
+            unix_offset_ns=unix_offset_ns,
+            cache_entries=0,
+            max_datagram_bytes=max_datagram_bytes,
+        )
+        self._sessions = Sessions(
+            identity.address,
+            EndToEnd(identity.keys.pipe_secret, seed=seed, unix_offset_ns=unix_offset_ns),
+            records=lambda: self._records,
+            draw=self.draw_number,
+        )
+        self._events: list[HostEvent] = []
+        self._last_number = 0
+        self._sent: Counter[str] = Counter()
+        self._received: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    @property
+    def records(self) -> RecordSet:
+        """The records in use."""
+        return self._records
+
+    @property
+    def attachments(self) -> Attachments:
+        """The nodes of this host."""
+        return self._attachments
+
+    def draw_number(self) -> int:
+        """Return a random connection number, 64 bits."""
+        return self._numbers.getrandbits(64)
+
+    def statistics(self) -> StackStatistics:
+        """Return counts since the start."""
+        return StackStatistics(dict(self._sent), dict(self._received), dict(self._dropped))
+
+    def take_events(self) -> list[HostEvent]:
+        """Return what happened since the last call, oldest first."""
+        events, self._events = self._events, []
+        return events
+
+    def connection_to(self, to: Address) -> int:
+        """Return the connection of this host's datagrams to `to`, as traces show it."""
+        return self._sessions.connection_to(to)
+
+    # -- time ------------------------------------------------------------------------------------
+
+    def start(self, now_ns: int) -> None:
+        """Know the nodes and call them."""
+        for node in self._attachments.nodes:
+            record = self._records.nodes[node]
+            self.datapath.add_peer(node, record.pipe_key, kind="node", endpoint=record.endpoints[0])
+        self._attachments.call_all(now_ns)
+        self.poll(now_ns)
+
+    def poll(self, now_ns: int) -> None:
+        """Do what is due."""
+        self.datapath.poll(now_ns)
+        for node in self._attachments.due(now_ns):
+            self.datapath.dial(now_ns, node)
+        for outgoing in self._sessions.poll(now_ns):
+            self._send(now_ns, outgoing)
+        self.process(now_ns)
+
+    def next_deadline_ns(self) -> int | None:
+        """Return when `poll` has something to do next."""
+        deadlines = (
+            self.datapath.next_deadline_ns(),
+            self._attachments.next_deadline_ns(),
+            self._sessions.next_deadline_ns(),
+        )
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def process(self, now_ns: int) -> None:
+        """Take what the datapath received."""
+        for notice in self.datapath.take_notices():
+            match notice:
+                case (("peer_up" | "peer_down") as kind, node):
+                    self._take_change(now_ns, Address(node), is_up=kind == "peer_up")
+                case ("control", node, service, message):
+                    self._events.append(ControlReceived(Address(node), service, message))
+                case _:
+                    raise AssertionError(f"a notice that no host gets: {notice[0]}")
+        for packets in self.datapath.take_received():
+            node, service, source, connection, metadata, protection, is_traced, payloads = packets
+            if service == DELIVERY and protection == Protection.DATAGRAMS:
+                for payload in payloads:
+                    self._take_sealed(now_ns, Address(source), connection, payload)
+                continue
+            self._received["packet"] += len(payloads)
+            self._events.extend(
+                PacketReceived(
+                    Address(node), service, Address(source), connection, metadata, payload,
+                    protection, is_traced,
+                )
+                for payload in payloads
+            )  # fmt: skip
+
+    # -- sending ---------------------------------------------------------------------------------
+
+    def send_datagram(  # noqa: PLR0913 as many as a datagram has fields
+        self,
+        now_ns: int,
+        to: Address,
+        data: bytes,
+        *,
+        port: int,
+        source_port: int = 0,
+        wants_receipt: bool = False,
+        is_traced: bool = False,
+    ) -> int:
+        """Send a datagram; return its number, which a receipt repeats.
+
+        Args:
+            data: 0 to 1_267 bytes.
+            port: Of the listener at `to`, 0 to 65_535.
+            source_port: Where answers should go.
+
+        Raises:
+            NotFoundError: the records do not know `to`.
+            LimitError: too long; nothing is sent.
+            LocalError: a port out of range.
+        """
+        for number in (port, source_port):
+            if not 0 <= number <= MAX_PORT:
+                raise LocalError(f"port {number} is not 0 to {MAX_PORT}")
+        kind = FrameKind.DATAGRAM_WITH_RECEIPT if wants_receipt else FrameKind.DATAGRAM
+        self._last_number += 1
+        frame = Frame(kind, self._last_number, data, source_port, port)
+        self._send_frame(now_ns, to, frame, is_traced=is_traced)
+        return self._last_number
+
+    def ping(self, now_ns: int, to: Address, data: bytes = b"", *, is_traced: bool = False) -> int:
+        """Ask the stack of `to` for an echo; return the number that `EchoReceived` repeats.
+
+        Raises:
+            NotFoundError, LimitError: as `send_datagram`.
+        """
+        self._last_number += 1
+        frame = Frame(FrameKind.ECHO_REQUEST, self._last_number, data)
+        self._send_frame(now_ns, to, frame, is_traced=is_traced)
+        return self._last_number
+
+    def acknowledge(self, now_ns: int, datagram: DatagramReceived, *, is_delivered: bool) -> None:
+        """State to the source what became of a datagram; without effect if it did not ask."""
+        if datagram.number is not None:
+            kind = FrameKind.RECEIPT if is_delivered else FrameKind.REFUSAL
+            self._send_frame(now_ns, datagram.source, Frame(kind, datagram.number))
+
+    def call(  # noqa: PLR0913 as many as a packet has fields
+        self,
+        now_ns: int,
+        service: int,
+        payloads: list[bytes],
+        *,
+        connection: int,
+        metadata: bytes = b"",
+        protection: Protection = Protection.NONE,
+        is_covered: bool = True,
+        traffic_class: int = 0,
+        is_traced: bool = False,
+        node: Address | None = None,
+    ) -> int:
+        """Send packets that name `service`; return how many were taken.
+
+        Args:
+            payloads: One packet each, 0 to 1_280 bytes.
+            protection: How the caller has sealed the payloads. Unsealed ones must be covered by
+                the seal of each pipe, or the first node drops them (`unprotected`).
+            node: Which of the host's nodes gets them; the one in use by default.
+
+        Raises:
+            LimitError: a payload or the metadata is too long; nothing is sent.
+        """
+        longest = max(map(len, payloads), default=0)
+        if longest > MAX_PAYLOAD_BYTES:
+            raise LimitError(f"a payload of {longest} B; allowed are {MAX_PAYLOAD_BYTES} B")
+        taken = self.datapath.send(
+            now_ns,
+            self._attachments.via if node is None else node,
+            service,
+            connection,
+            metadata,
+            payloads,
+            protection=protection,
+            is_covered=is_covered,
+            traffic_class=traffic_class,
+            is_traced=is_traced,
+        )
+        self._sent["packet"] += taken
+        self._dropped["send_refused"] += len(payloads) - taken
+        return taken
+
+    def send_control(
+        self, now_ns: int, service: int, message: bytes, *, node: Address | None = None
+    ) -> None:
+        """Send a control message to a service at one of the host's nodes, reliably and in order."""
+        to = self._attachments.via if node is None else node
+        self.datapath.send_control(now_ns, to, service, message)
+        self._sent["control"] += 1
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _send_frame(
+        self, now_ns: int, to: Address, frame: Frame, *, is_traced: bool = False
+    ) -> None:
+        if len(frame.data) > MAX_DATAGRAM_BYTES:
+            raise LimitError(
+                f"a datagram of {len(frame.data)} B; allowed are {MAX_DATAGRAM_BYTES} B",
+                remedy="Send it over a stream.",
+            )
+        outgoing = self._sessions.seal(now_ns, to, frame)
+        self._sent[frame.kind.name.lower()] += 1
+        self._send(now_ns, outgoing, is_traced=is_traced)
+
+    def _send(self, now_ns: int, outgoing: Outgoing, *, is_traced: bool = False) -> None:
+        if not outgoing.payloads:
+            return
+        taken = self.datapath.send(
+            now_ns,
+            self._attachments.via,
+            DELIVERY,
+            outgoing.connection,
+            outgoing.to,
+            outgoing.payloads,
+            protection=Protection.DATAGRAMS,
+            is_traced=is_traced,
+        )
+        self._dropped["send_refused"] += len(outgoing.payloads) - taken
+
+    def _take_change(self, now_ns: int, node: Address, *, is_up: bool) -> None:
+        if self._attachments.change(now_ns, node, is_up=is_up):
+            self._events.append(AttachmentChanged(node, is_up))
+
+    def _take_sealed(self, now_ns: int, source: Address, connection: int, payload: bytes) -> None:
+        try:
+            frame, answer = self._sessions.open(now_ns, source, connection, payload)
+        except NotFoundError:
+            self._dropped["unknown_source"] += 1
+            return
+        except ValueError:
+            self._dropped["seal_broken"] += 1
+            return
+        except PeerError:
+            self._dropped["bad_frame"] += 1
+            return
+        self._send(now_ns, answer)
+        if frame is not None:
+            self._received[frame.kind.name.lower()] += 1
+            self._take_frame(now_ns, source, frame)
+
+    def _take_frame(self, now_ns: int, source: Address, frame: Frame) -> None:
+        match frame.kind:
+            case FrameKind.DATAGRAM | FrameKind.DATAGRAM_WITH_RECEIPT:
+                is_asked = frame.kind is FrameKind.DATAGRAM_WITH_RECEIPT
+                self._events.append(
+                    DatagramReceived(
+                        source,
+                        frame.source_port,
+                        frame.destination_port,
+                        frame.data,
+                        frame.number if is_asked else None,
+                    )
+                )
+            case FrameKind.RECEIPT | FrameKind.REFUSAL:
+                is_delivered = frame.kind is FrameKind.RECEIPT
+                self._events.append(ReceiptReceived(source, frame.number, is_delivered))
+            case FrameKind.ECHO_REQUEST:
+                self._send_frame(
+                    now_ns, source, Frame(FrameKind.ECHO_REPLY, frame.number, frame.data)
+                )
+            case FrameKind.ECHO_REPLY:
+                self._events.append(EchoReceived(source, frame.number, frame.data, now_ns))
+
+
+def _find_nodes(identity: Identity, records: RecordSet, names: Sequence[str]) -> list[Address]:
+    enrolment = records.enrolments.get(identity.address)
+    if enrolment is None:
+        raise ConfigError(
+            f"the records know no host with the key of {identity.name}",
+            remedy="Have the domain enrol this key, and add the enrolment to the records file.",
+        )
+    if names:
+        nodes = [records.names.get(name, identity.address) for name in names]
+    else:
+        attachment = records.attachments.get(identity.address)
+        nodes = [] if attachment is None else list(attachment.nodes)
+    for name, node in zip(names, nodes, strict=False):
+        if node not in records.nodes:
+            raise ConfigError(f"nodes: the records know no node {name!r}")
+    if not nodes:
+        raise ConfigError(
+            f"{identity.name} has no nodes: none configured, and no attachment in the records",
+            remedy='Name them in host.toml: nodes = ["sn1.isp-a"]',
+        )
+    return nodes

@@ -1,0 +1,74 @@
+"""What a host says of itself: typed, from its stack."""
+
+import msgspec
+
+from ei.host.stack import Stack
+from ei.records.addresses import format_address
+
+
+class AttachmentStatus(msgspec.Struct, frozen=True):
+    """One node of the host. `rtt_s` is `None` while it is not known."""
+
+    node: str
+    is_up: bool
+    is_used: bool
+    rtt_s: float | None
+
+
+class HostStatus(msgspec.Struct, frozen=True):
+    """A host at one moment.
+
+    Attributes:
+        sent, received: Frames and packets by kind.
+        dropped: What this host's stack dropped, by reason; what its datapath dropped is added.
+    """
+
+    name: str
+    address: str
+    endpoint: str
+    attachments: tuple[AttachmentStatus, ...]
+    sent: dict[str, int]
+    received: dict[str, int]
+    dropped: dict[str, int]
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        up = [attachment for attachment in self.attachments if attachment.is_up]
+        via = next((found.node for found in up if found.is_used), "no node")
+        return f"{self.name}: {len(up)} of {len(self.attachments)} nodes up, using {via}"
+
+
+class _Peer(msgspec.Struct, frozen=True):
+    rtt_s: float | None = None
+
+
+class _Statistics(msgspec.Struct, frozen=True):
+    dropped: dict[str, int] = {}
+    peers: dict[str, _Peer] = {}
+
+
+def host_status(stack: Stack, endpoint: str) -> HostStatus:
+    """Return the status of the host of `stack`, which receives at `endpoint`."""
+    counted = msgspec.convert(stack.datapath.statistics(), _Statistics)
+    own = stack.statistics()
+    dropped = {reason: count for reason, count in own.dropped.items() if count}
+    for reason, count in counted.dropped.items():
+        dropped[reason] = dropped.get(reason, 0) + count
+    return HostStatus(
+        name=stack.identity.name,
+        address=format_address(stack.identity.address),
+        endpoint=endpoint,
+        attachments=tuple(
+            AttachmentStatus(
+                node=stack.records.name_of(node),
+                is_up=node in stack.attachments.up,
+                is_used=node == stack.attachments.via,
+                rtt_s=counted.peers.get(node.hex(), _Peer()).rtt_s,
+            )
+            for node in stack.attachments.nodes
+        ),
+        sent=own.sent,
+        received=own.received,
+        dropped=dropped,
+    )
