@@ -298,13 +298,8 @@ impl Counters {
     pub fn is_balanced(&self) -> bool {
         let sum = |counts: &ByReason| counts.iter().sum::<u64>();
         self.received
-            == self.forwarded
-                + self.delivered
-                + self.consumed
-                + self.missed
-                + sum(&self.dropped)
-            && self.missed
-                == self.answered + self.passed + self.waiting + sum(&self.missed_dropped)
+            == self.forwarded + self.delivered + self.consumed + self.missed + sum(&self.dropped)
+            && self.missed == self.answered + self.passed + self.waiting + sum(&self.missed_dropped)
             && self.copies
                 == self.sent + self.copies_ended + self.copies_waiting + sum(&self.copies_dropped)
     }

@@ -5,11 +5,17 @@
 #![forbid(unsafe_code)]
 
 pub mod aead;
+pub mod cache;
+pub mod chain;
+pub mod codec;
 pub mod control;
 pub mod counters;
+pub mod decide;
 pub mod handshake;
 pub mod pipe;
 pub mod pipes;
 mod randomness;
 pub mod replay;
+pub mod routes;
+pub mod stages;
 pub mod wire;

@@ -1,0 +1,216 @@
+//! One decision as the datapath keeps it: one cache line, the rest out of line.
+
+use crate::pipes::PeerIndex;
+
+/// Place of a service in the datapath's table; dense, wire-independent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceIndex(pub u16);
+
+/// What is done with a packet after the stages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// One copy to this peer, unchanged, unguarded: by far the most frequent.
+    ForwardOne(PeerIndex),
+    /// One copy for each of `Entry::hops`.
+    Forward,
+    /// On to the next of the chain; at the end of a receiver's guards: to the hop they guard.
+    Pass,
+    /// Drop it for a service's own reason.
+    Discard {
+        /// Whose reason.
+        service: ServiceIndex,
+        /// Place in its manifest's list.
+        reason: u16,
+    },
+}
+
+/// What may revoke an entry: a tag of a service, and a newer answer of the same service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Who answered.
+    pub service: ServiceIndex,
+    /// Slot of the tag in the service's table of epochs.
+    pub tag_slot: u16,
+    /// Slot of the part's own key in the service's table of answers; `OWN` for an entry that is the
+    /// answer itself, which a newer answer simply replaces.
+    pub key_slot: u16,
+}
+
+impl Part {
+    /// The entry is the part itself.
+    pub const OWN: u16 = u16::MAX;
+}
+
+/// One copy of the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// Who gets it.
+    pub peer: PeerIndex,
+    /// The receiver has guards, which are asked first.
+    pub is_guarded: bool,
+    /// Replaces the packet's.
+    pub connection: Option<u64>,
+    /// Replaces the packet's: start and length in `More::metadata`.
+    pub metadata: Option<(u32, u8)>,
+}
+
+/// A stage with its object, found by place. A generation that no longer matches means that the object
+/// was evicted: the entry is then as good as absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StageRef {
+    /// Whose object.
+    pub service: ServiceIndex,
+    /// Place in the service's table.
+    pub object: u32,
+    /// Of that place when the stage was resolved.
+    pub generation: u32,
+}
+
+/// What most entries do not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct More {
+    /// Copies to make, 1 to 1,024, with `Action::Forward`.
+    pub hops: Box<[Hop]>,
+    /// New metadata of the hops, joined.
+    pub metadata: Box<[u8]>,
+    /// In the order of the chain.
+    pub stages: Box<[StageRef]>,
+    /// All parts but the first.
+    pub parts: Box<[Part]>,
+}
+
+/// One decision: exactly one cache line of 64 bytes, so that a hit touches one.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+pub struct Entry {
+    pub(super) key: u128,
+    /// When it is forgotten.
+    pub expires_ns: u64,
+    /// Nothing that revokes it may be newer than this.
+    pub revision: u64,
+    /// Stages, several hops, several parts.
+    pub more: Option<Box<More>>,
+    /// After the stages.
+    pub action: Action,
+    /// The first (mostly only) answer in it.
+    pub part: Part,
+}
+
+impl Entry {
+    /// An entry that answers `part` alone.
+    pub fn new(action: Action, part: Part, expires_ns: u64, revision: u64) -> Self {
+        Self {
+            key: 0,
+            expires_ns,
+            revision,
+            more: None,
+            action,
+            part,
+        }
+    }
+
+    /// Stages to run before the action.
+    pub fn stages(&self) -> &[StageRef] {
+        self.more.as_ref().map_or(&[], |more| &more.stages)
+    }
+
+    /// All parts, the first one first.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        let more = self.more.as_ref().map_or(&[][..], |more| &more.parts);
+        std::iter::once(&self.part).chain(more)
+    }
+
+    /// Number of copies that the action makes.
+    pub fn hop_count(&self) -> usize {
+        match (self.action, &self.more) {
+            (Action::ForwardOne(_), _) => 1,
+            (Action::Forward, Some(more)) => more.hops.len(),
+            _ => 0,
+        }
+    }
+
+    /// The copy number `at`, and the metadata that it takes instead of the packet's.
+    pub fn hop(&self, at: usize) -> Option<(Hop, Option<&[u8]>)> {
+        match (self.action, &self.more) {
+            (Action::ForwardOne(peer), _) if at == 0 => Some((
+                Hop {
+                    peer,
+                    is_guarded: false,
+                    connection: None,
+                    metadata: None,
+                },
+                None,
+            )),
+            (Action::Forward, Some(more)) => {
+                let hop = *more.hops.get(at)?;
+                let metadata = match hop.metadata {
+                    Some((start, length)) => {
+                        let start = start as usize;
+                        Some(more.metadata.get(start..start + usize::from(length))?)
+                    }
+                    None => None,
+                };
+                Some((hop, metadata))
+            }
+            _ => None,
+        }
+    }
+
+    /// All copies, in order.
+    pub fn hops(&self) -> impl Iterator<Item = (Hop, Option<&[u8]>)> {
+        (0..self.hop_count()).filter_map(|at| self.hop(at))
+    }
+
+    /// Bytes that the entry takes beside its cache line.
+    pub fn more_bytes(&self) -> usize {
+        self.more.as_ref().map_or(0, |more| {
+            size_of::<More>()
+                + size_of_val(&*more.hops)
+                + more.metadata.len()
+                + size_of_val(&*more.stages)
+                + size_of_val(&*more.parts)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_one_cache_line() {
+        assert_eq!(size_of::<Entry>(), 64);
+        assert_eq!(size_of::<Option<Entry>>(), 64);
+    }
+
+    #[test]
+    fn hops_are_read_back_with_their_metadata() {
+        let part = Part {
+            service: ServiceIndex(0),
+            tag_slot: 0,
+            key_slot: Part::OWN,
+        };
+        let hop = Hop {
+            peer: PeerIndex(1),
+            is_guarded: false,
+            connection: Some(9),
+            metadata: Some((1, 2)),
+        };
+        let more = More {
+            hops: Box::new([hop]),
+            metadata: Box::from(*b"abcd"),
+            ..More::default()
+        };
+        let entry = Entry {
+            more: Some(Box::new(more)),
+            ..Entry::new(Action::Forward, part, 0, 0)
+        };
+
+        assert_eq!(entry.hops().collect::<Vec<_>>(), [(hop, Some(&b"bc"[..]))]);
+        let one = Entry::new(Action::ForwardOne(PeerIndex(4)), part, 0, 0);
+        assert_eq!(
+            one.hops().map(|(hop, _)| hop.peer).collect::<Vec<_>>(),
+            [PeerIndex(4)]
+        );
+    }
+}
