@@ -60,7 +60,7 @@ def suggestion(word: str, known: list[str]) -> str:
 def toml_string(value: str) -> str:
     """Return `value` as a TOML basic string."""
     escaped = "".join(
-        f"\\u{ord(letter):04x}" if letter in '"\\' or not letter.isprintable() else letter
+        f"\\U{ord(letter):08x}" if letter in '"\\' or not letter.isprintable() else letter
         for letter in value
     )
     return f'"{escaped}"'

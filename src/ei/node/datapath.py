@@ -1,9 +1,10 @@
 """What a node asks of its datapath, whichever it is."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from ei._core import Datapath
+if TYPE_CHECKING:
+    from ei._core import Datapath
 
 Notice = (
     tuple[Literal["peer_up", "peer_down"], bytes]
@@ -53,7 +54,7 @@ class PureControl:
         now_ns: Reads the clock of the simulation or test.
     """
 
-    def __init__(self, datapath: Datapath, now_ns: Callable[[], int]) -> None:
+    def __init__(self, datapath: "Datapath", now_ns: Callable[[], int]) -> None:
         self._datapath = datapath
         self._now_ns = now_ns
 

@@ -18,6 +18,7 @@ from ei.node.peers import Peer, peers_of
 from ei.node.status import NodeStatus, node_status
 from ei.records.record_set import RecordSet
 from ei.records.resolver import answer_query
+from ei.runtime.loader import ENVIRONMENT_COUNTERS
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
 
@@ -99,7 +100,7 @@ class Node:
                 max_hops=manifest.max_hops,
                 max_objects=manifest.max_objects,
                 drop_reasons=list(manifest.drop_reasons),
-                counters=list(manifest.counters),
+                counters=[*manifest.counters, *ENVIRONMENT_COUNTERS],
                 fail=manifest.fail,
             )
         for service, chain in self._config.chains.items():

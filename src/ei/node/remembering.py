@@ -1,0 +1,76 @@
+"""A datapath control that does nothing but remember: for tests of what a node commands."""
+
+from collections.abc import Sequence
+
+from ei.node.datapath import Fail, Kind, Notice, Trace
+
+
+class RememberingControl:
+    """Keeps the commands in order; hands out the notices that a test puts in.
+
+    Attributes:
+        commands: (name, arguments) of each call.
+        notices: Returned by the next `take_notices`.
+        counted: Returned by `statistics`.
+        traces: Returned by the next `take_traces`.
+    """
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[object, ...]] = []
+        self.notices: list[Notice] = []
+        self.counted: dict[str, object] = {}
+        self.traces: list[Trace] = []
+
+    def add_peer(
+        self, address: bytes, public_key: bytes, *, kind: Kind, endpoint: str | None = None
+    ) -> None:
+        self.commands.append(("add_peer", address, public_key, kind, endpoint))
+
+    def remove_peer(self, address: bytes) -> None:
+        self.commands.append(("remove_peer", address))
+
+    def dial(self, address: bytes) -> None:
+        self.commands.append(("dial", address))
+
+    def add_service(  # noqa: PLR0913 as the native method
+        self,
+        number: int,
+        *,
+        match_metadata: int | None = None,
+        reads_payload: bool = False,
+        queue_packets: int = 1_024,
+        max_hops: int = 1_024,
+        max_objects: int = 65_536,
+        drop_reasons: Sequence[str] = (),
+        counters: Sequence[str] = (),
+        fail: Fail = "closed",
+    ) -> None:
+        self.commands.append(
+            (
+                "add_service", number, match_metadata, reads_payload, queue_packets, max_hops,
+                max_objects, tuple(drop_reasons), tuple(counters), fail,
+            )
+        )  # fmt: skip
+
+    def remove_service(self, number: int) -> None:
+        self.commands.append(("remove_service", number))
+
+    def set_chain(self, service: int, services: list[int]) -> None:
+        self.commands.append(("set_chain", service, tuple(services)))
+
+    def set_guards(self, host: bytes, services: list[int]) -> None:
+        self.commands.append(("set_guards", host, tuple(services)))
+
+    def resolved(self, service: int, query: bytes, record: bytes | None) -> None:
+        self.commands.append(("resolved", service, query, record))
+
+    def take_notices(self) -> Sequence[Notice]:
+        notices, self.notices = self.notices, []
+        return notices
+
+    def statistics(self) -> dict[str, object]:
+        return self.counted
+
+    def take_traces(self) -> list[Trace]:
+        traces, self.traces = self.traces, []
+        return traces

@@ -1,0 +1,68 @@
+"""The log speaks to people or programs, never floods, and shows no control character."""
+
+import io
+import json
+
+from ei.daemons.log import Level, Log
+
+
+class Terminal(io.StringIO):
+    """A stream that a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Full(io.StringIO):
+    """A full disk."""
+
+    def write(self, _text: str, /) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_programs_get_json_lines() -> None:
+    stream = io.StringIO()
+
+    Log(stream).warn("worker lost", service="echo")
+
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["event"], line["service"]) == ("warn", "worker lost", "echo")
+
+
+def test_people_get_lines_without_control_characters() -> None:
+    stream = Terminal()
+
+    Log(stream).info("peer up", name="\x1b[31mred\nline")
+
+    assert stream.getvalue().endswith("info  peer up  name=\\x1b[31mred\\nline\n")
+
+
+def test_less_important_lines_are_left_out() -> None:
+    stream = io.StringIO()
+    log = Log(stream, level=Level.WARN)
+
+    log.info("one")
+    log.debug("two")
+    log.error("three")
+
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_equal_lines_are_limited_and_others_are_not() -> None:
+    stream = io.StringIO()
+    log = Log(stream)
+
+    for number in range(1_000):
+        log.warn("flood", number=number)
+    log.warn("other")
+
+    lines = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+    assert lines == ["flood"] * 10 + ["other"]
+
+
+def test_a_full_disk_does_not_end_a_daemon() -> None:
+    log = Log(Full())
+
+    log.error("something")
+
+    assert log.is_broken

@@ -1,0 +1,114 @@
+"""The admin socket answers its user, refuses the rest, and survives nonsense."""
+
+import asyncio
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ei.daemons.client import ask
+from ei.daemons.messages import Answer, Request
+from ei.daemons.server import AdminServer
+from ei.errors import ConflictError, LocalError, NotFoundError, PeerError
+
+
+async def echo(request: Request) -> AsyncIterator[Answer]:
+    if request.verb == "fail":
+        raise NotFoundError("nothing here")
+    for number in range(request.arguments.get("steps", 0)):  # type: ignore[call-overload]
+        yield {"schema": "ei.progress/1", "number": number}
+    yield {"schema": "ei.echo/1", "arguments": request.arguments}
+
+
+def run(path: Path, *asked: tuple[str, dict[str, object]]) -> list[object]:
+    """Serve `echo` and ask it from another thread; return answers and errors."""
+
+    async def main() -> list[object]:
+        server = AdminServer(path, echo)
+        await server.open()
+        try:
+            return [await asyncio.to_thread(_try, path, *each) for each in asked]
+        finally:
+            await server.close()
+
+    return asyncio.run(main())
+
+
+def _try(path: Path, verb: str, arguments: dict[str, object]) -> object:
+    seen: list[Answer] = []
+    try:
+        return [*seen, ask(path, verb, arguments, on_progress=seen.append), *seen]
+    except LocalError as error:
+        return error
+
+
+def test_requests_are_answered_with_progress_before(tmp_path: Path) -> None:
+    [answer] = run(tmp_path / "s", ("echo", {"steps": 2}))
+
+    assert answer == [
+        {"schema": "ei.echo/1", "arguments": {"steps": 2}},
+        {"schema": "ei.progress/1", "number": 0},
+        {"schema": "ei.progress/1", "number": 1},
+    ]
+
+
+def test_an_error_is_an_answer_and_the_server_goes_on(tmp_path: Path) -> None:
+    error, answer = run(tmp_path / "s", ("fail", {}), ("echo", {}))
+
+    assert isinstance(error, NotFoundError)
+    assert answer == [{"schema": "ei.echo/1", "arguments": {}}]
+
+
+def test_nonsense_is_refused_and_the_server_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+
+    async def main() -> tuple[bytes, bytes]:
+        server = AdminServer(path, echo)
+        await server.open()
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(b"nonsense\n" + b'{"verb": "echo"}\n')
+        first, second = await reader.readline(), await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        await server.close()
+        return first, second
+
+    first, second = asyncio.run(main())
+
+    assert PeerError.__name__.encode() in first
+    assert b"ei.echo/1" in second
+
+
+def test_the_socket_is_its_owners_alone_and_gone_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+
+    async def main() -> int:
+        server = AdminServer(path, echo)
+        await server.open()
+        mode = stat.S_IMODE(path.stat().st_mode)
+        await server.close()
+        return mode
+
+    assert asyncio.run(main()) == 0o600
+    assert not path.exists()
+
+
+def test_the_socket_of_a_dead_daemon_is_replaced_and_that_of_a_living_one_is_not(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(path))
+
+    async def main() -> None:
+        server = AdminServer(path, echo)
+        await server.open()
+        try:
+            with pytest.raises(ConflictError, match="a daemon is running"):
+                await AdminServer(path, echo).open()
+        finally:
+            await server.close()
+
+    asyncio.run(main())

@@ -1,0 +1,216 @@
+"""What a node tells its datapath, and what it answers."""
+
+import msgspec
+import pytest
+
+from ei.errors import ConfigError
+from ei.node.config import NodeConfig
+from ei.node.node import Node, PeerMoved, WorkerFailed
+from ei.node.remembering import RememberingControl
+from ei.records.issuer import Issuer
+from ei.records.keys import Keys, make_keys
+from ei.records.record_set import RecordSet, verify_records
+from ei.runtime.loader import ENVIRONMENT_COUNTERS
+from ei.sdk import Address, Attachment, AttachmentOf, GroupOf, Manifest
+
+DOMAIN, SN1, SN2, ALICE, BOB = (make_keys(letter * 32) for letter in (b"d", b"1", b"2", b"a", b"b"))
+TRUST = {"isp-a": DOMAIN.identity_key.hex()}
+ISSUER = Issuer("isp-a", 1, DOMAIN, expires_unix_s=2_000)
+DELIVERY = Manifest(id=16, name="delivery", version="1.0.0", summary="x", drop_reasons=("lost",))
+SHIELD = Manifest(id=64, name="shield", version="1.0.0", summary="x", match_metadata=4)
+
+
+def records(*, sn2_at: str = "127.0.0.2:1", bob_at: Keys | None = SN1) -> RecordSet:
+    """Nodes sn1 and sn2; alice at sn1; bob where the test wants him."""
+    envelopes = [
+        ISSUER.domain(),
+        ISSUER.node(SN1, "sn1.isp-a", endpoints=("127.0.0.1:1",), services=(16,)),
+        ISSUER.node(SN2, "sn2.isp-a", endpoints=(sn2_at,), services=(16,)),
+        ISSUER.enrol(ALICE, "alice.isp-a"),
+        ISSUER.enrol(BOB, "bob.isp-a"),
+        ISSUER.attach(ALICE, nodes=(SN1.address(1), SN2.address(1)), sequence=1),
+    ]
+    if bob_at is not None:
+        envelopes.append(ISSUER.attach(BOB, nodes=(bob_at.address(1),), sequence=1))
+    trust = {"isp-a": DOMAIN.identity_key}
+    found = verify_records(envelopes, trust=trust, unix_s=1_000)
+    assert found.refused == ()
+    return found
+
+
+def config(**changes: object) -> NodeConfig:
+    settled: dict[str, object] = {
+        "version": 1,
+        "name": "sn1.isp-a",
+        "domain_number": 1,
+        "binds": ["127.0.0.1:1"],
+        "services": ["delivery", "shield"],
+        "trust": TRUST,
+        **changes,
+    }
+    return msgspec.convert(settled, NodeConfig)
+
+
+def node(datapath: RememberingControl, known: RecordSet | None = None, **changes: object) -> Node:
+    return Node(
+        config(**changes),
+        address=SN1.address(1),
+        records=known or records(),
+        manifests=[DELIVERY, SHIELD],
+        datapath=datapath,
+    )
+
+
+def commands(datapath: RememberingControl, name: str) -> list[tuple[object, ...]]:
+    return [command[1:] for command in datapath.commands if command[0] == name]
+
+
+def test_all_nodes_and_the_hosts_attached_here_become_peers() -> None:
+    datapath = RememberingControl()
+
+    node(datapath, records(bob_at=SN2)).start()
+
+    assert commands(datapath, "add_peer") == [
+        (SN2.address(1), SN2.pipe_key, "node", "127.0.0.2:1"),
+        (ALICE.address(1), ALICE.pipe_key, "host", None),
+    ]
+
+
+def test_services_come_with_the_bounds_of_their_manifests() -> None:
+    datapath = RememberingControl()
+
+    node(datapath).start()
+
+    delivery, shield = commands(datapath, "add_service")
+    assert delivery == (
+        16, None, False, 1_024, 64, 0, ("lost",), ENVIRONMENT_COUNTERS, "closed",
+    )  # fmt: skip
+    assert shield[:2] == (64, 4)
+
+
+def test_chains_and_guards_are_set_by_number() -> None:
+    datapath = RememberingControl()
+
+    node(
+        datapath,
+        chains={"delivery": ["shield", "delivery"]},
+        guards={"alice.isp-a": ["shield"]},
+    ).start()
+
+    assert commands(datapath, "set_chain") == [(16, (64, 16))]
+    assert commands(datapath, "set_guards") == [(ALICE.address(1), (64,))]
+
+
+def test_new_records_change_only_what_differs() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+    datapath.commands.clear()
+
+    running.update(records(sn2_at="127.0.0.9:1", bob_at=None))
+
+    assert datapath.commands == [
+        ("remove_peer", BOB.address(1)),
+        ("add_peer", SN2.address(1), SN2.pipe_key, "node", "127.0.0.9:1"),
+    ]
+
+
+def test_records_that_lack_what_the_configuration_needs_change_nothing() -> None:
+    datapath = RememberingControl()
+    running = node(datapath, guards={"bob.isp-a": ["shield"]})
+    running.start()
+    datapath.commands.clear()
+
+    with pytest.raises(ConfigError, match=r"'bob\.isp-a' is not attached to sn1\.isp-a"):
+        running.update(records(bob_at=SN2))
+
+    assert datapath.commands == []
+    assert BOB.address(1) in running.records.attachments
+
+
+def test_queries_are_answered_from_the_records() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    query = msgspec.msgpack.encode(AttachmentOf(ALICE.address(1)))
+    unknown = msgspec.msgpack.encode(GroupOf(Address(bytes(16))))
+    datapath.notices = [("resolve", 16, query), ("resolve", 16, unknown)]
+
+    left = running.handle_notices(unix_s=1_000)
+
+    nodes = (SN1.address(1), SN2.address(1))
+    answer = msgspec.msgpack.encode(Attachment(ALICE.address(1), nodes))
+    assert left == []
+    assert commands(datapath, "resolved") == [(16, query, answer), (16, unknown, None)]
+
+
+def test_what_the_shell_must_know_comes_back_by_name() -> None:
+    datapath = RememberingControl()
+    datapath.notices = [("peer_up", ALICE.address(1)), ("worker_slow", 16), ("worker_lost", 99)]
+
+    left = node(datapath).handle_notices(unix_s=1_000)
+
+    assert left == [
+        PeerMoved(ALICE.address(1), "alice.isp-a", is_up=True),
+        WorkerFailed("delivery", "worker_slow"),
+        WorkerFailed("99", "worker_lost"),
+    ]
+
+
+def test_a_node_that_the_records_do_not_know_says_what_to_do() -> None:
+    with pytest.raises(ConfigError, match="know no node with the key of sn1") as caught:
+        Node(
+            config(),
+            address=BOB.address(1),
+            records=records(),
+            manifests=[DELIVERY, SHIELD],
+            datapath=RememberingControl(),
+        )
+
+    assert "sign a node record" in caught.value.remedy
+
+
+def test_a_node_with_the_key_of_another_is_refused() -> None:
+    with pytest.raises(ConfigError, match="know node sn2"):
+        Node(
+            config(),
+            address=SN2.address(1),
+            records=records(),
+            manifests=[DELIVERY, SHIELD],
+            datapath=RememberingControl(),
+        )
+
+
+def test_a_service_without_a_manifest_is_named() -> None:
+    with pytest.raises(ConfigError, match="no manifest of shield"):
+        Node(
+            config(),
+            address=SN1.address(1),
+            records=records(),
+            manifests=[DELIVERY],
+            datapath=RememberingControl(),
+        )
+
+
+def test_status_joins_counters_with_names() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+    datapath.counted = {
+        "received": 9,
+        "forwarded": 5,
+        "dropped": {"unknown_type": 1},
+        "missed_dropped": {"lost": 2, "unknown_type": 1},
+        "services": {16: {"missed": 3, "queue_packets": 1, "decisions": 2, "counters": {"x": 4}}},
+        "peers": {ALICE.address(1).hex(): {"is_up": True, "rtt_s": 0.002, "endpoint": "[::1]:7"}},
+    }
+
+    status = running.status()
+
+    assert (status.name, status.domain, status.received) == ("sn1.isp-a", "isp-a", 9)
+    assert status.dropped == {"unknown_type": 2, "lost": 2}
+    assert status.services[0].missed == 3
+    assert [(peer.name, peer.is_up, peer.endpoint) for peer in status.peers] == [
+        ("sn2.isp-a", False, "127.0.0.2:1"),
+        ("alice.isp-a", True, "[::1]:7"),
+        ("bob.isp-a", False, None),
+    ]
