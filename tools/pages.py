@@ -1,0 +1,179 @@
+"""The pages that are made from the code, so that they cannot say something else than it does.
+
+`python -m tools.pages` writes them again (`make fix` does); `tests/docs/test_pages.py` compares.
+"""
+
+import os
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ei.cli.main import build_parser
+from ei.cli.parser import Parser
+
+ROOT = Path(__file__).parents[1]
+NOTE = "<!-- Made from the code by `make fix`; edit there. -->\n"
+WIDTH = "96"
+"""Columns of help texts, wherever the page is made."""
+
+
+def cli() -> str:
+    """Return the reference of all commands."""
+    lines = _intro(
+        "# The command `ei`",
+        "Data goes to stdout, everything else to stderr. `--json` prints one JSON object "
+        "whose `schema` says what it is; fields are only ever added within a number. Exit "
+        "codes and error codes: [errors.md](errors.md).",
+    )
+    for parser in _all(build_parser()):
+        if not parser.children:
+            help_text = parser.format_help().rstrip()
+            lines += ["", f"## {parser.prog}", "", "```text", help_text, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def manual() -> str:
+    """Return the manual page `ei(1)`."""
+    from argparse_manpage.manpage import Manpage
+
+    data = {
+        "project_name": "extensible-internet",
+        "description": "a service layer between the Internet and its users",
+        "manual_title": "Extensible Internet",
+        "date": "2026",
+    }
+    return str(Manpage(build_parser(), _data=data, format="single-commands-section"))
+
+
+def errors() -> str:
+    """Return the reference of exit codes and error codes."""
+    from ei.cli.exits import Exit
+    from ei.cli.problems import KINDS
+
+    lines = _intro(
+        "# Exit codes and errors",
+        "Every refusal is one sentence of cause and one of action, with a code that never "
+        "changes its meaning; `ei help EI-1005` explains one. With `--json` it is also an "
+        "object of schema `ei.error/1` on stdout.",
+    )
+    lines += ["", "## Exit codes", "", "| code | name |", "|---|---|"]
+    lines += [f"| {code.value} | {code.name.lower()} |" for code in Exit]
+    for kind in KINDS:
+        lines += ["", f"## {kind.name}", "", kind.title, "", f"**What to do.** {kind.action}", ""]
+        lines += [f"Exit code {kind.exit.value}."]
+    return "\n".join(lines) + "\n"
+
+
+def drop_reasons() -> str:
+    """Return the reference of drop reasons: those of the datapath and those of services."""
+    from ei import _core
+    from ei.runtime.loader import find_services
+    from ei.sdk.manifest import load_manifest
+
+    lines = _intro(
+        "# Why packets are dropped",
+        "Every packet that goes no further is counted under exactly one of these words: in "
+        "`ei status`, in traces, and in captures (`ei.drop_reason`). `ei help WORD` "
+        "explains one.",
+    )
+    lines += ["", "## The datapath", "", "| word | what happened |", "|---|---|"]
+    lines += [f"| `{word}` | {_one_line(text)} |" for word, text in _core.reasons()]
+    lines += ["", "## Services", "", "Each service has words of its own, in its manifest.", ""]
+    lines += ["| service | what it does | its words |", "|---|---|---|"]
+    for name, folder in sorted(find_services().items()):
+        manifest = load_manifest(folder)
+        words = ", ".join(f"`{word}`" for word in manifest.drop_reasons) or "none"
+        lines += [f"| {name} ({manifest.id}) | {_one_line(manifest.summary)} | {words} |"]
+    return "\n".join(lines) + "\n"
+
+
+def doctor() -> str:
+    """Return the reference of what `ei doctor` looks at."""
+    from ei.cli.checks import CHECKS
+
+    lines = _intro(
+        "# What `ei doctor` looks at",
+        "`✓` all is well; `!` something is off or missing, and the line says what still "
+        "works; `✗` nothing works before that is put right.",
+    )
+    for check in CHECKS:
+        lines += ["", f"## {check.name}", "", f"{_one_line(check.look.__doc__ or '')}", ""]
+        lines += [f"Matters for: {check.why}"]
+    return "\n".join(lines) + "\n"
+
+
+def fields() -> str:
+    """Return the reference of the names of fields in captures."""
+    from ei.dissector.fields import FIELDS
+
+    lines = _intro(
+        "# Names of fields in captures",
+        "For `ei decode --where NAME=VALUE` and for display filters of Wireshark, with the "
+        "dissector that `ei decode --dissector` names. Layouts: [wire.md](wire.md). What is "
+        "sealed stays bytes, except in captures of a lab's own tap (`ei.flags.opened`).",
+    )
+    lines += ["", "| name | kind | what it is |", "|---|---|---|"]
+    lines += [f"| `{name}` | {kind.value} | {title} |" for name, (kind, title) in FIELDS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def decisions() -> str:
+    """Return the index of decision records."""
+    lines = _intro(
+        "# Decisions",
+        "One record per law, per dependency and per change to the design: status, context, "
+        "decision, consequences. A record is not rewritten; a later one supersedes it.",
+    )
+    lines += ["", "| | decision | status |", "|---|---|---|"]
+    for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        text = path.read_text()
+        title = re.search(r"^# (\d+)\. (.+)$", text, re.MULTILINE)
+        status = re.search(r"^Status: (.+)$", text, re.MULTILINE)
+        if title is None or status is None:
+            raise ValueError(f"{path.name}: needs '# <number>. <title>' and 'Status: <status>'")
+        lines += [f"| {int(title[1])} | [{title[2]}]({path.name}) | {status[1]} |"]
+    return "\n".join(lines) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/cli.md": cli,
+    "docs/reference/errors.md": errors,
+    "docs/reference/drop-reasons.md": drop_reasons,
+    "docs/reference/doctor.md": doctor,
+    "docs/reference/fields.md": fields,
+    "docs/decisions/README.md": decisions,
+    "packaging/data/share/man/man1/ei.1": manual,
+}
+"""Every page that is made, by its path."""
+
+
+def make(path: str) -> str:
+    """Return what the page at `path` must say."""
+    os.environ["COLUMNS"] = WIDTH
+    return PAGES[path]()
+
+
+def main() -> None:
+    """Write all pages."""
+    for path in PAGES:
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(make(path))
+
+
+def _all(parser: Parser) -> Iterator[Parser]:
+    yield parser
+    for child in parser.children.values():
+        yield from _all(child)
+
+
+def _intro(title: str, text: str) -> list[str]:
+    return [title, NOTE, textwrap.fill(text, 98)]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
