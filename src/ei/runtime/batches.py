@@ -9,7 +9,7 @@ from enum import IntEnum
 import msgspec
 
 from ei.sdk.events import PacketArrived, PeerChanged, Started, TallyRead
-from ei.sdk.packets import Address, Packet
+from ei.sdk.packets import Address
 
 MAX_BATCH_ITEMS = 64
 MAX_BATCH_BYTES = 128 * 1024

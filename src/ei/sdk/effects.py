@@ -66,7 +66,12 @@ class SendControl(msgspec.Struct, frozen=True, array_like=True, tag=6):
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=7):
-    """Arm the timer `key` (0 to 64 bytes), replacing an earlier one of the same key."""
+    """Arm the timer `key`, replacing an earlier one of the same key.
+
+    Attributes:
+        key: 0 to 64 bytes.
+        after_s: From this event, 0 to a year; it takes a millisecond at least.
+    """
 
     key: bytes
     after_s: float

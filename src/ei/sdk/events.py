@@ -56,6 +56,4 @@ class Started(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):
     """The first event of every instance: the ephemeral store is empty, no timer is armed."""
 
 
-Event = (
-    PacketArrived | ControlArrived | TimerFired | PeerChanged | Resolved | TallyRead | Started
-)
+Event = PacketArrived | ControlArrived | TimerFired | PeerChanged | Resolved | TallyRead | Started

@@ -1,0 +1,393 @@
+"""The execution environment: runs one service, batch by batch, each batch one commit.
+
+Pure: time comes in, bytes come in, bytes come out. `worker.py` puts a process around it,
+`inprocess.py` a simulation.
+
+A batch's walk: its events run one after the other, each undone alone if it fails. The reply is
+encoded, then the stable store commits, then the reply is returned: nothing leaves before what it
+acknowledges is safe (law 3). If the commit fails, all that the batch did is undone, and the reply
+says so of each of its events.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, assert_never
+
+import msgspec
+
+from ei.errors import LocalError, PeerError, ServiceError
+from ei.runtime.admission import Admission
+from ei.runtime.batches import (
+    Answer,
+    ControlReceived,
+    Item,
+    Outcome,
+    PeersMeasured,
+    QueryResolved,
+)
+from ei.runtime.codec import Codec
+from ei.runtime.faults import Fault
+from ei.runtime.holds import Held, Holds
+from ei.runtime.instance import Instance
+from ei.runtime.limits import EventClock, VirtualCost
+from ei.runtime.loader import LoadedService
+from ei.runtime.orders import NOTHING, Orders
+from ei.runtime.resolved import ResolvedRecords
+from ei.runtime.stores import MemoryStore, StoreStatistics, TransactionalStore
+from ei.runtime.timers import Timers
+from ei.runtime.undo import UndoLog
+from ei.sdk import (
+    Address,
+    Context,
+    Count,
+    Effect,
+    Event,
+    PacketArrived,
+    PeerChanged,
+    Resolved,
+    Started,
+    TallyRead,
+    TimerFired,
+)
+
+MAX_TIMERS_AT_ONCE = 64
+RETRY_AFTER_S = 1.0
+"""After timers whose commit failed: how long until they are tried again."""
+
+SLACK_S = 1e-6
+"""Deadlines so near count as due: clocks in nanoseconds and in seconds round differently."""
+
+
+class EnvironmentStatistics(msgspec.Struct, frozen=True):
+    """What an environment did and holds.
+
+    Attributes:
+        events: Handled.
+        faults: Events that came to nothing, by word.
+        newest_faults: The last few, oldest first.
+        timers: Armed.
+        held: Packets that wait.
+        stable: How full the stable store is.
+        ephemeral: How full the ephemeral store is.
+        cost_s: Virtual CPU time, in simulation.
+    """
+
+    events: int
+    faults: dict[str, int]
+    newest_faults: tuple[Fault, ...]
+    timers: int
+    held: int
+    stable: StoreStatistics
+    ephemeral: StoreStatistics
+    cost_s: float
+
+
+class Environment:
+    """Hosts one instance of a service, fresh: no timers, an empty ephemeral store."""
+
+    def __init__(  # noqa: PLR0913 each is a seam
+        self,
+        loaded: LoadedService,
+        *,
+        node: Address,
+        seed: int,
+        config: Mapping[str, object] = MappingProxyType({}),
+        stable: TransactionalStore | None = None,
+        cost: VirtualCost | None = None,
+    ) -> None:
+        """Set it up; the first event that comes is preceded by `Started`.
+
+        Args:
+            loaded: The service.
+            node: Address of the node it runs on.
+            seed: Of `ctx.random`, unsigned 64 bits.
+            config: Overrides of the manifest's defaults.
+            stable: Kept by the caller across restarts; `None` makes one in memory.
+            cost: Virtual costs in place of a real CPU limit, for simulation.
+
+        Raises:
+            ConfigError: The configuration does not fit the service.
+        """
+        manifest = loaded.manifest
+        self._name = manifest.name
+        self._overrides = config
+        self._undo = UndoLog()
+        self._timers = Timers(self._undo)
+        self._holds = Holds(self._undo)
+        self._orders = Orders(Admission(manifest, loaded.messages), self._timers, self._holds)
+        self._instance = Instance(
+            loaded, undo=self._undo, orders=self._orders, seed=seed, cost=cost
+        )
+        self._codec = Codec(loaded.messages)
+        self._stable = MemoryStore(limit_bytes=manifest.stable_bytes) if stable is None else stable
+        self._ephemeral = MemoryStore(limit_bytes=manifest.ephemeral_bytes)
+        self._records = ResolvedRecords()
+        self._peers: dict[Address, float] = {}
+        self._context: Context[Any] = Context(
+            now_s=0.0,
+            unix_s=0.0,
+            node=node,
+            domain=int.from_bytes(node[2:6], "big"),
+            peers=MappingProxyType(self._peers),
+            records=self._records,
+            config=loaded.parse_config(config),
+            stable=self._stable,
+            ephemeral=self._ephemeral,
+            randomness=self._instance.randomness,
+        )
+        self._is_started = False
+        self._retry_s = 0.0
+        self._epochs: dict[int, int] = {}
+        self._extras: dict[int, list[Answer]] = {}
+        self._strays: list[tuple[int, bytes]] = []
+
+    def __repr__(self) -> str:
+        instance = self._instance
+        return f"<Environment of {self._name}: {instance.number} events, {instance.faults.counts}>"
+
+    @property
+    def clock(self) -> EventClock:
+        """Which event is being handled: the worker's timer of CPU time ticks it."""
+        return self._instance.clock
+
+    # -- bytes ----------------------------------------------------------------------------------
+
+    def deliver_batch(self, batch: bytes | memoryview, *, origin: int = 0) -> bytes:
+        """Handle an `EventBatch`; return the `EffectBatch` that answers it.
+
+        Args:
+            batch: As `ei.runtime.batches` describes.
+            origin: Which datapath thread it came from. Answers that another one waits for, since
+                its packets were held, are in `take_strays`.
+
+        Raises:
+            LocalError: It is no `EventBatch`. Nothing was changed.
+            ServiceError: The effects cannot be encoded. Nothing was changed; the worker is lost.
+        """
+        events = self._codec.events(batch)
+        self._epochs[origin] = events.epoch
+        self._begin(events.now_s, events.unix_s)
+        answers = [self._answer(item, origin) for item in events.items]
+        reply, strays = self._encode(events.sequence, origin, answers)
+        if not self._commit():
+            failed = [_failed(item) for item in events.items]
+            return self._codec.reply(events.sequence, events.epoch, failed)
+        self._strays += strays
+        return reply
+
+    def fire_due(self, now_s: float, unix_s: float) -> bytes | None:
+        """Fire timers and end holds that are due, at most 64 timers at a time.
+
+        Returns:
+            An `EffectBatch` for origin 0, `None` when there is nothing to say to it.
+
+        Raises:
+            ServiceError: As `deliver_batch`.
+        """
+        if not self.is_due(now_s):
+            return None
+        self._begin(now_s, unix_s)
+        self._fire(now_s + SLACK_S)
+        has_reply = 0 in self._extras
+        reply, strays = self._encode(0, 0, [])
+        if not self._commit():
+            self._retry_s = now_s + RETRY_AFTER_S
+            return None
+        self._strays += strays
+        return reply if has_reply else None
+
+    def take_strays(self) -> list[tuple[int, bytes]]:
+        """Return the `EffectBatch`es that other origins wait for, with their origin."""
+        strays, self._strays = self._strays, []
+        return strays
+
+    def next_deadline_s(self) -> float | None:
+        """Return when `fire_due` will have something to do, `None` for never."""
+        deadlines_s = [
+            deadline_s
+            for deadline_s in (self._timers.next_deadline_s(), self._holds.next_deadline_s())
+            if deadline_s is not None
+        ]
+        return max(min(deadlines_s), self._retry_s) if deadlines_s else None
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether `fire_due` has something to do."""
+        deadline_s = self.next_deadline_s()
+        return deadline_s is not None and deadline_s <= now_s + SLACK_S
+
+    # -- values ---------------------------------------------------------------------------------
+
+    def deliver(
+        self, event: Event, *, now_s: float, unix_s: float | None = None
+    ) -> tuple[Effect, ...]:
+        """Handle one event as a batch of its own; return all that the service asked for.
+
+        What follows from it is included: `Resolved` brings held packets back.
+
+        Raises:
+            ServiceError: The service broke its contract; nothing was changed.
+            LocalError: The stable store could not be written; nothing was changed.
+        """
+        return self._watch(lambda: self._handle(event, 0), now_s, unix_s)
+
+    def deliver_due(self, *, now_s: float, unix_s: float | None = None) -> tuple[Effect, ...]:
+        """As `deliver`, of the timers and holds that are due."""
+        return self._watch(lambda: self._fire(now_s + SLACK_S), now_s, unix_s)
+
+    def renew(self, loaded: LoadedService) -> None:
+        """Go on with a new instance of the service. By law 1, nobody can tell."""
+        self._instance.renew(loaded)
+        self._orders.admission = Admission(loaded.manifest, loaded.messages)
+        self._codec = Codec(loaded.messages)
+        self._context = msgspec.structs.replace(
+            self._context, config=loaded.parse_config(self._overrides)
+        )
+
+    def statistics(self) -> EnvironmentStatistics:
+        """Return what it did and holds."""
+        instance = self._instance
+        return EnvironmentStatistics(
+            events=instance.number,
+            faults=dict(instance.faults.counts),
+            newest_faults=tuple(instance.faults.newest),
+            timers=len(self._timers),
+            held=len(self._holds),
+            stable=self._stable.statistics(),
+            ephemeral=self._ephemeral.statistics(),
+            cost_s=instance.cost_s,
+        )
+
+    # -- a batch --------------------------------------------------------------------------------
+
+    def _begin(self, now_s: float, unix_s: float) -> None:
+        """Open a batch. Time never goes back, whichever thread it comes from."""
+        now_s = max(now_s, self._context.now_s)
+        self._context = msgspec.structs.replace(self._context, now_s=now_s, unix_s=unix_s)
+        self._orders.now_s = now_s
+        self._records.set_now(now_s)
+        self._ephemeral.begin(now_s, self._undo)
+        self._stable.begin(unix_s, self._undo)
+
+    def _fire(self, due_s: float) -> None:
+        for held in self._holds.take_expired(due_s):
+            self._add_extra(held.origin, Answer(Outcome.DROPPED, "hold_timeout", ()))
+        for _ in range(MAX_TIMERS_AT_ONCE):
+            key = self._timers.take_due(due_s)
+            if key is None:
+                break
+            self._add_extra(0, self._run(TimerFired(key)))
+
+    def _watch(
+        self, act: Callable[[], object], now_s: float, unix_s: float | None
+    ) -> tuple[Effect, ...]:
+        """Let `act` happen as a batch; return the effects as the service yielded them."""
+        self._begin(now_s, now_s if unix_s is None else unix_s)
+        trail = self._instance.trail = []
+        _ = act()
+        self._instance.trail = None
+        self._extras = {}
+        for _, fault, error in trail:
+            if fault is not None:
+                self._undo.undo_to(0)
+                raise ServiceError(str(fault)) from error
+        if not self._commit():
+            raise LocalError(self._instance.faults.newest[-1].cause)
+        return tuple(effect for effects, _, _ in trail for effect in effects)
+
+    def _encode(
+        self, sequence: int, origin: int, answers: list[Answer]
+    ) -> tuple[bytes, list[tuple[int, bytes]]]:
+        """Encode the reply to `origin`, and what others wait for."""
+        answers += self._extras.pop(origin, ())
+        try:
+            reply = self._codec.reply(sequence, self._epochs.get(origin, 0), answers)
+            strays = [
+                (other, self._codec.reply(0, self._epochs.get(other, 0), extras))
+                for other, extras in self._extras.items()
+            ]
+        except ServiceError:
+            self._undo.undo_to(0)
+            raise
+        finally:
+            self._extras = {}
+        return reply, strays
+
+    def _commit(self) -> bool:
+        try:
+            self._stable.commit()
+        except LocalError as error:
+            self._undo.undo_to(0)
+            _ = self._instance.faults.add("store_failed", "commit", error)
+            return False
+        self._ephemeral.commit()
+        self._undo.clear()
+        return True
+
+    # -- an event -------------------------------------------------------------------------------
+
+    def _answer(self, item: Item, origin: int) -> Answer:
+        match item:
+            case PacketArrived():
+                return self._handle(item, origin)
+            case ControlReceived():
+                try:
+                    event = self._codec.control(item)
+                except PeerError as error:
+                    _ = self._instance.faults.add("bad_control", "ControlArrived", error)
+                    return Answer(Outcome.NONE, "", (Count("bad_control"),))
+                return self._handle(event, origin)
+            case QueryResolved():
+                return self._handle(self._codec.resolved(item), origin)
+            case PeersMeasured(rtts_s=rtts_s):
+                self._peers.update(rtts_s)
+                return NOTHING
+            case PeerChanged() | TallyRead() | Started():
+                return self._handle(item, origin)
+            case _:
+                assert_never(item)
+
+    def _handle(self, event: Event, origin: int) -> Answer:
+        """Run an event, with what must come before it and what follows from it."""
+        if not self._is_started:
+            self._is_started = True
+            if not isinstance(event, Started):
+                self._add_extra(0, self._run(Started()))
+        elif isinstance(event, Started):
+            return NOTHING  # each datapath thread says it; the first was enough
+        match event:
+            case PeerChanged(peer=peer, is_up=True):
+                _ = self._peers.setdefault(peer, 0.0)
+            case PeerChanged(peer=peer):
+                _ = self._peers.pop(peer, None)
+            case Resolved(query=query, record=record):
+                self._records.add(query, record)
+                answer = self._run(event, origin)
+                for held in self._holds.release(query):
+                    again = self._run(held.event, held.origin, held.times)
+                    self._add_extra(held.origin, again)
+                return answer
+            case _:
+                pass
+        return self._run(event, origin)
+
+    def _run(self, event: Event, origin: int = 0, times: int = 0) -> Answer:
+        answer = self._instance.run(event, self._context, origin=origin, times=times)
+        if self._orders.pushed_out:
+            self._drop(self._orders.pushed_out)
+        return answer
+
+    def _drop(self, pushed_out: list[Held]) -> None:
+        for held in pushed_out:
+            self._add_extra(held.origin, Answer(Outcome.DROPPED, "hold_full", ()))
+        pushed_out.clear()
+
+    def _add_extra(self, origin: int, answer: Answer) -> None:
+        if answer != NOTHING:
+            self._extras.setdefault(origin, []).append(answer)
+
+
+def _failed(item: Item) -> Answer:
+    """Return the answer of an event whose batch could not be committed."""
+    if isinstance(item, PacketArrived):
+        return Answer(Outcome.DROPPED, "store_failed", ())
+    return Answer(Outcome.NONE, "", (Count("store_failed"),))

@@ -1,0 +1,59 @@
+"""What went wrong in a service, kept short for those who look."""
+
+from collections import deque
+from pathlib import Path
+from traceback import walk_tb
+
+import msgspec
+
+from ei.sdk import Event
+
+MAX_FAULTS = 16
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One event that came to nothing.
+
+    Attributes:
+        word: `service_error`, `cpu_exceeded`, `no_answer`, `bad_control` or `store_failed`.
+        event: Kind of the event, as in `PacketArrived`.
+        cause: One line, control characters escaped.
+        place: `service.py:31`, where it was raised; empty when not in the service's own files.
+    """
+
+    word: str
+    event: str
+    cause: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        at = f" at {self.place}" if self.place else ""
+        return f"{self.word}: {self.event}: {self.cause}{at}"
+
+
+class FaultLog:
+    """Counts faults by word and keeps the newest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self.counts: dict[str, int] = {}
+        self.newest: deque[Fault] = deque(maxlen=MAX_FAULTS)
+
+    def add(self, word: str, event: Event | str, error: BaseException) -> Fault:
+        """Count and keep one fault; returns it."""
+        kind = event if isinstance(event, str) else type(event).__name__
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        cause = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:500])
+        fault = Fault(word, kind, cause, self._place(error))
+        self.counts[word] = self.counts.get(word, 0) + 1
+        self.newest.append(fault)
+        return fault
+
+    def _place(self, error: BaseException) -> str:
+        """Return the innermost line of the service's own that the error passed."""
+        place = ""
+        for frame, line in walk_tb(error.__traceback__):
+            file = frame.f_code.co_filename
+            if file.startswith(self._folder):
+                place = f"{Path(file).name}:{line}"
+        return place

@@ -1,0 +1,111 @@
+"""What the files of a service may import and call, checked before any of them runs.
+
+A service is a function of event and context (law 1). This check is for honest authors: it says
+early, with the cure, what would break that. It is no wall against hostile ones; the process is.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ei.errors import ServiceError
+
+_OURS = "ei.sdk"
+
+_CURES = {
+    "asyncio": "handlers do not wait: they return effects",
+    "ctypes": "a service is Python alone; ask for a native stage",
+    "datetime": "the time comes in: ctx.now_s, ctx.unix_s",
+    "importlib": "import by name, at the top",
+    "io": "a service has no files: ctx.stable and ctx.ephemeral",
+    "multiprocessing": "the environment runs the workers",
+    "os": "a service has no files and no processes: ctx.stable, ctx.ephemeral",
+    "pathlib": "a service has no files: ctx.stable and ctx.ephemeral",
+    "secrets": "randomness comes in: ctx.random",
+    "select": "handlers do not wait: they return effects",
+    "selectors": "handlers do not wait: they return effects",
+    "shutil": "a service has no files: ctx.stable and ctx.ephemeral",
+    "signal": "the environment sets the limits",
+    "socket": "packets leave by SendPacket, messages by SendControl",
+    "sqlite3": "ctx.stable is the database",
+    "subprocess": "a service starts no programs",
+    "sys": "a service sees event and context, nothing else",
+    "tempfile": "a service has no files: ctx.stable and ctx.ephemeral",
+    "threading": "one event is handled at a time",
+    "time": "the time comes in: ctx.now_s, ctx.unix_s",
+    "urllib": "a service opens no connections",
+    "uuid": "randomness comes in: ctx.random",
+}
+"""Parts of the standard library that reach past event and context, and what to use instead."""
+
+_CALLS = {
+    "__import__": _CURES["importlib"],
+    "eval": "code is not data",
+    "exec": "code is not data",
+    "input": "a service sees event and context, nothing else",
+    "open": _CURES["io"],
+    "print": "count with Count, or drop with a reason; a service has no terminal",
+}
+
+
+def check_imports(folder: Path, libraries: tuple[str, ...]) -> None:
+    """Read the service's own files: all but tests and `client.py`, which runs on hosts.
+
+    Args:
+        folder: Of the service.
+        libraries: Third-party packages that the manifest declares.
+
+    Raises:
+        ServiceError: A file does not parse, or imports or calls what it may not; names file,
+            line, what was seen, and what to use instead.
+    """
+    own = {path.stem for path in folder.glob("*.py")}
+    for path in sorted(folder.glob("*.py")):
+        if path.name == "client.py" or path.name.startswith("test_"):
+            continue
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        except (SyntaxError, ValueError) as error:
+            raise ServiceError(f"{path}: {error}") from error
+        for line, complaint in _complaints(tree, folder.name, own, libraries):
+            raise ServiceError(f"{path}:{line}: {complaint}")
+
+
+def _complaints(
+    tree: ast.Module, name: str, own: set[str], libraries: tuple[str, ...]
+) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                modules = [alias.name for alias in names]
+            case ast.ImportFrom(level=0, module=str(module)):
+                modules = [module]
+            case ast.ImportFrom(level=level, module=module) if level > 1 or module == "client":
+                yield node.lineno, "imports from outside: of its own files, all but client.py"
+                continue
+            case ast.Call(func=ast.Name(id=called)) if called in _CALLS:
+                yield node.lineno, f"calls {called}(): {_CALLS[called]}"
+                continue
+            case _:
+                continue
+        for module in modules:
+            cure = _refusal(module, name, own, libraries)
+            if cure is not None:
+                yield node.lineno, f"imports {module}: {cure}"
+
+
+def _refusal(module: str, name: str, own: set[str], libraries: tuple[str, ...]) -> str | None:
+    """Return why a service may not import `module`, `None` when it may."""
+    top = module.partition(".")[0]
+    if top == "ei":
+        if module == _OURS or module.startswith(f"ei.services.{name}."):
+            return None
+        return f"of ei, a service imports {_OURS} and its own files alone"
+    if top in _CURES:
+        return _CURES[top]
+    if top == "msgspec" or top in sys.stdlib_module_names or top in libraries:
+        return None
+    if top in own:
+        return f"write it relative: from .{top} import ..."
+    return f"declare it in manifest.toml: libraries = [{top!r}]"

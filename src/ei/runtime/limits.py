@@ -1,0 +1,55 @@
+"""How much CPU time one event may take, in a worker and in simulation."""
+
+import msgspec
+
+
+class CpuExceeded(BaseException):
+    """The event took more CPU time than the manifest allows.
+
+    Not an `Exception`, so that a handler's own `except Exception` does not swallow it.
+    """
+
+
+class EventClock:
+    """Says which event is being handled, and interrupts one that outlives a whole tick.
+
+    The worker calls `tick` from a timer of CPU time (`ITIMER_PROF`) with the manifest's limit as
+    its period: an event that was there at the last tick already has used the limit up. So a
+    runaway is stopped after one to two limits, and an event that behaves costs no system call.
+    """
+
+    __slots__ = ("_seen", "event")
+
+    def __init__(self) -> None:
+        self.event = 0
+        self._seen = 0
+
+    def tick(self) -> None:
+        """Notice the event at hand.
+
+        Raises:
+            CpuExceeded: It was at hand at the last tick too. Raised into the handler.
+        """
+        if self.event and self.event == self._seen:
+            raise CpuExceeded
+        self._seen = self.event
+
+
+class VirtualCost(msgspec.Struct, frozen=True):
+    """What an event costs in simulation, where CPU time must not depend on the machine.
+
+    The figures are those of a worker on a 2-core machine, rounded.
+
+    Attributes:
+        event_s: For each event.
+        effect_s: For each effect.
+        change_s: For each change of a store, timer or hold.
+    """
+
+    event_s: float = 5e-6
+    effect_s: float = 1e-6
+    change_s: float = 2e-6
+
+    def of(self, *, effects: int, changes: int) -> float:
+        """Return the cost in seconds of one event."""
+        return self.event_s + effects * self.effect_s + changes * self.change_s

@@ -1,0 +1,210 @@
+"""Finds services by folder, and turns a folder into a class that can run."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, UnionType
+from typing import Any, Literal, TypedDict, TypeGuard, get_args
+from zlib import crc32
+
+import msgspec
+
+import ei
+from ei.errors import ConfigError, NotFoundError, ServiceError
+from ei.runtime.imports import check_imports
+from ei.sdk import Manifest, Service, load_manifest
+
+OWN_FOLDER = Path(str(ei.__file__)).parent / "services"
+"""Where the services of this distribution are."""
+
+ENVIRONMENT_COUNTERS = ("bad_control", "cpu_exceeded", "service_error", "store_failed")
+"""Counted, beside the manifest's counters, for events that are no packets and came to nothing."""
+
+
+class DatapathOptions(TypedDict):
+    """What the datapath must know of a service: arguments of its `add_service`."""
+
+    match_metadata: int | None
+    reads_payload: bool
+    queue_packets: int
+    max_hops: int
+    max_objects: int
+    drop_reasons: list[str]
+    counters: list[str]
+    fail: Literal["closed", "open", "bypass"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedService:
+    """A service that can run.
+
+    Attributes:
+        manifest: Its manifest.
+        folder: Where it came from.
+        service: Its class.
+        config_type: Type of its configuration, `None` when it has none.
+        messages: Types of its control messages.
+    """
+
+    manifest: Manifest
+    folder: Path
+    service: type[Service[Any]]
+    config_type: type[msgspec.Struct] | None
+    messages: tuple[type[msgspec.Struct], ...]
+
+    def parse_config(self, overrides: Mapping[str, object]) -> msgspec.Struct | None:
+        """Return the manifest's configuration with `overrides`, typed.
+
+        Raises:
+            ConfigError: A value is wrong or unknown.
+        """
+        values = {**self.manifest.config, **overrides}
+        if self.config_type is None:
+            if values:
+                raise ConfigError(f"{self.folder}: config: {sorted(values)} seen, none allowed")
+            return None
+        try:
+            return msgspec.convert(values, self.config_type)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"{self.folder}: config: {error}") from error
+
+    def datapath_options(self) -> DatapathOptions:
+        """Return the arguments of the datapath's `add_service`."""
+        manifest = self.manifest
+        return DatapathOptions(
+            match_metadata=manifest.match_metadata,
+            reads_payload="payload" in manifest.capabilities,
+            queue_packets=manifest.queue_packets,
+            max_hops=manifest.max_hops,
+            max_objects=manifest.max_objects,
+            drop_reasons=list(manifest.drop_reasons),
+            counters=[*manifest.counters, *ENVIRONMENT_COUNTERS],
+            fail=manifest.fail,
+        )
+
+
+def find_services(folders: Iterable[Path] = ()) -> dict[str, Path]:
+    """Return the folder of each service by name: our own, then each of `folders`.
+
+    Args:
+        folders: Folders of services, or folders of folders of services. A later one of the same
+            name takes the place of an earlier one.
+    """
+    found: dict[str, Path] = {}
+    for folder in (OWN_FOLDER, *folders):
+        for manifest in [folder / "manifest.toml", *sorted(folder.glob("*/manifest.toml"))]:
+            if manifest.is_file():
+                found[manifest.parent.name] = manifest.parent
+    return found
+
+
+def load_service(
+    place: str | Path, folders: Iterable[Path] = (), *, is_afresh: bool = False
+) -> LoadedService:
+    """Load a service by name, or from its folder.
+
+    Args:
+        place: Name or folder.
+        folders: More places to look for the name, as for `find_services`.
+        is_afresh: Run its files again although they are loaded, beside what is loaded: nothing
+            that an earlier load left in its modules is there.
+
+    Raises:
+        NotFoundError: There is no service of that name.
+        ConfigError: Its manifest is wrong.
+        ServiceError: Its files import what they may not, do not run, or lack what they must have.
+    """
+    if isinstance(place, str):
+        services = find_services(folders)
+        if place not in services:
+            raise NotFoundError(f"no service {place!r}; there are: {', '.join(sorted(services))}")
+        place = services[place]
+    manifest = load_manifest(place)
+    check_imports(place, manifest.libraries)
+    module = _import_afresh(place) if is_afresh else _import(place, _package_of(place))
+    return LoadedService(
+        manifest=manifest,
+        folder=place,
+        service=_service_of(module, place),
+        config_type=_config_of(module, place),
+        messages=_messages_of(module, place),
+    )
+
+
+def _package_of(folder: Path) -> str:
+    """Return the package that a folder is: one of our own, or one named after its place."""
+    place = folder.resolve()
+    if place == (OWN_FOLDER / folder.name).resolve():
+        return f"ei.services.{folder.name}"
+    return f"ei_service_{folder.name}_{crc32(str(place).encode()):08x}"
+
+
+def _import(folder: Path, package: str) -> ModuleType:
+    if not package.startswith("ei.") and package not in sys.modules:
+        made = ModuleType(package)
+        made.__path__ = [str(folder.resolve())]
+        sys.modules[package] = made
+    try:
+        return importlib.import_module(f"{package}.service")
+    except Exception as error:
+        raise ServiceError(f"{folder / 'service.py'}: cannot be loaded: {error!r}") from error
+
+
+def _import_afresh(folder: Path) -> ModuleType:
+    package = "ei_service_afresh"
+    try:
+        return _import(folder, package)
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            del sys.modules[name]
+
+
+def _service_of(module: ModuleType, folder: Path) -> type[Service[Any]]:
+    service: object = getattr(module, "SERVICE", None)
+    if not _is_service(service):
+        raise ServiceError(f"{folder / 'service.py'}: SERVICE = a subclass of Service is missing")
+    if inspect.isabstract(service):
+        raise ServiceError(
+            f"{folder / 'service.py'}: class {service.__name__}: on_packet is missing"
+        )
+    if hasattr(service(), "__dict__"):
+        raise ServiceError(
+            f"{folder / 'service.py'}: class {service.__name__}: instances have attributes;"
+            " write __slots__ = () and keep state in ctx.ephemeral or ctx.stable"
+        )
+    return service
+
+
+def _is_service(value: object) -> TypeGuard[type[Service[Any]]]:
+    return isinstance(value, type) and issubclass(value, Service)
+
+
+def _config_of(module: ModuleType, folder: Path) -> type[msgspec.Struct] | None:
+    config = getattr(module, "Config", None)
+    if config is None:
+        return None
+    if not isinstance(config, type) or not issubclass(config, msgspec.Struct):
+        raise ServiceError(f"{folder / 'service.py'}: Config: not a msgspec.Struct")
+    if not config.__struct_config__.forbid_unknown_fields:
+        raise ServiceError(f"{folder / 'service.py'}: Config: forbid_unknown_fields=True missing")
+    return config
+
+
+def _messages_of(module: ModuleType, folder: Path) -> tuple[type[msgspec.Struct], ...]:
+    declared = getattr(module, "MESSAGES", None)
+    if declared is None:
+        return ()
+    types = get_args(declared) if isinstance(declared, UnionType) else (declared,)
+    for kind in types:
+        if not isinstance(kind, type) or not issubclass(kind, msgspec.Struct):
+            raise ServiceError(f"{folder / 'service.py'}: MESSAGES: {kind!r}: not a msgspec.Struct")
+        config = kind.__struct_config__
+        if config.tag is None or not config.frozen or not config.forbid_unknown_fields:
+            raise ServiceError(
+                f"{folder / 'service.py'}: MESSAGES: {kind.__name__}: strangers write it, so it is"
+                " declared with frozen=True, tag=..., forbid_unknown_fields=True"
+            )
+    return types

@@ -1,0 +1,52 @@
+"""Answers that cache themselves: the packet at hand fares just as the ones that follow it.
+
+A decision may be forgotten at any time, so a packet that misses must be treated as a hit would be
+(law 5). Saying it once is the way to say it the same.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ei.sdk.decisions import Decision, Discard, Forward, Hop, Pass, key_of
+from ei.sdk.effects import DropPacket, Effect, InstallDecision, PassPacket, SendPacket
+from ei.sdk.packets import Packet
+from ei.sdk.stages import Stage
+
+
+def forward(
+    packet: Packet,
+    hops: tuple[Hop, ...],
+    *,
+    ttl_s: float,
+    tag: bytes = b"",
+    stages: tuple[Stage, ...] = (),
+) -> Iterator[Effect]:
+    """Send one copy to each hop, now and for the packets just like it."""
+    yield InstallDecision(Decision(key_of(packet), Forward(hops), ttl_s, tag, stages))
+    for hop in hops:
+        yield SendPacket(_copy(packet, hop), hop.to, stages)
+
+
+def hand_on(
+    packet: Packet, *, ttl_s: float, tag: bytes = b"", stages: tuple[Stage, ...] = ()
+) -> Iterator[Effect]:
+    """Hand on to the next service of the chain, now and for the packets just like it."""
+    yield InstallDecision(Decision(key_of(packet), Pass(), ttl_s, tag, stages))
+    yield PassPacket(packet, stages)
+
+
+def refuse(packet: Packet, reason: str, *, ttl_s: float, tag: bytes = b"") -> Iterator[Effect]:
+    """Drop for `reason`, now and for the packets just like it."""
+    yield InstallDecision(Decision(key_of(packet), Discard(reason), ttl_s, tag))
+    yield DropPacket(reason)
+
+
+def _copy(packet: Packet, hop: Hop) -> Packet:
+    if hop.metadata is None and hop.connection is None:
+        return packet
+    return msgspec.structs.replace(
+        packet,
+        metadata=packet.metadata if hop.metadata is None else hop.metadata,
+        connection=packet.connection if hop.connection is None else hop.connection,
+    )

@@ -1,0 +1,1 @@
+"""Echo: every packet goes back on the pipe that it came by."""

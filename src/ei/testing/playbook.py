@@ -1,0 +1,233 @@
+"""Runs a service through a script of events, with a clock that only the test moves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, TypedDict, Unpack
+
+import msgspec
+
+from ei.errors import EiError
+from ei.runtime.environment import Environment, EnvironmentStatistics
+from ei.runtime.loader import LoadedService, load_service
+from ei.sdk import (
+    NOWHERE,
+    Address,
+    Connection,
+    ControlArrived,
+    Effect,
+    Event,
+    Packet,
+    PacketArrived,
+    PeerChanged,
+    Protection,
+    Query,
+    Record,
+    Resolved,
+    Started,
+    TallyRead,
+    TimerFired,
+)
+
+START_S = 1_000.0
+"""Time at which every script begins."""
+
+
+def address(name: str) -> Address:
+    """Make a readable address: `address("alice")` is those letters, filled up to 16 bytes."""
+    return Address(name.encode().ljust(16, b"\0"))
+
+
+Act = Callable[[Environment, Any], tuple[Effect, ...]]
+
+
+class PacketFields(TypedDict, total=False):
+    """What a script may say of a packet beside its source; names are those of peers."""
+
+    service: int
+    ingress: str
+    connection: int
+    metadata: bytes
+    payload: bytes
+    traffic_class: int
+    hop_limit: int
+    protection: Protection
+    is_covered: bool
+    is_traced: bool
+    egress: Address
+
+
+class Playbook:
+    """A service under test.
+
+    Each method that is an event returns the effects that the service answers with. The same
+    can be written as a script: `>>` is an event, `<<` the next effect (or its type), and an
+    effect that the script leaves out fails it.
+
+    A second environment, for which the service is loaded afresh before each event, must answer
+    the same: so every script is a test of law 1 too.
+
+    Example:
+        >>> play = Playbook("echo", peers=["alice"])
+        >>> ping = play.make_packet("alice", payload=b"hello")
+        >>> assert (
+        ...     play >> PacketArrived(ping) << InstallDecision << SendPacket(ping, address("alice"))
+        ... )
+    """
+
+    def __init__(
+        self,
+        service: str | Path,
+        *,
+        peers: Sequence[str] = (),
+        node: str = "self",
+        seed: int = 0,
+        config: Mapping[str, object] | None = None,
+    ) -> None:
+        """Start the service.
+
+        Args:
+            service: Name, or folder.
+            peers: Names of peers whose pipe is up.
+            node: Name of the node.
+            seed: Of `ctx.random`.
+            config: Overrides of the manifest's defaults.
+        """
+        loaded = load_service(service)
+        self._loaded = loaded
+        self._environment, self._twin = (
+            Environment(loaded, node=address(node), seed=seed, config=config or {})
+            for _ in range(2)
+        )
+        self._pending: list[Effect] = []
+        self.now_s = START_S
+        self.started = self.deliver(Started())
+        for name in peers:
+            _ = self.peer_up(name)
+
+    # -- events ---------------------------------------------------------------------------------
+
+    def packet(self, source: str, **fields: Unpack[PacketFields]) -> tuple[Effect, ...]:
+        """A packet misses the decision cache."""
+        return self.deliver(PacketArrived(self.make_packet(source, **fields)))
+
+    def control(self, sender: str, message: msgspec.Struct) -> tuple[Effect, ...]:
+        """A control message arrives."""
+        return self.deliver(ControlArrived(address(sender), message))
+
+    def timer(self, key: bytes) -> tuple[Effect, ...]:
+        """The timer `key` fires, armed or not; `advance` fires those that are due."""
+        return self.deliver(TimerFired(key))
+
+    def peer_up(self, name: str) -> tuple[Effect, ...]:
+        """A pipe comes up."""
+        return self.deliver(PeerChanged(address(name), is_up=True))
+
+    def peer_down(self, name: str) -> tuple[Effect, ...]:
+        """A pipe goes down."""
+        return self.deliver(PeerChanged(address(name), is_up=False))
+
+    def resolve(self, query: Query, record: Record | None) -> tuple[Effect, ...]:
+        """The directory answers; packets held for it come back."""
+        return self.deliver(Resolved(query, record))
+
+    def tally(self, name: bytes, *, packets: int, payload_bytes: int) -> tuple[Effect, ...]:
+        """The counts of a tally arrive."""
+        return self.deliver(TallyRead(name, packets, payload_bytes))
+
+    def advance(self, seconds: float) -> tuple[Effect, ...]:
+        """Time goes by; timers and holds end when they are due."""
+        until_s = self.now_s + seconds
+        effects: list[Effect] = []
+        deadline_s = self._environment.next_deadline_s()
+        while deadline_s is not None and deadline_s <= until_s:
+            self.now_s = max(self.now_s, deadline_s)
+            effects += self._twice(lambda some, _: some.deliver_due(now_s=self.now_s), None)
+            deadline_s = self._environment.next_deadline_s()
+        self.now_s = until_s
+        return tuple(effects)
+
+    def deliver(self, event: Event) -> tuple[Effect, ...]:
+        """Any event."""
+        return self._twice(lambda some, this: some.deliver(this, now_s=self.now_s), event)
+
+    # -- the script -----------------------------------------------------------------------------
+
+    def __rshift__(self, event: Event) -> Self:
+        self._expect_no_more()
+        self._pending = list(self.deliver(event))
+        return self
+
+    def __lshift__(self, expected: Effect | type[Effect]) -> Self:
+        assert self._pending, f"expected {expected!r}, but there are no more effects"  # noqa: S101
+        seen = self._pending.pop(0)
+        is_it = isinstance(seen, expected) if isinstance(expected, type) else seen == expected
+        assert is_it, f"expected {expected!r}\n    seen {seen!r}"  # noqa: S101
+        return self
+
+    def __bool__(self) -> bool:
+        self._expect_no_more()
+        return True
+
+    def _expect_no_more(self) -> None:
+        assert not self._pending, f"not expected: {self._pending!r}"  # noqa: S101
+
+    # -- what else ------------------------------------------------------------------------------
+
+    def make_packet(self, source: str, **fields: Unpack[PacketFields]) -> Packet:
+        """Make a packet; by default its source delivers it by its own pipe."""
+        return Packet(
+            service=fields.get("service", self._loaded.manifest.id),
+            ingress=address(fields.get("ingress", source)),
+            source=address(source),
+            connection=Connection(fields.get("connection", 1)),
+            metadata=fields.get("metadata", b""),
+            payload=fields.get("payload", b""),
+            traffic_class=fields.get("traffic_class", 0),
+            hop_limit=fields.get("hop_limit", 64),
+            protection=fields.get("protection", Protection.NONE),
+            is_covered=fields.get("is_covered", True),
+            is_traced=fields.get("is_traced", False),
+            egress=fields.get("egress", NOWHERE),
+        )
+
+    def statistics(self) -> EnvironmentStatistics:
+        """Return what the environment did and holds."""
+        return self._environment.statistics()
+
+    def _twice(self, act: Act, event: Event | None) -> tuple[Effect, ...]:
+        """Do it here, and with a service that was never used before; compare."""
+        loaded = load_service(self._loaded.folder, is_afresh=True)
+        self._twin.renew(loaded)
+        again = _attempt(act, self._twin, _of_its_types(event, loaded))
+        effects = _attempt(act, self._environment, event)
+        assert _plain(again) == _plain(effects), (  # noqa: S101
+            f"law 1: a fresh instance answers otherwise\n    used {effects!r}\n   fresh {again!r}"
+        )
+        if isinstance(effects, EiError):
+            raise effects
+        return effects
+
+
+def _attempt(
+    act: Act, environment: Environment, event: Event | None
+) -> tuple[Effect, ...] | EiError:
+    try:
+        return act(environment, event)
+    except EiError as error:
+        return error
+
+
+def _of_its_types(event: Event | None, loaded: LoadedService) -> Event | None:
+    """Return the event with its message in the types of a service that was loaded afresh."""
+    if not isinstance(event, ControlArrived):
+        return event
+    for kind in loaded.messages:
+        if kind.__name__ == type(event.message).__name__:
+            return ControlArrived(
+                event.sender, msgspec.convert(event.message, kind, from_attributes=True)
+            )
+    return event
+
+
+def _plain(effects: tuple[Effect, ...] | EiError) -> bytes | type[EiError]:
+    return type(effects) if isinstance(effects, EiError) else msgspec.msgpack.encode(effects)
