@@ -5,7 +5,7 @@ wall clock; addresses are 16 bytes; keys 32 bytes; endpoints are strings such as
 "[::1]:3535". Wrong arguments raise `ValueError` or `TypeError`; received bytes never raise.
 """
 
-from typing import Literal, final
+from typing import Literal, Self, final
 
 WIRE_VERSION: int
 
@@ -343,3 +343,219 @@ class Shaper:
     def statistics(self) -> dict[str, dict[str, int]]:
         """Per a_side, both directions summed: {"offered", "delivered", "lost", "duplicated",
         "corrupted", "reordered", "bytes", "unsent"}."""
+
+@final
+class Streams:
+    """One host's end of all its stream connections: QUIC inside L3.5 payloads (sans-IO).
+
+    A connection is named by the peer's address and the L3.5 connection number, which is the same in
+    both directions and drawn at random by the end that connects. Both ends prove their Ed25519 keys.
+    Safe to use from several threads; long calls release the interpreter.
+
+    Args:
+        identity_key: Ed25519 private key of this host, 32 bytes (RFC 8032).
+        seed: 32 bytes for a repeatable run (simulation only); `None` takes the system's randomness.
+        max_payload_bytes: Largest payload sent, 1_200 to 65_000; every path must carry it.
+        max_connections: At a time; at most 64 of them with one peer.
+        max_incoming: Connections that wait for `accept` at a time; at most 16 of one peer.
+        max_streams: Of each kind, that a peer may have open at a time on one connection.
+        receive_window_bytes: Unread, of one connection; a stream alone may have half of it.
+        send_window_bytes: Unacknowledged or unsent, of one connection.
+        buffer_bytes: Sum of the windows of all connections, 1 GiB; later ones get less.
+        idle_timeout_s: A connection ends when nothing is heard for this long; 0 never ends it.
+        keepalive_s: An idle connection sends something this often; 0 sends nothing.
+        handshake_timeout_s: A handshake that takes longer ends its connection.
+        key_timeout_s: An incoming connection that is not answered is refused after this.
+        linger_s: What a lost connection received can be read for this long, or until `close`.
+
+    Raises:
+        ValueError: a value out of range, which the text names with its range.
+    """
+
+    def __new__(
+        cls,
+        *,
+        identity_key: bytes,
+        seed: bytes | None = None,
+        max_payload_bytes: int = 1_232,
+        max_connections: int = 1_024,
+        max_incoming: int = 256,
+        max_streams: int = 256,
+        receive_window_bytes: int = 16_777_216,
+        send_window_bytes: int = 8_388_608,
+        buffer_bytes: int = ...,
+        idle_timeout_s: float = 30.0,
+        keepalive_s: float = 0.0,
+        handshake_timeout_s: float = 10.0,
+        key_timeout_s: float = 5.0,
+        linger_s: float = 30.0,
+    ) -> Self: ...
+    @property
+    def public_key(self) -> bytes:
+        """Ed25519 public key of this host, 32 bytes."""
+
+    # -- connections ----------------------------------------------------------------------------
+    def connect(self, now_ns: int, peer: bytes, connection: int, peer_key: bytes) -> None:
+        """Connect to the host at `peer` that has the Ed25519 key `peer_key`, both from its record.
+
+        The event `connected` or `lost` follows.
+
+        Raises:
+            ConnectionError: the connection exists already, or there is no room for more.
+        """
+
+    def accept(self, now_ns: int, peer: bytes, connection: int, peer_key: bytes) -> None:
+        """Answer the event `key_wanted` with the peer's key; `connected` or `lost` follows.
+
+        Raises:
+            ConnectionError: nothing waits (its time may be over), or there is no room for more.
+        """
+
+    def refuse(self, now_ns: int, peer: bytes, connection: int) -> None:
+        """Answer the event `key_wanted` with no.
+
+        Raises:
+            ConnectionError: nothing waits.
+        """
+
+    def close(
+        self, now_ns: int, peer: bytes, connection: int, *, code: int = 0, reason: str = ""
+    ) -> None:
+        """End a connection, telling the peer `code` (at most 2**62 - 1), or let go of a lost one.
+
+        No event follows. What is unread or unsent is gone: wait for `stream_finished` before. The
+        name stays in use for some round trips. No effect on a connection that is gone.
+        """
+
+    def path_changed(self, now_ns: int, peer: bytes) -> None:
+        """Measure the path to `peer` afresh and say something over it: the attachment changed."""
+
+    # -- payloads and time ------------------------------------------------------------------------
+    def handle(self, now_ns: int, peer: bytes, connection: int, payload: bytes) -> None:
+        """Take one payload that came on a connection. Any bytes: what is not QUIC is counted."""
+
+    def handle_many(self, now_ns: int, peer: bytes, connection: int, payloads: list[bytes]) -> None:
+        """Take payloads that came on one connection, in order; cheaper than one by one."""
+
+    def poll(self, now_ns: int) -> None:
+        """Do what is due: retransmissions, timeouts, keepalives."""
+
+    def next_deadline_ns(self) -> int | None:
+        """When to call `poll` and `take_transmits` next.
+
+        In the past while something waits to be sent; `None` when nothing will happen by itself.
+        """
+
+    def take_transmits(
+        self, now_ns: int, max_payloads: int = 1_024
+    ) -> list[tuple[bytes, int, list[bytes]]]:
+        """What is to be sent now: (peer, connection, payloads).
+
+        The payloads of an entry have one length, only the last may be shorter. The last entry may
+        exceed `max_payloads` by 63.
+        """
+
+    def take_events(
+        self, max_events: int = 1_024
+    ) -> list[
+        tuple[Literal["key_wanted", "connected"], bytes, int]
+        | tuple[
+            Literal["lost"],
+            bytes,
+            int,
+            Literal[
+                "closed",
+                "refused",
+                "wrong_identity",
+                "identity_refused",
+                "handshake_timeout",
+                "timed_out",
+                "reset",
+                "protocol",
+            ],
+            str,
+            int,
+        ]
+        | tuple[Literal["stream_opened"], bytes, int, int, bool]
+        | tuple[Literal["readable", "writable", "stream_finished"], bytes, int, int]
+        | tuple[Literal["stream_reset", "stream_stopped"], bytes, int, int, int]
+        | tuple[Literal["streams_available"], bytes, int, bool]
+    ]:
+        """What happened, in order within a connection.
+
+        All begin (word, peer, connection); what follows in the tuple is listed:
+
+        - key_wanted: a stranger connects; answer by `accept` or `refuse`
+        - connected: the peer has proved its key; where this end connected, the peer may still
+          refuse this host's key, which is then a `lost` with `identity_refused`
+        - lost, kind, text, code: what was received can still be read; then `close`
+        - stream_opened, stream, is_bidirectional: by the peer; `readable` follows
+        - readable, stream: `read` finds bytes or the end; once, until it is taken
+        - writable, stream: after a `write` that took less than was offered
+        - stream_finished, stream: the peer has acknowledged all up to the end
+        - stream_reset, stream, code: the peer gave up sending; what was unread is gone
+        - stream_stopped, stream, code: the peer wants no more
+        - streams_available, is_bidirectional: after `open_stream` returned `None`
+        """
+
+    # -- streams ----------------------------------------------------------------------------------
+    def open_stream(self, peer: bytes, connection: int, *, is_bidirectional: bool) -> int | None:
+        """Open a stream; `None` while the peer allows no more.
+
+        The peer hears of it with the first bytes, or the end.
+
+        Raises:
+            ConnectionError: the connection is not up.
+        """
+
+    def write(self, peer: bytes, connection: int, stream: int, data: bytes, start: int = 0) -> int:
+        """Write `data` from `start` on; return how many bytes were taken.
+
+        After fewer than offered, wait for `writable`.
+
+        Raises:
+            BrokenPipeError: the peer stopped the stream.
+            ConnectionError: the connection is not up, or the stream has ended.
+            ValueError: the stream goes the other way only, or `start` is behind the end.
+        """
+
+    def finish(self, peer: bytes, connection: int, stream: int) -> None:
+        """End a stream after what was written. Raises as `write`."""
+
+    def reset(self, peer: bytes, connection: int, stream: int, code: int) -> None:
+        """Give up sending, telling the peer `code` (at most 2**62 - 1). Raises as `write`."""
+
+    def stop(self, peer: bytes, connection: int, stream: int, code: int) -> None:
+        """Ask the peer to send no more; what is unread is dropped. Raises as `read`."""
+
+    def read(
+        self, peer: bytes, connection: int, stream: int, max_bytes: int
+    ) -> tuple[bytes, Literal["open", "finished", "reset"], int]:
+        """Read up to `max_bytes`: (bytes, how the stream stands after them, code of a reset or 0).
+
+        After fewer than asked for, wait for `readable`; after as many, read again.
+
+        Raises:
+            ConnectionError: no such connection, or the stream was read to its end.
+            ValueError: the stream goes the other way only.
+        """
+
+    # -- seeing ------------------------------------------------------------------------------------
+    def statistics(self) -> dict[str, int]:
+        """Gauges and counters.
+
+        Gauges: "connections", "waiting", "reserved_bytes". Counters: "connects", "accepts",
+        "losses", "refusals", "incoming_dropped", "payloads_received", "payloads_sent",
+        "received_bytes", "sent_bytes", "payloads_unknown", "answers_dropped".
+        """
+
+    def connection_statistics(self, peer: bytes, connection: int) -> dict[str, int]:
+        """Gauges and counters of one connection.
+
+        "is_up" (0 or 1), "rtt_ns", "min_rtt_ns", "congestion_window_bytes", "congestion_events",
+        "payloads_sent", "payloads_received", "payloads_lost", "sent_bytes", "received_bytes",
+        "acknowledgements_sent".
+
+        Raises:
+            ConnectionError: no such connection.
+        """

@@ -7,9 +7,11 @@
 mod arguments;
 mod bench;
 mod clock;
+mod facts;
 mod io;
 mod link;
 mod shaper;
+mod streams;
 mod threads;
 
 use pyo3::prelude::*;
@@ -24,10 +26,16 @@ mod _core {
     use crate::clock::monotonic_ns;
 
     #[pymodule_export]
+    use crate::facts::{public_key, reasons};
+
+    #[pymodule_export]
     use crate::link::Link;
 
     #[pymodule_export]
     use crate::shaper::Shaper;
+
+    #[pymodule_export]
+    use crate::streams::Streams;
 
     #[pymodule_export]
     use crate::bench::PlainForwarder;

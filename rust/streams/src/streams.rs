@@ -216,7 +216,10 @@ impl Streams {
                     self.pass(slot, event);
                 }
                 Some(DatagramEvent::NewConnection(incoming)) => self.let_wait(key, incoming),
-                Some(DatagramEvent::Response(_)) => self.send_answer(key),
+                Some(DatagramEvent::Response(_)) => {
+                    self.statistics.payloads_unknown += 1;
+                    self.send_answer(key);
+                }
                 None => self.statistics.payloads_unknown += 1,
             }
         }

@@ -1,0 +1,412 @@
+//! `Streams`: the QUIC endpoint of a host, for Python.
+//!
+//! Python objects are made only while the endpoint is not locked: making one may run a collection, hence
+//! other threads, and one of those could wait for the lock.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ei_streams::{
+    ConnectionKey, Event, Reading, Streams as Endpoint, StreamsConfig, StreamsError, Transmit,
+};
+use pyo3::exceptions::{PyBrokenPipeError, PyConnectionError, PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyTuple};
+
+use crate::arguments::exactly;
+
+/// See `_core.pyi`.
+#[pyclass(frozen, module = "ei._core")]
+pub(crate) struct Streams {
+    endpoint: Mutex<Endpoint>,
+    public_key: [u8; 32],
+}
+
+impl Streams {
+    fn lock(&self) -> MutexGuard<'_, Endpoint> {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl Streams {
+    #[new]
+    #[pyo3(signature = (*, identity_key, seed=None, max_payload_bytes=1_232, max_connections=1_024,
+        max_incoming=256, max_streams=256, receive_window_bytes=16_777_216,
+        send_window_bytes=8_388_608, buffer_bytes=1_073_741_824, idle_timeout_s=30.0, keepalive_s=0.0,
+        handshake_timeout_s=10.0, key_timeout_s=5.0, linger_s=30.0))]
+    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    fn new(
+        identity_key: &[u8],
+        seed: Option<&[u8]>,
+        max_payload_bytes: u16,
+        max_connections: usize,
+        max_incoming: usize,
+        max_streams: u32,
+        receive_window_bytes: u64,
+        send_window_bytes: u64,
+        buffer_bytes: u64,
+        idle_timeout_s: f64,
+        keepalive_s: f64,
+        handshake_timeout_s: f64,
+        key_timeout_s: f64,
+        linger_s: f64,
+    ) -> PyResult<Self> {
+        let identity_key = exactly("identity_key", identity_key)?;
+        let public_key = ei_streams::public_key(&identity_key).map_err(to_python)?;
+        let config = StreamsConfig {
+            seed: seed.map(|seed| exactly("seed", seed)).transpose()?,
+            max_payload_bytes,
+            max_connections,
+            max_incoming,
+            max_streams,
+            receive_window_bytes,
+            send_window_bytes,
+            buffer_bytes,
+            idle_timeout_ns: nanoseconds("idle_timeout_s", idle_timeout_s)?,
+            keepalive_ns: nanoseconds("keepalive_s", keepalive_s)?,
+            handshake_timeout_ns: nanoseconds("handshake_timeout_s", handshake_timeout_s)?,
+            key_timeout_ns: nanoseconds("key_timeout_s", key_timeout_s)?,
+            linger_ns: nanoseconds("linger_s", linger_s)?,
+            ..StreamsConfig::new(identity_key)
+        };
+        let endpoint = Endpoint::new(config).map_err(to_python)?;
+        Ok(Self { endpoint: Mutex::new(endpoint), public_key })
+    }
+
+    #[getter]
+    fn public_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.public_key)
+    }
+
+    // -- connections ------------------------------------------------------------------------------
+
+    fn connect(
+        &self,
+        py: Python<'_>,
+        now_ns: u64,
+        peer: &[u8],
+        connection: u64,
+        peer_key: &[u8],
+    ) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        let peer_key = exactly("peer_key", peer_key)?;
+        py.detach(|| self.lock().connect(now_ns, key, peer_key)).map_err(to_python)
+    }
+
+    fn accept(
+        &self,
+        py: Python<'_>,
+        now_ns: u64,
+        peer: &[u8],
+        connection: u64,
+        peer_key: &[u8],
+    ) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        let peer_key = exactly("peer_key", peer_key)?;
+        py.detach(|| self.lock().accept(now_ns, key, peer_key)).map_err(to_python)
+    }
+
+    fn refuse(&self, now_ns: u64, peer: &[u8], connection: u64) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        self.lock().refuse(now_ns, key).map_err(to_python)
+    }
+
+    #[pyo3(signature = (now_ns, peer, connection, *, code=0, reason=""))]
+    fn close(
+        &self,
+        now_ns: u64,
+        peer: &[u8],
+        connection: u64,
+        code: u64,
+        reason: &str,
+    ) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        self.lock().close(now_ns, key, code, reason.as_bytes()).map_err(to_python)
+    }
+
+    fn path_changed(&self, now_ns: u64, peer: &[u8]) -> PyResult<()> {
+        let peer = exactly("peer", peer)?;
+        self.lock().path_changed(now_ns, peer);
+        Ok(())
+    }
+
+    // -- payloads and time ------------------------------------------------------------------------
+
+    fn handle(
+        &self,
+        py: Python<'_>,
+        now_ns: u64,
+        peer: &[u8],
+        connection: u64,
+        payload: &[u8],
+    ) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        py.detach(|| self.lock().handle(now_ns, key, payload));
+        Ok(())
+    }
+
+    fn handle_many(
+        &self,
+        py: Python<'_>,
+        now_ns: u64,
+        peer: &[u8],
+        connection: u64,
+        payloads: Vec<Bound<'_, PyBytes>>,
+    ) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        // The list's objects are held by `payloads` and bytes never change: they can be read without the
+        // interpreter.
+        let payloads: Vec<&[u8]> = payloads.iter().map(PyBytesMethods::as_bytes).collect();
+        py.detach(|| self.lock().handle_many(now_ns, key, payloads));
+        Ok(())
+    }
+
+    fn poll(&self, py: Python<'_>, now_ns: u64) {
+        py.detach(|| self.lock().poll(now_ns));
+    }
+
+    fn next_deadline_ns(&self) -> Option<u64> {
+        self.lock().next_deadline_ns()
+    }
+
+    #[pyo3(signature = (now_ns, max_payloads=1_024))]
+    fn take_transmits<'py>(
+        &self,
+        py: Python<'py>,
+        now_ns: u64,
+        max_payloads: usize,
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let transmits = py.detach(|| {
+            let mut endpoint = self.lock();
+            let mut transmits: Vec<(Transmit, Vec<u8>)> = Vec::new();
+            let mut payloads = 0;
+            while payloads < max_payloads {
+                let mut buffer = Vec::new();
+                let Some(transmit) = endpoint.next_transmit(now_ns, &mut buffer) else { break };
+                payloads += transmit.bytes.div_ceil(transmit.payload_bytes.max(1));
+                transmits.push((transmit, buffer));
+            }
+            transmits
+        });
+        let tuple = |(transmit, buffer): &(Transmit, Vec<u8>)| {
+            let payloads = buffer.chunks(transmit.payload_bytes.max(1));
+            let payloads = PyList::new(py, payloads.map(|payload| PyBytes::new(py, payload)))?;
+            (PyBytes::new(py, &transmit.key.peer), transmit.key.connection, payloads)
+                .into_pyobject(py)
+        };
+        transmits.iter().map(tuple).collect()
+    }
+
+    #[pyo3(signature = (max_events=1_024))]
+    fn take_events<'py>(
+        &self,
+        py: Python<'py>,
+        max_events: usize,
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let events: Vec<Event> = {
+            let mut endpoint = self.lock();
+            std::iter::from_fn(|| endpoint.next_event()).take(max_events).collect()
+        };
+        events.into_iter().map(|event| event_tuple(py, event)).collect()
+    }
+
+    // -- streams ----------------------------------------------------------------------------------
+
+    #[pyo3(signature = (peer, connection, *, is_bidirectional))]
+    fn open_stream(
+        &self,
+        peer: &[u8],
+        connection: u64,
+        is_bidirectional: bool,
+    ) -> PyResult<Option<u64>> {
+        let key = connection_key(peer, connection)?;
+        self.lock().open_stream(key, is_bidirectional).map_err(to_python)
+    }
+
+    #[pyo3(signature = (peer, connection, stream, data, start=0))]
+    fn write(
+        &self,
+        py: Python<'_>,
+        peer: &[u8],
+        connection: u64,
+        stream: u64,
+        data: &[u8],
+        start: usize,
+    ) -> PyResult<usize> {
+        let key = connection_key(peer, connection)?;
+        let Some(rest) = data.get(start..) else {
+            return Err(PyValueError::new_err(format!(
+                "start {start} is behind the end of data of {} bytes",
+                data.len()
+            )));
+        };
+        py.detach(|| self.lock().write(key, stream, rest)).map_err(to_python)
+    }
+
+    fn finish(&self, peer: &[u8], connection: u64, stream: u64) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        self.lock().finish(key, stream).map_err(to_python)
+    }
+
+    fn reset(&self, peer: &[u8], connection: u64, stream: u64, code: u64) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        self.lock().reset(key, stream, code).map_err(to_python)
+    }
+
+    fn stop(&self, peer: &[u8], connection: u64, stream: u64, code: u64) -> PyResult<()> {
+        let key = connection_key(peer, connection)?;
+        self.lock().stop(key, stream, code).map_err(to_python)
+    }
+
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        peer: &[u8],
+        connection: u64,
+        stream: u64,
+        max_bytes: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, &'static str, u64)> {
+        let key = connection_key(peer, connection)?;
+        let mut pieces = Vec::new();
+        let reading =
+            self.lock().read(key, stream, max_bytes, &mut pieces).map_err(to_python)?;
+        let total = pieces.iter().map(|piece| piece.len()).sum();
+        let bytes = PyBytes::new_with(py, total, |mut rest: &mut [u8]| {
+            for piece in &pieces {
+                let (head, tail) = rest.split_at_mut(piece.len());
+                head.copy_from_slice(piece);
+                rest = tail;
+            }
+            Ok(())
+        })?;
+        Ok(match reading {
+            Reading::Open => (bytes, "open", 0),
+            Reading::Finished => (bytes, "finished", 0),
+            Reading::Reset { code } => (bytes, "reset", code),
+        })
+    }
+
+    // -- seeing -----------------------------------------------------------------------------------
+
+    fn statistics(&self) -> HashMap<&'static str, u64> {
+        let counted = self.lock().statistics();
+        HashMap::from([
+            ("connections", counted.connections as u64),
+            ("waiting", counted.waiting as u64),
+            ("reserved_bytes", counted.reserved_bytes),
+            ("connects", counted.connects),
+            ("accepts", counted.accepts),
+            ("losses", counted.losses),
+            ("refusals", counted.refusals),
+            ("incoming_dropped", counted.incoming_dropped),
+            ("payloads_received", counted.payloads_received),
+            ("payloads_sent", counted.payloads_sent),
+            ("received_bytes", counted.received_bytes),
+            ("sent_bytes", counted.sent_bytes),
+            ("payloads_unknown", counted.payloads_unknown),
+            ("answers_dropped", counted.answers_dropped),
+        ])
+    }
+
+    fn connection_statistics(
+        &self,
+        peer: &[u8],
+        connection: u64,
+    ) -> PyResult<HashMap<&'static str, u64>> {
+        let key = connection_key(peer, connection)?;
+        let counted = self.lock().connection_statistics(key).map_err(to_python)?;
+        Ok(HashMap::from([
+            ("is_up", u64::from(counted.is_up)),
+            ("rtt_ns", counted.rtt_ns),
+            ("min_rtt_ns", counted.min_rtt_ns),
+            ("congestion_window_bytes", counted.congestion_window_bytes),
+            ("congestion_events", counted.congestion_events),
+            ("payloads_sent", counted.payloads_sent),
+            ("payloads_received", counted.payloads_received),
+            ("payloads_lost", counted.payloads_lost),
+            ("sent_bytes", counted.sent_bytes),
+            ("received_bytes", counted.received_bytes),
+            ("acknowledgements_sent", counted.acknowledgements_sent),
+        ]))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<{:?}>", *self.lock())
+    }
+}
+
+fn connection_key(peer: &[u8], connection: u64) -> PyResult<ConnectionKey> {
+    Ok(ConnectionKey { peer: exactly("peer", peer)?, connection })
+}
+
+fn nanoseconds(name: &str, seconds: f64) -> PyResult<u64> {
+    if seconds.is_finite() && (0.0..=1e9).contains(&seconds) {
+        Ok((seconds * 1e9).round() as u64)
+    } else {
+        Err(PyValueError::new_err(format!("{name} is {seconds}, allowed are 0 to 1e9")))
+    }
+}
+
+fn event_tuple(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
+    let head = |key: ConnectionKey| (PyBytes::new(py, &key.peer), key.connection);
+    match event {
+        Event::KeyWanted { key } => {
+            let (peer, connection) = head(key);
+            ("key_wanted", peer, connection).into_pyobject(py)
+        }
+        Event::Connected { key } => {
+            let (peer, connection) = head(key);
+            ("connected", peer, connection).into_pyobject(py)
+        }
+        Event::ConnectionLost { key, loss } => {
+            let (peer, connection) = head(key);
+            ("lost", peer, connection, loss.kind.word(), loss.text, loss.code).into_pyobject(py)
+        }
+        Event::StreamOpened { key, stream, is_bidirectional } => {
+            let (peer, connection) = head(key);
+            ("stream_opened", peer, connection, stream, is_bidirectional).into_pyobject(py)
+        }
+        Event::Readable { key, stream } => {
+            let (peer, connection) = head(key);
+            ("readable", peer, connection, stream).into_pyobject(py)
+        }
+        Event::Writable { key, stream } => {
+            let (peer, connection) = head(key);
+            ("writable", peer, connection, stream).into_pyobject(py)
+        }
+        Event::StreamFinished { key, stream } => {
+            let (peer, connection) = head(key);
+            ("stream_finished", peer, connection, stream).into_pyobject(py)
+        }
+        Event::StreamReset { key, stream, code } => {
+            let (peer, connection) = head(key);
+            ("stream_reset", peer, connection, stream, code).into_pyobject(py)
+        }
+        Event::StreamStopped { key, stream, code } => {
+            let (peer, connection) = head(key);
+            ("stream_stopped", peer, connection, stream, code).into_pyobject(py)
+        }
+        Event::StreamsAvailable { key, is_bidirectional } => {
+            let (peer, connection) = head(key);
+            ("streams_available", peer, connection, is_bidirectional).into_pyobject(py)
+        }
+    }
+}
+
+fn to_python(error: StreamsError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        StreamsError::BadConfig(_)
+        | StreamsError::BadKey(_)
+        | StreamsError::WrongDirection(_)
+        | StreamsError::TooLarge(_) => PyValueError::new_err(text),
+        StreamsError::NoRandomness(_) => PyOSError::new_err(text),
+        StreamsError::Stopped { .. } => PyBrokenPipeError::new_err(text),
+        StreamsError::NotConnected(_)
+        | StreamsError::AlreadyConnected(_)
+        | StreamsError::NotWaiting(_)
+        | StreamsError::TooManyConnections { .. }
+        | StreamsError::ClosedStream(_) => PyConnectionError::new_err(text),
+    }
+}
