@@ -7,7 +7,6 @@
 mod arguments;
 mod bench;
 mod clock;
-mod facts;
 mod io;
 mod link;
 mod shaper;
@@ -24,9 +23,6 @@ mod _core {
 
     #[pymodule_export]
     use crate::clock::monotonic_ns;
-
-    #[pymodule_export]
-    use crate::facts::{public_key, reasons};
 
     #[pymodule_export]
     use crate::link::Link;
