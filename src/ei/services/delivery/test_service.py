@@ -5,6 +5,7 @@ alice ── self ── east ── bob
 """
 
 from ei.sdk import (
+    Address,
     Attachment,
     AttachmentOf,
     Decision,
@@ -34,7 +35,7 @@ def reasons(effects: tuple[Effect, ...]) -> list[str]:
     return [effect.reason for effect in effects if isinstance(effect, DropPacket)]
 
 
-def knowing(*nodes: bytes, peers: list[str]) -> Playbook:
+def knowing(*nodes: Address, peers: list[str]) -> Playbook:
     """A script that starts with the directory's word where bob is attached."""
     play = Playbook("delivery", peers=["alice", *peers])
     _ = play.resolve(WHERE_IS_BOB, Attachment(BOB, nodes))
