@@ -6,7 +6,7 @@ from ei.lab.eventlog import EventLog
 def log_of(*, length: int = 100, fate: str = "forwarded", headers: bytes = b"h") -> EventLog:
     log = EventLog()
     log.datagram(1_000, link=1, length=length, fate=fate)
-    log.headers(headers, link=1)
+    log.headers("sn1.isp-a", headers)
     log.note(2_000, "kill sn1.isp-a")
     return log
 
@@ -41,3 +41,13 @@ def test_a_long_log_takes_no_more_memory_than_a_short_one() -> None:
         log.datagram(now_ns, link=1, length=64, fate="forwarded")
 
     assert len(log._pending) < 70_000  # noqa: SLF001 its bound is the promise
+
+
+def test_the_logs_of_datapaths_may_come_in_any_order_between_them() -> None:
+    one, other = EventLog(), EventLog()
+    one.headers("a", b"1")
+    one.headers("b", b"2")
+    other.headers("b", b"2")
+    other.headers("a", b"1")
+
+    assert one.digest() == other.digest()

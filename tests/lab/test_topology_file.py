@@ -76,6 +76,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_topology(tmp_path / "absent.toml")
 
 
+def test_service_folders_are_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "topology.toml"
+    path.write_text("version = 1\nservice_folders = ['mine']\n[domains.a.nodes.x]")
+
+    assert load_topology(path).service_folders == (tmp_path / "mine",)
+
+
 def test_an_error_names_its_file(tmp_path: Path) -> None:
     path = tmp_path / "topology.toml"
     path.write_text("version = 2\n[domains]")

@@ -2,19 +2,25 @@
 
 ```
 datagram: 0 u8 | time ns u64 | link u32 | length u32 | fate length u8 | fate
-headers:  1 u8 | link u32 | length u32 | log of a datapath, see Datapath.take_log
-note:     2 u8 | time ns u64 | length u32 | text
+note:     1 u8 | time ns u64 | length u32 | text
 ```
-Little-endian. Ciphertext is never part of it, so that another AEAD library gives the same digest.
+Little-endian. Then, by name, the digest over the log of each datapath (`Datapath.take_log`), which
+has the headers it opened. Ciphertext is never part of it, so that another AEAD library gives the
+same digest.
 """
 
 import hashlib
 import struct
+from typing import Protocol
 
 _DATAGRAM = struct.Struct("<BQIIB")
-_HEADERS = struct.Struct("<BII")
 _NOTE = struct.Struct("<BQI")
 FLUSH_BYTES = 65_536
+
+
+class _Hasher(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
 
 
 class EventLog:
@@ -23,6 +29,7 @@ class EventLog:
     def __init__(self) -> None:
         self._hash = hashlib.sha256(b"ei event log 1")
         self._pending = bytearray()
+        self._datapaths: dict[str, _Hasher] = {}
         self.datagrams = 0
 
     def datagram(self, now_ns: int, *, link: int, length: int, fate: str) -> None:
@@ -33,19 +40,22 @@ class EventLog:
         if len(self._pending) > FLUSH_BYTES:
             self._flush()
 
-    def headers(self, log: bytes, *, link: int) -> None:
-        """A datapath wrote of the headers that it opened because of a datagram on `link`."""
-        self._pending += _HEADERS.pack(1, link, len(log)) + log
+    def headers(self, name: str, log: bytes) -> None:
+        """The datapath of `name` wrote more of its log."""
+        self._datapaths.setdefault(name, hashlib.sha256()).update(log)
 
     def note(self, now_ns: int, text: str) -> None:
         """Something else happened, such as a fault that the scenario made."""
         encoded = text.encode()
-        self._pending += _NOTE.pack(2, now_ns, len(encoded)) + encoded
+        self._pending += _NOTE.pack(1, now_ns, len(encoded)) + encoded
 
     def digest(self) -> str:
         """Return SHA-256 over the log so far, in hex."""
         self._flush()
-        return self._hash.hexdigest()
+        whole = self._hash.copy()
+        for name, log in sorted(self._datapaths.items()):
+            whole.update(name.encode() + b"\0" + log.digest())
+        return whole.hexdigest()
 
     def _flush(self) -> None:
         self._hash.update(self._pending)

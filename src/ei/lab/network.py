@@ -51,6 +51,7 @@ class Port:
     endpoint: str
     arrive: Arrive
     paths: dict[str, _Path]
+    shows_headers: bool = False
     frozen: list[tuple[_Path, list[bytes]]] | None = None
 
 
@@ -91,15 +92,24 @@ class Network:
         self.datagrams = 0
         self.lost = 0
 
-    def attach(self, name: str, endpoint: str, arrive: Arrive) -> Port:
-        """Put a host or node on the underlay; a former one of the same name is gone."""
+    def attach(
+        self, name: str, endpoint: str, arrive: Arrive, *, shows_headers: bool = False
+    ) -> Port:
+        """Put a host or node on the underlay; a former one of the same name is gone.
+
+        Args:
+            name: As in the topology.
+            endpoint: Where it receives.
+            arrive: Gets what arrives.
+            shows_headers: It calls the tap by itself, with headers in plaintext.
+        """
         known = self._names.get(name)
         if known is not None:
             known.arrive = arrive
             known.frozen = None
             self._ports[endpoint] = known
             return known
-        port = Port(name, endpoint, arrive, {})
+        port = Port(name, endpoint, arrive, {}, shows_headers)
         self._ports[endpoint] = self._names[name] = port
         return port
 
@@ -161,7 +171,7 @@ class Network:
             path.open_batch = None
         receiver = path.receiver
         source = path.sender.endpoint
-        if self.tap is not None:
+        if self.tap is not None and not receiver.shows_headers:
             for datagram in batch:
                 self.tap(now_ns, source, receiver.endpoint, datagram)
         if receiver.frozen is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ei.lab.topology import GroupPlan, HostPlan, NodePlan, Topology
+from ei.lab.topology import GroupPlan, HostPlan, Topology
 from ei.records.addresses import make_group_address
 from ei.records.envelope import seal_record
 from ei.records.keys import Keys, make_keys
@@ -86,8 +86,7 @@ def populate(topology: Topology, *, randomness: Callable[[str], bytes], unix_s: 
     """
     domains = {name: make_keys(randomness(f"domain {name}")) for name in topology.domains}
     residents: dict[str, Resident] = {}
-    places: list[NodePlan | HostPlan] = [*topology.nodes.values(), *topology.hosts.values()]
-    for plan in places:
+    for plan in topology.residents:
         keys = make_keys(randomness(f"resident {plan.name}"))
         number = topology.domains[plan.domain].number
         residents[plan.name] = Resident(plan.name, keys, keys.address(number))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -126,6 +127,7 @@ class Topology:
         domains, nodes, hosts, groups: By full name, in the order of the file.
         link_defaults: Properties of links that are not listed.
         links: Listed links by their two ends in alphabetical order, both directions alike.
+        service_folders: Further folders of service modules, absolute.
     """
 
     name: str
@@ -135,9 +137,15 @@ class Topology:
     groups: Mapping[str, GroupPlan]
     link_defaults: Mapping[LinkKind, Impairment]
     links: Mapping[tuple[str, str], Impairment]
+    service_folders: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
+
+    @property
+    def residents(self) -> list[NodePlan | HostPlan]:
+        """Nodes, then hosts, in the order of the file."""
+        return [*self.nodes.values(), *self.hosts.values()]
 
     def impairment(self, a: str, b: str) -> Impairment:
         """Return the properties of the link between two names of this topology."""
@@ -220,8 +228,8 @@ def _check_domains(topology: Topology) -> None:
 
 def _check_names(topology: Topology) -> None:
     owners: dict[str, str] = {}
-    places: list[NodePlan | HostPlan | GroupPlan] = [*topology.nodes.values()]
-    places += [*topology.hosts.values(), *topology.groups.values()]
+    places: list[NodePlan | HostPlan | GroupPlan] = [*topology.residents]
+    places += topology.groups.values()
     for place in places:
         _expect(place.domain, topology.domains, f"{place.name}: domain")
         aliases = place.aliases if isinstance(place, HostPlan) else ()

@@ -3,6 +3,7 @@
 ```toml
 version = 1
 services = ["delivery", "echo"]       # of every node that lists none
+service_folders = ["services"]        # further modules, beside this file
 
 [domains.isp-a.nodes.sn1]             # sn1.isp-a
 [domains.isp-a.hosts.alice]           # alice.isp-a
@@ -54,6 +55,7 @@ class _File(msgspec.Struct, frozen=True):
     version: int
     domains: dict[str, Table]
     services: tuple[str, ...] = DEFAULT_SERVICES
+    service_folders: tuple[str, ...] = ()
     link_defaults: dict[str, Table] = {}
     links: list[Table] = []
 
@@ -92,13 +94,18 @@ def load_topology(path: Path) -> Topology:
         raise ConfigError(f"cannot read {path}: {error}") from error
     name = path.parent.name if path.stem == "topology" else path.stem
     try:
-        return parse_topology(text, name=name)
+        return parse_topology(text, name=name, folder=path.parent)
     except LocalError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def parse_topology(text: str, *, name: str) -> Topology:
+def parse_topology(text: str, *, name: str, folder: Path = Path()) -> Topology:
     """Parse the text of a topology file.
+
+    Args:
+        text: TOML.
+        name: Of the topology.
+        folder: At which relative paths start.
 
     Raises:
         ConfigError: see `load_topology`.
@@ -121,6 +128,7 @@ def parse_topology(text: str, *, name: str) -> Topology:
         groups=_groups(domains),
         link_defaults=defaults,
         links={},
+        service_folders=tuple((folder / each).resolve() for each in file.service_folders),
     )
     return replace(unlinked, links=_links(file.links, unlinked))
 

@@ -1,0 +1,120 @@
+"""Writes what daemons read: the files that `ei node init` and `ei host init` write for users."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+
+from ei.daemons.config_file import toml_string
+from ei.lab.layout import Layout
+from ei.lab.population import LIFETIME_S, Population
+from ei.lab.run_folder import Daemon
+from ei.lab.topology import HostPlan, NodePlan, Topology
+from ei.records.addresses import format_address
+from ei.records.key_files import write_keys
+from ei.records.record_files import write_records
+
+NODE_FILE = "node.toml"
+HOST_FILE = "host.toml"
+
+
+def write_daemon_files(
+    folder: Path,
+    *,
+    population: Population,
+    layout: Layout,
+    service_numbers: Mapping[str, int],
+) -> dict[str, Daemon]:
+    """Write a folder for each node and host; return the daemons by name.
+
+    Args:
+        folder: Of the lab; exists.
+        population: Who they are.
+        layout: Where they answer.
+        service_numbers: By service name.
+
+    Raises:
+        OSError: the system refused, such as on a full disk.
+    """
+    topology = population.topology
+    trust = {name: keys.identity_key.hex() for name, keys in population.domains.items()}
+    daemons: dict[str, Daemon] = {}
+    for plan in topology.residents:
+        own = folder / plan.name
+        own.mkdir()
+        resident = population.residents[plan.name]
+        endpoint = layout.endpoints[plan.name]
+        seen = partial(layout.seen_from, plan.name)
+        nodes = population.node_records(seen, service_numbers.__getitem__)
+        write_keys(own / "key", resident.keys)
+        write_records(own / "records.eir", (*population.records, *nodes))
+        if isinstance(plan, NodePlan):
+            _ = (own / NODE_FILE).write_text(_node_toml(plan, topology, endpoint, trust))
+        else:
+            _ = (own / HOST_FILE).write_text(_host_toml(plan, topology, endpoint, trust))
+        daemons[plan.name] = Daemon(
+            name=plan.name,
+            kind="node" if isinstance(plan, NodePlan) else "host",
+            address=format_address(resident.address),
+            endpoint=endpoint,
+            folder=str(own),
+            admin=str(own / "admin.sock"),
+        )
+    return daemons
+
+
+def guards_at(topology: Topology, node: str) -> dict[str, tuple[str, ...]]:
+    """Return the guards of the hosts attached to a node, as `node.toml` has them."""
+    return {
+        host.name: host.guards
+        for host in topology.hosts.values()
+        if host.guards and node in host.nodes
+    }
+
+
+def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, trust: Mapping[str, str]) -> str:
+    lines = [
+        *_head(plan.name, topology.domains[plan.domain].number),
+        f"binds = {_list([endpoint])}",
+        f"services = {_list(plan.services)}",
+        f"service_folders = {_list(map(str, topology.service_folders))}",
+        # Many nodes share a few cores here: none may poll.
+        "spin_us = 0",
+        *_trust(trust),
+        *_lists("chains", plan.chains),
+        *_lists("guards", guards_at(topology, plan.name)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _host_toml(plan: HostPlan, topology: Topology, endpoint: str, trust: Mapping[str, str]) -> str:
+    lines = [
+        *_head(plan.name, topology.domains[plan.domain].number),
+        f"bind = {toml_string(endpoint)}",
+        f"nodes = {_list(plan.nodes)}",
+        *_trust(trust),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head(name: str, domain_number: int) -> list[str]:
+    return [
+        "# Written by ei lab up.",
+        "version = 1",
+        f"name = {toml_string(name)}",
+        f"domain_number = {domain_number}",
+        f"attachment_limit_s = {LIFETIME_S}",
+    ]
+
+
+def _trust(trust: Mapping[str, str]) -> list[str]:
+    return ["", "[trust]", *(f"{toml_string(name)} = {toml_string(trust[name])}" for name in trust)]
+
+
+def _lists(table: str, rows: Mapping[str, tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    return ["", f"[{table}]", *(f"{toml_string(key)} = {_list(rows[key])}" for key in rows)]
+
+
+def _list(words: Iterable[str]) -> str:
+    return f"[{', '.join(map(toml_string, words))}]"

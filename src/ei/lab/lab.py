@@ -1,0 +1,89 @@
+"""What a scenario holds: hosts, nodes, faults. The same for every backend."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ei.host.client import Host
+from ei.lab.topology import Impairment, Topology
+from ei.node.status import NodeStatus
+
+Backend = Literal["simulation", "processes"]
+BACKENDS: tuple[Backend, ...] = ("simulation", "processes")
+
+
+class Lab(Protocol):
+    """A running lab. Names are full or, where unique, short; times are those of the lab's clock."""
+
+    @property
+    def backend(self) -> Backend:
+        """How it runs: a scenario may only ask where a promise cannot be measured otherwise."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of all that is random in it."""
+        ...
+
+    @property
+    def topology(self) -> Topology:
+        """What it was made from."""
+        ...
+
+    @property
+    def hosts(self) -> Mapping[str, Host]:
+        """All hosts by full name, attached to their nodes."""
+        ...
+
+    def host(self, name: str) -> Host:
+        """Return one host."""
+        ...
+
+    def now_s(self) -> float:
+        """Monotonic time: virtual in simulation."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the lab run."""
+        ...
+
+    async def node_status(self, name: str) -> NodeStatus:
+        """Return what a node says of itself."""
+        ...
+
+    async def kill(self, name: str) -> None:
+        """End a node at once, as `kill -9` does; what it had not made stable is lost."""
+        ...
+
+    async def start(self, name: str) -> None:
+        """Start a node that was killed, on the state that it left."""
+        ...
+
+    async def kill_worker(self, name: str, service: str) -> None:
+        """Kill the worker process of one service of a node."""
+        ...
+
+    async def freeze(self, name: str) -> None:
+        """Stop a node and its workers where they are, as SIGSTOP does."""
+        ...
+
+    async def thaw(self, name: str) -> None:
+        """Let it go on."""
+        ...
+
+    async def impair(self, a: str, b: str, impairment: Impairment) -> None:
+        """Give the link between two names these properties, both ways."""
+        ...
+
+    async def cut(self, a: str, b: str) -> None:
+        """Let nothing pass between two names."""
+        ...
+
+    async def heal(self, a: str, b: str) -> None:
+        """Give the link between two names the properties of the topology again."""
+        ...
+
+    def capture(self, path: Path) -> AbstractContextManager[object]:
+        """Write what crosses the underlay to a pcapng file while the context lasts."""
+        ...

@@ -1,0 +1,88 @@
+"""The simulated underlay under an ordinary host: a `Transport` on a `Network`."""
+
+from collections.abc import Callable
+
+from ei._core import Datapath
+from ei.errors import LocalError
+from ei.lab.clock import VirtualClock
+from ei.lab.network import Network, Port
+
+
+class SimTransport:
+    """Where one host touches the underlay.
+
+    Args:
+        clock: The time of the simulation.
+        network: Carries its datagrams.
+        name: Of the host.
+        endpoint: Where it receives.
+        unix_offset_ns: Wall clock minus virtual time.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        network: Network,
+        name: str,
+        endpoint: str,
+        *,
+        unix_offset_ns: int,
+    ) -> None:
+        self._clock = clock
+        self._network = network
+        self._name = name
+        self._endpoint = endpoint
+        self._unix_offset_ns = unix_offset_ns
+        self._port: Port | None = None
+        self._datapath: Datapath | None = None
+        self._on_received: Callable[[], None] = _nobody
+
+    def now_ns(self) -> int:
+        """Virtual time."""
+        return self._clock.now_ns
+
+    def unix_offset_ns(self) -> int:
+        """Wall clock minus virtual time."""
+        return self._unix_offset_ns
+
+    @property
+    def endpoint(self) -> str:
+        """Where it receives."""
+        return self._endpoint
+
+    def open(self, datapath: Datapath, on_received: Callable[[], None]) -> None:
+        """Receive from now on: datagrams go to `datapath` as they arrive."""
+        self._datapath = datapath
+        self._on_received = on_received
+        self._port = self._network.attach(self._name, self._endpoint, self._arrive)
+
+    def receive(self, datapath: Datapath, now_ns: int) -> int:
+        """Return 0: what arrived was handed over already."""
+        return 0
+
+    def flush(self, datapath: Datapath) -> int:
+        """Put all that `datapath` wants to send on its links."""
+        datagrams = datapath.take_datagrams()
+        if datagrams:
+            if self._port is None:
+                raise LocalError(f"{self._name} sends before it is open")
+            self._network.send(self._port, datagrams)
+        return len(datagrams)
+
+    def close(self) -> None:
+        """Leave the underlay. Idempotent."""
+        if self._port is not None:
+            self._network.detach(self._name)
+            self._port = None
+
+    def _arrive(self, now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
+        datapath = self._datapath
+        if datapath is None:
+            raise LocalError(f"{self._name} receives before it is open")
+        fates = [datapath.handle(now_ns, source, datagram) for datagram in datagrams]
+        self._on_received()
+        return fates
+
+
+def _nobody() -> None:
+    raise LocalError("a transport that is not open received a datagram")

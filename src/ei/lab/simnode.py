@@ -1,0 +1,184 @@
+"""One service node in simulation: the real `Node`, datapath and services, between two events."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ei._core import Datapath
+from ei.lab.capture import opened_form, read_log
+from ei.lab.clock import VirtualClock
+from ei.lab.eventlog import EventLog
+from ei.lab.network import Network, Port, Tap
+from ei.lab.population import Resident
+from ei.node.config import NodeConfig
+from ei.node.datapath import PureControl
+from ei.node.node import Node
+from ei.records.record_set import RecordSet
+from ei.runtime.inprocess import InProcess
+from ei.runtime.limits import VirtualCost
+from ei.runtime.loader import LoadedService
+from ei.runtime.stores import TransactionalStore
+
+WORKER_NS = 60_000
+"""From a miss to its worker's answer: two hand-overs of a socket on a 2-core machine. Packets that
+miss meanwhile are in the same batch, as with a real worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What every inhabitant of a simulation shares."""
+
+    clock: VirtualClock
+    network: Network
+    records: RecordSet
+    unix_offset_ns: int
+    log: EventLog | None
+
+    def unix_s(self, now_ns: int) -> float:
+        """Return the wall clock at a virtual time."""
+        return (now_ns + self.unix_offset_ns) / 1e9
+
+
+class SimNode:
+    """One node.
+
+    Args:
+        world: Where it is.
+        resident: Who it is.
+        endpoint: Where it answers.
+        config: As a real node's.
+        services: Loaded, those of `config.services`.
+        seed: 32 bytes; its first 8 seed the services.
+        stores: Stable stores by service name, which outlive the node; missing ones are made.
+    """
+
+    def __init__(  # noqa: PLR0913 all that a node is made of
+        self,
+        world: World,
+        resident: Resident,
+        endpoint: str,
+        config: NodeConfig,
+        *,
+        services: Iterable[LoadedService],
+        seed: bytes,
+        stores: dict[str, TransactionalStore],
+    ) -> None:
+        self.name = resident.name
+        self._world = world
+        self._clock = world.clock
+        loaded = list(services)
+        self.datapath = Datapath(
+            role="node",
+            address=resident.address,
+            private_key=resident.keys.pipe_secret,
+            seed=seed,
+            unix_offset_ns=world.unix_offset_ns,
+            cache_entries=config.cache_entries,
+            max_datagram_bytes=config.max_datagram_bytes,
+            has_log=world.log is not None,
+        )
+        self.node = Node(
+            config,
+            address=resident.address,
+            records=world.records,
+            manifests=[service.manifest for service in loaded],
+            datapath=PureControl(self.datapath, lambda: world.clock.now_ns),
+        )
+        self.services = InProcess(
+            resident.address, seed=int.from_bytes(seed[:8], "little"), cost=VirtualCost()
+        )
+        for service in loaded:
+            name = service.manifest.name
+            self.services.add(service, config=config.config.get(name, {}), stable=stores.get(name))
+        self._port = world.network.attach(
+            self.name, endpoint, self._arrive, shows_headers=world.log is not None
+        )
+        self._wake_ns: int | None = None
+        self._is_worker_due = False
+        self._is_alive = True
+        self._is_frozen = False
+        self.node.start()
+        self._settle(self._clock.now_ns)
+
+    @property
+    def port(self) -> Port:
+        """Where it touches the underlay."""
+        return self._port
+
+    def take_log(self) -> bytes:
+        """Move the datapath's log to the log of the run; return what was moved."""
+        log = self.datapath.take_log()
+        if self._world.log is not None:
+            self._world.log.headers(self.name, log)
+        return log
+
+    def touched(self) -> None:
+        """Somebody did something to its parts: let what follows follow."""
+        self._settle(self._clock.now_ns)
+
+    def end(self) -> None:
+        """Stop at once, as a killed process does."""
+        self._is_alive = False
+
+    def freeze(self) -> None:
+        """Do nothing until `thaw`."""
+        self._is_frozen = True
+
+    def thaw(self) -> None:
+        """Go on: what is overdue happens now."""
+        self._is_frozen = False
+        self._wake_ns = None
+        self._poll(self._clock.now_ns)
+
+    def _arrive(self, now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
+        tap = self._world.network.tap
+        if tap is not None and self._world.log is not None:
+            fates = [self._handle_tapped(tap, now_ns, source, each) for each in datagrams]
+        else:
+            handle = self.datapath.handle
+            fates = [handle(now_ns, source, datagram) for datagram in datagrams]
+        self._settle(now_ns)
+        return fates
+
+    def _handle_tapped(self, tap: Tap, now_ns: int, source: str, datagram: bytes) -> str:
+        """Handle one datagram and show it to the tap as the datapath opened it."""
+        _ = self.take_log()
+        fate = self.datapath.handle(now_ns, source, datagram)
+        entries = read_log(self.take_log())
+        header = entries[0].header if entries else b""
+        tap(now_ns, source, self._port.endpoint, opened_form(datagram, header))
+        return fate
+
+    def _settle(self, now_ns: int) -> None:
+        """Let everything follow that follows from what just happened."""
+        _ = self.node.handle_notices(unix_s=self._world.unix_s(now_ns))
+        datapath = self.datapath
+        if not self._is_worker_due and datapath.services_with_events():
+            self._is_worker_due = True
+            self._clock.at(now_ns + WORKER_NS, self._work)
+        if datagrams := datapath.take_datagrams():
+            self._world.network.send(self._port, datagrams)
+        self._plan()
+
+    def _work(self, now_ns: int) -> None:
+        self._is_worker_due = False
+        if self._is_alive and not self._is_frozen:
+            _ = self.services.pump(self.datapath, now_ns, self._world.unix_s(now_ns))
+            self._settle(now_ns)
+
+    def _poll(self, now_ns: int) -> None:
+        self.datapath.poll(now_ns)
+        self._work(now_ns)
+
+    def _plan(self) -> None:
+        deadlines = (self.datapath.next_deadline_ns(), self.services.next_deadline_ns())
+        wake_ns = min((each for each in deadlines if each is not None), default=None)
+        if wake_ns is not None and (self._wake_ns is None or wake_ns < self._wake_ns):
+            self._wake_ns = wake_ns
+            self._clock.at(wake_ns, self._wake)
+
+    def _wake(self, now_ns: int) -> None:
+        # A wake-up that was planned before an earlier one took its place.
+        if now_ns != self._wake_ns or not self._is_alive or self._is_frozen:
+            return
+        self._wake_ns = None
+        self._poll(now_ns)

@@ -1,0 +1,310 @@
+"""A whole internet in one process, on a virtual clock, bit for bit from its seed."""
+
+import asyncio
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from ei.errors import ConflictError, NotFoundError
+from ei.host.client import Host
+from ei.host.stack import Identity, Stack
+from ei.lab.capture import Capture
+from ei.lab.clock import VirtualClock
+from ei.lab.daemon_files import guards_at
+from ei.lab.eventlog import EventLog
+from ei.lab.lab import Backend
+from ei.lab.layout import lay_out
+from ei.lab.network import Network
+from ei.lab.population import LIFETIME_S, populate
+from ei.lab.seeds import derive, derive_number
+from ei.lab.simhost import SimTransport
+from ei.lab.simnode import SimNode, World
+from ei.lab.topology import HostPlan, Impairment, NodePlan, Topology
+from ei.node.config import NodeConfig
+from ei.node.status import NodeStatus
+from ei.records.record_set import verify_records
+from ei.runtime.loader import LoadedService, load_service
+from ei.runtime.stores import MemoryStore, TransactionalStore
+
+UNIX_S = 1_800_000_000
+"""The wall clock of every simulation at its start: 15 January 2027."""
+
+SUBNET = "10.0"
+
+
+class Simulation:
+    """A lab in virtual time; runs on a `VirtualLoop` of the same clock.
+
+    Args:
+        clock: Of the loop.
+        topology: What to run.
+        seed: Of everything random.
+        has_log: Keep the digest of all that happens; costs a fifth of the speed.
+        cache_entries: Of each node.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        topology: Topology,
+        *,
+        seed: int,
+        has_log: bool = True,
+        cache_entries: int = 4_096,
+    ) -> None:
+        self._clock = clock
+        self._topology = topology
+        self._seed = seed
+        self._cache_entries = cache_entries
+        self._log = EventLog() if has_log else None
+        self._unix_offset_ns = UNIX_S * 10**9 - clock.now_ns
+        self._population = populate(
+            topology, randomness=lambda label: derive(seed, label), unix_s=UNIX_S
+        )
+        self._endpoints = lay_out(topology, subnet=SUBNET, has_relays=False).endpoints
+        self._services = _load_services(topology)
+        records = (
+            *self._population.records,
+            *self._population.node_records(self._endpoints.__getitem__, self._number_of),
+        )
+        self._world = World(
+            clock=clock,
+            network=Network(clock, topology, seed=seed, log=self._log),
+            records=verify_records(
+                records,
+                trust={name: keys.identity_key for name, keys in self._population.domains.items()},
+                unix_s=UNIX_S,
+                attachment_limit_s=LIFETIME_S,
+            ),
+            unix_offset_ns=self._unix_offset_ns,
+            log=self._log,
+        )
+        self._trust = {
+            name: keys.identity_key.hex() for name, keys in self._population.domains.items()
+        }
+        self._stores: dict[str, dict[str, TransactionalStore]] = {}
+        self._starts: dict[str, int] = {}
+        self._nodes: dict[str, SimNode] = {}
+        self._hosts: dict[str, Host] = {}
+
+    # -- life -------------------------------------------------------------------------------------
+
+    async def open(self, *, deadline_s: float = 10.0) -> None:
+        """Start every node, then every host; return when all hosts are attached.
+
+        Raises:
+            DeadlineError: a host found no node.
+        """
+        for plan in self._topology.nodes.values():
+            self._start_node(plan)
+        self._hosts = {plan.name: self._make_host(plan) for plan in self._topology.hosts.values()}
+        async with asyncio.TaskGroup() as group:
+            for host in self._hosts.values():
+                _ = group.create_task(_attach(host, deadline_s), name=f"attach {host.name}")
+
+    def close(self) -> None:
+        """End every host and node. Idempotent."""
+        for host in self._hosts.values():
+            host.close()
+        for node in self._nodes.values():
+            node.end()
+
+    def digest(self) -> str | None:
+        """Return SHA-256 over the event log so far, in hex; `None` when none is kept."""
+        if self._log is None:
+            return None
+        for node in self._nodes.values():
+            _ = node.take_log()
+        return self._log.digest()
+
+    # -- what a scenario sees ---------------------------------------------------------------------
+
+    @property
+    def backend(self) -> Backend:
+        """`simulation`."""
+        return "simulation"
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        return self._seed
+
+    @property
+    def topology(self) -> Topology:
+        """What it was made from."""
+        return self._topology
+
+    @property
+    def hosts(self) -> Mapping[str, Host]:
+        """All hosts by full name."""
+        return self._hosts
+
+    @property
+    def network(self) -> Network:
+        """The underlay."""
+        return self._world.network
+
+    def host(self, name: str) -> Host:
+        """Return one host."""
+        return self._hosts[self._find(name, self._hosts)]
+
+    def now_s(self) -> float:
+        """Virtual monotonic time."""
+        return self._clock.now_s
+
+    async def sleep(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await asyncio.sleep(seconds)
+
+    async def node_status(self, name: str) -> NodeStatus:
+        """Return what a node says of itself."""
+        return self._node(name).node.status()
+
+    # -- faults -----------------------------------------------------------------------------------
+
+    async def kill(self, name: str) -> None:
+        """End a node at once; its stable stores stay."""
+        node = self._node(name)
+        self._note(f"kill {node.name}")
+        self._retire(node)
+        self._world.network.detach(node.name)
+        del self._nodes[node.name]
+
+    async def start(self, name: str) -> None:
+        """Start a node that was killed."""
+        full = self._topology.find(name)
+        if full in self._nodes:
+            raise ConflictError(f"{full} runs")
+        self._note(f"start {full}")
+        self._start_node(self._topology.nodes[full])
+
+    async def kill_worker(self, name: str, service: str) -> None:
+        """Lose the worker of one service of a node."""
+        node = self._node(name)
+        self._note(f"kill worker {service} of {node.name}")
+        node.services.kill(node.datapath, self._clock.now_ns, self._number_of(service))
+        node.touched()
+
+    async def freeze(self, name: str) -> None:
+        """Stop a node where it is."""
+        node = self._node(name)
+        self._note(f"freeze {node.name}")
+        self._world.network.freeze(node.name)
+        node.freeze()
+
+    async def thaw(self, name: str) -> None:
+        """Let a frozen node go on."""
+        node = self._node(name)
+        self._note(f"thaw {node.name}")
+        node.thaw()
+        self._world.network.thaw(node.name)
+
+    async def impair(self, a: str, b: str, impairment: Impairment) -> None:
+        """Give the link between two names these properties, both ways."""
+        link = (self._topology.find(a), self._topology.find(b))
+        self._note(f"impair {link} {impairment}")
+        self._world.network.change(*link, impairment)
+
+    async def cut(self, a: str, b: str) -> None:
+        """Let nothing pass between two names."""
+        await self.impair(a, b, Impairment(is_cut=True))
+
+    async def heal(self, a: str, b: str) -> None:
+        """Give the link between two names the properties of the topology again."""
+        link = (self._topology.find(a), self._topology.find(b))
+        await self.impair(*link, self._topology.impairment(*link))
+
+    @contextmanager
+    def capture(self, path: Path) -> Generator[None]:
+        """Write every datagram that arrives to a pcapng file."""
+        with path.open("wb") as file:
+            writer = Capture(
+                file.write, program="ei simulation", unix_offset_ns=self._unix_offset_ns
+            )
+            self._world.network.tap = writer.frame
+            try:
+                yield
+            finally:
+                self._world.network.tap = None
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    def _start_node(self, plan: NodePlan) -> None:
+        count = self._starts[plan.name] = self._starts.get(plan.name, 0) + 1
+        stores = self._stores.setdefault(
+            plan.name,
+            {
+                name: MemoryStore(limit_bytes=self._services[name].manifest.stable_bytes)
+                for name in plan.services
+            },
+        )
+        self._nodes[plan.name] = SimNode(
+            self._world,
+            self._population.residents[plan.name],
+            self._endpoints[plan.name],
+            NodeConfig(
+                version=1,
+                name=plan.name,
+                domain_number=self._topology.domains[plan.domain].number,
+                binds=(self._endpoints[plan.name],),
+                services=plan.services,
+                cache_entries=self._cache_entries,
+                attachment_limit_s=LIFETIME_S,
+                trust=self._trust,
+                chains=dict(plan.chains),
+                guards=guards_at(self._topology, plan.name),
+            ),
+            services=[self._services[name] for name in plan.services],
+            seed=derive(self._seed, "node", plan.name, str(count)),
+            stores=stores,
+        )
+
+    def _make_host(self, plan: HostPlan) -> Host:
+        resident = self._population.residents[plan.name]
+        stack = Stack(
+            Identity(plan.name, resident.address, resident.keys),
+            self._world.records,
+            seed=derive(self._seed, "host", plan.name),
+            numbers=Random(derive_number(self._seed, "numbers", plan.name)),
+            unix_offset_ns=self._unix_offset_ns,
+        )
+        transport = SimTransport(
+            self._clock,
+            self._world.network,
+            plan.name,
+            self._endpoints[plan.name],
+            unix_offset_ns=self._unix_offset_ns,
+        )
+        return Host(stack, transport)
+
+    def _retire(self, node: SimNode) -> None:
+        node.end()
+        _ = node.take_log()
+
+    def _node(self, name: str) -> SimNode:
+        return self._nodes[self._find(name, self._nodes)]
+
+    def _find(self, name: str, known: Mapping[str, object]) -> str:
+        full = self._topology.find(name)
+        if full not in known:
+            raise NotFoundError(f"{full} does not run")
+        return full
+
+    def _number_of(self, service: str) -> int:
+        return self._services[service].manifest.id
+
+    def _note(self, text: str) -> None:
+        if self._log is not None:
+            self._log.note(self._clock.now_ns, text)
+
+
+async def _attach(host: Host, deadline_s: float) -> None:
+    await host.attach(deadline_s=deadline_s)
+    while len(host.status().attachments) > sum(each.is_up for each in host.status().attachments):
+        await host.moved(deadline_s=deadline_s)
+
+
+def _load_services(topology: Topology) -> dict[str, LoadedService]:
+    names = {service: None for node in topology.nodes.values() for service in node.services}
+    return {name: load_service(name, topology.service_folders) for name in names}
