@@ -51,10 +51,11 @@ nightly: test coverage leftovers fuzz bench ## The long round: more examples, co
 coverage: build .venv/.dev ## Which lines no test runs
 	@$(STEP) "coverage" $(PYTEST) --cov --cov-report=term --cov-report=html:build/coverage
 
-fix: .venv/.dev ## Format, apply safe fixes, write the generated pages again
+fix: build .venv/.dev ## Format, apply safe fixes, write the generated pages again
 	@$(STEP) "ruff format" $(BIN)/ruff format
 	@$(STEP) "ruff fixes" $(BIN)/ruff check --fix
 	@$(STEP) "cargo fmt" cargo fmt --all
+	@$(STEP) "pages made from the code" $(BIN)/python -m tools.pages
 
 clean: ## Remove all that was built, .venv included
 	@$(STEP) "clean" rm -rf .venv target build dist src/ei/_core.abi3.so .mypy_cache .ruff_cache \

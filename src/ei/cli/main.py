@@ -11,7 +11,9 @@ from ei.cli.output import Output, standard_output
 from ei.cli.parser import Execute, Parser, Verbs
 from ei.cli.problems import show_problem
 
-COMMANDS = ("doctor", "decode", "completion", "version", "help")
+COMMANDS = (
+    "lab", "key", "doctor", "decode", "completion", "version", "help",
+)  # fmt: skip
 """Files of this folder, in the order in which `ei --help` lists them."""
 
 EXAMPLES = """\

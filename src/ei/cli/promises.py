@@ -1,0 +1,29 @@
+"""How promises are shown: as a table for people, as one `ei.promises/1` object for programs."""
+
+import json
+
+from ei.cli.exits import Exit
+from ei.cli.output import Output
+from ei.lab.promises import HEADER, Promise, Report, rows
+
+MARKS = {"ok": "ok", "broken": "bad", "invalid": "bad", "unsupported": "warn"}
+
+
+def show_promise(promise: Promise, output: Output) -> None:
+    """Tell about one promise while the others are still measured."""
+    (cells,) = rows([promise])
+    mark = output.mark(MARKS[promise.status], is_talk=True)
+    output.talk(f"{mark} {promise.name}: {cells[1]} {promise.unit}".rstrip())
+
+
+def show_report(report: Report, output: Output) -> Exit:
+    """Print all promises; return 0 if all are kept, else 1."""
+    output.table(HEADER, rows(report.promises))
+    kept = sum(promise.status == "ok" for promise in report.promises)
+    summary = f"{kept} of {len(report.promises)} promises kept"
+    if report.digest is not None:
+        summary += f", event log {report.digest[:16]}"
+    output.data(output.paint(summary, "ok" if report.is_ok else "bad"))
+    content: dict[str, object] = json.loads(report.json())
+    output.document(str(content.pop("schema")), content)
+    return Exit.OK if report.is_ok else Exit.NEGATIVE
