@@ -26,7 +26,7 @@ from ei.runtime.batches import (
     QueryResolved,
 )
 from ei.runtime.codec import Codec
-from ei.runtime.faults import Fault
+from ei.runtime.faults import Fault, FaultLog
 from ei.runtime.holds import Held, Holds
 from ei.runtime.instance import Instance
 from ei.runtime.limits import EventClock, VirtualCost
@@ -149,6 +149,11 @@ class Environment:
     def clock(self) -> EventClock:
         """Which event is being handled: the worker's timer of CPU time ticks it."""
         return self._instance.clock
+
+    @property
+    def faults(self) -> FaultLog:
+        """Events that came to nothing."""
+        return self._instance.faults
 
     # -- bytes ----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections import deque
 from pathlib import Path
 from traceback import walk_tb
+from typing import TextIO
 
 import msgspec
 
@@ -49,6 +50,11 @@ class FaultLog:
         self.newest.append(fault)
         return fault
 
+    @property
+    def total(self) -> int:
+        """How many there were."""
+        return sum(self.counts.values())
+
     def _place(self, error: BaseException) -> str:
         """Return the innermost line of the service's own that the error passed."""
         place = ""
@@ -57,3 +63,26 @@ class FaultLog:
             if file.startswith(self._folder):
                 place = f"{Path(file).name}:{line}"
         return place
+
+
+REPORT_EVERY_S = 1.0
+
+
+class FaultReporter:
+    """Writes the newest fault to a log, a line a second at most: a flood of them is one line."""
+
+    def __init__(self, name: str, log: TextIO) -> None:
+        self._name = name
+        self._log = log
+        self._reported = 0
+        self._next_s = 0.0
+
+    def report(self, faults: FaultLog, now_s: float) -> None:
+        """Write a line if there is news and it is time."""
+        if faults.total == self._reported or now_s < self._next_s:
+            return
+        since = faults.total - self._reported
+        more = f" (and {since - 1} more)" if since > 1 else ""
+        print(f"worker {self._name}: {faults.newest[-1]}{more}", file=self._log, flush=True)
+        self._reported = faults.total
+        self._next_s = now_s + REPORT_EVERY_S

@@ -1,0 +1,171 @@
+"""The process of one service: takes batches from the datapath's threads, answers them, in order.
+
+    datapath thread 0 ──seqpacket──┐
+    datapath thread 1 ──seqpacket──┤ poll ── Environment ── ctx.stable in a file
+                      deadlines ───┘
+
+It ends when the datapath hangs up, when its parent dies, or with its reason as last words.
+"""
+
+import gc
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from ei.runtime.environment import Environment
+from ei.runtime.faults import FaultReporter
+from ei.runtime.limits import EventClock
+from ei.runtime.loader import LoadedService, load_service
+from ei.runtime.pieces import cut
+from ei.runtime.stores import SqliteStore
+from ei.sdk import Address
+
+MAX_EVENT_BYTES = 256 * 1024
+"""Largest message taken: twice what the datapath sends."""
+
+SOCKET_BYTES = 1024 * 1024
+SO_SNDBUFFORCE = 32
+"""From linux/socket.h; the socket module lacks it."""
+
+MAX_MEMORY_BYTES = 256 * 1024 * 1024
+"""Data of a worker, beside three times what the manifest grants for ephemeral state."""
+
+MAX_FILES = 64
+
+
+class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is told when it starts.
+
+    Attributes:
+        folder: Of the service.
+        node: Address of the node, 16 bytes.
+        seed: Of `ctx.random`, unsigned 64 bits, another one for each start.
+        store: File of the stable store; its folder exists. Made only if the manifest grants bytes.
+        config: Overrides of the manifest's defaults.
+    """
+
+    folder: str
+    node: bytes
+    seed: int
+    store: str
+    config: dict[str, object] = {}
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Make the two ends between one datapath thread and one worker.
+
+    Raises:
+        OSError: No descriptor is left.
+    """
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in ends:
+        try:
+            end.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, SOCKET_BYTES)
+        except PermissionError:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+    return ends
+
+
+def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
+    """Run a service in this process until the datapath hangs up.
+
+    Args:
+        order: What to run.
+        sockets: One for each datapath thread.
+
+    Raises:
+        EiError: It cannot run, or cannot go on: why.
+    """
+    loaded = load_service(Path(order.folder))
+    _limit_resources(loaded)
+    stable = None
+    if loaded.manifest.stable_bytes:
+        limit_bytes = loaded.manifest.stable_bytes
+        stable = SqliteStore(Path(order.store), limit_bytes=limit_bytes)
+    environment = Environment(
+        loaded, node=Address(order.node), seed=order.seed, config=order.config, stable=stable
+    )
+    # What is there now stays there: the garbage collector need not look at it again.
+    _ = gc.collect()
+    gc.freeze()
+    _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
+    try:
+        serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
+    finally:
+        _ = signal.setitimer(signal.ITIMER_PROF, 0)
+        if stable is not None:
+            stable.close()
+
+
+def serve(
+    environment: Environment, sockets: Sequence[socket.socket], reporter: FaultReporter
+) -> None:
+    """Answer batches and fire timers until a socket is hung up.
+
+    Raises:
+        EiError: It cannot go on: why.
+    """
+    origins = {end.fileno(): origin for origin, end in enumerate(sockets)}
+    poll = select.poll()
+    for descriptor in origins:
+        poll.register(descriptor, select.POLLIN)
+    buffer = memoryview(bytearray(MAX_EVENT_BYTES))
+    while True:
+        for descriptor, _ in poll.poll(_timeout_ms(environment)):
+            origin = origins[descriptor]
+            try:
+                received = sockets[origin].recv_into(buffer)
+                if not received:
+                    return
+                _send(sockets[origin], environment.deliver_batch(buffer[:received], origin=origin))
+            except ConnectionError:
+                return
+            _send_strays(environment, sockets)
+        now_s = time.monotonic()
+        if environment.is_due(now_s):
+            reply = environment.fire_due(now_s, time.time())
+            if reply is not None:
+                _send(sockets[0], reply)
+            _send_strays(environment, sockets)
+        reporter.report(environment.faults, now_s)
+
+
+def _send(end: socket.socket, reply: bytes) -> None:
+    for message in cut(reply):
+        _ = end.send(message)
+
+
+def _send_strays(environment: Environment, sockets: Sequence[socket.socket]) -> None:
+    for origin, stray in environment.take_strays():
+        _send(sockets[origin], stray)
+
+
+def _timeout_ms(environment: Environment) -> int | None:
+    deadline_s = environment.next_deadline_s()
+    return None if deadline_s is None else max(0, ceil((deadline_s - time.monotonic()) * 1_000))
+
+
+def _interrupt_runaways(clock: EventClock, limit_s: float) -> None:
+    """Tick the clock with each `limit_s` of CPU time that this process spends."""
+
+    def tick(_signal: int, _frame: FrameType | None) -> None:
+        clock.tick()
+
+    _ = signal.signal(signal.SIGPROF, tick)
+    _ = signal.setitimer(signal.ITIMER_PROF, limit_s, limit_s)
+
+
+def _limit_resources(loaded: LoadedService) -> None:
+    memory_bytes = MAX_MEMORY_BYTES + 3 * loaded.manifest.ephemeral_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
