@@ -15,11 +15,21 @@ from ei.errors import DeadlineError, LocalError
 from ei.host.channels import ControlChannel, DatagramChannel, Receipt, ServiceChannel, Wanted
 from ei.host.deadlines import DEFAULT_S, within
 from ei.host.driver import Driver
-from ei.host.events import DatagramReceived, HostEvent
+from ei.host.events import (
+    DatagramReceived,
+    HostEvent,
+    StreamArrived,
+    StreamConnected,
+    StreamLost,
+    StreamMoved,
+    StreamsAvailable,
+)
 from ei.host.inbox import DEFAULT_ITEMS
 from ei.host.routing import Answers, Channel, Router
 from ei.host.stack import Stack
 from ei.host.status import HostStatus, host_status
+from ei.host.stream_routing import StreamRouter
+from ei.host.streams import Stream, StreamListener
 from ei.host.transport import Transport
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address, Protection
@@ -36,6 +46,9 @@ class Host:
         self._transport = transport
         self._driver = Driver(stack, transport, self._take)
         self._router = Router()
+        self._streams = StreamRouter(
+            stack, now_ns=self._driver.now_ns, touched=self._driver.touched
+        )
 
     # -- itself -----------------------------------------------------------------------------------
 
@@ -98,8 +111,10 @@ class Host:
 
     def close(self) -> None:
         """Leave the network; whoever waits is told. Idempotent."""
+        closed = LocalError(f"the host {self.name} was closed")
+        self._router.close(closed)
+        self._streams.close(closed)
         self._driver.close()
-        self._router.close(LocalError(f"the host {self.name} was closed"))
 
     async def __aenter__(self) -> Self:
         try:
@@ -201,6 +216,29 @@ class Host:
             ConflictError: a channel for them is open already.
         """
         return self._add(ControlChannel(self, service, limit_items=limit_items))
+
+    async def open_stream(
+        self, to: str | Address, port: int, *, deadline_s: float = DEFAULT_S
+    ) -> Stream:
+        """Open a stream to a port of another host.
+
+        Raises:
+            DeadlineError: the host does not answer.
+            StreamError: it refuses, or proves another key than its record's.
+            NotFoundError: no record of `to`.
+        """
+        return await self._streams.open(self.find(to), port, deadline_s=deadline_s)
+
+    def accept_streams(self, port: int, *, limit_items: int = 64) -> StreamListener:
+        """Let other hosts open streams to a port.
+
+        Args:
+            limit_items: Streams that may wait to be accepted; further ones are refused.
+
+        Raises:
+            ConflictError: somebody listens there already.
+        """
+        return self._streams.listen(port, limit_items=limit_items)
 
     # -- for channels -----------------------------------------------------------------------------
 
@@ -304,6 +342,14 @@ class Host:
             del waiting[number]
 
     def _take(self, event: HostEvent) -> None:
-        is_taken = self._router.take(event)
-        if isinstance(event, DatagramReceived):
-            self._stack.acknowledge(self._driver.now_ns(), event, is_delivered=is_taken)
+        match event:
+            case (
+                StreamConnected() | StreamLost() | StreamArrived() | StreamMoved()
+                | StreamsAvailable()
+            ):  # fmt: skip
+                _ = self._streams.take(event)
+            case DatagramReceived():
+                is_taken = self._router.take(event)
+                self._stack.acknowledge(self._driver.now_ns(), event, is_delivered=is_taken)
+            case _:
+                _ = self._router.take(event)

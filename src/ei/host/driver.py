@@ -50,7 +50,10 @@ class Driver:
         self._settle()
 
     def close(self) -> None:
-        """Stop. Idempotent."""
+        """Say what is left to say, and stop. Idempotent."""
+        if self._loop is not None:
+            self._stack.send_streams(self.now_ns())
+            _ = self._transport.flush(self._stack.datapath)
         for handle in (self._timer, self._flush):
             if handle is not None:
                 handle.cancel()
@@ -87,6 +90,7 @@ class Driver:
         self._settle()
 
     def _settle(self) -> None:
+        self._stack.send_streams(self.now_ns())
         for event in self._stack.take_events():
             self._on_event(event)
         _ = self._transport.flush(self._stack.datapath)

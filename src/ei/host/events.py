@@ -1,5 +1,7 @@
 """What happens to a host, as its stack tells it."""
 
+from typing import Literal
+
 import msgspec
 
 from ei.sdk.packets import Address
@@ -66,6 +68,59 @@ class ControlReceived(msgspec.Struct, frozen=True, gc=False):
     message: bytes
 
 
+class StreamConnected(msgspec.Struct, frozen=True):
+    """A stream connection is up, whoever opened it: both ends have proved their keys."""
+
+    peer: Address
+    connection: int
+
+
+class StreamLost(msgspec.Struct, frozen=True):
+    """A stream connection is gone, its streams with it; what they received can still be read.
+
+    Attributes:
+        kind: Such as `timed_out`, `refused`, `wrong_identity`.
+        text: One sentence.
+    """
+
+    peer: Address
+    connection: int
+    kind: str
+    text: str
+
+
+class StreamArrived(msgspec.Struct, frozen=True):
+    """The peer opened a stream for `port`."""
+
+    peer: Address
+    connection: int
+    stream: int
+    port: int
+
+
+class StreamMoved(msgspec.Struct, frozen=True, gc=False):
+    """Something about one stream.
+
+    Attributes:
+        what: `readable` or `writable`: worth a try. `finished`: the peer has everything.
+            `reset`: the peer gave up sending. `stopped`: the peer wants no more.
+        code: The peer's, of `reset` and `stopped`.
+    """
+
+    peer: Address
+    connection: int
+    stream: int
+    what: Literal["readable", "writable", "finished", "reset", "stopped"]
+    code: int
+
+
+class StreamsAvailable(msgspec.Struct, frozen=True):
+    """The peer allows more streams."""
+
+    peer: Address
+    connection: int
+
+
 HostEvent = (
     AttachmentChanged
     | DatagramReceived
@@ -73,4 +128,9 @@ HostEvent = (
     | EchoReceived
     | PacketReceived
     | ControlReceived
+    | StreamConnected
+    | StreamLost
+    | StreamArrived
+    | StreamMoved
+    | StreamsAvailable
 )

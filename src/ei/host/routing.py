@@ -1,7 +1,7 @@
 """Who gets what arrives at a host: ports, connections, listeners, calls that wait for an answer."""
 
 import asyncio
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from ei.errors import ConflictError, EiError, LimitError
 from ei.host.channels import ControlChannel, DatagramChannel, ServiceChannel
@@ -10,7 +10,6 @@ from ei.host.events import (
     ControlReceived,
     DatagramReceived,
     EchoReceived,
-    HostEvent,
     PacketReceived,
     ReceiptReceived,
 )
@@ -21,6 +20,16 @@ Channel = DatagramChannel | ServiceChannel | ControlChannel
 
 FIRST_OWN_PORT = 49_152
 """Ports from here on are given out to who names none (RFC 6335: dynamic ports)."""
+
+
+Event = (
+    AttachmentChanged
+    | ControlReceived
+    | DatagramReceived
+    | EchoReceived
+    | PacketReceived
+    | ReceiptReceived
+)
 
 
 class Answers(dict[int, "asyncio.Future[AnswerT]"]):
@@ -109,13 +118,13 @@ class Router:
         self.echoes.fail(error)
         self.receipts.fail(error)
 
-    def take(self, event: HostEvent) -> bool:
+    def take(self, event: Event) -> bool:
         """Hand an event to whom it is meant for; return whether anybody took it."""
         is_taken = self._offer(event)
         self.unclaimed += not is_taken
         return is_taken
 
-    def _offer(self, event: HostEvent) -> bool:
+    def _offer(self, event: Event) -> bool:
         match event:
             case AttachmentChanged():
                 self.moved.set()
@@ -134,6 +143,4 @@ class Router:
                 wanting = [channel for channel in channels if channel.wanted.is_met(event)]
                 taken = [channel.inbox.put(event) for channel in wanting]
                 return any(taken)
-            case _:
-                assert_never(event)
         return True

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from ei._core import Datapath, EndToEnd
+from ei._core import Datapath, EndToEnd, Streams
 from ei.errors import ConfigError, LimitError, LocalError, NotFoundError, PeerError
 from ei.host.attachments import Attachments
 from ei.host.events import (
@@ -23,6 +23,7 @@ from ei.host.events import (
 )
 from ei.host.frames import HEADER_BYTES, MAX_PORT, Frame, FrameKind
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
+from ei.host.stream_connections import StreamConnections
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address, Protection
@@ -97,6 +98,12 @@ class Stack:
             records=lambda: self._records,
             draw=self.draw_number,
         )
+        self.streams = StreamConnections(
+            lambda: Streams(identity_key=identity.keys.identity_secret, seed=seed),
+            records=lambda: self._records,
+            draw=self.draw_number,
+            emit=self._emit,
+        )
         self._events: list[HostEvent] = []
         self._last_number = 0
         self._sent: Counter[str] = Counter()
@@ -149,6 +156,7 @@ class Stack:
             self.datapath.dial(now_ns, node)
         for outgoing in self._sessions.poll(now_ns):
             self._send(now_ns, outgoing)
+        self.streams.poll(now_ns)
         self.process(now_ns)
 
     def next_deadline_ns(self) -> int | None:
@@ -157,11 +165,12 @@ class Stack:
             self.datapath.next_deadline_ns(),
             self._attachments.next_deadline_ns(),
             self._sessions.next_deadline_ns(),
+            self.streams.next_deadline_ns(),
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def process(self, now_ns: int) -> None:
-        """Take what the datapath received."""
+        """Take what the datapath received, and give it what the streams want to send."""
         for notice in self.datapath.take_notices():
             match notice:
                 case (("peer_up" | "peer_down") as kind, node):
@@ -176,6 +185,9 @@ class Stack:
                 for payload in payloads:
                     self._take_sealed(now_ns, Address(source), connection, payload)
                 continue
+            if service == DELIVERY and protection == Protection.STREAMS:
+                self.streams.handle(now_ns, Address(source), connection, payloads)
+                continue
             self._received["packet"] += len(payloads)
             self._events.extend(
                 PacketReceived(
@@ -184,6 +196,7 @@ class Stack:
                 )
                 for payload in payloads
             )  # fmt: skip
+        self.send_streams(now_ns)
 
     # -- sending ---------------------------------------------------------------------------------
 
@@ -288,7 +301,15 @@ class Stack:
         self.datapath.send_control(now_ns, to, service, message)
         self._sent["control"] += 1
 
+    def send_streams(self, now_ns: int) -> None:
+        """Give the datapath what the streams want to send; to be called after using them."""
+        for outgoing in self.streams.take_outgoing(now_ns):
+            self._send(now_ns, outgoing, protection=Protection.STREAMS)
+
     # -- inside ----------------------------------------------------------------------------------
+
+    def _emit(self, event: HostEvent) -> None:
+        self._events.append(event)
 
     def _send_frame(
         self, now_ns: int, to: Address, frame: Frame, *, is_traced: bool = False
@@ -302,7 +323,14 @@ class Stack:
         self._sent[frame.kind.name.lower()] += 1
         self._send(now_ns, outgoing, is_traced=is_traced)
 
-    def _send(self, now_ns: int, outgoing: Outgoing, *, is_traced: bool = False) -> None:
+    def _send(
+        self,
+        now_ns: int,
+        outgoing: Outgoing,
+        *,
+        protection: Protection = Protection.DATAGRAMS,
+        is_traced: bool = False,
+    ) -> None:
         if not outgoing.payloads:
             return
         taken = self.datapath.send(
@@ -312,14 +340,17 @@ class Stack:
             outgoing.connection,
             outgoing.to,
             outgoing.payloads,
-            protection=Protection.DATAGRAMS,
+            protection=protection,
             is_traced=is_traced,
         )
         self._dropped["send_refused"] += len(outgoing.payloads) - taken
 
     def _take_change(self, now_ns: int, node: Address, *, is_up: bool) -> None:
+        before = self._attachments.via
         if self._attachments.change(now_ns, node, is_up=is_up):
             self._events.append(AttachmentChanged(node, is_up))
+        if self._attachments.via != before:
+            self.streams.path_changed(now_ns)
 
     def _take_sealed(self, now_ns: int, source: Address, connection: int, payload: bytes) -> None:
         try:

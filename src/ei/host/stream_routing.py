@@ -1,0 +1,151 @@
+"""Who gets what happens to streams: those that wait for a connection, streams, listeners."""
+
+import asyncio
+from collections.abc import Callable
+from typing import assert_never
+
+from ei.errors import ConflictError, EiError, LocalError, StreamError
+from ei.host.deadlines import within
+from ei.host.events import (
+    StreamArrived,
+    StreamConnected,
+    StreamLost,
+    StreamMoved,
+    StreamsAvailable,
+)
+from ei.host.frames import MAX_PORT
+from ei.host.stack import Stack
+from ei.host.stream_connections import NO_LISTENER, ConnectionKey, StreamKey
+from ei.host.streams import Stream, StreamListener
+from ei.sdk.packets import Address
+
+StreamEvent = StreamConnected | StreamLost | StreamArrived | StreamMoved | StreamsAvailable
+
+
+class StreamRouter:
+    """Streams and listeners of one host.
+
+    Args:
+        now_ns: Reads the clock.
+        touched: Called after the stack was given something to send.
+    """
+
+    def __init__(
+        self, stack: Stack, *, now_ns: Callable[[], int], touched: Callable[[], None]
+    ) -> None:
+        self._stack = stack
+        self._now_ns = now_ns
+        self._touched = touched
+        self._listeners: dict[int, StreamListener] = {}
+        self._streams: dict[StreamKey, Stream] = {}
+        self._up: set[ConnectionKey] = set()
+        self._losses: dict[ConnectionKey, StreamError] = {}
+        self._news = asyncio.Event()
+        self._waiting = 0
+
+    async def open(self, to: Address, port: int, *, deadline_s: float) -> Stream:
+        """Open a stream to a port of a host; see `Host.open_stream`."""
+        _check_port(port)
+        name = self._stack.records.name_of(to)
+        key, is_up = self._stack.streams.connect(self._now_ns(), to)
+        if is_up:
+            self._up.add(key)
+        self._touched()
+        self._waiting += 1
+        try:
+            async with within(deadline_s, f"stream to {name} port {port}"):
+                while (stream_key := self._try_open(key, port)) is None:
+                    self._news.clear()
+                    _ = await self._news.wait()
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._losses.clear()
+        return self._make(stream_key, port)
+
+    def listen(self, port: int, *, limit_items: int) -> StreamListener:
+        """Accept streams on a port; see `Host.accept_streams`."""
+        _check_port(port)
+        if port in self._listeners:
+            raise ConflictError(f"somebody listens for streams on port {port} already")
+        listener = StreamListener(port, release=self._release, limit_items=limit_items)
+        self._listeners[port] = listener
+        return listener
+
+    def take(self, event: StreamEvent) -> bool:
+        """Hand an event to whom it is meant for; return whether anybody took it."""
+        match event:
+            case StreamConnected():
+                self._up.add((event.peer, event.connection))
+                self._news.set()
+            case StreamLost():
+                self._lose(event)
+            case StreamsAvailable():
+                self._news.set()
+            case StreamArrived():
+                return self._arrive(event)
+            case StreamMoved():
+                key = (event.peer, event.connection, event.stream)
+                stream = self._streams.get(key)
+                if stream is not None:
+                    stream.move(event)
+            case _:
+                assert_never(event)
+        return True
+
+    def forget(self, key: StreamKey) -> None:
+        """A stream has ended both ways."""
+        _ = self._streams.pop(key, None)
+
+    def close(self, error: EiError) -> None:
+        """Close all listeners and streams; whoever waits is told."""
+        for listener in list(self._listeners.values()):
+            listener.close()
+        for stream in list(self._streams.values()):
+            stream.lose(StreamError(str(error), kind="closed"))
+        for key in self._up:
+            self._stack.streams.close(self._now_ns(), key, reason="the host was closed")
+
+    def _try_open(self, key: ConnectionKey, port: int) -> StreamKey | None:
+        if key in self._losses:
+            raise self._losses[key]
+        return self._stack.streams.open_stream(key, port) if key in self._up else None
+
+    def _make(self, key: StreamKey, port: int) -> Stream:
+        stream = Stream(
+            self._stack, key, port, touched=self._touched, forget=lambda: self.forget(key)
+        )
+        self._streams[key] = stream
+        self._touched()
+        return stream
+
+    def _arrive(self, event: StreamArrived) -> bool:
+        key = (event.peer, event.connection, event.stream)
+        listener = self._listeners.get(event.port)
+        if listener is not None and listener.inbox.put(self._make(key, event.port)):
+            return True
+        self.forget(key)
+        self._stack.streams.abort(key, NO_LISTENER)
+        self._touched()
+        return False
+
+    def _lose(self, event: StreamLost) -> None:
+        key = (event.peer, event.connection)
+        name = self._stack.records.name_of(event.peer)
+        error = StreamError(f"the connection to {name} is gone: {event.text}", kind=event.kind)
+        self._up.discard(key)
+        if self._waiting:
+            self._losses[key] = error
+            self._news.set()
+        for stream_key, stream in self._streams.items():
+            if stream_key[:2] == key:
+                stream.lose(error)
+
+    def _release(self, listener: StreamListener) -> None:
+        if self._listeners.get(listener.port) is listener:
+            del self._listeners[listener.port]
+
+
+def _check_port(port: int) -> None:
+    if not 0 <= port <= MAX_PORT:
+        raise LocalError(f"port {port} is not 0 to {MAX_PORT}")

@@ -1,0 +1,242 @@
+"""Streams of an asyncio program: ordered, reliable bytes both ways, end to end sealed.
+
+stream = await host.open_stream("bob.isp-b", port=80)
+await stream.write(b"hello")
+await stream.finish()
+answer = await stream.read_all()
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from ei.errors import LimitError, LocalError, StreamError
+from ei.host.deadlines import DEFAULT_S, within
+from ei.host.events import StreamMoved
+from ei.host.inbox import Inbox
+from ei.host.stream_connections import StreamKey
+from ei.sdk.packets import Address
+
+if TYPE_CHECKING:
+    from ei.host.stack import Stack
+
+READ_BYTES = 256 * 1024
+
+
+class Stream:
+    """One stream. Made by `Host.open_stream` and `StreamListener.accept`.
+
+    Attributes:
+        peer: The other host, proven.
+        port: That it is for.
+    """
+
+    def __init__(
+        self,
+        stack: "Stack",
+        key: StreamKey,
+        port: int,
+        *,
+        touched: Callable[[], None],
+        forget: Callable[[], None],
+    ) -> None:
+        self._stack = stack
+        self._key = key
+        self._touched = touched
+        self._forget = forget
+        self._movement = asyncio.Event()
+        self._is_ended = False
+        self._is_finished = False
+        self._read_loss: StreamError | None = None
+        self._write_loss: StreamError | None = None
+        self.peer: Address = key[0]
+        self.port = port
+
+    @property
+    def connection(self) -> int:
+        """Connection number of its packets, as traces show it."""
+        return self._key[1]
+
+    async def read(self, max_bytes: int = READ_BYTES, *, deadline_s: float = DEFAULT_S) -> bytes:
+        """Return what is there, at least one byte; `b""` once the stream has ended.
+
+        Raises:
+            DeadlineError: nothing came.
+            StreamError: the peer gave it up, or the connection was lost.
+        """
+        async with within(deadline_s, f"byte on the stream with port {self.port}"):
+            while True:
+                self._movement.clear()
+                if self._is_ended:
+                    return b""
+                piece = self._read(max_bytes)
+                if piece or self._is_ended:
+                    return piece
+                _ = await self._movement.wait()
+
+    async def read_exactly(self, count: int, *, deadline_s: float = DEFAULT_S) -> bytes:
+        """Return exactly `count` bytes.
+
+        Raises:
+            DeadlineError: they did not come in time.
+            StreamError: the stream ended before, or as `read`.
+        """
+        pieces: list[bytes] = []
+        left = count
+        async with within(deadline_s, f"{count} B on the stream with port {self.port}"):
+            while left:
+                piece = await self.read(left, deadline_s=deadline_s)
+                if not piece:
+                    raise StreamError(f"the stream ended {left} B too early", kind="ended")
+                pieces.append(piece)
+                left -= len(piece)
+        return b"".join(pieces)
+
+    async def read_all(
+        self, *, limit_bytes: int = 16 * 1024 * 1024, deadline_s: float = DEFAULT_S
+    ) -> bytes:
+        """Return everything up to the end of the stream.
+
+        Raises:
+            DeadlineError: the end did not come in time.
+            LimitError: more than `limit_bytes`; the stream is given up.
+            StreamError: as `read`.
+        """
+        pieces: list[bytes] = []
+        length = 0
+        async with within(deadline_s, f"end of the stream with port {self.port}"):
+            while piece := await self.read(deadline_s=deadline_s):
+                pieces.append(piece)
+                length += len(piece)
+                if length > limit_bytes:
+                    self.abort()
+                    raise LimitError(f"the stream exceeds the allowed {limit_bytes} B")
+        return b"".join(pieces)
+
+    async def write(self, data: bytes, *, deadline_s: float = DEFAULT_S) -> None:
+        """Write all of `data`; return when the window has taken it, not when it arrived.
+
+        Raises:
+            DeadlineError: the peer does not read, or does not answer. How much was taken is not
+                known to the caller then: give the stream up.
+            StreamError: the peer wants no more, or the connection was lost.
+        """
+        start = 0
+        async with within(deadline_s, f"room on the stream with port {self.port}"):
+            while start < len(data):
+                self._movement.clear()
+                _raise(self._write_loss)
+                start += self._stack.streams.write(self._key, data, start)
+                self._touched()
+                if start < len(data):
+                    _ = await self._movement.wait()
+
+    async def finish(self, *, deadline_s: float = DEFAULT_S) -> None:
+        """End the own direction; return when the peer's stack has acknowledged every byte.
+
+        Raises:
+            DeadlineError: it has not in time.
+            StreamError: as `write`.
+        """
+        _raise(self._write_loss)
+        self._stack.streams.finish(self._key)
+        self._touched()
+        async with within(deadline_s, f"acknowledgement on the stream with port {self.port}"):
+            while not self._is_finished:
+                self._movement.clear()
+                _raise(self._write_loss)
+                _ = await self._movement.wait()
+
+    def abort(self) -> None:
+        """Give the stream up, both ways. Idempotent."""
+        self._stack.streams.abort(self._key)
+        self.lose(StreamError("this host gave the stream up", kind="aborted"))
+        self._forget()
+        self._touched()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None:
+            self.abort()
+
+    # -- for the router ---------------------------------------------------------------------------
+
+    def move(self, event: StreamMoved) -> None:
+        """Take note of an event."""
+        if event.what == "finished":
+            self._is_finished = True
+            self._forget_if_ended()
+        elif event.what == "reset":
+            text = f"the peer gave up sending (code {event.code})"
+            self._read_loss = StreamError(text, kind="reset")
+        elif event.what == "stopped" and not self._is_finished:
+            said = "nobody listens there" if event.code == 1 else f"code {event.code}"
+            self._write_loss = StreamError(f"the peer wants no more ({said})", kind="stopped")
+        self._movement.set()
+
+    def lose(self, error: StreamError) -> None:
+        """The connection is gone. What was received can still be read."""
+        self._read_loss = self._read_loss or error
+        self._write_loss = self._write_loss or error
+        self._movement.set()
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _read(self, max_bytes: int) -> bytes:
+        try:
+            piece, state, code = self._stack.streams.read(self._key, max_bytes)
+        except StreamError:
+            _raise(self._read_loss)
+            raise
+        if state == "finished":
+            self._is_ended = True
+            self._forget_if_ended()
+        elif state == "reset":
+            self._read_loss = StreamError(f"the peer gave up sending (code {code})", kind="reset")
+        # Reading opens the window: the peer must hear of it.
+        self._touched()
+        if not piece and not self._is_ended:
+            _raise(self._read_loss)
+        return piece
+
+    def _forget_if_ended(self) -> None:
+        if self._is_ended and self._is_finished:
+            self._forget()
+
+
+def _raise(loss: StreamError | None) -> None:
+    if loss is not None:
+        raise loss
+
+
+class StreamListener:
+    """A port on which other hosts may open streams. Made by `Host.accept_streams`."""
+
+    def __init__(
+        self, port: int, *, release: Callable[["StreamListener"], None], limit_items: int
+    ) -> None:
+        self._release = release
+        self.port = port
+        self.inbox = Inbox[Stream](f"stream on port {port}", limit_items=limit_items)
+
+    async def accept(self, *, deadline_s: float = DEFAULT_S) -> Stream:
+        """Return the next stream that a peer opens.
+
+        Raises:
+            DeadlineError: none came.
+            LocalError: the listener is closed.
+        """
+        return await self.inbox.get(deadline_s=deadline_s)
+
+    def close(self) -> None:
+        """Accept no more. Idempotent."""
+        self._release(self)
+        self.inbox.close(LocalError(f"the listener on port {self.port} is closed"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
