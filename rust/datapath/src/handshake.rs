@@ -210,7 +210,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Begin: the Noise message 1 for `peer_key`.
+    /// Begin: the Noise message 1 for `peer_key`, carrying `hello` and `extra`.
     ///
     /// # Errors
     /// `BadHandshake` when the system has no randomness or the key is impossible.
@@ -218,6 +218,7 @@ impl Waiting {
         identity: &Identity,
         peer_key: &[u8; KEY_BYTES],
         hello: &Hello,
+        extra: &[u8],
         label: &[u8],
         randomness: &mut Randomness,
     ) -> Result<(Self, Vec<u8>), Reason> {
@@ -227,7 +228,7 @@ impl Waiting {
             .remote_public_key(peer_key)
             .and_then(Builder::build_initiator)
             .map_err(|_| Reason::BadHandshake)?;
-        let message = write(&mut noise, &hello.emit())?;
+        let message = write(&mut noise, &[&hello.emit(), extra].concat())?;
         Ok((Self { noise, suite }, message))
     }
 
@@ -252,6 +253,8 @@ pub struct Answering {
     pub peer_key: [u8; KEY_BYTES],
     /// What it says of itself.
     pub hello: Hello,
+    /// What it says beyond that.
+    pub extra: Vec<u8>,
 }
 
 impl Answering {
@@ -280,10 +283,12 @@ impl Answering {
             .get_remote_static()
             .and_then(|key| key.try_into().ok())
             .ok_or(Reason::BadHandshake)?;
+        let extra = payload.get(Hello::BYTES..).unwrap_or_default().to_vec();
         Ok(Self {
             noise,
             peer_key,
             hello,
+            extra,
         })
     }
 
@@ -377,6 +382,7 @@ mod tests {
             identity,
             peer.public_key(),
             &hello(),
+            &[],
             LABEL,
             &mut randomness,
         )

@@ -10,6 +10,7 @@ pub mod chain;
 pub mod codec;
 pub mod control;
 pub mod counters;
+pub mod endtoend;
 pub mod decide;
 pub mod handshake;
 pub mod pipe;

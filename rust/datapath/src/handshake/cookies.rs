@@ -128,12 +128,34 @@ impl CookieJar {
 
     /// Whether `mac2` proves a cookie that we gave to `from` and that still lives.
     pub fn is_proved(&self, now_ns: u64, from: SocketAddr, before: &[u8], mac2: &Mac) -> bool {
-        match &self.secret {
-            Some((secret, made_ns)) if now_ns.saturating_sub(*made_ns) < SECRET_LIFE_NS => {
-                is_equal(&cookie_of(secret, from).mac2(before), mac2)
-            }
-            _ => false,
-        }
+        self.living_secret(now_ns)
+            .is_some_and(|secret| is_equal(&cookie_of(secret, from).mac2(before), mac2))
+    }
+
+    /// The cookie itself, for who is told it by other means than `reply`.
+    pub(crate) fn give(
+        &mut self,
+        now_ns: u64,
+        from: SocketAddr,
+        randomness: &mut Randomness,
+    ) -> Result<Mac, NoRandomness> {
+        self.cookie(now_ns, from, randomness).map(|cookie| cookie.0)
+    }
+
+    /// Whether `cookie` was given to `from` and still lives.
+    pub(crate) fn is_given(&self, now_ns: u64, from: SocketAddr, cookie: &[u8]) -> bool {
+        let Ok(cookie) = cookie.try_into() else {
+            return false;
+        };
+        self.living_secret(now_ns)
+            .is_some_and(|secret| is_equal(&cookie_of(secret, from).0, cookie))
+    }
+
+    fn living_secret(&self, now_ns: u64) -> Option<&hmac::Key> {
+        self.secret
+            .as_ref()
+            .filter(|(_, made_ns)| now_ns.saturating_sub(*made_ns) < SECRET_LIFE_NS)
+            .map(|(secret, _)| secret)
     }
 
     fn cookie(
@@ -142,10 +164,7 @@ impl CookieJar {
         from: SocketAddr,
         randomness: &mut Randomness,
     ) -> Result<Cookie, NoRandomness> {
-        let is_alive = |made_ns: u64| now_ns.saturating_sub(made_ns) < SECRET_LIFE_NS;
-        if let Some((secret, made_ns)) = &self.secret
-            && is_alive(*made_ns)
-        {
+        if let Some(secret) = self.living_secret(now_ns) {
             return Ok(cookie_of(secret, from));
         }
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &randomness.array::<KEY_BYTES>()?);

@@ -132,6 +132,7 @@ impl Pipes {
             &self.identity,
             &pipe.public_key,
             &hello,
+            &[],
             LABEL,
             &mut self.randomness,
         );
