@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from ei.lab.catalogue import find_topology
 from ei.lab.clock import VirtualClock, run_virtual
-from ei.lab.scenario import find_topology
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Topology
 

@@ -8,15 +8,13 @@ from pathlib import Path
 from types import ModuleType
 
 from ei.errors import ConfigError, EiError, NotFoundError
+from ei.lab.catalogue import SCENARIOS, find_scenarios
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.lab import Lab
 from ei.lab.promises import Promise, Report, promise
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Topology, suggestion
 from ei.lab.topology_file import load_topology
-
-SCENARIOS = Path(__file__).parent.parent / "scenarios"
-TOPOLOGIES = Path(__file__).parent / "topologies"
 
 Run = Callable[[Lab], AsyncIterator[Promise]]
 OnPromise = Callable[[Promise], object]
@@ -39,11 +37,6 @@ class Scenario:
     run: Run
 
 
-def find_scenarios() -> dict[str, Path]:
-    """Return the folders of the scenarios that come with this program, by name."""
-    return {path.parent.name: path.parent for path in sorted(SCENARIOS.glob("*/scenario.py"))}
-
-
 def load_scenario(place: str) -> Scenario:
     """Load a scenario by name, or from a folder with `scenario.py` and `topology.toml`.
 
@@ -61,23 +54,6 @@ def load_scenario(place: str) -> Scenario:
         raise ConfigError(f"{folder / 'scenario.py'}: async def run(lab) is missing")
     summary = (module.__doc__ or "").strip().partition("\n")[0]
     return Scenario(folder.name, summary, load_topology(folder / "topology.toml"), run)
-
-
-def find_topology(place: str) -> Topology:
-    """Return a topology by the name of a built-in one or of a scenario, or from a file or folder.
-
-    Raises:
-        NotFoundError: there is none.
-        ConfigError: something in it is wrong.
-    """
-    built_in = {path.stem: path for path in sorted(TOPOLOGIES.glob("*.toml"))}
-    scenarios = {name: folder / "topology.toml" for name, folder in find_scenarios().items()}
-    path = (built_in | scenarios).get(place) or Path(place)
-    if path.is_dir():
-        path /= "topology.toml"
-    if not path.is_file():
-        raise NotFoundError(f"no topology {place!r}{suggestion(place, [*built_in, *scenarios])}")
-    return load_topology(path)
 
 
 def run_in_simulation(

@@ -1,0 +1,258 @@
+"""Starts and ends labs of real daemons over 127/8: what `ei lab up`, `down` and `status` do."""
+
+import io
+import json
+import os
+import secrets
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from ei.daemons.client import ask
+from ei.errors import ConflictError, DeadlineError, EiError, LimitError, UnreachableError
+from ei.lab.census import MARK, Leftovers, end_processes, leftovers, marked_processes
+from ei.lab.daemon_files import write_daemon_files
+from ei.lab.layout import PORT, lay_out
+from ei.lab.population import populate
+from ei.lab.run_folder import DEFAULT_NAME, LabFile, RunFolder, exclusive, run_folder
+from ei.lab.topology import Topology
+from ei.runtime.loader import load_service
+
+START_LIMIT_S = 40.0
+DOWN_LIMIT_S = 3.0
+CLAIM_HOST = "255.254"
+"""Of a lab's subnet: whoever has this endpoint has the subnet."""
+
+Progress = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What `down` did.
+
+    Attributes:
+        was_running: Whether there was anything.
+        killed: Processes that had to be killed.
+        left: What is left: nothing.
+    """
+
+    was_running: bool
+    killed: int
+    left: Leftovers
+
+
+def start_lab(
+    topology: Topology,
+    *,
+    name: str = DEFAULT_NAME,
+    seed: int = 1,
+    environ: Mapping[str, str] = os.environ,
+    on_progress: Progress = str,
+) -> LabFile:
+    """Start every node and host of `topology` as a daemon; return when all are ready.
+
+    Args:
+        topology: What to run.
+        name: Of the lab; several may run side by side.
+        seed: Of what the links do. Keys come from the system.
+        environ: Where files go, see `run_folder`.
+        on_progress: Gets the name of each daemon that became ready.
+
+    Raises:
+        ConflictError: the lab runs already, or a daemon could not start.
+        ConfigError, LimitError: the topology asks for what cannot be.
+        DeadlineError: a daemon did not become ready.
+    """
+    folder = run_folder(name, environ)
+    folder.check_length([plan.name for plan in topology.residents])
+    with exclusive(folder):
+        _clear(folder)
+        claim, subnet = claim_subnet()
+        with claim:
+            try:
+                lab = _write_files(folder, topology, subnet=subnet, seed=seed)
+                _run_supervisor(folder, lab, claim, environ=environ, on_progress=on_progress)
+            except BaseException:
+                # Also when the user pressed Ctrl-C: nothing stays half started.
+                _ = _end(folder)
+                raise
+    return lab
+
+
+def stop_lab(*, name: str = DEFAULT_NAME, environ: Mapping[str, str] = os.environ) -> Ended:
+    """End a lab, whatever state it is in, and remove its files. Idempotent."""
+    folder = run_folder(name, environ)
+    with exclusive(folder):
+        return _end(folder)
+
+
+def ask_lab(
+    verb: str,
+    arguments: Mapping[str, object] | None = None,
+    *,
+    name: str = DEFAULT_NAME,
+    environ: Mapping[str, str] = os.environ,
+    deadline_s: float = START_LIMIT_S,
+) -> dict[str, object]:
+    """Ask the supervisor of a lab; see `supervisor.py` for the verbs.
+
+    Raises:
+        UnreachableError: no such lab runs.
+        EiError: as the supervisor answers.
+    """
+    folder = run_folder(name, environ)
+    _ = folder.read()
+    return ask(folder.socket, verb, arguments, deadline_s=deadline_s)
+
+
+def claim_subnet() -> tuple[socket.socket, str]:
+    """Return a socket that reserves a subnet of 127/8 for as long as it is open, and the subnet.
+
+    Raises:
+        LimitError: 254 labs run on this machine.
+    """
+    for octet in range(1, 255):
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            claim.bind((f"127.{octet}.{CLAIM_HOST}", PORT))
+        except OSError:
+            claim.close()
+            continue
+        return claim, f"127.{octet}"
+    raise LimitError("all 254 subnets of 127/8 are taken by labs", remedy="ei lab down")
+
+
+def _clear(folder: RunFolder) -> None:
+    """Make room for a new lab: refuse when one runs, remove what a dead one left."""
+    if not folder.path.exists():
+        return
+    try:
+        _ = ask(folder.socket, "status", deadline_s=DOWN_LIMIT_S)
+    except EiError:
+        _ = _end(folder)
+        return
+    raise ConflictError(
+        f"the lab {folder.path.name!r} is running",
+        remedy="See it: ei lab status; end it: ei lab down",
+    )
+
+
+def _write_files(folder: RunFolder, topology: Topology, *, subnet: str, seed: int) -> LabFile:
+    folder.path.mkdir(parents=True, mode=0o700)
+    layout = lay_out(topology, subnet=subnet)
+    unix_s = time.time()
+    # The mark is in place before anything else, so that what follows can always be cleaned up.
+    lab = LabFile(
+        name=folder.path.name,
+        run_id=secrets.token_hex(16),
+        subnet=subnet,
+        seed=seed,
+        started_unix_s=unix_s,
+        topology=topology.name,
+        relays=list(layout.relays.values()),
+    )
+    folder.write(lab)
+    names = {service for node in topology.nodes.values() for service in node.services}
+    services = {name: load_service(name, topology.service_folders) for name in sorted(names)}
+    daemons = write_daemon_files(
+        folder.path,
+        population=populate(
+            topology, randomness=lambda _: secrets.token_bytes(32), unix_s=int(unix_s)
+        ),
+        layout=layout,
+        service_numbers={name: service.manifest.id for name, service in services.items()},
+    )
+    lab = msgspec.structs.replace(lab, daemons=daemons)
+    folder.write(lab)
+    return lab
+
+
+def _run_supervisor(
+    folder: RunFolder,
+    lab: LabFile,
+    claim: socket.socket,
+    *,
+    environ: Mapping[str, str],
+    on_progress: Progress,
+) -> None:
+    reading, writing = os.pipe()
+    with io.FileIO(reading, "rb") as ready:
+        try:
+            with folder.log.open("ab") as log:
+                # It outlives this process, on purpose; `down` ends it by its mark.
+                supervisor = subprocess.Popen(
+                    [sys.executable, "-m", "ei.lab.supervisor", str(folder.path), str(writing)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**environ, MARK: lab.run_id},
+                    pass_fds=(writing, claim.fileno()),
+                    start_new_session=True,
+                    cwd="/",
+                )
+        finally:
+            os.close(writing)
+        _wait_ready(folder, ready, supervisor, on_progress)
+
+
+def _wait_ready(
+    folder: RunFolder,
+    ready: io.FileIO,
+    supervisor: subprocess.Popen[bytes],
+    on_progress: Progress,
+) -> None:
+    deadline_s = time.monotonic() + START_LIMIT_S
+    pending = b""
+    while True:
+        left_s = deadline_s - time.monotonic()
+        if left_s <= 0 or not select.select([ready], [], [], left_s)[0]:
+            raise DeadlineError(f"the lab was not ready after {START_LIMIT_S:g} s")
+        chunk = ready.read(65_536)
+        if not chunk:
+            status = supervisor.wait(DOWN_LIMIT_S)
+            word = folder.log.read_text(errors="replace").strip().rpartition("\n")[2]
+            raise UnreachableError(f"the lab's supervisor ended with {status}: {word or 'no word'}")
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            message = cast("dict[str, str]", json.loads(line))
+            if "error" in message:
+                raise ConflictError(message["error"], remedy=message["remedy"])
+            if "ready" in message:
+                return
+            _ = on_progress(message["running"])
+
+
+def _end(folder: RunFolder) -> Ended:
+    """End all of a lab; whatever was killed before, in whatever order."""
+    if not folder.path.exists():
+        return Ended(was_running=False, killed=0, left=Leftovers((), (), ()))
+    try:
+        lab = folder.read()
+    except EiError:
+        # Not even its first file was written: then no process was started either.
+        shutil.rmtree(folder.path)
+        return Ended(was_running=False, killed=0, left=Leftovers((), (), ()))
+    _ask_down(folder)
+    deadline_s = time.monotonic() + DOWN_LIMIT_S
+    while marked_processes(lab.run_id) and time.monotonic() < deadline_s and folder.socket.exists():
+        time.sleep(0.01)
+    killed = end_processes(lab.run_id, timeout_s=DOWN_LIMIT_S)
+    shutil.rmtree(folder.path, ignore_errors=True)
+    left = leftovers(lab.run_id, subnet=lab.subnet, folder=folder.path)
+    return Ended(was_running=True, killed=killed, left=left)
+
+
+def _ask_down(folder: RunFolder) -> None:
+    try:
+        _ = ask(folder.socket, "down", deadline_s=1.0)
+    except EiError:
+        # Nobody is there to do it gently.
+        folder.socket.unlink(missing_ok=True)

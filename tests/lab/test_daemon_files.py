@@ -1,0 +1,103 @@
+"""What the files that a lab writes promise: the daemons' own readers accept them."""
+
+import stat
+from pathlib import Path
+
+from ei.host.config import load_host_config
+from ei.lab.catalogue import find_topology
+from ei.lab.daemon_files import HOST_FILE, NODE_FILE, guards_at, write_daemon_files
+from ei.lab.layout import lay_out
+from ei.lab.population import populate
+from ei.lab.run_folder import Daemon
+from ei.lab.seeds import derive
+from ei.lab.topology_file import parse_topology
+from ei.node.config import load_node_config
+from ei.records.key_files import read_keys
+from ei.records.record_files import read_records
+from ei.records.record_set import verify_records
+from ei.records.trust import trusted_keys
+
+UNIX_S = 1_800_000_000
+NUMBERS = {"delivery": 16, "echo": 17, "multicast": 48}
+
+
+def write(folder: Path) -> dict[str, Daemon]:
+    topology = find_topology("threedomains")
+    people = populate(topology, randomness=lambda label: derive(7, label), unix_s=UNIX_S)
+    return write_daemon_files(
+        folder,
+        population=people,
+        layout=lay_out(topology, subnet="127.1"),
+        service_numbers=NUMBERS,
+    )
+
+
+def test_a_node_finds_its_files_right(tmp_path: Path) -> None:
+    daemons = write(tmp_path)
+
+    config = load_node_config(tmp_path / "sn1.isp-a" / NODE_FILE)
+
+    assert (config.name, config.domain_number) == ("sn1.isp-a", 1)
+    assert config.binds == (daemons["sn1.isp-a"].endpoint,) == ("127.1.0.1:3535",)
+    assert config.services == ("delivery", "echo", "multicast")
+    assert stat.S_IMODE((tmp_path / "sn1.isp-a" / "key").stat().st_mode) == 0o600
+
+
+def test_a_host_finds_its_files_right(tmp_path: Path) -> None:
+    daemons = write(tmp_path)
+
+    config = load_host_config(tmp_path / "alice.isp-a" / HOST_FILE)
+
+    assert config.nodes == ("sn1.isp-a", "sn2.isp-a")
+    assert config.bind == daemons["alice.isp-a"].endpoint
+
+
+def test_all_records_hold_and_name_the_keys_on_disk(tmp_path: Path) -> None:
+    daemons = write(tmp_path)
+
+    for name, daemon in daemons.items():
+        folder = tmp_path / name
+        load = load_node_config if daemon.kind == "node" else load_host_config
+        config = load(folder / (NODE_FILE if daemon.kind == "node" else HOST_FILE))
+        records = verify_records(
+            read_records(folder / "records.eir"),
+            trust=trusted_keys(config.trust),
+            unix_s=UNIX_S,
+            attachment_limit_s=config.attachment_limit_s,
+        )
+        assert records.refused == ()
+        assert (len(records.nodes), len(records.attachments), len(records.groups)) == (5, 6, 1)
+        assert records.names[name] == read_keys(folder / "key").address(config.domain_number)
+
+
+def test_each_sees_the_others_at_the_relays_between_them(tmp_path: Path) -> None:
+    write(tmp_path)
+    seen: set[tuple[str, ...]] = set()
+    for viewer in ("sn1.isp-a", "sn2.isp-a", "alice.isp-a"):
+        folder = tmp_path / viewer
+        is_node = (folder / NODE_FILE).exists()
+        config = (
+            load_node_config(folder / NODE_FILE)
+            if is_node
+            else load_host_config(folder / HOST_FILE)
+        )
+        records = verify_records(
+            read_records(folder / "records.eir"),
+            trust=trusted_keys(config.trust),
+            unix_s=UNIX_S,
+            attachment_limit_s=config.attachment_limit_s,
+        )
+        seen.add(records.nodes[records.names["sn1.isp-a"]].endpoints)
+
+    assert len(seen) == 3
+
+
+def test_guards_go_to_the_nodes_of_their_host() -> None:
+    topology = parse_topology(
+        "version = 1\nservices = ['echo']\n[domains.d.nodes.a]\n[domains.d.nodes.b]\n"
+        "[domains.d.hosts.h]\nnodes = ['a']\nguards = ['echo']",
+        name="t",
+    )
+
+    assert guards_at(topology, "a.d") == {"h.d": ("echo",)}
+    assert guards_at(topology, "b.d") == {}
