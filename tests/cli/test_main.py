@@ -99,5 +99,5 @@ def test_no_arguments_at_all_lead_to_a_traceback(ei: Run, words: list[str]) -> N
 
     assert said.code in set(Exit)
     assert "Traceback" not in said.err
-    assert "EI-9000" not in said.err
+    assert "✗ EI-9000" not in said.err
     assert "\x1b" not in said.err

@@ -1,10 +1,11 @@
 """`ei help`: explain a command, an error code or the reason of a drop."""
 
 import argparse
+from difflib import get_close_matches
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output
-from ei.cli.parser import UsageError, Verbs, suggestion
+from ei.cli.parser import UsageError, Verbs
 from ei.cli.problems import KINDS
 
 
@@ -57,5 +58,7 @@ def _drop(topic: str) -> str:
 def _unknown(topic: str, reasons: list[str]) -> UsageError:
     from ei.cli.main import COMMANDS
 
-    near = suggestion(topic, [*COMMANDS, *reasons, *(kind.name for kind in KINDS)])
-    return UsageError(f"there is no help on {topic!r}{near}", command="ei help")
+    known = [*COMMANDS, *reasons, *(kind.name for kind in KINDS)]
+    near = get_close_matches(topic, known, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "ei --help lists the commands"
+    return UsageError(f"there is no help on {topic!r}; {hint}", command="ei help")

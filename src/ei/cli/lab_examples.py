@@ -18,7 +18,8 @@ def add_parser(verbs: Verbs) -> None:
 
 def execute(_arguments: argparse.Namespace, output: Output) -> Exit:
     """List what can be run and what can be started."""
-    from ei.lab.scenario import TOPOLOGIES, find_scenarios, load_scenario
+    from ei.lab.catalogue import TOPOLOGIES, find_scenarios
+    from ei.lab.scenario import load_scenario
 
     scenarios = {name: load_scenario(name).summary for name in find_scenarios()}
     topologies = {

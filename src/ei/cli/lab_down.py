@@ -1,0 +1,34 @@
+"""`ei lab down`: end a lab and leave nothing behind."""
+
+import argparse
+
+from ei.cli.exits import Exit
+from ei.cli.output import Output
+from ei.cli.parser import Verbs
+
+
+def add_parser(verbs: Verbs) -> None:
+    """Add `ei lab down`."""
+    verb = verbs.add("down", summary="end a lab and leave nothing behind", execute=execute)
+    verb.takes("--lab", metavar="NAME", default="default", help="which lab")
+
+
+def execute(arguments: argparse.Namespace, output: Output) -> Exit:
+    """End all processes of the lab and remove its files; exit 1 if anything is left."""
+    from ei.lab.processes import stop_lab
+
+    ended = stop_lab(name=arguments.lab)
+    left = ended.left
+    if not ended.was_running:
+        output.talk(f"no lab {arguments.lab!r} was up")
+    counts = {
+        "processes": len(left.processes),
+        "sockets": len(left.sockets),
+        "files": len(left.files),
+    }
+    output.data(f"{', '.join(f'{count} {what}' for what, count in counts.items())} left")
+    output.document(
+        "ei.lab-down/1",
+        {"was_running": ended.was_running, "killed": ended.killed, "left": counts},
+    )
+    return Exit.NEGATIVE if any(counts.values()) else Exit.OK

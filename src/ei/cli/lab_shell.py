@@ -1,0 +1,47 @@
+"""`ei lab shell`: a shell, or one command, that speaks as a node or host of a lab."""
+
+import argparse
+import os
+
+from ei.cli.exits import Exit
+from ei.cli.output import Output
+from ei.cli.parser import Verbs
+
+EXAMPLES = """\
+examples:
+  ei lab shell alice                     then: ei ping bob, ei status
+  ei lab shell alice -- ei ping bob      one command
+"""
+
+
+def add_parser(verbs: Verbs) -> None:
+    """Add `ei lab shell`."""
+    verb = verbs.add(
+        "shell",
+        summary="open a shell, or run a command, that speaks as a node or host",
+        details="In it EI_SOCKET names its admin socket, EI_CONFIG its configuration file.",
+        execute=execute,
+    )
+    verb.takes("name", metavar="NAME", help="a node or host, such as alice")
+    verb.takes("command", nargs="*", metavar="COMMAND", help="after --, in the place of a shell")
+    verb.takes("--lab", metavar="NAME", default="default", help="which lab")
+    verb.ends(EXAMPLES)
+
+
+def execute(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Become the shell or the command."""
+    from ei.cli.targets import find_name, read_lab
+
+    lab = read_lab(arguments)
+    daemon = lab.daemons[find_name(arguments.name, arguments)]
+    environ = {
+        **os.environ,
+        "EI_SOCKET": daemon.admin,
+        "EI_CONFIG": f"{daemon.folder}/{daemon.kind}.toml",
+        "PS1": f"{daemon.name}$ ",
+    }
+    if not arguments.command:
+        output.talk(f"a shell as {daemon.name}; leave it with exit")
+    # -i without a start file, so that the prompt says who speaks.
+    command = arguments.command or [os.environ.get("SHELL", "/bin/sh"), "-i"]
+    os.execvpe(command[0], command, environ)  # noqa: S606 to become it is the point

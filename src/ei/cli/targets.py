@@ -1,0 +1,110 @@
+"""Which daemon a command speaks to: one of a lab by its name, or one by its admin socket."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ei.cli.parser import Verb, suggestion
+from ei.errors import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from ei.lab.run_folder import LabFile
+
+Kind = Literal["node", "host"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A daemon that can be asked.
+
+    Attributes:
+        name: Full name; the socket's path where only that is known.
+        socket: Its admin socket.
+    """
+
+    name: str
+    socket: Path
+
+    def ask(
+        self,
+        verb: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        deadline_s: float = 5.0,
+        on_progress: Callable[[Mapping[str, object]], object] | None = None,
+    ) -> dict[str, object]:
+        """Ask it; see `ei.daemons.client.ask`."""
+        from ei.daemons.client import ask
+
+        return ask(self.socket, verb, arguments, deadline_s=deadline_s, on_progress=on_progress)
+
+
+def takes_target(verb: Verb) -> None:
+    """Let a verb take `--lab` and `--socket`."""
+    verb.takes("--lab", metavar="NAME", default="default", help="the lab to look in")
+    verb.takes(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        default=os.environ.get("EI_SOCKET"),
+        help="the admin socket of one daemon, in the place of a lab (default: $EI_SOCKET)",
+    )
+
+
+def find_target(name: str | None, arguments: argparse.Namespace, *, kind: Kind | None) -> Target:
+    """Return the daemon that `--socket` names, or the one called `name` in the lab.
+
+    Args:
+        name: Full, or short where that is unique.
+        kind: What it must be; `None` takes both.
+
+    Raises:
+        NotFoundError: nothing is called so.
+        ConflictError: several are.
+        UnreachableError: the lab does not run.
+    """
+    if arguments.socket is not None:
+        return Target(name or str(arguments.socket), Path(arguments.socket))
+    if name is None:
+        raise NotFoundError(
+            "which node or host is meant?", remedy="Name one: ei status lists them."
+        )
+    targets = {target.name: target for target in lab_targets(arguments, kind=kind)}
+    return targets[_full_name(name, list(targets), kind=kind or "node or host")]
+
+
+def find_name(name: str, arguments: argparse.Namespace) -> str:
+    """Return the full name of a node or host of the lab; see `find_target`."""
+    return _full_name(name, list(read_lab(arguments).daemons), kind="node or host")
+
+
+def lab_targets(arguments: argparse.Namespace, *, kind: Kind | None) -> list[Target]:
+    """Return all daemons of the lab, or those of one kind."""
+    return [
+        Target(daemon.name, Path(daemon.admin))
+        for daemon in read_lab(arguments).daemons.values()
+        if kind in {None, daemon.kind}
+    ]
+
+
+def read_lab(arguments: argparse.Namespace) -> "LabFile":
+    """Return what runs in the lab that `--lab` names."""
+    from ei.lab.run_folder import run_folder
+
+    return run_folder(arguments.lab, os.environ).read()
+
+
+def _full_name(name: str, known: list[str], *, kind: str) -> str:
+    if name in known:
+        return name
+    match [full for full in known if full.partition(".")[0] == name]:
+        case [only]:
+            return only
+        case []:
+            raise NotFoundError(f"no {kind} is called {name!r}{suggestion(name, known)}")
+        case several:
+            names = ", ".join(several)
+            raise ConflictError(f"{name!r} may mean {names}", remedy="Use the full name.")
