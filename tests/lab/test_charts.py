@@ -1,6 +1,6 @@
 """What the drawings of a report promise: well-formed, complete, safe."""
 
-from xml.etree import ElementTree
+import xml.etree.ElementTree as ET
 
 from ei.lab.catalogue import find_topology
 from ei.lab.charts import Mark, bars, histogram, timeline, topology_map
@@ -8,8 +8,8 @@ from ei.lab.charts import Mark, bars, histogram, timeline, topology_map
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def parse(drawing: str) -> ElementTree.Element:
-    return ElementTree.fromstring(drawing)  # noqa: S314 our own text
+def parse(drawing: str) -> ET.Element:
+    return ET.fromstring(drawing)  # noqa: S314 our own text
 
 
 def texts(drawing: str) -> list[str]:

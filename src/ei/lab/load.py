@@ -1,0 +1,100 @@
+"""Traffic that scenarios make, and what is measured of it."""
+
+import asyncio
+import statistics
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ei.errors import DeadlineError
+from ei.host.channels import Receipt
+from ei.host.client import Host
+from ei.lab.lab import Lab
+
+ResultT = TypeVar("ResultT")
+MAX_AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One ping between two hosts; `round_trip_s` is `None` when it was not answered."""
+
+    source: str
+    destination: str
+    round_trip_s: float | None
+
+
+async def ping_pairs(
+    lab: Lab, pairs: Iterable[tuple[str, str]], *, deadline_s: float = 2.0
+) -> list[Ping]:
+    """Ping each pair of hosts once, many at a time; return the pings in order."""
+
+    async def one(source: str, destination: str) -> Ping:
+        try:
+            taken_s = await lab.host(source).ping(destination, deadline_s=deadline_s)
+        except DeadlineError:
+            return Ping(source, destination, None)
+        return Ping(source, destination, taken_s)
+
+    return await gather_bounded([one(*pair) for pair in pairs])
+
+
+def all_pairs(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return every ordered pair of different names."""
+    known = list(names)
+    return [(a, b) for a in known for b in known if a != b]
+
+
+async def send_with_receipts(
+    host: Host, to: str, *, port: int, count: int, deadline_s: float = 2.0
+) -> list[Receipt]:
+    """Send numbered datagrams, many at a time; return their receipts in order.
+
+    The number is the datagram: 4 bytes, little-endian.
+    """
+    with host.datagrams() as channel:
+        return await gather_bounded(
+            [
+                channel.send_with_receipt(
+                    to, number.to_bytes(4, "little"), port=port, deadline_s=deadline_s
+                )
+                for number in range(count)
+            ]
+        )
+
+
+async def until(
+    lab: Lab, holds: Callable[[], Coroutine[Any, Any, bool]], *, limit_s: float
+) -> float:
+    """Try `holds` again and again; return after how many seconds it was true.
+
+    Returns:
+        More than `limit_s` when it never was: a promise on it is then broken.
+    """
+    started_s = lab.now_s()
+    while not await holds():
+        if lab.now_s() - started_s > limit_s:
+            break
+        await lab.sleep(0.02)
+    return lab.now_s() - started_s
+
+
+async def gather_bounded(
+    calls: Sequence[Coroutine[Any, Any, ResultT]], *, at_once: int = MAX_AT_ONCE
+) -> list[ResultT]:
+    """Run `calls`, at most `at_once` at a time; return their results in order."""
+    room = asyncio.Semaphore(at_once)
+
+    async def one(call: Coroutine[Any, Any, ResultT]) -> ResultT:
+        async with room:
+            return await call
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(call)) for call in calls]
+    return [task.result() for task in tasks]
+
+
+def median_ms(seconds: Iterable[float | None]) -> float | None:
+    """Return the median in milliseconds of what was measured; `None` when nothing was."""
+    measured = [value for value in seconds if value is not None]
+    return statistics.median(measured) * 1e3 if measured else None

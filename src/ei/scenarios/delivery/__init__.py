@@ -1,0 +1,1 @@
+"""Delivery: a packet to a host, wherever it is attached."""

@@ -1,0 +1,1 @@
+"""Echo: packets come back by the pipe that they went by."""
