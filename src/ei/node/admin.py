@@ -1,0 +1,138 @@
+"""What a node answers on its admin socket (`ei.daemons.messages` says how).
+
+    status                                ei.node-status/1
+    statistics                            ei.node-statistics/1   counters of the datapath
+    traces      source? connection?       ei.traces/1
+    kill_worker service                   ei.done/1
+    log_level   level                     ei.done/1
+    reload                                ei.done/1              reads the records again
+    stop                                  ei.done/1
+
+`source` is a name or an address.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Literal, Protocol
+
+import msgspec
+
+from ei.daemons.log import Level, Log
+from ei.daemons.messages import Answer, Request
+from ei.daemons.verbs import NoArguments, arguments_of, to_answer
+from ei.errors import LocalError
+from ei.node.node import Node
+from ei.node.status import NodeStatus
+from ei.node.traces import Traces
+from ei.node.workers import Workers, WorkerStatus
+
+VERBS = ("status", "statistics", "traces", "kill_worker", "log_level", "reload", "stop")
+DONE: Answer = {"schema": "ei.done/1"}
+
+
+class TracesArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which traces: of a source (name or address), a connection; all by default."""
+
+    source: str | None = None
+    connection: int | None = None
+
+
+class KillWorkerArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose worker: the name of a service."""
+
+    service: str
+
+
+class LogLevelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is logged from now on."""
+
+    level: Literal["debug", "info", "warn", "error"]
+
+
+class RunningStatus(msgspec.Struct, frozen=True):
+    """A node as its daemon sees it."""
+
+    pid: int
+    uptime_s: float
+    endpoints: tuple[str, ...]
+    node: NodeStatus
+    workers: tuple[WorkerStatus, ...]
+
+
+class Running(Protocol):
+    """What the verbs need of the daemon."""
+
+    @property
+    def node(self) -> Node: ...
+    @property
+    def workers(self) -> Workers: ...
+    @property
+    def traces(self) -> Traces: ...
+    @property
+    def log(self) -> Log: ...
+    def status(self) -> RunningStatus: ...
+    def statistics(self) -> dict[str, object]: ...
+    def take_traces(self) -> None: ...
+    def reload(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class NodeAdmin:
+    """Answers requests about a running node."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    async def answer(self, request: Request) -> AsyncIterator[Answer]:
+        """Answer one request.
+
+        Raises:
+            LocalError: no such verb, or wrong arguments; else as the verb.
+        """
+        verbs: dict[str, Callable[[Request], Answer]] = {
+            "status": self._status,
+            "statistics": self._statistics,
+            "traces": self._traces,
+            "kill_worker": self._kill_worker,
+            "log_level": self._log_level,
+            "reload": self._reload,
+            "stop": self._stop,
+        }
+        if request.verb not in verbs:
+            raise LocalError(f"no verb {request.verb!r}; allowed: {', '.join(VERBS)}")
+        yield verbs[request.verb](request)
+
+    def _status(self, request: Request) -> Answer:
+        _ = arguments_of(request, NoArguments)
+        return to_answer(self._running.status(), schema="ei.node-status/1")
+
+    def _statistics(self, request: Request) -> Answer:
+        _ = arguments_of(request, NoArguments)
+        return {"schema": "ei.node-statistics/1", "statistics": self._running.statistics()}
+
+    def _traces(self, request: Request) -> Answer:
+        wanted = arguments_of(request, TracesArguments)
+        records = self._running.node.records
+        source = None if wanted.source is None else records.find(wanted.source)
+        self._running.take_traces()
+        found = self._running.traces.find(records, source=source, connection=wanted.connection)
+        return {"schema": "ei.traces/1", "traces": msgspec.to_builtins(found)}
+
+    def _kill_worker(self, request: Request) -> Answer:
+        wanted = arguments_of(request, KillWorkerArguments)
+        self._running.workers.kill(wanted.service)
+        return DONE
+
+    def _log_level(self, request: Request) -> Answer:
+        wanted = arguments_of(request, LogLevelArguments)
+        self._running.log.level = Level[wanted.level.upper()]
+        return DONE
+
+    def _reload(self, request: Request) -> Answer:
+        _ = arguments_of(request, NoArguments)
+        self._running.reload()
+        return DONE
+
+    def _stop(self, request: Request) -> Answer:
+        _ = arguments_of(request, NoArguments)
+        self._running.stop()
+        return DONE

@@ -1,0 +1,292 @@
+"""`ei node run`: the shell of a service node.
+
+    main thread   asyncio: notices of the engine, reports of the nursery, admin socket, signals
+    engine        native threads: all sockets, every packet
+    nursery       a process, forked before the engine's threads start; the parent of all workers
+
+A packet never touches the main thread.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ei._core import Engine
+from ei.daemons.binding import bind_error
+from ei.daemons.log import Log
+from ei.daemons.server import AdminServer
+from ei.daemons.startup import explained
+from ei.errors import ConfigError, EiError, LocalError
+from ei.node.admin import NodeAdmin, RunningStatus
+from ei.node.config import NodeConfig, load_node_config
+from ei.node.node import Node, PeerMoved, WorkerFailed
+from ei.node.traces import Traces
+from ei.node.workers import Workers
+from ei.records.key_files import read_keys
+from ei.records.keys import Keys
+from ei.records.record_files import read_records
+from ei.records.record_set import RecordSet, verify_records
+from ei.records.trust import trusted_keys
+from ei.runtime.loader import LoadedService, load_service
+from ei.runtime.nursery import Nursery
+
+TRACE_PERIOD_S = 1.0
+
+
+def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = None) -> None:
+    """Run the node of a `node.toml` until SIGTERM, SIGINT or the verb `stop`.
+
+    Must be called while the process has one thread.
+
+    Args:
+        supervisor_fd: Reading end of a pipe: the node stops at its end of file.
+
+    Raises:
+        EiError: it cannot start, or cannot go on: what is wrong and what to do.
+    """
+    prepared = prepare_node(path)
+    log = Log() if log is None else log
+    # Nothing but this process's one thread exists now: the only moment at which to fork.
+    nursery = Nursery.start() if prepared.config.workers == "process" else None
+    try:
+        engine = make_engine(prepared.config, prepared.keys, prepared.address_bytes)
+        try:
+            daemon = NodeDaemon(prepared, engine=engine, nursery=nursery, log=log)
+            asyncio.run(daemon.run(supervisor_fd=supervisor_fd))
+        finally:
+            engine.stop()
+    finally:
+        if nursery is not None:
+            nursery.close()
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedNode:
+    """All that was read and checked before anything runs."""
+
+    folder: Path
+    config: NodeConfig
+    keys: Keys
+    services: tuple[LoadedService, ...]
+    records: RecordSet
+
+    @property
+    def address_bytes(self) -> bytes:
+        """The node's address."""
+        return self.keys.address(self.config.domain_number)
+
+
+def prepare_node(path: Path) -> PreparedNode:
+    """Read and check all that a `node.toml` names: what `ei node check` does.
+
+    Raises:
+        EiError: what is wrong and what to do.
+    """
+    config = load_node_config(path)
+    folder = path.resolve().parent
+    folders = [folder / extra for extra in config.service_folders]
+    services = tuple(load_service(name, folders) for name in config.services)
+    for service in services:
+        _ = service.parse_config(config.config.get(service.manifest.name, {}))
+    keys = read_keys(folder / config.key_file)
+    with explained("cannot make the state directory"):
+        (folder / config.state_directory).mkdir(mode=0o700, exist_ok=True)
+    return PreparedNode(folder, config, keys, services, load_records(folder, config))
+
+
+def load_records(folder: Path, config: NodeConfig) -> RecordSet:
+    """Read and verify the record file that a configuration names.
+
+    Raises:
+        EiError: it cannot be read. Records that do not verify are in `refused`.
+    """
+    return verify_records(
+        read_records(folder / config.records_file),
+        trust=trusted_keys(config.trust),
+        unix_s=time.time(),
+        attachment_limit_s=config.attachment_limit_s,
+    )
+
+
+def make_engine(config: NodeConfig, keys: Keys, address: bytes) -> Engine:
+    """Bind the sockets of a node.
+
+    Raises:
+        EiError: an endpoint cannot be had: why, and what to do.
+    """
+    try:
+        return Engine(
+            binds=list(config.binds),
+            address=address,
+            private_key=keys.pipe_secret,
+            threads=config.threads,
+            cache_entries=config.cache_entries,
+            max_datagram_bytes=config.max_datagram_bytes,
+            spin_us=config.spin_us,
+        )
+    except OSError as error:
+        raise bind_error(" or ".join(config.binds), error) from error
+    except ValueError as error:
+        raise ConfigError(f"binds: {error}", remedy='Such as binds = ["[::]:3535"]') from error
+
+
+class NodeDaemon:
+    """One running node."""
+
+    def __init__(
+        self, prepared: PreparedNode, *, engine: Engine, nursery: Nursery | None, log: Log
+    ) -> None:
+        manifests = [service.manifest for service in prepared.services]
+        config = prepared.config
+        address = prepared.keys.address(config.domain_number)
+        self._prepared = prepared
+        self._engine = engine
+        self._nursery = nursery
+        self._started_s = time.monotonic()
+        self._stopped = asyncio.Event()
+        self._failure: EiError | None = None
+        self.log = log
+        self.node = Node(
+            config,
+            address=address,
+            records=prepared.records,
+            manifests=manifests,
+            datapath=engine,
+        )
+        self.traces = Traces(config.name, manifests)
+        self.workers = Workers(
+            list(prepared.services),
+            node=address,
+            state=prepared.folder / config.state_directory,
+            config=config.config,
+            threads=config.threads,
+            engine=engine,
+            nursery=nursery,
+            log=log,
+        )
+
+    async def run(self, *, supervisor_fd: int | None) -> None:
+        """Run until `stop`.
+
+        Raises:
+            EiError: it cannot go on.
+        """
+        server = AdminServer(
+            self._prepared.folder / self._prepared.config.admin_socket, NodeAdmin(self).answer
+        )
+        self._watch(supervisor_fd)
+        self._tell_refusals(self._prepared.records)
+        self.node.start()
+        self.workers.start()
+        self._engine.start()
+        with explained("cannot open the admin socket"):
+            await server.open()
+        try:
+            self.log.info(
+                "node runs", name=self._prepared.config.name, endpoints=self._engine.endpoints
+            )
+            _ = await self._stopped.wait()
+        finally:
+            await server.close()
+            self.workers.stop()
+        if self._failure is not None:
+            raise self._failure
+        self.log.info("node stopped", name=self._prepared.config.name)
+
+    # -- verbs ------------------------------------------------------------------------------------
+
+    def status(self) -> RunningStatus:
+        """Return what `ei status` shows."""
+        return RunningStatus(
+            pid=os.getpid(),
+            uptime_s=round(time.monotonic() - self._started_s, 3),
+            endpoints=tuple(self._engine.endpoints),
+            node=self.node.status(),
+            workers=self.workers.status(),
+        )
+
+    def statistics(self) -> dict[str, object]:
+        """Return the datapath's counters."""
+        return self._engine.statistics()
+
+    def take_traces(self) -> None:
+        """Take what the datapath has kept."""
+        self.traces.add(self._engine.take_traces())
+
+    def reload(self) -> None:
+        """Read the records again; on any error the old ones stay.
+
+        Raises:
+            EiError: what is wrong.
+        """
+        records = load_records(self._prepared.folder, self._prepared.config)
+        self.node.update(records)
+        self._tell_refusals(records)
+        self.log.info("records reloaded", records=len(records.names))
+
+    def stop(self) -> None:
+        """Stop. Idempotent."""
+        self._stopped.set()
+
+    # -- what happens -----------------------------------------------------------------------------
+
+    def _watch(self, supervisor_fd: int | None) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_or_tell)
+        loop.add_reader(self._engine.notice_fd(), self._on_notices)
+        if self._nursery is not None:
+            loop.add_reader(self._nursery.fileno(), self._on_reports, self._nursery)
+        if supervisor_fd is not None:
+            loop.add_reader(supervisor_fd, self._on_supervisor, supervisor_fd)
+
+    def _on_notices(self) -> None:
+        for notice in self.node.handle_notices(unix_s=time.time()):
+            match notice:
+                case PeerMoved(name=name, is_up=is_up):
+                    self.log.info("peer up" if is_up else "peer down", peer=name)
+                case WorkerFailed(service=service, kind="worker_slow"):
+                    self.log.warn("worker slow", service=service, action="killed")
+                    self._kill_slow(service)
+                case WorkerFailed(service=service):
+                    # Its death comes as a report of the nursery, with the reason; this is only
+                    # the end of its sockets.
+                    self.log.debug("worker hung up", service=service)
+
+    def _kill_slow(self, service: str) -> None:
+        try:
+            self.workers.kill(service)
+        except LocalError as error:
+            self.log.error(  # noqa: TRY400 our own log; the traceback says nothing here
+                "slow worker stays", service=service, reason=str(error)
+            )
+
+    def _on_reports(self, nursery: Nursery) -> None:
+        try:
+            for report in nursery.take_reports():
+                self.workers.take_report(report)
+        except LocalError as error:
+            # Without a nursery no service can be started again: better to be restarted as a whole.
+            self._failure = error
+            self.stop()
+
+    def _on_supervisor(self, supervisor_fd: int) -> None:
+        if not os.read(supervisor_fd, 4_096):
+            self.log.info("supervisor gone")
+            self.stop()
+
+    def _reload_or_tell(self) -> None:
+        try:
+            self.reload()
+        except EiError as error:
+            self.log.error(  # noqa: TRY400
+                "records not reloaded", reason=str(error), remedy=error.remedy
+            )
+
+    def _tell_refusals(self, records: RecordSet) -> None:
+        for refusal in records.refused:
+            self.log.warn("record refused", record=refusal.record, reason=refusal.reason)

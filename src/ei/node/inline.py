@@ -1,0 +1,63 @@
+"""A worker as a thread of the daemon: for small nodes that trust their services.
+
+The same loop over the same sockets as in a worker process, so the same semantics; but a handler
+that never returns cannot be killed, and a crash of the interpreter takes the node with it.
+"""
+
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ei.errors import EiError
+from ei.runtime.environment import Environment
+from ei.runtime.faults import FaultReporter
+from ei.runtime.loader import load_service
+from ei.runtime.stores import SqliteStore
+from ei.runtime.worker import WorkerOrder, serve
+from ei.sdk.packets import Address
+
+
+def start_inline(
+    order: WorkerOrder, sockets: Sequence[socket.socket], on_end: Callable[[str], object]
+) -> None:
+    """Run a service on a thread until the datapath hangs up or it cannot go on.
+
+    Args:
+        sockets: One for each datapath thread; the thread closes them.
+        on_end: Called on the thread, with why it ended.
+    """
+    thread = threading.Thread(
+        target=_run, args=(order, sockets, on_end), name=Path(order.folder).name, daemon=True
+    )
+    thread.start()
+
+
+def _run(
+    order: WorkerOrder, sockets: Sequence[socket.socket], on_end: Callable[[str], object]
+) -> None:
+    cause = "hung up"
+    try:
+        _serve(order, sockets)
+    except EiError as error:
+        cause = f"{error} {error.remedy}".strip()
+    finally:
+        for end in sockets:
+            end.close()
+        _ = on_end(cause)
+
+
+def _serve(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
+    loaded = load_service(Path(order.folder))
+    stable = None
+    if loaded.manifest.stable_bytes:
+        stable = SqliteStore(Path(order.store), limit_bytes=loaded.manifest.stable_bytes)
+    try:
+        environment = Environment(
+            loaded, node=Address(order.node), seed=order.seed, config=order.config, stable=stable
+        )
+        serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
+    finally:
+        if stable is not None:
+            stable.close()

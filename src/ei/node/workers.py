@@ -1,0 +1,193 @@
+"""The workers of a node: started, watched, killed when slow, started again with back-off."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, Protocol
+
+import msgspec
+
+from ei.daemons.log import Log
+from ei.errors import LocalError, NotFoundError
+from ei.node.inline import start_inline
+from ei.runtime.backoff import Backoff
+from ei.runtime.loader import LoadedService
+from ei.runtime.nursery import Nursery, WorkerExited, WorkerStarted
+from ei.runtime.worker import WorkerOrder, socket_pair
+from ei.sdk.packets import Address
+
+
+class WorkerStatus(msgspec.Struct, frozen=True):
+    """One service's worker.
+
+    Attributes:
+        pid: 0 while none runs.
+        starts: How often it was started.
+        last_end: Why the last one ended; empty when none did.
+    """
+
+    service: str
+    pid: int
+    state: Literal["starting", "running", "waiting"]
+    starts: int
+    last_end: str
+
+
+class WorkerSockets(Protocol):
+    """What an engine does with workers."""
+
+    def attach_worker(self, service: int, sockets: list[int]) -> None: ...
+    def detach_worker(self, service: int) -> None: ...
+
+
+class _Worker:
+    """One service."""
+
+    def __init__(self, loaded: LoadedService, order: WorkerOrder) -> None:
+        self.loaded = loaded
+        self.order = order
+        self.backoff = Backoff()
+        self.pid = 0
+        self.state: Literal["starting", "running", "waiting"] = "waiting"
+        self.starts = 0
+        self.last_end = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the service."""
+        return self.loaded.manifest.name
+
+    @property
+    def number(self) -> int:
+        """Number of the service."""
+        return self.loaded.manifest.id
+
+
+class Workers:
+    """One worker for each service.
+
+    Args:
+        services: To be run.
+        node: Address of the node.
+        state: Folder of the stable stores; exists.
+        config: Overrides by service name.
+        threads: Datapath threads, each with its own socket to each worker.
+        engine: Where workers are attached.
+        nursery: Forks them; `None` runs each on a thread of this process, for small nodes that
+            trust their services.
+    """
+
+    def __init__(  # noqa: PLR0913 all that a worker is made of
+        self,
+        services: list[LoadedService],
+        *,
+        node: Address,
+        state: Path,
+        config: Mapping[str, dict[str, object]],
+        threads: int,
+        engine: WorkerSockets,
+        nursery: Nursery | None,
+        log: Log,
+    ) -> None:
+        self._threads = threads
+        self._engine = engine
+        self._nursery = nursery
+        self._log = log
+        self._is_stopping = False
+        self._workers = {
+            loaded.manifest.id: _Worker(
+                loaded,
+                WorkerOrder(
+                    folder=str(loaded.folder),
+                    node=node,
+                    seed=0,
+                    store=str(state / f"{loaded.manifest.name}.sqlite"),
+                    config=config.get(loaded.manifest.name, {}),
+                ),
+            )
+            for loaded in services
+        }
+
+    def status(self) -> tuple[WorkerStatus, ...]:
+        """Return the workers in the order of the configuration."""
+        return tuple(
+            WorkerStatus(worker.name, worker.pid, worker.state, worker.starts, worker.last_end)
+            for worker in self._workers.values()
+        )
+
+    def start(self) -> None:
+        """Start all workers, on the running loop."""
+        for worker in self._workers.values():
+            self._start(worker)
+
+    def stop(self) -> None:
+        """Start none any more."""
+        self._is_stopping = True
+
+    def kill(self, service: str) -> None:
+        """Kill a worker; it is started again as after any death.
+
+        Raises:
+            NotFoundError: no such service runs here.
+            LocalError: workers are threads here, which nobody can kill.
+        """
+        for worker in self._workers.values():
+            if worker.name == service:
+                if self._nursery is None:
+                    raise LocalError('workers = "inline": a thread cannot be killed')
+                self._nursery.kill_worker(worker.number)
+                return
+        names = ", ".join(worker.name for worker in self._workers.values())
+        raise NotFoundError(f"no service {service!r} runs here; there are: {names}")
+
+    def take_report(self, report: WorkerStarted | WorkerExited) -> None:
+        """Take note of what the nursery says."""
+        worker = self._workers[report.service]
+        match report:
+            case WorkerStarted(pid=pid):
+                worker.pid, worker.state = pid, "running"
+                self._log.info("worker started", service=worker.name, pid=pid)
+            case WorkerExited(pid=pid, cause=cause):
+                self._log.warn("worker ended", service=worker.name, pid=pid, cause=cause)
+                self._ended(worker, cause)
+
+    # -- one worker -------------------------------------------------------------------------------
+
+    def _start(self, worker: _Worker) -> None:
+        if self._is_stopping:
+            return
+        pairs = [socket_pair() for _ in range(self._threads)]
+        # What the last one left unanswered was dropped when its sockets were hung up.
+        self._engine.detach_worker(worker.number)
+        self._engine.attach_worker(worker.number, [ours.detach() for ours, _ in pairs])
+        theirs = [their for _, their in pairs]
+        worker.starts += 1
+        worker.state = "starting"
+        worker.backoff.started(asyncio.get_running_loop().time())
+        order = msgspec.structs.replace(worker.order, seed=int.from_bytes(os.urandom(8), "little"))
+        if self._nursery is None:
+            self._start_inline(worker, order, theirs)
+            return
+        self._nursery.start_worker(worker.number, order, theirs)
+        for their in theirs:
+            their.close()
+
+    def _ended(self, worker: _Worker, cause: str) -> None:
+        worker.pid, worker.state, worker.last_end = 0, "waiting", cause
+        loop = asyncio.get_running_loop()
+        _ = loop.call_at(worker.backoff.died(loop.time()), self._start, worker)
+
+    def _start_inline(
+        self, worker: _Worker, order: WorkerOrder, sockets: list[socket.socket]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_end(cause: str) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the node has stopped
+                _ = loop.call_soon_threadsafe(self._ended, worker, cause)
+
+        start_inline(order, sockets, on_end)
+        worker.pid, worker.state = os.getpid(), "running"
