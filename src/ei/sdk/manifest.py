@@ -3,7 +3,7 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +16,17 @@ Capability = Literal["streams", "internet", "payload", "records.write", "routes.
 `payload`: it reads or changes what it carries, and so ends the protection of it.
 """
 
-Word = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,47}$", description="a word like no_members")]
+Fail = Literal["closed", "open", "bypass"]
+Shard = Literal["connection", "tenant"]
+State = Literal["recomputable", "replicated", "durable"]
+
+
+def _listed(words: object) -> str:
+    return ", ".join(get_args(words))
+
+
+Word = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,47}$")]
+Words = Annotated[tuple[Word, ...], Meta(description="a list of words like no_members")]
 StoreBytes = Annotated[int, Meta(ge=0, le=2**40, description="0 to 2^40 bytes")]
 
 
@@ -62,14 +72,16 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     max_hops: Annotated[int, Meta(ge=1, le=1_024, description="1 to 1_024")] = 64
     match_metadata: Annotated[int, Meta(ge=0, le=255, description="0 to 255 bytes")] | None = None
     max_objects: Annotated[int, Meta(ge=0, le=2**20, description="0 to 2^20")] = 0
-    capabilities: tuple[Capability, ...] = ()
-    libraries: tuple[str, ...] = ()
-    drop_reasons: tuple[Word, ...] = ()
-    counters: tuple[Word, ...] = ()
-    fail: Literal["closed", "open", "bypass"] = "closed"
-    shard: Literal["connection", "tenant"] | None = None
-    state: Literal["recomputable", "replicated", "durable"] = "recomputable"
-    config: dict[str, object] = {}
+    capabilities: Annotated[
+        tuple[Capability, ...], Meta(description=f"a list of {_listed(Capability)}")
+    ] = ()
+    libraries: Annotated[tuple[str, ...], Meta(description="a list of packages")] = ()
+    drop_reasons: Words = ()
+    counters: Words = ()
+    fail: Annotated[Fail, Meta(description=_listed(Fail))] = "closed"
+    shard: Annotated[Shard, Meta(description=_listed(Shard))] | None = None
+    state: Annotated[State, Meta(description=_listed(State))] = "recomputable"
+    config: Annotated[dict[str, object], Meta(description="a table")] = {}
 
 
 ENTRY_BYTES = 64
@@ -106,7 +118,9 @@ def _parse(fields: dict[str, object], path: Path) -> Manifest:
         try:
             _ = msgspec.convert(seen, allowed[name])
         except msgspec.ValidationError as error:
-            raise ConfigError(f"{path}: {name}: {seen!r} seen, {_rule(name, error)}") from error
+            raise ConfigError(
+                f"{path}: {name}: {seen!r} seen, {_allowed(allowed[name])} allowed"
+            ) from error
     try:
         manifest = msgspec.convert(fields, Manifest)
     except msgspec.ValidationError as error:
@@ -126,18 +140,13 @@ def _check_together(manifest: Manifest, path: Path) -> None:
             raise ConfigError(f"{path}: {name}: {twice[0]!r} seen twice, each word once allowed")
 
 
-def _rule(field: str, error: msgspec.ValidationError) -> str:
-    """Return what is allowed, in the words of the field's type where it has some."""
-    hint = get_type_hints(Manifest, include_extras=True)[field]
-    described = [meta.description for meta in _metas(hint) if meta.description is not None]
-    return f"{described[0]} allowed" if described else str(error)
-
-
-def _metas(hint: object) -> list[Meta]:
-    found = [meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, Meta)]
-    for part in getattr(hint, "__args__", ()):
-        found += _metas(part)
-    return found
+def _allowed(hint: object) -> str:
+    """Return what a field allows, in the words of its type."""
+    return next(
+        str(meta.description)
+        for part in (hint, *get_args(hint))
+        for meta in getattr(part, "__metadata__", ())
+    )
 
 
 def _missing(error: msgspec.ValidationError) -> str:

@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+
+from ei.errors import ConfigError
+from ei.sdk import Manifest, load_manifest
+
+LEAST = """
+id = 100
+name = "mine"
+version = "1.2.3"
+summary = "Mine."
+"""
+
+
+def parse(tmp_path: Path, text: str) -> Manifest:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    _ = (folder / "manifest.toml").write_text(text)
+    return load_manifest(folder)
+
+
+def complaint(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        _ = parse(tmp_path, text)
+    said = str(caught.value)
+    assert "mine/manifest.toml: " in said
+    return said.partition("mine/manifest.toml: ")[2]
+
+
+def test_four_fields_are_enough(tmp_path: Path) -> None:
+    manifest = parse(tmp_path, LEAST)
+
+    assert (manifest.id, manifest.name) == (100, "mine")
+    assert manifest.capabilities == ()
+    assert manifest.fail == "closed"
+
+
+def test_every_field_can_be_said(tmp_path: Path) -> None:
+    text = (
+        LEAST
+        + """
+stable_bytes = 1_000
+ephemeral_bytes = 2_000
+handler_ms = 5
+queue_packets = 10
+max_hops = 8
+match_metadata = 16
+max_objects = 3
+capabilities = ["payload", "internet"]
+libraries = ["h11"]
+drop_reasons = ["no_members"]
+counters = ["joins"]
+fail = "open"
+shard = "connection"
+state = "durable"
+
+[config]
+ttl_s = 1.5
+"""
+    )
+    manifest = parse(tmp_path, text)
+
+    assert manifest.match_metadata == 16
+    assert manifest.capabilities == ("payload", "internet")
+    assert manifest.config == {"ttl_s": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("handlr_ms = 5", "handlr_ms: unknown field; did you mean handler_ms?"),
+        ("zzz = 5", "zzz: unknown field; allowed: capabilities, config, counters,"),
+        ("handler_ms = 0", "handler_ms: 0 seen, 1 to 10_000 allowed"),
+        ("match_metadata = 300", "match_metadata: 300 seen, 0 to 255 bytes allowed"),
+        ("max_hops = '8'", "max_hops: '8' seen, 1 to 1_024 allowed"),
+        (
+            "drop_reasons = ['No!']",
+            "drop_reasons: ['No!'] seen, a list of words like no_members allowed",
+        ),
+        (
+            "capabilities = ['root']",
+            "capabilities: ['root'] seen, a list of streams, internet, payload, ",
+        ),
+        ("fail = 'maybe'", "fail: 'maybe' seen, closed, open, bypass allowed"),
+        ("shard = 'host'", "shard: 'host' seen, connection, tenant allowed"),
+        ("config = 5", "config: 5 seen, a table allowed"),
+        ("libraries = 'h11'", "libraries: 'h11' seen, a list of packages allowed"),
+        ("state = 'durable'", "state: 'durable' seen, allowed only with stable_bytes above 0"),
+        ("counters = ['a', 'a']", "counters: 'a' seen twice, each word once allowed"),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_was_seen_and_what_is_allowed(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    assert complaint(tmp_path, LEAST + line).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("id = 100", "id = 1", "id: 1 seen, 2 to 2^32 - 1 allowed"),
+        ('name = "mine"', 'name = "yours"', "name: 'yours' seen, the folder's name 'mine' allowed"),
+        ('"1.2.3"', '"one"', "version: 'one' seen, x.y.z allowed"),
+        ('"Mine."', '""', "summary: '' seen, 1 to 200 characters allowed"),
+        ("id = 100", "", "id: missing, a value is required"),
+    ],
+)
+def test_a_field_that_must_be_there_must_be_right(
+    tmp_path: Path, was: str, now: str, said: str
+) -> None:
+    assert complaint(tmp_path, LEAST.replace(was, now)) == said
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    assert complaint(tmp_path, "id = = 5").startswith("not TOML: ")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    _ = (tmp_path / "mine" / "manifest.toml").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(ConfigError, match=r"manifest\.toml: not TOML: "):
+        _ = load_manifest(tmp_path / "mine")
+
+
+def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"manifest\.toml: cannot be read: No such file"):
+        _ = load_manifest(tmp_path)

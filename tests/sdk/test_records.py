@@ -1,0 +1,28 @@
+import msgspec
+
+from ei.sdk import Address, Attachment, AttachmentOf, Group, GroupOf, Query, Record
+
+A = Address(b"a" * 16)
+A_HEX = "c410" + "61" * 16
+
+
+def test_queries_are_arrays_that_start_with_their_tag() -> None:
+    queries: list[Query] = [AttachmentOf(A), GroupOf(A)]
+
+    assert [msgspec.msgpack.encode(query).hex() for query in queries] == [
+        f"9200{A_HEX}",
+        f"9201{A_HEX}",
+    ]
+
+
+def test_records_are_arrays_that_start_with_their_tag() -> None:
+    records: list[Record] = [Attachment(A, (A,)), Group(A, (A, A))]
+
+    assert [msgspec.msgpack.encode(record).hex() for record in records] == [
+        f"9300{A_HEX}91{A_HEX}",
+        f"9301{A_HEX}92{A_HEX}{A_HEX}",
+    ]
+
+
+def test_queries_are_keys() -> None:
+    assert len({AttachmentOf(A), AttachmentOf(Address(b"a" * 16)), GroupOf(A)}) == 2
