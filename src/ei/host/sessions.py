@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ei._core import EndToEnd
-from ei.errors import NotFoundError
+from ei.errors import LimitError, NotFoundError
 from ei.host.frames import Frame, encode_frame, parse_frame
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
@@ -87,10 +87,15 @@ class Sessions:
 
         Raises:
             NotFoundError: the records do not know the host.
+            LimitError: as many datagrams as may wait for the session do.
         """
         peer = self._peer(to)
         bound = associated_data(self._address, to, peer.connection)
-        payloads = self._end_to_end.seal(now_ns, peer.key, bound, encode_frame(frame))
+        try:
+            payloads = self._end_to_end.seal(now_ns, peer.key, bound, encode_frame(frame))
+        except ValueError as error:
+            name = self._records().name_of(to)
+            raise LimitError(f"no session with {name} yet, and too much waits for it") from error
         return Outgoing(to, peer.connection, payloads)
 
     def open(

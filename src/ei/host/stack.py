@@ -220,7 +220,7 @@ class Stack:
 
         Raises:
             NotFoundError: the records do not know `to`.
-            LimitError: too long; nothing is sent.
+            LimitError: too long, or too much waits for the session; nothing is sent.
             LocalError: a port out of range.
         """
         for number in (port, source_port):
@@ -247,7 +247,7 @@ class Stack:
         """State to the source what became of a datagram; without effect if it did not ask."""
         if datagram.number is not None:
             kind = FrameKind.RECEIPT if is_delivered else FrameKind.REFUSAL
-            self._send_frame(now_ns, datagram.source, Frame(kind, datagram.number))
+            self._answer(now_ns, datagram.source, Frame(kind, datagram.number))
 
     def call(  # noqa: PLR0913 as many as a packet has fields
         self,
@@ -323,6 +323,13 @@ class Stack:
         self._sent[frame.kind.name.lower()] += 1
         self._send(now_ns, outgoing, is_traced=is_traced)
 
+    def _answer(self, now_ns: int, to: Address, frame: Frame) -> None:
+        """Send what a peer's frame asks for; what it causes may not raise."""
+        try:
+            self._send_frame(now_ns, to, frame)
+        except LimitError:
+            self._dropped["answer_refused"] += 1
+
     def _send(
         self,
         now_ns: int,
@@ -386,9 +393,7 @@ class Stack:
                 is_delivered = frame.kind is FrameKind.RECEIPT
                 self._events.append(ReceiptReceived(source, frame.number, is_delivered))
             case FrameKind.ECHO_REQUEST:
-                self._send_frame(
-                    now_ns, source, Frame(FrameKind.ECHO_REPLY, frame.number, frame.data)
-                )
+                self._answer(now_ns, source, Frame(FrameKind.ECHO_REPLY, frame.number, frame.data))
             case FrameKind.ECHO_REPLY:
                 self._events.append(EchoReceived(source, frame.number, frame.data, now_ns))
 

@@ -1,0 +1,71 @@
+"""A host uses the node that it prefers among those that are up, and calls the others again."""
+
+from ei.host.attachments import Attachments
+from ei.sdk import Address
+
+ONE, TWO, OTHER = (Address(letter * 16) for letter in (b"1", b"2", b"x"))
+S = 1_000_000_000
+
+
+def test_the_first_node_is_used_until_another_is_up() -> None:
+    attachments = Attachments([ONE, TWO])
+    assert attachments.via == ONE
+
+    assert attachments.change(0, TWO, is_up=True)
+
+    assert attachments.via == TWO
+    assert attachments.up == (TWO,)
+
+
+def test_traffic_moves_when_its_node_goes_down_and_not_when_another_comes_back() -> None:
+    attachments = Attachments([ONE, TWO])
+    _ = attachments.change(0, ONE, is_up=True)
+    _ = attachments.change(0, TWO, is_up=True)
+    assert attachments.via == ONE
+
+    _ = attachments.change(S, ONE, is_up=False)
+    assert attachments.via == TWO
+
+    _ = attachments.change(2 * S, ONE, is_up=True)
+    assert attachments.via == TWO
+    assert attachments.up == (ONE, TWO)
+
+
+def test_without_any_node_the_preferred_one_is_tried() -> None:
+    attachments = Attachments([ONE, TWO])
+    _ = attachments.change(0, TWO, is_up=True)
+
+    _ = attachments.change(0, TWO, is_up=False)
+
+    assert attachments.via == ONE
+
+
+def test_a_node_is_called_at_once_and_then_ever_more_rarely() -> None:
+    attachments = Attachments([ONE])
+    attachments.call_all(0)
+
+    calls: list[float] = []
+    while len(calls) < 10:
+        deadline_ns = attachments.next_deadline_ns()
+        assert deadline_ns is not None
+        assert attachments.due(deadline_ns) == [ONE]
+        calls.append(deadline_ns / S)
+
+    assert calls == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5, 61.5, 91.5, 121.5]
+
+
+def test_nothing_is_due_while_all_pipes_are_up() -> None:
+    attachments = Attachments([ONE, TWO])
+    attachments.call_all(0)
+    _ = attachments.change(0, ONE, is_up=True)
+    _ = attachments.change(0, TWO, is_up=True)
+
+    assert attachments.next_deadline_ns() is None
+    assert attachments.due(100 * S) == []
+
+
+def test_the_pipe_of_a_stranger_changes_nothing() -> None:
+    attachments = Attachments([ONE])
+
+    assert not attachments.change(0, OTHER, is_up=True)
+    assert attachments.up == ()

@@ -1,0 +1,44 @@
+"""`host.toml`: what it may say, and how it says what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from ei.errors import ConfigError
+from ei.host.config import HostConfig, load_host_config
+
+GOOD = f"""
+version = 1
+name = "alice.isp-a"
+domain_number = 1
+[trust]
+isp-a = "{"ab" * 32}"
+"""
+
+
+def load(folder: Path, text: str) -> HostConfig:
+    path = folder / "host.toml"
+    path.write_text(text)
+    return load_host_config(path)
+
+
+def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
+    config = load(tmp_path, GOOD)
+
+    assert (config.bind, config.nodes, config.attachment_limit_s) == ("0.0.0.0:0", (), 3_600)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ("domain_number", "domain_nubmer", "did you mean 'domain_number'"),
+        ("version = 1", "version = 3", "version"),
+        ('"alice.isp-a"', "7", "at `name`"),
+        ('isp-a = "', 'isp-a = "ab', "33 bytes seen"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_key(
+    tmp_path: Path, good: str, bad: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"host\.toml: .*{said}"):
+        _ = load(tmp_path, GOOD.replace(good, bad))

@@ -1,0 +1,216 @@
+"""Streams over two pure ends: ports, refusals, losses, identities."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+
+from ei._core import Streams
+from ei.errors import NotFoundError, StreamError
+from ei.host.events import HostEvent, StreamArrived, StreamConnected, StreamLost, StreamMoved
+from ei.host.stream_connections import NO_LISTENER, StreamConnections
+from ei.records.issuer import Issuer
+from ei.records.keys import Keys, make_keys
+from ei.records.record_set import RecordSet, verify_records
+from ei.sdk import Address
+
+DOMAIN, ALICE, BOB, EVE = (make_keys(letter * 32) for letter in (b"d", b"a", b"b", b"e"))
+ISSUER = Issuer("isp-a", 1, DOMAIN, expires_unix_s=2_000)
+MS = 1_000_000
+
+
+def records(*, eve: bool = False) -> RecordSet:
+    envelopes = [
+        ISSUER.domain(),
+        ISSUER.enrol(ALICE, "alice.isp-a"),
+        ISSUER.enrol(BOB, "bob.isp-a"),
+    ]
+    if eve:
+        envelopes.append(ISSUER.enrol(EVE, "eve.isp-a"))
+    return verify_records(envelopes, trust={"isp-a": DOMAIN.identity_key}, unix_s=1_000)
+
+
+@dataclass
+class End:
+    """One host's streams, and what happened to them."""
+
+    keys: Keys
+    secret: bytes
+    known: RecordSet
+    events: list[HostEvent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        numbers = iter(range(1, 1_000))
+        self.address: Address = self.keys.address(1)
+        self.streams = StreamConnections(
+            lambda: Streams(identity_key=self.secret, seed=self.secret),
+            records=lambda: self.known,
+            draw=lambda: next(numbers),
+            emit=self.events.append,
+        )
+
+    def of(self, kind: type[HostEvent]) -> list[HostEvent]:
+        return [event for event in self.events if type(event) is kind]
+
+
+class Pair:
+    """Two ends and the time; payloads take 1 ms."""
+
+    def __init__(self, a: End, b: End) -> None:
+        self.ends = {a.address: a, b.address: b}
+        self.now_ns = MS
+        self.is_cut = False
+
+    def run(self, duration_ms: int = 200) -> None:
+        """Let everything happen that happens by itself."""
+        arriving: deque[tuple[int, End, Address, int, list[bytes]]] = deque()
+        until_ns = self.now_ns + duration_ms * MS
+        while self.now_ns < until_ns:
+            while arriving and arriving[0][0] <= self.now_ns:
+                _, end, source, connection, payloads = arriving.popleft()
+                end.streams.handle(self.now_ns, source, connection, payloads)
+            for source, end in self.ends.items():
+                end.streams.poll(self.now_ns)
+                for out in end.streams.take_outgoing(self.now_ns):
+                    if not self.is_cut:
+                        to = self.ends[out.to]
+                        arriving.append(
+                            (self.now_ns + MS, to, source, out.connection, out.payloads)
+                        )
+            self.now_ns += MS
+
+
+def pair(*, knows_eve: bool = False) -> tuple[End, End, Pair]:
+    alice = End(ALICE, ALICE.identity_secret, records())
+    bob = End(BOB, BOB.identity_secret, records(eve=knows_eve))
+    return alice, bob, Pair(alice, bob)
+
+
+def test_a_stream_arrives_at_the_port_that_it_is_for() -> None:
+    alice, bob, world = pair()
+    key, is_up = alice.streams.connect(world.now_ns, bob.address)
+    assert not is_up
+    world.run()
+    assert alice.of(StreamConnected)
+    assert bob.of(StreamConnected)
+
+    stream = alice.streams.open_stream(key, 80)
+    assert stream is not None
+    assert alice.streams.write(stream, b"hello", 0) == 5
+    alice.streams.finish(stream)
+    world.run()
+
+    [arrived] = bob.of(StreamArrived)
+    assert isinstance(arrived, StreamArrived)
+    assert (arrived.peer, arrived.port) == (alice.address, 80)
+    there = (arrived.peer, arrived.connection, arrived.stream)
+    assert bob.streams.read(there, 100) == (b"hello", "finished", 0)
+    assert any(isinstance(e, StreamMoved) and e.what == "finished" for e in alice.events)
+
+
+def test_one_connection_carries_all_streams_to_a_host() -> None:
+    alice, bob, world = pair()
+    first, _ = alice.streams.connect(world.now_ns, bob.address)
+    world.run()
+
+    second, is_up = alice.streams.connect(world.now_ns, bob.address)
+
+    assert (second, is_up) == (first, True)
+
+
+def test_the_other_end_uses_the_same_connection_for_its_own_streams() -> None:
+    alice, bob, world = pair()
+    key, _ = alice.streams.connect(world.now_ns, bob.address)
+    world.run()
+
+    back, is_up = bob.streams.connect(world.now_ns, alice.address)
+
+    assert (back, is_up) == ((alice.address, key[1]), True)
+
+
+def test_a_stream_that_is_given_up_is_reset_at_the_other_end() -> None:
+    alice, bob, world = pair()
+    key, _ = alice.streams.connect(world.now_ns, bob.address)
+    world.run()
+    stream = alice.streams.open_stream(key, 80)
+    assert stream is not None
+    world.run()
+
+    alice.streams.abort(stream)
+    alice.streams.abort(stream)
+    world.run()
+
+    assert any(isinstance(e, StreamMoved) and e.what == "reset" for e in bob.events)
+
+
+def test_a_refused_stream_is_stopped_with_the_code_for_it() -> None:
+    alice, bob, world = pair()
+    key, _ = alice.streams.connect(world.now_ns, bob.address)
+    world.run()
+    stream = alice.streams.open_stream(key, 80)
+    world.run()
+    [arrived] = bob.of(StreamArrived)
+    assert isinstance(arrived, StreamArrived)
+
+    bob.streams.abort((arrived.peer, arrived.connection, arrived.stream), NO_LISTENER)
+    world.run()
+
+    stopped = [e for e in alice.events if isinstance(e, StreamMoved) and e.what == "stopped"]
+    assert [(e.stream, e.code) for e in stopped] == [(stream[2], NO_LISTENER)] if stream else False
+
+
+def test_a_host_without_a_record_is_refused() -> None:
+    eve = End(EVE, EVE.identity_secret, records(eve=True))
+    bob = End(BOB, BOB.identity_secret, records())
+    world = Pair(eve, bob)
+
+    _ = eve.streams.connect(world.now_ns, bob.address)
+    world.run()
+
+    [lost] = eve.of(StreamLost)
+    assert isinstance(lost, StreamLost)
+    assert lost.kind == "refused"
+    assert bob.of(StreamArrived) == []
+
+
+def test_a_host_with_the_key_of_another_is_found_out() -> None:
+    impostor = End(BOB, EVE.identity_secret, records())
+    alice = End(ALICE, ALICE.identity_secret, records())
+    world = Pair(alice, impostor)
+
+    _ = alice.streams.connect(world.now_ns, impostor.address)
+    world.run()
+
+    [lost] = alice.of(StreamLost)
+    assert isinstance(lost, StreamLost)
+    assert lost.kind == "wrong_identity"
+
+
+def test_silence_ends_a_connection_with_its_reason() -> None:
+    alice, bob, world = pair()
+    key, _ = alice.streams.connect(world.now_ns, bob.address)
+    world.run()
+    world.is_cut = True
+
+    world.run(31_000)
+
+    [lost] = alice.of(StreamLost)
+    assert isinstance(lost, StreamLost)
+    assert lost.kind == "timed_out"
+    with pytest.raises(StreamError):
+        _ = alice.streams.open_stream(key, 80)
+
+
+def test_an_unknown_host_cannot_be_connected_to() -> None:
+    alice, _, world = pair()
+
+    with pytest.raises(NotFoundError, match="no record of the host"):
+        _ = alice.streams.connect(world.now_ns, EVE.address(1))
+
+
+def test_nothing_is_made_before_it_is_needed() -> None:
+    alice, _, _ = pair()
+
+    assert alice.streams.next_deadline_ns() is None
+    assert alice.streams.take_outgoing(0) == []
+    assert alice.streams.statistics() == {}
