@@ -128,6 +128,10 @@ class Holds:
             _ = heappop(self._deadlines)
         return None
 
+    def waste(self) -> int:
+        """Return how many deadlines are kept that no packet waits for any more."""
+        return len(self._deadlines) - len(self._by_number)
+
     # -- the parts ------------------------------------------------------------------------------
 
     def _change(self, held: Held, *, is_added: bool) -> None:

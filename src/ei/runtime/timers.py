@@ -64,6 +64,12 @@ class Timers:
             _ = heappop(self._heap)
         return None
 
+    def waste(self) -> int:
+        """Return how many deadlines are kept that nothing waits for any more."""
+        return len(self._heap) - len(self._deadlines_s)
+
+    # -- the parts ------------------------------------------------------------------------------
+
     def _change(self, key: bytes, timer: tuple[float, int] | None) -> None:
         self._undo.add(self._restore, key, self._deadlines_s.get(key))
         self._restore(key, timer)

@@ -97,6 +97,10 @@ class MemoryStore:
     def statistics(self) -> StoreStatistics:
         return StoreStatistics(len(self._entries), self._used_bytes, self._limit_bytes)
 
+    def waste(self) -> int:
+        """Return how many expiries are kept beyond one for each entry."""
+        return len(self._expiries) - len(self._entries)
+
     # -- the parts ------------------------------------------------------------------------------
 
     def _set(self, key: bytes, entry: Entry | None) -> None:
@@ -105,9 +109,8 @@ class MemoryStore:
         if replaced is not None:
             self._used_bytes -= _size_bytes(key, replaced)
         if entry is None:
-            if replaced is not None:
-                del self._entries[key]
-                del self._order[bisect_left(self._order, key)]
+            del self._entries[key]
+            del self._order[bisect_left(self._order, key)]
             return
         self._entries[key] = entry
         self._used_bytes += _size_bytes(key, entry)

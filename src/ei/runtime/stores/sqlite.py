@@ -133,9 +133,8 @@ class SqliteStore:
         try:
             self._save()
         except sqlite3.Error as error:
-            if self._file.in_transaction:
-                _ = self._file.execute("ROLLBACK")
-            raise self._failure(error) from error
+            self._file.rollback()
+            raise commit_failure(self._path, error) from error
         self._written.clear()
 
     def statistics(self) -> StoreStatistics:
@@ -219,13 +218,15 @@ class SqliteStore:
         ).fetchone()
         return inf if earliest_s is None else earliest_s
 
-    def _failure(self, error: sqlite3.Error) -> LocalError:
-        if error.sqlite_errorname == "SQLITE_FULL":
-            return LimitError(
-                f"{self._path}: the disk is full; nothing of this batch was acknowledged",
-                remedy="free space on the disk of the node's state folder",
-            )
-        return LocalError(f"{self._path}: {error}; nothing of this batch was acknowledged")
+
+def commit_failure(path: Path, error: sqlite3.Error) -> LocalError:
+    """Return what to say of a commit that failed, and the remedy where there is one."""
+    if error.sqlite_errorname == "SQLITE_FULL":
+        return LimitError(
+            f"{path}: the disk is full; nothing of this batch was acknowledged",
+            remedy="Free space on the disk of the node's state folder.",
+        )
+    return LocalError(f"{path}: {error}; nothing of this batch was acknowledged")
 
 
 def _open(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
