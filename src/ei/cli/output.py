@@ -83,6 +83,11 @@ class Output:
             print(text[: self.width - 1], end="", file=self._stderr, flush=True)
             self._is_drawn = True
 
+    def home(self) -> None:
+        """Start to draw again at the top of the screen; for people only."""
+        if self.is_terminal:
+            print("\x1b[H\x1b[2J", end="", file=self._stdout, flush=True)
+
     def next(self, *commands: str) -> None:
         """Suggest what to do next."""
         self.talk(self.paint(f"next: {' | '.join(commands)}", "dim", is_talk=True))

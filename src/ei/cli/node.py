@@ -1,0 +1,80 @@
+"""`ei node`: a service node of this machine."""
+
+import argparse
+import os
+from pathlib import Path
+
+from ei.cli.exits import Exit
+from ei.cli.output import Output
+from ei.cli.parser import Verb, Verbs
+from ei.cli.targets import takes_target
+
+DEFAULT_FILE = Path("/etc/ei/node.toml")
+
+
+def add_parser(commands: Verbs) -> None:
+    """Add `ei node` and its verbs."""
+    verbs = commands.add_noun("node", summary="a service node of this machine")
+    run = verbs.add("run", summary="run the node until Ctrl-C or SIGTERM", execute=run_daemon)
+    check = verbs.add(
+        "check", summary="read all that node.toml names, and say what is wrong", execute=check_files
+    )
+    for verb in (run, check):
+        takes_config(verb, DEFAULT_FILE)
+    status = verbs.add("status", summary="show a running node", execute=show)
+    status.takes("name", nargs="?", metavar="NAME", help="a node of the lab")
+    takes_target(status)
+
+
+def takes_config(verb: Verb, default: Path) -> None:
+    """Let a verb take a configuration file."""
+    verb.takes(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        default=Path(os.environ.get("EI_CONFIG", default)),
+        help=f"configuration file (default: $EI_CONFIG, else {default})",
+    )
+
+
+def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
+    """Run the node; it logs to stderr."""
+    from ei.node.daemon import run_node
+
+    run_node(arguments.config)
+    return Exit.OK
+
+
+def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Show what the configuration comes to; exit 1 when a record of it does not count."""
+    from ei.node.daemon import prepare_node
+
+    prepared = prepare_node(arguments.config)
+    config, refused = prepared.config, prepared.records.refused
+    services = [service.manifest.name for service in prepared.services]
+    output.data(f"{config.name} listens on {', '.join(config.binds)}")
+    output.data(f"services: {', '.join(services) or 'none'}")
+    output.data(f"records: {len(prepared.records.names)} names, {len(refused)} refused")
+    for refusal in refused:
+        output.data(f"{output.mark('bad')} {refusal.record}: {refusal.reason}")
+    output.document(
+        "ei.node-check/1",
+        {
+            "name": config.name,
+            "binds": list(config.binds),
+            "services": services,
+            "names": len(prepared.records.names),
+            "refused": {refusal.record: refusal.reason for refusal in refused},
+        },
+    )
+    output.next(f"ei node run --config {arguments.config}")
+    return Exit.NEGATIVE if refused else Exit.OK
+
+
+def show(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Ask a node for its status and show it."""
+    from ei.cli.statuses import show_node
+    from ei.cli.targets import find_target
+
+    show_node(find_target(arguments.name, arguments, kind="node").ask("status"), output)
+    return Exit.OK
