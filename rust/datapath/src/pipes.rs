@@ -25,13 +25,13 @@ use crate::counters::Reason;
 use crate::handshake::admission::Gate;
 use crate::handshake::cookies::{CookieJar, MacKeys};
 use crate::handshake::{Identity, MAX_LANES};
-use crate::pipe::{KeyLimits, LaneShare, Pipe, PipeStatistics, Session, Upkeep};
+use crate::pipe::{LaneShare, Pipe, Session, Upkeep};
 use crate::randomness::Randomness;
 use crate::wire::{Address, Prefix, split_sealed};
 use sessions::SessionTable;
 use timers::Timers;
 
-pub use crate::pipe::PeerKind;
+pub use crate::pipe::{KeyLimits, PeerKind, PipeStatistics};
 
 /// Place of a peer in the table; dense, given again some time after its peer was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -232,6 +232,11 @@ impl Session {
             || self.forged >= self.limits.forged_packets
     }
 
+    /// When the handshake ended here.
+    pub fn made_ns(&self) -> u64 {
+        self.made_ns
+    }
+
     /// Whether this end began the handshake.
     pub fn is_initiator(&self) -> bool {
         self.is_initiator

@@ -7,7 +7,7 @@ use crate::counters::{Fate, Reason};
 use crate::handshake::admission::Admission;
 use crate::handshake::cookies::MacKeys;
 use crate::handshake::{Answering, Hello, SUITES, SessionSecrets, Waiting, Welcome};
-use crate::pipe::{Dialling, NEVER_NS, Session};
+use crate::pipe::{Dialling, NEVER_NS, Session, Upkeep};
 use crate::wire::handshake::{CookieReply, Initiation, Response};
 use crate::wire::{DatagramType, array_at};
 
@@ -78,9 +78,13 @@ impl Pipes {
             return;
         };
         if now_ns.saturating_sub(dialling.began_ns) >= GIVE_UP_NS {
-            let is_up = pipe.is_up;
             self.end_dialling(peer);
-            if !is_up {
+            let Some(pipe) = self.pipe_mut(peer) else {
+                return;
+            };
+            // Nodes never stop: a partition between them may heal after any time.
+            pipe.is_wanted &= pipe.is_up || pipe.upkeep == Upkeep::Beating;
+            if !pipe.is_up {
                 self.changes.push_back(PipeChange::DialFailed { peer });
             }
         } else if now_ns >= dialling.retry_ns {

@@ -252,12 +252,20 @@ impl Pipes {
         index: u32,
         from: Option<SocketAddr>,
     ) {
+        let made_ns = self
+            .sessions
+            .find(index)
+            .map_or(now_ns, |(_, _, session)| session.made_ns());
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
         let is_answered = pipe.sessions.next == Some(index);
         if is_answered {
             pipe.sessions.next = None;
+            if pipe.rtt.smoothed_ns().is_none() {
+                // From our answer to the first packet that it allowed.
+                pipe.rtt.add(now_ns.saturating_sub(made_ns));
+            }
         }
         if is_answered && let Some(boot) = pipe.next_boot.take() {
             self.note_boot(peer, boot);

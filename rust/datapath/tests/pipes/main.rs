@@ -1,4 +1,5 @@
-//! Pipes: endpoints joined in memory, on a virtual clock.
+//! Pipes: endpoints joined in memory, on a virtual clock. Letters and numbers such as A13 are lines of
+//! `docs/reference/robustness.md`.
 
 #![allow(
     missing_docs,
@@ -8,4 +9,13 @@
 )]
 
 mod net;
+
+mod admission;
+mod control;
+mod faults;
+mod keys;
+mod lanes;
+mod liveness;
 mod opening;
+mod roaming;
+mod silence;

@@ -1,0 +1,140 @@
+//! Who is up: heartbeats between nodes, probes of unanswered data, keepalive of idle hosts.
+
+use ei_datapath::pipes::{PeerKind, PipeChange};
+
+use crate::net::{MS, Net, SECOND, endpoint};
+
+fn sent_by(net: &Net, index: usize, since: usize) -> usize {
+    net.log[since..]
+        .iter()
+        .filter(|(_, from, ..)| *from == endpoint(index))
+        .count()
+}
+
+#[test]
+fn a_node_that_dies_is_noticed_within_three_missed_heartbeats() {
+    let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+    net.connect(0, 1);
+    net.ends[1].is_frozen = true;
+
+    let took_ns = net.run_while(SECOND, |net| net.is_up(0, 1));
+
+    assert!(
+        (150 * MS..=210 * MS).contains(&took_ns),
+        "{} ms",
+        took_ns / MS
+    );
+}
+
+#[test]
+fn nodes_send_20_heartbeats_a_second_and_no_more_while_data_flows() {
+    let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+    net.connect(0, 1);
+    net.run(SECOND);
+    let before = net.log.len();
+    net.run(10 * SECOND);
+    let idle = sent_by(&net, 0, before);
+    assert!((195..=225).contains(&idle), "{idle}");
+
+    let before = net.log.len();
+    for _ in 0..1_000 {
+        net.send(0, 1, b"data").unwrap();
+        net.run(10 * MS);
+    }
+    let busy = sent_by(&net, 0, before) - 1_000;
+
+    assert!(busy <= 25, "{busy}");
+}
+
+#[test]
+fn an_idle_host_sends_every_15_s_and_is_answered() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    net.run(SECOND);
+    let before = net.log.len();
+
+    net.run(60 * SECOND);
+
+    assert_eq!((sent_by(&net, 0, before), sent_by(&net, 1, before)), (4, 4));
+    assert!(net.is_up(0, 1) && net.is_up(1, 0));
+}
+
+#[test]
+fn a_host_notices_a_dead_node_when_its_data_stays_unanswered() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    net.ends[1].is_frozen = true;
+    net.run(SECOND);
+    assert!(net.is_up(0, 1));
+
+    net.send(0, 1, b"anybody?").unwrap();
+    let took_ns = net.run_while(SECOND, |net| net.is_up(0, 1));
+
+    assert!(
+        (150 * MS..=250 * MS).contains(&took_ns),
+        "{} ms",
+        took_ns / MS
+    );
+}
+
+#[test]
+fn data_that_nobody_answers_is_probed_not_taken_for_death() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    for _ in 0..1_000 {
+        net.send(0, 1, b"one way").unwrap();
+        net.run(10 * MS);
+    }
+
+    assert_eq!(
+        net.ends[0].changes,
+        [PipeChange::PeerUp {
+            peer: net.peer(0, 1)
+        }]
+    );
+    assert_eq!(net.ends[1].changes.len(), 1);
+}
+
+#[test]
+fn a_node_notices_a_dead_host_with_data_at_once_and_without_within_a_minute() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    net.ends[0].is_frozen = true;
+    let idle_ns = net.run_while(120 * SECOND, |net| net.is_up(1, 0));
+    assert!((44 * SECOND..60 * SECOND).contains(&idle_ns));
+
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    net.ends[0].is_frozen = true;
+    net.send(1, 0, b"for you").unwrap();
+    let busy_ns = net.run_while(120 * SECOND, |net| net.is_up(1, 0));
+
+    assert!(busy_ns <= 250 * MS, "{} ms", busy_ns / MS);
+}
+
+#[test]
+fn a_node_that_was_frozen_is_up_again_at_its_first_packet() {
+    let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+    net.connect(0, 1);
+    net.ends[1].is_frozen = true;
+    net.run(10 * SECOND);
+    assert!(!net.is_up(0, 1));
+
+    net.ends[1].is_frozen = false;
+    let took_ns = net.run_while(10 * SECOND, |net| !net.is_up(0, 1));
+
+    assert!(took_ns <= 600 * MS, "{} ms", took_ns / MS);
+}
+
+#[test]
+fn a_cut_that_heals_brings_nodes_back_within_a_second() {
+    let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+    net.connect(0, 1);
+    net.link.is_cut = true;
+    net.run(20 * SECOND);
+
+    net.link.is_cut = false;
+    let took_ns = net.run_while(10 * SECOND, |net| !net.is_up(0, 1) || !net.is_up(1, 0));
+
+    assert!(took_ns <= SECOND, "{} ms", took_ns / MS);
+}
