@@ -2,6 +2,7 @@ import argparse
 from collections.abc import Callable
 
 import pytest
+
 from ei.cli.quantities import (
     duration,
     parse_count,
