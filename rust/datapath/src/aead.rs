@@ -36,9 +36,19 @@ impl PacketKey {
         associated: &[u8],
         plain: &mut [u8],
     ) -> Result<[u8; TAG_BYTES], Reason> {
+        self.seal_under(nonce(counter), associated, plain)
+    }
+
+    #[inline]
+    fn seal_under(
+        &self,
+        nonce: Nonce,
+        associated: &[u8],
+        plain: &mut [u8],
+    ) -> Result<[u8; TAG_BYTES], Reason> {
         let tag = self
             .0
-            .seal_in_place_separate_tag(nonce(counter), Aad::from(associated), plain)
+            .seal_in_place_separate_tag(nonce, Aad::from(associated), plain)
             .map_err(|_| Reason::TooBig)?;
         tag.as_ref().try_into().map_err(|_| Reason::TooBig)
     }
@@ -54,8 +64,18 @@ impl PacketKey {
         associated: &[u8],
         sealed: &'a mut [u8],
     ) -> Result<&'a mut [u8], Reason> {
+        self.open_under(nonce(counter), associated, sealed)
+    }
+
+    #[inline]
+    fn open_under<'a>(
+        &self,
+        nonce: Nonce,
+        associated: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Result<&'a mut [u8], Reason> {
         self.0
-            .open_in_place(nonce(counter), Aad::from(associated), sealed)
+            .open_in_place(nonce, Aad::from(associated), sealed)
             .map_err(|_| Reason::BadSeal)
     }
 }
@@ -97,5 +117,53 @@ mod tests {
         for index in 32..64 {
             assert_eq!(open(5, b"prefix", index), Err(Reason::BadSeal));
         }
+    }
+
+    fn bytes(value: &serde_json::Value) -> Vec<u8> {
+        let text = value.as_str().unwrap();
+        (0..text.len())
+            .step_by(2)
+            .map(|start| u8::from_str_radix(&text[start..start + 2], 16).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_wycheproof_vectors_of_aes_256_gcm_pass() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/vectors/wycheproof_aes_gcm_test.json"
+        );
+        let text = std::fs::read_to_string(path).unwrap();
+        let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut count = 0;
+        for group in vectors["testGroups"].as_array().unwrap() {
+            if group["keySize"] != 256 || group["ivSize"] != 96 || group["tagSize"] != 128 {
+                continue;
+            }
+            for test in group["tests"].as_array().unwrap() {
+                let key = PacketKey::new(&bytes(&test["key"]).try_into().unwrap());
+                let nonce = || {
+                    let bytes: [u8; 12] = bytes(&test["iv"]).try_into().unwrap();
+                    Nonce::assume_unique_for_key(bytes)
+                };
+                let (associated, plain) = (bytes(&test["aad"]), bytes(&test["msg"]));
+                let mut sealed = [bytes(&test["ct"]), bytes(&test["tag"])].concat();
+                let is_valid = test["result"] == "valid";
+
+                let mut buffer = plain.clone();
+                let tag = key.seal_under(nonce(), &associated, &mut buffer).unwrap();
+                buffer.extend_from_slice(&tag);
+                assert_eq!(buffer == sealed, is_valid, "{}", test["tcId"]);
+                let opened = key.open_under(nonce(), &associated, &mut sealed);
+                assert_eq!(
+                    opened.is_ok_and(|it| it == plain),
+                    is_valid,
+                    "{}",
+                    test["tcId"]
+                );
+                count += 1;
+            }
+        }
+        assert!(count > 50, "{count}");
     }
 }

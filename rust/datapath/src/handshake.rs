@@ -324,13 +324,10 @@ fn builder<'a>(
 ) -> Result<Builder<'a>, Reason> {
     let params: NoiseParams = NOISE_NAME.parse().map_err(|_| Reason::BadHandshake)?;
     let source = randomness.split().map_err(|_| Reason::BadHandshake)?;
-    Builder::with_resolver(
-        params,
-        Box::new(Primitives::new(source, identity.public_key)),
-    )
-    .local_private_key(&identity.private_key)
-    .and_then(|builder| builder.prologue(prologue))
-    .map_err(|_| Reason::BadHandshake)
+    Builder::with_resolver(params, Box::new(Primitives::new(source, identity.clone())))
+        .local_private_key(&identity.private_key)
+        .and_then(|builder| builder.prologue(prologue))
+        .map_err(|_| Reason::BadHandshake)
 }
 
 fn write(noise: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, Reason> {

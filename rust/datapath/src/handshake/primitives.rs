@@ -7,6 +7,7 @@ use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, RingResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
 
+use super::Identity;
 use crate::aead::KEY_BYTES;
 use crate::randomness::Randomness;
 
@@ -19,14 +20,14 @@ pub fn public_key(private_key: &[u8; KEY_BYTES]) -> [u8; KEY_BYTES] {
 pub(super) struct Primitives {
     /// Taken by the one state that is built. The trait hands out shared references only.
     randomness: Mutex<Option<Randomness>>,
-    own_public_key: [u8; KEY_BYTES],
+    identity: Identity,
 }
 
 impl Primitives {
-    pub(super) fn new(randomness: Randomness, own_public_key: [u8; KEY_BYTES]) -> Self {
+    pub(super) fn new(randomness: Randomness, identity: Identity) -> Self {
         Self {
             randomness: Mutex::new(Some(randomness)),
-            own_public_key,
+            identity,
         }
     }
 }
@@ -40,8 +41,9 @@ impl CryptoResolver for Primitives {
     fn resolve_dh(&self, choice: &DHChoice) -> Option<Box<dyn Dh>> {
         match choice {
             DHChoice::Curve25519 => Some(Box::new(X25519 {
+                identity: self.identity.clone(),
                 private_key: [0; KEY_BYTES],
-                public_key: self.own_public_key,
+                public_key: [0; KEY_BYTES],
             })),
             _ => None,
         }
@@ -64,9 +66,10 @@ impl Random for InjectedRandom {
     }
 }
 
-/// `set` is for this end's static key, whose public half is known already: computing it for each
-/// handshake would cost a tenth of it. `generate` makes the ephemeral key.
+/// A key pair. Where it is this end's own, the public half is known already: computing it for each
+/// handshake would cost a tenth of it.
 struct X25519 {
+    identity: Identity,
     private_key: [u8; KEY_BYTES],
     public_key: [u8; KEY_BYTES],
 }
@@ -85,9 +88,15 @@ impl Dh for X25519 {
     }
 
     fn set(&mut self, private_key: &[u8]) {
-        if let Ok(private_key) = private_key.try_into() {
-            self.private_key = private_key;
-        }
+        let Ok(private_key) = private_key.try_into() else {
+            return;
+        };
+        self.private_key = private_key;
+        self.public_key = if private_key == self.identity.private_key {
+            self.identity.public_key
+        } else {
+            public_key(&private_key)
+        };
     }
 
     fn generate(&mut self, randomness: &mut dyn Random) -> Result<(), snow::Error> {
@@ -112,5 +121,113 @@ impl Dh for X25519 {
         let out = out.first_chunk_mut::<KEY_BYTES>().ok_or(snow::Error::Dh)?;
         *out = shared.to_bytes();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use snow::{Builder, HandshakeState};
+
+    fn vectors(name: &str) -> Value {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/");
+        let text = std::fs::read_to_string(format!("{folder}{name}")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn bytes(value: &Value) -> Vec<u8> {
+        let text = value.as_str().unwrap_or_default();
+        (0..text.len())
+            .step_by(2)
+            .map(|start| u8::from_str_radix(&text[start..start + 2], 16).unwrap())
+            .collect()
+    }
+
+    fn noise(vector: &Value, side: &str) -> HandshakeState {
+        let params = vector["protocol_name"].as_str().unwrap().parse().unwrap();
+        let of = |part: &str| bytes(&vector[format!("{side}_{part}")]);
+        let (own, ephemeral, prologue) = (of("static"), of("ephemeral"), of("prologue"));
+        let remote = of("remote_static");
+        let primitives = Primitives::new(Randomness::new(Some([1; 32])), Identity::new([9; 32]));
+        let mut builder = Builder::with_resolver(params, Box::new(primitives))
+            .prologue(&prologue)
+            .unwrap()
+            .fixed_ephemeral_key_for_testing_only(&ephemeral);
+        if !own.is_empty() {
+            builder = builder.local_private_key(&own).unwrap();
+        }
+        if !remote.is_empty() {
+            builder = builder.remote_public_key(&remote).unwrap();
+        }
+        if side == "init" {
+            builder.build_initiator().unwrap()
+        } else {
+            builder.build_responder().unwrap()
+        }
+    }
+
+    #[test]
+    fn the_noise_vectors_of_our_primitives_pass() {
+        let vectors = vectors("noise_cacophony.json");
+        let mut patterns = Vec::new();
+        for vector in vectors["vectors"].as_array().unwrap() {
+            let name = vector["protocol_name"].as_str().unwrap();
+            if !name.ends_with("_25519_AESGCM_SHA256") || name.contains("psk") {
+                continue;
+            }
+            patterns.push(name);
+            let (mut initiator, mut responder) = (noise(vector, "init"), noise(vector, "resp"));
+            let messages = vector["messages"].as_array().unwrap();
+            let mut turn = 0;
+            while !initiator.is_handshake_finished() {
+                let (sender, receiver) = if turn % 2 == 0 {
+                    (&mut initiator, &mut responder)
+                } else {
+                    (&mut responder, &mut initiator)
+                };
+                let payload = bytes(&messages[turn]["payload"]);
+                let (mut message, mut read) = (vec![0; 1_024], vec![0; 1_024]);
+                let length = sender.write_message(&payload, &mut message).unwrap();
+                assert_eq!(
+                    message[..length],
+                    bytes(&messages[turn]["ciphertext"]),
+                    "{name}"
+                );
+                let length = receiver
+                    .read_message(&message[..length], &mut read)
+                    .unwrap();
+                assert_eq!(read[..length], payload);
+                turn += 1;
+            }
+            assert_eq!(
+                initiator.get_handshake_hash(),
+                bytes(&vector["handshake_hash"])
+            );
+        }
+        assert!(patterns.contains(&"Noise_IK_25519_AESGCM_SHA256"));
+    }
+
+    #[test]
+    fn the_wycheproof_vectors_of_x25519_pass() {
+        let vectors = vectors("wycheproof_x25519_test.json");
+        let mut count = 0;
+        for group in vectors["testGroups"].as_array().unwrap() {
+            for test in group["tests"].as_array().unwrap() {
+                let mut own = X25519 {
+                    identity: Identity::new([9; 32]),
+                    private_key: [0; 32],
+                    public_key: [0; 32],
+                };
+                own.set(&bytes(&test["private"]));
+                let mut shared = [0; 32];
+
+                own.dh(&bytes(&test["public"]), &mut shared).unwrap();
+
+                assert_eq!(shared[..], bytes(&test["shared"]), "{}", test["tcId"]);
+                count += 1;
+            }
+        }
+        assert_eq!(count, vectors["numberOfTests"].as_u64().unwrap());
     }
 }
