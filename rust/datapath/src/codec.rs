@@ -6,14 +6,15 @@
 //! batch is a `CodecError` that names the field.
 
 mod effects;
-mod encode;
 mod events;
 mod msgpack;
+mod worker;
 
 pub use effects::{
     Action, Answer, Decision, Effect, EffectBatch, Hop, Key, Outcome, Packet, Stage, StageList,
 };
 pub use events::{EventBatch, MAX_BATCH_BYTES, MAX_BATCH_ITEMS};
+pub use worker::{Event, Events};
 
 /// Why a batch of effects cannot be read. The worker that wrote it is not to be trusted further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -136,6 +136,19 @@ pub enum Fate {
     Dropped(Reason),
 }
 
+impl Fate {
+    /// The stable word; a drop's is its reason's.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Delivered => "delivered",
+            Self::Consumed => "consumed",
+            Self::Missed => "missed",
+            Self::Dropped(reason) => reason.word(),
+        }
+    }
+}
+
 /// Counts by reason.
 pub type ByReason = [u64; Reason::ALL.len()];
 
@@ -247,6 +260,15 @@ impl Counters {
         }
     }
 
+    /// Count a copy by the fate that it found here at once.
+    pub fn count_copy(&mut self, fate: Fate) {
+        match fate {
+            Fate::Forwarded | Fate::Delivered | Fate::Consumed => self.count_ended_copy(),
+            Fate::Missed => self.count_waiting_copy(),
+            Fate::Dropped(reason) => self.count_dropped_copy(reason),
+        }
+    }
+
     /// Count a copy that was sealed into a train, `bytes` long.
     pub fn count_sent(&mut self, bytes: usize) {
         self.copies += 1;
@@ -277,6 +299,20 @@ impl Counters {
         self.copies_waiting = self.copies_waiting.saturating_sub(1);
         self.sent += 1;
         self.sent_bytes += bytes as u64;
+    }
+
+    /// Count a copy that waited for its pipe in vain.
+    pub fn count_waited_copy_dropped(&mut self, reason: Reason) {
+        self.count_end(Book::Copy, End::Dropped(reason));
+    }
+
+    /// Correct the books: the socket would not take `datagrams` that were counted as sent.
+    pub fn count_unsent(&mut self, datagrams: u64) {
+        let unsent = datagrams.min(self.sent);
+        self.sent -= unsent;
+        if let Some(count) = self.copies_dropped.get_mut(Reason::SendFailed as usize) {
+            *count += unsent;
+        }
     }
 
     /// Count the end of a packet that waited.

@@ -153,10 +153,19 @@ impl Decisions {
 
     /// What is decided for a packet that stands before the service at `position` of its chain.
     #[inline]
-    pub fn decide(&mut self, now_ns: u64, question: &Question<'_>, position: usize) -> Verdict {
+    pub fn decide(
+        &mut self,
+        now_ns: u64,
+        question: &Question<'_>,
+        position: usize,
+        is_covered: bool,
+    ) -> Verdict {
         let Some(chain) = self.routes.chain(question) else {
             return Verdict::Refused(Reason::UnknownService);
         };
+        if chain.reads_payload && !is_covered {
+            return Verdict::Refused(Reason::NotCovered);
+        }
         if position == 0 {
             let level = Level::Chain {
                 generation: chain.generation,
@@ -383,8 +392,8 @@ impl Decisions {
         }
     }
 
-    /// Join the guards of a single guarded hop, if they are decided and see no more of the metadata
-    /// than the chain's key does. The second value says whether the entry is worth keeping: not while
+    /// Join the guards of a single guarded hop, if they are decided, see no more of the metadata
+    /// than the chain's key does, and read no payload. The second value says whether the entry is worth keeping: not while
     /// its guards are still to be asked.
     fn with_guards(
         &mut self,
@@ -401,14 +410,14 @@ impl Decisions {
             return (joined, true);
         };
         let asked = guard_question(question, egress, &hop, metadata);
-        let guards_see = self
-            .routes
-            .chain(&asked)
-            .map_or(0, |guards| guards.match_bytes);
-        if metadata.is_none() && guards_see > match_bytes {
+        let Some(guards) = self.routes.chain(&asked) else {
+            return (joined, true);
+        };
+        let sees_more = metadata.is_none() && guards.match_bytes > match_bytes;
+        if sees_more || guards.reads_payload {
             return (joined, true);
         }
-        let Verdict::Decided(decided) = self.decide(now_ns, &asked, 0) else {
+        let Verdict::Decided(decided) = self.decide(now_ns, &asked, 0, true) else {
             return (joined, false);
         };
         match self.entry(&decided) {

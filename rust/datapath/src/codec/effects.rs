@@ -212,7 +212,7 @@ impl<'a> EffectBatch<'a> {
 }
 
 /// An array of `item`s. Grows as items are found, never on the word of the length alone.
-fn list<'a, T>(
+pub(super) fn list<'a, T>(
     reader: &mut Reader<'a>,
     field: &'static str,
     item: fn(&mut Reader<'a>) -> Result<T, CodecError>,
@@ -300,7 +300,7 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<Effect<'a>, CodecError> {
     })
 }
 
-fn packet<'a>(reader: &mut Reader<'a>) -> Result<Packet<'a>, CodecError> {
+pub(super) fn packet<'a>(reader: &mut Reader<'a>) -> Result<Packet<'a>, CodecError> {
     reader.array_of(12, "Packet")?;
     Ok(Packet {
         service: reader.integer("service")?,

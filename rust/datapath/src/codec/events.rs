@@ -172,6 +172,11 @@ mod tests {
 
         batch.write(1, 2, 3.5, 4.5, &mut out);
 
+        let events = crate::codec::Events::decode(&out).unwrap();
+        assert_eq!(
+            (events.sequence, events.epoch, events.items.len()),
+            (1, 2, 7)
+        );
         let hex: String = out.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, GOLDEN);
     }

@@ -49,6 +49,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Length of a map.
+    pub(super) fn map(&mut self, field: &'static str) -> Result<u32, CodecError> {
+        let first = self.byte(field)?;
+        match first {
+            0x80..=0x8f => Ok(u32::from(first & 0x0f)),
+            0xde => Ok(u32::from(u16::from_be_bytes(self.fixed(field)?))),
+            0xdf => Ok(u32::from_be_bytes(self.fixed(field)?)),
+            found => Err(CodecError::WrongType { field, found }),
+        }
+    }
+
     /// An integer from 0 to 2^64 - 1.
     pub(super) fn integer(&mut self, field: &'static str) -> Result<u64, CodecError> {
         let first = self.byte(field)?;

@@ -1,7 +1,119 @@
-//! The worker's side of `EffectBatch`, for services written in Rust: tests, benchmarks, tools.
+//! The worker's side, for services written in Rust (tests, benchmarks, tools): events are read, effects
+//! written.
 
 use super::effects::{Action, Answer, Decision, Effect, EffectBatch, Hop, Key, Packet, Stage};
-use super::{StageList, msgpack::Writer};
+use super::effects::{list, packet};
+use super::msgpack::{Reader, Writer};
+use super::{CodecError, StageList};
+
+/// A batch of events as a worker reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Events<'a> {
+    /// To be repeated in the answer.
+    pub sequence: u64,
+    /// To be repeated in the answer.
+    pub epoch: u64,
+    /// Monotonic time.
+    pub now_s: f64,
+    /// Wall clock.
+    pub unix_s: f64,
+    /// 1 to 64.
+    pub items: Vec<Event<'a>>,
+}
+
+/// One event. Fields are those of the Python Structs in `ei/sdk/events.py` and `ei/runtime/batches.py`.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(
+    missing_docs,
+    reason = "documented once, at the Python Struct of the same fields"
+)]
+pub enum Event<'a> {
+    PacketArrived(Packet<'a>),
+    ControlReceived {
+        sender: &'a [u8],
+        message: &'a [u8],
+    },
+    PeerChanged {
+        peer: &'a [u8],
+        is_up: bool,
+    },
+    QueryResolved {
+        query: &'a [u8],
+        record: Option<&'a [u8]>,
+    },
+    TallyRead {
+        object: &'a [u8],
+        packets: u64,
+        payload_bytes: u64,
+    },
+    Started,
+    PeersMeasured(Vec<(&'a [u8], f64)>),
+}
+
+impl<'a> Events<'a> {
+    /// Parse a whole message.
+    ///
+    /// # Errors
+    /// Anything but one `EventBatch`.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::new(bytes);
+        reader.array_of(5, "EventBatch")?;
+        let events = Self {
+            sequence: reader.integer("sequence")?,
+            epoch: reader.integer("epoch")?,
+            now_s: reader.float("now_s")?,
+            unix_s: reader.float("unix_s")?,
+            items: list(&mut reader, "items", event)?,
+        };
+        reader.finish()?;
+        Ok(events)
+    }
+}
+
+fn event<'a>(reader: &mut Reader<'a>) -> Result<Event<'a>, CodecError> {
+    let found = reader.array("Item")?;
+    match (found, reader.integer("Item tag")?) {
+        (2, 0) => Ok(Event::PacketArrived(packet(reader)?)),
+        (3, 1) => Ok(Event::ControlReceived {
+            sender: reader.bytes("sender")?,
+            message: reader.bytes("message")?,
+        }),
+        (3, 3) => Ok(Event::PeerChanged {
+            peer: reader.bytes("peer")?,
+            is_up: reader.boolean("is_up")?,
+        }),
+        (3, 4) => Ok(Event::QueryResolved {
+            query: reader.bytes("query")?,
+            record: if reader.nil() {
+                None
+            } else {
+                Some(reader.bytes("record")?)
+            },
+        }),
+        (4, 5) => Ok(Event::TallyRead {
+            object: reader.bytes("object")?,
+            packets: reader.integer("packets")?,
+            payload_bytes: reader.integer("payload_bytes")?,
+        }),
+        (1, 6) => Ok(Event::Started),
+        (2, 7) => {
+            let length = reader.map("rtts_s")?;
+            let mut rtts = Vec::new();
+            for _ in 0..length {
+                rtts.push((reader.bytes("peer")?, reader.float("rtt_s")?));
+            }
+            Ok(Event::PeersMeasured(rtts))
+        }
+        (_, 0 | 1 | 3..=7) => Err(CodecError::WrongLength {
+            field: "Item",
+            found,
+        }),
+        (_, found) => Err(CodecError::UnknownTag {
+            field: "Item",
+            found,
+        }),
+    }
+}
 
 impl EffectBatch<'_> {
     /// Append the message to `out`. `decode` gives the same batch back.

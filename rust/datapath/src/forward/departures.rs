@@ -1,0 +1,228 @@
+//! The way out: copies sealed straight into trains, or kept for a pipe that is being opened.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::counters::{Counters, Reason};
+use crate::packet::Packet;
+use crate::pipes::{PeerIndex, Pipes};
+use crate::trains::Trains;
+use crate::wire::Header;
+
+/// Packets that may wait for one pipe to open.
+const MAX_WAITING_PER_PEER: usize = 64;
+/// Packets that may wait for pipes to open, all together.
+const MAX_WAITING: usize = 4_096;
+/// Longest wait.
+const MAX_WAIT_NS: u64 = 1_000_000_000;
+
+/// What a copy needs to be sealed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copy<'a> {
+    /// Emitted header.
+    pub(super) header: &'a [u8],
+    pub(super) payload: &'a [u8],
+    pub(super) is_covered: bool,
+    /// Any hash of (source, connection): copies of one stay in order.
+    pub(super) flow: u64,
+}
+
+#[derive(Clone, Debug)]
+struct WaitingCopy {
+    header_bytes: usize,
+    bytes: Box<[u8]>,
+    is_covered: bool,
+    flow: u64,
+    until_ns: u64,
+}
+
+/// Pipes, the trains that leave by them, and what waits for one.
+pub(super) struct Departures {
+    pub(super) pipes: Pipes,
+    pub(super) trains: Trains,
+    pub(super) counters: Counters,
+    waiting: BTreeMap<PeerIndex, VecDeque<WaitingCopy>>,
+    waiting_count: usize,
+    /// Peers that another thread should dial, since this one does not do handshakes.
+    pub(super) to_dial: VecDeque<PeerIndex>,
+    is_first_lane: bool,
+}
+
+impl Departures {
+    pub(super) fn new(pipes: Pipes, is_first_lane: bool) -> Self {
+        Self {
+            pipes,
+            trains: Trains::default(),
+            counters: Counters::default(),
+            waiting: BTreeMap::new(),
+            waiting_count: 0,
+            to_dial: VecDeque::new(),
+            is_first_lane,
+        }
+    }
+
+    /// Send one packet to `peer`, counting the copy.
+    ///
+    /// # Errors
+    /// Why it went no further.
+    #[inline]
+    pub(super) fn send(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        packet: &Packet<'_>,
+    ) -> Result<(), Reason> {
+        let mut header = [0; Header::MAX_BYTES];
+        let copy = copy_of(packet, &mut header)?;
+        self.send_copy(now_ns, peer, &copy)
+    }
+
+    /// The same for a header that was emitted before.
+    ///
+    /// # Errors
+    /// Why it went no further.
+    #[inline]
+    pub(super) fn send_copy(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        copy: &Copy<'_>,
+    ) -> Result<(), Reason> {
+        match self.seal(now_ns, peer, copy) {
+            Ok(bytes) => {
+                self.counters.count_sent(bytes);
+                Ok(())
+            }
+            Err(Reason::PeerUnreachable) => self.wait(now_ns, peer, copy),
+            Err(reason) => {
+                self.counters.count_dropped_copy(reason);
+                Err(reason)
+            }
+        }
+    }
+
+    #[inline]
+    fn seal(&mut self, now_ns: u64, peer: PeerIndex, copy: &Copy<'_>) -> Result<usize, Reason> {
+        let Self { pipes, trains, .. } = self;
+        let (header, payload) = (copy.header, copy.payload);
+        let length = Pipes::sealed_bytes(header.len(), payload.len(), copy.is_covered);
+        let seat = trains.seat(peer, length, copy.flow, || pipes.endpoint(peer))?;
+        let out = trains.bytes(seat);
+        let bytes = pipes.seal(now_ns, peer, header, payload, copy.is_covered, out)?;
+        trains.commit(seat);
+        Ok(bytes)
+    }
+
+    /// Dial the peer and keep the copy until its pipe is up.
+    #[cold]
+    fn wait(&mut self, now_ns: u64, peer: PeerIndex, copy: &Copy<'_>) -> Result<(), Reason> {
+        let reason = self.cannot_wait(peer);
+        if let Some(reason) = reason {
+            self.counters.count_dropped_copy(reason);
+            return Err(reason);
+        }
+        let mut bytes = Vec::with_capacity(copy.header.len() + copy.payload.len());
+        bytes.extend_from_slice(copy.header);
+        bytes.extend_from_slice(copy.payload);
+        self.waiting
+            .entry(peer)
+            .or_default()
+            .push_back(WaitingCopy {
+                header_bytes: copy.header.len(),
+                bytes: bytes.into(),
+                is_covered: copy.is_covered,
+                flow: copy.flow,
+                until_ns: now_ns.saturating_add(MAX_WAIT_NS),
+            });
+        self.waiting_count += 1;
+        self.counters.count_waiting_copy();
+        if self.is_first_lane {
+            self.pipes.dial(now_ns, peer);
+        } else if self.to_dial.len() < MAX_WAITING {
+            self.to_dial.push_back(peer);
+        }
+        Ok(())
+    }
+
+    fn cannot_wait(&self, peer: PeerIndex) -> Option<Reason> {
+        let queued = self.waiting.get(&peer).map_or(0, VecDeque::len);
+        if self.pipes.endpoint(peer).is_none() {
+            Some(Reason::PeerUnreachable)
+        } else if queued >= MAX_WAITING_PER_PEER || self.waiting_count >= MAX_WAITING {
+            Some(Reason::DialQueueFull)
+        } else {
+            None
+        }
+    }
+
+    /// The pipe is up: send what waited for it.
+    pub(super) fn release(&mut self, now_ns: u64, peer: PeerIndex) {
+        for waited in self.waiting.remove(&peer).unwrap_or_default() {
+            self.waiting_count -= 1;
+            let Some((header, payload)) = waited.bytes.split_at_checked(waited.header_bytes) else {
+                continue;
+            };
+            let copy = Copy {
+                header,
+                payload,
+                is_covered: waited.is_covered,
+                flow: waited.flow,
+            };
+            match self.seal(now_ns, peer, &copy) {
+                Ok(bytes) => self.counters.count_waited_copy_sent(bytes),
+                Err(reason) => self.counters.count_waited_copy_dropped(reason),
+            }
+        }
+    }
+
+    /// Drop what has waited long enough, and all that waits for `gone`.
+    pub(super) fn expire(&mut self, now_ns: u64, gone: Option<PeerIndex>) {
+        let Self {
+            waiting,
+            waiting_count,
+            counters,
+            ..
+        } = self;
+        waiting.retain(|peer, copies| {
+            while copies
+                .front()
+                .is_some_and(|copy| copy.until_ns <= now_ns || gone == Some(*peer))
+            {
+                copies.pop_front();
+                *waiting_count -= 1;
+                counters.count_waited_copy_dropped(Reason::PeerUnreachable);
+            }
+            !copies.is_empty()
+        });
+    }
+
+    /// When `expire` should be called next.
+    pub(super) fn next_deadline_ns(&self) -> Option<u64> {
+        self.waiting
+            .values()
+            .filter_map(|copies| Some(copies.front()?.until_ns))
+            .min()
+    }
+}
+
+/// Emit the packet's header into `header`.
+///
+/// # Errors
+/// `BadHeader`: metadata beyond 255 bytes.
+#[inline]
+pub(super) fn copy_of<'a>(
+    packet: &Packet<'a>,
+    header: &'a mut [u8; Header::MAX_BYTES],
+) -> Result<Copy<'a>, Reason> {
+    let length = packet.header.emit(header)?;
+    Ok(Copy {
+        header: header.get(..length).ok_or(Reason::BadHeader)?,
+        payload: packet.payload,
+        is_covered: packet.is_covered,
+        flow: packet.header.connection ^ low_bits(&packet.source.0),
+    })
+}
+
+#[inline]
+fn low_bits(address: &[u8; 16]) -> u64 {
+    u128::from_le_bytes(*address) as u64 ^ (u128::from_le_bytes(*address) >> 64) as u64
+}

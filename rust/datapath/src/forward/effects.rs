@@ -1,0 +1,474 @@
+//! What a worker answered, applied: first decisions, then packets (law 4).
+
+use super::Datapath;
+use super::check::{self, Refused};
+use super::follow::forwarded_to;
+use super::lanes::LaneMessage;
+use super::peers::Notice;
+use super::services::{Handed, Traced};
+use crate::cache::ServiceIndex;
+use crate::codec::{self, Answer, CodecError, Effect, EffectBatch, Outcome, StageList};
+use crate::counters::{Book, End, Reason};
+use crate::decide::InstallError;
+use crate::packet::Packet;
+use crate::queue::News;
+use crate::trace::{How, TraceRecord};
+use crate::wire::Protection;
+
+/// Stages that ran for a packet of this answer already, and what they said: copies of one packet run
+/// them once, as those of a decision do.
+#[derive(Default)]
+struct StagesRun<'a> {
+    stages: &'a [u8],
+    payload: &'a [u8],
+    verdict: Option<Result<(), Reason>>,
+}
+
+impl Datapath {
+    /// Apply an `EffectBatch` of a service's worker. A refused effect is counted (`effect_refused`),
+    /// never fatal.
+    ///
+    /// # Errors
+    /// The bytes are not a batch that is due; nothing of it was applied, and the worker should be
+    /// treated as lost.
+    pub fn put_effects(
+        &mut self,
+        now_ns: u64,
+        number: u32,
+        bytes: &[u8],
+    ) -> Result<(), CodecError> {
+        let batch = EffectBatch::decode(bytes)?;
+        let unknown = CodecError::UnknownService { service: number };
+        let index = self.decisions.routes.index(number).ok_or(unknown)?;
+        let items = self.items_of(index, &batch)?;
+        let mut items = items.into_iter();
+        for answer in &batch.answers {
+            self.apply(now_ns, index, batch.epoch, answer);
+            match items.next() {
+                Some(handed) => self.end(now_ns, index, handed, answer),
+                None => self.end_held(index, answer),
+            }
+        }
+        self.take_in_changes(now_ns);
+        Ok(())
+    }
+
+    /// What the batch answers: the items of the oldest outstanding one, or nothing.
+    fn items_of(
+        &mut self,
+        index: ServiceIndex,
+        batch: &EffectBatch<'_>,
+    ) -> Result<Vec<Handed>, CodecError> {
+        if batch.sequence == 0 {
+            return Ok(Vec::new());
+        }
+        let oldest = self
+            .service(index)
+            .and_then(|service| service.outstanding.front());
+        let expected = oldest.map_or(0, |oldest| oldest.sequence);
+        if expected != batch.sequence {
+            return Err(CodecError::WrongSequence {
+                expected,
+                found: batch.sequence,
+            });
+        }
+        let items = oldest.map_or(0, |oldest| oldest.items.len());
+        let answers = batch.answers.len();
+        if answers < items {
+            return Err(CodecError::TooFewAnswers { items, answers });
+        }
+        let oldest = self
+            .service(index)
+            .and_then(|service| service.outstanding.pop_front());
+        Ok(oldest.map_or_else(Vec::new, |oldest| oldest.items))
+    }
+
+    /// Apply the effects of one answer.
+    fn apply(&mut self, now_ns: u64, index: ServiceIndex, epoch: u64, answer: &Answer<'_>) {
+        let is_first =
+            |effect: &&Effect<'_>| matches!(effect, Effect::Install(_) | Effect::Revoke { .. });
+        for effect in answer.effects.iter().filter(is_first) {
+            let applied = match effect {
+                Effect::Install(decision) => self.install(now_ns, index, epoch, decision),
+                Effect::Revoke { tag } => self.revoke(index, tag),
+                _ => Ok(()),
+            };
+            self.count_refused(applied);
+        }
+        let mut stages_run = StagesRun::default();
+        for effect in answer.effects.iter().filter(|effect| !is_first(effect)) {
+            let applied = self.apply_other(now_ns, index, effect, &mut stages_run);
+            self.count_refused(applied);
+        }
+    }
+
+    fn apply_other<'a>(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        effect: &Effect<'a>,
+        stages_run: &mut StagesRun<'a>,
+    ) -> Result<(), Refused> {
+        match effect {
+            Effect::Send { packet, to, stages } => {
+                let sent = self.send_for(now_ns, index, packet, to, stages, stages_run);
+                self.count_refused_copy(sent)
+            }
+            Effect::Pass { packet, stages } => {
+                let passed = self.pass_on(now_ns, index, packet, stages, stages_run);
+                self.count_refused_copy(passed)
+            }
+            Effect::SendControl { message, to } => self.control(now_ns, index, message, to),
+            Effect::Resolve { query } => self.resolve(index, query),
+            Effect::Count { name, amount } => {
+                let amount = check::amount(*amount)?;
+                let counted = self
+                    .service(index)
+                    .is_some_and(|one| one.count(name, amount));
+                if counted { Ok(()) } else { Err(Refused) }
+            }
+            Effect::ReadTally { object } => self.read_tally(index, object),
+            // Applied before.
+            Effect::Install(_) | Effect::Revoke { .. } => Ok(()),
+        }
+    }
+
+    fn install(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        epoch: u64,
+        asked: &codec::Decision<'_>,
+    ) -> Result<(), Refused> {
+        let service = self
+            .services
+            .get(usize::from(index.0))
+            .and_then(Option::as_ref);
+        let service = service.ok_or(Refused)?;
+        let new = check::decision(asked, index, service, &self.departures.pipes, epoch)?;
+        match self.decisions.install(now_ns, &new) {
+            Ok(()) => Ok(()),
+            Err(InstallError::Stale) => {
+                self.departures.counters.stale_decisions += 1;
+                Ok(())
+            }
+            Err(
+                InstallError::NotInChain | InstallError::GuardForwards | InstallError::NoObjects,
+            ) => Err(Refused),
+        }
+    }
+
+    fn revoke(&mut self, index: ServiceIndex, tag: &[u8]) -> Result<(), Refused> {
+        let tag = check::tag(tag)?;
+        self.decisions.revoke(index, tag);
+        let service = self
+            .service(index)
+            .map_or(0, |service| service.config.number);
+        self.tell_lanes(|| LaneMessage::Revoked {
+            service,
+            tag: tag.to_vec(),
+        });
+        Ok(())
+    }
+
+    /// `SendPacket`: the copy is counted here unless it is refused.
+    fn send_for<'a>(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        asked: &codec::Packet<'a>,
+        to: &[u8],
+        stages: &StageList<'a>,
+        stages_run: &mut StagesRun<'a>,
+    ) -> Result<(), Refused> {
+        let mut packet = check::packet(asked)?;
+        let peer = check::peer(to, &self.departures.pipes)?;
+        let to = check::address(to)?;
+        if let Err(reason) = self.may_leave(now_ns, index, &packet, stages, stages_run)? {
+            self.departures.counters.count_dropped_copy(reason);
+            return Ok(());
+        }
+        if !self.decisions.routes.is_guarded(&to) {
+            // What became of it is in the books.
+            let _ = self.departures.send(now_ns, peer, &packet);
+            return Ok(());
+        }
+        let came_from = packet.egress.replace(to);
+        if came_from.is_some_and(|egress| egress != to) {
+            // Guards that send to each other's hosts end by the hop limit.
+            match packet.header.hop_limit.checked_sub(1) {
+                Some(hop_limit) => packet.header.hop_limit = hop_limit,
+                None => {
+                    self.departures
+                        .counters
+                        .count_dropped_copy(Reason::HopLimit);
+                    return Ok(());
+                }
+            }
+        }
+        self.pass_beyond(now_ns, index, &packet);
+        Ok(())
+    }
+
+    /// `PassPacket`: on to the next of the chain.
+    fn pass_on<'a>(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        asked: &codec::Packet<'a>,
+        stages: &StageList<'a>,
+        stages_run: &mut StagesRun<'a>,
+    ) -> Result<(), Refused> {
+        let packet = check::packet(asked)?;
+        let chain = self
+            .decisions
+            .routes
+            .chain(&packet.question())
+            .ok_or(Refused)?;
+        chain.position(index).ok_or(Refused)?;
+        match self.may_leave(now_ns, index, &packet, stages, stages_run)? {
+            Ok(()) => self.pass_beyond(now_ns, index, &packet),
+            Err(reason) => self.departures.counters.count_dropped_copy(reason),
+        }
+        Ok(())
+    }
+
+    /// Go on behind the service in the packet's chain, or at its start if the service is not in it;
+    /// at the end of a host's guards, to the host.
+    fn pass_beyond(&mut self, now_ns: u64, index: ServiceIndex, packet: &Packet<'_>) {
+        let chain = self.decisions.routes.chain(&packet.question());
+        let next = chain
+            .and_then(|chain| chain.position(index))
+            .map_or(0, |at| at + 1);
+        let length = chain.map_or(0, |chain| chain.members.len());
+        let fate = if next < length {
+            self.pursue(now_ns, packet, next, Book::Copy)
+        } else {
+            self.leave_guards(now_ns, packet)
+        };
+        self.departures.counters.count_copy(fate);
+    }
+
+    /// Protection and stages of a packet that a service sends or hands on.
+    fn may_leave<'a>(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        packet: &Packet<'a>,
+        stages: &StageList<'a>,
+        stages_run: &mut StagesRun<'a>,
+    ) -> Result<Result<(), Reason>, Refused> {
+        if packet.header.protection == Protection::None && !packet.is_covered {
+            return Ok(Err(Reason::Unprotected));
+        }
+        if stages.stages.is_empty() {
+            return Ok(Ok(()));
+        }
+        if let Some(verdict) = stages_run.verdict
+            && stages_run.stages == stages.bytes
+            && stages_run.payload == packet.payload
+        {
+            return Ok(verdict);
+        }
+        check::stages(stages)?;
+        let resolved = self.decisions.resolve_stages(index, &stages.stages, now_ns);
+        let resolved = resolved.ok_or(Refused)?;
+        let verdict = self
+            .decisions
+            .run_stages(&resolved, now_ns, packet.payload.len());
+        *stages_run = StagesRun {
+            stages: stages.bytes,
+            payload: packet.payload,
+            verdict: Some(verdict),
+        };
+        Ok(verdict)
+    }
+
+    fn control(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        message: &[u8],
+        to: &[u8],
+    ) -> Result<(), Refused> {
+        let message = check::message(message)?;
+        let peer = check::peer(to, &self.departures.pipes)?;
+        let service = self
+            .service(index)
+            .map_or(0, |service| service.config.number);
+        if self.lane != 0 {
+            let peer = self.departures.pipes.address(peer);
+            let message = message.to_vec();
+            self.tell_lanes(|| LaneMessage::SendControl {
+                peer,
+                service,
+                message,
+            });
+            return Ok(());
+        }
+        let sent = self
+            .departures
+            .pipes
+            .send_control(now_ns, peer, service, message);
+        if sent == Ok(()) && !self.departures.pipes.is_up(peer) {
+            self.departures.pipes.dial(now_ns, peer);
+        }
+        sent.map_err(|_| Refused)
+    }
+
+    fn resolve(&mut self, index: ServiceIndex, query: &[u8]) -> Result<(), Refused> {
+        let query = check::query(query)?.to_vec();
+        let service = self
+            .service(index)
+            .map_or(0, |service| service.config.number);
+        let is_asked = self.peers.notify(Notice::ResolveWanted { service, query });
+        if is_asked { Ok(()) } else { Err(Refused) }
+    }
+
+    fn read_tally(&mut self, index: ServiceIndex, object: &[u8]) -> Result<(), Refused> {
+        let object = check::object(object)?;
+        let objects = self.decisions.objects(index).ok_or(Refused)?;
+        let tally = objects.read_tally(object);
+        let news = News::TallyRead {
+            object: object.to_vec(),
+            packets: tally.packets,
+            payload_bytes: tally.payload_bytes,
+        };
+        let is_told = self
+            .service(index)
+            .is_some_and(|service| service.queue.push_news(news));
+        if is_told { Ok(()) } else { Err(Refused) }
+    }
+
+    fn count_refused(&mut self, applied: Result<(), Refused>) {
+        if applied == Err(Refused) {
+            self.departures.counters.effects_refused += 1;
+        }
+    }
+
+    fn count_refused_copy(&mut self, applied: Result<(), Refused>) -> Result<(), Refused> {
+        if applied == Err(Refused) {
+            self.departures
+                .counters
+                .count_dropped_copy(Reason::EffectRefused);
+        }
+        applied
+    }
+
+    // -- the books --------------------------------------------------------------------------------
+
+    /// An item of the batch is answered.
+    fn end(&mut self, now_ns: u64, index: ServiceIndex, handed: Handed, answer: &Answer<'_>) {
+        let (book, trace) = match handed {
+            Handed::Packet { book, trace } => (book, trace),
+            Handed::Control(receipt) => {
+                self.departures.pipes.commit_control(receipt);
+                return;
+            }
+            Handed::News => return,
+        };
+        if let Some(traced) = trace {
+            self.trace_decided(now_ns, index, &traced, answer);
+        }
+        match self.end_of(index, answer) {
+            Some(end) => self.departures.counters.count_end(book, end),
+            None => {
+                if let Some(service) = self.service(index) {
+                    service.held.add(book);
+                }
+            }
+        }
+    }
+
+    /// A timer's answer, or that of a packet that was held.
+    fn end_held(&mut self, index: ServiceIndex, answer: &Answer<'_>) {
+        if matches!(answer.outcome, Outcome::None | Outcome::Held) {
+            return;
+        }
+        let held = self.service(index).and_then(|service| service.held.take());
+        let Some(book) = held else {
+            self.departures.counters.effects_refused += 1;
+            return;
+        };
+        if let Some(end) = self.end_of(index, answer) {
+            self.departures.counters.count_end(book, end);
+        }
+    }
+
+    /// How an answer ends its packet; `None` while it is held.
+    fn end_of(&mut self, index: ServiceIndex, answer: &Answer<'_>) -> Option<End> {
+        let reason = match answer.outcome {
+            Outcome::Answered => return Some(End::Answered),
+            Outcome::Passed => return Some(End::Passed),
+            Outcome::Held => return None,
+            Outcome::None => Reason::NoAnswer,
+            Outcome::Dropped => self.reason_of(index, answer.reason),
+        };
+        if let Some(service) = self.service(index)
+            && reason != Reason::DroppedByService
+        {
+            service.count_drop(reason);
+        }
+        Some(End::Dropped(reason))
+    }
+
+    /// The environment's own words, or one that the service declares and that is counted with it.
+    fn reason_of(&mut self, index: ServiceIndex, word: &str) -> Reason {
+        const OF_THE_ENVIRONMENT: [Reason; 6] = [
+            Reason::ServiceError,
+            Reason::StoreFailed,
+            Reason::CpuExceeded,
+            Reason::NoAnswer,
+            Reason::HoldTimeout,
+            Reason::HoldFull,
+        ];
+        if let Some(reason) = OF_THE_ENVIRONMENT
+            .into_iter()
+            .find(|one| one.word() == word)
+        {
+            return reason;
+        }
+        let Some(service) = self.service(index) else {
+            return Reason::EffectRefused;
+        };
+        match service.word(word) {
+            Some(word) => {
+                service.count_word(word);
+                Reason::DroppedByService
+            }
+            None => Reason::EffectRefused,
+        }
+    }
+
+    fn trace_decided(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        traced: &Traced,
+        answer: &Answer<'_>,
+    ) {
+        let first_hop = answer.effects.iter().find_map(|effect| match effect {
+            Effect::Send { to, .. } => Some(*to),
+            _ => None,
+        });
+        let verdict = match (answer.outcome, first_hop) {
+            (Outcome::Answered, Some(to)) => forwarded_to(to),
+            (Outcome::Answered, None) => "answered".to_owned(),
+            (Outcome::Passed, _) => "passed".to_owned(),
+            (Outcome::Held, _) => "held".to_owned(),
+            (Outcome::Dropped, _) => answer.reason.to_owned(),
+            (Outcome::None, _) => Reason::NoAnswer.word().to_owned(),
+        };
+        let number = self.service(index).map(|service| service.config.number);
+        self.traces.push(TraceRecord {
+            now_ns,
+            source: traced.source,
+            service: traced.service,
+            connection: traced.connection,
+            how: How::Decided,
+            verdict,
+            spent_ns: now_ns.saturating_sub(traced.arrived_ns),
+            services: number.into_iter().collect(),
+        });
+    }
+}

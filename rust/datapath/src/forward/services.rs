@@ -1,0 +1,259 @@
+//! The services that run here, as the datapath sees them: queue, worker, words.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::control::ControlReceipt;
+use crate::counters::{Book, ByReason, Reason};
+use crate::queue::MissQueue;
+use crate::wire::Address;
+
+/// What happens to packets while the service has no worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Fail {
+    /// They are dropped (`service_down`).
+    #[default]
+    Closed,
+    /// They go on to the next service of the chain, if there is one. Never for guards.
+    Open,
+    /// The same, also while the queue is full.
+    Bypass,
+}
+
+/// How a service runs; from its manifest.
+#[derive(Clone, Debug)]
+pub struct ServiceConfig {
+    /// Its number.
+    pub number: u32,
+    /// Its answers depend on the first so many bytes of metadata only; `None` means all.
+    pub match_metadata: Option<u8>,
+    /// It reads payloads: only over COVERED pipes.
+    pub reads_payload: bool,
+    /// Packets that may wait for it.
+    pub queue_packets: usize,
+    /// Most hops of a decision, up to 1,024.
+    pub max_hops: usize,
+    /// Most objects of its stages.
+    pub max_objects: usize,
+    /// Its own reasons for dropping.
+    pub drop_reasons: Vec<String>,
+    /// Its own counters.
+    pub counters: Vec<String>,
+    /// While it has no worker.
+    pub fail: Fail,
+}
+
+impl ServiceConfig {
+    /// The defaults of a manifest.
+    pub fn new(number: u32) -> Self {
+        Self {
+            number,
+            match_metadata: None,
+            reads_payload: false,
+            queue_packets: 1_024,
+            max_hops: 1_024,
+            max_objects: 65_536,
+            drop_reasons: Vec::new(),
+            counters: Vec::new(),
+            fail: Fail::Closed,
+        }
+    }
+}
+
+/// What was handed to the worker as one item of a batch.
+#[derive(Clone, Debug)]
+pub(super) enum Handed {
+    Packet {
+        book: Book,
+        trace: Option<Box<Traced>>,
+    },
+    Control(ControlReceipt),
+    News,
+}
+
+/// What a trace record of a decided packet needs to know of its arrival.
+#[derive(Clone, Debug)]
+pub(super) struct Traced {
+    pub(super) source: Address,
+    pub(super) service: u32,
+    pub(super) connection: u64,
+    pub(super) arrived_ns: u64,
+}
+
+/// A batch that the worker has not answered.
+#[derive(Clone, Debug)]
+pub(super) struct Outstanding {
+    pub(super) sequence: u64,
+    pub(super) items: Vec<Handed>,
+}
+
+/// Packets that the worker keeps until a query is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    received: u64,
+    copies: u64,
+}
+
+impl Held {
+    pub(super) fn add(&mut self, book: Book) {
+        match book {
+            Book::Received => self.received += 1,
+            Book::Copy => self.copies += 1,
+        }
+    }
+
+    /// One of them is answered. Which one nobody knows; that the sums are right is enough.
+    pub(super) fn take(&mut self) -> Option<Book> {
+        let (count, book) = if self.received > 0 {
+            (&mut self.received, Book::Received)
+        } else {
+            (&mut self.copies, Book::Copy)
+        };
+        *count = count.checked_sub(1)?;
+        Some(book)
+    }
+}
+
+/// One running service.
+pub(super) struct RunningService {
+    pub(super) config: ServiceConfig,
+    pub(super) queue: MissQueue,
+    pub(super) outstanding: VecDeque<Outstanding>,
+    pub(super) held: Held,
+    pub(super) sequence: u64,
+    /// `Started` leads the next batch.
+    pub(super) must_start: bool,
+    /// Its worker died, and no new one has asked for events yet.
+    pub(super) is_down: bool,
+    pub(super) missed: u64,
+    dropped: Box<ByReason>,
+    words: BTreeMap<String, u16>,
+    dropped_words: Vec<u64>,
+    counter_places: BTreeMap<String, usize>,
+    counts: Vec<u64>,
+}
+
+impl RunningService {
+    pub(super) fn new(config: ServiceConfig, must_start: bool) -> Self {
+        let words = (0..)
+            .zip(&config.drop_reasons)
+            .map(|(at, word)| (word.clone(), at))
+            .collect();
+        let places = config.counters.iter().enumerate();
+        let counter_places = places.map(|(at, name)| (name.clone(), at)).collect();
+        Self {
+            queue: MissQueue::new(config.queue_packets),
+            outstanding: VecDeque::new(),
+            held: Held::default(),
+            sequence: 0,
+            must_start,
+            is_down: false,
+            missed: 0,
+            dropped: Box::new([0; Reason::ALL.len()]),
+            words,
+            dropped_words: vec![0; config.drop_reasons.len()],
+            counter_places,
+            counts: vec![0; config.counters.len()],
+            config,
+        }
+    }
+
+    /// Whether the worker should be given a batch.
+    pub(super) fn has_events(&self) -> bool {
+        self.must_start || !self.queue.is_empty()
+    }
+
+    /// Place of one of the manifest's drop reasons.
+    pub(super) fn word(&self, word: &str) -> Option<u16> {
+        self.words.get(word).copied()
+    }
+
+    pub(super) fn count_word(&mut self, word: u16) {
+        if let Some(count) = self.dropped_words.get_mut(usize::from(word)) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn count_drop(&mut self, reason: Reason) {
+        if let Some(count) = self.dropped.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Add to one of the manifest's counters; false when it declares no such one.
+    pub(super) fn count(&mut self, name: &str, amount: u64) -> bool {
+        let place = self.counter_places.get(name);
+        match place.and_then(|place| self.counts.get_mut(*place)) {
+            Some(count) => {
+                *count = count.saturating_add(amount);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Drops by word, the datapath's and the service's own; only those that happened.
+    pub(super) fn dropped(&self) -> BTreeMap<String, u64> {
+        let own = self
+            .config
+            .drop_reasons
+            .iter()
+            .cloned()
+            .zip(self.dropped_words.iter().copied());
+        let datapath = Reason::ALL.iter().zip(self.dropped.iter());
+        let mut dropped: BTreeMap<String, u64> = datapath
+            .map(|(reason, count)| (reason.word().to_owned(), *count))
+            .collect();
+        for (word, count) in own {
+            *dropped.entry(word).or_default() += count;
+        }
+        dropped.retain(|_, count| *count > 0);
+        dropped
+    }
+
+    /// The manifest's counters.
+    pub(super) fn counts(&self) -> BTreeMap<String, u64> {
+        self.config
+            .counters
+            .iter()
+            .cloned()
+            .zip(self.counts.iter().copied())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_declared_words_count() {
+        let config = ServiceConfig {
+            drop_reasons: vec!["no_members".to_owned()],
+            counters: vec!["joins".to_owned()],
+            ..ServiceConfig::new(48)
+        };
+        let mut service = RunningService::new(config, true);
+
+        assert!(service.count("joins", 3));
+        assert!(!service.count("leaves", 1));
+        assert_eq!(service.word("no_members"), Some(0));
+        assert_eq!(service.word("other"), None);
+        service.count_word(0);
+        service.count_drop(Reason::WorkerLost);
+
+        assert_eq!(service.counts(), BTreeMap::from([("joins".to_owned(), 3)]));
+        let expected = [("no_members".to_owned(), 1), ("worker_lost".to_owned(), 1)];
+        assert_eq!(service.dropped(), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn no_more_are_released_than_were_held() {
+        let mut held = Held::default();
+        held.add(Book::Copy);
+        held.add(Book::Received);
+
+        assert_eq!(held.take(), Some(Book::Received));
+        assert_eq!(held.take(), Some(Book::Copy));
+        assert_eq!(held.take(), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! One packet inside the datapath: opened, parsed, with the pipe that it came by.
+
+use crate::cache::Question;
+use crate::wire::{Address, Header};
+
+/// A packet whose bytes are somebody else's: a datagram's, a queue's or a worker's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// As it will leave: hop limit counted down, source set.
+    pub header: Header<'a>,
+    /// Peer whose pipe delivered it.
+    pub ingress: Address,
+    /// Whom it speaks for.
+    pub source: Address,
+    /// Without padding.
+    pub payload: &'a [u8],
+    /// The payload was inside the seal, and will be on the next pipe.
+    pub is_covered: bool,
+    /// The hop that was chosen for it, before a receiver's guard.
+    pub egress: Option<Address>,
+}
+
+impl<'a> Packet<'a> {
+    /// What it asks of the cache.
+    #[inline]
+    pub fn question(&self) -> Question<'a> {
+        Question {
+            service: self.header.service,
+            ingress: self.ingress,
+            source: self.source,
+            connection: self.header.connection,
+            metadata: self.header.metadata,
+            egress: self.egress,
+        }
+    }
+
+    /// The copy that leaves by a hop: its metadata and connection where it names any.
+    pub fn rewritten(&self, connection: Option<u64>, metadata: Option<&'a [u8]>) -> Self {
+        let mut copy = *self;
+        copy.header.connection = connection.unwrap_or(copy.header.connection);
+        copy.header.metadata = metadata.unwrap_or(copy.header.metadata);
+        copy
+    }
+}
+
+/// A packet that waits, with bytes of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedPacket {
+    header: Header<'static>,
+    ingress: Address,
+    source: Address,
+    is_covered: bool,
+    egress: Option<Address>,
+    /// Metadata, then payload.
+    bytes: Box<[u8]>,
+    metadata_bytes: usize,
+}
+
+impl OwnedPacket {
+    /// A copy of `packet`.
+    pub fn new(packet: &Packet<'_>) -> Self {
+        let metadata = packet.header.metadata;
+        let mut bytes = Vec::with_capacity(metadata.len() + packet.payload.len());
+        bytes.extend_from_slice(metadata);
+        bytes.extend_from_slice(packet.payload);
+        Self {
+            header: Header {
+                metadata: &[],
+                ..packet.header
+            },
+            ingress: packet.ingress,
+            source: packet.source,
+            is_covered: packet.is_covered,
+            egress: packet.egress,
+            bytes: bytes.into(),
+            metadata_bytes: metadata.len(),
+        }
+    }
+
+    /// The packet again.
+    pub fn view(&self) -> Packet<'_> {
+        let (metadata, payload) = self
+            .bytes
+            .split_at_checked(self.metadata_bytes)
+            .unwrap_or_default();
+        Packet {
+            header: Header {
+                metadata,
+                ..self.header
+            },
+            ingress: self.ingress,
+            source: self.source,
+            payload,
+            is_covered: self.is_covered,
+            egress: self.egress,
+        }
+    }
+
+    /// Bytes of metadata and payload.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Protection;
+
+    fn packet() -> Packet<'static> {
+        Packet {
+            header: Header {
+                hop_limit: 3,
+                class: 1,
+                service: 16,
+                connection: 7,
+                payload_bytes: 3,
+                protection: Protection::Datagrams,
+                source: Some(Address([2; 16])),
+                metadata: b"meta",
+                is_traced: true,
+            },
+            ingress: Address([1; 16]),
+            source: Address([2; 16]),
+            payload: b"pay",
+            is_covered: true,
+            egress: None,
+        }
+    }
+
+    #[test]
+    fn what_waited_is_the_packet_that_came() {
+        assert_eq!(OwnedPacket::new(&packet()).view(), packet());
+    }
+
+    #[test]
+    fn a_hop_changes_only_what_it_names() {
+        assert_eq!(packet().rewritten(None, None), packet());
+        let changed = packet().rewritten(Some(9), Some(b"new"));
+
+        assert_eq!(
+            (changed.header.connection, changed.header.metadata),
+            (9, &b"new"[..])
+        );
+        assert_eq!(changed.payload, packet().payload);
+    }
+}
