@@ -54,6 +54,7 @@ class Admission:
         self._encoder = msgspec.msgpack.Encoder()
         self._packet_decoder = msgspec.msgpack.Decoder(Packet)
         self._admitted: Packet | None = None
+        self._admitted_after: Packet | None = None
 
     def check_count_of_effects(self, effects: Sequence[object]) -> None:
         if len(effects) > MAX_EFFECTS:
@@ -78,8 +79,8 @@ class Admission:
         What arrived may leave only with the payload that it came with, unless the manifest
         declares `payload`.
         """
-        if packet is self._admitted:
-            return
+        if packet is self._admitted and arrived is self._admitted_after:
+            return  # one copy for many peers
         try:
             # Packets are not checked when they are made: reading one back checks every type.
             _ = self._packet_decoder.decode(self._encoder.encode(packet))
@@ -89,7 +90,7 @@ class Admission:
         _check_bytes("packet.payload", packet.payload, MAX_PAYLOAD_BYTES)
         if arrived is not None and not self._reads_payload and packet.payload != arrived.payload:
             raise ServiceError("changes a payload: the manifest lacks the capability payload")
-        self._admitted = packet
+        self._admitted, self._admitted_after = packet, arrived
 
     def check_plain(self, effect: InstallDecision | RevokeDecisions | Count | ReadTally) -> None:
         """Check an effect that goes to the datapath as it is."""

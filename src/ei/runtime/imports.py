@@ -6,7 +6,6 @@ early, with the cure, what would break that. It is no wall against hostile ones;
 
 import ast
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from ei.errors import ServiceError
@@ -68,31 +67,30 @@ def check_imports(folder: Path, libraries: tuple[str, ...]) -> None:
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         except (SyntaxError, ValueError) as error:
             raise ServiceError(f"{path}: {error}") from error
-        for line, complaint in _complaints(tree, folder.name, own, libraries):
-            raise ServiceError(f"{path}:{line}: {complaint}")
+        for node in ast.walk(tree):
+            complaint = _complaint(node, folder.name, own, libraries)
+            if complaint is not None:
+                raise ServiceError(f"{path}:{getattr(node, 'lineno', 0)}: {complaint}")
 
 
-def _complaints(
-    tree: ast.Module, name: str, own: set[str], libraries: tuple[str, ...]
-) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                modules = [alias.name for alias in names]
-            case ast.ImportFrom(level=0, module=str(module)):
-                modules = [module]
-            case ast.ImportFrom(level=level, module=module) if level > 1 or module == "client":
-                yield node.lineno, "imports from outside: of its own files, all but client.py"
-                continue
-            case ast.Call(func=ast.Name(id=called)) if called in _CALLS:
-                yield node.lineno, f"calls {called}(): {_CALLS[called]}"
-                continue
-            case _:
-                continue
-        for module in modules:
-            cure = _refusal(module, name, own, libraries)
-            if cure is not None:
-                yield node.lineno, f"imports {module}: {cure}"
+def _complaint(node: ast.AST, name: str, own: set[str], libraries: tuple[str, ...]) -> str | None:
+    """Return what is wrong with one piece of code, `None` when nothing is."""
+    match node:
+        case ast.Import(names=names):
+            modules = [alias.name for alias in names]
+        case ast.ImportFrom(level=0, module=str(module)):
+            modules = [module]
+        case ast.ImportFrom(level=level, module=module) if level > 1 or module == "client":
+            return "imports from outside: of its own files, all but client.py"
+        case ast.Call(func=ast.Name(id=called)) if called in _CALLS:
+            return f"calls {called}(): {_CALLS[called]}"
+        case _:
+            return None
+    for module in modules:
+        cure = _refusal(module, name, own, libraries)
+        if cure is not None:
+            return f"imports {module}: {cure}"
+    return None
 
 
 def _refusal(module: str, name: str, own: set[str], libraries: tuple[str, ...]) -> str | None:
