@@ -1,0 +1,105 @@
+"""From `host.toml` to a host."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+
+from ei.errors import ConfigError
+from ei.host.client import Host
+from ei.host.config import HostConfig, load_host_config
+from ei.host.stack import Identity, Stack
+from ei.host.udp import SocketTransport
+from ei.records.key_files import read_keys
+from ei.records.record_files import read_records
+from ei.records.record_set import RecordSet, verify_records
+from ei.records.trust import trusted_keys
+
+FILE_NAME = "host.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedHost:
+    """All that was read and checked before anything runs."""
+
+    folder: Path
+    config: HostConfig
+    identity: Identity
+    records: RecordSet
+
+
+def connect(path: Path | str | None = None, *, environ: Mapping[str, str] = os.environ) -> Host:
+    """Return the host of a `host.toml`; `async with` attaches it.
+
+    Args:
+        path: By default `$EI_CONFIG`, `~/.config/ei/host.toml` or `/etc/ei/host.toml`.
+
+    Raises:
+        EiError: what is wrong and what to do.
+    """
+    return make_host(prepare_host(find_host_config(path, environ=environ)))
+
+
+def find_host_config(path: Path | str | None, *, environ: Mapping[str, str]) -> Path:
+    """Return the `host.toml` to use; see `connect`.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if path is not None:
+        return Path(path)
+    if named := environ.get("EI_CONFIG"):
+        return Path(named)
+    own = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/")) / ".config")
+    places = (own / "ei" / FILE_NAME, Path("/etc/ei") / FILE_NAME)
+    for place in places:
+        if place.exists():
+            return place
+    raise ConfigError(
+        f"no host.toml in {places[0].parent} or {places[1].parent}",
+        remedy="Write one: ei host init. In a lab: ei lab shell alice",
+    )
+
+
+def prepare_host(path: Path) -> PreparedHost:
+    """Read and check all that a `host.toml` names: what `ei host check` does.
+
+    Raises:
+        EiError: what is wrong and what to do.
+    """
+    config = load_host_config(path)
+    folder = path.resolve().parent
+    keys = read_keys(folder / config.key_file)
+    records = verify_records(
+        read_records(folder / config.records_file),
+        trust=trusted_keys(config.trust),
+        unix_s=time.time(),
+        attachment_limit_s=config.attachment_limit_s,
+    )
+    identity = Identity(config.name, keys.address(config.domain_number), keys)
+    return PreparedHost(folder, config, identity, records)
+
+
+def make_host(prepared: PreparedHost) -> Host:
+    """Bind the host's socket and build its stack.
+
+    Raises:
+        EiError: what is wrong and what to do.
+    """
+    config = prepared.config
+    transport = SocketTransport(config.bind)
+    try:
+        stack = Stack(
+            prepared.identity,
+            prepared.records,
+            nodes=config.nodes,
+            numbers=SystemRandom(),
+            unix_offset_ns=transport.unix_offset_ns(),
+            max_datagram_bytes=config.max_datagram_bytes,
+        )
+    except BaseException:
+        transport.close()
+        raise
+    return Host(stack, transport)

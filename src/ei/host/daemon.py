@@ -1,0 +1,94 @@
+"""`ei host run`: a host as a process of its own, with an admin socket."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from ei._core import monotonic_ns
+from ei.daemons.log import Log
+from ei.daemons.server import AdminServer
+from ei.daemons.startup import explained
+from ei.errors import DeadlineError
+from ei.host.admin import HostAdmin
+from ei.host.client import Host
+from ei.host.connect import PreparedHost, make_host, prepare_host
+from ei.host.verbs_files import FileVerbs
+from ei.host.verbs_ping import PingVerbs
+from ei.host.verbs_traffic import TrafficVerbs
+
+ATTACH_S = 5.0
+
+
+def run_host(path: Path, *, supervisor_fd: int | None = None, log: Log | None = None) -> None:
+    """Run the host of a `host.toml` until SIGTERM, SIGINT or the verb `stop`.
+
+    Args:
+        supervisor_fd: Reading end of a pipe: the host stops at its end of file.
+
+    Raises:
+        EiError: it cannot start: what is wrong and what to do.
+    """
+    prepared = prepare_host(path)
+    host = make_host(prepared)
+    try:
+        asyncio.run(_run(prepared, host, supervisor_fd, Log() if log is None else log))
+    finally:
+        host.close()
+
+
+async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, log: Log) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    if supervisor_fd is not None:
+        loop.add_reader(supervisor_fd, _on_supervisor, supervisor_fd, stopped)
+    for refusal in prepared.records.refused:
+        log.warn("record refused", record=refusal.record, reason=refusal.reason)
+    async with asyncio.TaskGroup() as group:
+        admin = HostAdmin(
+            host,
+            ping=PingVerbs(host, monotonic_ns),
+            files=FileVerbs(host, monotonic_ns),
+            traffic=TrafficVerbs(host, group, monotonic_ns),
+            stop=stopped.set,
+            log=log,
+        )
+        server = AdminServer(prepared.folder / prepared.config.admin_socket, admin.answer)
+        with explained("cannot open the admin socket"):
+            await server.open()
+        try:
+            attaching = group.create_task(_attach(host, log))
+            _ = await stopped.wait()
+            _ = attaching.cancel()
+        finally:
+            await server.close()
+            # Closing ends what still receives; what still sends or repeats is ended here.
+            host.close()
+        _cancel_others()
+    log.info("host stopped", name=host.name)
+
+
+async def _attach(host: Host, log: Log) -> None:
+    """Attach; without any node go on trying, and say so."""
+    while True:
+        try:
+            await host.attach(deadline_s=ATTACH_S)
+        except DeadlineError as error:
+            log.warn("not attached", reason=str(error))
+        else:
+            log.info("host runs", name=host.name, status=host.status().summary)
+            return
+
+
+def _on_supervisor(supervisor_fd: int, stopped: asyncio.Event) -> None:
+    if not os.read(supervisor_fd, 4_096):
+        stopped.set()
+
+
+def _cancel_others() -> None:
+    current = asyncio.current_task()
+    for task in asyncio.all_tasks():
+        if task is not current:
+            _ = task.cancel()

@@ -1,0 +1,287 @@
+"""The host of a program without asyncio: the same objects, whose calls block.
+
+    with ei.connect("host.toml") as host:
+        print(host.ping("bob.isp-b"))
+        with host.datagrams() as channel:
+            channel.send("bob.isp-b", b"hello", port=7)
+
+One background thread runs the event loop; calls may come from any thread.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from ei.errors import LocalError
+from ei.host import client
+from ei.host.channels import DatagramChannel, Receipt, ServiceChannel
+from ei.host.connect import connect as connect_async
+from ei.host.deadlines import DEFAULT_S
+from ei.host.events import DatagramReceived, PacketReceived
+from ei.host.status import HostStatus
+from ei.host.streams import READ_BYTES, Stream, StreamListener
+from ei.records.record_set import RecordSet
+from ei.sdk.packets import Address
+
+ResultT = TypeVar("ResultT")
+
+
+class LoopThread:
+    """An event loop on a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="ei host", daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Run a coroutine there and return its result.
+
+        Raises:
+            LocalError: it is stopped.
+        """
+        if not self._thread.is_alive():
+            coroutine.close()
+            raise LocalError("the host is closed")
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def call(self, function: Callable[[], ResultT]) -> ResultT:
+        """Call a function there and return its result."""
+
+        async def call() -> ResultT:
+            return function()
+
+        return self.run(call())
+
+    def stop(self) -> None:
+        """Stop the loop and its thread. Idempotent."""
+        if self._thread.is_alive():
+            _ = self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+class Host:
+    """A host; see `ei.host.client.Host` for what each call does."""
+
+    def __init__(self, host: client.Host, loop: LoopThread) -> None:
+        self._host = host
+        self._loop = loop
+
+    @property
+    def name(self) -> str:
+        """Full name, such as `alice.isp-a`."""
+        return self._host.name
+
+    @property
+    def address(self) -> Address:
+        """The host's address."""
+        return self._host.address
+
+    @property
+    def records(self) -> RecordSet:
+        """Whom this host knows."""
+        return self._host.records
+
+    def status(self) -> HostStatus:
+        """Return attachments and counters."""
+        return self._loop.call(self._host.status)
+
+    def ping(self, to: str | Address, data: bytes = b"", *, deadline_s: float = 2.0) -> float:
+        """Ask another host for an echo; return the round trip in seconds."""
+        return self._loop.run(self._host.ping(to, data, deadline_s=deadline_s))
+
+    def datagrams(self, port: int = 0) -> "Datagrams":
+        """Open a port for datagrams."""
+        return Datagrams(self._loop.call(lambda: self._host.datagrams(port)), self._loop)
+
+    def call(self, service: int, *, metadata: bytes = b"") -> "Call":
+        """Open a connection to a service."""
+        channel = self._loop.call(lambda: self._host.call(service, metadata=metadata))
+        return Call(channel, self._loop)
+
+    def open_stream(
+        self, to: str | Address, port: int, *, deadline_s: float = DEFAULT_S
+    ) -> "BlockingStream":
+        """Open a stream to a port of another host."""
+        stream = self._loop.run(self._host.open_stream(to, port, deadline_s=deadline_s))
+        return BlockingStream(stream, self._loop)
+
+    def accept_streams(self, port: int) -> "Listener":
+        """Let other hosts open streams to a port."""
+        return Listener(self._loop.call(lambda: self._host.accept_streams(port)), self._loop)
+
+    def close(self) -> None:
+        """Leave the network. Idempotent."""
+        try:
+            self._loop.call(self._host.close)
+        except LocalError:
+            return  # closed before
+        self._loop.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Datagrams:
+    """A port for datagrams; see `ei.host.channels.DatagramChannel`."""
+
+    def __init__(self, channel: DatagramChannel, loop: LoopThread) -> None:
+        self._channel = channel
+        self._loop = loop
+
+    @property
+    def port(self) -> int:
+        """The port."""
+        return self._channel.port
+
+    def send(self, to: str | Address, data: bytes, *, port: int | None = None) -> None:
+        """Send a datagram and forget it."""
+        self._loop.call(lambda: self._channel.send(to, data, port=port))
+
+    def send_with_receipt(
+        self,
+        to: str | Address,
+        data: bytes,
+        *,
+        port: int | None = None,
+        deadline_s: float = DEFAULT_S,
+    ) -> Receipt:
+        """Send a datagram and say what became of it by the deadline."""
+        return self._loop.run(
+            self._channel.send_with_receipt(to, data, port=port, deadline_s=deadline_s)
+        )
+
+    def receive(self, *, deadline_s: float = DEFAULT_S) -> DatagramReceived:
+        """Return the next datagram."""
+        return self._loop.run(self._channel.receive(deadline_s=deadline_s))
+
+    def close(self) -> None:
+        """Give the port back. Idempotent."""
+        self._loop.call(self._channel.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Call:
+    """A connection to a service; see `ei.host.channels.ServiceChannel`."""
+
+    def __init__(self, channel: ServiceChannel, loop: LoopThread) -> None:
+        self._channel = channel
+        self._loop = loop
+
+    def send(self, *payloads: bytes) -> int:
+        """Send packets; return how many the host's pipe took."""
+        return self._loop.call(lambda: self._channel.send(*payloads))
+
+    def ask(self, payload: bytes, *, deadline_s: float = DEFAULT_S) -> PacketReceived:
+        """Send one packet and return the next that comes."""
+        return self._loop.run(self._channel.ask(payload, deadline_s=deadline_s))
+
+    def receive(self, *, deadline_s: float = DEFAULT_S) -> PacketReceived:
+        """Return the next packet."""
+        return self._loop.run(self._channel.receive(deadline_s=deadline_s))
+
+    def close(self) -> None:
+        """Stop to receive. Idempotent."""
+        self._loop.call(self._channel.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class BlockingStream:
+    """A stream; see `ei.host.streams.Stream`."""
+
+    def __init__(self, stream: Stream, loop: LoopThread) -> None:
+        self._stream = stream
+        self._loop = loop
+
+    @property
+    def peer(self) -> Address:
+        """The other host, proven."""
+        return self._stream.peer
+
+    def read(self, max_bytes: int = READ_BYTES, *, deadline_s: float = DEFAULT_S) -> bytes:
+        """Return what is there, at least one byte; `b""` at the end."""
+        return self._loop.run(self._stream.read(max_bytes, deadline_s=deadline_s))
+
+    def read_all(self, *, deadline_s: float = DEFAULT_S) -> bytes:
+        """Return everything up to the end, at most 16 MiB."""
+        return self._loop.run(self._stream.read_all(deadline_s=deadline_s))
+
+    def write(self, data: bytes, *, deadline_s: float = DEFAULT_S) -> None:
+        """Write all of `data`."""
+        self._loop.run(self._stream.write(data, deadline_s=deadline_s))
+
+    def finish(self, *, deadline_s: float = DEFAULT_S) -> None:
+        """End the own direction; return when the peer's stack has everything."""
+        self._loop.run(self._stream.finish(deadline_s=deadline_s))
+
+    def abort(self) -> None:
+        """Give the stream up. Idempotent."""
+        self._loop.call(self._stream.abort)
+
+
+class Listener:
+    """A port for streams; see `ei.host.streams.StreamListener`."""
+
+    def __init__(self, listener: StreamListener, loop: LoopThread) -> None:
+        self._listener = listener
+        self._loop = loop
+
+    def accept(self, *, deadline_s: float = DEFAULT_S) -> BlockingStream:
+        """Return the next stream that a peer opens."""
+        stream = self._loop.run(self._listener.accept(deadline_s=deadline_s))
+        return BlockingStream(stream, self._loop)
+
+    def close(self) -> None:
+        """Accept no more. Idempotent."""
+        self._loop.call(self._listener.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def connect(path: Path | str | None = None, *, deadline_s: float = DEFAULT_S) -> Host:
+    """Attach the host of a `host.toml` and return it.
+
+    Args:
+        path: See `ei.host.connect.connect`.
+
+    Raises:
+        DeadlineError: no node answered.
+        EiError: what is wrong and what to do.
+    """
+    loop = LoopThread()
+    try:
+        host = loop.run(_attach(path, deadline_s))
+    except BaseException:
+        loop.stop()
+        raise
+    return Host(host, loop)
+
+
+async def _attach(path: Path | str | None, deadline_s: float) -> client.Host:
+    host = connect_async(path)
+    try:
+        await host.attach(deadline_s=deadline_s)
+    except BaseException:
+        host.close()
+        raise
+    return host
