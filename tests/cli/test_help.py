@@ -23,4 +23,4 @@ def test_an_unknown_topic_is_suggested(ei: Run) -> None:
     said = ei("help", "dekode")
 
     assert said.code == Exit.ERROR
-    assert "did you mean decode?" in said.err
+    assert "did you mean decode" in said.err

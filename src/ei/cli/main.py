@@ -12,7 +12,8 @@ from ei.cli.parser import Execute, Parser, Verbs
 from ei.cli.problems import show_problem
 
 COMMANDS = (
-    "lab", "key", "doctor", "decode", "completion", "version", "help",
+    "lab", "node", "host", "key", "status", "ping", "trace", "top", "doctor", "decode",
+    "completion", "version", "help",
 )  # fmt: skip
 """Files of this folder, in the order in which `ei --help` lists them."""
 

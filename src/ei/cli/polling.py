@@ -1,6 +1,6 @@
 """Asking many daemons at once, so that one that hangs does not hide the others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -24,12 +24,18 @@ class Polled:
     trouble: str = ""
 
 
-def poll(targets: Iterable[Target], verb: str, *, deadline_s: float = 2.0) -> list[Polled]:
+def poll(
+    targets: Iterable[Target],
+    verb: str,
+    arguments: Mapping[str, object] | None = None,
+    *,
+    deadline_s: float = 2.0,
+) -> list[Polled]:
     """Ask all `targets` the same, side by side; return their answers in the same order."""
 
     def ask(target: Target) -> Polled:
         try:
-            return Polled(target, target.ask(verb, deadline_s=deadline_s))
+            return Polled(target, target.ask(verb, arguments, deadline_s=deadline_s))
         except EiError as error:
             return Polled(target, None, str(error))
 

@@ -1,11 +1,13 @@
 """How the status of nodes and hosts is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from ei.cli.output import Output
+from ei.cli.polling import Polled
 from ei.cli.quantities import duration
+from ei.host.status import HostStatus
 from ei.node.admin import RunningStatus
 from ei.node.status import NodeStatus
 
@@ -71,3 +73,86 @@ def reasons(dropped: Mapping[str, int]) -> str:
     """Return counts by reason in words, the largest first."""
     counted = sorted(((count, reason) for reason, count in dropped.items() if count), reverse=True)
     return ", ".join(f"{count} {reason}" for count, reason in counted) or "0"
+
+
+def show_host(answer: Mapping[str, object], output: Output) -> None:
+    """Print the status of one host."""
+    host = msgspec.convert(answer, HostStatus)
+    output.data(f"{host.summary}  {host.address}  {host.endpoint}")
+    output.data(f"sent {counts(host.sent)}; received {counts(host.received)}")
+    output.data(f"dropped {reasons(host.dropped)}")
+    output.data("")
+    output.table(
+        ("node", "pipe", "used", "rtt"),
+        [
+            (
+                attachment.node,
+                "up" if attachment.is_up else "down",
+                "yes" if attachment.is_used else "no",
+                duration(attachment.rtt_s),
+            )
+            for attachment in host.attachments
+        ],
+    )
+    document = {name: value for name, value in answer.items() if name != "schema"}
+    output.document(str(answer["schema"]), document)
+
+
+def counts(by_kind: Mapping[str, int]) -> str:
+    """Return counts by kind in words; kinds that never happened are left out."""
+    return ", ".join(f"{count} {kind}" for kind, count in by_kind.items() if count) or "nothing"
+
+
+def show_one(answer: Mapping[str, object], output: Output) -> None:
+    """Print the status of a node or a host, whichever answered."""
+    if answer["schema"] == "ei.node-status/1":
+        show_node(answer, output)
+    else:
+        show_host(answer, output)
+
+
+def show_all(found: Sequence[Polled], output: Output) -> None:
+    """Print a line for each node and each host that answered."""
+    answers = [polled.answer for polled in found if polled.answer is not None]
+    nodes = [
+        msgspec.convert(answer, RunningStatus)
+        for answer in answers
+        if answer["schema"] == "ei.node-status/1"
+    ]
+    hosts = [
+        msgspec.convert(answer, HostStatus)
+        for answer in answers
+        if answer["schema"] == "ei.host-status/1"
+    ]
+    output.table(
+        ("node", "peers up", "services", "received", "forwarded", "missed", "dropped"),
+        [
+            (
+                running.node.name,
+                f"{sum(peer.is_up for peer in running.node.peers)}/{len(running.node.peers)}",
+                ", ".join(service.name for service in running.node.services),
+                str(running.node.received),
+                str(running.node.forwarded),
+                str(running.node.missed),
+                reasons(running.node.dropped),
+            )
+            for running in nodes
+        ],
+    )
+    output.data("")
+    output.table(
+        ("host", "address", "nodes up", "using", "rtt"),
+        [
+            (
+                host.name,
+                host.address,
+                f"{sum(one.is_up for one in host.attachments)}/{len(host.attachments)}",
+                next((one.node for one in host.attachments if one.is_used), "-"),
+                duration(next((one.rtt_s for one in host.attachments if one.is_used), None)),
+            )
+            for host in hosts
+        ],
+    )
+    silent = {polled.target.name: polled.trouble for polled in found if polled.answer is None}
+    document = {"answers": answers, "silent": silent}
+    output.document("ei.status/1", document)

@@ -1,0 +1,75 @@
+"""`ei host`: this machine as a host on the service layer."""
+
+import argparse
+from pathlib import Path
+
+from ei.cli.exits import Exit
+from ei.cli.node import takes_config
+from ei.cli.output import Output
+from ei.cli.parser import Verbs
+from ei.cli.targets import takes_target
+
+DEFAULT_FILE = Path("/etc/ei/host.toml")
+
+
+def add_parser(commands: Verbs) -> None:
+    """Add `ei host` and its verbs."""
+    verbs = commands.add_noun("host", summary="this machine as a host on the service layer")
+    run = verbs.add(
+        "run",
+        summary="run the host as a daemon, until Ctrl-C or SIGTERM",
+        details="Programs that use the library need no daemon: they are hosts themselves.",
+        execute=run_daemon,
+    )
+    check = verbs.add(
+        "check", summary="read all that host.toml names, and say what is wrong", execute=check_files
+    )
+    for verb in (run, check):
+        takes_config(verb, DEFAULT_FILE)
+    status = verbs.add("status", summary="show a running host", execute=show)
+    status.takes("name", nargs="?", metavar="NAME", help="a host of the lab")
+    takes_target(status)
+
+
+def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
+    """Run the host; it logs to stderr."""
+    from ei.host.daemon import run_host
+
+    run_host(arguments.config)
+    return Exit.OK
+
+
+def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Show what the configuration comes to; exit 1 when a record of it does not count."""
+    from ei.host.connect import prepare_host
+    from ei.records.addresses import format_address
+
+    prepared = prepare_host(arguments.config)
+    identity, refused = prepared.identity, prepared.records.refused
+    address = format_address(identity.address)
+    output.data(f"{identity.name} is {address}")
+    output.data(f"nodes: {', '.join(prepared.config.nodes) or 'those of its attachment record'}")
+    output.data(f"records: {len(prepared.records.names)} names, {len(refused)} refused")
+    for refusal in refused:
+        output.data(f"{output.mark('bad')} {refusal.record}: {refusal.reason}")
+    output.document(
+        "ei.host-check/1",
+        {
+            "name": identity.name,
+            "address": address,
+            "nodes": list(prepared.config.nodes),
+            "names": len(prepared.records.names),
+            "refused": {refusal.record: refusal.reason for refusal in refused},
+        },
+    )
+    output.next(f"ei host run --config {arguments.config}")
+    return Exit.NEGATIVE if refused else Exit.OK
+
+
+def show(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Ask a host for its status and show it."""
+    from ei.cli.statuses import show_host
+    from ei.cli.targets import find_target
+
+    show_host(find_target(arguments.name, arguments, kind="host").ask("status"), output)
+    return Exit.OK

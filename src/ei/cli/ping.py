@@ -1,0 +1,157 @@
+"""`ei ping`: round trips from one host to another, or through a service."""
+
+import argparse
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ei.cli.exits import Exit
+from ei.cli.output import Output
+from ei.cli.parser import UsageError, Verb, Verbs, suggestion
+from ei.cli.quantities import duration, parse_count, parse_seconds
+from ei.cli.targets import Target, find_target, takes_target
+
+if TYPE_CHECKING:
+    from ei.host.verbs_ping import Pings
+
+EXAMPLES = """\
+examples:
+  ei ping alice bob                   the stack of bob answers
+  ei ping alice --service echo        the service answers, at a node of alice
+  ei lab shell alice -- ei ping bob   as alice
+"""
+
+
+def add_parser(commands: Verbs) -> None:
+    """Add `ei ping`."""
+    verb = commands.add(
+        "ping",
+        summary="measure round trips from one host to another, or through a service",
+        details="Exit code 1 when nothing came back.",
+        execute=execute,
+    )
+    takes_path(verb)
+    verb.takes("--count", type=parse_count, metavar="N", default=3, help="how many (default 3)")
+    verb.takes("--interval", type=parse_seconds, metavar="1s", default=0.2, help="between two")
+    verb.takes("--size", type=parse_count, metavar="BYTES", default=32, help="of payload")
+    verb.ends(EXAMPLES)
+
+
+def takes_path(verb: Verb) -> None:
+    """Let a verb take where packets come from and where they go."""
+    verb.takes(
+        "names",
+        nargs="*",
+        metavar="[FROM] [TO]",
+        help="hosts of the lab; FROM is left out where a socket names it",
+    )
+    verb.takes("--service", metavar="SERVICE", help="ask this service, in the place of a host")
+    verb.takes(
+        "--timeout", type=parse_seconds, metavar="2s", default=2.0, help="for each (default 2s)"
+    )
+    verb.takes(
+        "--services",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="where service modules of yours are",
+    )
+    takes_target(verb)
+
+
+def execute(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Send them, wait for the answers, and show the round trips."""
+    host, pings = send(
+        arguments,
+        count=arguments.count,
+        interval_s=arguments.interval,
+        length_bytes=arguments.size,
+        is_traced=False,
+    )
+    answered = f"{len(pings.rtts_s)} of {pings.sent} came back"
+    output.data(f"{host.name} → {pings.to}: {answered}{spread(pings.rtts_s)}")
+    if pings.reason:
+        output.data(f"{output.mark('bad')} {pings.reason}")
+    output.document(
+        "ei.ping/1",
+        {
+            "from": host.name,
+            "to": pings.to,
+            "sent": pings.sent,
+            "rtts_s": pings.rtts_s,
+            "reason": pings.reason,
+        },
+    )
+    path = " ".join(arguments.names)
+    output.next(f"ei trace {path} --explain" if pings.rtts_s else "ei status")
+    return Exit.OK if pings.rtts_s else Exit.NEGATIVE
+
+
+def send(
+    arguments: argparse.Namespace,
+    *,
+    count: int,
+    interval_s: float,
+    length_bytes: int,
+    is_traced: bool,
+) -> "tuple[Target, Pings]":
+    """Send packets along the path that `arguments` name; return who sent, and what came back."""
+    import msgspec
+
+    from ei.host.verbs_ping import Pings
+
+    names: list[str] = arguments.names
+    needed = (arguments.socket is None) + (arguments.service is None)
+    if len(names) != needed:
+        what = "FROM and TO" if needed == 2 else "one name" if needed else "no name"  # noqa: PLR2004
+        raise UsageError(f"{what} needed, {len(names)} given", command=arguments.parser.prog)
+    host = find_target(names[0] if arguments.socket is None else None, arguments, kind="host")
+    wanted: dict[str, object] = {
+        "count": count,
+        "interval_s": interval_s,
+        "deadline_s": arguments.timeout,
+        "is_traced": is_traced,
+        "length_bytes": length_bytes,
+    }
+    limit_s = count * (interval_s + arguments.timeout) + 1.0
+    if arguments.service is None:
+        verb = "ping"
+        wanted["to"] = _full(names[-1], arguments)
+    else:
+        verb = "ask"
+        wanted["service"] = service_number(arguments.service, arguments.services)
+    return host, msgspec.convert(host.ask(verb, wanted, deadline_s=limit_s), Pings)
+
+
+def service_number(name: str, folders: list[Path]) -> int:
+    """Return the number of a service by its name, or the number that `name` is.
+
+    Raises:
+        UsageError: there is no such service.
+    """
+    from ei.runtime.loader import find_services
+    from ei.sdk.manifest import load_manifest
+
+    if name.isascii() and name.isdigit():
+        return int(name)
+    known = find_services(folders)
+    if name not in known:
+        hint = suggestion(name, sorted(known))
+        raise UsageError(f"no service is called {name!r}{hint}", command="ei ping")
+    return load_manifest(known[name]).id
+
+
+def spread(rtts_s: list[float]) -> str:
+    """Return smallest, median and largest round trip in words."""
+    if not rtts_s:
+        return ""
+    shown = (min(rtts_s), statistics.median(rtts_s), max(rtts_s))
+    return f", round trip {' / '.join(duration(rtt_s) for rtt_s in shown)} (min / median / max)"
+
+
+def _full(name: str, arguments: argparse.Namespace) -> str:
+    """Return the full name of a destination; outside of a lab the host knows who is meant."""
+    if arguments.socket is not None:
+        return name
+    return find_target(name, arguments, kind="host").name
