@@ -45,6 +45,17 @@ def all_pairs(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(a, b) for a in known for b in known if a != b]
 
 
+async def attach_fully(host: Host, *, deadline_s: float) -> None:
+    """Attach a host; return when the pipes to all its nodes are up.
+
+    Raises:
+        DeadlineError: a node did not answer.
+    """
+    await host.attach(deadline_s=deadline_s)
+    while not all(attachment.is_up for attachment in host.status().attachments):
+        await host.moved(deadline_s=deadline_s)
+
+
 async def send_with_receipts(
     host: Host, to: str, *, port: int, count: int, deadline_s: float = 2.0
 ) -> list[Receipt]:

@@ -49,12 +49,13 @@ class Ended:
     left: Leftovers
 
 
-def start_lab(
+def start_lab(  # noqa: PLR0913 all but the first have a default
     topology: Topology,
     *,
     name: str = DEFAULT_NAME,
     seed: int = 1,
     environ: Mapping[str, str] = os.environ,
+    has_host_daemons: bool = True,
     on_progress: Progress = str,
 ) -> LabFile:
     """Start every node and host of `topology` as a daemon; return when all are ready.
@@ -64,6 +65,7 @@ def start_lab(
         name: Of the lab; several may run side by side.
         seed: Of what the links do. Keys come from the system.
         environ: Where files go, see `run_folder`.
+        has_host_daemons: Else hosts get their files only, for a program that is these hosts.
         on_progress: Gets the name of each daemon that became ready.
 
     Raises:
@@ -79,6 +81,12 @@ def start_lab(
         with claim:
             try:
                 lab = _write_files(folder, topology, subnet=subnet, seed=seed)
+                if not has_host_daemons:
+                    nodes = {
+                        name: each for name, each in lab.daemons.items() if each.kind == "node"
+                    }
+                    lab = msgspec.structs.replace(lab, daemons=nodes)
+                    folder.write(lab)
                 _run_supervisor(folder, lab, claim, environ=environ, on_progress=on_progress)
             except BaseException:
                 # Also when the user pressed Ctrl-C: nothing stays half started.

@@ -1,8 +1,10 @@
 """Finds, loads and runs scenarios: `async def run(lab) -> AsyncIterator[Promise]`."""
 
+import asyncio
 import importlib.util
+import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +13,7 @@ from ei.errors import ConfigError, EiError, NotFoundError
 from ei.lab.catalogue import SCENARIOS, find_scenarios
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.lab import Lab
+from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, Report, promise
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Topology, suggestion
@@ -82,6 +85,37 @@ def run_in_simulation(
         )
 
     return run_virtual(program)
+
+
+def run_in_processes(
+    scenario: Scenario,
+    *,
+    seed: int,
+    on_promise: OnPromise | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Report:
+    """Run a scenario with real daemons over 127/8; nothing is left of them.
+
+    Raises:
+        EiError: the lab could not be started.
+    """
+
+    async def program() -> Report:
+        lab = ProcessLab(scenario.topology, seed=seed, environ=environ)
+        try:
+            await lab.open()
+            promises = await collect(scenario.run(lab), on_promise)
+        finally:
+            await lab.close()
+        return Report(
+            scenario=scenario.name,
+            backend=lab.backend,
+            seed=seed,
+            digest=None,
+            promises=tuple(promises),
+        )
+
+    return asyncio.run(program())
 
 
 async def collect(

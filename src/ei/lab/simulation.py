@@ -15,6 +15,7 @@ from ei.lab.daemon_files import guards_at
 from ei.lab.eventlog import EventLog
 from ei.lab.lab import Backend
 from ei.lab.layout import lay_out
+from ei.lab.load import attach_fully
 from ei.lab.network import Network
 from ei.lab.population import LIFETIME_S, populate
 from ei.lab.seeds import derive, derive_number
@@ -101,7 +102,9 @@ class Simulation:
         self._hosts = {plan.name: self._make_host(plan) for plan in self._topology.hosts.values()}
         async with asyncio.TaskGroup() as group:
             for host in self._hosts.values():
-                _ = group.create_task(_attach(host, deadline_s), name=f"attach {host.name}")
+                _ = group.create_task(
+                    attach_fully(host, deadline_s=deadline_s), name=f"attach {host.name}"
+                )
 
     def close(self) -> None:
         """End every host and node. Idempotent."""
@@ -297,12 +300,6 @@ class Simulation:
     def _note(self, text: str) -> None:
         if self._log is not None:
             self._log.note(self._clock.now_ns, text)
-
-
-async def _attach(host: Host, deadline_s: float) -> None:
-    await host.attach(deadline_s=deadline_s)
-    while len(host.status().attachments) > sum(each.is_up for each in host.status().attachments):
-        await host.moved(deadline_s=deadline_s)
 
 
 def _load_services(topology: Topology) -> dict[str, LoadedService]:

@@ -78,8 +78,8 @@ class PureControl:
         queue_packets: int = 1_024,
         max_hops: int = 1_024,
         max_objects: int = 65_536,
-        drop_reasons: list[str],
-        counters: list[str],
+        drop_reasons: Sequence[str] = (),
+        counters: Sequence[str] = (),
         fail: Fail = "closed",
     ) -> None:
         self._datapath.add_service(
@@ -89,8 +89,8 @@ class PureControl:
             queue_packets=queue_packets,
             max_hops=max_hops,
             max_objects=max_objects,
-            drop_reasons=drop_reasons,
-            counters=counters,
+            drop_reasons=list(drop_reasons),
+            counters=list(counters),
             fail=fail,
         )
 

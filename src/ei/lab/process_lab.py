@@ -1,0 +1,184 @@
+"""A lab of real processes as scenarios see it: nodes are daemons, hosts live in this program."""
+
+import asyncio
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from ei.daemons.client import ask
+from ei.errors import LocalError, NotFoundError
+from ei.host.client import Host
+from ei.host.connect import connect
+from ei.lab.daemon_files import HOST_FILE
+from ei.lab.lab import Backend
+from ei.lab.load import attach_fully
+from ei.lab.processes import Progress, ask_lab, start_lab, stop_lab
+from ei.lab.run_folder import LabFile, run_folder
+from ei.lab.topology import Impairment, Topology
+from ei.node.status import NodeStatus
+
+ASK_LIMIT_S = 5.0
+
+
+class ProcessLab:
+    """A lab over 127/8, private to this program.
+
+    Args:
+        topology: What to run.
+        seed: Of what the links do.
+        environ: Where files go.
+        on_progress: Gets the name of each node that became ready.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        seed: int,
+        environ: Mapping[str, str] = os.environ,
+        on_progress: Progress = str,
+    ) -> None:
+        self._topology = topology
+        self._seed = seed
+        self._environ = environ
+        self._on_progress = on_progress
+        self._name = f"run-{os.getpid()}"
+        self._lab: LabFile | None = None
+        self._hosts: dict[str, Host] = {}
+
+    # -- life -------------------------------------------------------------------------------------
+
+    async def open(self, *, deadline_s: float = 10.0) -> None:
+        """Start every node, then every host; return when all hosts are attached.
+
+        Raises:
+            EiError: as `start_lab`, or a host found no node.
+        """
+        self._lab = await asyncio.to_thread(
+            start_lab,
+            self._topology,
+            name=self._name,
+            seed=self._seed,
+            environ=self._environ,
+            has_host_daemons=False,
+            on_progress=self._on_progress,
+        )
+        folder = run_folder(self._name, self._environ)
+        for name in self._topology.hosts:
+            self._hosts[name] = connect(folder.folder_of(name) / HOST_FILE)
+        async with asyncio.TaskGroup() as group:
+            for host in self._hosts.values():
+                _ = group.create_task(attach_fully(host, deadline_s=deadline_s))
+
+    async def close(self) -> None:
+        """End every host and node. Idempotent."""
+        for host in self._hosts.values():
+            host.close()
+        _ = await asyncio.to_thread(stop_lab, name=self._name, environ=self._environ)
+
+    # -- what a scenario sees ---------------------------------------------------------------------
+
+    @property
+    def backend(self) -> Backend:
+        """`processes`."""
+        return "processes"
+
+    @property
+    def seed(self) -> int:
+        """Of what the links do."""
+        return self._seed
+
+    @property
+    def topology(self) -> Topology:
+        """What it was made from."""
+        return self._topology
+
+    @property
+    def hosts(self) -> Mapping[str, Host]:
+        """All hosts by full name."""
+        return self._hosts
+
+    def host(self, name: str) -> Host:
+        """Return one host."""
+        return self._hosts[self._topology.find(name)]
+
+    def now_s(self) -> float:
+        """Monotonic time."""
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the lab run."""
+        await asyncio.sleep(seconds)
+
+    async def node_status(self, name: str) -> NodeStatus:
+        """Return what a node says of itself."""
+        answer = await self._ask_node(name, "status")
+        return msgspec.convert(answer["node"], NodeStatus)
+
+    # -- faults -----------------------------------------------------------------------------------
+
+    async def kill(self, name: str) -> None:
+        """Kill the daemon of a node; its workers follow by themselves."""
+        await self._ask_lab("kill", {"name": self._topology.find(name)})
+
+    async def start(self, name: str) -> None:
+        """Start a node that was killed, on the state that it left."""
+        await self._ask_lab("start", {"name": self._topology.find(name)})
+
+    async def kill_worker(self, name: str, service: str) -> None:
+        """Kill the worker process of one service of a node."""
+        _ = await self._ask_node(name, "kill_worker", {"service": service})
+
+    async def freeze(self, name: str) -> None:
+        """Stop a node and its workers where they are."""
+        await self._ask_lab("freeze", {"name": self._topology.find(name)})
+
+    async def thaw(self, name: str) -> None:
+        """Let a frozen node go on."""
+        await self._ask_lab("thaw", {"name": self._topology.find(name)})
+
+    async def impair(self, a: str, b: str, impairment: Impairment) -> None:
+        """Give the link between two names these properties, both ways."""
+        link = {"a": self._topology.find(a), "b": self._topology.find(b)}
+        await self._ask_lab("impair", link | {"impairment": msgspec.to_builtins(impairment)})
+
+    async def cut(self, a: str, b: str) -> None:
+        """Let nothing pass between two names."""
+        await self.impair(a, b, Impairment(is_cut=True))
+
+    async def heal(self, a: str, b: str) -> None:
+        """Give the link between two names the properties of the topology again."""
+        link = (self._topology.find(a), self._topology.find(b))
+        await self.impair(*link, self._topology.impairment(*link))
+
+    @contextmanager
+    def capture(self, path: Path) -> Generator[None]:
+        """Not here: the relays do not show what they carry.
+
+        Raises:
+            LocalError: always.
+        """
+        raise LocalError(
+            "real processes are not captured by the lab",
+            remedy=f"Run it as a simulation, or as root: tcpdump -i lo -w {path} udp port 3535",
+        )
+        yield
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    async def _ask_lab(self, verb: str, arguments: Mapping[str, object]) -> None:
+        _ = await asyncio.to_thread(
+            ask_lab, verb, arguments, name=self._name, environ=self._environ
+        )
+
+    async def _ask_node(
+        self, name: str, verb: str, arguments: Mapping[str, object] | None = None
+    ) -> dict[str, object]:
+        full = self._topology.find(name)
+        if self._lab is None or full not in self._lab.daemons:
+            raise NotFoundError(f"{full} is no node of this lab")
+        path = Path(self._lab.daemons[full].admin)
+        return await asyncio.to_thread(ask, path, verb, arguments, deadline_s=ASK_LIMIT_S)

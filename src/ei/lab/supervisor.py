@@ -1,0 +1,203 @@
+"""Runs one lab of real processes: its daemons, the relays between them, and `lab.sock`.
+
+    python -m ei.lab.supervisor FOLDER READY_FD
+
+`up` starts it when all files are in place. It forks the stem while it has one thread, and tells
+progress and the outcome of the start on READY_FD as JSON lines. When it dies, however it dies, the
+stem sees the end of its socket and goes, and the kernel kills the daemons.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+
+from ei._core import Link, Shaper
+from ei.daemons.messages import Answer, Request, encode_line
+from ei.daemons.server import AdminServer
+from ei.errors import ConfigError, EiError, NotFoundError
+from ei.lab.fleet import Fleet
+from ei.lab.layout import Relay
+from ei.lab.network import make_link
+from ei.lab.programs import preload, readiness
+from ei.lab.run_folder import LabFile, RunFolder
+from ei.lab.seeds import derive_number
+from ei.lab.stem import run_stem
+from ei.lab.topology import Impairment, ends, suggestion
+
+Report = Callable[[dict[str, object]], object]
+
+VERBS = ("status", "impair", "kill", "freeze", "thaw", "start", "down")
+
+
+class Impair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Arguments of `impair`: give the link between `a` and `b` these properties."""
+
+    a: str
+    b: str
+    impairment: Impairment
+
+
+class Supervisor:
+    """One lab.
+
+    Args:
+        folder: With every file in place.
+        lab: Content of its `lab.json`.
+        stem: Socket to the process that forks.
+    """
+
+    def __init__(self, folder: RunFolder, lab: LabFile, stem: socket.socket) -> None:
+        self._lab = lab
+        self._fleet = Fleet(
+            lab.run_id,
+            lab.daemons,
+            stem=stem,
+            folder_of=folder.folder_of,
+            readiness=readiness,
+        )
+        self._shaper = Shaper()
+        self._relays = {ends(relay.a, relay.b): relay for relay in lab.relays}
+        self._changes = 0
+        self._is_down = asyncio.Event()
+        self._server = AdminServer(folder.socket, self._answer)
+
+    async def run(self, report: Report) -> int:
+        """Start everything, serve until told to go down, end everything; return an exit code."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._is_down.set)
+        try:
+            self._fleet.open()
+            self._start_relays()
+            await self._server.open()
+            await self._fleet.start(self._lab.daemons, lambda name: report({"running": name}))
+            _ = report({"ready": True})
+            await self._wait_down()
+        except (EiError, OSError, ValueError) as error:
+            _ = report({"error": str(error), "remedy": getattr(error, "remedy", "")})
+            return 1
+        finally:
+            await self._fleet.end()
+            await self._server.close()
+            self._shaper.stop()
+        return 0
+
+    async def _wait_down(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            waits = [
+                group.create_task(event.wait()) for event in (self._is_down, self._fleet.is_lost)
+            ]
+            _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                _ = wait.cancel()
+
+    def _start_relays(self) -> None:
+        for relay in self._relays.values():
+            forward, backward = self._links(relay, relay.impairment)
+            sides = (relay.a_side, relay.a_endpoint, relay.b_side, relay.b_endpoint)
+            _ = self._shaper.add(*sides, forward=forward, backward=backward)
+        self._shaper.start()
+
+    def _links(self, relay: Relay, impairment: Impairment) -> tuple[Link, Link]:
+        def seed(sender: str, receiver: str) -> int:
+            return derive_number(self._lab.seed, "link", sender, receiver, str(self._changes))
+
+        return (
+            make_link(impairment, seed=seed(relay.a, relay.b)),
+            make_link(impairment, seed=seed(relay.b, relay.a)),
+        )
+
+    # -- what can be asked ----------------------------------------------------------------------
+
+    async def _answer(self, request: Request) -> AsyncIterator[Answer]:
+        name = request.arguments.get("name")
+        match request.verb:
+            case "status":
+                pass
+            case "impair":
+                self._impair(request.arguments)
+            case "kill":
+                await self._fleet.kill(name)
+            case "freeze":
+                self._fleet.freeze(name)
+            case "thaw":
+                self._fleet.thaw(name)
+            case "start":
+                state = self._fleet.state(name)
+                await self._fleet.start([state.name], lambda name: name)
+            case "down":
+                self._is_down.set()
+            case other:
+                raise ConfigError(f"a lab knows no {other!r}{suggestion(other, VERBS)}")
+        yield self._status()
+
+    def _impair(self, arguments: dict[str, object]) -> None:
+        try:
+            wanted = msgspec.convert(arguments, Impair)
+        except msgspec.ValidationError as error:
+            raise ConfigError(f"impair: {error}") from error
+        link = ends(wanted.a, wanted.b)
+        relay = self._relays.get(link)
+        if relay is None:
+            words = suggestion("--".join(link), [other.name for other in self._relays.values()])
+            raise NotFoundError(f"there is no link {'--'.join(link)}{words}")
+        self._changes += 1
+        forward, backward = self._links(relay, wanted.impairment)
+        self._shaper.change(relay.a_side, forward=forward, backward=backward)
+        self._relays[link] = msgspec.structs.replace(relay, impairment=wanted.impairment)
+
+    def _status(self) -> dict[str, object]:
+        shaped = self._shaper.statistics()
+        return {
+            "schema": "ei.lab-status/1",
+            "name": self._lab.name,
+            "topology": self._lab.topology,
+            "daemons": [msgspec.to_builtins(state) for state in self._fleet.states],
+            "links": [
+                {
+                    "name": relay.name,
+                    "impairment": msgspec.to_builtins(relay.impairment),
+                    **shaped.get(relay.a_side, {}),
+                }
+                for relay in self._relays.values()
+            ],
+        }
+
+
+def main(arguments: list[str]) -> int:
+    """Run the supervisor of the lab in the folder that `arguments` name."""
+    folder = RunFolder(Path(arguments[0]))
+    ready = os.fdopen(int(arguments[1]), "wb", buffering=0)
+    programs = preload()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        ours.close()
+        ready.close()
+        run_stem(theirs, programs)
+    theirs.close()
+
+    def report(message: dict[str, object]) -> None:
+        if not ready.closed:
+            try:
+                _ = ready.write(encode_line(message))
+            except BrokenPipeError:
+                # Nobody waits for the outcome any more; `ei lab status` tells it as well.
+                ready.close()
+            if message.keys() & {"ready", "error"}:
+                ready.close()
+
+    return asyncio.run(_run(folder, ours, report))
+
+
+async def _run(folder: RunFolder, stem: socket.socket, report: Report) -> int:
+    return await Supervisor(folder, folder.read(), stem).run(report)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
