@@ -76,6 +76,16 @@ def test_all_nodes_and_the_hosts_attached_here_become_peers() -> None:
     ]
 
 
+def test_other_nodes_are_called_at_start_while_they_are_few() -> None:
+    few, many = RememberingControl(), RememberingControl()
+
+    node(few, mesh_nodes=1).start()
+    node(many, mesh_nodes=0).start()
+
+    assert commands(few, "dial") == [(SN2.address(1),)]
+    assert commands(many, "dial") == []
+
+
 def test_services_come_with_the_bounds_of_their_manifests() -> None:
     datapath = RememberingControl()
 
@@ -112,6 +122,7 @@ def test_new_records_change_only_what_differs() -> None:
     assert datapath.commands == [
         ("remove_peer", BOB.address(1)),
         ("add_peer", SN2.address(1), SN2.pipe_key, "node", "127.0.0.9:1"),
+        ("dial", SN2.address(1)),
     ]
 
 

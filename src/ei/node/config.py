@@ -14,6 +14,9 @@ from ei.records.trust import Trust, check_trust
 Endpoint = Annotated[str, Meta(min_length=3, max_length=64)]
 
 
+DEFAULT_SERVICES = ("delivery", "echo", "multicast")
+
+
 class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The parsed `node.toml`. Relative paths start at the file's folder.
 
@@ -33,6 +36,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         spin_us: Microseconds that a datapath thread polls before it sleeps.
         cache_entries: Most cached decisions.
         max_datagram_bytes: Largest datagram sent.
+        mesh_nodes: Other nodes are called at start while there are at most so many; else a pipe
+            opens with the first packet.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0031.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits.
         chains: Service to the services that a packet for it visits, in order, itself last.
@@ -48,13 +53,14 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     records_file: str = "records.eir"
     state_directory: str = "state"
     admin_socket: str = "admin.sock"
-    services: tuple[str, ...] = ("delivery", "echo", "multicast")
+    services: tuple[str, ...] = DEFAULT_SERVICES
     service_folders: tuple[str, ...] = ()
     workers: Literal["process", "inline"] = "process"
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
     cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
     max_datagram_bytes: Annotated[int, Meta(ge=1_280, le=65_000)] = 1_452
+    mesh_nodes: Annotated[int, Meta(ge=0, le=2**20)] = 64
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
     trust: Trust = {}
     chains: dict[str, tuple[str, ...]] = {}

@@ -167,11 +167,15 @@ class Node:
         for address in self._peers:
             if address not in peers:
                 self._datapath.remove_peer(address)
+        is_mesh = len(records.nodes) - 1 <= self._config.mesh_nodes
         for address, peer in peers.items():
             if self._peers.get(address) != peer:
                 self._datapath.add_peer(
                     address, peer.pipe_key, kind=peer.kind, endpoint=peer.endpoint
                 )
+                if is_mesh and peer.kind == "node":
+                    # Both ends call: whichever starts last finds the other there.
+                    self._datapath.dial(address)
         guards = {
             records.names[host]: self._numbers(services)
             for host, services in self._config.guards.items()

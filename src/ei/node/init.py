@@ -1,0 +1,136 @@
+"""`ei node init`: the files of a new service node."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ei.daemons.config_file import toml_string
+from ei.daemons.startup import explained
+from ei.errors import ConflictError
+from ei.node.config import DEFAULT_SERVICES
+from ei.records.enrolling import Roll, full_name
+from ei.records.key_files import write_keys
+from ei.records.keys import make_keys
+from ei.runtime.loader import load_service
+from ei.sdk.packets import Address
+
+TEMPLATE = """\
+# A service node of the Extensible Internet. Run it: ei node run --config {path}
+# Relative paths start at this file's folder. What is commented out shows the default.
+version = 1
+
+# Who this node is, as its domain has signed it.
+name = {name}
+domain_number = {domain_number}
+
+# Where pipes are answered (UDP), IPv4 and IPv6. Open the port in your firewall.
+binds = [{bind}]
+
+# The node's private keys; mode 0600. And the signed records of everybody, all domains together.
+# key_file = "key"
+# records_file = "records.eir"
+
+# Records change once a day at most here, so attachments may live for longer than the hour that
+# the directory will allow.
+attachment_limit_s = 31_536_000
+
+# What the services keep across restarts, and where `ei node status` asks.
+# state_directory = "state"
+# admin_socket = "admin.sock"
+
+# Services, by the names of their folders; further folders are searched first.
+services = [{services}]
+# service_folders = ["/srv/ei/services"]
+
+# "process": a worker process for each service. "inline": threads of the node, for small machines
+# that trust their services.
+# workers = "process"
+
+# Datapath threads, and how long each polls before it sleeps.
+# threads = 1
+# spin_us = 50
+
+# Most cached decisions, and the largest datagram sent (1_280 to 65_000).
+# cache_entries = 65_536
+# max_datagram_bytes = 1_452
+
+# Other nodes are called at start while there are at most so many, else when there is traffic.
+# mesh_nodes = 64
+
+# Whose records are believed: domain name to Ed25519 key.
+[trust]
+{trust}
+
+# Services that the operator interposes: a packet for the first visits all, in order.
+# [chains]
+# delivery = ["telemetry", "delivery"]
+
+# Services that run before the last pipe to a host that is attached here.
+# [guards]
+# "alice.isp-a" = ["shield"]
+
+# What differs from a service's own defaults.
+# [config.delivery]
+# decision_s = 10.0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewNode:
+    """What was written.
+
+    Attributes:
+        identity_key: For the domain, to sign.
+    """
+
+    path: Path
+    name: str
+    address: Address
+    identity_key: bytes
+
+
+def init_node(  # noqa: PLR0913 all that a node is made of
+    folder: Path,
+    *,
+    name: str,
+    bind: str,
+    endpoint: str,
+    roll: Roll,
+    randomness: bytes,
+    services: tuple[str, ...] = DEFAULT_SERVICES,
+) -> NewNode:
+    """Write `node.toml`, `key` and the state directory; have the domain sign the node.
+
+    Args:
+        folder: Made when it is not there.
+        name: Own or full name.
+        bind: Where it is to listen, such as `[::]:3535`.
+        endpoint: Where others reach it, such as `192.0.2.1:3535`; goes into its record.
+        roll: The domain's record file.
+        randomness: 32 bytes of the system, for its keys.
+        services: Names of those that it runs.
+
+    Raises:
+        ConflictError: `node.toml` or the key exists, or the name is taken; nothing is overwritten.
+        EiError: the system refused.
+    """
+    domain = roll.issuer
+    full = full_name(name, domain.name)
+    path = folder / "node.toml"
+    keys = make_keys(randomness)
+    numbers = tuple(load_service(service).manifest.id for service in services)
+    with explained("cannot write the node's files"):
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            raise ConflictError(f"{path} exists, and is not overwritten")
+        write_keys(folder / "key", keys)
+        _ = roll.add(lambda _: [domain.node(keys, full, endpoints=(endpoint,), services=numbers)])
+        text = TEMPLATE.format(
+            path=path,
+            name=toml_string(full),
+            domain_number=domain.number,
+            bind=toml_string(bind),
+            services=", ".join(map(toml_string, services)),
+            trust=f"{toml_string(domain.name)} = {toml_string(domain.keys.identity_key.hex())}",
+        )
+        _ = path.write_text(text, encoding="utf-8")
+    return NewNode(path, full, keys.address(domain.number), keys.identity_key)
