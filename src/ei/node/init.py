@@ -27,7 +27,7 @@ binds = [{bind}]
 
 # The node's private keys; mode 0600. And the signed records of everybody, all domains together.
 # key_file = "key"
-# records_file = "records.eir"
+records_file = {records_file}
 
 # Records change once a day at most here, so attachments may live for longer than the hour that
 # the directory will allow.
@@ -128,6 +128,7 @@ def init_node(  # noqa: PLR0913 all that a node is made of
             path=path,
             name=toml_string(full),
             domain_number=domain.number,
+            records_file=toml_string(str(roll.path.resolve())),
             bind=toml_string(bind),
             services=", ".join(map(toml_string, services)),
             trust=f"{toml_string(domain.name)} = {toml_string(domain.keys.identity_key.hex())}",
