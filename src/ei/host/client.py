@@ -145,14 +145,14 @@ class Host:
         """
         address = self.find(to)
         sent_ns = self._driver.now_ns()
-        number = self._stack.ping(sent_ns, address, data, is_traced=is_traced)
+        number = self._stack.datagrams.ping(sent_ns, address, data, is_traced=is_traced)
         what = f"echo from {self.records.name_of(address)}"
         echo = await self._answer(self._router.echoes, number, what, deadline_s=deadline_s)
         return (echo.now_ns - sent_ns) / 1e9
 
     def connection_to(self, to: str | Address) -> int:
         """Return the connection of this host's datagrams to `to`, as traces show it."""
-        return self._stack.connection_to(self.find(to))
+        return self._stack.datagrams.connection_to(self.find(to))
 
     def datagrams(self, port: int = 0, *, limit_items: int = DEFAULT_ITEMS) -> DatagramChannel:
         """Open a port for datagrams; port 0 takes a free one.
@@ -253,7 +253,7 @@ class Host:
         is_traced: bool = False,
     ) -> int:
         """Send for a channel; see `DatagramChannel.send`."""
-        number = self._stack.send_datagram(
+        number = self._stack.datagrams.send(
             self._driver.now_ns(),
             self.find(to),
             data,
@@ -350,6 +350,8 @@ class Host:
                 _ = self._streams.take(event)
             case DatagramReceived():
                 is_taken = self._router.take(event)
-                self._stack.acknowledge(self._driver.now_ns(), event, is_delivered=is_taken)
+                self._stack.datagrams.acknowledge(
+                    self._driver.now_ns(), event, is_delivered=is_taken
+                )
             case _:
                 _ = self._router.take(event)

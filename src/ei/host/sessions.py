@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from ei._core import EndToEnd
 from ei.errors import LimitError, NotFoundError
-from ei.host.frames import Frame, encode_frame, parse_frame
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
@@ -82,8 +81,8 @@ class Sessions:
         """
         return self._peer(to).connection
 
-    def seal(self, now_ns: int, to: Address, frame: Frame) -> Outgoing:
-        """Seal `frame` for a host; while there is no session yet, its handshake goes out instead.
+    def seal(self, now_ns: int, to: Address, datagram: bytes) -> Outgoing:
+        """Seal `datagram` for a host; while there is no session yet, its handshake goes out instead.
 
         Raises:
             NotFoundError: the records do not know the host.
@@ -92,7 +91,7 @@ class Sessions:
         peer = self._peer(to)
         bound = associated_data(self._address, to, peer.connection)
         try:
-            payloads = self._end_to_end.seal(now_ns, peer.key, bound, encode_frame(frame))
+            payloads = self._end_to_end.seal(now_ns, peer.key, bound, datagram)
         except ValueError as error:
             name = self._records().name_of(to)
             raise LimitError(f"no session with {name} yet, and too much waits for it") from error
@@ -100,19 +99,17 @@ class Sessions:
 
     def open(
         self, now_ns: int, source: Address, connection: int, payload: bytes
-    ) -> tuple[Frame | None, Outgoing]:
-        """Open one received payload: (frame, unless it was a handshake; what to send back).
+    ) -> tuple[bytes | None, Outgoing]:
+        """Open one payload: (datagram, unless it was a handshake; what to send back).
 
         Raises:
             NotFoundError: the records do not know the source.
             ValueError: the payload does not verify.
-            PeerError: the source's stack sent no frame.
         """
         peer = self._peer(source)
         bound = associated_data(source, self._address, connection)
         datagram, answers = self._end_to_end.open(now_ns, peer.key, bound, payload)
-        frame = None if datagram is None else parse_frame(datagram)
-        return frame, Outgoing(source, peer.connection, answers)
+        return datagram, Outgoing(source, peer.connection, answers)
 
     def poll(self, now_ns: int) -> list[Outgoing]:
         """Return handshakes to be sent again."""

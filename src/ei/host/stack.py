@@ -10,28 +10,22 @@ from dataclasses import dataclass
 from random import Random
 
 from ei._core import Datapath, EndToEnd, Streams
-from ei.errors import ConfigError, LimitError, LocalError, NotFoundError, PeerError
+from ei.errors import ConfigError, LimitError
 from ei.host.attachments import Attachments
+from ei.host.datagrams import MAX_SEALED_BYTES, Datagrams
 from ei.host.events import (
     AttachmentChanged,
     ControlReceived,
-    DatagramReceived,
-    EchoReceived,
     HostEvent,
     PacketReceived,
-    ReceiptReceived,
 )
-from ei.host.frames import HEADER_BYTES, MAX_PORT, Frame, FrameKind
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
 from ei.host.stream_connections import StreamConnections
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address, Protection
 
-MAX_SEALED_BYTES = 1_280
-"""What every path carries inside the end-to-end seal (architecture 7, "Size")."""
-MAX_DATAGRAM_BYTES = MAX_SEALED_BYTES - HEADER_BYTES
-MAX_PAYLOAD_BYTES = 1_280
+MAX_PAYLOAD_BYTES = MAX_SEALED_BYTES
 """Of a service call, whose payload travels in the place of a sealed one."""
 
 
@@ -92,12 +86,13 @@ class Stack:
             cache_entries=0,
             max_datagram_bytes=max_datagram_bytes,
         )
-        self._sessions = Sessions(
+        sessions = Sessions(
             identity.address,
             EndToEnd(identity.keys.pipe_secret, seed=seed, unix_offset_ns=unix_offset_ns),
             records=lambda: self._records,
             draw=self.draw_number,
         )
+        self.datagrams = Datagrams(sessions, send=self._send, emit=self._emit)
         self.streams = StreamConnections(
             lambda: Streams(identity_key=identity.keys.identity_secret, seed=seed),
             records=lambda: self._records,
@@ -105,7 +100,6 @@ class Stack:
             emit=self._emit,
         )
         self._events: list[HostEvent] = []
-        self._last_number = 0
         self._sent: Counter[str] = Counter()
         self._received: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
@@ -128,16 +122,16 @@ class Stack:
 
     def statistics(self) -> StackStatistics:
         """Return counts since the start."""
-        return StackStatistics(dict(self._sent), dict(self._received), dict(self._dropped))
+        return StackStatistics(
+            dict(self._sent + self.datagrams.sent),
+            dict(self._received + self.datagrams.received),
+            dict(self._dropped + self.datagrams.dropped),
+        )
 
     def take_events(self) -> list[HostEvent]:
         """Return what happened since the last call, oldest first."""
         events, self._events = self._events, []
         return events
-
-    def connection_to(self, to: Address) -> int:
-        """Return the connection of this host's datagrams to `to`, as traces show it."""
-        return self._sessions.connection_to(to)
 
     # -- time ------------------------------------------------------------------------------------
 
@@ -154,8 +148,7 @@ class Stack:
         self.datapath.poll(now_ns)
         for node in self._attachments.due(now_ns):
             self.datapath.dial(now_ns, node)
-        for outgoing in self._sessions.poll(now_ns):
-            self._send(now_ns, outgoing)
+        self.datagrams.poll(now_ns)
         self.streams.poll(now_ns)
         self.process(now_ns)
 
@@ -164,7 +157,7 @@ class Stack:
         deadlines = (
             self.datapath.next_deadline_ns(),
             self._attachments.next_deadline_ns(),
-            self._sessions.next_deadline_ns(),
+            self.datagrams.next_deadline_ns(),
             self.streams.next_deadline_ns(),
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
@@ -183,7 +176,7 @@ class Stack:
             node, service, source, connection, metadata, protection, is_traced, payloads = packets
             if service == DELIVERY and protection == Protection.DATAGRAMS:
                 for payload in payloads:
-                    self._take_sealed(now_ns, Address(source), connection, payload)
+                    self.datagrams.take(now_ns, Address(source), connection, payload)
                 continue
             if service == DELIVERY and protection == Protection.STREAMS:
                 self.streams.handle(now_ns, Address(source), connection, payloads)
@@ -199,55 +192,6 @@ class Stack:
         self.send_streams(now_ns)
 
     # -- sending ---------------------------------------------------------------------------------
-
-    def send_datagram(  # noqa: PLR0913 as many as a datagram has fields
-        self,
-        now_ns: int,
-        to: Address,
-        data: bytes,
-        *,
-        port: int,
-        source_port: int = 0,
-        wants_receipt: bool = False,
-        is_traced: bool = False,
-    ) -> int:
-        """Send a datagram; return its number, which a receipt repeats.
-
-        Args:
-            data: 0 to 1_267 bytes.
-            port: Of the listener at `to`, 0 to 65_535.
-            source_port: Where answers should go.
-
-        Raises:
-            NotFoundError: the records do not know `to`.
-            LimitError: too long, or too much waits for the session; nothing is sent.
-            LocalError: a port out of range.
-        """
-        for number in (port, source_port):
-            if not 0 <= number <= MAX_PORT:
-                raise LocalError(f"port {number} is not 0 to {MAX_PORT}")
-        kind = FrameKind.DATAGRAM_WITH_RECEIPT if wants_receipt else FrameKind.DATAGRAM
-        self._last_number += 1
-        frame = Frame(kind, self._last_number, data, source_port, port)
-        self._send_frame(now_ns, to, frame, is_traced=is_traced)
-        return self._last_number
-
-    def ping(self, now_ns: int, to: Address, data: bytes = b"", *, is_traced: bool = False) -> int:
-        """Ask the stack of `to` for an echo; return the number that `EchoReceived` repeats.
-
-        Raises:
-            NotFoundError, LimitError: as `send_datagram`.
-        """
-        self._last_number += 1
-        frame = Frame(FrameKind.ECHO_REQUEST, self._last_number, data)
-        self._send_frame(now_ns, to, frame, is_traced=is_traced)
-        return self._last_number
-
-    def acknowledge(self, now_ns: int, datagram: DatagramReceived, *, is_delivered: bool) -> None:
-        """State to the source what became of a datagram; without effect if it did not ask."""
-        if datagram.number is not None:
-            kind = FrameKind.RECEIPT if is_delivered else FrameKind.REFUSAL
-            self._answer(now_ns, datagram.source, Frame(kind, datagram.number))
 
     def call(  # noqa: PLR0913 as many as a packet has fields
         self,
@@ -311,25 +255,6 @@ class Stack:
     def _emit(self, event: HostEvent) -> None:
         self._events.append(event)
 
-    def _send_frame(
-        self, now_ns: int, to: Address, frame: Frame, *, is_traced: bool = False
-    ) -> None:
-        if len(frame.data) > MAX_DATAGRAM_BYTES:
-            raise LimitError(
-                f"a datagram of {len(frame.data)} B; allowed are {MAX_DATAGRAM_BYTES} B",
-                remedy="Send it over a stream.",
-            )
-        outgoing = self._sessions.seal(now_ns, to, frame)
-        self._sent[frame.kind.name.lower()] += 1
-        self._send(now_ns, outgoing, is_traced=is_traced)
-
-    def _answer(self, now_ns: int, to: Address, frame: Frame) -> None:
-        """Send what a peer's frame asks for; what it causes may not raise."""
-        try:
-            self._send_frame(now_ns, to, frame)
-        except LimitError:
-            self._dropped["answer_refused"] += 1
-
     def _send(
         self,
         now_ns: int,
@@ -358,44 +283,6 @@ class Stack:
             self._events.append(AttachmentChanged(node, is_up))
         if self._attachments.via != before:
             self.streams.path_changed(now_ns)
-
-    def _take_sealed(self, now_ns: int, source: Address, connection: int, payload: bytes) -> None:
-        try:
-            frame, answer = self._sessions.open(now_ns, source, connection, payload)
-        except NotFoundError:
-            self._dropped["unknown_source"] += 1
-            return
-        except ValueError:
-            self._dropped["seal_broken"] += 1
-            return
-        except PeerError:
-            self._dropped["bad_frame"] += 1
-            return
-        self._send(now_ns, answer)
-        if frame is not None:
-            self._received[frame.kind.name.lower()] += 1
-            self._take_frame(now_ns, source, frame)
-
-    def _take_frame(self, now_ns: int, source: Address, frame: Frame) -> None:
-        match frame.kind:
-            case FrameKind.DATAGRAM | FrameKind.DATAGRAM_WITH_RECEIPT:
-                is_asked = frame.kind is FrameKind.DATAGRAM_WITH_RECEIPT
-                self._events.append(
-                    DatagramReceived(
-                        source,
-                        frame.source_port,
-                        frame.destination_port,
-                        frame.data,
-                        frame.number if is_asked else None,
-                    )
-                )
-            case FrameKind.RECEIPT | FrameKind.REFUSAL:
-                is_delivered = frame.kind is FrameKind.RECEIPT
-                self._events.append(ReceiptReceived(source, frame.number, is_delivered))
-            case FrameKind.ECHO_REQUEST:
-                self._answer(now_ns, source, Frame(FrameKind.ECHO_REPLY, frame.number, frame.data))
-            case FrameKind.ECHO_REPLY:
-                self._events.append(EchoReceived(source, frame.number, frame.data, now_ns))
 
 
 def _find_nodes(identity: Identity, records: RecordSet, names: Sequence[str]) -> list[Address]:
