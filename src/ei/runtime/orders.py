@@ -3,7 +3,7 @@
 Timers and holds are ours. All else goes to the datapath, in the order in which it was asked for.
 """
 
-from typing import Never
+from typing import Never, assert_never
 
 import msgspec
 
@@ -93,6 +93,8 @@ class Orders:
                 if is_held:
                     return Answer(Outcome.HELD, "", tuple(native))
                 return Answer(Outcome.DROPPED, "hold_full", tuple(native))
+            case _:
+                assert_never(ending)
 
     def of_other(self, effects: tuple[Effect, ...]) -> Answer:
         """Carry out the effects of an event that is not a packet.

@@ -1,0 +1,215 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ei.runtime.admission import Admission
+from ei.runtime.batches import Answer, Outcome
+from ei.runtime.holds import Holds
+from ei.runtime.instance import Instance
+from ei.runtime.limits import VirtualCost
+from ei.runtime.loader import LoadedService
+from ei.runtime.orders import NOTHING, Orders
+from ei.runtime.randomness import EventRandomness
+from ei.runtime.stores import MemoryStore
+from ei.runtime.timers import Timers
+from ei.runtime.undo import UndoLog
+from ei.sdk import (
+    Address,
+    AttachmentOf,
+    Context,
+    ControlArrived,
+    Count,
+    DropPacket,
+    Effect,
+    Event,
+    HoldPacket,
+    PacketArrived,
+    PeerChanged,
+    Resolved,
+    SetTimer,
+    Started,
+    TallyRead,
+    TimerFired,
+)
+from ei.testing.toys import Handler, toy, toy_manifest, toy_packet
+
+A = Address(b"a" * 16)
+
+
+class Bench:
+    """An instance with its parts in reach."""
+
+    def __init__(self, loaded: LoadedService, *, cost: VirtualCost | None = None) -> None:
+        self.undo = UndoLog()
+        self.timers, self.holds = Timers(self.undo), Holds(self.undo)
+        self.store = MemoryStore(limit_bytes=1_000)
+        self.store.begin(0.0, self.undo)
+        orders = Orders(Admission(loaded.manifest, ()), self.timers, self.holds)
+        self.instance = Instance(loaded, undo=self.undo, orders=orders, seed=1, cost=cost)
+        self.context: Context[Any] = Context(
+            now_s=0.0,
+            unix_s=0.0,
+            node=A,
+            domain=0,
+            peers={},
+            records={},
+            config=None,
+            stable=self.store,
+            ephemeral=self.store,
+            randomness=EventRandomness(1),
+        )
+
+    def run(self, event: Event) -> Answer:
+        return self.instance.run(event, self.context)
+
+
+@pytest.mark.parametrize(
+    ("name", "event"),
+    [
+        ("on_control", ControlArrived(A, "message")),
+        ("on_timer", TimerFired(b"k")),
+        ("on_peer", PeerChanged(A, is_up=True)),
+        ("on_resolved", Resolved(AttachmentOf(A), None)),
+        ("on_tally", TallyRead(b"t", 1, 2)),
+        ("on_start", Started()),
+    ],
+)
+def test_every_event_has_its_handler(name: str, event: Event) -> None:
+    seen: list[Event] = []
+
+    def handler(event: Event, _ctx: Context[Any]) -> Iterator[Effect]:
+        seen.append(event)
+        yield Count("seen")
+
+    bench = Bench(toy(**{name: handler}))  # type: ignore[arg-type]
+
+    assert bench.run(event) == Answer(Outcome.NONE, "", (Count("seen"),))
+    assert seen == [event]
+
+
+def test_what_is_not_handled_asks_for_nothing() -> None:
+    assert Bench(toy()).run(Started()) == NOTHING
+
+
+def test_a_packet_goes_to_its_handler() -> None:
+    assert Bench(toy()).run(toy_packet()) == Answer(Outcome.DROPPED, "unwanted", ())
+
+
+def writes_then(*effects: Effect, error: BaseException | None = None) -> Handler:
+    def handler(_event: PacketArrived, ctx: Context[Any]) -> Iterator[Effect]:
+        ctx.ephemeral.put(b"k", b"v")
+        yield SetTimer(b"t", 1.0)
+        yield from effects
+        if error is not None:
+            raise error
+
+    return handler
+
+
+def test_an_event_that_is_answered_keeps_its_writes() -> None:
+    bench = Bench(toy(on_packet=writes_then(DropPacket("unwanted"))))
+
+    _ = bench.run(toy_packet())
+
+    assert bench.store.get(b"k") == b"v"
+    assert len(bench.timers) == 1
+
+
+@pytest.mark.parametrize(
+    ("handler", "word"),
+    [
+        (writes_then(DropPacket("unwanted"), error=ValueError("no")), "service_error"),
+        (writes_then(HoldPacket(AttachmentOf(A)), error=MemoryError()), "service_error"),
+        (writes_then(DropPacket("bored")), "service_error"),
+        (writes_then(*[Count("seen")] * 3_000), "service_error"),
+        (writes_then(), "no_answer"),
+        (lambda _event, _ctx: None, "service_error"),
+        (lambda _event, _ctx: 1 / 0, "service_error"),
+    ],
+)
+def test_an_event_that_fails_changes_nothing(handler: Handler, word: str) -> None:
+    bench = Bench(toy(on_packet=handler))
+
+    assert bench.run(toy_packet()) == Answer(Outcome.DROPPED, word, ())
+
+    assert bench.store.get(b"k") is None
+    assert (len(bench.timers), len(bench.holds), len(bench.undo)) == (0, 0, 0)
+    assert bench.instance.faults.counts == {word: 1}
+
+
+def test_an_event_without_a_packet_that_fails_is_counted() -> None:
+    bench = Bench(toy(on_start=lambda _event, _ctx: 1 / 0))  # type: ignore[typeddict-item]
+
+    assert bench.run(Started()) == Answer(Outcome.NONE, "", (Count("service_error"),))
+    assert str(bench.instance.faults.newest[0]).startswith(
+        "service_error: Started: ZeroDivisionError: division by zero"
+    )
+
+
+def test_effects_without_end_are_cut_off() -> None:
+    def forever(_event: PacketArrived, _ctx: Context[Any]) -> Iterator[Effect]:
+        while True:
+            yield Count("seen")
+
+    assert Bench(toy(on_packet=forever)).run(toy_packet()).reason == "service_error"
+
+
+def test_a_runaway_is_interrupted_by_the_clock() -> None:
+    def runaway(_event: PacketArrived, _ctx: Context[Any]) -> Iterator[Effect]:
+        while True:
+            bench.instance.clock.tick()  # as the worker's timer of CPU time does
+            yield Count("seen")
+
+    bench = Bench(toy(on_packet=runaway))
+
+    assert bench.run(toy_packet()) == Answer(Outcome.DROPPED, "cpu_exceeded", ())
+    assert bench.instance.clock.event == 0
+
+
+def test_in_simulation_an_event_costs_what_it_does() -> None:
+    cost = VirtualCost(event_s=0.001, effect_s=0.01, change_s=0.1)
+    handler = writes_then(DropPacket("unwanted"))
+    frugal = Bench(toy(on_packet=handler, manifest=toy_manifest(handler_ms=221)), cost=cost)
+    strict = Bench(toy(on_packet=handler, manifest=toy_manifest(handler_ms=220)), cost=cost)
+
+    assert frugal.run(toy_packet()).reason == "unwanted"
+    assert frugal.instance.cost_s == pytest.approx(0.221)
+    assert strict.run(toy_packet()).reason == "cpu_exceeded"
+    assert len(strict.undo) == 0
+
+
+def test_packets_that_a_failed_event_pushed_out_stay() -> None:
+    def hold(event: PacketArrived, _ctx: Context[Any]) -> Iterator[Effect]:
+        yield HoldPacket(AttachmentOf(event.packet.source))
+
+    cost = VirtualCost(event_s=0.0, effect_s=0.0, change_s=0.001)
+    bench = Bench(toy(on_packet=hold, manifest=toy_manifest(handler_ms=1)), cost=cost)
+    reasons = [
+        bench.run(toy_packet(bytes([n]) * 16, payload=bytes(64_000))).reason for n in range(20)
+    ]
+
+    # To hold one more takes a second change, which exceeds the limit of the event.
+    assert reasons[-1] == "cpu_exceeded"
+    assert reasons.count("") == len(bench.holds)
+
+
+def test_the_trail_says_what_each_event_came_to() -> None:
+    bench = Bench(toy(on_start=lambda _event, _ctx: 1 / 0))  # type: ignore[typeddict-item]
+    trail = bench.instance.trail = []
+    _ = bench.run(toy_packet())
+    _ = bench.run(Started())
+
+    (effects, no_fault, no_error), (nothing, fault, error) = trail
+    assert (effects, no_fault, no_error) == ((DropPacket("unwanted"),), None, None)
+    assert nothing == ()
+    assert fault is not None
+    assert isinstance(error, ZeroDivisionError)
+
+
+def test_a_new_instance_takes_the_place_of_the_old() -> None:
+    bench = Bench(toy())
+
+    bench.instance.renew(toy(on_packet=lambda _event, _ctx: [DropPacket("bored")]))
+
+    assert bench.run(toy_packet()).reason == "service_error"
