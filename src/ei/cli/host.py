@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from ei.cli import host_init
 from ei.cli.exits import Exit
 from ei.cli.node import takes_config
 from ei.cli.output import Output
@@ -15,6 +16,7 @@ DEFAULT_FILE = Path("/etc/ei/host.toml")
 def add_parser(commands: Verbs) -> None:
     """Add `ei host` and its verbs."""
     verbs = commands.add_noun("host", summary="this machine as a host on the service layer")
+    host_init.add_parser(verbs)
     run = verbs.add(
         "run",
         summary="run the host as a daemon, until Ctrl-C or SIGTERM",

@@ -4,6 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
+from ei.cli import node_init
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verb, Verbs
@@ -15,6 +16,7 @@ DEFAULT_FILE = Path("/etc/ei/node.toml")
 def add_parser(commands: Verbs) -> None:
     """Add `ei node` and its verbs."""
     verbs = commands.add_noun("node", summary="a service node of this machine")
+    node_init.add_parser(verbs)
     run = verbs.add("run", summary="run the node until Ctrl-C or SIGTERM", execute=run_daemon)
     check = verbs.add(
         "check", summary="read all that node.toml names, and say what is wrong", execute=check_files
