@@ -3,6 +3,8 @@
 //! Python objects are made only while the endpoint is not locked: making one may run a collection, hence
 //! other threads, and one of those could wait for the lock.
 
+mod events;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +15,7 @@ use pyo3::exceptions::{PyBrokenPipeError, PyConnectionError, PyOSError, PyValueE
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
+use self::events::event_tuple;
 use crate::arguments::exactly;
 
 /// See `_core.pyi`.
@@ -35,7 +38,10 @@ impl Streams {
         max_incoming=256, max_streams=256, receive_window_bytes=16_777_216,
         send_window_bytes=8_388_608, buffer_bytes=1_073_741_824, idle_timeout_s=30.0, keepalive_s=0.0,
         handshake_timeout_s=10.0, key_timeout_s=5.0, linger_s=30.0))]
-    #[expect(clippy::too_many_arguments, reason = "they are the keyword arguments of Python")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the keyword arguments of Python"
+    )]
     fn new(
         identity_key: &[u8],
         seed: Option<&[u8]>,
@@ -71,7 +77,10 @@ impl Streams {
             ..StreamsConfig::new(identity_key)
         };
         let endpoint = Endpoint::new(config).map_err(to_python)?;
-        Ok(Self { endpoint: Mutex::new(endpoint), public_key })
+        Ok(Self {
+            endpoint: Mutex::new(endpoint),
+            public_key,
+        })
     }
 
     #[getter]
@@ -91,7 +100,8 @@ impl Streams {
     ) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
         let peer_key = exactly("peer_key", peer_key)?;
-        py.detach(|| self.lock().connect(now_ns, key, peer_key)).map_err(to_python)
+        py.detach(|| self.lock().connect(now_ns, key, peer_key))
+            .map_err(to_python)
     }
 
     fn accept(
@@ -104,7 +114,8 @@ impl Streams {
     ) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
         let peer_key = exactly("peer_key", peer_key)?;
-        py.detach(|| self.lock().accept(now_ns, key, peer_key)).map_err(to_python)
+        py.detach(|| self.lock().accept(now_ns, key, peer_key))
+            .map_err(to_python)
     }
 
     fn refuse(&self, now_ns: u64, peer: &[u8], connection: u64) -> PyResult<()> {
@@ -122,7 +133,9 @@ impl Streams {
         reason: &str,
     ) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
-        self.lock().close(now_ns, key, code, reason.as_bytes()).map_err(to_python)
+        self.lock()
+            .close(now_ns, key, code, reason.as_bytes())
+            .map_err(to_python)
     }
 
     fn path_changed(&self, now_ns: u64, peer: &[u8]) -> PyResult<()> {
@@ -183,7 +196,9 @@ impl Streams {
             let mut payloads = 0;
             while payloads < max_payloads {
                 let mut buffer = Vec::new();
-                let Some(transmit) = endpoint.next_transmit(now_ns, &mut buffer) else { break };
+                let Some(transmit) = endpoint.next_transmit(now_ns, &mut buffer) else {
+                    break;
+                };
                 payloads += transmit.bytes.div_ceil(transmit.payload_bytes.max(1));
                 transmits.push((transmit, buffer));
             }
@@ -192,7 +207,11 @@ impl Streams {
         let tuple = |(transmit, buffer): &(Transmit, Vec<u8>)| {
             let payloads = buffer.chunks(transmit.payload_bytes.max(1));
             let payloads = PyList::new(py, payloads.map(|payload| PyBytes::new(py, payload)))?;
-            (PyBytes::new(py, &transmit.key.peer), transmit.key.connection, payloads)
+            (
+                PyBytes::new(py, &transmit.key.peer),
+                transmit.key.connection,
+                payloads,
+            )
                 .into_pyobject(py)
         };
         transmits.iter().map(tuple).collect()
@@ -206,9 +225,14 @@ impl Streams {
     ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let events: Vec<Event> = {
             let mut endpoint = self.lock();
-            std::iter::from_fn(|| endpoint.next_event()).take(max_events).collect()
+            std::iter::from_fn(|| endpoint.next_event())
+                .take(max_events)
+                .collect()
         };
-        events.into_iter().map(|event| event_tuple(py, event)).collect()
+        events
+            .into_iter()
+            .map(|event| event_tuple(py, event))
+            .collect()
     }
 
     // -- streams ----------------------------------------------------------------------------------
@@ -221,7 +245,9 @@ impl Streams {
         is_bidirectional: bool,
     ) -> PyResult<Option<u64>> {
         let key = connection_key(peer, connection)?;
-        self.lock().open_stream(key, is_bidirectional).map_err(to_python)
+        self.lock()
+            .open_stream(key, is_bidirectional)
+            .map_err(to_python)
     }
 
     #[pyo3(signature = (peer, connection, stream, data, start=0))]
@@ -241,7 +267,8 @@ impl Streams {
                 data.len()
             )));
         };
-        py.detach(|| self.lock().write(key, stream, rest)).map_err(to_python)
+        py.detach(|| self.lock().write(key, stream, rest))
+            .map_err(to_python)
     }
 
     fn finish(&self, peer: &[u8], connection: u64, stream: u64) -> PyResult<()> {
@@ -269,8 +296,10 @@ impl Streams {
     ) -> PyResult<(Bound<'py, PyBytes>, &'static str, u64)> {
         let key = connection_key(peer, connection)?;
         let mut pieces = Vec::new();
-        let reading =
-            self.lock().read(key, stream, max_bytes, &mut pieces).map_err(to_python)?;
+        let reading = self
+            .lock()
+            .read(key, stream, max_bytes, &mut pieces)
+            .map_err(to_python)?;
         let total = pieces.iter().map(|piece| piece.len()).sum();
         let bytes = PyBytes::new_with(py, total, |mut rest: &mut [u8]| {
             for piece in &pieces {
@@ -337,60 +366,19 @@ impl Streams {
 }
 
 fn connection_key(peer: &[u8], connection: u64) -> PyResult<ConnectionKey> {
-    Ok(ConnectionKey { peer: exactly("peer", peer)?, connection })
+    Ok(ConnectionKey {
+        peer: exactly("peer", peer)?,
+        connection,
+    })
 }
 
 fn nanoseconds(name: &str, seconds: f64) -> PyResult<u64> {
     if seconds.is_finite() && (0.0..=1e9).contains(&seconds) {
         Ok((seconds * 1e9).round() as u64)
     } else {
-        Err(PyValueError::new_err(format!("{name} is {seconds}, allowed are 0 to 1e9")))
-    }
-}
-
-fn event_tuple(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
-    let head = |key: ConnectionKey| (PyBytes::new(py, &key.peer), key.connection);
-    match event {
-        Event::KeyWanted { key } => {
-            let (peer, connection) = head(key);
-            ("key_wanted", peer, connection).into_pyobject(py)
-        }
-        Event::Connected { key } => {
-            let (peer, connection) = head(key);
-            ("connected", peer, connection).into_pyobject(py)
-        }
-        Event::ConnectionLost { key, loss } => {
-            let (peer, connection) = head(key);
-            ("lost", peer, connection, loss.kind.word(), loss.text, loss.code).into_pyobject(py)
-        }
-        Event::StreamOpened { key, stream, is_bidirectional } => {
-            let (peer, connection) = head(key);
-            ("stream_opened", peer, connection, stream, is_bidirectional).into_pyobject(py)
-        }
-        Event::Readable { key, stream } => {
-            let (peer, connection) = head(key);
-            ("readable", peer, connection, stream).into_pyobject(py)
-        }
-        Event::Writable { key, stream } => {
-            let (peer, connection) = head(key);
-            ("writable", peer, connection, stream).into_pyobject(py)
-        }
-        Event::StreamFinished { key, stream } => {
-            let (peer, connection) = head(key);
-            ("stream_finished", peer, connection, stream).into_pyobject(py)
-        }
-        Event::StreamReset { key, stream, code } => {
-            let (peer, connection) = head(key);
-            ("stream_reset", peer, connection, stream, code).into_pyobject(py)
-        }
-        Event::StreamStopped { key, stream, code } => {
-            let (peer, connection) = head(key);
-            ("stream_stopped", peer, connection, stream, code).into_pyobject(py)
-        }
-        Event::StreamsAvailable { key, is_bidirectional } => {
-            let (peer, connection) = head(key);
-            ("streams_available", peer, connection, is_bidirectional).into_pyobject(py)
-        }
+        Err(PyValueError::new_err(format!(
+            "{name} is {seconds}, allowed are 0 to 1e9"
+        )))
     }
 }
 

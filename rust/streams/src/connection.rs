@@ -1,14 +1,14 @@
 //! One connection: its streams, and what happened on it.
 
+mod transfer;
+
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
-use quinn_proto::{
-    ConnectionHandle, Dir, FinishError, ReadError, Side, StreamEvent, StreamId, VarInt, WriteError,
-};
+use quinn_proto::{ConnectionHandle, Dir, StreamEvent, VarInt};
 
-use crate::{ConnectionKey, ConnectionStatistics, Event, Loss, LossKind, Reading, StreamsError};
+use crate::{ConnectionKey, ConnectionStatistics, Event, Loss, LossKind, StreamsError};
 
 /// QUIC's connection with what this crate keeps beside it.
 pub(crate) struct Connection {
@@ -93,18 +93,32 @@ impl Connection {
             StreamEvent::Opened { dir } => {
                 while let Some(id) = self.quic.streams().accept(dir) {
                     let is_bidirectional = dir == Dir::Bi;
-                    self.push(Event::StreamOpened { key, stream: id.into(), is_bidirectional });
+                    self.push(Event::StreamOpened {
+                        key,
+                        stream: id.into(),
+                        is_bidirectional,
+                    });
                     self.announce(Announced::Readable, id.into());
                 }
             }
             StreamEvent::Readable { id } => self.announce(Announced::Readable, id.into()),
             StreamEvent::Writable { id } => self.announce(Announced::Writable, id.into()),
-            StreamEvent::Finished { id } => self.push(Event::StreamFinished { key, stream: id.into() }),
+            StreamEvent::Finished { id } => self.push(Event::StreamFinished {
+                key,
+                stream: id.into(),
+            }),
             StreamEvent::Stopped { id, error_code } => {
-                self.push(Event::StreamStopped { key, stream: id.into(), code: error_code.into_inner() });
+                self.push(Event::StreamStopped {
+                    key,
+                    stream: id.into(),
+                    code: error_code.into_inner(),
+                });
             }
             StreamEvent::Available { dir } => {
-                let wants = self.wants_streams.get_mut(dir as usize).is_some_and(std::mem::take);
+                let wants = self
+                    .wants_streams
+                    .get_mut(dir as usize)
+                    .is_some_and(std::mem::take);
                 if wants {
                     self.announce(Announced::Available, dir as u64);
                 }
@@ -114,7 +128,8 @@ impl Connection {
 
     /// End the connection for a reason of this host's own.
     pub(crate) fn give_up(&mut self, now: Instant, kind: LossKind, text: &str) {
-        self.quic.close(now, VarInt::from_u32(0), Bytes::from(text.to_owned()));
+        self.quic
+            .close(now, VarInt::from_u32(0), Bytes::from(text.to_owned()));
         self.lose(Loss::new(kind, text));
     }
 
@@ -122,7 +137,10 @@ impl Connection {
         if !self.is_lost {
             self.is_lost = true;
             self.handshake_deadline_ns = None;
-            self.push(Event::ConnectionLost { key: self.key, loss });
+            self.push(Event::ConnectionLost {
+                key: self.key,
+                loss,
+            });
         }
     }
 
@@ -138,11 +156,18 @@ impl Connection {
         }
         let key = self.key;
         self.events.push_back(match what {
-            Announced::Readable => Event::Readable { key, stream: number },
-            Announced::Writable => Event::Writable { key, stream: number },
-            Announced::Available => {
-                Event::StreamsAvailable { key, is_bidirectional: number == Dir::Bi as u64 }
-            }
+            Announced::Readable => Event::Readable {
+                key,
+                stream: number,
+            },
+            Announced::Writable => Event::Writable {
+                key,
+                stream: number,
+            },
+            Announced::Available => Event::StreamsAvailable {
+                key,
+                is_bidirectional: number == Dir::Bi as u64,
+            },
         });
     }
 
@@ -158,11 +183,17 @@ impl Connection {
             match event {
                 Event::Readable { key, stream } => {
                     self.announced.remove(&(Announced::Readable, stream));
-                    let Ok(id) = self.receiving(stream) else { continue };
+                    let Ok(id) = self.receiving(stream) else {
+                        continue;
+                    };
                     match self.quic.recv_stream(id).received_reset() {
                         Ok(None) => return Some(event),
                         Ok(Some(code)) => {
-                            return Some(Event::StreamReset { key, stream, code: code.into_inner() });
+                            return Some(Event::StreamReset {
+                                key,
+                                stream,
+                                code: code.into_inner(),
+                            });
                         }
                         // Read to its end or stopped since.
                         Err(_) => {}
@@ -172,7 +203,9 @@ impl Connection {
                     self.announced.remove(&(Announced::Writable, stream));
                     return Some(event);
                 }
-                Event::StreamsAvailable { is_bidirectional, .. } => {
+                Event::StreamsAvailable {
+                    is_bidirectional, ..
+                } => {
                     let dir = if is_bidirectional { Dir::Bi } else { Dir::Uni };
                     self.announced.remove(&(Announced::Available, dir as u64));
                     return Some(event);
@@ -182,93 +215,15 @@ impl Connection {
         }
     }
 
-    // -- streams ----------------------------------------------------------------------------------
-
-    pub(crate) fn open(&mut self, is_bidirectional: bool) -> Result<Option<u64>, StreamsError> {
-        self.check_up()?;
-        let dir = if is_bidirectional { Dir::Bi } else { Dir::Uni };
-        let id = self.quic.streams().open(dir);
-        if let Some(wants) = self.wants_streams.get_mut(dir as usize) {
-            *wants = id.is_none();
-        }
-        Ok(id.map(u64::from))
-    }
-
-    pub(crate) fn write(&mut self, stream: u64, bytes: &[u8]) -> Result<usize, StreamsError> {
-        self.check_up()?;
-        let id = self.sending(stream)?;
-        let mut accepted = 0;
-        // Until it is all taken or QUIC says blocked: only then does it announce when there is room again.
-        while let Some(rest) = bytes.get(accepted..).filter(|rest| !rest.is_empty()) {
-            match self.quic.send_stream(id).write(rest) {
-                Ok(count) => accepted += count,
-                Err(WriteError::Blocked) => break,
-                Err(WriteError::Stopped(code)) => {
-                    return Err(StreamsError::Stopped { stream, code: code.into_inner() });
-                }
-                Err(WriteError::ClosedStream) => return Err(StreamsError::ClosedStream(stream)),
-            }
-        }
-        Ok(accepted)
-    }
-
-    pub(crate) fn finish(&mut self, stream: u64) -> Result<(), StreamsError> {
-        self.check_up()?;
-        let id = self.sending(stream)?;
-        self.quic.send_stream(id).finish().map_err(|error| match error {
-            FinishError::Stopped(code) => StreamsError::Stopped { stream, code: code.into_inner() },
-            FinishError::ClosedStream => StreamsError::ClosedStream(stream),
-        })
-    }
-
-    pub(crate) fn reset(&mut self, stream: u64, code: u64) -> Result<(), StreamsError> {
-        self.check_up()?;
-        let (id, code) = (self.sending(stream)?, varint(code)?);
-        self.quic.send_stream(id).reset(code).map_err(|_| StreamsError::ClosedStream(stream))
-    }
-
-    pub(crate) fn stop(&mut self, stream: u64, code: u64) -> Result<(), StreamsError> {
-        self.check_open()?;
-        let (id, code) = (self.receiving(stream)?, varint(code)?);
-        self.quic.recv_stream(id).stop(code).map_err(|_| StreamsError::ClosedStream(stream))
-    }
-
-    /// What was read, and whether there is now something to send.
-    pub(crate) fn read(
-        &mut self,
-        stream: u64,
-        max_bytes: usize,
-        pieces: &mut Vec<Bytes>,
-    ) -> Result<(Reading, bool), StreamsError> {
-        self.check_open()?;
-        let id = self.receiving(stream)?;
-        let mut receiving = self.quic.recv_stream(id);
-        let mut chunks =
-            receiving.read(true).map_err(|_| StreamsError::ClosedStream(stream))?;
-        let mut left = max_bytes;
-        let reading = loop {
-            if left == 0 {
-                break Reading::Open;
-            }
-            match chunks.next(left) {
-                Ok(Some(chunk)) => {
-                    left -= chunk.bytes.len();
-                    pieces.push(chunk.bytes);
-                }
-                Ok(None) => break Reading::Finished,
-                Err(ReadError::Blocked) => break Reading::Open,
-                Err(ReadError::Reset(code)) => break Reading::Reset { code: code.into_inner() },
-            }
-        };
-        // Credit for what was read may have to go to the peer.
-        let has_credit_to_send = chunks.finalize().should_transmit();
-        Ok((reading, has_credit_to_send))
-    }
-
     // -- the end ----------------------------------------------------------------------------------
 
     /// Say goodbye and be silent from now on.
-    pub(crate) fn close(&mut self, now: Instant, code: u64, reason: &[u8]) -> Result<(), StreamsError> {
+    pub(crate) fn close(
+        &mut self,
+        now: Instant,
+        code: u64,
+        reason: &[u8],
+    ) -> Result<(), StreamsError> {
         let code = varint(code)?;
         if !self.is_lost {
             self.quic.close(now, code, Bytes::copy_from_slice(reason));
@@ -296,7 +251,8 @@ impl Connection {
 
     pub(crate) fn statistics(&self) -> ConnectionStatistics {
         let stats = self.quic.stats();
-        let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let nanoseconds =
+            |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         ConnectionStatistics {
             is_up: self.is_connected && !self.is_lost && !self.is_closed,
             rtt_ns: nanoseconds(stats.path.rtt),
@@ -310,38 +266,6 @@ impl Connection {
             received_bytes: stats.udp_rx.bytes,
             acknowledgements_sent: stats.frame_tx.acks,
         }
-    }
-
-    // -- checks: QUIC panics where these refuse --------------------------------------------------
-
-    fn check_open(&self) -> Result<(), StreamsError> {
-        if self.is_closed { Err(StreamsError::NotConnected(self.key)) } else { Ok(()) }
-    }
-
-    fn check_up(&self) -> Result<(), StreamsError> {
-        if self.is_lost { Err(StreamsError::NotConnected(self.key)) } else { self.check_open() }
-    }
-
-    fn sending(&self, stream: u64) -> Result<StreamId, StreamsError> {
-        let id = StreamId::from(varint(stream)?);
-        if id.dir() == Dir::Bi || id.initiator() == self.side() {
-            Ok(id)
-        } else {
-            Err(StreamsError::WrongDirection(stream))
-        }
-    }
-
-    fn receiving(&self, stream: u64) -> Result<StreamId, StreamsError> {
-        let id = StreamId::from(varint(stream)?);
-        if id.dir() == Dir::Bi || id.initiator() != self.side() {
-            Ok(id)
-        } else {
-            Err(StreamsError::WrongDirection(stream))
-        }
-    }
-
-    fn side(&self) -> Side {
-        self.quic.side()
     }
 }
 

@@ -34,12 +34,15 @@ impl Endpoint {
         let mut randomness = Randomness::new(config.seed)?;
         let tls = Tls::new(randomness.crypto_provider(), &config.identity_key)?;
         // From the identity and not from the seed: a restarted host must be able to reset what it forgot.
-        let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"ei streams 1").extract(&config.identity_key);
+        let secret =
+            hkdf::Salt::new(hkdf::HKDF_SHA256, b"ei streams 1").extract(&config.identity_key);
         let reset_key: hmac::Key = secret
             .expand(&[b"stateless reset"], hmac::HMAC_SHA256)
             .map_err(|_| StreamsError::BadKey("reset key".to_owned()))?
             .into();
-        let token_key = Arc::new(hkdf::Salt::new(hkdf::HKDF_SHA256, b"ei token 1").extract(&config.identity_key));
+        let token_key = Arc::new(
+            hkdf::Salt::new(hkdf::HKDF_SHA256, b"ei token 1").extract(&config.identity_key),
+        );
 
         let connection_ids = randomness.draw_seed();
         let mut endpoint = EndpointConfig::new(Arc::new(reset_key));
@@ -54,8 +57,14 @@ impl Endpoint {
             .max_incoming(config.max_incoming)
             .incoming_buffer_size(INCOMING_BUFFER_BYTES)
             .incoming_buffer_size_total(INCOMING_BUFFER_BYTES * config.max_incoming as u64);
-        let quic = quinn_proto::Endpoint::new(Arc::new(endpoint), Some(Arc::new(server)), false, None);
-        Ok(Self { quic, tls, token_key, initial_ids })
+        let quic =
+            quinn_proto::Endpoint::new(Arc::new(endpoint), Some(Arc::new(server)), false, None);
+        Ok(Self {
+            quic,
+            tls,
+            token_key,
+            initial_ids,
+        })
     }
 
     /// Find out what a payload is for. What must be answered at once is appended to `answer`.
@@ -66,7 +75,14 @@ impl Endpoint {
         payload: &[u8],
         answer: &mut Vec<u8>,
     ) -> Option<DatagramEvent> {
-        self.quic.handle(now, key.to_socket(), None, None, BytesMut::from(payload), answer)
+        self.quic.handle(
+            now,
+            key.to_socket(),
+            None,
+            None,
+            BytesMut::from(payload),
+            answer,
+        )
     }
 
     pub(crate) fn connect(
@@ -82,7 +98,10 @@ impl Endpoint {
             .transport_config(transport)
             .token_store(Arc::new(NoneTokenStore))
             .initial_dst_cid_provider(Arc::new(move || {
-                initial_ids.lock().unwrap_or_else(PoisonError::into_inner).draw_initial()
+                initial_ids
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .draw_initial()
             }));
         self.quic
             .connect(now, client, key.to_socket(), SERVER_NAME)
@@ -106,10 +125,15 @@ impl Endpoint {
                 return Err(error);
             }
         };
-        Ok(match self.quic.accept(incoming, now, answer, Some(Arc::new(server))) {
-            Ok((handle, connection)) => Accepted::Connection(handle, connection),
-            Err(error) => Accepted::Lost(Loss::from_quic(error.cause), error.response),
-        })
+        Ok(
+            match self
+                .quic
+                .accept(incoming, now, answer, Some(Arc::new(server)))
+            {
+                Ok((handle, connection)) => Accepted::Connection(handle, connection),
+                Err(error) => Accepted::Lost(Loss::from_quic(error.cause), error.response),
+            },
+        )
     }
 
     /// Tell the peer no; what tells it is appended to `answer`.

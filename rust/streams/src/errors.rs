@@ -52,9 +52,16 @@ impl fmt::Display for StreamsError {
                 write!(f, "stream connection {:#x} exists already", key.connection)
             }
             Self::NotWaiting(key) => {
-                write!(f, "no incoming stream connection {:#x} waits for an answer", key.connection)
+                write!(
+                    f,
+                    "no incoming stream connection {:#x} waits for an answer",
+                    key.connection
+                )
             }
-            Self::TooManyConnections { connections, reserved_bytes } => write!(
+            Self::TooManyConnections {
+                connections,
+                reserved_bytes,
+            } => write!(
                 f,
                 "{connections} stream connections exist and may buffer {reserved_bytes} B: no room for more"
             ),
@@ -63,7 +70,9 @@ impl fmt::Display for StreamsError {
             Self::Stopped { stream, code } => {
                 write!(f, "the peer stopped stream {stream} with code {code}")
             }
-            Self::TooLarge(number) => write!(f, "{number} exceeds the largest code or stream, 2^62 - 1"),
+            Self::TooLarge(number) => {
+                write!(f, "{number} exceeds the largest code or stream, 2^62 - 1")
+            }
         }
     }
 }

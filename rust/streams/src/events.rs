@@ -145,7 +145,11 @@ const ALERT_CERTIFICATE_UNKNOWN: u8 = 46;
 
 impl Loss {
     pub(crate) fn new(kind: LossKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), code: 0 }
+        Self {
+            kind,
+            text: text.into(),
+            code: 0,
+        }
     }
 
     pub(crate) fn from_quic(error: ConnectionError) -> Self {
@@ -158,7 +162,11 @@ impl Loss {
                 } else {
                     format!("the peer closed with code {}: {reason}", close.error_code)
                 };
-                Self { kind: LossKind::Closed, text, code: close.error_code.into_inner() }
+                Self {
+                    kind: LossKind::Closed,
+                    text,
+                    code: close.error_code.into_inner(),
+                }
             }
             ConnectionError::ConnectionClosed(close) => match close.error_code {
                 TransportErrorCode::CONNECTION_REFUSED => {
@@ -168,25 +176,36 @@ impl Loss {
                     LossKind::IdentityRefused,
                     "the peer expected another identity key than this host's",
                 ),
-                _ => Self::new(LossKind::Protocol, format!("the peer ended the connection: {close}")),
+                _ => Self::new(
+                    LossKind::Protocol,
+                    format!("the peer ended the connection: {close}"),
+                ),
             },
-            ConnectionError::TransportError(TransportError { code, reason, .. }) if code == alert => {
+            ConnectionError::TransportError(TransportError { code, reason, .. })
+                if code == alert =>
+            {
                 Self::new(LossKind::WrongIdentity, wrong_identity_text(&reason))
             }
-            ConnectionError::TransportError(error) => {
-                Self::new(LossKind::Protocol, format!("the peer broke the protocol: {error}"))
+            ConnectionError::TransportError(error) => Self::new(
+                LossKind::Protocol,
+                format!("the peer broke the protocol: {error}"),
+            ),
+            ConnectionError::VersionMismatch => Self::new(
+                LossKind::Protocol,
+                "the peer speaks another version of QUIC",
+            ),
+            ConnectionError::Reset => Self::new(
+                LossKind::Reset,
+                "the peer no longer knows the connection: it was restarted",
+            ),
+            ConnectionError::TimedOut => {
+                Self::new(LossKind::TimedOut, "nothing was heard of the peer")
             }
-            ConnectionError::VersionMismatch => {
-                Self::new(LossKind::Protocol, "the peer speaks another version of QUIC")
-            }
-            ConnectionError::Reset => {
-                Self::new(LossKind::Reset, "the peer no longer knows the connection: it was restarted")
-            }
-            ConnectionError::TimedOut => Self::new(LossKind::TimedOut, "nothing was heard of the peer"),
             ConnectionError::LocallyClosed => Self::new(LossKind::Closed, "closed by this host"),
-            ConnectionError::CidsExhausted => {
-                Self::new(LossKind::Refused, "this host has no connection identifiers left")
-            }
+            ConnectionError::CidsExhausted => Self::new(
+                LossKind::Refused,
+                "this host has no connection identifiers left",
+            ),
         }
     }
 }

@@ -15,18 +15,21 @@ use rustls::pki_types::{
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, PeerIncompatible,
-    SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError,
+    PeerIncompatible, SignatureScheme,
 };
 
 use crate::StreamsError;
 
 /// What precedes the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo (RFC 8410 section 4).
-const PUBLIC_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const PUBLIC_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 /// What precedes the 32 bytes of an Ed25519 seed in PKCS #8 (RFC 8410 section 7).
-const PRIVATE_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PRIVATE_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// Ed25519 public key of `identity_key` (the 32-byte private key of RFC 8032).
 ///
@@ -46,7 +49,10 @@ pub(crate) fn certified_key(identity_key: &[u8; 32]) -> Result<Arc<CertifiedKey>
         .map_err(|error| StreamsError::BadKey(error.to_string()))?;
     let public = public_key_info(&public_key(identity_key)?);
     // rustls carries a raw public key where a certificate would be.
-    Ok(Arc::new(CertifiedKey::new(vec![CertificateDer::from(public)], signer)))
+    Ok(Arc::new(CertifiedKey::new(
+        vec![CertificateDer::from(public)],
+        signer,
+    )))
 }
 
 fn public_key_info(key: &[u8; 32]) -> Vec<u8> {
@@ -69,7 +75,10 @@ impl ExpectedKey {
         match self.key {
             Some(key) if seen == public_key_info(&key) && intermediates.is_empty() => Ok(()),
             expected => {
-                let wrong = WrongIdentity { seen: seen.to_vec(), expected };
+                let wrong = WrongIdentity {
+                    seen: seen.to_vec(),
+                    expected,
+                };
                 Err(CertificateError::Other(OtherError(Arc::new(wrong))).into())
             }
         }
@@ -104,7 +113,8 @@ impl ServerCertVerifier for ExpectedKey {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.check(end_entity, intermediates).map(|()| ServerCertVerified::assertion())
+        self.check(end_entity, intermediates)
+            .map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -145,7 +155,8 @@ impl ClientCertVerifier for ExpectedKey {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.check(end_entity, intermediates).map(|()| ClientCertVerified::assertion())
+        self.check(end_entity, intermediates)
+            .map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -237,9 +248,9 @@ mod tests {
     #[test]
     fn the_public_key_is_that_of_rfc_8032() {
         let private = [
-            0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c,
-            0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae,
-            0x7f, 0x60,
+            0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec,
+            0x2c, 0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03,
+            0x1c, 0xae, 0x7f, 0x60,
         ];
 
         let public = public_key(&private).unwrap();
@@ -263,16 +274,26 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_expects_nobody_accepts_nobody() {
-        assert!(expecting(None).check(&public_key_info(&[7; 32]), &[]).is_err());
+        assert!(
+            expecting(None)
+                .check(&public_key_info(&[7; 32]), &[])
+                .is_err()
+        );
     }
 
     #[test]
     fn the_error_names_both_keys() {
-        let error = expecting(Some([0xaa; 32])).check(&public_key_info(&[0xbb; 32]), &[]).unwrap_err();
+        let error = expecting(Some([0xaa; 32]))
+            .check(&public_key_info(&[0xbb; 32]), &[])
+            .unwrap_err();
 
         assert_eq!(
             wrong_identity_text(&error.to_string()),
-            format!("the peer has identity key {}, expected {}", "bb".repeat(32), "aa".repeat(32))
+            format!(
+                "the peer has identity key {}, expected {}",
+                "bb".repeat(32),
+                "aa".repeat(32)
+            )
         );
     }
 }

@@ -84,10 +84,17 @@ impl Waiting {
 
     /// Keep the front of the order one that still waits, and the order as short as what waits needs.
     fn skip_taken(&mut self) {
-        let is_live = |of_key: &BTreeMap<ConnectionKey, (u64, Incoming)>, entry: &(u64, ConnectionKey)| {
-            of_key.get(&entry.1).is_some_and(|(deadline_ns, _)| *deadline_ns == entry.0)
+        let is_live = |of_key: &BTreeMap<ConnectionKey, (u64, Incoming)>,
+                       entry: &(u64, ConnectionKey)| {
+            of_key
+                .get(&entry.1)
+                .is_some_and(|(deadline_ns, _)| *deadline_ns == entry.0)
         };
-        while self.order.front().is_some_and(|entry| !is_live(&self.of_key, entry)) {
+        while self
+            .order
+            .front()
+            .is_some_and(|entry| !is_live(&self.of_key, entry))
+        {
             self.order.pop_front();
         }
         if self.order.len() > 2 * self.max {

@@ -21,7 +21,12 @@ impl ConnectionKey {
     pub(crate) fn to_socket(self) -> SocketAddr {
         let upper = (self.connection >> 32) as u32;
         let lower = self.connection as u32;
-        SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::from(self.peer), PORT, upper, lower))
+        SocketAddr::V6(SocketAddrV6::new(
+            Ipv6Addr::from(self.peer),
+            PORT,
+            upper,
+            lower,
+        ))
     }
 }
 

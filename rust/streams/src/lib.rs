@@ -12,9 +12,13 @@
 //! `incoming` until the caller has found the stranger's key ([`Event::KeyWanted`], then
 //! [`Streams::accept`]); `connection` opens, writes and reads streams.
 #![forbid(unsafe_code)]
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
+)]
 
 mod config;
+mod congestion;
 mod connection;
 mod endpoint;
 mod errors;
@@ -24,6 +28,7 @@ mod incoming;
 mod key;
 mod randomness;
 mod schedule;
+mod slots;
 mod statistics;
 mod streams;
 mod tls;

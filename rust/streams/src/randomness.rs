@@ -13,7 +13,8 @@ use rand::rngs::{ChaCha20Rng, SysRng};
 use rand::{Rng, SeedableRng, TryRng};
 use rustls::NamedGroup;
 use rustls::crypto::{
-    ActiveKeyExchange, CryptoProvider, GetRandomFailed, SecureRandom, SharedSecret, SupportedKxGroup,
+    ActiveKeyExchange, CryptoProvider, GetRandomFailed, SecureRandom, SharedSecret,
+    SupportedKxGroup,
 };
 
 use crate::StreamsError;
@@ -37,7 +38,10 @@ impl Randomness {
                 seed
             }
         };
-        Ok(Self { generator: ChaCha20Rng::from_seed(seed), is_seeded })
+        Ok(Self {
+            generator: ChaCha20Rng::from_seed(seed),
+            is_seeded,
+        })
     }
 
     pub(crate) fn draw_seed(&mut self) -> [u8; 32] {
@@ -50,11 +54,18 @@ impl Randomness {
     pub(crate) fn crypto_provider(&mut self) -> CryptoProvider {
         let provider = rustls::crypto::ring::default_provider();
         if !self.is_seeded {
-            return CryptoProvider { kx_groups: vec![rustls::crypto::ring::kx_group::X25519], ..provider };
+            return CryptoProvider {
+                kx_groups: vec![rustls::crypto::ring::kx_group::X25519],
+                ..provider
+            };
         }
         let generator = Mutex::new(ChaCha20Rng::from_seed(self.draw_seed()));
         let seeded: &'static Seeded = Box::leak(Box::new(Seeded { generator }));
-        CryptoProvider { kx_groups: vec![seeded], secure_random: seeded, ..provider }
+        CryptoProvider {
+            kx_groups: vec![seeded],
+            secure_random: seeded,
+            ..provider
+        }
     }
 }
 
@@ -65,7 +76,10 @@ struct Seeded {
 
 impl Seeded {
     fn draw(&self, out: &mut [u8]) {
-        self.generator.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(out);
+        self.generator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fill_bytes(out);
     }
 }
 
@@ -103,7 +117,9 @@ struct SeededExchange {
 impl ActiveKeyExchange for SeededExchange {
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, rustls::Error> {
         let invalid = rustls::Error::from(rustls::PeerMisbehaved::InvalidKeyShare);
-        let Ok(peer) = <[u8; 32]>::try_from(peer) else { return Err(invalid) };
+        let Ok(peer) = <[u8; 32]>::try_from(peer) else {
+            return Err(invalid);
+        };
         let shared = MontgomeryPoint(peer).mul_clamped(self.private).to_bytes();
         if shared == [0; 32] {
             return Err(invalid);
@@ -137,7 +153,9 @@ const INITIAL_ID_BYTES: usize = 20;
 
 impl ConnectionIds {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self { generator: ChaCha20Rng::from_seed(seed) }
+        Self {
+            generator: ChaCha20Rng::from_seed(seed),
+        }
     }
 
     /// The identifier by which a client first calls a server (RFC 9000 7.2).
@@ -147,7 +165,6 @@ impl ConnectionIds {
         ConnectionId::new(&bytes)
     }
 }
-
 
 impl ConnectionIdGenerator for ConnectionIds {
     fn generate_cid(&mut self) -> ConnectionId {

@@ -15,7 +15,9 @@ impl Turns {
         if self.is_waiting.len() <= slot {
             self.is_waiting.resize(slot + 1, false);
         }
-        let Some(is_waiting) = self.is_waiting.get_mut(slot) else { return };
+        let Some(is_waiting) = self.is_waiting.get_mut(slot) else {
+            return;
+        };
         if !std::mem::replace(is_waiting, true) {
             self.queue.push_back(slot);
         }
@@ -47,7 +49,9 @@ impl Deadlines {
         if self.of_slot.len() <= slot {
             self.of_slot.resize(slot + 1, None);
         }
-        let Some(known) = self.of_slot.get_mut(slot) else { return };
+        let Some(known) = self.of_slot.get_mut(slot) else {
+            return;
+        };
         if *known == deadline_ns {
             return;
         }

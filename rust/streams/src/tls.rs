@@ -28,8 +28,14 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(provider: CryptoProvider, identity_key: &[u8; 32]) -> Result<Self, StreamsError> {
-        Ok(Self { provider: Arc::new(provider), identity: certified_key(identity_key)? })
+    pub(crate) fn new(
+        provider: CryptoProvider,
+        identity_key: &[u8; 32],
+    ) -> Result<Self, StreamsError> {
+        Ok(Self {
+            provider: Arc::new(provider),
+            identity: certified_key(identity_key)?,
+        })
     }
 
     /// For a connection to the peer that has `peer_key`.
@@ -50,15 +56,18 @@ impl Tls {
     }
 
     /// For a connection from the peer that has `peer_key`; `None` refuses everybody.
-    pub(crate) fn server(&self, peer_key: Option<[u8; 32]>) -> Result<QuicServerConfig, StreamsError> {
+    pub(crate) fn server(
+        &self,
+        peer_key: Option<[u8; 32]>,
+    ) -> Result<QuicServerConfig, StreamsError> {
         let mut config =
             ServerConfig::builder_with_details(Arc::clone(&self.provider), Arc::new(NoClock))
                 .with_protocol_versions(&[&TLS13])
                 .map_err(tls_error)?
                 .with_client_cert_verifier(self.expect(peer_key))
-                .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(Arc::clone(
-                    &self.identity,
-                ))));
+                .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(
+                    Arc::clone(&self.identity),
+                )));
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         config.send_tls13_tickets = 0;
         QuicServerConfig::try_from(config).map_err(tls_error)

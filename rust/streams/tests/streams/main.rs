@@ -1,5 +1,9 @@
 //! The promises of streams, each between two hosts in memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod bounds;
+mod determinism;
+mod identity;
+mod lifetime;
 mod network;
 mod transfer;

@@ -17,13 +17,29 @@ pub(crate) const SECOND_NS: u64 = 1_000_000_000;
 pub(crate) const CONNECTION: u64 = 0x0123_4567_89ab_cdef;
 
 /// What a link does to payloads. Probabilities are 0 to 1.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Impairment {
     pub(crate) delay_ns: u64,
     pub(crate) jitter_ns: u64,
     pub(crate) loss: f64,
     pub(crate) corrupt: f64,
     pub(crate) duplicate: f64,
+    /// 0 is unlimited.
+    pub(crate) rate_bytes_per_s: u64,
+    /// Waiting for the rate; beyond it payloads are lost.
+    pub(crate) queue_bytes: u64,
+}
+
+impl Impairment {
+    pub(crate) const NONE: Self = Self {
+        delay_ns: 0,
+        jitter_ns: 0,
+        loss: 0.0,
+        corrupt: 0.0,
+        duplicate: 0.0,
+        rate_bytes_per_s: 0,
+        queue_bytes: 0,
+    };
 }
 
 pub(crate) struct Network {
@@ -35,6 +51,8 @@ pub(crate) struct Network {
     /// (time, sender, payload length) of everything sent.
     pub(crate) log: Vec<(u64, usize, usize)>,
     in_flight: BTreeMap<(u64, u64), (usize, u64, Vec<u8>)>,
+    /// When each direction has sent all that waits for the rate.
+    idle_at_ns: [u64; 2],
     sequence: u64,
     random: ChaCha8Rng,
 }
@@ -53,11 +71,17 @@ pub(crate) fn key(host: usize) -> ConnectionKey {
 }
 
 pub(crate) fn key_of(host: usize, connection: u64) -> ConnectionKey {
-    ConnectionKey { peer: address(1 - host), connection }
+    ConnectionKey {
+        peer: address(1 - host),
+        connection,
+    }
 }
 
 pub(crate) fn config(host: usize) -> StreamsConfig {
-    StreamsConfig { seed: Some([host as u8 + 7; 32]), ..StreamsConfig::new(identity(host)) }
+    StreamsConfig {
+        seed: Some([host as u8 + 7; 32]),
+        ..StreamsConfig::new(identity(host))
+    }
 }
 
 impl Network {
@@ -78,6 +102,7 @@ impl Network {
             events: [Vec::new(), Vec::new()],
             log: Vec::new(),
             in_flight: BTreeMap::new(),
+            idle_at_ns: [0; 2],
             sequence: 0,
             random: ChaCha8Rng::seed_from_u64(1),
         }
@@ -91,9 +116,15 @@ impl Network {
     }
 
     pub(crate) fn connect(&mut self) {
-        self.ends[ALICE].connect(self.now_ns, key(ALICE), public_key(&identity(BOB)).unwrap()).unwrap();
-        self.run_until("Bob asks for the key", |network| network.has(BOB, &Event::KeyWanted { key: key(BOB) }));
-        self.ends[BOB].accept(self.now_ns, key(BOB), public_key(&identity(ALICE)).unwrap()).unwrap();
+        self.ends[ALICE]
+            .connect(self.now_ns, key(ALICE), public_key(&identity(BOB)).unwrap())
+            .unwrap();
+        self.run_until("Bob asks for the key", |network| {
+            network.has(BOB, &Event::KeyWanted { key: key(BOB) })
+        });
+        self.ends[BOB]
+            .accept(self.now_ns, key(BOB), public_key(&identity(ALICE)).unwrap())
+            .unwrap();
         self.run_until("both are connected", |network| {
             network.has(ALICE, &Event::Connected { key: key(ALICE) })
                 && network.has(BOB, &Event::Connected { key: key(BOB) })
@@ -118,7 +149,10 @@ impl Network {
             steps += 1;
             assert!(steps < 10_000_000, "no end in sight: {what}");
             assert!(self.step(), "nothing left to happen, but not yet: {what}");
-            assert!(self.now_ns < limit_ns, "10 minutes are over, but not yet: {what}");
+            assert!(
+                self.now_ns < limit_ns,
+                "10 minutes are over, but not yet: {what}"
+            );
         }
     }
 
@@ -170,10 +204,28 @@ impl Network {
                 0 => 0,
                 most => self.random.next_u64() % most,
             };
-            let at_ns = self.now_ns + self.impairment.delay_ns + jitter_ns;
+            let Some(sent_ns) = self.wait_for_rate(to, payload.len() as u64) else {
+                continue;
+            };
+            let at_ns = sent_ns + self.impairment.delay_ns + jitter_ns;
             self.sequence += 1;
-            self.in_flight.insert((at_ns, self.sequence), (to, connection, payload));
+            self.in_flight
+                .insert((at_ns, self.sequence), (to, connection, payload));
         }
+    }
+
+    /// When the last bit has left; `None` when the queue is full.
+    fn wait_for_rate(&mut self, to: usize, bytes: u64) -> Option<u64> {
+        let rate = self.impairment.rate_bytes_per_s;
+        if rate == 0 {
+            return Some(self.now_ns);
+        }
+        let start_ns = self.idle_at_ns[to].max(self.now_ns);
+        if (start_ns - self.now_ns) * rate / SECOND_NS > self.impairment.queue_bytes {
+            return None;
+        }
+        self.idle_at_ns[to] = start_ns + bytes * SECOND_NS / rate;
+        Some(self.idle_at_ns[to])
     }
 
     fn chance(&mut self, probability: f64) -> bool {
@@ -183,12 +235,18 @@ impl Network {
     fn next_ns(&self) -> Option<u64> {
         let arrival = self.in_flight.keys().next().map(|(at_ns, _)| *at_ns);
         let deadlines = self.ends.iter().filter_map(Streams::next_deadline_ns);
-        arrival.into_iter().chain(deadlines).min().map(|at_ns| at_ns.max(self.now_ns))
+        arrival
+            .into_iter()
+            .chain(deadlines)
+            .min()
+            .map(|at_ns| at_ns.max(self.now_ns))
     }
 
     /// Advance to the next thing that happens, and let it.
     fn step(&mut self) -> bool {
-        let Some(next_ns) = self.next_ns() else { return false };
+        let Some(next_ns) = self.next_ns() else {
+            return false;
+        };
         self.now_ns = next_ns;
         while let Some(entry) = self.in_flight.first_entry() {
             if entry.key().0 > self.now_ns {
@@ -206,7 +264,11 @@ impl Network {
     // -- streams ----------------------------------------------------------------------------------
 
     /// Read everything that is there: (bytes, how it ended).
-    pub(crate) fn read(&mut self, host: usize, stream: u64) -> (Vec<u8>, Result<Reading, StreamsError>) {
+    pub(crate) fn read(
+        &mut self,
+        host: usize,
+        stream: u64,
+    ) -> (Vec<u8>, Result<Reading, StreamsError>) {
         let mut pieces: Vec<Bytes> = Vec::new();
         let reading = self.ends[host].read(key(host), stream, usize::MAX, &mut pieces);
         (pieces.concat(), reading)
@@ -215,13 +277,18 @@ impl Network {
     /// Send `bytes` from `from` to the other over a new one-way stream, and return what arrived.
     pub(crate) fn transfer(&mut self, from: usize, bytes: &[u8]) -> Vec<u8> {
         let to = 1 - from;
-        let stream = self.ends[from].open_stream(key(from), false).unwrap().unwrap();
+        let stream = self.ends[from]
+            .open_stream(key(from), false)
+            .unwrap()
+            .unwrap();
         let mut written = 0;
         let mut is_finished = false;
         let mut received = Vec::new();
         self.run_until("the transfer is done", |network| {
             if !is_finished {
-                written += network.ends[from].write(key(from), stream, &bytes[written..]).unwrap();
+                written += network.ends[from]
+                    .write(key(from), stream, &bytes[written..])
+                    .unwrap();
                 if written == bytes.len() {
                     network.ends[from].finish(key(from), stream).unwrap();
                     is_finished = true;

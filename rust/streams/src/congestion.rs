@@ -1,0 +1,103 @@
+//! Congestion control: CUBIC (RFC 9438) with a window that cannot outgrow what can be in flight.
+//!
+//! quinn's CUBIC grows for as long as there is something to send, also while it is the send window and not
+//! its own that limits: on a fast path it then stands at hundreds of megabytes, and the first loss, or the
+//! next sixteen, change nothing. BBR is not used: quinn marks it experimental, and it draws from the
+//! system's randomness, so a run could not be repeated.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use quinn_proto::RttEstimator;
+use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
+
+/// Makes the controllers of one connection's paths.
+pub(crate) struct BoundedCubic {
+    pub(crate) cubic: Arc<CubicConfig>,
+    /// The connection's send window.
+    pub(crate) most_bytes: u64,
+}
+
+impl ControllerFactory for BoundedCubic {
+    fn build(self: Arc<Self>, now: Instant, current_mtu: u16) -> Box<dyn Controller> {
+        let inner = Arc::clone(&self.cubic).build(now, current_mtu);
+        Box::new(Bounded {
+            inner,
+            most_bytes: self.most_bytes,
+        })
+    }
+}
+
+struct Bounded {
+    inner: Box<dyn Controller>,
+    most_bytes: u64,
+}
+
+impl Controller for Bounded {
+    fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        self.inner.on_sent(now, bytes, last_packet_number);
+    }
+
+    fn on_ack(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        bytes: u64,
+        app_limited: bool,
+        rtt: &RttEstimator,
+    ) {
+        let is_limited_elsewhere = app_limited || self.inner.window() >= self.most_bytes;
+        self.inner
+            .on_ack(now, sent, bytes, is_limited_elsewhere, rtt);
+    }
+
+    fn on_end_acks(
+        &mut self,
+        now: Instant,
+        in_flight: u64,
+        app_limited: bool,
+        largest_packet_num_acked: Option<u64>,
+    ) {
+        self.inner
+            .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
+    }
+
+    fn on_congestion_event(
+        &mut self,
+        now: Instant,
+        sent: Instant,
+        is_persistent_congestion: bool,
+        lost_bytes: u64,
+    ) {
+        self.inner
+            .on_congestion_event(now, sent, is_persistent_congestion, lost_bytes);
+    }
+
+    fn on_mtu_update(&mut self, new_mtu: u16) {
+        self.inner.on_mtu_update(new_mtu);
+    }
+
+    fn window(&self) -> u64 {
+        self.inner.window()
+    }
+
+    fn metrics(&self) -> ControllerMetrics {
+        self.inner.metrics()
+    }
+
+    fn clone_box(&self) -> Box<dyn Controller> {
+        Box::new(Self {
+            inner: self.inner.clone_box(),
+            most_bytes: self.most_bytes,
+        })
+    }
+
+    fn initial_window(&self) -> u64 {
+        self.inner.initial_window()
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

@@ -1,0 +1,105 @@
+//! The connections that exist, found by key, by peer and by QUIC's handle.
+
+use std::collections::HashMap;
+
+use quinn_proto::ConnectionHandle;
+
+use crate::ConnectionKey;
+use crate::connection::Connection;
+
+/// A table of connections. A slot keeps its number as long as its connection exists.
+#[derive(Default)]
+pub(crate) struct Slots {
+    entries: Vec<Option<Connection>>,
+    free: Vec<usize>,
+    of_key: HashMap<ConnectionKey, usize>,
+    of_peer: HashMap<[u8; 16], usize>,
+    of_handle: Vec<Option<usize>>,
+    reserved_bytes: u64,
+}
+
+impl Slots {
+    pub(crate) fn len(&self) -> usize {
+        self.of_key.len()
+    }
+
+    /// What the windows of all add up to.
+    pub(crate) fn reserved_bytes(&self) -> u64 {
+        self.reserved_bytes
+    }
+
+    pub(crate) fn count_with(&self, peer: &[u8; 16]) -> usize {
+        self.of_peer.get(peer).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn find(&self, key: &ConnectionKey) -> Option<usize> {
+        self.of_key.get(key).copied()
+    }
+
+    pub(crate) fn find_handle(&self, handle: ConnectionHandle) -> Option<usize> {
+        self.of_handle.get(handle.0).copied().flatten()
+    }
+
+    pub(crate) fn get(&self, slot: usize) -> Option<&Connection> {
+        self.entries.get(slot)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut Connection> {
+        self.entries.get_mut(slot)?.as_mut()
+    }
+
+    /// All connections with their slots.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Connection)> {
+        let entries = self.entries.iter_mut().enumerate();
+        entries.filter_map(|(slot, entry)| entry.as_mut().map(|connection| (slot, connection)))
+    }
+
+    /// Add a connection whose key is not there yet.
+    pub(crate) fn add(&mut self, connection: Connection) -> usize {
+        let slot = self.free.pop().unwrap_or(self.entries.len());
+        if slot == self.entries.len() {
+            self.entries.push(None);
+        }
+        self.of_key.insert(connection.key, slot);
+        *self.of_peer.entry(connection.key.peer).or_insert(0) += 1;
+        self.reserved_bytes += connection.reserved_bytes;
+        if let Some(handle) = connection.handle {
+            if self.of_handle.len() <= handle.0 {
+                self.of_handle.resize(handle.0 + 1, None);
+            }
+            if let Some(entry) = self.of_handle.get_mut(handle.0) {
+                *entry = Some(slot);
+            }
+        }
+        if let Some(entry) = self.entries.get_mut(slot) {
+            *entry = Some(connection);
+        }
+        slot
+    }
+
+    /// QUIC has forgotten the connection and will give its handle to another.
+    pub(crate) fn forget_handle(&mut self, slot: usize) {
+        let handle = self
+            .get_mut(slot)
+            .and_then(|connection| connection.handle.take());
+        if let Some(entry) = handle.and_then(|handle| self.of_handle.get_mut(handle.0)) {
+            *entry = None;
+        }
+    }
+
+    /// Remove a connection whose handle is forgotten.
+    pub(crate) fn remove(&mut self, slot: usize) {
+        let Some(connection) = self.entries.get_mut(slot).and_then(Option::take) else {
+            return;
+        };
+        self.of_key.remove(&connection.key);
+        if let Some(count) = self.of_peer.get_mut(&connection.key.peer) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_peer.remove(&connection.key.peer);
+            }
+        }
+        self.reserved_bytes -= connection.reserved_bytes;
+        self.free.push(slot);
+    }
+}

@@ -1,0 +1,188 @@
+//! How connections begin and end.
+
+use quinn_proto::{ConnectionHandle, Incoming};
+
+use super::Streams;
+use crate::config::Windows;
+use crate::connection::Connection;
+use crate::endpoint::Accepted;
+use crate::{ConnectionKey, Event, StreamsError};
+
+impl Streams {
+    /// Open a connection to the peer whose Ed25519 key is `peer_key`. `Event::Connected` or
+    /// `Event::ConnectionLost` follows.
+    ///
+    /// # Errors
+    /// The key is in use, or there is no room.
+    pub fn connect(
+        &mut self,
+        now_ns: u64,
+        key: ConnectionKey,
+        peer_key: [u8; 32],
+    ) -> Result<(), StreamsError> {
+        let now = self.at(now_ns);
+        let windows = self.check_room(key)?;
+        if self.waiting.contains(&key) {
+            return Err(StreamsError::AlreadyConnected(key));
+        }
+        let transport = self.config.transport(windows)?;
+        let (handle, quic) = self.endpoint.connect(now, key, peer_key, transport)?;
+        self.statistics.connects += 1;
+        self.add(key, handle, quic, windows);
+        Ok(())
+    }
+
+    /// Answer `Event::KeyWanted` with the peer's Ed25519 key. `Event::Connected` or
+    /// `Event::ConnectionLost` follows.
+    ///
+    /// # Errors
+    /// Nothing of that key waits, or there is no room (it is then refused).
+    pub fn accept(
+        &mut self,
+        now_ns: u64,
+        key: ConnectionKey,
+        peer_key: [u8; 32],
+    ) -> Result<(), StreamsError> {
+        let now = self.at(now_ns);
+        let incoming = self
+            .waiting
+            .take(&key)
+            .ok_or(StreamsError::NotWaiting(key))?;
+        let room = self.check_room(key).and_then(|windows| {
+            self.config
+                .transport(windows)
+                .map(|transport| (windows, transport))
+        });
+        let (windows, transport) = match room {
+            Ok(room) => room,
+            Err(error) => {
+                self.refuse_incoming(key, incoming);
+                return Err(error);
+            }
+        };
+        self.answer.clear();
+        match self
+            .endpoint
+            .accept(now, incoming, peer_key, transport, &mut self.answer)?
+        {
+            Accepted::Connection(handle, quic) => {
+                self.statistics.accepts += 1;
+                self.add(key, handle, quic, windows);
+            }
+            Accepted::Lost(loss, answer) => {
+                if answer.is_some() {
+                    self.send_answer(key);
+                }
+                self.statistics.losses += 1;
+                self.events.push_back(Event::ConnectionLost { key, loss });
+            }
+        }
+        Ok(())
+    }
+
+    /// Answer `Event::KeyWanted` with no.
+    ///
+    /// # Errors
+    /// Nothing of that key waits.
+    pub fn refuse(&mut self, now_ns: u64, key: ConnectionKey) -> Result<(), StreamsError> {
+        let _ = self.at(now_ns);
+        let incoming = self
+            .waiting
+            .take(&key)
+            .ok_or(StreamsError::NotWaiting(key))?;
+        self.refuse_incoming(key, incoming);
+        Ok(())
+    }
+
+    /// Close a connection, telling the peer `code` (at most 2^62 - 1) and `reason`; or let go of one that
+    /// was lost. No event follows, unread bytes are gone, unsent ones are not sent: wait for
+    /// `Event::StreamFinished` before. Without effect on a connection that is gone.
+    ///
+    /// # Errors
+    /// The code is too large.
+    pub fn close(
+        &mut self,
+        now_ns: u64,
+        key: ConnectionKey,
+        code: u64,
+        reason: &[u8],
+    ) -> Result<(), StreamsError> {
+        let now = self.at(now_ns);
+        let Some((slot, connection)) = self.find_mut(key) else {
+            return Ok(());
+        };
+        connection.close(now, code, reason)?;
+        if connection.handle.is_none() {
+            self.remove(slot);
+        } else {
+            self.to_send.add(slot);
+        }
+        Ok(())
+    }
+
+    /// The path to `peer` is another one, for instance after a change of attachment: its connections
+    /// measure it afresh, and say something at once.
+    pub fn path_changed(&mut self, now_ns: u64, peer: [u8; 16]) {
+        let now = self.at(now_ns);
+        for (slot, connection) in self.slots.iter_mut() {
+            if connection.key.peer == peer {
+                connection.path_changed(now);
+                self.to_send.add(slot);
+            }
+        }
+    }
+
+    fn check_room(&self, key: ConnectionKey) -> Result<Windows, StreamsError> {
+        if self.slots.find(&key).is_some() {
+            return Err(StreamsError::AlreadyConnected(key));
+        }
+        let connections = self.slots.len();
+        let is_full = connections >= self.config.max_connections
+            || self.slots.count_with(&key.peer) >= self.config.max_connections_per_peer;
+        let reserved_bytes = self.slots.reserved_bytes();
+        match self.config.windows(reserved_bytes) {
+            Some(windows) if !is_full => Ok(windows),
+            _ => Err(StreamsError::TooManyConnections {
+                connections,
+                reserved_bytes,
+            }),
+        }
+    }
+
+    fn add(
+        &mut self,
+        key: ConnectionKey,
+        handle: ConnectionHandle,
+        quic: quinn_proto::Connection,
+        windows: Windows,
+    ) {
+        let deadline_ns = self.now_ns.saturating_add(self.config.handshake_timeout_ns);
+        let connection = Connection::new(key, handle, quic, windows.sum_bytes(), deadline_ns);
+        let slot = self.slots.add(connection);
+        self.absorb(Some(slot));
+    }
+
+    pub(super) fn let_wait(&mut self, key: ConnectionKey, incoming: Incoming) {
+        // The second: events of strangers that nobody takes.
+        if self.slots.find(&key).is_some() || self.events.len() >= 2 * self.config.max_incoming {
+            self.statistics.incoming_dropped += 1;
+            self.endpoint.ignore(incoming);
+            return;
+        }
+        let deadline_ns = self.now_ns.saturating_add(self.config.key_timeout_ns);
+        match self.waiting.add(key, deadline_ns, incoming) {
+            Ok(()) => self.events.push_back(Event::KeyWanted { key }),
+            Err(incoming) => {
+                self.statistics.incoming_dropped += 1;
+                self.endpoint.ignore(incoming);
+            }
+        }
+    }
+
+    pub(super) fn refuse_incoming(&mut self, key: ConnectionKey, incoming: Incoming) {
+        self.statistics.refusals += 1;
+        self.answer.clear();
+        let _ = self.endpoint.refuse(incoming, &mut self.answer);
+        self.send_answer(key);
+    }
+}
