@@ -199,7 +199,7 @@ class Playbook:
         loaded = load_service(self._loaded.folder, is_afresh=True)
         self._twin.renew(loaded)
         again = _attempt(act, self._twin, _of_its_types(event, loaded))
-        effects = _attempt(act, self._environment, event)
+        effects = _attempt(act, self._environment, _of_its_types(event, self._loaded))
         assert _plain(again) == _plain(effects), (  # noqa: S101
             f"law 1: a fresh instance answers otherwise\n    used {effects!r}\n   fresh {again!r}"
         )
@@ -218,7 +218,10 @@ def _attempt(
 
 
 def _of_its_types(event: Event | None, loaded: LoadedService) -> Event | None:
-    """Return the event with its message in the types of a service that was loaded afresh."""
+    """Return the event with its message in the types of a service, found by their names.
+
+    A service that was loaded afresh has its own, and so may a test outside its folder.
+    """
     if not isinstance(event, ControlArrived):
         return event
     for kind in loaded.messages:
