@@ -4,7 +4,7 @@ import argparse
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output
-from ei.cli.parser import UsageError, Verbs
+from ei.cli.parser import Verbs
 
 BACKENDS = ("simulation", "processes")
 MOST_SEED = 2**64 - 1
@@ -53,15 +53,12 @@ def parse_seed(text: str) -> int:
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Run the scenario, telling about each promise as it is measured."""
     from ei.cli.promises import show_promise, show_report
-    from ei.lab.scenario import load_scenario, run_in_simulation
+    from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
 
+    run = {"simulation": run_in_simulation, "processes": run_in_processes}[arguments.backend]
     scenario = load_scenario(arguments.scenario)
     output.talk(f"{scenario.name}: {scenario.summary}")
-    if arguments.backend != "simulation":
-        raise UsageError("only simulation for now", command="ei lab run")
-    report = run_in_simulation(
-        scenario, seed=arguments.seed, on_promise=lambda each: show_promise(each, output)
-    )
+    report = run(scenario, seed=arguments.seed, on_promise=lambda each: show_promise(each, output))
     code = show_report(report, output)
     if code is Exit.OK:
         output.next("ei lab examples", "ei lab up")

@@ -24,6 +24,11 @@ def show_report(report: Report, output: Output) -> Exit:
     if report.digest is not None:
         summary += f", event log {report.digest[:16]}"
     output.data(output.paint(summary, "ok" if report.is_ok else "bad"))
+    report_document(report, output)
+    return Exit.OK if report.is_ok else Exit.NEGATIVE
+
+
+def report_document(report: Report, output: Output) -> None:
+    """Print the report as one `ei.promises/1` object, in JSON mode."""
     content: dict[str, object] = json.loads(report.json())
     output.document(str(content.pop("schema")), content)
-    return Exit.OK if report.is_ok else Exit.NEGATIVE

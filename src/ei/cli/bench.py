@@ -1,0 +1,78 @@
+"""`ei bench`: how fast, each figure beside its baseline in the same run."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from ei.cli.exits import Exit
+from ei.cli.output import Output
+from ei.cli.parser import Verbs
+from ei.cli.quantities import parse_count
+
+if TYPE_CHECKING:
+    from ei.bench.figures import Figure, Report
+
+HEADER = ("figure", "measured", "unit", "limit", "baseline", "ratio", "spread", "status")
+MARKS = {"ok": "ok", "printed": "ok", "missed": "bad", "invalid": "bad"}
+DETAILS = """\
+Without a name: all figures. As root it measures over namespaces that it makes and removes itself,
+else over loopback. A run whose load was not reached is invalid, not good. Exit code 1 unless all
+limits are met."""
+
+
+def add_parser(commands: Verbs) -> None:
+    """Add `ei bench`."""
+    verb = commands.add(
+        "bench",
+        summary="measure how fast it is, each figure beside its baseline in the same run",
+        details=DETAILS,
+        execute=execute,
+    )
+    verb.takes("names", nargs="*", metavar="NAME", help="such as hit, fanout, miss, latency")
+    verb.takes("--runs", type=parse_count, metavar="N", help="interleaved runs of each figure")
+
+
+def execute(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Measure, telling about each figure as it is known."""
+    from ei.bench.catalogue import DEFAULT_RUNS, measure
+
+    output.progress("measuring; other work on this machine spoils it")
+
+    def on_figure(figure: "Figure") -> None:
+        output.talk(
+            f"{output.mark(MARKS[figure.status], is_talk=True)} {figure.name}: "
+            f"{figure.measured:g} {figure.unit} {figure.note}".rstrip()
+        )
+
+    report = measure(
+        tuple(arguments.names), runs=arguments.runs or DEFAULT_RUNS, on_figure=on_figure
+    )
+    _show(report, output)
+    is_good = all(MARKS[figure.status] == "ok" for figure in report.figures)
+    return Exit.OK if is_good else Exit.NEGATIVE
+
+
+def _show(report: "Report", output: Output) -> None:
+    import msgspec
+
+    output.data(", ".join(f"{name} {value}" for name, value in report.machine.items()))
+    output.table(HEADER, [_cells(figure) for figure in report.figures])
+    output.data(f"again: {report.repeat}")
+    content: dict[str, object] = json.loads(msgspec.json.encode(report))
+    output.document(str(content.pop("schema")), content)
+
+
+def _cells(figure: "Figure") -> tuple[str, ...]:
+    def shown(value: float | None) -> str:
+        return "-" if value is None else f"{value:g}"
+
+    return (
+        figure.name,
+        shown(figure.measured),
+        figure.unit,
+        shown(figure.limit),
+        shown(figure.baseline),
+        shown(figure.ratio),
+        f"{figure.spread[0]:g} to {figure.spread[1]:g}",
+        figure.status,
+    )
