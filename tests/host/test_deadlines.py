@@ -6,6 +6,7 @@ import pytest
 
 from ei.errors import DeadlineError
 from ei.host.deadlines import within
+from ei.lab.clock import run_virtual
 
 
 def test_a_block_in_time_is_left_alone() -> None:
@@ -13,7 +14,7 @@ def test_a_block_in_time_is_left_alone() -> None:
         async with within(5, "nothing"):
             return 7
 
-    assert asyncio.run(main()) == 7
+    assert run_virtual(lambda _: main()) == 7
 
 
 def test_the_deadline_says_what_was_waited_for() -> None:
@@ -22,7 +23,7 @@ def test_the_deadline_says_what_was_waited_for() -> None:
             _ = await asyncio.get_running_loop().create_future()
 
     with pytest.raises(DeadlineError, match=r"within 0\.01 s there was no echo from bob\.isp-b"):
-        asyncio.run(main())
+        run_virtual(lambda _: main())
 
 
 def test_an_inner_deadline_is_not_taken_for_the_outer() -> None:
@@ -31,7 +32,7 @@ def test_an_inner_deadline_is_not_taken_for_the_outer() -> None:
             _ = await asyncio.get_running_loop().create_future()
 
     with pytest.raises(DeadlineError, match="inner"):
-        asyncio.run(main())
+        run_virtual(lambda _: main())
 
 
 def test_another_time_out_is_passed_on() -> None:
@@ -40,4 +41,4 @@ def test_another_time_out_is_passed_on() -> None:
             raise TimeoutError("of somebody else")
 
     with pytest.raises(TimeoutError, match="of somebody else"):
-        asyncio.run(main())
+        run_virtual(lambda _: main())

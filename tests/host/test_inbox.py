@@ -6,6 +6,7 @@ import pytest
 
 from ei.errors import DeadlineError, LocalError
 from ei.host.inbox import Inbox
+from ei.lab.clock import run_virtual
 
 
 def test_items_come_in_order_and_what_finds_it_full_is_refused() -> None:
@@ -15,7 +16,7 @@ def test_items_come_in_order_and_what_finds_it_full_is_refused() -> None:
         assert (len(inbox), inbox.refused) == (2, 1)
         return [await inbox.get(deadline_s=0), await inbox.get(deadline_s=0)]
 
-    assert asyncio.run(main()) == [1, 2]
+    assert run_virtual(lambda _: main()) == [1, 2]
 
 
 def test_a_reader_waits_for_the_next_item() -> None:
@@ -24,7 +25,7 @@ def test_a_reader_waits_for_the_next_item() -> None:
         _ = asyncio.get_running_loop().call_soon(inbox.put, 7)
         return await inbox.get(deadline_s=5)
 
-    assert asyncio.run(main()) == 7
+    assert run_virtual(lambda _: main()) == 7
 
 
 def test_a_reader_waits_no_longer_than_its_deadline() -> None:
@@ -32,7 +33,7 @@ def test_a_reader_waits_no_longer_than_its_deadline() -> None:
         _ = await Inbox[int]("number").get(deadline_s=0.01)
 
     with pytest.raises(DeadlineError, match=r"within 0\.01 s there was no number"):
-        asyncio.run(main())
+        run_virtual(lambda _: main())
 
 
 def test_two_readers_at_once_are_refused() -> None:
@@ -45,7 +46,7 @@ def test_two_readers_at_once_are_refused() -> None:
                 _ = await inbox.get(deadline_s=5)
             _ = inbox.put(1)
 
-    asyncio.run(main())
+    run_virtual(lambda _: main())
 
 
 def test_what_is_left_comes_before_the_end() -> None:
@@ -58,7 +59,7 @@ def test_what_is_left_comes_before_the_end() -> None:
         _ = await inbox.get(deadline_s=1)
 
     with pytest.raises(LocalError, match="closed"):
-        asyncio.run(main())
+        run_virtual(lambda _: main())
 
 
 def test_closing_wakes_a_reader() -> None:
@@ -68,4 +69,4 @@ def test_closing_wakes_a_reader() -> None:
         _ = await inbox.get(deadline_s=5)
 
     with pytest.raises(LocalError, match="closed"):
-        asyncio.run(main())
+        run_virtual(lambda _: main())

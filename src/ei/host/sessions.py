@@ -82,7 +82,7 @@ class Sessions:
         return self._peer(to).connection
 
     def seal(self, now_ns: int, to: Address, datagram: bytes) -> Outgoing:
-        """Seal `datagram` for a host; while there is no session yet, its handshake goes out instead.
+        """Seal `datagram` for a host; while there is no session yet, its handshake goes out.
 
         Raises:
             NotFoundError: the records do not know the host.

@@ -1,0 +1,57 @@
+"""Traces are kept, bounded, and come out with names."""
+
+from ei.node.traces import MAX_TRACES, Module, Traces
+from ei.records.issuer import Issuer
+from ei.records.keys import make_keys
+from ei.records.record_set import verify_records
+from ei.sdk import Manifest
+
+DOMAIN, ALICE, BOB = (make_keys(letter * 32) for letter in (b"d", b"a", b"b"))
+ISSUER = Issuer("isp-a", 1, DOMAIN, expires_unix_s=2_000)
+RECORDS = verify_records(
+    [ISSUER.domain(), ISSUER.enrol(ALICE, "alice.isp-a"), ISSUER.enrol(BOB, "bob.isp-a")],
+    trust={"isp-a": DOMAIN.identity_key},
+    unix_s=1_000,
+)
+DELIVERY = Manifest(id=16, name="delivery", version="1.2.3", summary="x")
+
+
+def test_a_trace_says_who_did_what_by_name() -> None:
+    traces = Traces("sn1.isp-a", [DELIVERY])
+    to = f"forwarded to {BOB.address(1).hex()}"
+    traces.add([(7, ALICE.address(1), 16, 9, "decided", to, 1_500, [16, 99])])
+
+    [found] = traces.find(RECORDS)
+
+    assert (found.node, found.source_name, found.to) == ("sn1.isp-a", "alice.isp-a", "bob.isp-a")
+    assert (found.how, found.verdict, found.spent_ns) == ("decided", "forwarded", 1_500)
+    assert found.modules == (Module(16, "delivery", "1.2.3"), Module(99, "99", ""))
+
+
+def test_traces_are_found_by_source_and_connection() -> None:
+    traces = Traces("sn1.isp-a", [DELIVERY])
+    for source in (ALICE, BOB):
+        for connection in (1, 2):
+            traces.add([(0, source.address(1), 16, connection, "cached", "no_route", 1, [])])
+
+    found = traces.find(RECORDS, source=ALICE.address(1), connection=2)
+
+    assert [(trace.source_name, trace.connection) for trace in found] == [("alice.isp-a", 2)]
+    assert len(traces.find(RECORDS, connection=1)) == 2
+    assert len(traces.find(RECORDS)) == 4
+
+
+def test_only_the_newest_are_kept() -> None:
+    traces = Traces("sn1.isp-a", [DELIVERY])
+
+    traces.add((number, b"s", 16, 1, "cached", "x", 1, []) for number in range(MAX_TRACES + 5))
+
+    found = traces.find(RECORDS)
+    assert (len(found), found[0].now_ns) == (MAX_TRACES, 5)
+
+
+def test_a_verdict_that_names_no_address_is_left_as_it_is() -> None:
+    traces = Traces("sn1.isp-a", [])
+    traces.add([(0, b"s", 16, 1, "cached", "forwarded to nobody", 1, [])])
+
+    assert traces.find(RECORDS)[0].to == "nobody"
