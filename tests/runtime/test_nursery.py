@@ -1,0 +1,145 @@
+"""What the parent of the workers promises. Its programs are daemons in small, see conftest.py."""
+
+from collections.abc import Callable
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+Program = Callable[[str], str]
+
+
+def test_workers_come_and_go_as_ordered(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+print(words(ask(end, packet())))
+end.close()
+started, exited = reports(2)
+print(started.service, started.pid == exited.pid, exited.cause)
+nursery.close()
+nursery.close()
+gone(nursery.pid)
+"""
+    )
+
+    assert said == "['unwanted']\n5 True exit 0\n"
+
+
+def test_a_worker_is_killed_by_order(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+_ = reports(1)
+nursery.kill_worker(99)
+nursery.kill_worker(5)
+print(reports(1)[0].cause, len(end.recv(100)))
+"""
+    )
+
+    assert said == "SIGKILL 0\n"
+
+
+def test_why_a_worker_cannot_run_is_reported(program: Program) -> None:
+    said = program(
+        """
+_ = start(FOLDER.parent / "nowhere")
+print(reports(2)[1].cause)
+"""
+    )
+
+    line = "/nowhere/manifest.toml: cannot be read: No such file or directory\n"
+    first, second = said.splitlines(keepends=True)
+    assert first.endswith(line)
+    assert second.startswith("worker nowhere: ")
+    assert second.endswith(line)
+
+
+def test_nothing_outlives_the_daemon(program: Program) -> None:
+    said = program(
+        """
+reader, writer = os.pipe()
+daemon = os.fork()
+if not daemon:
+    nursery = Nursery.start()
+    [end] = start()
+    _ = ask(end, packet())
+    os.write(writer, msgspec.json.encode([nursery.pid, reports(1)[0].pid]))
+    signal.pause()
+pids = msgspec.json.decode(os.read(reader, 100))
+print(all(map(is_alive, pids)))
+os.kill(daemon, signal.SIGKILL)
+gone(*pids)
+"""
+    )
+
+    assert said == "True\n"
+
+
+def test_no_worker_outlives_the_nursery_and_its_end_is_noticed(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+_ = ask(end, packet())
+worker = reports(1)[0].pid
+os.kill(nursery.pid, signal.SIGKILL)
+gone(worker)
+for act in (nursery.take_reports, lambda: nursery.kill_worker(5)):
+    try:
+        act()
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+    )
+
+    assert said == (
+        "LocalError the nursery process ended, and with it all workers\n"
+        "LocalError the nursery process takes no orders: Broken pipe\n"
+    )
+
+
+def test_closing_it_ends_the_workers(program: Program) -> None:
+    said = program(
+        """
+ends = start() + start(FOLDER.parent / "nowhere")
+worker = reports(3)[0].pid
+nursery.close()
+gone(worker, nursery.pid)
+print("gone")
+"""
+    )
+
+    assert said.splitlines()[0] == "gone"
+
+
+def test_it_is_forked_before_any_thread_starts(program: Program) -> None:
+    said = program(
+        """
+import threading
+stop = threading.Event()
+thread = threading.Thread(target=stop.wait)
+thread.start()
+try:
+    Nursery.start()
+except Exception as error:
+    print(type(error).__name__, error)
+stop.set()
+thread.join()
+"""
+    )
+
+    assert said == "LocalError the nursery is forked first: 2 threads seen, 1 allowed\n"
+
+
+def test_an_interrupt_of_the_terminal_leaves_the_workers_to_the_daemon(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+_ = ask(end, packet())
+for pid in (nursery.pid, reports(1)[0].pid):
+    os.kill(pid, signal.SIGINT)
+print(words(ask(end, packet())))
+"""
+    )
+
+    assert said == "['unwanted']\n"

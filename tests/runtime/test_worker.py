@@ -1,0 +1,180 @@
+"""What a worker process promises. Its programs start a nursery, see conftest.py."""
+
+import io
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from ei.runtime.batches import EffectBatch, EventBatch, Outcome, QueryResolved
+from ei.runtime.environment import Environment
+from ei.runtime.faults import FaultReporter
+from ei.runtime.worker import serve, socket_pair
+from ei.sdk import Address, AttachmentOf, HoldPacket, SendPacket, Started
+from ei.testing.toys import toy, toy_packet
+
+NODE = Address(b"n" * 16)
+QUERY = AttachmentOf(NODE)
+
+Program = Callable[[str], str]
+
+
+def test_it_answers_each_batch_on_the_socket_that_it_came_by() -> None:
+    environment = Environment(toy(), node=NODE, seed=1)
+    pairs = [socket_pair() for _ in range(2)]
+    for number, (ours, _) in enumerate(pairs):
+        batch = EventBatch(number + 1, 0, 1.0, 1e9, (toy_packet(),) * (number + 1))
+        _ = ours.send(msgspec.msgpack.encode(batch))
+    pairs[0][0].shutdown(1)
+
+    serve(environment, [theirs for _, theirs in pairs], FaultReporter("toy", io.StringIO()))
+
+    replies = [msgspec.msgpack.decode(ours.recv(1 << 20), type=EffectBatch) for ours, _ in pairs]
+    assert [reply.sequence for reply in replies] == [1, 2]
+    for end in (end for pair in pairs for end in pair):
+        end.close()
+
+
+def test_it_ends_when_the_datapath_is_gone() -> None:
+    environment = Environment(toy(), node=NODE, seed=1)
+    ours, theirs = socket_pair()
+    _ = ours.send(msgspec.msgpack.encode(EventBatch(1, 0, 1.0, 1e9, (Started(),))))
+    ours.close()
+
+    serve(environment, [theirs], FaultReporter("toy", io.StringIO()))
+
+    theirs.close()
+
+
+@pytest.mark.slow
+def test_a_runaway_event_is_interrupted_and_the_worker_goes_on(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+began_s = time.monotonic()
+print(words(ask(end, packet(), packet(b"loop"), packet())))
+assert time.monotonic() - began_s < 5, "50 ms of CPU time are allowed"
+print(words(ask(end, packet())))
+"""
+    )
+
+    assert said.startswith("['unwanted', 'cpu_exceeded', 'unwanted']\n['unwanted']\n")
+    assert "worker subject: cpu_exceeded: PacketArrived: CpuExceeded at service.py:1" in said
+
+
+@pytest.mark.slow
+def test_an_event_that_hoards_memory_fails_alone(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+print(words(ask(end, packet(), packet(b"hoard"), packet())))
+"""
+    )
+
+    assert said.startswith("['unwanted', 'service_error', 'unwanted']\n")
+    assert "worker subject: service_error: PacketArrived: MemoryError at service.py:15" in said
+
+
+@pytest.mark.slow
+def test_what_was_answered_survives_the_death_of_the_worker(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+for number in range(20):
+    ask(end, packet(b"put", number, bytes(100)))
+started, = reports(1)
+os.kill(started.pid, signal.SIGKILL)
+print(reports(1)[0].cause)
+[end] = start()
+print(ask(end, packet(b"count")).answers[0].effects[0])
+"""
+    )
+
+    assert said == "SIGKILL\n[10, 'seen', 20]\n"
+
+
+@pytest.mark.slow
+def test_timers_fire_while_nothing_comes(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+print(words(ask(end, packet(b"timer"))))
+batch = answer(end)
+print(batch.sequence, batch.answers[0].effects[0])
+"""
+    )
+
+    assert said == "['unwanted']\n0 [10, 'seen', 7]\n"
+
+
+@pytest.mark.slow
+def test_a_reply_that_no_message_holds_comes_in_several(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+sent, batch = 0, ask(end, packet(b"copy", payload=bytes(60_000)))
+while not batch.sequence:
+    sent += len(batch.answers[0].effects)
+    batch = answer(end)
+print(sent, batch.answers[0].outcome.name, len(batch.answers[0].effects))
+"""
+    )
+
+    assert said == "100 ANSWERED 0\n"
+
+
+@pytest.mark.slow
+def test_a_service_that_ends_its_process_is_gone(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+end.send(msgspec.msgpack.encode(EventBatch(1, 0, 1.0, 1e9, (packet(b"end"),))))
+print(reports(2)[1].cause)
+print(len(end.recv(100)))
+"""
+    )
+
+    assert said == "exit 1\n0\n"
+
+
+@pytest.mark.slow
+def test_a_worker_has_no_descriptors_but_its_own(program: Program) -> None:
+    said = program(
+        """
+secret = open(FOLDER / "service.py")
+ends = start(threads=2)
+_ = ask(ends[1], packet())
+descriptors = Path(f"/proc/{reports(1)[0].pid}/fd")
+names = [os.readlink(each) for each in descriptors.iterdir()]
+print(sum(name.startswith("socket:") for name in names))
+print(any("service.py" in name for name in names))
+"""
+    )
+
+    assert said == "2\nFalse\n"
+
+
+def test_an_answer_that_another_thread_waits_for_goes_to_its_socket() -> None:
+    environment = Environment(
+        toy(
+            on_packet=lambda event, ctx: (
+                [SendPacket(event.packet, NODE)] if QUERY in ctx.records else [HoldPacket(QUERY)]
+            )
+        ),
+        node=NODE,
+        seed=1,
+    )
+    pairs = [socket_pair() for _ in range(2)]
+    held = EventBatch(1, 0, 1.0, 1e9, (toy_packet(),))
+    _ = environment.deliver_batch(msgspec.msgpack.encode(held), origin=1)
+    resolved = QueryResolved(msgspec.msgpack.encode(QUERY), None)
+    batch = EventBatch(1, 0, 1.0, 1e9, (resolved,))
+    _ = pairs[0][0].send(msgspec.msgpack.encode(batch))
+    pairs[0][0].shutdown(1)
+
+    serve(environment, [theirs for _, theirs in pairs], FaultReporter("toy", io.StringIO()))
+
+    stray = msgspec.msgpack.decode(pairs[1][0].recv(1 << 20), type=EffectBatch)
+    assert [answer.outcome for answer in stray.answers] == [Outcome.ANSWERED]
+    for end in (end for pair in pairs for end in pair):
+        end.close()
