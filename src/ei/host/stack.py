@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from ei._core import Datapath, EndToEnd, Streams
-from ei.errors import ConfigError, LimitError
+from ei.errors import ConfigError, LimitError, LocalError
 from ei.host.attachments import Attachments
 from ei.host.datagrams import MAX_SEALED_BYTES, Datagrams
 from ei.host.events import (
@@ -211,28 +211,33 @@ class Stack:
 
         Args:
             payloads: One packet each, 0 to 1_280 bytes.
+            metadata: 0 to 255 bytes.
             protection: How the caller has sealed the payloads. Unsealed ones must be covered by
-                the seal of each pipe, or the first node drops them (`unprotected`).
+                the seal of each pipe.
             node: Which of the host's nodes gets them; the one in use by default.
 
         Raises:
-            LimitError: a payload or the metadata is too long; nothing is sent.
+            LimitError: a payload is too long; nothing is sent.
+            LocalError: the metadata is too long, or nothing seals the payloads.
         """
         longest = max(map(len, payloads), default=0)
         if longest > MAX_PAYLOAD_BYTES:
             raise LimitError(f"a payload of {longest} B; allowed are {MAX_PAYLOAD_BYTES} B")
-        taken = self.datapath.send(
-            now_ns,
-            self._attachments.via if node is None else node,
-            service,
-            connection,
-            metadata,
-            payloads,
-            protection=protection,
-            is_covered=is_covered,
-            traffic_class=traffic_class,
-            is_traced=is_traced,
-        )
+        try:
+            taken = self.datapath.send(
+                now_ns,
+                self._attachments.via if node is None else node,
+                service,
+                connection,
+                metadata,
+                payloads,
+                protection=protection,
+                is_covered=is_covered,
+                traffic_class=traffic_class,
+                is_traced=is_traced,
+            )
+        except ValueError as error:
+            raise LocalError(f"service {service} cannot be called so: {error}") from error
         self._sent["packet"] += taken
         self._dropped["send_refused"] += len(payloads) - taken
         return taken
@@ -240,9 +245,20 @@ class Stack:
     def send_control(
         self, now_ns: int, service: int, message: bytes, *, node: Address | None = None
     ) -> None:
-        """Send a control message to a service at one of the host's nodes, reliably and in order."""
+        """Send a control message to a service at one of the host's nodes, reliably and in order.
+
+        Args:
+            message: At most 64 KiB.
+
+        Raises:
+            LimitError: too long, or too many wait for the node.
+        """
         to = self._attachments.via if node is None else node
-        self.datapath.send_control(now_ns, to, service, message)
+        try:
+            self.datapath.send_control(now_ns, to, service, message)
+        except ValueError as error:
+            name = self._records.name_of(to)
+            raise LimitError(f"{name} gets no control message now: {error}") from error
         self._sent["control"] += 1
 
     def send_streams(self, now_ns: int) -> None:

@@ -1,0 +1,182 @@
+"""Two hosts talk through two nodes, all of it real and none of it on a network."""
+
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ei.errors import ConfigError, LimitError, LocalError
+from ei.host.events import (
+    AttachmentChanged,
+    DatagramReceived,
+    EchoReceived,
+    PacketReceived,
+    ReceiptReceived,
+    StreamArrived,
+    StreamConnected,
+)
+from ei.host.stack import Stack
+
+if TYPE_CHECKING:
+    from tests.host.conftest import World
+
+
+def test_a_host_attaches_to_all_its_nodes_and_uses_the_preferred(world: "World") -> None:
+    alice = world.hosts["alice"]
+
+    assert len(alice.attachments.up) == 2
+    assert world.records.name_of(alice.attachments.via) == "sn1.isp-a"
+    assert len(world.of("alice", AttachmentChanged)) == 2
+
+
+def test_a_datagram_arrives_with_its_proven_source_and_ports(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+
+    _ = alice.datagrams.send(world.now_ns, bob.identity.address, b"hello", port=7, source_port=9)
+    world.run()
+
+    assert world.of("bob", DatagramReceived) == [
+        DatagramReceived(alice.identity.address, 9, 7, b"hello", None)
+    ]
+
+
+def test_many_datagrams_wait_for_one_session_and_all_arrive(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+
+    for number in range(32):
+        _ = alice.datagrams.send(world.now_ns, bob.identity.address, bytes([number]), port=7)
+    world.run()
+
+    assert {event.data for event in world.of("bob", DatagramReceived)} == {
+        bytes([number]) for number in range(32)
+    }
+
+
+def test_a_ping_is_answered_by_the_other_hosts_stack(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+
+    number = alice.datagrams.ping(world.now_ns, bob.identity.address, b"data")
+    world.run()
+
+    [echo] = world.of("alice", EchoReceived)
+    assert isinstance(echo, EchoReceived)
+    assert (echo.source, echo.number, echo.data) == (bob.identity.address, number, b"data")
+
+
+def test_a_receipt_is_the_destinations_own_statement(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+    number = alice.datagrams.send(
+        world.now_ns, bob.identity.address, b"x", port=7, wants_receipt=True
+    )
+    world.run()
+    [datagram] = world.of("bob", DatagramReceived)
+    assert isinstance(datagram, DatagramReceived)
+    assert world.of("alice", ReceiptReceived) == []
+
+    bob.datagrams.acknowledge(world.now_ns, datagram, is_delivered=True)
+    world.run()
+
+    assert world.of("alice", ReceiptReceived) == [
+        ReceiptReceived(bob.identity.address, number, is_delivered=True)
+    ]
+
+
+def test_a_service_answers_a_call_on_its_connection(world: "World") -> None:
+    alice = world.hosts["alice"]
+
+    taken = alice.call(world.now_ns, 17, [b"one", b"two"], connection=5, metadata=b"m")
+    world.run()
+
+    packets = world.of("alice", PacketReceived)
+    assert taken == 2
+    assert [packet.payload for packet in packets] == [b"one", b"two"]
+    assert {(packet.service, packet.connection, packet.metadata) for packet in packets} == {
+        (17, 5, b"m")
+    }
+
+
+def test_a_call_that_nobody_seals_never_leaves(world: "World") -> None:
+    alice = world.hosts["alice"]
+
+    with pytest.raises(LocalError, match="service 17 cannot be called so: unprotected"):
+        _ = alice.call(world.now_ns, 17, [b"open"], connection=5, is_covered=False)
+
+
+def test_metadata_that_is_too_long_is_refused(world: "World") -> None:
+    alice = world.hosts["alice"]
+
+    with pytest.raises(LocalError, match="cannot be called so"):
+        _ = alice.call(world.now_ns, 17, [b"x"], connection=5, metadata=bytes(256))
+
+
+def test_streams_run_over_the_same_pipes(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+    key, _ = alice.streams.connect(world.now_ns, bob.identity.address)
+    world.run()
+    assert len(world.of("alice", StreamConnected)) == 1
+
+    stream = alice.streams.open_stream(key, 80)
+    assert stream is not None
+    data = bytes(200_000)
+    written = alice.streams.write(stream, data, 0)
+    world.run(1_000)
+
+    [arrived] = world.of("bob", StreamArrived)
+    assert isinstance(arrived, StreamArrived)
+    got, state, _ = bob.streams.read((arrived.peer, arrived.connection, arrived.stream), 1 << 20)
+    assert (written, len(got), state) == (200_000, 200_000, "open")
+
+
+def test_traffic_moves_to_the_other_node_when_the_first_falls_silent(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+    _ = alice.datagrams.ping(world.now_ns, bob.identity.address)
+    world.run()
+    world.is_lost = lambda source, to: "sn1" in (source, to)
+
+    for _ in range(40):
+        _ = alice.datagrams.ping(world.now_ns, bob.identity.address)
+        world.run(50)
+
+    assert world.records.name_of(alice.attachments.via) == "sn2.isp-a"
+    assert len(world.of("alice", EchoReceived)) > 20
+
+
+def test_a_datagram_that_no_path_carries_is_refused_with_what_to_do(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+
+    with pytest.raises(LimitError, match="1268 B; allowed are 1267 B") as caught:
+        _ = alice.datagrams.send(world.now_ns, bob.identity.address, bytes(1_268), port=7)
+
+    assert "stream" in caught.value.remedy
+
+
+def test_the_largest_datagram_arrives(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+
+    _ = alice.datagrams.send(world.now_ns, bob.identity.address, bytes(1_267), port=7)
+    world.run()
+
+    assert len(world.of("bob", DatagramReceived)) == 1
+
+
+def test_strangers_bytes_are_counted_and_nothing_more(world: "World") -> None:
+    alice, bob = world.hosts["alice"], world.hosts["bob"]
+
+    for payload in (b"", bytes(40), bytes(1_200)):
+        bob.datagrams.take(world.now_ns, alice.identity.address, 1, payload)
+        bob.datagrams.take(world.now_ns, world.hosts["bob"].attachments.via, 1, payload)
+
+    assert world.of("bob", DatagramReceived) == []
+    dropped = bob.statistics().dropped
+    assert dropped["unknown_source"] == 3
+    assert dropped["seal_broken"] == 3
+
+
+def test_a_host_that_the_records_do_not_know_says_what_to_do(world: "World") -> None:
+    identity = world.hosts["alice"].identity
+    stranger = type(identity)("eve.isp-a", identity.keys.address(9), identity.keys)
+
+    with pytest.raises(ConfigError, match="know no host with the key of eve") as caught:
+        _ = Stack(stranger, world.records, numbers=Random(1))
+
+    assert "enrol" in caught.value.remedy
