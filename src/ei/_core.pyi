@@ -7,6 +7,21 @@ wall clock; addresses are 16 bytes; keys 32 bytes; endpoints are strings such as
 
 from typing import Literal, Self, final
 
+__all__ = [
+    "WIRE_VERSION",
+    "Datapath",
+    "EndToEnd",
+    "Engine",
+    "Link",
+    "PlainForwarder",
+    "Shaper",
+    "Socket",
+    "Streams",
+    "monotonic_ns",
+    "public_key",
+    "reasons",
+]
+
 WIRE_VERSION: int
 
 def reasons() -> list[tuple[str, str]]:
@@ -17,10 +32,6 @@ def public_key(private_key: bytes) -> bytes:
 
 def monotonic_ns() -> int:
     """The clock of `Engine` threads."""
-
-class DatapathControl:
-    """What a node asks of its datapath, the same for `Datapath` and `Engine` (a typing Protocol in
-    `ei.node.datapath`; listed here for reference only and not exported by the module)."""
 
 @final
 class Datapath:
@@ -37,8 +48,8 @@ class Datapath:
         has_log: Keep the event log that `take_log` returns (simulation).
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         role: Literal["node", "host"],
         address: bytes,
@@ -48,7 +59,7 @@ class Datapath:
         cache_entries: int = 65_536,
         max_datagram_bytes: int = 1_452,
         has_log: bool = False,
-    ) -> None: ...
+    ) -> Self: ...
 
     # -- control: the same names on Engine, there without now_ns ------------------------------
     def add_peer(
@@ -82,7 +93,7 @@ class Datapath:
 
     def remove_service(self, number: int) -> None: ...
     def set_chain(self, service: int, services: list[int]) -> None:
-        """Services that a packet naming `service` visits, in order; ends with `service`. At most 8."""
+        """Services that a packet naming `service` visits, in order, at most 8; ends with it."""
 
     def set_guards(self, host: bytes, services: list[int]) -> None:
         """Services that run before the last pipe to `host`. At most 8; empty removes them."""
@@ -91,8 +102,10 @@ class Datapath:
         """Answer a `("resolve", service, query)` notice."""
 
     def lose_worker(self, now_ns: int, service: int) -> None:
-        """The service's worker died: what it had not answered is dropped (`worker_lost`), and
-        `Started` leads its next batch."""
+        """Drop what the service's dead worker had not answered (`worker_lost`).
+
+        `Started` leads its next batch.
+        """
 
     def send_control(self, now_ns: int, peer: bytes, service: int, message: bytes) -> None:
         """Send a control message on the pipe to `peer` (hosts; a node's services use effects)."""
@@ -105,21 +118,36 @@ class Datapath:
         | tuple[Literal["control"], bytes, int, bytes]
         | tuple[Literal["worker_lost", "worker_slow"], int]
     ]:
-        """What the node or host should know: pipes up and down (peer), queries (service, query),
-        for hosts control messages (peer, service, message), for an Engine the loss of a worker."""
+        """What the node or host should know, oldest first.
+
+        Pipes up and down (peer), queries (service, query), for hosts control messages (peer,
+        service, message), for an Engine the loss of a worker (service).
+        """
 
     def statistics(self) -> dict[str, object]:
-        """Counters and gauges: {"received", "forwarded", "delivered", "consumed", "missed",
-        "answered", "passed", "waiting", "sent", "copies", "received_bytes", "sent_bytes": int,
-        "dropped": {word: int}, "missed_dropped": {word: int}, "services": {number: {"missed",
-        "queue_packets", "decisions", "dropped": {word: int}, "counters": {name: int}}},
-        "decisions": int, "stale_decisions": int, "peers": {address hex: {"is_up", "rtt_s",
-        "endpoint", "sent", "received", "sent_bytes", "received_bytes"}}}."""
+        """Counters and gauges.
+
+        The three books of law 6 balance at any instant:
+
+            received = forwarded + delivered + consumed + missed + sum of dropped
+            missed   = answered + passed + waiting + sum of missed_dropped
+            copies   = sent + copies_ended + copies_waiting + sum of copies_dropped
+
+        {"received", "forwarded", "delivered", "consumed", "missed", "answered", "passed",
+        "waiting", "copies", "sent", "copies_ended", "copies_waiting", "signals" (datagrams of the
+        pipes themselves), "received_bytes", "sent_bytes", "stale_decisions", "effects_refused",
+        "decisions", "log_lost": int, "dropped", "missed_dropped", "copies_dropped": {word: int},
+        "services": {number: {"missed", "queue_packets", "decisions", "dropped": {word: int},
+        "counters": {name: int}}}, "peers": {address hex: {"is_up", "rtt_s", "endpoint", "sent",
+        "received", "sent_bytes", "received_bytes"}}}.
+        """
 
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int]]]:
-        """Records of packets with the trace flag, oldest first, at most 4,096 kept: (now_ns,
-        source, service, connection, how: "cached" | "decided" | "queued", verdict: the fate's or
-        reason's word or "forwarded to <hex>", nanoseconds spent, services run)."""
+        """Records of packets with the trace flag, oldest first, at most 4,096 kept.
+
+        (now_ns, source, service, connection, how: "cached" | "decided" | "queued", verdict: the
+        fate's or reason's word or "forwarded to <hex>", nanoseconds spent, services run).
+        """
 
     # -- the pure walk --------------------------------------------------------------------------
     def handle(self, now_ns: int, source: str, datagram: bytes) -> str:
@@ -139,13 +167,18 @@ class Datapath:
         """Apply an `EffectBatch`.
 
         Raises:
-            ValueError: not an EffectBatch (the caller should treat the worker as lost).
+            ValueError: not an EffectBatch, or not the answer to the oldest unanswered batch (the
+                caller should treat the worker as lost).
         """
 
     def services_with_events(self) -> list[int]: ...
     def take_log(self) -> bytes:
-        """Event log since the last call: per event `now_ns u64 | length u32 | fate u8 | header
-        length u16 | plaintext header` (little-endian). For the digest of a run."""
+        """Event log since the last call, for the digest of a run.
+
+            now_ns u64 | length u32 | fate u8 | header length u16 | plaintext header
+
+        Little-endian; fates are 0 forwarded, 1 delivered, 2 consumed, 3 missed, 4 and up dropped.
+        """
 
     # -- hosts ----------------------------------------------------------------------------------
     def send(
@@ -162,41 +195,69 @@ class Datapath:
         traffic_class: int = 0,
         is_traced: bool = False,
     ) -> int:
-        """Send payloads, each in its own packet, on the pipe to `peer`; return how many were taken."""
+        """Send payloads, each in its own packet, on the pipe to `peer`.
+
+        Returns:
+            How many were taken: all, or those before the first that the datapath would not take
+            (no such peer, too many wait for the pipe, too big for it).
+
+        Raises:
+            ValueError: metadata over 255 B, or payloads protected by neither pipe nor host.
+        """
 
     def take_received(
         self,
     ) -> list[tuple[bytes, int, bytes, int, bytes, int, bool, list[bytes]]]:
-        """Packets for this host, runs of one connection joined: (peer, service, source,
-        connection, metadata, protection, is_traced, payloads)."""
+        """Packets for this host, runs of one connection joined.
+
+        (peer, service, source, connection, metadata, protection, is_traced, payloads).
+        """
 
 @final
 class Socket:
-    """A UDP socket with batched receive (GRO) and send (GSO) for a `Datapath`; never blocks."""
+    """A UDP socket with batched receive (GRO) and send (GSO) for a `Datapath`; never blocks.
 
-    def __init__(self, bind: str) -> None: ...
+    Args:
+        bind: Endpoint; port 0 takes any.
+
+    Raises:
+        OSError: as the system says, with the endpoint as `filename`.
+    """
+
+    def __new__(cls, bind: str) -> Self: ...
     @property
     def endpoint(self) -> str: ...
-    def fileno(self) -> int: ...
+    def fileno(self) -> int:
+        """The descriptor to wait for; -1 when closed."""
+
     def receive(self, datapath: Datapath, now_ns: int) -> int:
-        """Hand all datagrams that wait (at most 256) to the datapath; return their number."""
+        """Hand datagrams that wait to the datapath; return their number.
+
+        At most 256, and the rest of a train.
+        """
 
     def flush(self, datapath: Datapath) -> int:
-        """Send all that the datapath wants to send; return the number of datagrams."""
+        """Send all that the datapath wants to send; return the number of datagrams.
 
-    def close(self) -> None: ...
+        What the kernel refuses is lost, and counted (`send_failed`).
+        """
+
+    def close(self) -> None:
+        """Close the socket. Idempotent; other methods raise `ValueError` after it."""
 
 @final
 class EndToEnd:
     """Noise IK sessions between hosts, inside the payloads of datagrams (sans-IO)."""
 
-    def __init__(
-        self, private_key: bytes, *, seed: bytes | None = None, unix_offset_ns: int = 0
-    ) -> None: ...
-    def seal(
-        self, now_ns: int, peer_key: bytes, associated: bytes, datagram: bytes
-    ) -> list[bytes]:
-        """Payloads to send now: the sealed datagram, or a handshake message while it waits."""
+    def __new__(
+        cls, private_key: bytes, *, seed: bytes | None = None, unix_offset_ns: int = 0
+    ) -> Self: ...
+    def seal(self, now_ns: int, peer_key: bytes, associated: bytes, datagram: bytes) -> list[bytes]:
+        """Payloads to send now: the sealed datagram, or a handshake message while it waits.
+
+        Raises:
+            ValueError: 64 datagrams wait for the same handshake.
+        """
 
     def open(
         self, now_ns: int, peer_key: bytes, associated: bytes, payload: bytes
@@ -211,21 +272,33 @@ class EndToEnd:
         """Due retries: (peer_key, payload)."""
 
     def next_deadline_ns(self) -> int | None: ...
+    def forget(self, peer_key: bytes) -> None:
+        """End all sessions with a host."""
+
+    def statistics(self) -> dict[str, int]:
+        """{"peers", "waiting", "sealed", "opened", "expired", "handshakes"}."""
 
 @final
 class Engine:
     """The datapath of a real node: native threads that own the sockets.
 
-    Control methods are those of `Datapath` without `now_ns`.
+    Control methods are those of `Datapath` without `now_ns`; the threads carry them out between two
+    batches. They may be called before `start`, and raise `RuntimeError` after `stop` or when a
+    thread has failed (the notice `failed` says so, too).
 
     Args:
-        binds: Endpoints to listen on (IPv4 and IPv6); port 0 takes any.
+        binds: Endpoints to listen on, at most one of IPv4 and one of IPv6, by which packets leave
+            as well; port 0 takes any.
         threads: Datapath threads, 1 to 16, by SO_REUSEPORT.
         spin_us: Microseconds a thread polls before it sleeps; 0 sleeps at once.
+        cpus: Thread i runs on CPU `cpus[i]`; `None` leaves that to the system.
+
+    Raises:
+        OSError: as the system says, with the endpoint as `filename`.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         binds: list[str],
         address: bytes,
@@ -234,7 +307,8 @@ class Engine:
         cache_entries: int = 65_536,
         max_datagram_bytes: int = 1_452,
         spin_us: int = 50,
-    ) -> None: ...
+        cpus: list[int] | None = None,
+    ) -> Self: ...
     @property
     def endpoints(self) -> list[str]: ...
     def start(self) -> None: ...
@@ -270,8 +344,10 @@ class Engine:
     def resolved(self, service: int, query: bytes, record: bytes | None) -> None: ...
     def attach_worker(self, service: int, sockets: list[int]) -> None:
         """Give the service its worker: one SOCK_SEQPACKET descriptor per thread, owned from now on.
-        A hang-up on one of them is the `worker_lost` notice; a batch unanswered for 2 s is
-        `worker_slow`."""
+
+        A hang-up on one of them, or what is no `EffectBatch`, is the `worker_lost` notice, once per
+        worker; a batch unanswered for 2 s is `worker_slow`.
+        """
 
     def detach_worker(self, service: int) -> None: ...
     def notice_fd(self) -> int:
@@ -284,8 +360,15 @@ class Engine:
         | tuple[Literal["resolve"], int, bytes]
         | tuple[Literal["control"], bytes, int, bytes]
         | tuple[Literal["worker_lost", "worker_slow"], int]
+        | tuple[Literal["failed"], str]
     ]: ...
-    def statistics(self) -> dict[str, object]: ...
+    def statistics(self) -> dict[str, object]:
+        """As of `Datapath`, summed over the threads, and what only an engine has.
+
+        "threads": [the counters of each, "cpu_ns", "thread_id", "batches_outstanding"],
+        "lost_workers": {service: why, until replaced}.
+        """
+
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int]]]: ...
 
 @final
@@ -295,13 +378,13 @@ class Link:
     Args:
         seed: Any unsigned 64 bits; the same seed and offers give the same arrivals.
         delay_s, jitter_s: Arrival is delay plus a uniform value in [0, jitter].
-        loss, duplicate, corrupt, reorder: Probabilities 0 to 1; a reordered datagram skips the delay.
+        loss, duplicate, corrupt, reorder: Probabilities 0 to 1; what is reordered skips the delay.
         rate_bps: Bits per second of UDP payload plus 28 bytes; 0 is unlimited.
         queue_bytes: Waiting for the rate; beyond it datagrams are lost.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         *,
         seed: int,
         delay_s: float = 0.0,
@@ -312,7 +395,7 @@ class Link:
         reorder: float = 0.0,
         rate_bps: int = 0,
         queue_bytes: int = 262_144,
-    ) -> None: ...
+    ) -> Self: ...
     is_cut: bool
     def offer(self, now_ns: int, datagram: bytes) -> list[tuple[int, bytes]]:
         """Arrivals of one datagram: (at_ns, bytes), none when it is lost."""
@@ -320,16 +403,21 @@ class Link:
     def offer_length(self, now_ns: int, length: int) -> list[int]:
         """As `offer` where the bytes do not matter."""
 
+    def statistics(self) -> dict[str, int]:
+        """{"offered", "delivered", "lost", "duplicated", "corrupted", "reordered", "bytes"}."""
+
 @final
 class Shaper:
-    """A native UDP relay that impairs datagrams between real sockets, by `Link`s on native timers."""
+    """A UDP relay that impairs datagrams between real sockets, by `Link`s on native timers."""
 
-    def __init__(self) -> None: ...
+    def __new__(cls) -> Self: ...
     def add(
         self, a_side: str, a: str, b_side: str, b: str, *, forward: Link, backward: Link
     ) -> tuple[str, str]:
-        """Bind `a_side` (a sends to it, thinking it is b) and `b_side`; relay both ways. `a` or
-        `b` with port 0 is learned from its newest datagram. Return both endpoints as bound."""
+        """Bind `a_side` (a sends to it, thinking it is b) and `b_side`; relay both ways.
+
+        `a` or `b` with port 0 is learned from its newest datagram. Returns both endpoints as bound.
+        """
 
     def change(self, a_side: str, *, forward: Link, backward: Link) -> None:
         """Impair datagrams from now on by other links; those on their way still arrive."""
@@ -341,15 +429,17 @@ class Shaper:
         """End the thread; what is on its way is lost. Idempotent."""
 
     def statistics(self) -> dict[str, dict[str, int]]:
-        """Per a_side, both directions summed: {"offered", "delivered", "lost", "duplicated",
-        "corrupted", "reordered", "bytes", "unsent"}."""
+        """Per a_side, both directions summed.
+
+        {"offered", "delivered", "lost", "duplicated", "corrupted", "reordered", "bytes", "unsent"}.
+        """
 
 @final
 class Streams:
     """One host's end of all its stream connections: QUIC inside L3.5 payloads (sans-IO).
 
     A connection is named by the peer's address and the L3.5 connection number, which is the same in
-    both directions and drawn at random by the end that connects. Both ends prove their Ed25519 keys.
+    both directions and drawn at random by the end that connects. Both prove their Ed25519 keys.
     Safe to use from several threads; long calls release the interpreter.
 
     Args:
@@ -559,3 +649,21 @@ class Streams:
         Raises:
             ConnectionError: no such connection.
         """
+
+@final
+class PlainForwarder:
+    """The baseline of benchmarks: forwards each datagram to one endpoint, unread.
+
+    Args:
+        bind: Where it receives; port 0 takes any.
+        to: Where all goes.
+        cpu: The CPU of its one thread.
+    """
+
+    def __new__(cls, bind: str, to: str, *, cpu: int | None = None) -> Self: ...
+    @property
+    def endpoint(self) -> str: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def statistics(self) -> dict[str, int]:
+        """{"received", "sent", "cpu_ns"}."""

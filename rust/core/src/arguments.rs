@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use ei_datapath::forward::{DatapathConfig, Fail, ServiceConfig};
+use ei_datapath::pipes::PeerKind;
+use ei_datapath::wire::Address;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
@@ -23,6 +26,140 @@ pub(crate) fn exactly<const N: usize>(name: &str, bytes: &[u8]) -> PyResult<[u8;
             "{name} of {} bytes is not of {N} bytes",
             bytes.len()
         ))
+    })
+}
+
+/// An address of 16 bytes.
+pub(crate) fn address(bytes: &[u8]) -> PyResult<Address> {
+    Ok(Address(exactly("address", bytes)?))
+}
+
+/// "node" or "host".
+pub(crate) fn peer_kind(name: &str, word: &str) -> PyResult<PeerKind> {
+    match word {
+        "node" => Ok(PeerKind::Node),
+        "host" => Ok(PeerKind::Host),
+        _ => Err(PyValueError::new_err(format!(
+            "{name} {word:?} is not \"node\" or \"host\""
+        ))),
+    }
+}
+
+/// A number between two others.
+pub(crate) fn within(name: &str, value: usize, least: usize, most: usize) -> PyResult<usize> {
+    match (least..=most).contains(&value) {
+        true => Ok(value),
+        false => Err(PyValueError::new_err(format!(
+            "{name} of {value} is not within {least} to {most}"
+        ))),
+    }
+}
+
+/// What a `Datapath` and an `Engine` have in common.
+pub(crate) fn datapath(
+    role: PeerKind,
+    own_address: &[u8],
+    private_key: &[u8],
+    cache_entries: usize,
+    max_datagram_bytes: usize,
+) -> PyResult<DatapathConfig> {
+    const MOST_ENTRIES: usize = 1 << 26;
+    let private_key = exactly("private_key", private_key)?;
+    Ok(DatapathConfig {
+        cache_entries: within("cache_entries", cache_entries, 0, MOST_ENTRIES)?,
+        max_datagram_bytes: within("max_datagram_bytes", max_datagram_bytes, 1_280, 65_000)?,
+        ..DatapathConfig::new(role, address(own_address)?, private_key)
+    })
+}
+
+/// The arguments of `add_peer`.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) address: Address,
+    pub(crate) public_key: [u8; 32],
+    pub(crate) kind: PeerKind,
+    pub(crate) endpoint: Option<SocketAddr>,
+}
+
+/// The arguments of `add_peer`.
+pub(crate) fn peer(
+    peer_address: &[u8],
+    public_key: &[u8],
+    kind: &str,
+    peer_endpoint: Option<&str>,
+) -> PyResult<Peer> {
+    Ok(Peer {
+        address: address(peer_address)?,
+        public_key: exactly("public_key", public_key)?,
+        kind: peer_kind("kind", kind)?,
+        endpoint: peer_endpoint.map(endpoint).transpose()?,
+    })
+}
+
+/// Endpoints to listen on: at least one, and at most one of each family, by which trains leave.
+pub(crate) fn binds(texts: &[String]) -> PyResult<Vec<SocketAddr>> {
+    let binds = texts
+        .iter()
+        .map(|text| endpoint(text))
+        .collect::<PyResult<Vec<_>>>()?;
+    let v4 = binds.iter().filter(|bind| bind.is_ipv4()).count();
+    match (binds.len(), v4, binds.len() - v4) {
+        (1.., 0..=1, 0..=1) => Ok(binds),
+        (0, ..) => Err(PyValueError::new_err("binds is empty")),
+        _ => Err(PyValueError::new_err(format!(
+            "binds {texts:?}: at most one is IPv4 and one IPv6"
+        ))),
+    }
+}
+
+/// CPUs of the threads: none, or one for each.
+pub(crate) fn cpus(cpus: Option<Vec<usize>>, threads: usize) -> PyResult<Vec<usize>> {
+    match cpus {
+        None => Ok(Vec::new()),
+        Some(cpus) if cpus.len() == threads => Ok(cpus),
+        Some(cpus) => Err(PyValueError::new_err(format!(
+            "cpus names {} CPUs for {threads} threads",
+            cpus.len()
+        ))),
+    }
+}
+
+/// The arguments of `add_service`.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "they are the keyword arguments of Python"
+)]
+pub(crate) fn service(
+    number: u32,
+    match_metadata: Option<u8>,
+    reads_payload: bool,
+    queue_packets: usize,
+    max_hops: usize,
+    max_objects: usize,
+    drop_reasons: Vec<String>,
+    counters: Vec<String>,
+    fail: &str,
+) -> PyResult<ServiceConfig> {
+    const MOST_WAITING: usize = 1 << 20;
+    const MOST_OBJECTS: usize = 1 << 24;
+    Ok(ServiceConfig {
+        match_metadata,
+        reads_payload,
+        queue_packets: within("queue_packets", queue_packets, 1, MOST_WAITING)?,
+        max_hops: within("max_hops", max_hops, 1, 1_024)?,
+        max_objects: within("max_objects", max_objects, 0, MOST_OBJECTS)?,
+        drop_reasons,
+        counters,
+        fail: match fail {
+            "closed" => Fail::Closed,
+            "open" => Fail::Open,
+            "bypass" => Fail::Bypass,
+            _ => {
+                let text = format!("fail {fail:?} is not \"closed\", \"open\" or \"bypass\"");
+                return Err(PyValueError::new_err(text));
+            }
+        },
+        ..ServiceConfig::new(number)
     })
 }
 

@@ -3,10 +3,12 @@
 //! Without the two the kernel's two microseconds per packet swamp all else. Buffers are allocated and
 //! touched once; a batch allocates nothing.
 
+mod departing;
 mod receiver;
 mod steering;
 mod udp;
 
+pub(crate) use departing::send_trains;
 pub(crate) use receiver::Receiver;
 pub(crate) use steering::steer_by_lane;
 pub(crate) use udp::{BindError, UdpSocket};

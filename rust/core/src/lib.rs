@@ -6,10 +6,18 @@
 
 mod arguments;
 mod bench;
+mod bookkeeping;
 mod clock;
+mod datapath;
+mod endtoend;
+mod engine;
+mod facts;
 mod io;
 mod link;
+mod misses;
+mod objects;
 mod shaper;
+mod socket;
 mod streams;
 mod threads;
 
@@ -19,19 +27,34 @@ use pyo3::prelude::*;
 mod _core {
     /// Version of the wire that this build speaks.
     #[pymodule_export]
-    const WIRE_VERSION: u8 = 1;
+    const WIRE_VERSION: u8 = ei_datapath::wire::WIRE_VERSION;
 
     #[pymodule_export]
     use crate::clock::monotonic_ns;
+
+    #[pymodule_export]
+    use crate::facts::{public_key, reasons};
+
+    #[pymodule_export]
+    use crate::datapath::Datapath;
+
+    #[pymodule_export]
+    use crate::engine::Engine;
+
+    #[pymodule_export]
+    use crate::socket::Socket;
+
+    #[pymodule_export]
+    use crate::endtoend::EndToEnd;
+
+    #[pymodule_export]
+    use crate::streams::Streams;
 
     #[pymodule_export]
     use crate::link::Link;
 
     #[pymodule_export]
     use crate::shaper::Shaper;
-
-    #[pymodule_export]
-    use crate::streams::Streams;
 
     #[pymodule_export]
     use crate::bench::PlainForwarder;

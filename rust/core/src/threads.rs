@@ -1,5 +1,6 @@
 //! What a native thread needs around its work: a name, a CPU, a flag that ends it.
 
+use std::any::Any;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -54,4 +55,11 @@ pub(crate) fn pin(cpu: usize) -> io::Result<()> {
             format!("cannot use CPU {cpu}: {errno}"),
         )
     })
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without words")
 }

@@ -25,11 +25,16 @@ pub(crate) struct Receiver {
     names: Vec<libc::sockaddr_storage>,
     controls: Vec<Control>,
     received: usize,
+    /// How many trains to take next.
+    wanted: usize,
 }
 
 // SAFETY: the raw pointers inside `headers` and `vectors` point into the heap blocks of this very
 // value's other fields, are used only during `receive`, which writes them anew, and are never lent out.
 unsafe impl Send for Receiver {}
+
+// SAFETY: nothing can be done with a shared `Receiver`; all its methods want it mutable.
+unsafe impl Sync for Receiver {}
 
 impl Receiver {
     /// Buffers for batches of up to `trains`, each up to 64 KiB; touched, since a page fault in the
@@ -52,6 +57,7 @@ impl Receiver {
             names: vec![name; trains],
             controls: vec![Control([0; 64]); trains],
             received: 0,
+            wanted: trains,
         }
     }
 
@@ -65,7 +71,7 @@ impl Receiver {
             libc::recvmmsg(
                 socket.as_raw_fd(),
                 self.headers.as_mut_ptr(),
-                self.headers.len() as libc::c_uint,
+                self.wanted as libc::c_uint,
                 libc::MSG_DONTWAIT,
                 ptr::null_mut(),
             )
@@ -73,6 +79,7 @@ impl Receiver {
         match usize::try_from(count) {
             Ok(count) => {
                 self.received = count;
+                self.choose_wanted();
                 Ok(count)
             }
             Err(_) => nothing_or(io::Error::last_os_error()),
@@ -102,6 +109,20 @@ impl Receiver {
                 segment_bytes: segment_bytes.max(1),
             })
         })
+    }
+
+    /// Fewer at a time while long trains come: beyond two megabytes a batch falls out of the caches.
+    /// Single datagrams are taken as many at a time as there is room for, since each call costs.
+    fn choose_wanted(&mut self) {
+        const WARM_BYTES: usize = 1 << 20;
+        let headers = self.headers.iter().take(self.received);
+        let bytes: usize = headers.map(|header| header.msg_len as usize).sum();
+        let most = self.headers.len();
+        self.wanted = if bytes > WARM_BYTES {
+            most.div_ceil(2)
+        } else {
+            most
+        };
     }
 
     fn point_at_buffers(&mut self) {

@@ -1,0 +1,237 @@
+//! Statistics of one or several datapath threads, as Python sees them.
+
+use std::collections::BTreeMap;
+
+use ei_datapath::counters::{ByReason, Counters, Reason};
+use ei_datapath::forward::{PeerStatistics, ServiceStatistics, Statistics};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+/// The threads of one engine as if they were one: counts are summed, states are those of thread 0.
+pub(crate) fn sum(threads: Vec<Statistics>) -> Option<Statistics> {
+    threads.into_iter().reduce(|mut sum, thread| {
+        add_counters(&mut sum.counters, &thread.counters);
+        sum.decisions += thread.decisions;
+        sum.log_lost += thread.log_lost;
+        for service in thread.services {
+            match sum
+                .services
+                .iter_mut()
+                .find(|known| known.number == service.number)
+            {
+                Some(known) => add_service(known, service),
+                None => sum.services.push(service),
+            }
+        }
+        // By address, since the threads may have come to know peers in another order.
+        let mut others: BTreeMap<_, _> = thread
+            .peers
+            .into_iter()
+            .map(|peer| (peer.address, peer.pipe))
+            .collect();
+        for peer in &mut sum.peers {
+            if let Some(other) = others.remove(&peer.address) {
+                peer.pipe.sent += other.sent;
+                peer.pipe.received += other.received;
+                peer.pipe.sent_bytes += other.sent_bytes;
+                peer.pipe.received_bytes += other.received_bytes;
+            }
+        }
+        sum
+    })
+}
+
+fn add_service(sum: &mut ServiceStatistics, other: ServiceStatistics) {
+    sum.missed += other.missed;
+    sum.queue_packets += other.queue_packets;
+    sum.decisions += other.decisions;
+    for (word, count) in other.dropped {
+        *sum.dropped.entry(word).or_default() += count;
+    }
+    for (name, count) in other.counters {
+        *sum.counters.entry(name).or_default() += count;
+    }
+}
+
+fn add_counters(sum: &mut Counters, other: &Counters) {
+    // Every field by name, so that a new one is not forgotten here.
+    let Counters {
+        received,
+        forwarded,
+        delivered,
+        consumed,
+        missed,
+        dropped,
+        answered,
+        passed,
+        waiting,
+        missed_dropped,
+        copies,
+        sent,
+        copies_ended,
+        copies_waiting,
+        copies_dropped,
+        signals,
+        stale_decisions,
+        effects_refused,
+        received_bytes,
+        sent_bytes,
+    } = sum;
+    let pairs = [
+        (received, other.received),
+        (forwarded, other.forwarded),
+        (delivered, other.delivered),
+        (consumed, other.consumed),
+        (missed, other.missed),
+        (answered, other.answered),
+        (passed, other.passed),
+        (waiting, other.waiting),
+        (copies, other.copies),
+        (sent, other.sent),
+        (copies_ended, other.copies_ended),
+        (copies_waiting, other.copies_waiting),
+        (signals, other.signals),
+        (stale_decisions, other.stale_decisions),
+        (effects_refused, other.effects_refused),
+        (received_bytes, other.received_bytes),
+        (sent_bytes, other.sent_bytes),
+    ];
+    for (sum, other) in pairs {
+        *sum += other;
+    }
+    for (sums, others) in [
+        (dropped, &other.dropped),
+        (missed_dropped, &other.missed_dropped),
+        (copies_dropped, &other.copies_dropped),
+    ] {
+        for (sum, other) in sums.iter_mut().zip(others) {
+            *sum += other;
+        }
+    }
+}
+
+/// What one thread of an engine says of itself.
+pub(crate) struct ThreadStatistics {
+    pub(crate) datapath: Statistics,
+    /// CPU time, user and system.
+    pub(crate) cpu_ns: u64,
+    /// The system's number of the thread.
+    pub(crate) thread_id: i32,
+    /// Batches that workers have not answered.
+    pub(crate) batches_outstanding: usize,
+}
+
+/// `statistics()["threads"]` of an engine.
+pub(crate) fn threads_list<'py>(
+    py: Python<'py>,
+    threads: &[ThreadStatistics],
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for thread in threads {
+        let dict = counters_dict(py, &thread.datapath.counters)?;
+        dict.set_item("cpu_ns", thread.cpu_ns)?;
+        dict.set_item("thread_id", thread.thread_id)?;
+        dict.set_item("batches_outstanding", thread.batches_outstanding)?;
+        list.append(dict)?;
+    }
+    Ok(list)
+}
+
+/// As `Datapath.statistics()` of `_core.pyi` says.
+pub(crate) fn statistics_dict<'py>(
+    py: Python<'py>,
+    statistics: &Statistics,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = counters_dict(py, &statistics.counters)?;
+    dict.set_item("decisions", statistics.decisions)?;
+    dict.set_item("log_lost", statistics.log_lost)?;
+    let services = PyDict::new(py);
+    for service in &statistics.services {
+        services.set_item(service.number, service_dict(py, service)?)?;
+    }
+    dict.set_item("services", services)?;
+    let peers = PyDict::new(py);
+    for peer in &statistics.peers {
+        peers.set_item(hex(&peer.address.0), peer_dict(py, peer)?)?;
+    }
+    dict.set_item("peers", peers)?;
+    Ok(dict)
+}
+
+fn counters_dict<'py>(py: Python<'py>, counters: &Counters) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, count) in [
+        ("received", counters.received),
+        ("forwarded", counters.forwarded),
+        ("delivered", counters.delivered),
+        ("consumed", counters.consumed),
+        ("missed", counters.missed),
+        ("answered", counters.answered),
+        ("passed", counters.passed),
+        ("waiting", counters.waiting),
+        ("copies", counters.copies),
+        ("sent", counters.sent),
+        ("copies_ended", counters.copies_ended),
+        ("copies_waiting", counters.copies_waiting),
+        ("signals", counters.signals),
+        ("stale_decisions", counters.stale_decisions),
+        ("effects_refused", counters.effects_refused),
+        ("received_bytes", counters.received_bytes),
+        ("sent_bytes", counters.sent_bytes),
+    ] {
+        dict.set_item(name, count)?;
+    }
+    dict.set_item("dropped", reasons_dict(py, &counters.dropped)?)?;
+    dict.set_item(
+        "missed_dropped",
+        reasons_dict(py, &counters.missed_dropped)?,
+    )?;
+    dict.set_item(
+        "copies_dropped",
+        reasons_dict(py, &counters.copies_dropped)?,
+    )?;
+    Ok(dict)
+}
+
+/// Only what happened at all.
+fn reasons_dict<'py>(py: Python<'py>, counts: &ByReason) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (reason, count) in Reason::ALL
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| **count > 0)
+    {
+        dict.set_item(reason.word(), count)?;
+    }
+    Ok(dict)
+}
+
+fn service_dict<'py>(py: Python<'py>, service: &ServiceStatistics) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("missed", service.missed)?;
+    dict.set_item("queue_packets", service.queue_packets)?;
+    dict.set_item("decisions", service.decisions)?;
+    dict.set_item("dropped", &service.dropped)?;
+    dict.set_item("counters", &service.counters)?;
+    Ok(dict)
+}
+
+fn peer_dict<'py>(py: Python<'py>, peer: &PeerStatistics) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("is_up", peer.is_up)?;
+    dict.set_item("rtt_s", peer.rtt_ns.map(|rtt_ns| rtt_ns as f64 / 1e9))?;
+    dict.set_item(
+        "endpoint",
+        peer.endpoint.map(|endpoint| endpoint.to_string()),
+    )?;
+    dict.set_item("sent", peer.pipe.sent)?;
+    dict.set_item("received", peer.pipe.received)?;
+    dict.set_item("sent_bytes", peer.pipe.sent_bytes)?;
+    dict.set_item("received_bytes", peer.pipe.received_bytes)?;
+    Ok(dict)
+}
+
+/// Bytes as people and JSON write them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

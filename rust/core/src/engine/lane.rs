@@ -1,0 +1,321 @@
+//! One datapath thread: its sockets, its datapath, its end of each worker's socket.
+//!
+//! A round: sleep or spin until something is there; take mail, datagrams and effects in; do what is
+//! due; send everything out. Nothing is shared with other threads but mailboxes, none of which a hit
+//! touches.
+
+mod readiness;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use ei_datapath::forward::Datapath;
+
+use super::notices::News;
+use super::shared::{Mail, Shared};
+use crate::bookkeeping::ThreadStatistics;
+use crate::clock::{monotonic_ns, thread_cpu_ns, unix_ns};
+use crate::io::{Receiver, UdpSocket, send_trains};
+use crate::misses::{MAX_EFFECT_BYTES, Received, WorkerSocket};
+use readiness::{Readiness, Source};
+
+/// Trains taken from a socket at once; then workers and mail have their turn.
+const BATCH_TRAINS: usize = 64;
+
+/// Datagrams handled before what they made is sent: a train's worth.
+const TRAIN_SEGMENTS: usize = 64;
+
+/// Messages taken from one worker before others have their turn.
+const MESSAGES_PER_ROUND: usize = 4;
+
+/// Datagrams that wait for another thread; beyond it they are lost, as in a full socket buffer.
+const MAX_HANDED_OVER: usize = 1_024;
+
+/// Mail that waits at another thread; beyond it this one takes no more effects, which cause mail.
+const MAX_MAIL: usize = 4_096;
+
+/// One thread's all.
+pub(crate) struct Lane {
+    number: usize,
+    pub(crate) datapath: Datapath,
+    sockets: Vec<UdpSocket>,
+    receiver: Receiver,
+    workers: BTreeMap<u32, WorkerSocket>,
+    readiness: Readiness,
+    shared: Arc<Shared>,
+    /// A batch of effects as it came, and a batch of events as it goes.
+    effects: Vec<u8>,
+    events: Vec<u8>,
+}
+
+impl Lane {
+    /// The thread `number`, from 0; `sockets` are its own, at most one for each family.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub(crate) fn new(
+        number: usize,
+        datapath: Datapath,
+        sockets: Vec<UdpSocket>,
+        spin_ns: u64,
+        shared: Arc<Shared>,
+    ) -> io::Result<Self> {
+        let readiness = Readiness::new(spin_ns)?;
+        for (index, socket) in sockets.iter().enumerate() {
+            readiness.watch(socket, Source::Socket(index))?;
+        }
+        if let Some(mailbox) = shared.mailboxes.get(number) {
+            readiness.watch(mailbox, Source::Mailbox)?;
+        }
+        Ok(Self {
+            number,
+            datapath,
+            sockets,
+            receiver: Receiver::new(BATCH_TRAINS),
+            workers: BTreeMap::new(),
+            readiness,
+            shared,
+            effects: vec![0; MAX_EFFECT_BYTES],
+            events: Vec::new(),
+        })
+    }
+
+    /// Work until the engine stops.
+    ///
+    /// # Errors
+    /// The system refuses to wait or to receive: nothing can go on then.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        while !self.shared.stop.is_set() {
+            let deadline_ns = self.next_deadline_ns();
+            let ready = self.readiness.wait(deadline_ns)?;
+            let now_ns = monotonic_ns();
+            for source in ready {
+                match source {
+                    Source::Mailbox => self.take_mail(now_ns),
+                    Source::Socket(index) => self.receive(now_ns, index)?,
+                    Source::Worker(service) => self.take_effects(now_ns, service),
+                }
+            }
+            if self
+                .datapath
+                .next_deadline_ns()
+                .is_some_and(|due_ns| due_ns <= now_ns)
+            {
+                self.datapath.poll(now_ns);
+            }
+            self.send_events(now_ns);
+            let _sent = send_trains(&mut self.datapath, &self.sockets);
+            self.send_mail();
+            self.tell_notices();
+        }
+        Ok(())
+    }
+
+    fn next_deadline_ns(&self) -> Option<u64> {
+        let slow_ns = self.workers.values().filter_map(WorkerSocket::slow_at_ns);
+        slow_ns.chain(self.datapath.next_deadline_ns()).min()
+    }
+
+    // -- in ---------------------------------------------------------------------------------------
+
+    fn receive(&mut self, now_ns: u64, index: usize) -> io::Result<()> {
+        let Some(socket) = self.sockets.get(index) else {
+            return Ok(());
+        };
+        self.receiver.receive(socket)?;
+        let threads = self.shared.mailboxes.len();
+        let mut handled = 0;
+        for train in self.receiver.trains() {
+            for datagram in train.bytes.chunks_mut(train.segment_bytes) {
+                // The kernel steers a whole train by its first datagram, and coalesces what came from
+                // one endpoint, whatever its lane.
+                match owner(datagram, threads) {
+                    owner if owner == self.number => {
+                        let _fate = self.datapath.handle(now_ns, train.from, datagram);
+                    }
+                    owner => hand_over(&self.shared, owner, train.from, datagram),
+                }
+                handled += 1;
+            }
+            if handled >= TRAIN_SEGMENTS {
+                // While they are in the cache.
+                let _sent = send_trains(&mut self.datapath, &self.sockets);
+                handled = 0;
+            }
+        }
+        let _sent = send_trains(&mut self.datapath, &self.sockets);
+        Ok(())
+    }
+
+    fn take_mail(&mut self, now_ns: u64) {
+        let shared = Arc::clone(&self.shared);
+        let Some(mailbox) = shared.mailboxes.get(self.number) else {
+            return;
+        };
+        for mail in mailbox.take() {
+            match mail {
+                Mail::Order(order) => order(self, now_ns),
+                Mail::Lane(message) => self.datapath.apply_lane_message(now_ns, message),
+                Mail::Datagram { from, mut bytes } => {
+                    let _fate = self.datapath.handle(now_ns, from, &mut bytes);
+                }
+            }
+        }
+    }
+
+    fn take_effects(&mut self, now_ns: u64, service: u32) {
+        if self
+            .shared
+            .mailboxes
+            .iter()
+            .any(|mailbox| mailbox.len() > MAX_MAIL)
+        {
+            return;
+        }
+        for _ in 0..MESSAGES_PER_ROUND {
+            let Some(worker) = self.workers.get_mut(&service) else {
+                return;
+            };
+            match worker.receive(&mut self.effects) {
+                Received::Nothing => return,
+                Received::Batch(batch) => {
+                    if let Err(error) = self.datapath.put_effects(now_ns, service, batch) {
+                        return self.lose_worker(service, &error.to_string());
+                    }
+                }
+                Received::Lost(why) => return self.lose_worker(service, &why),
+            }
+        }
+    }
+
+    // -- out --------------------------------------------------------------------------------------
+
+    fn send_events(&mut self, now_ns: u64) {
+        let mut next = Some(0);
+        while let Some(from) = next
+            && let Some(&service) = self
+                .workers
+                .range(from..)
+                .next()
+                .map(|(service, _)| service)
+        {
+            if let Err(error) = self.send_events_to(now_ns, service) {
+                self.lose_worker(service, &format!("its socket failed: {error}"));
+            }
+            next = service.checked_add(1);
+        }
+    }
+
+    fn send_events_to(&mut self, now_ns: u64, service: u32) -> io::Result<()> {
+        let Some(worker) = self.workers.get_mut(&service) else {
+            return Ok(());
+        };
+        let was_full = worker.is_full();
+        if was_full {
+            worker.resume()?;
+        }
+        while worker.wants_batch() {
+            self.events.clear();
+            let unix_s = unix_ns() as f64 / 1e9;
+            if self
+                .datapath
+                .take_events(now_ns, unix_s, service, &mut self.events)
+                == 0
+            {
+                break;
+            }
+            worker.send(now_ns, &self.events)?;
+        }
+        let is_full = worker.is_full();
+        if is_full != was_full {
+            self.readiness
+                .set_full(&*worker, Source::Worker(service), is_full)?;
+        }
+        if worker.is_newly_slow(now_ns) {
+            self.shared.notices.tell(News::WorkerSlow(service));
+        }
+        Ok(())
+    }
+
+    fn send_mail(&mut self) {
+        while let Some(message) = self.datapath.take_lane_message() {
+            let is_for_first = message.is_for_first();
+            for (number, mailbox) in self.shared.mailboxes.iter().enumerate() {
+                if number != self.number && (number == 0 || !is_for_first) {
+                    mailbox.put(Mail::Lane(message.clone()));
+                }
+            }
+        }
+    }
+
+    fn tell_notices(&mut self) {
+        while let Some(notice) = self.datapath.take_notice() {
+            self.shared.notices.tell(News::Datapath(notice));
+        }
+    }
+
+    // -- workers ----------------------------------------------------------------------------------
+
+    /// Give a service its worker, in the place of an earlier one.
+    ///
+    /// # Errors
+    /// The descriptor is no sequenced-packet socket.
+    pub(crate) fn attach_worker(&mut self, service: u32, socket: OwnedFd) -> io::Result<()> {
+        self.detach_worker(service);
+        let worker = WorkerSocket::new(socket)?;
+        self.readiness.watch(&worker, Source::Worker(service))?;
+        self.workers.insert(service, worker);
+        Ok(())
+    }
+
+    /// Close the socket to a service's worker; what it had not answered is dropped.
+    pub(crate) fn detach_worker(&mut self, service: u32) {
+        if self.workers.remove(&service).is_some() {
+            self.datapath.lose_worker(service);
+        }
+    }
+
+    /// Run a service here no longer.
+    pub(crate) fn remove_service(&mut self, service: u32) {
+        self.detach_worker(service);
+        self.datapath.remove_service(service);
+    }
+
+    /// What this thread has done.
+    pub(crate) fn statistics(&self) -> ThreadStatistics {
+        ThreadStatistics {
+            datapath: self.datapath.statistics(),
+            cpu_ns: thread_cpu_ns(),
+            thread_id: rustix::thread::gettid().as_raw_nonzero().get(),
+            batches_outstanding: self.workers.values().map(WorkerSocket::outstanding).sum(),
+        }
+    }
+
+    fn lose_worker(&mut self, service: u32, why: &str) {
+        self.detach_worker(service);
+        self.shared.note_lost(service, why);
+    }
+}
+
+/// The thread that owns the lane of a datagram; handshakes and what is no datagram of ours go to 0.
+fn owner(datagram: &[u8], threads: usize) -> usize {
+    const DATA: u8 = 4;
+    match datagram {
+        _ if threads == 1 => 0,
+        [first, _, _, _, index, ..] if first & 0x0f == DATA => usize::from(index & 0x0f) % threads,
+        _ => 0,
+    }
+}
+
+fn hand_over(shared: &Shared, owner: usize, from: SocketAddr, datagram: &[u8]) {
+    if let Some(mailbox) = shared.mailboxes.get(owner) {
+        let mail = Mail::Datagram {
+            from,
+            bytes: datagram.to_vec(),
+        };
+        let _was_taken = mailbox.put_up_to(mail, MAX_HANDED_OVER);
+    }
+}

@@ -1,0 +1,77 @@
+//! How a thread is told something by another: a queue, and an eventfd that ends its sleep.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+/// A queue with an eventfd that is readable while something waits.
+#[derive(Debug)]
+pub(crate) struct Mailbox<T> {
+    queue: Mutex<VecDeque<T>>,
+    /// Beside the lock, so that looking costs nothing.
+    length: AtomicUsize,
+    bell: OwnedFd,
+}
+
+impl<T> Mailbox<T> {
+    pub(crate) fn new() -> io::Result<Self> {
+        let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+        Ok(Self {
+            queue: Mutex::default(),
+            length: AtomicUsize::new(0),
+            bell,
+        })
+    }
+
+    /// Put `item` in, and ring unless somebody else did already.
+    pub(crate) fn put(&self, item: T) {
+        let mut queue = self.lock();
+        queue.push_back(item);
+        self.length.store(queue.len(), Ordering::Release);
+        if queue.len() == 1 {
+            // Under the lock, or the bell could ring on after `take` emptied the queue. It can only fail
+            // when the counter is full, and then it rings anyway.
+            let _rung = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// Put `item` in unless `limit` are waiting; return whether it was taken.
+    pub(crate) fn put_up_to(&self, item: T, limit: usize) -> bool {
+        let has_room = self.len() < limit;
+        if has_room {
+            self.put(item);
+        }
+        has_room
+    }
+
+    /// Take everything, and silence the bell.
+    pub(crate) fn take(&self) -> VecDeque<T> {
+        if self.len() == 0 {
+            return VecDeque::new();
+        }
+        let mut queue = self.lock();
+        let mut count = [0; 8];
+        let _silenced = rustix::io::read(&self.bell, &mut count);
+        self.length.store(0, Ordering::Release);
+        std::mem::take(&mut *queue)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.length.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+        // Whole between any two calls, whatever happened to the thread that made the last one.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> AsFd for Mailbox<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}

@@ -1,0 +1,47 @@
+//! What the engine's threads tell Python.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::mailbox::Mailbox;
+
+/// Beyond it the node does not listen any more, and news are dropped.
+const MAX_WAITING: usize = 65_536;
+
+/// News of a thread for the node.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// From its datapath.
+    Datapath(ei_datapath::forward::Notice),
+    /// The worker of a service is gone.
+    WorkerLost(u32),
+    /// The worker of a service has a batch for two seconds.
+    WorkerSlow(u32),
+    /// A thread panicked: the engine has ended.
+    Failed(String),
+}
+
+/// All news, for one reader.
+#[derive(Debug)]
+pub(crate) struct Notices(Mailbox<News>);
+
+impl Notices {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(Mailbox::new()?))
+    }
+
+    /// Tell it, unless so much waits that nobody can be listening.
+    pub(crate) fn tell(&self, news: News) {
+        let _was_taken = self.0.put_up_to(news, MAX_WAITING);
+    }
+
+    pub(crate) fn take(&self) -> impl Iterator<Item = News> + use<> {
+        self.0.take().into_iter()
+    }
+}
+
+impl AsFd for Notices {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

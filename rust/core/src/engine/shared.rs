@@ -1,0 +1,96 @@
+//! What the threads of an engine share: mailboxes, notices, and the flag that ends them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+
+use ei_datapath::forward::LaneMessage;
+
+use super::lane::Lane;
+use super::mailbox::Mailbox;
+use super::notices::{News, Notices};
+use crate::threads::StopFlag;
+
+/// What Python asks of a thread; gets the time.
+pub(crate) type Order = Box<dyn FnOnce(&mut Lane, u64) + Send>;
+
+/// Something for one thread.
+pub(crate) enum Mail {
+    /// Of Python: carried out between two batches.
+    Order(Order),
+    /// Of another thread's datapath.
+    Lane(LaneMessage),
+    /// A datagram of a lane of this thread that came to another.
+    Datagram {
+        /// Its sender.
+        from: SocketAddr,
+        /// As received.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Shared by all threads of an engine, and its handle.
+pub(crate) struct Shared {
+    /// One for each thread.
+    pub(crate) mailboxes: Vec<Mailbox<Mail>>,
+    pub(crate) notices: Notices,
+    pub(crate) stop: StopFlag,
+    pub(super) failure: Mutex<Option<String>>,
+    /// Why each service's worker was given up last.
+    lost: Mutex<BTreeMap<u32, String>>,
+}
+
+impl Shared {
+    pub(super) fn new(threads: usize) -> io::Result<Self> {
+        Ok(Self {
+            mailboxes: (0..threads)
+                .map(|_| Mailbox::new())
+                .collect::<io::Result<_>>()?,
+            notices: Notices::new()?,
+            stop: StopFlag::default(),
+            failure: Mutex::default(),
+            lost: Mutex::default(),
+        })
+    }
+
+    /// Ask all threads to end.
+    pub(super) fn stop(&self) {
+        self.stop.set();
+        for mailbox in &self.mailboxes {
+            mailbox.put(Mail::Order(Box::new(|_, _| ())));
+        }
+    }
+
+    /// Why the engine ended by itself.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// A service's worker is gone: tell the node, once for all threads that lose it.
+    pub(super) fn note_lost(&self, service: u32, why: &str) {
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        if lost.insert(service, why.to_owned()).is_none() {
+            self.notices.tell(News::WorkerLost(service));
+        }
+    }
+
+    /// A service gets a new worker, whose loss is news again.
+    pub(super) fn forget_lost(&self, service: u32) {
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&service);
+    }
+
+    /// Why workers were given up, by service, until they are replaced.
+    pub(super) fn lost(&self) -> BTreeMap<u32, String> {
+        self.lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

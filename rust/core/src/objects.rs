@@ -1,0 +1,68 @@
+//! What Python gets: notices, traces and refusals as Python objects.
+
+use ei_datapath::counters::{Fate, Reason};
+use ei_datapath::forward::Notice;
+use ei_datapath::trace::TraceRecord;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+/// `("peer_up", address)` and its kin.
+pub(crate) fn notice_tuple<'py>(py: Python<'py>, notice: Notice) -> PyResult<Bound<'py, PyTuple>> {
+    match notice {
+        Notice::PeerUp { peer } => ("peer_up", PyBytes::new(py, &peer.0)).into_pyobject(py),
+        Notice::PeerDown { peer } => ("peer_down", PyBytes::new(py, &peer.0)).into_pyobject(py),
+        Notice::ResolveWanted { service, query } => {
+            ("resolve", service, PyBytes::new(py, &query)).into_pyobject(py)
+        }
+        Notice::ControlReceived {
+            peer,
+            service,
+            message,
+        } => {
+            let (peer, message) = (PyBytes::new(py, &peer.0), PyBytes::new(py, &message));
+            ("control", peer, service, message).into_pyobject(py)
+        }
+    }
+}
+
+/// One entry of `take_traces`.
+pub(crate) fn trace_tuple<'py>(
+    py: Python<'py>,
+    trace: TraceRecord,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let source = PyBytes::new(py, &trace.source.0);
+    let how = trace.how.word();
+    let (service, connection) = (trace.service, trace.connection);
+    (
+        trace.now_ns,
+        source,
+        service,
+        connection,
+        how,
+        trace.verdict,
+        trace.spent_ns,
+        trace.services,
+    )
+        .into_pyobject(py)
+}
+
+/// The fate's word, or the reason's.
+pub(crate) fn fate_word(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Forwarded => "forwarded",
+        Fate::Delivered => "delivered",
+        Fate::Consumed => "consumed",
+        Fate::Missed => "missed",
+        Fate::Dropped(reason) => reason.word(),
+    }
+}
+
+/// What was asked for cannot be done, for a reason of the datapath's list.
+pub(crate) fn refused(reason: Reason) -> PyErr {
+    PyValueError::new_err(format!(
+        "{}: {}",
+        reason.word(),
+        reason.explanation().trim()
+    ))
+}

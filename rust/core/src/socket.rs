@@ -1,0 +1,89 @@
+//! `Socket`: batched UDP for a host's datapath.
+
+use std::os::fd::AsRawFd;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::arguments;
+use crate::datapath::Datapath;
+use crate::io::{Receiver, UdpSocket, send_trains};
+
+/// A host has many fewer packets than a node, and there are many hosts in a lab: half a megabyte.
+const BATCH_TRAINS: usize = 8;
+
+/// Datagrams after which `receive` returns, so that the event loop has its turn.
+const MOST_DATAGRAMS: usize = 256;
+
+/// A UDP socket with batched receive (GRO) and send (GSO) for a `Datapath`; never blocks.
+#[pyclass(module = "ei._core")]
+pub(crate) struct Socket {
+    /// None once it is closed.
+    socket: Option<UdpSocket>,
+    receiver: Receiver,
+}
+
+#[pymethods]
+impl Socket {
+    #[new]
+    fn new(bind: &str) -> PyResult<Self> {
+        let socket = UdpSocket::bind(arguments::endpoint(bind)?, false)?;
+        Ok(Self {
+            socket: Some(socket),
+            receiver: Receiver::new(BATCH_TRAINS),
+        })
+    }
+
+    #[getter]
+    fn endpoint(&self) -> PyResult<String> {
+        Ok(self.open()?.endpoint().to_string())
+    }
+
+    fn fileno(&self) -> i32 {
+        self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    fn receive(&mut self, py: Python<'_>, datapath: &mut Datapath, now_ns: u64) -> PyResult<usize> {
+        let Some(socket) = &self.socket else {
+            return Err(closed());
+        };
+        let (receiver, datapath) = (&mut self.receiver, datapath.pure());
+        py.detach(|| {
+            let mut count = 0;
+            while count < MOST_DATAGRAMS && receiver.receive(socket)? > 0 {
+                for (from, datagram) in receiver.datagrams() {
+                    let _fate = datapath.handle(now_ns, from, datagram);
+                    count += 1;
+                }
+            }
+            Ok(count)
+        })
+    }
+
+    fn flush(&self, py: Python<'_>, datapath: &mut Datapath) -> PyResult<usize> {
+        let sockets = std::slice::from_ref(self.open()?);
+        let datapath = datapath.pure();
+        Ok(py.detach(|| send_trains(datapath, sockets)))
+    }
+
+    fn close(&mut self) {
+        self.socket = None;
+    }
+
+    fn __repr__(&self) -> String {
+        match &self.socket {
+            Some(socket) => format!("<Socket at {}>", socket.endpoint()),
+            None => "<Socket, closed>".into(),
+        }
+    }
+}
+
+impl Socket {
+    fn open(&self) -> PyResult<&UdpSocket> {
+        self.socket.as_ref().ok_or_else(closed)
+    }
+}
+
+fn closed() -> PyErr {
+    PyValueError::new_err("the socket is closed")
+}

@@ -1,0 +1,34 @@
+"""What the native module knows by itself."""
+
+import time  # noqa: TID251 the same clock is what is tested
+
+import pytest
+
+from ei._core import monotonic_ns, public_key, reasons
+
+
+def test_every_reason_is_a_word_with_one_sentence() -> None:
+    words = [word for word, _ in reasons()]
+
+    assert len(words) == len(set(words))
+    assert "slow_path_busy" in words
+    assert all(text.endswith(".") and text == text.strip() for _, text in reasons())
+
+
+def test_the_public_key_is_that_of_rfc_7748() -> None:
+    alice = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"
+
+    assert public_key(bytes.fromhex(alice)).hex() == (
+        "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
+    )
+
+
+def test_a_key_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="private_key of 31 bytes is not of 32 bytes"):
+        public_key(bytes(31))
+
+
+def test_the_clock_is_that_of_the_time_module() -> None:
+    before, now, after = time.monotonic_ns(), monotonic_ns(), time.monotonic_ns()
+
+    assert before <= now <= after
