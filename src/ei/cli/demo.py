@@ -11,9 +11,9 @@ from ei.cli.parser import Verbs
 
 DETAILS = """\
 Three domains, five service nodes and eight hosts, all real processes over 127/8, without root: each
-host pings each other, a file crosses from one domain to another, a numbered stream is multicast, and
-a worker is killed under load. Ends with the table of promises, and a report in one HTML file. Exit
-code 1 unless all promises are kept."""
+host pings each other, a file crosses from one domain to another, a numbered stream is multicast,
+and a worker is killed under load. Ends with the table of promises, and a report in one HTML file.
+Exit code 1 unless all promises are kept."""
 
 
 def add_parser(commands: Verbs) -> None:

@@ -12,7 +12,7 @@ from ei.node.traces import Module, TraceRecord
 HOW = {
     "cached": "a cached decision answered; no service ran",
     "decided": "the service decided, in its worker; later packets of the flow find its decision",
-    "queued": "a decision was installed while the packet waited in the service's queue",
+    "queued": "it waited for its service, and what became of it is not known here",
 }
 
 
@@ -56,7 +56,7 @@ def collect(nodes: Iterable[Target], source: str, connection: int) -> list[Trace
 def in_order(records: Iterable[TraceRecord]) -> list[Hop]:
     """Return hops in the order of the way: from the node that nobody sent to, on and on.
 
-    Clocks of nodes are not compared. What does not hang together with the rest comes last.
+    Clocks of nodes are compared only where that leaves a gap, such as after a packet that was held.
     """
     # A node keeps a record for each copy that passed; the newest is the one that was asked for.
     newest = {record.node: record for record in sorted(records, key=lambda one: one.now_ns)}
@@ -79,8 +79,14 @@ def _hop(record: TraceRecord) -> Hop:
         verdict=record.verdict,
         to=record.to,
         spent_s=record.spent_ns / 1e9,
-        reasons=(*_askers(record), HOW.get(record.how, record.how)),
+        reasons=(*_askers(record), *_happened(record)),
     )
+
+
+def _happened(record: TraceRecord) -> Iterable[str]:
+    yield HOW.get(record.how, record.how)
+    if record.verdict == "held":
+        yield "the service asked the directory, and sent the packet on when the answer came"
 
 
 def _askers(record: TraceRecord) -> Iterable[str]:

@@ -5,22 +5,23 @@ import argparse
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.targets import lab_name, takes_lab
 
 
 def add_parser(verbs: Verbs) -> None:
     """Add `ei lab down`."""
     verb = verbs.add("down", summary="end a lab and leave nothing behind", execute=execute)
-    verb.takes("--lab", metavar="NAME", default="default", help="which lab")
+    takes_lab(verb)
 
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """End all processes of the lab and remove its files; exit 1 if anything is left."""
     from ei.lab.processes import stop_lab
 
-    ended = stop_lab(name=arguments.lab)
+    ended = stop_lab(name=lab_name(arguments))
     left = ended.left
     if not ended.was_running:
-        output.talk(f"no lab {arguments.lab!r} was up")
+        output.talk(f"no lab {lab_name(arguments)!r} was up")
     counts = {
         "processes": len(left.processes),
         "sockets": len(left.sockets),

@@ -6,6 +6,7 @@ from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import UsageError, Verbs
 from ei.cli.quantities import parse_megabits, parse_milliseconds, parse_share
+from ei.cli.targets import lab_name, takes_lab
 
 EXAMPLES = """\
 examples:
@@ -36,7 +37,7 @@ def add_parser(verbs: Verbs) -> None:
     for flag, (_, parse, example, text) in QUANTITIES.items():
         verb.takes(f"--{flag}", type=parse, metavar=example, help=text)
     verb.takes("--cut", action="store_true", help="nothing passes: a partition")
-    verb.takes("--lab", metavar="NAME", default="default", help="which lab")
+    takes_lab(verb)
     verb.ends(EXAMPLES)
 
 
@@ -58,7 +59,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     if arguments.cut:
         impairment["is_cut"] = True
     wanted = {"a": ends[0], "b": ends[1], "impairment": impairment}
-    _ = ask_lab("impair", wanted, name=arguments.lab)
+    _ = ask_lab("impair", wanted, name=lab_name(arguments))
     output.data(f"{'--'.join(ends)}: {words(impairment)}")
     output.document("ei.lab-impair/1", wanted)
     output.next("ei lab status", f"ei lab impair {arguments.link}   (to heal it)")

@@ -5,6 +5,7 @@ import argparse
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.targets import lab_name, takes_lab
 
 FAULTS = {
     "kill": ("kill a node or host at once, as kill -9 does", "killed"),
@@ -20,7 +21,7 @@ def add_parser(verbs: Verbs) -> None:
     for fault, (summary, _) in FAULTS.items():
         verb = verbs.add(fault, summary=summary, execute=execute)
         verb.takes("name", metavar="NAME", help="a node or host, such as sn1.isp-a")
-        verb.takes("--lab", metavar="NAME", default="default", help="which lab")
+        takes_lab(verb)
 
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
@@ -30,7 +31,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
 
     fault: str = arguments.parser.prog.split()[-1]
     name = find_name(arguments.name, arguments)
-    _ = ask_lab(fault, {"name": name}, name=arguments.lab)
+    _ = ask_lab(fault, {"name": name}, name=lab_name(arguments))
     output.data(f"{name} {FAULTS[fault][1]}")
     output.document("ei.lab-fault/1", {"name": name, "fault": fault})
     undo = [f"ei lab {UNDO[fault]} {name}"] if fault in UNDO else []

@@ -6,6 +6,7 @@ import os
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.targets import takes_lab
 
 EXAMPLES = """\
 examples:
@@ -19,12 +20,13 @@ def add_parser(verbs: Verbs) -> None:
     verb = verbs.add(
         "shell",
         summary="open a shell, or run a command, that speaks as a node or host",
-        details="In it EI_SOCKET names its admin socket, EI_CONFIG its configuration file.",
+        details="In it EI_SOCKET names its admin socket, EI_CONFIG its configuration file, EI_LAB "
+        "the lab.",
         execute=execute,
     )
     verb.takes("name", metavar="NAME", help="a node or host, such as alice")
     verb.takes("command", nargs="*", metavar="COMMAND", help="after --, in the place of a shell")
-    verb.takes("--lab", metavar="NAME", default="default", help="which lab")
+    takes_lab(verb)
     verb.ends(EXAMPLES)
 
 
@@ -36,6 +38,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     daemon = lab.daemons[find_name(arguments.name, arguments)]
     environ = {
         **os.environ,
+        "EI_LAB": lab.name,
         "EI_SOCKET": daemon.admin,
         "EI_CONFIG": f"{daemon.folder}/{daemon.kind}.toml",
         "PS1": f"{daemon.name}$ ",

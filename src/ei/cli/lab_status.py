@@ -5,6 +5,7 @@ import argparse
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.targets import lab_name, takes_lab
 
 UNITS = {
     "delay_ms": "delay {:g} ms",
@@ -20,14 +21,14 @@ UNITS = {
 def add_parser(verbs: Verbs) -> None:
     """Add `ei lab status`."""
     verb = verbs.add("status", summary="show the processes and links of a lab", execute=execute)
-    verb.takes("--lab", metavar="NAME", default="default", help="which lab")
+    takes_lab(verb)
 
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Show every daemon with its state, and every link with what it did."""
     from ei.lab.processes import ask_lab
 
-    answer = ask_lab("status", name=arguments.lab, deadline_s=5.0)
+    answer = ask_lab("status", name=lab_name(arguments), deadline_s=5.0)
     show_lab(answer, output)
     return Exit.OK
 

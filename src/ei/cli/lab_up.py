@@ -6,6 +6,7 @@ from ei.cli.exits import Exit
 from ei.cli.lab_run import parse_seed
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.targets import lab_name, takes_lab
 
 
 def add_parser(verbs: Verbs) -> None:
@@ -19,7 +20,7 @@ def add_parser(verbs: Verbs) -> None:
         help="a name (ei lab examples lists them), a topology.toml, or its folder "
         "(default: threedomains)",
     )
-    verb.takes("--lab", metavar="NAME", default="default", help="what to call it")
+    takes_lab(verb)
     verb.takes("--seed", type=parse_seed, metavar="N", default=1, help="of what links do")
 
 
@@ -37,7 +38,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         output.progress(f"{len(ready)} of {total} ready: {name}")
 
     output.progress(f"starting {total} daemons")
-    lab = start_lab(topology, name=arguments.lab, seed=arguments.seed, on_progress=on_ready)
+    lab = start_lab(topology, name=lab_name(arguments), seed=arguments.seed, on_progress=on_ready)
     services = {service for node in topology.nodes.values() for service in node.services}
     output.data(
         f"domains {len(topology.domains)} ({', '.join(topology.domains)})"

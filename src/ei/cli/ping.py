@@ -9,7 +9,7 @@ from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import UsageError, Verb, Verbs, suggestion
 from ei.cli.quantities import duration, parse_count, parse_seconds
-from ei.cli.targets import Target, find_target, takes_target
+from ei.cli.targets import Target, find_name, find_target, has_lab, takes_target
 
 if TYPE_CHECKING:
     from ei.host.verbs_ping import Pings
@@ -152,6 +152,4 @@ def spread(rtts_s: list[float]) -> str:
 
 def _full(name: str, arguments: argparse.Namespace) -> str:
     """Return the full name of a destination; outside of a lab the host knows who is meant."""
-    if arguments.socket is not None:
-        return name
-    return find_target(name, arguments, kind="host").name
+    return find_name(name, arguments) if has_lab(arguments) else name

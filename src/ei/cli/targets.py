@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ei.lab.run_folder import LabFile
 
 Kind = Literal["node", "host"]
+DEFAULT_LAB = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Target:
 
 def takes_target(verb: Verb) -> None:
     """Let a verb take `--lab` and `--socket`."""
-    verb.takes("--lab", metavar="NAME", default="default", help="the lab to look in")
+    takes_lab(verb)
     verb.takes(
         "--socket",
         type=Path,
@@ -54,11 +55,31 @@ def takes_target(verb: Verb) -> None:
     )
 
 
+def takes_lab(verb: Verb) -> None:
+    """Let a verb take `--lab`."""
+    verb.takes(
+        "--lab",
+        metavar="NAME",
+        default=os.environ.get("EI_LAB"),
+        help="which lab (default: $EI_LAB, else the one named default)",
+    )
+
+
+def has_lab(arguments: argparse.Namespace) -> bool:
+    """Whether the command speaks of a lab: always, but for a socket without one."""
+    return arguments.socket is None or arguments.lab is not None
+
+
+def lab_name(arguments: argparse.Namespace) -> str:
+    """Return the name of the lab that the command speaks of."""
+    return arguments.lab or DEFAULT_LAB
+
+
 def find_target(name: str | None, arguments: argparse.Namespace, *, kind: Kind | None) -> Target:
     """Return the daemon that `--socket` names, or the one called `name` in the lab.
 
     Args:
-        name: Full, or short where that is unique.
+        name: Full, or short where that is unique; not needed with `--socket`.
         kind: What it must be; `None` takes both.
 
     Raises:
@@ -67,13 +88,20 @@ def find_target(name: str | None, arguments: argparse.Namespace, *, kind: Kind |
         UnreachableError: the lab does not run.
     """
     if arguments.socket is not None:
-        return Target(name or str(arguments.socket), Path(arguments.socket))
+        return _at_socket(Path(arguments.socket), arguments)
     if name is None:
         raise NotFoundError(
             "which node or host is meant?", remedy="Name one: ei status lists them."
         )
     targets = {target.name: target for target in lab_targets(arguments, kind=kind)}
     return targets[_full_name(name, list(targets), kind=kind or "node or host")]
+
+
+def _at_socket(socket: Path, arguments: argparse.Namespace) -> Target:
+    """Return the daemon at a socket, by the name that the lab knows it under, if there is one."""
+    daemons = read_lab(arguments).daemons.values() if has_lab(arguments) else ()
+    names = [daemon.name for daemon in daemons if daemon.admin == str(socket)]
+    return Target(names[0] if names else str(socket), socket)
 
 
 def find_name(name: str, arguments: argparse.Namespace) -> str:
@@ -94,7 +122,7 @@ def read_lab(arguments: argparse.Namespace) -> "LabFile":
     """Return what runs in the lab that `--lab` names."""
     from ei.lab.run_folder import run_folder
 
-    return run_folder(arguments.lab, os.environ).read()
+    return run_folder(lab_name(arguments), os.environ).read()
 
 
 def _full_name(name: str, known: list[str], *, kind: str) -> str:

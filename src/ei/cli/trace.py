@@ -32,10 +32,10 @@ def add_parser(commands: Verbs) -> None:
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Send a traced packet, collect what the nodes say, and show it in order."""
     from ei.cli.hops import collect, in_order
-    from ei.cli.targets import lab_targets
+    from ei.cli.targets import has_lab, lab_targets
 
     host, pings = send(arguments, count=1, interval_s=0.0, length_bytes=32, is_traced=True)
-    nodes = lab_targets(arguments, kind="node") if arguments.socket is None else []
+    nodes = lab_targets(arguments, kind="node") if has_lab(arguments) else []
     if not nodes:
         output.talk("no lab: only the nodes of a lab can be asked for their records")
     hops = in_order(collect(nodes, pings.source, pings.connection))
@@ -66,10 +66,9 @@ def _show(host: str, hops: "list[Hop]", output: Output, *, has_reasons: bool) ->
     for number, hop in enumerate(hops, 2):
         modules = ", ".join(hop.modules) or "-"
         where = f" → {hop.to}" if hop.to else ""
-        output.data(
-            f"{number:2}  {hop.node}  {hop.how:8} {modules}  {hop.verdict}{where}"
-            f"  {duration(hop.spent_s)}"
-        )
+        # A train is handled at one reading of the clock, so most hops take no time that it tells.
+        spent = duration(hop.spent_s) if hop.spent_s else "at once"
+        output.data(f"{number:2}  {hop.node}  {hop.how:8} {modules}  {hop.verdict}{where}  {spent}")
         if has_reasons:
             for reason in hop.reasons:
                 output.data(output.paint(f"      {reason}", "dim"))
