@@ -1,0 +1,41 @@
+"""Which figures there are, and how to measure some of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from ei.bench.figures import Figure, Report, machine
+from ei.bench.hit import fanout, hit
+from ei.bench.latency import latency
+from ei.bench.miss import miss
+from ei.errors import NotFoundError
+
+Bench = Callable[..., Iterator[Figure]]
+
+BENCHES: Mapping[str, Bench] = {"hit": hit, "fanout": fanout, "miss": miss, "latency": latency}
+DEFAULT_RUNS = 5
+
+
+def measure(
+    names: tuple[str, ...] = (),
+    *,
+    runs: int = DEFAULT_RUNS,
+    on_figure: Callable[[Figure], object] = lambda _: None,
+) -> Report:
+    """Measure the figures of `names`, or all.
+
+    Args:
+        runs: Interleaved runs of each figure and its baseline.
+        on_figure: Gets each figure as it is known.
+
+    Raises:
+        NotFoundError: no such figure.
+    """
+    for name in names:
+        if name not in BENCHES:
+            raise NotFoundError(f"no figure {name!r}; there are {', '.join(BENCHES)}")
+    figures: list[Figure] = []
+    for name in names or tuple(BENCHES):
+        for found in BENCHES[name](runs=runs):
+            figures.append(found)
+            _ = on_figure(found)
+    repeat = " ".join(["ei bench", *names, f"--runs {runs}"])
+    return Report(machine=machine(), repeat=repeat, figures=tuple(figures))

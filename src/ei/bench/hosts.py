@@ -1,0 +1,234 @@
+"""Hosts without an application: a datapath, a socket and a loop, for generators and sinks.
+
+A generator is `python -m ei.bench.hosts generate`, a sink `python -m ei.bench.hosts sink`; each
+reads one JSON line (a `GenerateOrder` or `SinkOrder`) and answers in JSON lines.
+"""
+
+import select
+import sys
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from ei._core import Datapath, Socket
+
+DELIVERY_TRAIN = 64
+UP_LIMIT_S = 20.0
+"""Many hosts of one address take a while: a node answers 20 handshakes a second of each."""
+
+
+class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a host is, and which node it uses.
+
+    Attributes:
+        address, pipe_secret: Its own, 16 and 32 bytes.
+        bind: Endpoint; port 0 takes any.
+        node, node_key, node_endpoint: Of the node.
+    """
+
+    address: bytes
+    pipe_secret: bytes
+    bind: str
+    node: bytes
+    node_key: bytes
+    node_endpoint: str
+
+
+class GenerateOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a generator sends, once it was told to start.
+
+    Attributes:
+        host: Who sends.
+        service, metadata: Of every packet.
+        payload_bytes: Of every packet.
+        connections: Used in turn; with 0 every packet has a new one.
+        seconds: How long.
+        packets_per_s: Offered rate; 0 is as fast as it can.
+        is_covered: Payload inside the seal of the pipe.
+    """
+
+    host: HostOrder
+    service: int
+    metadata: bytes
+    payload_bytes: int
+    connections: int = 1
+    seconds: float = 1.0
+    packets_per_s: float = 0.0
+    is_covered: bool = False
+
+
+class SinkOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Hosts that keep their pipes up, until the standard input ends.
+
+    Attributes:
+        hosts: One process serves all.
+        control: Sent to `service` of the node once per second, if not empty.
+    """
+
+    hosts: tuple[HostOrder, ...]
+    service: int = 0
+    control: bytes = b""
+
+
+class BenchHost:
+    """One host; `pump` does what is due and returns what was received."""
+
+    def __init__(self, order: HostOrder) -> None:
+        self._order = order
+        self.datapath = Datapath(
+            role="host", address=order.address, private_key=order.pipe_secret,
+            unix_offset_ns=time.time_ns() - time.monotonic_ns(),
+        )  # fmt: skip
+        self.socket = Socket(order.bind)
+        self.datapath.add_peer(
+            order.node, order.node_key, kind="node", endpoint=order.node_endpoint
+        )
+        self.is_up = False
+
+    @property
+    def node(self) -> bytes:
+        """Address of its node."""
+        return self._order.node
+
+    def dial(self) -> None:
+        """Open the pipe; `is_up` says when it is."""
+        self.datapath.dial(time.monotonic_ns(), self._order.node)
+        _ = self.socket.flush(self.datapath)
+
+    def pump(self) -> None:
+        """Receive, do what is due, send."""
+        now_ns = time.monotonic_ns()
+        _ = self.socket.receive(self.datapath, now_ns)
+        self.datapath.poll(now_ns)
+        for notice in self.datapath.take_notices():
+            match notice:
+                case ("peer_up", _):
+                    self.is_up = True
+                case ("peer_down", _):
+                    self.is_up = False
+                case _:
+                    pass
+        _ = self.socket.flush(self.datapath)
+
+    def wait_s(self) -> float:
+        """Seconds until something is due, at most 0.1."""
+        deadline_ns = self.datapath.next_deadline_ns()
+        if deadline_ns is None:
+            return 0.1
+        return min(max(deadline_ns - time.monotonic_ns(), 0) / 1e9, 0.1)
+
+
+def open_pipes(hosts: list[BenchHost]) -> bool:
+    """Dial from all hosts; return whether all pipes are up within 20 s."""
+    for host in hosts:
+        host.dial()
+    ends_s = time.monotonic() + UP_LIMIT_S
+    while time.monotonic() < ends_s:
+        _ = pump_all(hosts)
+        if all(host.is_up for host in hosts):
+            return True
+    return False
+
+
+def pump_all(hosts: list[BenchHost], *, further: tuple[int, ...] = ()) -> list[int]:
+    """Wait for the first of `hosts` with work to do, then pump it; return ready descriptors."""
+    wait_s = min(host.wait_s() for host in hosts)
+    ready, _, _ = select.select([*hosts_by_descriptor(hosts), *further], [], [], wait_s)
+    for host in hosts:
+        if host.socket.fileno() in ready or host.wait_s() == 0.0:
+            host.pump()
+    return ready
+
+
+def hosts_by_descriptor(hosts: list[BenchHost]) -> list[int]:
+    """Return the descriptors to wait for."""
+    return [host.socket.fileno() for host in hosts]
+
+
+def generate(order: GenerateOrder, say: Callable[[object], None]) -> int:
+    """Open the pipe, wait for a line, send; tell how many packets were sent."""
+    host = BenchHost(order.host)
+    if not open_pipes([host]):
+        say({"error": f"no pipe to {order.host.node_endpoint} within {UP_LIMIT_S:g} s"})
+        return 1
+    say({"ready": True})
+    while sys.stdin.fileno() not in pump_all([host], further=(sys.stdin.fileno(),)):
+        pass
+    _ = sys.stdin.readline()
+    start_s = time.monotonic()
+    sent = _send(host, order, start_s)
+    say({"sent": sent, "seconds": time.monotonic() - start_s})
+    return 0
+
+
+def _send(host: BenchHost, order: GenerateOrder, start_s: float) -> int:
+    payload = bytes(order.payload_bytes)
+    train = [payload] * (DELIVERY_TRAIN if order.connections else 1)
+    sent = rounds = 0
+    connection = time.time_ns() & 0xFFFF_FFFF_0000_0000
+    while (elapsed_s := time.monotonic() - start_s) < order.seconds:
+        rounds += 1
+        # Heartbeats and what else comes in between.
+        if rounds % 16 == 0:
+            host.pump()
+        if order.packets_per_s and sent > order.packets_per_s * elapsed_s:
+            time.sleep(min(0.0002, len(train) / order.packets_per_s))
+            continue
+        for _ in range(1 if order.connections else DELIVERY_TRAIN):
+            offset = rounds % order.connections if order.connections else sent
+            sent += host.datapath.send(
+                time.monotonic_ns(), host.node, order.service, connection + offset,
+                order.metadata, train, protection=0 if order.is_covered else 1,
+                is_covered=order.is_covered,
+            )  # fmt: skip
+        _ = host.socket.flush(host.datapath)
+    return sent
+
+
+def sink(order: SinkOrder, say: Callable[[object], None]) -> int:
+    """Keep the pipes of all hosts up until the standard input ends."""
+    hosts = [BenchHost(host) for host in order.hosts]
+    if not open_pipes(hosts):
+        up = sum(host.is_up for host in hosts)
+        say({"error": f"{up} of {len(hosts)} pipes are up after {UP_LIMIT_S:g} s"})
+        return 1
+    say({"ready": True})
+    joined_s = 0.0
+    received = 0
+    while True:
+        if order.control and time.monotonic() - joined_s > 1.0:
+            joined_s = time.monotonic()
+            for host in hosts:
+                host.datapath.send_control(
+                    time.monotonic_ns(), host.node, order.service, order.control
+                )
+                host.pump()
+        ready = pump_all(hosts, further=(sys.stdin.fileno(),))
+        for host in hosts:
+            received += sum(len(run[-1]) for run in host.datapath.take_received())
+        if sys.stdin.fileno() in ready and not sys.stdin.read(1):
+            say({"received": received})
+            return 0
+
+
+def main(role: str) -> int:
+    """Run one role in this process."""
+
+    def say(message: object) -> None:
+        _ = sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
+        _ = sys.stdout.flush()
+
+    line = sys.stdin.readline()
+    match role:
+        case "generate":
+            return generate(msgspec.json.decode(line, type=GenerateOrder), say)
+        case "sink":
+            return sink(msgspec.json.decode(line, type=SinkOrder), say)
+        case _:
+            say({"error": f"role {role!r} is neither generate nor sink"})
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

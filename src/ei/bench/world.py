@@ -1,0 +1,214 @@
+"""One real node with the hosts that a figure needs: its files, its process, its statistics."""
+
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ei.bench.children import Child, python
+from ei.bench.hosts import GenerateOrder, HostOrder, SinkOrder
+from ei.bench.network import Network
+from ei.daemons.client import ask
+from ei.errors import DeadlineError, LocalError, UnreachableError
+from ei.lab.builder import TopologyBuilder
+from ei.lab.daemon_files import write_daemon_files
+from ei.lab.layout import Layout
+from ei.lab.population import Population, populate
+from ei.runtime.loader import load_service
+
+NODE_CPU = 0
+LOAD_CPU = 1
+START_LIMIT_S = 25.0
+SERVICES = ("delivery", "echo", "multicast")
+DELIVERY, ECHO, MULTICAST = 16, 17, 48
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the node's datapath did between two looks.
+
+    Attributes:
+        received, sent, answered: Packets; answered are those that a service decided.
+        cpu_ns: User and system time of the datapath threads.
+        seconds: Between the looks.
+    """
+
+    received: int
+    sent: int
+    answered: int
+    cpu_ns: int
+    seconds: float
+
+    @property
+    def utilisation(self) -> float:
+        """Share of one core that the datapath used."""
+        return self.cpu_ns / (self.seconds * 1e9)
+
+
+class World:
+    """A running node; `generator` and `sinks` describe hosts that may attach to it."""
+
+    def __init__(self, folder: Path, network: Network, population: Population) -> None:
+        self.folder = folder
+        self.network = network
+        self._population = population
+        self._admin = folder / "n.bench" / "admin.sock"
+
+    def address(self, name: str) -> bytes:
+        """Return the address of a node, host or group."""
+        resident = self._population.residents.get(name)
+        return self._population.groups[name] if resident is None else resident.address
+
+    def host(self, name: str, bind: str) -> HostOrder:
+        """Return the order for a host process."""
+        who = self._population.residents[name]
+        node = self._population.residents["n.bench"]
+        return HostOrder(
+            address=who.address,
+            pipe_secret=who.keys.pipe_secret,
+            bind=bind,
+            node=node.address,
+            node_key=node.keys.pipe_key,
+            node_endpoint=self.network.node_bind,
+        )
+
+    def start_sinks(self, count: int, *, service: int = 0, control: bytes = b"") -> Child:
+        """Start a process with the first `count` sink hosts; return when their pipes are up."""
+        hosts = tuple(
+            self.host(f"s{number}.bench", self.network.sink_bind) for number in range(count)
+        )
+        order = SinkOrder(hosts=hosts, service=service, control=control)
+        return self._start("sink", self.network.sink, order)
+
+    def start_generator(self, order: GenerateOrder) -> Child:
+        """Start a generator; it sends when it is told anything."""
+        return self._start("generate", self.network.generator, order)
+
+    def _start(self, role: str, prefix: tuple[str, ...], order: object) -> Child:
+        command = [*prefix, *python("ei.bench.hosts", role)]
+        child = Child(role, command, cpu=LOAD_CPU, log=self.folder / f"{role}.log")
+        child.tell(order)
+        _ = child.hear(deadline_s=START_LIMIT_S)
+        return child
+
+    def look(self) -> dict[str, object]:
+        """Return the native statistics of the node."""
+        answer = ask(self._admin, "statistics")["statistics"]
+        return msgspec.convert(answer, dict[str, object])
+
+    def watch(self, seconds: float) -> Spent:
+        """Look, wait, look again; return what happened in between."""
+        before, before_s = self.look(), time.monotonic()
+        time.sleep(seconds)
+        after, after_s = self.look(), time.monotonic()
+
+        def grown(name: str) -> int:
+            return _number(after, name) - _number(before, name)
+
+        return Spent(
+            received=grown("received"),
+            sent=grown("sent"),
+            answered=grown("answered"),
+            cpu_ns=_cpu_ns(after) - _cpu_ns(before),
+            seconds=after_s - before_s,
+        )
+
+
+@contextmanager
+def open_world(
+    network: Network, *, sinks: int, spin_us: int = 0, is_pinned: bool = True
+) -> Generator[World]:
+    """Write the files of a node and its hosts and run the node until the block ends.
+
+    Args:
+        spin_us: That a datapath thread polls before it sleeps.
+        is_pinned: The node and its workers stay on core 0.
+
+    Raises:
+        LocalError: the node did not start; with what it said.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ei-bench-"))
+    try:
+        population = _populate(sinks)
+        _write(folder, network, population, spin_us=spin_us)
+        world = World(folder, network, population)
+        command = [
+            *network.node,
+            *python("ei", "node", "run", "--config", str(folder / "n.bench" / "node.toml")),
+        ]
+        cpu = NODE_CPU if is_pinned else None
+        with Child("node", command, cpu=cpu, log=folder / "node.log"):
+            _wait_for(world)
+            yield world
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _populate(sinks: int) -> Population:
+    builder = TopologyBuilder("bench")
+    builder.domain("bench")
+    builder.node("n.bench", services=SERVICES)
+    builder.host("g.bench", nodes=["n.bench"])
+    for number in range(sinks):
+        builder.host(f"s{number}.bench", nodes=["n.bench"])
+    builder.group("all.bench", nodes=["n.bench"])
+    return populate(
+        builder.build(),
+        randomness=lambda _label: secrets.token_bytes(32),
+        unix_s=int(time.time()),
+    )
+
+
+def _write(folder: Path, network: Network, population: Population, *, spin_us: int) -> None:
+    topology = population.topology
+    endpoints = dict.fromkeys((plan.name for plan in topology.hosts.values()), network.sink_bind)
+    endpoints["n.bench"] = network.node_bind
+    numbers = {name: load_service(name).manifest.id for name in SERVICES}
+    _ = write_daemon_files(
+        folder,
+        population=population,
+        layout=Layout(endpoints, {}),
+        service_numbers=numbers,
+    )
+    path = folder / "n.bench" / "node.toml"
+    text = path.read_text().replace("spin_us = 0", f"spin_us = {spin_us}")
+    _ = path.write_text(text)
+
+
+def _wait_for(world: World) -> None:
+    ends_s = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            _ = world.look()
+        except (UnreachableError, DeadlineError) as error:
+            if time.monotonic() > ends_s:
+                said = (world.folder / "node.log").read_text().strip().splitlines()
+                last = said[-1] if said else str(error)
+                raise LocalError(f"the node did not start: {last}") from error
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _number(statistics: dict[str, object], name: str) -> int:
+    value = statistics[name]
+    if not isinstance(value, int):
+        raise LocalError(f"statistics: {name} is {value!r}, not a number")
+    return value
+
+
+def _cpu_ns(statistics: dict[str, object]) -> int:
+    threads = msgspec.convert(statistics["threads"], list[_Thread])
+    return sum(thread.cpu_ns for thread in threads)
+
+
+class _Thread(msgspec.Struct):
+    """What is read of a datapath thread's statistics."""
+
+    cpu_ns: int
