@@ -30,8 +30,9 @@ async def ping_pairs(
     """Ping each pair of hosts once, many at a time; return the pings in order."""
 
     async def one(source: str, destination: str) -> Ping:
+        to = lab.host(destination)
         try:
-            taken_s = await lab.host(source).ping(destination, deadline_s=deadline_s)
+            taken_s = await lab.host(source).ping(to.address, deadline_s=deadline_s)
         except DeadlineError:
             return Ping(source, destination, None)
         return Ping(source, destination, taken_s)
@@ -87,7 +88,7 @@ async def until(
         if lab.now_s() - started_s > limit_s:
             break
         await lab.sleep(0.02)
-    return lab.now_s() - started_s
+    return round(lab.now_s() - started_s, 3)
 
 
 async def gather_bounded(
@@ -100,12 +101,21 @@ async def gather_bounded(
         async with room:
             return await call
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(call)) for call in calls]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(call)) for call in calls]
+    except ExceptionGroup as errors:
+        # Of many that failed for one cause, the first tells it.
+        raise errors.exceptions[0] from errors
     return [task.result() for task in tasks]
+
+
+def node_in_use(host: Host) -> str:
+    """Return the name of the node to which a host hands its packets now."""
+    return next(each.node for each in host.status().attachments if each.is_used)
 
 
 def median_ms(seconds: Iterable[float | None]) -> float | None:
     """Return the median in milliseconds of what was measured; `None` when nothing was."""
     measured = [value for value in seconds if value is not None]
-    return statistics.median(measured) * 1e3 if measured else None
+    return round(statistics.median(measured) * 1e3, 3) if measured else None

@@ -170,15 +170,17 @@ def _write_files(folder: RunFolder, topology: Topology, *, subnet: str, seed: in
     folder.write(lab)
     names = {service for node in topology.nodes.values() for service in node.services}
     services = {name: load_service(name, topology.service_folders) for name in sorted(names)}
+    population = populate(
+        topology, randomness=lambda _: secrets.token_bytes(32), unix_s=int(unix_s)
+    )
     daemons = write_daemon_files(
         folder.path,
-        population=populate(
-            topology, randomness=lambda _: secrets.token_bytes(32), unix_s=int(unix_s)
-        ),
+        population=population,
         layout=layout,
         service_numbers={name: service.manifest.id for name, service in services.items()},
     )
-    lab = msgspec.structs.replace(lab, daemons=daemons)
+    groups = {name: address.hex() for name, address in population.groups.items()}
+    lab = msgspec.structs.replace(lab, daemons=daemons, groups=groups)
     folder.write(lab)
     return lab
 
@@ -248,9 +250,8 @@ def _end(folder: RunFolder) -> Ended:
         # Not even its first file was written: then no process was started either.
         shutil.rmtree(folder.path)
         return Ended(was_running=False, killed=0, left=Leftovers((), (), ()))
-    _ask_down(folder)
-    deadline_s = time.monotonic() + DOWN_LIMIT_S
-    while marked_processes(lab.run_id) and time.monotonic() < deadline_s and folder.socket.exists():
+    deadline_s = time.monotonic() + (DOWN_LIMIT_S if _is_going_down(folder) else 0.0)
+    while marked_processes(lab.run_id) and time.monotonic() < deadline_s:
         time.sleep(0.01)
     killed = end_processes(lab.run_id, timeout_s=DOWN_LIMIT_S)
     shutil.rmtree(folder.path, ignore_errors=True)
@@ -258,9 +259,11 @@ def _end(folder: RunFolder) -> Ended:
     return Ended(was_running=True, killed=killed, left=left)
 
 
-def _ask_down(folder: RunFolder) -> None:
+def _is_going_down(folder: RunFolder) -> bool:
+    """Ask the supervisor to end everything; return whether it does."""
     try:
         _ = ask(folder.socket, "down", deadline_s=1.0)
     except EiError:
         # Nobody is there to do it gently.
-        folder.socket.unlink(missing_ok=True)
+        return False
+    return True

@@ -53,6 +53,7 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
         subnet: First two octets of all its endpoints.
         started_unix_s: When it was started.
         topology: Name of its topology.
+        groups: Name to address in hex.
         relays: Links, each with the endpoints that stand for its ends.
     """
 
@@ -64,6 +65,7 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
     started_unix_s: float
     topology: str
     daemons: dict[str, Daemon] = {}
+    groups: dict[str, str] = {}
     relays: list[Relay] = []
 
 

@@ -93,11 +93,12 @@ class SimNode:
             self.name, endpoint, self._arrive, shows_headers=world.log is not None
         )
         self._wake_ns: int | None = None
+        self._services_ns: int | None = None
         self._is_worker_due = False
         self._is_alive = True
         self._is_frozen = False
         self.node.start()
-        self._settle(self._clock.now_ns)
+        self._work(self._clock.now_ns)
 
     @property
     def port(self) -> Port:
@@ -113,6 +114,7 @@ class SimNode:
 
     def touched(self) -> None:
         """Somebody did something to its parts: let what follows follow."""
+        self._services_ns = self.services.next_deadline_ns()
         self._settle(self._clock.now_ns)
 
     def end(self) -> None:
@@ -162,17 +164,27 @@ class SimNode:
     def _work(self, now_ns: int) -> None:
         self._is_worker_due = False
         if self._is_alive and not self._is_frozen:
-            _ = self.services.pump(self.datapath, now_ns, self._world.unix_s(now_ns))
+            self._pump(now_ns)
             self._settle(now_ns)
+
+    def _pump(self, now_ns: int) -> None:
+        _ = self.services.pump(self.datapath, now_ns, self._world.unix_s(now_ns))
+        self._services_ns = self.services.next_deadline_ns()
 
     def _poll(self, now_ns: int) -> None:
         self.datapath.poll(now_ns)
-        self._work(now_ns)
+        if self._services_ns is not None and self._services_ns <= now_ns:
+            self._pump(now_ns)
+        self._settle(now_ns)
 
     def _plan(self) -> None:
-        deadlines = (self.datapath.next_deadline_ns(), self.services.next_deadline_ns())
-        wake_ns = min((each for each in deadlines if each is not None), default=None)
-        if wake_ns is not None and (self._wake_ns is None or wake_ns < self._wake_ns):
+        earliest_ns = self.datapath.next_deadline_ns()
+        if self._services_ns is not None:
+            earliest_ns = min(earliest_ns or self._services_ns, self._services_ns)
+        if earliest_ns is None:
+            return
+        wake_ns = max(earliest_ns, self._clock.now_ns)
+        if self._wake_ns is None or wake_ns < self._wake_ns:
             self._wake_ns = wake_ns
             self._clock.at(wake_ns, self._wake)
 

@@ -97,8 +97,20 @@ class Simulation:
         Raises:
             DeadlineError: a host found no node.
         """
+        self.start_nodes()
+        await self.open_hosts(deadline_s=deadline_s)
+
+    def start_nodes(self) -> None:
+        """Start every node."""
         for plan in self._topology.nodes.values():
             self._start_node(plan)
+
+    async def open_hosts(self, *, deadline_s: float) -> None:
+        """Start every host and attach it to all its nodes.
+
+        Raises:
+            DeadlineError: one of them found no node.
+        """
         self._hosts = {plan.name: self._make_host(plan) for plan in self._topology.hosts.values()}
         async with asyncio.TaskGroup() as group:
             for host in self._hosts.values():
