@@ -151,8 +151,39 @@ impl Decisions {
         }
     }
 
-    /// What is decided for a packet that stands before the service at `position` of its chain.
+    /// Under what a packet that comes in looks its decision up.
+    ///
+    /// # Errors
+    /// `UnknownService`; `NotCovered` when a service of the chain reads payloads.
     #[inline]
+    pub fn chain_key(&self, question: &Question<'_>, is_covered: bool) -> Result<u128, Reason> {
+        let chain = self.routes.chain(question).ok_or(Reason::UnknownService)?;
+        if chain.reads_payload && !is_covered {
+            return Err(Reason::NotCovered);
+        }
+        let level = Level::Chain {
+            generation: chain.generation,
+        };
+        Ok(self.hasher.key(level, question, chain.match_bytes))
+    }
+
+    /// The valid decision under a key of `chain_key`: the one lookup of a hit.
+    #[inline]
+    pub fn hit(&self, now_ns: u64, key: u128) -> Option<EntryId> {
+        let (id, entry) = self.cache.find(key)?;
+        self.holds(entry, now_ns).then_some(id)
+    }
+
+    /// Fetch the cache lines that `hit` will want, without waiting for them: of the packets of one
+    /// train they come together. The result means nothing.
+    #[inline]
+    pub fn fetch(&self, key: u128) -> u64 {
+        self.cache
+            .find(key)
+            .map_or(0, |(_, entry)| entry.expires_ns)
+    }
+
+    /// What is decided for a packet that stands before the service at `position` of its chain.
     pub fn decide(
         &mut self,
         now_ns: u64,
@@ -160,27 +191,19 @@ impl Decisions {
         position: usize,
         is_covered: bool,
     ) -> Verdict {
-        let Some(chain) = self.routes.chain(question) else {
-            return Verdict::Refused(Reason::UnknownService);
+        let key = match self.chain_key(question, is_covered) {
+            Ok(key) => key,
+            Err(reason) => return Verdict::Refused(reason),
         };
-        if chain.reads_payload && !is_covered {
-            return Verdict::Refused(Reason::NotCovered);
-        }
         if position == 0 {
-            let level = Level::Chain {
-                generation: chain.generation,
-            };
-            let key = self.hasher.key(level, question, chain.match_bytes);
-            if let Some((id, entry)) = self.cache.find(key) {
-                if entry.expires_ns > now_ns
-                    && self.revisions.hold(entry)
-                    && objects_hold(&self.objects, entry)
-                {
-                    return Verdict::Decided(Decided::Cached(id));
-                }
-                self.cache.remove(id);
+            match self.hit(now_ns, key) {
+                Some(id) => return Verdict::Decided(Decided::Cached(id)),
+                None => self.forget(key),
             }
-            if chain.is_simple && !self.routes.has_guards() {
+            if let Some(chain) = self.routes.chain(question)
+                && chain.is_simple
+                && !self.routes.has_guards()
+            {
                 return missing(chain, 0, Vec::new());
             }
         }
@@ -497,6 +520,7 @@ impl Decisions {
         hops_are_fresh && self.revisions.is_fresh(new.service, tag_slot, new.epoch)
     }
 
+    #[inline]
     fn holds(&self, entry: &Entry, now_ns: u64) -> bool {
         entry.expires_ns > now_ns
             && self.revisions.hold(entry)

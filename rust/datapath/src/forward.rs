@@ -35,7 +35,6 @@ use std::net::SocketAddr;
 use crate::aead::KEY_BYTES;
 use crate::cache::ServiceIndex;
 use crate::codec::EventBatch;
-use crate::counters::Fate;
 use crate::decide::Decisions;
 use crate::log::EventLog;
 use crate::pipes::{PeerKind, Pipes, PipesConfig};
@@ -155,19 +154,6 @@ impl Datapath {
             batch: EventBatch::default(),
             signal: None,
         }
-    }
-
-    /// Process one datagram from the network; it is decrypted in place. Exactly one fate is counted.
-    pub fn handle(&mut self, now_ns: u64, from: SocketAddr, datagram: &mut [u8]) -> Fate {
-        let (fate, header) = self.arrive(now_ns, from, datagram);
-        self.departures.counters.count(fate);
-        self.departures.counters.received_bytes += datagram.len() as u64;
-        if let Some(log) = &mut self.log {
-            let header = datagram.get(header).unwrap_or(&[]);
-            log.push(now_ns, datagram.len(), fate, header);
-        }
-        self.take_in_changes(now_ns);
-        fate
     }
 
     /// The next train to send, after each batch until there is none. Valid until the next call.

@@ -44,17 +44,30 @@ struct Wagons {
     used: usize,
     segments: usize,
     segment_bytes: usize,
-    /// One bit for each connection in it, by hash.
-    connections: u64,
     is_open: bool,
 }
+
+/// What boarding looks at: the open trains of one peer are one cache line.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    train: u32,
+    segment_bytes: u32,
+    /// One bit for each connection in it, by hash.
+    connections: u64,
+}
+
+const NOT_OPEN: Open = Open {
+    train: NONE,
+    segment_bytes: 0,
+    connections: 0,
+};
 
 /// Place for one datagram, to be filled and then kept by `Trains::commit`.
 #[derive(Clone, Copy, Debug)]
 pub struct Seat {
     train: u32,
     length: usize,
-    connection: u64,
+    is_last: bool,
 }
 
 /// All trains of one thread.
@@ -62,7 +75,7 @@ pub struct Seat {
 pub struct Trains {
     trains: Vec<Wagons>,
     unused: Vec<u32>,
-    open: Vec<[u32; OPEN_PER_PEER]>,
+    open: Vec<[Open; OPEN_PER_PEER]>,
     /// In the order of opening; those closed since are in `closed` too.
     opened: VecDeque<u32>,
     closed: VecDeque<u32>,
@@ -87,9 +100,12 @@ impl Trains {
             return Err(Reason::TooBig);
         }
         let bit = 1 << (connection.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
-        let train = match self.board(peer, length, bit) {
-            Some(train) => train,
-            None => self.open(peer, length, to().ok_or(Reason::PeerUnreachable)?)?,
+        let (train, is_last) = match self.board(peer, length, bit) {
+            Some(found) => found,
+            None => (
+                self.open(peer, length, bit, to().ok_or(Reason::PeerUnreachable)?)?,
+                false,
+            ),
         };
         if let Some(wagons) = self.trains.get_mut(train as usize) {
             let end = wagons.used + length;
@@ -102,7 +118,7 @@ impl Trains {
         Ok(Seat {
             train,
             length,
-            connection: bit,
+            is_last,
         })
     }
 
@@ -125,11 +141,10 @@ impl Trains {
         };
         wagons.used += seat.length;
         wagons.segments += 1;
-        wagons.connections |= seat.connection;
         self.waiting_bytes += seat.length;
         let is_full = wagons.segments == MAX_SEGMENTS
             || wagons.used + wagons.segment_bytes > MAX_TRAIN_BYTES
-            || seat.length < wagons.segment_bytes;
+            || seat.is_last;
         if is_full {
             self.close(seat.train);
         }
@@ -169,41 +184,68 @@ impl Trains {
         self.trains.iter().map(|wagons| wagons.bytes.len()).sum()
     }
 
-    /// The open train that a packet may join. Trains that its connection was in are closed, so that
-    /// it overtakes nothing.
-    fn board(&mut self, peer: PeerIndex, length: usize, bit: u64) -> Option<u32> {
-        let open = *self.open.get(peer.0 as usize)?;
+    /// The open train that a packet may join, and whether it is the shorter last one of it. Other
+    /// trains that its connection was in are closed, so that it overtakes nothing.
+    #[inline]
+    fn board(&mut self, peer: PeerIndex, length: usize, bit: u64) -> Option<(u32, bool)> {
+        let place = peer.0 as usize;
+        let open = self.open.get_mut(place)?;
         let mut same = None;
-        for train in open {
-            let Some(wagons) = self.trains.get(train as usize) else {
-                continue;
-            };
-            if wagons.segment_bytes == length {
-                same = Some(train);
-            } else if wagons.connections & bit != 0 {
-                let is_last =
-                    length < wagons.segment_bytes && wagons.used + length <= MAX_TRAIN_BYTES;
-                if is_last {
-                    return Some(train);
-                }
-                self.close(train);
+        let mut must_close = false;
+        for one in open.iter_mut() {
+            if one.segment_bytes as usize == length {
+                one.connections |= bit;
+                same = Some((one.train, false));
+            } else {
+                must_close |= one.connections & bit != 0;
             }
         }
-        same
+        if must_close {
+            self.leave(peer, length, bit).or(same)
+        } else {
+            same
+        }
     }
 
-    fn open(&mut self, peer: PeerIndex, length: usize, to: SocketAddr) -> Result<u32, Reason> {
+    /// The connection of a packet is in trains of other lengths (or one that shares its bit is): it
+    /// ends the only such train if it is shorter, else they leave before it.
+    #[cold]
+    fn leave(&mut self, peer: PeerIndex, length: usize, bit: u64) -> Option<(u32, bool)> {
+        let open = *self.open.get(peer.0 as usize)?;
+        let is_other =
+            |one: &&Open| one.segment_bytes as usize != length && one.connections & bit != 0;
+        let mut others = open.iter().filter(is_other);
+        if let (Some(only), None) = (others.next(), others.next())
+            && let Some(wagons) = self.trains.get(only.train as usize)
+            && length < wagons.segment_bytes
+            && wagons.used + length <= MAX_TRAIN_BYTES
+        {
+            return Some((only.train, true));
+        }
+        for one in open.iter().filter(is_other) {
+            self.close(one.train);
+        }
+        None
+    }
+
+    fn open(
+        &mut self,
+        peer: PeerIndex,
+        length: usize,
+        bit: u64,
+        to: SocketAddr,
+    ) -> Result<u32, Reason> {
         if self.waiting_bytes + length > MAX_WAITING_BYTES {
             return Err(Reason::SendFailed);
         }
         let place = peer.0 as usize;
         if self.open.len() <= place {
-            self.open.resize(place + 1, [NONE; OPEN_PER_PEER]);
+            self.open.resize(place + 1, [NOT_OPEN; OPEN_PER_PEER]);
         }
         if let Some([.., oldest]) = self.open.get(place).copied()
-            && oldest != NONE
+            && oldest.train != NONE
         {
-            self.close(oldest);
+            self.close(oldest.train);
         }
         let fresh = Wagons {
             to,
@@ -212,7 +254,6 @@ impl Trains {
             used: 0,
             segments: 0,
             segment_bytes: length,
-            connections: 0,
             is_open: true,
         };
         let train = match self.unused.pop() {
@@ -230,7 +271,12 @@ impl Trains {
         };
         if let Some([first, second, third, fourth]) = self.open.get_mut(place) {
             // The youngest stands first.
-            (*fourth, *third, *second, *first) = (*third, *second, *first, train);
+            (*fourth, *third, *second) = (*third, *second, *first);
+            *first = Open {
+                train,
+                segment_bytes: length as u32,
+                connections: bit,
+            };
         }
         self.opened.push_back(train);
         Ok(train)
@@ -274,11 +320,11 @@ impl Trains {
 }
 
 /// Take `train` out of the list, keeping the order of the others.
-fn remove(open: &mut [u32; OPEN_PER_PEER], train: u32) {
-    let mut kept = [NONE; OPEN_PER_PEER];
+fn remove(open: &mut [Open; OPEN_PER_PEER], train: u32) {
+    let mut kept = [NOT_OPEN; OPEN_PER_PEER];
     let others = open
         .iter()
-        .filter(|other| **other != train && **other != NONE);
+        .filter(|other| other.train != train && other.train != NONE);
     for (place, other) in kept.iter_mut().zip(others) {
         *place = *other;
     }

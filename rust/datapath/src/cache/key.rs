@@ -40,10 +40,12 @@ pub enum Level {
     },
 }
 
-/// Bytes before the metadata: level, service, connection, ingress, source, lengths.
-const FIXED_BYTES: usize = 8 + 4 + 8 + 16 + 16 + 4;
-const EGRESS_BYTES: usize = 16;
+/// Level, service, lengths, connection, ingress, source.
+const FIXED_BYTES: usize = 8 + 8 + 8 + 16 + 16;
+/// Where metadata starts behind an egress.
+const TAIL_START: usize = FIXED_BYTES + 16;
 const MAX_METADATA_BYTES: usize = 255;
+const SHORT_METADATA_BYTES: usize = 48;
 
 /// Hashes questions under the secret of this boot.
 #[derive(Clone)]
@@ -60,34 +62,65 @@ impl KeyHasher {
     }
 
     /// The key of `question` at `level`, its metadata cut to `match_bytes`.
+    #[inline]
     pub fn key(&self, level: Level, question: &Question<'_>, match_bytes: u8) -> u128 {
+        let metadata = cut(question.metadata, match_bytes);
+        // Zeroing a buffer for the longest metadata would cost as much as hashing the usual one.
+        if metadata.len() <= SHORT_METADATA_BYTES {
+            self.key_in(
+                [0; TAIL_START + SHORT_METADATA_BYTES],
+                level,
+                question,
+                metadata,
+            )
+        } else {
+            self.key_in(
+                [0; TAIL_START + MAX_METADATA_BYTES],
+                level,
+                question,
+                metadata,
+            )
+        }
+    }
+
+    #[inline]
+    fn key_in<const N: usize>(
+        &self,
+        mut fields: [u8; N],
+        level: Level,
+        question: &Question<'_>,
+        metadata: &[u8],
+    ) -> u128 {
         let (kind, number) = match level {
             Level::Chain { generation } => (0, generation),
             Level::Part { service } => (1, service),
         };
-        let metadata = cut(question.metadata, match_bytes);
-        let lengths = metadata.len() as u32
-            | if question.egress.is_some() {
-                0x1_0000
-            } else {
-                0
-            };
-
-        let mut fields = Fields {
-            bytes: [0; _],
-            length: 0,
+        let has_egress = u32::from(question.egress.is_some());
+        let lengths = metadata.len() as u32 | has_egress << 16;
+        let head = u64::from(number) << 8 | kind;
+        let named = u64::from(lengths) << 32 | u64::from(question.service);
+        let mut put = |start: usize, field: &[u8]| {
+            if let Some(place) = fields.get_mut(start..start + field.len()) {
+                place.copy_from_slice(field);
+            }
         };
-        fields.put(&(u64::from(number) << 8 | kind).to_le_bytes());
-        fields.put(&question.service.to_le_bytes());
-        fields.put(&lengths.to_le_bytes());
-        fields.put(&question.connection.to_le_bytes());
-        fields.put(&question.ingress.0);
-        fields.put(&question.source.0);
-        if let Some(egress) = &question.egress {
-            fields.put(&egress.0);
-        }
-        fields.put(metadata);
-        self.hasher.hash(fields.filled()).as_u128()
+        put(0, &head.to_le_bytes());
+        put(8, &named.to_le_bytes());
+        put(16, &question.connection.to_le_bytes());
+        put(24, &question.ingress.0);
+        put(40, &question.source.0);
+        let metadata_start = match &question.egress {
+            Some(egress) => {
+                put(FIXED_BYTES, &egress.0);
+                TAIL_START
+            }
+            None => FIXED_BYTES,
+        };
+        put(metadata_start, metadata);
+        let end = metadata_start + metadata.len();
+        self.hasher
+            .hash(fields.get(..end).unwrap_or(&fields))
+            .as_u128()
     }
 
     /// A keyed hash of a tag or name, for tables of fixed size.
@@ -105,26 +138,6 @@ impl std::fmt::Debug for KeyHasher {
 /// The first `match_bytes` of `metadata`, or all of it when it is shorter.
 pub fn cut(metadata: &[u8], match_bytes: u8) -> &[u8] {
     metadata.get(..usize::from(match_bytes)).unwrap_or(metadata)
-}
-
-/// A buffer on the stack that takes the fields of a key one after the other.
-struct Fields {
-    bytes: [u8; FIXED_BYTES + EGRESS_BYTES + MAX_METADATA_BYTES],
-    length: usize,
-}
-
-impl Fields {
-    fn put(&mut self, field: &[u8]) {
-        let end = self.length + field.len();
-        if let Some(place) = self.bytes.get_mut(self.length..end) {
-            place.copy_from_slice(field);
-            self.length = end;
-        }
-    }
-
-    fn filled(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or(&self.bytes)
-    }
 }
 
 #[cfg(test)]

@@ -1,83 +1,200 @@
-//! A datagram comes in: opened, parsed, checked against the pipe that it came by.
+//! Datagrams come in: opened, parsed, checked against the pipe that they came by, decided.
+//!
+//! A train is worked on in steps, each over all its packets: first all are opened, then the cache lines
+//! of all their decisions are fetched, then each goes its way. So the waits for memory overlap.
 
 use std::net::SocketAddr;
-use std::ops::Range;
 
 use super::Datapath;
-use crate::counters::{Book, Fate, Reason};
+use crate::counters::{Fate, Reason};
 use crate::packet::Packet;
 use crate::pipes::{Opened, PeerKind};
+use crate::trains::MAX_SEGMENTS;
 use crate::wire::{Address, CONTROL_SERVICE, DatagramType, Header, Protection};
 
+/// A packet that was let in, and the key of its decision.
+#[derive(Clone, Copy)]
+struct Admitted<'a> {
+    packet: Packet<'a>,
+    key: u128,
+}
+
 impl Datapath {
-    /// Process one datagram; also says where in it the plaintext header is now (empty: nowhere).
-    #[inline]
-    pub(super) fn arrive(
+    /// Process one datagram from the network; it is decrypted in place. Exactly one fate is counted.
+    pub fn handle(&mut self, now_ns: u64, from: SocketAddr, datagram: &mut [u8]) -> Fate {
+        let bytes = datagram.len();
+        let (fate, header) = match self.open(now_ns, from, datagram) {
+            Ok(opened) => {
+                let datagram = &*datagram;
+                let fate = match self.admit(now_ns, &opened, datagram) {
+                    Ok(admitted) => self.pursue_received(now_ns, &admitted.packet, admitted.key),
+                    Err(fate) => fate,
+                };
+                (fate, datagram.get(opened.header).unwrap_or(&[]))
+            }
+            Err(fate) => (fate, &[][..]),
+        };
+        self.count(fate, bytes);
+        if let Some(log) = &mut self.log {
+            log.push(now_ns, bytes, fate, header);
+        }
+        self.take_in_changes(now_ns);
+        fate
+    }
+
+    /// Process a train as it was received: datagrams of `segment_bytes` each, the last may be shorter.
+    /// Each is counted by its fate, as by `handle`.
+    pub fn handle_train(
         &mut self,
         now_ns: u64,
         from: SocketAddr,
-        datagram: &mut [u8],
-    ) -> (Fate, Range<usize>) {
-        let pipes = &mut self.departures.pipes;
-        match DatagramType::of(datagram) {
-            Ok(DatagramType::Data) => match pipes.open(now_ns, from, datagram) {
-                Ok(opened) => {
-                    let header = opened.header.clone();
-                    let fate = self.take_opened(now_ns, &opened, datagram);
-                    (fate.unwrap_or_else(Fate::Dropped), header)
-                }
-                Err(reason) => (Fate::Dropped(reason), 0..0),
-            },
-            Ok(_) => (pipes.handle_handshake(now_ns, from, datagram), 0..0),
-            Err(reason) => (Fate::Dropped(reason), 0..0),
+        train: &mut [u8],
+        segment_bytes: usize,
+    ) {
+        if self.log.is_some() {
+            for datagram in train.chunks_mut(segment_bytes.max(1)) {
+                self.handle(now_ns, from, datagram);
+            }
+            return;
+        }
+        let mut datagrams = train.chunks_mut(segment_bytes.max(1)).peekable();
+        while datagrams.peek().is_some() {
+            let mut admitted = [const { None }; MAX_SEGMENTS];
+            for (place, datagram) in admitted.iter_mut().zip(&mut datagrams) {
+                *place = self.let_in(now_ns, from, datagram);
+            }
+            self.fetch(&admitted);
+            for (Admitted { packet, key }, bytes) in admitted.iter().flatten() {
+                let fate = self.pursue_received(now_ns, packet, *key);
+                self.count(fate, *bytes);
+            }
+            self.take_in_changes(now_ns);
         }
     }
 
+    /// Open and check one datagram of a train; `None` when it has met its fate already.
     #[inline]
-    fn take_opened(
+    fn let_in<'a>(
+        &mut self,
+        now_ns: u64,
+        from: SocketAddr,
+        datagram: &'a mut [u8],
+    ) -> Option<(Admitted<'a>, usize)> {
+        let bytes = datagram.len();
+        let admitted = match self.open(now_ns, from, datagram) {
+            Ok(opened) => self.admit(now_ns, &opened, datagram),
+            Err(fate) => Err(fate),
+        };
+        match admitted {
+            Ok(admitted) => Some((admitted, bytes)),
+            Err(fate) => {
+                self.count(fate, bytes);
+                None
+            }
+        }
+    }
+
+    fn fetch(&self, admitted: &[Option<(Admitted<'_>, usize)>]) {
+        let fetched = admitted
+            .iter()
+            .flatten()
+            .map(|(one, _)| self.decisions.fetch(one.key));
+        // What is not used would not be fetched.
+        std::hint::black_box(fetched.fold(0, |all, one| all ^ one));
+    }
+
+    #[inline]
+    fn count(&mut self, fate: Fate, bytes: usize) {
+        let counters = &mut self.departures.counters;
+        counters.count(fate);
+        counters.received_bytes += bytes as u64;
+    }
+
+    /// Open a datagram; else its fate.
+    #[inline]
+    fn open(&mut self, now_ns: u64, from: SocketAddr, datagram: &mut [u8]) -> Result<Opened, Fate> {
+        let pipes = &mut self.departures.pipes;
+        match DatagramType::of(datagram) {
+            Ok(DatagramType::Data) => pipes.open(now_ns, from, datagram).map_err(Fate::Dropped),
+            Ok(_) => Err(pipes.handle_handshake(now_ns, from, datagram)),
+            Err(reason) => Err(Fate::Dropped(reason)),
+        }
+    }
+
+    /// Check an opened packet; else its fate.
+    #[inline]
+    fn admit<'a>(
         &mut self,
         now_ns: u64,
         opened: &Opened,
-        datagram: &[u8],
-    ) -> Result<Fate, Reason> {
-        let header_bytes = datagram
-            .get(opened.header.clone())
-            .ok_or(Reason::BadHeader)?;
-        let header = Header::parse(header_bytes)?;
-        let payload = datagram
-            .get(opened.payload.clone())
-            .ok_or(Reason::Truncated)?;
-        let pipes = &mut self.departures.pipes;
+        datagram: &'a [u8],
+    ) -> Result<Admitted<'a>, Fate> {
+        let (header, payload) = parse(opened, datagram).map_err(Fate::Dropped)?;
         if header.service == CONTROL_SERVICE {
-            return Ok(pipes.handle_control(now_ns, opened, &header, payload));
+            let pipes = &mut self.departures.pipes;
+            return Err(pipes.handle_control(now_ns, opened, &header, payload));
         }
+        let packet = self.check(opened, header, payload).map_err(Fate::Dropped)?;
+        if self.role == PeerKind::Host {
+            let delivered =
+                self.inbox
+                    .deliver(packet.ingress, packet.source, &packet.header, payload);
+            return Err(delivered.unwrap_or_else(Fate::Dropped));
+        }
+        let question = packet.question();
+        let key = self.decisions.chain_key(&question, packet.is_covered);
+        Ok(Admitted {
+            packet,
+            key: key.map_err(Fate::Dropped)?,
+        })
+    }
+
+    /// What the first node checks, and every other.
+    #[inline]
+    fn check<'a>(
+        &self,
+        opened: &Opened,
+        mut header: Header<'a>,
+        payload: &'a [u8],
+    ) -> Result<Packet<'a>, Reason> {
+        let pipes = &self.departures.pipes;
         let ingress = pipes.address(opened.peer);
-        let source = match (self.role, pipes.kind(opened.peer)) {
-            (PeerKind::Node, PeerKind::Host) => source_of_host(&header, ingress)?,
+        let is_first_node =
+            self.role == PeerKind::Node && pipes.kind(opened.peer) == PeerKind::Host;
+        let source = if is_first_node {
+            source_of_host(&header, ingress)?
+        } else {
             // Set by the first node; later it is that domain's claim.
-            _ => header.source.ok_or(Reason::BadHeader)?,
+            header.source.ok_or(Reason::BadHeader)?
         };
         if header.protection == Protection::None && !opened.is_covered {
             return Err(Reason::Unprotected);
         }
-        if self.role == PeerKind::Host {
-            return self.inbox.deliver(ingress, source, &header, payload);
+        header.source = Some(source);
+        if self.role == PeerKind::Node {
+            header.hop_limit = header.hop_limit.checked_sub(1).ok_or(Reason::HopLimit)?;
         }
-        let hop_limit = header.hop_limit.checked_sub(1).ok_or(Reason::HopLimit)?;
-        let packet = Packet {
-            header: Header {
-                hop_limit,
-                source: Some(source),
-                ..header
-            },
+        let is_covered = opened.is_covered;
+        Ok(Packet {
+            header,
             ingress,
             source,
             payload,
-            is_covered: opened.is_covered,
+            is_covered,
             egress: None,
-        };
-        Ok(self.pursue(now_ns, &packet, 0, Book::Received))
+        })
     }
+}
+
+#[inline]
+fn parse<'a>(opened: &Opened, datagram: &'a [u8]) -> Result<(Header<'a>, &'a [u8]), Reason> {
+    let header = datagram
+        .get(opened.header.clone())
+        .ok_or(Reason::BadHeader)?;
+    let payload = datagram
+        .get(opened.payload.clone())
+        .ok_or(Reason::Truncated)?;
+    Ok((Header::parse(header)?, payload))
 }
 
 /// A host speaks for itself alone, and need not say so.

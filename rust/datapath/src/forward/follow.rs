@@ -14,7 +14,6 @@ use crate::wire::Header;
 impl Datapath {
     /// Follow what is decided for a packet that stands before the service at `position` of its
     /// chain, or put it into the queue of the service that has to be asked. The caller counts.
-    #[inline]
     pub(super) fn pursue(
         &mut self,
         now_ns: u64,
@@ -22,14 +21,25 @@ impl Datapath {
         position: usize,
         book: Book,
     ) -> Fate {
-        let verdict =
-            self.decisions
-                .decide(now_ns, &packet.question(), position, packet.is_covered);
+        let question = packet.question();
+        let verdict = self
+            .decisions
+            .decide(now_ns, &question, position, packet.is_covered);
         self.follow(now_ns, packet, verdict, book, now_ns)
     }
 
-    /// The same for a verdict that was asked for already.
+    /// The same for a packet from the network whose key is known: the hot path.
     #[inline]
+    pub(super) fn pursue_received(&mut self, now_ns: u64, packet: &Packet<'_>, key: u128) -> Fate {
+        match self.decisions.hit(now_ns, key) {
+            Some(id) if !packet.header.is_traced => {
+                self.act(now_ns, packet, &Decided::Cached(id), Book::Received)
+            }
+            _ => self.pursue(now_ns, packet, 0, Book::Received),
+        }
+    }
+
+    /// The same for a verdict that was asked for already.
     pub(super) fn follow(
         &mut self,
         now_ns: u64,
