@@ -4,14 +4,18 @@ alice ── sn1 ── sn2 ── bob          all of domain isp-a; every datag
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from random import Random
+from typing import Any
 
 import pytest
 
 from ei._core import Datapath
 from ei.host.events import HostEvent
 from ei.host.stack import Identity, Stack
+from ei.lab.fixture import run_simulated
+from ei.lab.simulation import Simulation
+from ei.lab.topology_file import parse_topology
 from ei.node.config import NodeConfig
 from ei.node.datapath import PureControl
 from ei.node.node import Node
@@ -23,6 +27,7 @@ from ei.runtime.loader import LoadedService, load_service
 
 MS = 1_000_000
 UNIX_S = 1_700_000_000
+Script = Callable[[Simulation], Coroutine[Any, Any, None]]
 SERVICES = ("delivery", "echo")
 DOMAIN = make_keys(b"domain".ljust(32))
 ISSUER = Issuer("isp-a", 1, DOMAIN, expires_unix_s=UNIX_S + 3_000)
@@ -193,3 +198,33 @@ def world() -> World:
 def make_world() -> Callable[[dict[str, tuple[str, ...]]], World]:
     """Hosts to the nodes that they are attached to; nothing has happened yet."""
     return World
+
+
+PAIR = """
+version = 1
+services = ["delivery", "echo"]
+[domains.left.nodes.n1]
+[domains.left.nodes.n2]
+[domains.left.hosts.alice]
+nodes = ["n1", "n2"]
+[domains.right.nodes.n1]
+[domains.right.hosts.bob]
+nodes = ["n1"]
+[link_defaults.host]
+delay_ms = 1
+[link_defaults.node]
+delay_ms = 1
+[link_defaults.domain]
+delay_ms = 5
+"""
+
+
+@pytest.fixture
+def in_lab() -> Callable[[Script], None]:
+    """Runs a script on a simulated lab: alice at n1 and n2 of left, bob at n1 of right."""
+    topology = parse_topology(PAIR, name="pair")
+
+    def run(script: Script) -> None:
+        run_simulated(topology, script)
+
+    return run

@@ -1,0 +1,114 @@
+"""A host of an asyncio program, in a simulated lab."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from ei.errors import ConflictError, DeadlineError, LimitError, LocalError, NotFoundError
+from ei.lab.simulation import Simulation
+
+InLab = Callable[[Callable[[Simulation], Coroutine[Any, Any, None]]], None]
+
+
+def test_a_ping_measures_the_way_to_the_other_host(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        _ = await alice.ping("bob.right")
+
+        rtt_s = await alice.ping("bob.right", b"data")
+
+        # 1 + 5 + 1 ms each way.
+        assert rtt_s == pytest.approx(0.014, abs=0.001)
+
+    in_lab(script)
+
+
+def test_a_host_that_does_not_answer_costs_the_deadline_and_is_named(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        await lab.cut("bob", "n1.right")
+        began_s = lab.now_s()
+
+        with pytest.raises(DeadlineError, match=r"within 0\.5 s there was no echo from bob\.right"):
+            _ = await lab.host("alice").ping("bob.right", deadline_s=0.5)
+
+        assert lab.now_s() - began_s == pytest.approx(0.5)
+
+    in_lab(script)
+
+
+def test_an_unknown_name_is_refused_with_a_suggestion(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        with pytest.raises(NotFoundError, match=r"did you mean bob\.right"):
+            _ = await lab.host("alice").ping("bob.rihgt")
+
+    in_lab(script)
+
+
+def test_a_port_is_open_once(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        with alice.datagrams(7):
+            with pytest.raises(ConflictError, match="port 7 is open already"):
+                _ = alice.datagrams(7)
+            with alice.datagrams() as first, alice.datagrams() as second:
+                assert first.port != second.port
+        alice.datagrams(7).close()
+
+    in_lab(script)
+
+
+def test_too_large_a_datagram_is_refused_at_once(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        with lab.host("alice").datagrams() as channel, pytest.raises(LimitError):
+            channel.send("bob.right", bytes(2_000))
+
+    in_lab(script)
+
+
+def test_a_host_that_closes_tells_everybody_who_waits(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        channel = alice.datagrams(7)
+        alice.close()
+        alice.close()
+
+        with pytest.raises(LocalError, match="port 7 is closed"):
+            _ = await channel.receive(deadline_s=1)
+        with pytest.raises(DeadlineError):
+            _ = await lab.host("bob").ping("alice.left", deadline_s=1)
+
+    in_lab(script)
+
+
+def test_attaching_twice_is_attaching_once(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+
+        await alice.attach()
+
+        assert repr(alice) == "<Host alice.left: 2 of 2 nodes up>"
+
+    in_lab(script)
+
+
+def test_a_host_moves_to_its_other_node_without_its_application_noticing(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        _ = await alice.ping("bob.right")
+        used = next(each.node for each in alice.status().attachments if each.is_used)
+        await lab.kill(used)
+
+        answered = 0
+        for _ in range(40):
+            try:
+                _ = await alice.ping("bob.right", deadline_s=0.2)
+            except DeadlineError:
+                continue
+            answered += 1
+
+        now_used = next(each.node for each in alice.status().attachments if each.is_used)
+        assert now_used != used
+        assert answered >= 30
+
+    in_lab(script)

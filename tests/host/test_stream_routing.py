@@ -1,0 +1,111 @@
+"""Streams find their listener, and whoever waits for a connection hears of its end."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from ei.errors import DeadlineError, LocalError, StreamError
+from ei.lab.simulation import Simulation
+
+InLab = Callable[[Callable[[Simulation], Coroutine[Any, Any, None]]], None]
+
+
+def test_a_host_that_does_not_answer_costs_the_deadline(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        await lab.cut("bob", "n1.right")
+
+        with pytest.raises(DeadlineError, match=r"no stream to bob\.right port 80"):
+            _ = await lab.host("alice").open_stream("bob.right", 80, deadline_s=1)
+
+    in_lab(script)
+
+
+def test_whoever_waits_hears_why_a_connection_failed(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        await lab.cut("bob", "n1.right")
+
+        with pytest.raises(StreamError, match=r"connection to bob\.right is gone") as caught:
+            _ = await lab.host("alice").open_stream("bob.right", 80, deadline_s=60)
+
+        assert caught.value.kind == "handshake_timeout"
+
+    in_lab(script)
+
+
+def test_streams_of_a_lost_connection_end_with_its_reason(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        with lab.host("bob").accept_streams(80):
+            stream = await lab.host("alice").open_stream("bob.right", 80, deadline_s=2)
+            await lab.cut("bob", "n1.right")
+
+            with pytest.raises(StreamError) as caught:
+                _ = await stream.read(deadline_s=60)
+
+        assert caught.value.kind == "timed_out"
+
+    in_lab(script)
+
+
+def test_a_new_stream_finds_a_new_connection_after_a_loss(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        with lab.host("bob").accept_streams(80) as listener:
+            first = await alice.open_stream("bob.right", 80, deadline_s=2)
+            _ = await listener.accept(deadline_s=5)
+            await lab.cut("bob", "n1.right")
+            with pytest.raises(StreamError):
+                _ = await first.read(deadline_s=60)
+            await lab.heal("bob", "n1.right")
+
+            second = await alice.open_stream("bob.right", 80, deadline_s=30)
+            await second.write(b"x")
+            far = await listener.accept(deadline_s=5)
+
+            assert second.connection != first.connection
+            assert await far.read(deadline_s=5) == b"x"
+
+    in_lab(script)
+
+
+def test_more_streams_than_a_listener_holds_are_refused(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        with lab.host("bob").accept_streams(80, limit_items=1):
+            kept = await alice.open_stream("bob.right", 80, deadline_s=2)
+            refused = await alice.open_stream("bob.right", 80, deadline_s=2)
+            with pytest.raises(StreamError):
+                _ = await refused.read(deadline_s=2)
+            with pytest.raises(DeadlineError):
+                _ = await kept.read(deadline_s=0.5)
+
+    in_lab(script)
+
+
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_port_out_of_range_is_refused(in_lab: InLab, port: int) -> None:
+    async def script(lab: Simulation) -> None:
+        with pytest.raises(LocalError, match="is not 0 to 65535"):
+            _ = lab.host("alice").accept_streams(port)
+        with pytest.raises(LocalError, match="is not 0 to 65535"):
+            _ = await lab.host("alice").open_stream("bob.right", port, deadline_s=1)
+
+    in_lab(script)
+
+
+def test_streams_end_when_their_host_closes(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice, bob = lab.host("alice"), lab.host("bob")
+        with bob.accept_streams(80) as listener:
+            near = await alice.open_stream("bob.right", 80, deadline_s=2)
+            far = await listener.accept(deadline_s=2)
+            alice.close()
+
+            with pytest.raises(StreamError, match="was closed"):
+                _ = await near.read(deadline_s=1)
+            with pytest.raises(StreamError) as caught:
+                _ = await far.read(deadline_s=2)
+
+        assert caught.value.kind == "closed"
+
+    in_lab(script)
