@@ -1,7 +1,10 @@
 """Running `ei` in this process, as the console script does."""
 
 import json
-from collections.abc import Callable
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,3 +46,44 @@ def ei(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.M
         return Said(code, said.out, said.err)
 
     return run
+
+
+LAB_TOPOLOGY = """\
+version = 1
+services = ["delivery", "echo"]
+
+[domains.isp-a.nodes.sn1]
+[domains.isp-a.hosts.alice]
+nodes = ["sn1"]
+
+[domains.isp-b.nodes.sn1]
+[domains.isp-b.hosts.bob]
+nodes = ["sn1"]
+"""
+
+
+@pytest.fixture(scope="session")
+def running_lab() -> Generator[Path]:
+    """A lab of two domains, two nodes and two hosts, for all tests; yields its state home.
+
+    Sockets of a lab have long names, and there is a limit on them: hence a short path.
+    """
+    with tempfile.TemporaryDirectory(prefix="ei-", dir="/tmp") as name:
+        home = Path(name)
+        (home / "topology.toml").write_text(LAB_TOPOLOGY)
+        command = [sys.executable, "-c", "import sys; from ei.cli import main; sys.exit(main())"]
+        environ = {"XDG_STATE_HOME": name, "HOME": name, "PATH": "/usr/bin:/bin"}
+        up = [*command, "lab", "up", str(home / "topology.toml")]
+        subprocess.run(up, check=True, env=environ, capture_output=True)
+        try:
+            yield home
+        finally:
+            down = [*command, "lab", "down"]
+            subprocess.run(down, check=True, env=environ, capture_output=True)
+
+
+@pytest.fixture
+def lab(ei: Run, running_lab: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `ei` beside the running lab."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(running_lab))
+    return ei

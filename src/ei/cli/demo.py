@@ -35,6 +35,9 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.lab.demo import run_demo
     from ei.lab.narrator import Narrator
 
+    if arguments.file is not None:
+        # Said now rather than when half of the demo is over.
+        arguments.file.open("rb").close()
     narrator = Narrator(sys.stderr, is_plain=output.is_plain, is_quiet=output.is_quiet)
     outcome = run_demo(
         narrator, file=arguments.file, report_path=arguments.report, seed=arguments.seed

@@ -1,0 +1,43 @@
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import LAB_TOPOLOGY, Run
+
+from ei.cli.exits import Exit
+
+SCRIPT = "import sys; from ei.cli import main; sys.exit(main())"
+
+
+def test_ending_what_does_not_run_is_no_error(ei: Run) -> None:
+    said = ei("lab", "down")
+
+    assert said.code == Exit.OK
+    assert "0 processes, 0 sockets, 0 files left" in said.out
+    assert "no lab 'default' was up" in said.err
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_a_lab() -> None:
+    with tempfile.TemporaryDirectory(prefix="ei-", dir="/tmp") as home:
+        topology = Path(home) / "topology.toml"
+        topology.write_text(LAB_TOPOLOGY)
+        environ = {"XDG_STATE_HOME": home, "HOME": home, "PATH": "/usr/bin:/bin"}
+
+        def ei(*words: str) -> dict[str, object]:
+            command = [sys.executable, "-c", SCRIPT, "lab", *words, "--lab", "other", "--json"]
+            said = subprocess.run(command, check=True, env=environ, capture_output=True)
+            document = json.loads(said.stdout)
+            assert isinstance(document, dict)
+            return document
+
+        assert ei("up", str(topology))["hosts"] == ["alice.isp-a", "bob.isp-b"]
+
+        document = ei("down")
+
+        assert document["was_running"] is True
+        assert document["left"] == {"processes": 0, "sockets": 0, "files": 0}
+        assert not (Path(home) / "ei" / "lab" / "other").exists()

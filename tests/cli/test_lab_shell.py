@@ -1,0 +1,30 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = "import sys; from ei.cli import main; sys.exit(main())"
+
+
+@pytest.mark.slow
+def test_a_command_speaks_as_the_host(running_lab: Path) -> None:
+    inner = [sys.executable, "-c", SCRIPT, "ping", "bob", "--count", "1"]
+    outer = [sys.executable, "-c", SCRIPT, "lab", "shell", "alice", "--", *inner]
+    environ = {"XDG_STATE_HOME": str(running_lab), "HOME": str(running_lab), "PATH": "/usr/bin"}
+
+    said = subprocess.run(outer, check=True, env=environ, capture_output=True, text=True)
+
+    assert "alice.isp-a → bob.isp-b: 1 of 1 came back" in said.stdout
+
+
+@pytest.mark.slow
+def test_the_shell_knows_its_configuration(running_lab: Path) -> None:
+    outer = [sys.executable, "-c", SCRIPT, "lab", "shell", "alice", "--", "env"]
+    environ = {"XDG_STATE_HOME": str(running_lab), "HOME": str(running_lab), "PATH": "/usr/bin"}
+
+    said = subprocess.run(outer, check=True, env=environ, capture_output=True, text=True)
+
+    variables = dict(line.split("=", 1) for line in said.stdout.splitlines())
+    assert Path(variables["EI_CONFIG"]).exists()
+    assert variables["EI_LAB"] == "default"
