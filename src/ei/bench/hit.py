@@ -13,13 +13,14 @@ from ei.bench.figures import Figure, figure
 from ei.bench.hosts import GenerateOrder
 from ei.bench.network import Model, Network, open_network
 from ei.bench.world import DELIVERY, LOAD_CPU, MULTICAST, NODE_CPU, World, open_world
+from ei.sdk.packets import Protection
 from ei.services.multicast.messages import Join
 
 SIZES_BYTES = (128, 512, 1_400)
-"""Of datagrams at the node. An empty packet of `delivery` has 68 bytes, so 64 cannot be."""
+"""Of datagrams at the node. An empty packet of `delivery` has 80 bytes, so 64 cannot be."""
 
-SEALED_BYTES = 16 + 20 + 16 + 16
-"""Of a host's datagram around the payload: prefix, header, destination, tag."""
+SEALED_BYTES = 16 + 48 + 16
+"""Of a host's datagram around the payload: prefix; header and destination, padded; tag."""
 
 LIMITS_NS = {
     (512, "V"): 350.0, (512, "G"): 1_150.0, (512, "W"): 1_800.0,
@@ -84,14 +85,14 @@ def _compare_copies(world: World, model: Model, size_bytes: int, runs: int) -> F
         metadata=world.address("all.bench"),
         payload_bytes=size_bytes - SEALED_BYTES,
         seconds=WARM_S + WATCH_S + 0.3,
-        is_covered=True,
+        protection=Protection.GROUPS,
     )
     own: list[Run] = []
     plain: list[Run] = []
     for _ in range(runs):
         plain.append(run_plain(world.network, world.folder, size_bytes))
         own.append(run_node(world, order, per_copy=True))
-    name = f"fanout {FAN_OUT} {model} {size_bytes} B, per copy, COVERED"
+    name = f"fanout {FAN_OUT} {model} {size_bytes} B, per copy"
     return _sum_up(name, own, plain, FAN_OUT_LIMIT_NS)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from ei._core import Datapath, Socket
+from ei.sdk.packets import Protection
 
 DELIVERY_TRAIN = 64
 UP_LIMIT_S = 20.0
@@ -45,7 +46,7 @@ class GenerateOrder(msgspec.Struct, frozen=True, kw_only=True):
         connections: Used in turn; with 0 every packet has a new one.
         seconds: How long.
         packets_per_s: Offered rate; 0 is as fast as it can.
-        is_covered: Payload inside the seal of the pipe.
+        protection: As the hosts would have sealed the payload end to end.
     """
 
     host: HostOrder
@@ -55,7 +56,7 @@ class GenerateOrder(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 1
     seconds: float = 1.0
     packets_per_s: float = 0.0
-    is_covered: bool = False
+    protection: Protection = Protection.DATAGRAMS
 
 
 class SinkOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,8 +180,7 @@ def _send(host: BenchHost, order: GenerateOrder, start_s: float) -> int:
             offset = rounds % order.connections if order.connections else sent
             sent += host.datapath.send(
                 time.monotonic_ns(), host.node, order.service, connection + offset,
-                order.metadata, train, protection=0 if order.is_covered else 1,
-                is_covered=order.is_covered,
+                order.metadata, train, protection=order.protection,
             )  # fmt: skip
         _ = host.socket.flush(host.datapath)
     return sent
