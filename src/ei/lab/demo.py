@@ -97,7 +97,8 @@ async def _work(demo: Demo, file: Path | None) -> None:
     await send_a_file(demo, file)
     await multicast_stream(demo)
     await kill_a_worker(demo)
-    await demo.count_packets()
+    demo.step("reading what every node counted")
+    await demo.account()
 
 
 def _start(

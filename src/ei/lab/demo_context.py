@@ -9,11 +9,12 @@ import msgspec
 
 from ei.daemons.client import ask
 from ei.lab.narrator import Narrator
-from ei.lab.promises import Promise
+from ei.lab.promises import Promise, promise
 from ei.lab.report import Load, Transfer
 from ei.lab.run_folder import LabFile
 from ei.lab.topology import Topology, ends
 from ei.node.admin import RunningStatus
+from ei.records.addresses import parse_address
 
 AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
 ASK_LIMIT_S = 20.0
@@ -35,12 +36,42 @@ class _Done(msgspec.Struct, frozen=True):
     """An answer that says no more than that it was done."""
 
 
+class PeerCounters(msgspec.Struct, frozen=True):
+    """Datagrams on one pipe of a node, those of the pipe itself included."""
+
+    sent: int
+    received: int
+
+
+class NodeCounters(msgspec.Struct, frozen=True):
+    """What the demo reads of a datapath's statistics; see `ei._core.Datapath.statistics`."""
+
+    received: int
+    forwarded: int
+    delivered: int
+    consumed: int
+    missed: int
+    sent: int
+    dropped: dict[str, int]
+    peers: dict[str, PeerCounters]
+
+    @property
+    def accounted(self) -> int:
+        """Packets that have a fate (law 6)."""
+        fates = self.forwarded + self.delivered + self.consumed + self.missed
+        return fates + sum(self.dropped.values())
+
+
+class _Statistics(msgspec.Struct, frozen=True):
+    statistics: NodeCounters
+
+
 class Demo:
     """What the steps share, and what they find.
 
     Attributes:
         promises: In the order in which they were measured.
-        packets: By pipe, both directions; see `count_packets`.
+        packets: By pipe, both directions; see `account`.
     """
 
     def __init__(
@@ -57,6 +88,9 @@ class Demo:
         self.load: Load | None = None
         self.folder = Path(lab.daemons[SPEAKER].folder)
         self._lab = lab
+        self._names = {
+            parse_address(daemon.address).hex(): name for name, daemon in lab.daemons.items()
+        }
         self._began_s = began_s
 
     def add(self, *promises: Promise) -> None:
@@ -88,9 +122,10 @@ class Demo:
         answer = await asyncio.to_thread(
             ask, admin, verb, arguments, deadline_s=deadline_s, on_progress=on_progress
         )
-        return msgspec.convert(answer, shape)
+        # Keys of JSON objects are text, also where they are numbers.
+        return msgspec.convert(answer, shape, strict=False)
 
-    async def do(self, name: str, verb: str, /, **arguments: object) -> None:
+    async def do(self, name: str, verb: str, arguments: Mapping[str, object]) -> None:
         """Have the daemon `name` do something."""
         _ = await self.ask(name, verb, _Done, arguments)
 
@@ -102,9 +137,24 @@ class Demo:
         """Return the status of a node."""
         return await self.ask(name, "status", RunningStatus)
 
-    async def count_packets(self) -> None:
-        """Read from all nodes how many packets crossed each pipe."""
-        for name in self.topology.nodes:
-            status = await self.node(name)
-            for peer in status.node.peers:
-                self.packets[ends(name, peer.name)] = peer.sent + peer.received
+    async def statistics(self) -> dict[str, NodeCounters]:
+        """Return the counters of all nodes."""
+        return {
+            name: (await self.ask(name, "statistics", _Statistics)).statistics
+            for name in self.topology.nodes
+        }
+
+    def name_of(self, address: str) -> str:
+        """Return the name behind an address in hex."""
+        return self._names.get(address, address)
+
+    async def account(self) -> None:
+        """Read from all nodes how many packets crossed each pipe, and what became of them."""
+        homeless = 0
+        for name, counted in (await self.statistics()).items():
+            homeless += abs(counted.received - counted.accounted)
+            for address, peer in counted.peers.items():
+                self.packets[ends(name, self.name_of(address))] = peer.sent + peer.received
+        total = sum(self.packets.values())
+        self.add(promise("packets without a fate", homeless, "==", 0, unit="packets"))
+        self.done(f"{total:,} packets crossed {len(self.packets)} pipes, each with one fate")

@@ -29,7 +29,7 @@ async def kill_a_worker(demo: Demo) -> None:
     receiver = LISTENERS[1]
     demo.step(f"killing the worker of echo at {node} while {SPEAKER} uses echo and delivery")
     load = _Load(demo, node, receiver)
-    await demo.do(receiver, "collect", name="stream", port=PORT)
+    await demo.do(receiver, "collect", {"name": "stream", "port": PORT})
     async with asyncio.TaskGroup() as group:
         sending = group.create_task(load.use_delivery())
         for work in (load.use_echo(), load.watch(), load.kill()):
