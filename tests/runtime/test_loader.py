@@ -1,10 +1,17 @@
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from ei.errors import ConfigError, NotFoundError, ServiceError
-from ei.runtime.loader import ENVIRONMENT_COUNTERS, OWN_FOLDER, find_services, load_service
+from ei.runtime.loader import (
+    ENVIRONMENT_COUNTERS,
+    OWN_FOLDER,
+    find_services,
+    load_afresh,
+    load_service,
+)
 
 MANIFEST = """
 id = 0xF0000001
@@ -78,11 +85,13 @@ def test_a_service_elsewhere_has_files_of_its_own(tmp_path: Path) -> None:
 
 
 def test_loading_afresh_runs_its_files_again(tmp_path: Path) -> None:
-    folder = write(tmp_path / "mine")
+    loaded = load_service(write(tmp_path / "mine"))
 
-    first, second = (load_service(folder, is_afresh=True) for _ in range(2))
+    first, second = (load_afresh(loaded) for _ in range(2))
 
-    assert first.service is not second.service
+    assert len({loaded.service, first.service, second.service}) == 3
+    assert first.manifest is loaded.manifest
+    assert not any(name.startswith("ei_service_afresh") for name in sys.modules)
 
 
 def test_the_datapath_is_told_what_it_must_know(tmp_path: Path) -> None:

@@ -101,16 +101,12 @@ def find_services(folders: Iterable[Path] = ()) -> dict[str, Path]:
     return found
 
 
-def load_service(
-    place: str | Path, folders: Iterable[Path] = (), *, is_afresh: bool = False
-) -> LoadedService:
+def load_service(place: str | Path, folders: Iterable[Path] = ()) -> LoadedService:
     """Load a service by name, or from its folder.
 
     Args:
         place: Name or folder.
         folders: More places to look for the name, as for `find_services`.
-        is_afresh: Run its files again although they are loaded, beside what is loaded: nothing
-            that an earlier load left in its modules is there.
 
     Raises:
         NotFoundError: There is no service of that name.
@@ -124,13 +120,16 @@ def load_service(
         place = services[place]
     manifest = load_manifest(place)
     check_imports(place, manifest.libraries)
-    module = _import_afresh(place) if is_afresh else _import(place, _package_of(place))
+    return _loaded(manifest, place, _import(place, _package_of(place)))
+
+
+def _loaded(manifest: Manifest, folder: Path, module: ModuleType) -> LoadedService:
     return LoadedService(
         manifest=manifest,
-        folder=place,
-        service=_service_of(module, place),
-        config_type=_config_of(module, place),
-        messages=_messages_of(module, place),
+        folder=folder,
+        service=_service_of(module, folder),
+        config_type=_config_of(module, folder),
+        messages=_messages_of(module, folder),
     )
 
 
@@ -153,10 +152,17 @@ def _import(folder: Path, package: str) -> ModuleType:
         raise ServiceError(f"{folder / 'service.py'}: cannot be loaded: {error!r}") from error
 
 
-def _import_afresh(folder: Path) -> ModuleType:
+def load_afresh(loaded: LoadedService) -> LoadedService:
+    """Run the files of a service again, beside what is loaded.
+
+    Nothing that the service left in its modules is there in what is returned.
+
+    Raises:
+        ServiceError: Its files do not run any more.
+    """
     package = "ei_service_afresh"
     try:
-        return _import(folder, package)
+        return _loaded(loaded.manifest, loaded.folder, _import(loaded.folder, package))
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             del sys.modules[name]

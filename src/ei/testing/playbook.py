@@ -8,7 +8,7 @@ import msgspec
 
 from ei.errors import EiError
 from ei.runtime.environment import Environment, EnvironmentStatistics
-from ei.runtime.loader import LoadedService, load_service
+from ei.runtime.loader import LoadedService, load_afresh, load_service
 from ei.sdk import (
     NOWHERE,
     Address,
@@ -196,7 +196,7 @@ class Playbook:
 
     def _twice(self, act: Act, event: Event | None) -> tuple[Effect, ...]:
         """Do it here, and with a service that was never used before; compare."""
-        loaded = load_service(self._loaded.folder, is_afresh=True)
+        loaded = load_afresh(self._loaded)
         self._twin.renew(loaded)
         again = _attempt(act, self._twin, _of_its_types(event, loaded))
         effects = _attempt(act, self._environment, _of_its_types(event, self._loaded))
