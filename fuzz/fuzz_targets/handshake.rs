@@ -1,0 +1,65 @@
+//! Any bytes as handshake messages, of pipes and end to end, with checksums repaired so that what lies
+//! behind them is reached.
+
+#![no_main]
+
+mod ends;
+
+use ei_datapath::endtoend::EndToEnd;
+use ei_datapath::handshake::cookies::MacKeys;
+use ei_datapath::wire::handshake::{INITIATION_BYTES, Initiation};
+use ends::{endpoint, public_key_of};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((mode, bytes)) = bytes.split_first() else {
+        return;
+    };
+    if mode & 1 == 1 {
+        return end_to_end(bytes);
+    }
+    let mut bob = ends::end(2, 1);
+    let (_, mut datagram) = {
+        let mut alice = ends::end(1, 2);
+        let peer = alice.peers().next().expect("bob is known");
+        alice.dial(0, peer);
+        alice.take_outgoing().expect("an initiation")
+    };
+    // A true initiation, changed where the input says so.
+    for change in bytes.chunks_exact(3) {
+        let place = usize::from(u16::from_le_bytes([change[0], change[1]])) % datagram.len();
+        datagram[place] ^= change[2];
+    }
+    if mode & 2 == 2 && datagram.len() >= INITIATION_BYTES {
+        let keys = MacKeys::new(&public_key_of(2));
+        Initiation::put_macs(&mut datagram, |before| keys.mac1(before), |_| [0; 16]);
+    }
+    let asked = datagram.len();
+    let _ = bob.handle_handshake(1, endpoint(1), &mut datagram);
+    let answered: usize = std::iter::from_fn(|| bob.take_outgoing())
+        .map(|(_, bytes)| bytes.len())
+        .sum();
+    assert!(answered <= asked);
+    let mut raw = bytes.to_vec();
+    let _ = bob.handle_handshake(2, endpoint(1), &mut raw);
+});
+
+fn end_to_end(bytes: &[u8]) {
+    let mut bob = EndToEnd::new(ends::private_key_of(2), Some([2; 32]), 0);
+    let alice = public_key_of(1);
+    let _ = bob.open(0, &alice, b"here", bytes);
+    let mut sender = EndToEnd::new(ends::private_key_of(1), Some([1; 32]), 0);
+    let Ok(outgoing) = sender.seal(0, &public_key_of(2), b"here", b"datagram") else {
+        return;
+    };
+    let mut payload = outgoing[0].payload.clone();
+    for change in bytes.chunks_exact(2) {
+        let place = usize::from(change[0]) % payload.len();
+        payload[place] ^= change[1];
+    }
+    if let Ok(opened) = bob.open(1, &alice, b"here", &payload) {
+        for answer in opened.outgoing {
+            let _ = sender.open(1, &public_key_of(2), b"here", &answer.payload);
+        }
+    }
+}
