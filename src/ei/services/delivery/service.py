@@ -2,7 +2,7 @@
 
 The metadata is the address of the destination. A host that is attached here gets the packet on
 its own pipe; for any other the directory says where it is attached, and the packet goes to the
-first of those nodes that is up, which does the same.
+first of those nodes that is up, or calls one of them, which does the same.
 
 Decisions carry the next hop as their tag, refusals the destination: a pipe that comes up or goes
 down ends just those that it makes wrong. All else heals when a decision's time is over.
@@ -38,7 +38,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         decision_s: How long a way is used before it is looked for again.
-        refusal_s: How long packets are refused before their destination is looked for again.
+        refusal_s: How long packets are refused, or wait for a node that was called, before their
+            destination is looked for again.
         hold_s: How long a packet waits for the directory.
     """
 
@@ -85,15 +86,23 @@ def send_abroad(packet: Packet, destination: Address, ctx: Context[Config]) -> I
         return
     record = ctx.records[query]
     if not isinstance(record, Attachment):
-        reason = "unknown_destination"
-    else:
-        for node in record.nodes:
-            # This node has no pipe to the host, and the node before sent it here: neither again.
-            if node in ctx.peers and node not in (ctx.node, packet.ingress):
-                yield from send(packet, node, ctx)
-                return
-        reason = "host_unreachable"
-    yield from refuse(packet, reason, ttl_s=ctx.config.refusal_s, tag=destination)
+        yield from refuse(
+            packet, "unknown_destination", ttl_s=ctx.config.refusal_s, tag=destination
+        )
+        return
+    # This node has no pipe to the host, and the node before sent it here: neither again.
+    nodes = [node for node in record.nodes if node not in (ctx.node, packet.ingress)]
+    for node in nodes:
+        if node in ctx.peers:
+            yield from send(packet, node, ctx)
+            return
+    if nodes:
+        # Sending to a node calls it, and the packet waits for the pipe. Nobody knows which of
+        # them answers, so the next try, soon, may be with another.
+        node = ctx.random.choice(nodes)
+        yield from forward(packet, (Hop(node),), ttl_s=ctx.config.refusal_s, tag=node)
+        return
+    yield from refuse(packet, "host_unreachable", ttl_s=ctx.config.refusal_s, tag=destination)
 
 
 SERVICE = Delivery

@@ -87,9 +87,29 @@ def test_this_node_is_no_way_to_a_host_that_left_it() -> None:
     assert reasons(play.packet("alice", metadata=BOB)) == ["host_unreachable"]
 
 
-def test_a_host_none_of_whose_nodes_is_up_is_unreachable_for_now() -> None:
+def test_a_node_that_is_not_up_is_called_for_now() -> None:
     play = knowing(EAST, WEST, peers=[])
-    letter = play.make_packet("alice", metadata=BOB)
+
+    install, send = play.packet("alice", metadata=BOB)
+
+    (called,) = next_hops((send,))
+    assert called in (EAST, WEST)
+    assert isinstance(install, InstallDecision)
+    assert install.decision.action == Forward((Hop(called),))
+    assert (install.decision.ttl_s, install.decision.tag) == (1.0, called)
+
+
+def test_each_node_that_is_not_up_has_its_turn() -> None:
+    play = knowing(EAST, WEST, peers=[])
+
+    called = {next_hops(play.packet("alice", metadata=BOB))[0] for _ in range(20)}
+
+    assert called == {EAST, WEST}
+
+
+def test_a_host_whose_only_node_sent_the_packet_is_unreachable_for_now() -> None:
+    play = knowing(EAST, peers=["east"])
+    letter = play.make_packet("alice", ingress="east", metadata=BOB)
 
     assert (
         play
