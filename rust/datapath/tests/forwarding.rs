@@ -1,10 +1,21 @@
 //! Packets through whole datapaths: hosts, nodes, services, on a virtual clock.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
+
 mod world;
 
-use ei_datapath::counters::Reason;
-use ei_datapath::forward::ServiceConfig;
-use ei_datapath::wire::Protection;
+use ei_datapath::codec::{Action, Answer, Event, Hop};
+use ei_datapath::counters::{Fate, Reason};
+use ei_datapath::forward::{Notice, ServiceConfig};
+use ei_datapath::handshake::public_key;
+use ei_datapath::pipes::PeerKind;
+use ei_datapath::trace::How;
+use ei_datapath::wire::{Address, Header, Protection};
 use world::*;
 
 /// host 0 — node 1 — host 2
@@ -33,6 +44,12 @@ fn two_nodes() -> World {
     world.join(destination, second);
     world
 }
+
+fn dropped(world: &World, end: usize, reason: Reason) -> u64 {
+    world.counters(end).dropped[reason as usize]
+}
+
+// -- the walk -------------------------------------------------------------------------------------
 
 #[test]
 fn the_first_packet_is_decided_by_the_service_and_the_second_by_the_cache() {
@@ -84,20 +101,523 @@ fn a_packet_crosses_two_nodes() {
 }
 
 #[test]
-fn neither_sealed_nor_covered_is_refused_where_it_begins() {
+fn a_train_stays_a_train_and_keeps_its_order() {
     let mut world = one_node();
-    let packet = Outgoing {
-        protection: Protection::None,
-        ..world.packet(1, 7, 2)
+    let packet = world.packet(1, 7, 2);
+    world.send(0, &packet).unwrap();
+    world.settle();
+    for number in 0..64 {
+        world
+            .send(
+                0,
+                &Outgoing {
+                    payload: vec![number; 100],
+                    ..packet.clone()
+                },
+            )
+            .unwrap();
+    }
+    let (to_node, segment, mut bytes) = {
+        let train = world.ends[0].datapath.next_train().unwrap();
+        (train.to, train.segment_bytes, train.bytes.to_vec())
     };
+    assert_eq!(to_node, world.ends[1].endpoint);
+    assert_eq!(bytes.len(), 64 * segment);
 
-    assert_eq!(world.send(0, &packet), Err(Reason::Unprotected));
-    let covered = Outgoing {
-        is_covered: true,
-        ..packet
-    };
-    world.send(0, &covered).unwrap();
+    let (now_ns, from) = (world.now_ns, world.ends[0].endpoint);
+    world.ends[1]
+        .datapath
+        .handle_train(now_ns, from, &mut bytes, segment);
+
+    let train = world.ends[1].datapath.next_train().unwrap();
+    assert_eq!(train.bytes.len(), 64 * train.segment_bytes);
+    let (from, segment, mut bytes) = (to_node, train.segment_bytes, train.bytes.to_vec());
+    world.ends[2]
+        .datapath
+        .handle_train(now_ns, from, &mut bytes, segment);
+    world.settle();
+    let order: Vec<_> = world.received(2)[1..]
+        .iter()
+        .map(|(_, payload)| payload[0])
+        .collect();
+    assert_eq!(order, (0..64).collect::<Vec<_>>());
+    world.assert_balanced();
+}
+
+#[test]
+fn a_decision_is_forgotten_when_its_time_is_over() {
+    let mut world = one_node();
+    let packet = world.packet(1, 7, 2);
+    world.send(0, &packet).unwrap();
     world.settle();
 
-    assert_eq!(world.received(2).len(), 1);
+    world.pass(61 * SECOND_NS);
+    world.send(0, &packet).unwrap();
+    world.settle();
+
+    assert_eq!(world.counters(1).missed, 2);
+    assert_eq!(world.received(2).len(), 2);
+}
+
+#[test]
+fn each_hop_gets_exactly_one_copy() {
+    struct ToAll(Vec<[u8; 16]>);
+    impl Service for ToAll {
+        fn answer<'a>(&mut self, event: &Event<'a>) -> Answer<'a> {
+            let Event::PacketArrived(packet) = event else {
+                return nothing();
+            };
+            let hops: Vec<&'a [u8]> = self.0.iter().map(|to| &*Vec::leak(to.to_vec())).collect();
+            let hop = |to: &&'a [u8]| Hop {
+                to,
+                metadata: Some(b"new"),
+                connection: Some(99),
+            };
+            let action = Action::Forward(hops.iter().map(hop).collect());
+            let mut effects = vec![install(packet, action, 60.0)];
+            let copy = ei_datapath::codec::Packet {
+                metadata: b"new",
+                connection: 99,
+                ..*packet
+            };
+            effects.extend(hops.iter().map(|to| send(&copy, to)));
+            answered(effects)
+        }
+    }
+    let mut world = World::new();
+    let (source, node) = (world.host(), world.node());
+    let members: Vec<_> = (0..64).map(|_| world.host()).collect();
+    let to = members
+        .iter()
+        .map(|member| world.ends[*member].address.0)
+        .collect();
+    world.serve(node, ServiceConfig::new(16), ToAll(to));
+    for member in members.iter().chain([&source]) {
+        world.join(*member, node);
+    }
+    let packet = world.packet(node, 7, source);
+
+    for _ in 0..10 {
+        world.send(source, &packet).unwrap();
+        world.settle();
+    }
+
+    for member in &members {
+        assert_eq!(world.received(*member), vec![(99, vec![7; 100]); 10]);
+        assert_eq!(world.ends[*member].received[9].metadata, b"new");
+    }
+    let counters = world.counters(node);
+    assert_eq!(
+        (counters.missed, counters.forwarded, counters.sent),
+        (1, 9, 640)
+    );
+    world.assert_balanced();
+}
+
+// -- what the first node checks -------------------------------------------------------------------
+
+fn header(source: Option<Address>, hop_limit: u8) -> Header<'static> {
+    Header {
+        hop_limit,
+        class: 0,
+        service: 16,
+        connection: 1,
+        payload_bytes: 4,
+        protection: Protection::Datagrams,
+        source,
+        metadata: &[0xaa; 16],
+        is_traced: false,
+    }
+}
+
+/// The fate of a packet with this header from a peer of this kind.
+fn fate_of(kind: PeerKind, header: Header<'_>, is_covered: bool) -> Fate {
+    let mut world = one_node();
+    let node_key = public_key(&world.ends[1].key);
+    let node = &mut world.ends[1].datapath;
+    let mut peer = RawPeer::connected(kind, node, address(1), node_key);
+    let mut datagram = peer.seal(&header, b"data", is_covered);
+    let fate = node.handle(2, peer.endpoint, &mut datagram);
+    world.assert_balanced();
+    fate
+}
+
+#[test]
+fn a_host_speaks_for_itself_alone() {
+    let own = Address([0xaa; 16]);
+
+    assert_eq!(
+        fate_of(PeerKind::Host, header(None, 9), false),
+        Fate::Missed
+    );
+    assert_eq!(
+        fate_of(PeerKind::Host, header(Some(own), 9), false),
+        Fate::Missed
+    );
+    let forged = header(Some(address(2)), 9);
+    assert_eq!(
+        fate_of(PeerKind::Host, forged, false),
+        Fate::Dropped(Reason::SourceForged)
+    );
+}
+
+#[test]
+fn a_node_must_say_for_whom_it_speaks() {
+    assert_eq!(
+        fate_of(PeerKind::Node, header(Some(address(2)), 9), false),
+        Fate::Missed
+    );
+    let unsigned = header(None, 9);
+    assert_eq!(
+        fate_of(PeerKind::Node, unsigned, false),
+        Fate::Dropped(Reason::BadHeader)
+    );
+}
+
+#[test]
+fn a_packet_dies_when_its_hop_limit_is_used_up() {
+    assert_eq!(
+        fate_of(PeerKind::Host, header(None, 1), false),
+        Fate::Missed
+    );
+    let spent = header(None, 0);
+    assert_eq!(
+        fate_of(PeerKind::Host, spent, false),
+        Fate::Dropped(Reason::HopLimit)
+    );
+}
+
+#[test]
+fn nothing_unprotected_goes_on() {
+    let bare = Header {
+        protection: Protection::None,
+        ..header(None, 9)
+    };
+
+    assert_eq!(
+        fate_of(PeerKind::Host, bare, false),
+        Fate::Dropped(Reason::Unprotected)
+    );
+    assert_eq!(fate_of(PeerKind::Host, bare, true), Fate::Missed);
+}
+
+#[test]
+fn a_service_that_nobody_runs_is_unknown() {
+    let unknown = Header {
+        service: 99,
+        ..header(None, 9)
+    };
+
+    assert_eq!(
+        fate_of(PeerKind::Host, unknown, false),
+        Fate::Dropped(Reason::UnknownService)
+    );
+}
+
+#[test]
+fn what_reads_payloads_gets_covered_packets_only_cached_or_not() {
+    let mut world = one_node();
+    let config = ServiceConfig {
+        reads_payload: true,
+        ..ServiceConfig::new(16)
+    };
+    world.serve(1, config, Delivery::new());
+    let sealed = world.packet(1, 7, 2);
+    let covered = Outgoing {
+        is_covered: true,
+        protection: Protection::None,
+        ..sealed.clone()
+    };
+
+    for packet in [&covered, &covered, &sealed] {
+        world.send(0, packet).unwrap();
+        world.settle();
+    }
+
+    assert_eq!(world.received(2).len(), 2);
+    assert_eq!(dropped(&world, 1, Reason::NotCovered), 1);
+    assert_eq!(
+        world.send(
+            0,
+            &Outgoing {
+                is_covered: false,
+                ..covered
+            }
+        ),
+        Err(Reason::Unprotected)
+    );
+}
+
+#[test]
+fn routes_in_a_circle_end_by_the_hop_limit() {
+    let mut world = World::new();
+    let (source, first, second) = (world.host(), world.node(), world.node());
+    world.serve(
+        first,
+        ServiceConfig::new(16),
+        Delivery::new().via(9, second),
+    );
+    world.serve(
+        second,
+        ServiceConfig::new(16),
+        Delivery::new().via(9, first),
+    );
+    world.join(source, first);
+    world.join(first, second);
+    let mut packet = world.packet(first, 7, source);
+    packet.metadata = address(9).0.to_vec();
+
+    world.send(source, &packet).unwrap();
+    world.settle();
+
+    let ends = dropped(&world, first, Reason::HopLimit) + dropped(&world, second, Reason::HopLimit);
+    assert_eq!(ends, 1);
+    world.assert_balanced();
+}
+
+// -- peers that come and go -----------------------------------------------------------------------
+
+#[test]
+fn a_packet_to_a_known_peer_without_a_pipe_waits_for_it() {
+    let mut world = World::new();
+    let (source, node, destination) = (world.host(), world.node(), world.host());
+    world.serve(node, ServiceConfig::new(16), Delivery::new());
+    world.join(source, node);
+    world.acquaint(destination, node);
+    let packet = world.packet(node, 7, destination);
+
+    for _ in 0..70 {
+        world.send(source, &packet).unwrap();
+    }
+    world.settle();
+
+    assert_eq!(world.received(destination).len(), 64);
+    let counters = world.counters(node);
+    assert_eq!(counters.copies_dropped[Reason::DialQueueFull as usize], 6);
+    world.assert_balanced();
+}
+
+#[test]
+fn what_waits_for_a_silent_peer_is_dropped_after_a_second() {
+    let mut world = World::new();
+    let (source, node, destination) = (world.host(), world.node(), world.host());
+    world.serve(node, ServiceConfig::new(16), Delivery::new());
+    world.join(source, node);
+    world.acquaint(destination, node);
+    let packet = world.packet(node, 7, destination);
+    let silent = world.ends[destination].endpoint;
+    world.cut.insert(silent);
+    world.send(source, &packet).unwrap();
+    world.settle();
+    assert_eq!(world.counters(node).copies_waiting, 1);
+    let deadline_ns = world.ends[node].datapath.next_deadline_ns().unwrap();
+    assert!(deadline_ns <= world.now_ns + SECOND_NS);
+
+    world.pass(SECOND_NS + SECOND_NS / 10);
+
+    let counters = world.counters(node);
+    assert_eq!(counters.copies_waiting, 0);
+    assert_eq!(counters.copies_dropped[Reason::PeerUnreachable as usize], 1);
+    world.assert_balanced();
+}
+
+#[test]
+fn decisions_that_name_a_dead_peer_are_revoked_and_decided_again() {
+    let mut world = two_nodes();
+    let packet = world.packet(1, 7, 3);
+    world.send(0, &packet).unwrap();
+    world.settle();
+    let dead = world.ends[2].endpoint;
+    world.cut.insert(dead);
+
+    world.pass(SECOND_NS);
+    world.send(0, &packet).unwrap();
+    world.settle();
+
+    let notices: Vec<_> = std::iter::from_fn(|| world.ends[1].datapath.take_notice()).collect();
+    assert!(notices.contains(&Notice::PeerDown { peer: address(2) }));
+    assert_eq!(
+        world.counters(1).missed,
+        2,
+        "the second packet missed again"
+    );
+    world.assert_balanced();
+}
+
+#[test]
+fn a_service_hears_first_that_it_started_and_who_is_there() {
+    #[derive(Clone, Default)]
+    struct Listener(std::rc::Rc<std::cell::RefCell<Vec<String>>>);
+    impl Service for Listener {
+        fn answer<'a>(&mut self, event: &Event<'a>) -> Answer<'a> {
+            let word = match event {
+                Event::Started => "started".to_owned(),
+                Event::PeerChanged { peer, is_up } => format!("{} {is_up}", peer[15]),
+                Event::PacketArrived(_) => "packet".to_owned(),
+                Event::PeersMeasured(rtts) => {
+                    assert!(rtts.iter().all(|(_, rtt_s)| *rtt_s > 0.0 && *rtt_s < 1.0));
+                    "measured".to_owned()
+                }
+                other => format!("{other:?}"),
+            };
+            self.0.borrow_mut().push(word);
+            nothing()
+        }
+    }
+    let mut world = World::new();
+    let (source, node) = (world.host(), world.node());
+    world.join(source, node);
+    let listener = Listener::default();
+    let heard = listener.0.clone();
+    world.serve(node, ServiceConfig::new(16), listener);
+    let packet = world.packet(node, 7, source);
+    world.send(source, &packet).unwrap();
+
+    world.settle();
+    world.ends[node].datapath.lose_worker(16);
+    let gone = world.ends[source].address;
+    let now_ns = world.now_ns;
+    world.settle();
+    world.ends[node].datapath.remove_peer(now_ns, &gone);
+    world.settle();
+
+    let heard: Vec<_> = heard
+        .borrow()
+        .iter()
+        .filter(|word| *word != "measured")
+        .cloned()
+        .collect();
+    assert_eq!(
+        heard,
+        [
+            "started", "1 true", "packet", "started", "1 true", "1 false"
+        ]
+    );
+    world.assert_balanced();
+}
+
+#[test]
+fn a_removed_service_takes_its_packets_with_it() {
+    let mut world = one_node();
+    let packet = world.packet(1, 7, 2);
+    world.ends[1].stopped.insert(16);
+    for _ in 0..5 {
+        world.send(0, &packet).unwrap();
+    }
+    world.settle();
+    assert_eq!(world.counters(1).waiting, 5);
+
+    world.ends[1].datapath.remove_service(16);
+    world.send(0, &packet).unwrap();
+    world.settle();
+
+    let counters = world.counters(1);
+    assert_eq!(counters.waiting, 0);
+    assert_eq!(counters.missed_dropped[Reason::ServiceDown as usize], 5);
+    assert_eq!(dropped(&world, 1, Reason::UnknownService), 1);
+    world.assert_balanced();
+}
+
+#[test]
+fn a_decision_does_not_outlive_the_service_that_made_it() {
+    let mut world = one_node();
+    let packet = world.packet(1, 7, 2);
+    world.send(0, &packet).unwrap();
+    world.settle();
+
+    world.serve(1, ServiceConfig::new(16), Delivery::new());
+    world.send(0, &packet).unwrap();
+    world.settle();
+
+    let counters = world.counters(1);
+    assert_eq!((counters.missed, counters.forwarded), (2, 0));
+}
+
+// -- control, traces, hosts -----------------------------------------------------------------------
+
+#[test]
+fn control_messages_reach_the_service_and_its_answer_the_host() {
+    struct Answers;
+    impl Service for Answers {
+        fn answer<'a>(&mut self, event: &Event<'a>) -> Answer<'a> {
+            let Event::ControlReceived { sender, message } = event else {
+                return nothing();
+            };
+            assert_eq!(*message, b"join");
+            let effect = ei_datapath::codec::Effect::SendControl {
+                message: b"welcome",
+                to: sender,
+            };
+            Answer {
+                effects: vec![effect],
+                ..nothing()
+            }
+        }
+    }
+    let mut world = World::new();
+    let (host, node) = (world.host(), world.node());
+    world.serve(node, ServiceConfig::new(48), Answers);
+    world.join(host, node);
+    let now_ns = world.now_ns;
+    let to = world.ends[node].address;
+
+    world.ends[host]
+        .datapath
+        .send_control(now_ns, &to, 48, b"join")
+        .unwrap();
+    world.settle();
+
+    let notices: Vec<_> = std::iter::from_fn(|| world.ends[host].datapath.take_notice()).collect();
+    let welcome = Notice::ControlReceived {
+        peer: to,
+        service: 48,
+        message: b"welcome".to_vec(),
+    };
+    assert!(notices.contains(&welcome), "{notices:?}");
+}
+
+#[test]
+fn traced_packets_leave_records() {
+    let mut world = one_node();
+    let packet = Outgoing {
+        is_traced: true,
+        ..world.packet(1, 7, 2)
+    };
+    for _ in 0..2 {
+        world.send(0, &packet).unwrap();
+        world.settle();
+    }
+
+    let records: Vec<_> = std::iter::from_fn(|| world.ends[1].datapath.take_trace()).collect();
+
+    let hows: Vec<_> = records.iter().map(|record| record.how).collect();
+    assert_eq!(hows, [How::Queued, How::Decided, How::Cached]);
+    let to = "forwarded to fd350000000000000000000000000003";
+    assert_eq!((&records[1].verdict[..], &records[2].verdict[..]), (to, to));
+    assert!(records.iter().all(|record| record.services == [16]));
+}
+
+#[test]
+fn a_host_that_does_not_take_its_packets_is_busy() {
+    let mut world = one_node();
+    let packet = world.packet(1, 7, 2);
+    world.send(0, &packet).unwrap();
+    world.settle();
+    let now_ns = world.now_ns;
+    let from = world.ends[1].endpoint;
+
+    for _ in 0..8_200 {
+        world.send(0, &packet).unwrap();
+        world.flush();
+        for (_, from, mut bytes) in std::mem::take(&mut world.in_flight) {
+            world.ends[1].datapath.handle(now_ns, from, &mut bytes);
+        }
+        while let Some(train) = world.ends[1].datapath.next_train() {
+            let mut bytes = train.bytes.to_vec();
+            world.ends[2].datapath.handle(now_ns, from, &mut bytes);
+        }
+    }
+
+    assert_eq!(dropped(&world, 2, Reason::ReceiverBusy), 8);
+    world.assert_balanced();
 }

@@ -1,6 +1,21 @@
 //! A small internet in memory: datapaths on a virtual clock, links that lose nothing, services in Rust.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each test uses a part of it"
+)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
+
+mod raw;
+
+pub use raw::RawPeer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,7 +28,7 @@ use ei_datapath::counters::Counters;
 use ei_datapath::forward::{
     Datapath, DatapathConfig, OutgoingPacket, ReceivedPacket, ServiceConfig,
 };
-use ei_datapath::handshake::Identity;
+use ei_datapath::handshake::public_key;
 use ei_datapath::pipes::PeerKind;
 use ei_datapath::wire::{Address, Protection};
 
@@ -34,7 +49,7 @@ pub struct End {
     /// Services whose worker is not served now.
     pub stopped: BTreeSet<u32>,
     pub received: Vec<ReceivedPacket>,
-    key: [u8; 32],
+    pub key: [u8; 32],
     kind: PeerKind,
 }
 
@@ -44,6 +59,8 @@ pub struct World {
     /// (to, from, bytes) in flight.
     pub in_flight: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     pub delay_ns: u64,
+    /// Endpoints from and to which nothing comes through.
+    pub cut: BTreeSet<SocketAddr>,
 }
 
 pub fn address(number: usize) -> Address {
@@ -62,6 +79,7 @@ impl World {
             ends: Vec::new(),
             in_flight: Vec::new(),
             delay_ns: MILLISECOND_NS,
+            cut: BTreeSet::new(),
         }
     }
 
@@ -105,7 +123,7 @@ impl World {
     /// Make two ends know each other.
     pub fn acquaint(&mut self, one: usize, other: usize) {
         for (own, peer) in [(one, other), (other, one)] {
-            let public = *Identity::new(self.ends[peer].key).public_key();
+            let public = public_key(&self.ends[peer].key);
             let (address, kind) = (self.ends[peer].address, self.ends[peer].kind);
             let endpoint = Some(self.ends[peer].endpoint);
             self.ends[own]
@@ -166,6 +184,9 @@ impl World {
         }
         let now_ns = self.now_ns;
         for (to, from, mut bytes) in in_flight {
+            if self.cut.contains(&to) || self.cut.contains(&from) {
+                continue;
+            }
             if let Some(end) = self.ends.iter_mut().find(|end| end.endpoint == to) {
                 end.datapath.handle(now_ns, from, &mut bytes);
             }
