@@ -1,13 +1,16 @@
-//! Congestion control: CUBIC (RFC 9438) with a window that cannot outgrow what can be in flight.
+//! Congestion control: quinn's CUBIC (RFC 9438), with two bounds that it lacks.
 //!
-//! quinn's CUBIC grows for as long as there is something to send, also while it is the send window and not
-//! its own that limits: on a fast path it then stands at hundreds of megabytes, and the first loss, or the
-//! next sixteen, change nothing. BBR is not used: quinn marks it experimental, and it draws from the
-//! system's randomness, so a run could not be repeated.
+//! It grows for as long as there is something to send, also while it is the send window and not its own
+//! that limits: on a fast path it then stands at hundreds of megabytes, and the first loss, or the next
+//! sixteen, change nothing. And its slow start ends with a loss only, however long the queue has become:
+//! where buffers are deep, as between processes of one machine, every other flow then waits behind them.
+//!
+//! BBR is not used: quinn marks it experimental, and it draws from the system's randomness, so a run could
+//! not be repeated.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quinn_proto::RttEstimator;
 use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
@@ -29,9 +32,25 @@ impl ControllerFactory for BoundedCubic {
     }
 }
 
+/// Slow start ends when payloads wait in queues for longer than one round trip and this. HyStart++ (RFC 9406)
+/// is content with 4 to 16 ms, but has a second phase against false alarms, and a busy machine alone delays
+/// by that much.
+const QUEUED: Duration = Duration::from_millis(25);
+
 struct Bounded {
     inner: Box<dyn Controller>,
     most_bytes: u64,
+}
+
+impl Bounded {
+    fn is_slow_start(&self) -> bool {
+        let ControllerMetrics {
+            congestion_window,
+            ssthresh,
+            ..
+        } = self.inner.metrics();
+        ssthresh.is_none_or(|threshold| congestion_window < threshold)
+    }
 }
 
 impl Controller for Bounded {
@@ -50,6 +69,9 @@ impl Controller for Bounded {
         let is_limited_elsewhere = app_limited || self.inner.window() >= self.most_bytes;
         self.inner
             .on_ack(now, sent, bytes, is_limited_elsewhere, rtt);
+        if self.is_slow_start() && rtt.get() > 2 * rtt.min() + QUEUED {
+            self.inner.on_congestion_event(now, now, false, 0);
+        }
     }
 
     fn on_end_acks(

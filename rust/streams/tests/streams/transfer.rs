@@ -66,6 +66,27 @@ fn a_transfer_fills_its_path() {
 }
 
 #[test]
+fn a_deep_queue_is_not_filled() {
+    let bytes = noise(6, 20_000_000);
+    let mut network = Network::connected(Impairment {
+        queue_bytes: 100_000_000,
+        ..FAST_ETHERNET
+    });
+    let start_ns = network.now_ns;
+
+    let received = network.transfer(ALICE, &bytes);
+
+    assert!(received == bytes);
+    let seconds = (network.now_ns - start_ns) as f64 / 1e9;
+    assert!(seconds < 20.0 / 12.5 / 0.85, "{seconds}");
+    let statistics = network.ends[ALICE]
+        .connection_statistics(key(ALICE))
+        .unwrap();
+    // With the send window of 8 MiB in the queue it would be 640 ms in the end, 220 ms by now.
+    assert!(statistics.rtt_ns < 150 * MILLISECOND_NS, "{statistics:?}");
+}
+
+#[test]
 fn reordering_by_jitter_does_not_pass_for_loss() {
     for jitter_ms in [1, 2, 10] {
         let path = Impairment {
