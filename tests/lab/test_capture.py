@@ -6,7 +6,14 @@ import struct
 import dpkt
 import pytest
 
-from ei.lab.capture import Capture, LoggedHeader, opened_form, read_log, udp_packet
+from ei.lab.capture import (
+    Capture,
+    LoggedHeader,
+    fate_comment,
+    opened_form,
+    read_log,
+    udp_packet,
+)
 
 HEADER = bytes(range(20))
 
@@ -89,3 +96,8 @@ def test_a_comment_is_kept_beside_its_frame() -> None:
     Capture(file.write, program="test").frame(0, "10.0.0.1:1", "10.0.0.2:1", b"", comment="lost")
 
     assert b"lost" in file.getvalue()
+
+
+def test_a_comment_tells_fate_and_reason_as_the_dissectors_read_them() -> None:
+    assert fate_comment("forwarded") == "fate=forwarded"
+    assert fate_comment("replayed") == "fate=dropped reason=replayed"

@@ -1,10 +1,15 @@
 """`ei lab run`: run a scenario and hold what it measures against what it promises."""
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output
-from ei.cli.parser import Verbs
+from ei.cli.parser import UsageError, Verbs
+
+if TYPE_CHECKING:
+    from ei.lab.promises import Promise
 
 BACKENDS = ("simulation", "processes")
 MOST_SEED = 2**64 - 1
@@ -39,6 +44,12 @@ def add_parser(verbs: Verbs) -> None:
     verb.takes(
         "--seed", type=parse_seed, metavar="N", default=1, help="of all that is random (default 1)"
     )
+    verb.takes(
+        "--capture",
+        type=Path,
+        metavar="FILE",
+        help="write all that crosses a simulated underlay, headers opened (see ei decode)",
+    )
     verb.ends(EXAMPLES)
 
 
@@ -55,12 +66,24 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.cli.promises import show_promise, show_report
     from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
 
-    run = {"simulation": run_in_simulation, "processes": run_in_processes}[arguments.backend]
+    def on_promise(each: "Promise") -> None:
+        show_promise(each, output)
+
+    capture: Path | None = arguments.capture
+    if capture is not None and arguments.backend != "simulation":
+        message = "--capture is for simulations; capture real processes with tcpdump -i lo"
+        raise UsageError(message, command="ei lab run")
     scenario = load_scenario(arguments.scenario)
     output.talk(f"{scenario.name}: {scenario.summary}")
-    report = run(scenario, seed=arguments.seed, on_promise=lambda each: show_promise(each, output))
+    seed: int = arguments.seed
+    if arguments.backend == "simulation":
+        report = run_in_simulation(scenario, seed=seed, on_promise=on_promise, capture=capture)
+    else:
+        report = run_in_processes(scenario, seed=seed, on_promise=on_promise)
     code = show_report(report, output)
-    if code is Exit.OK:
+    if capture is not None:
+        output.next(f"ei decode {capture}")
+    elif code is Exit.OK:
         output.next("ei lab examples", "ei lab up")
     else:
         output.next(f"ei lab run {arguments.scenario} --seed {arguments.seed} --json")

@@ -83,8 +83,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
             "reason": pings.reason,
         },
     )
-    path = " ".join(arguments.names)
-    output.next(f"ei trace {path} --explain" if pings.rtts_s else "ei status")
+    output.next(f"ei trace {words_of(arguments)} --explain" if pings.rtts_s else "ei status")
     return Exit.OK if pings.rtts_s else Exit.NEGATIVE
 
 
@@ -122,6 +121,16 @@ def send(
         verb = "ask"
         wanted["service"] = service_number(arguments.service, arguments.services)
     return host, msgspec.convert(host.ask(verb, wanted, deadline_s=limit_s), Pings)
+
+
+def words_of(arguments: argparse.Namespace) -> str:
+    """Return the words that name the same path again."""
+    words = list(arguments.names)
+    if arguments.service is not None:
+        words += ["--service", arguments.service]
+    for folder in arguments.services:
+        words += ["--services", str(folder)]
+    return " ".join(words)
 
 
 def service_number(name: str, folders: list[Path]) -> int:

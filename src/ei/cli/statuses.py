@@ -64,8 +64,8 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
 def fates(node: NodeStatus) -> str:
     """Return in one line what became of all packets that a node received."""
     return (
-        f"received {node.received} = forwarded {node.forwarded} + delivered {node.delivered}"
-        f" + consumed {node.consumed} + missed {node.missed} + dropped {reasons(node.dropped)}"
+        f"received {node.received}: forwarded {node.forwarded}, delivered {node.delivered}, "
+        f"consumed {node.consumed}, missed {node.missed}; dropped {reasons(node.dropped)}"
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
-from ei.cli.ping import send, takes_path
+from ei.cli.ping import send, takes_path, words_of
 from ei.cli.quantities import duration
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
             "hops": [hop.content() for hop in hops],
         },
     )
-    path = " ".join(arguments.names)
-    output.next("ei top", *([] if arguments.explain else [f"ei trace {path} --explain"]))
+    again = [] if arguments.explain else [f"ei trace {words_of(arguments)} --explain"]
+    output.next(*again, "ei top")
     return Exit.OK if pings.rtts_s else Exit.NEGATIVE
 
 

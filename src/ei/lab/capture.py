@@ -17,6 +17,9 @@ TAG_BYTES = 16
 DATA = 0x14
 """Type byte of a data datagram: wire version 1, type 4."""
 
+FATES = frozenset({"forwarded", "delivered", "consumed", "missed"})
+"""All fates but a drop, for which `Datapath.handle` returns the reason."""
+
 _LOG_ENTRY = struct.Struct("<QIBH")
 _UDP = 17
 
@@ -92,6 +95,11 @@ def opened_form(datagram: bytes, header: bytes) -> bytes:
     prefix = bytes([datagram[0], datagram[1] | OPENED]) + datagram[2:PREFIX_BYTES]
     sealed = header + bytes(inner_bytes) + bytes(TAG_BYTES)
     return prefix + sealed + datagram[PREFIX_BYTES + sealed_bytes :]
+
+
+def fate_comment(fate: str) -> str:
+    """Return the comment of a frame for the word of a fate or reason, as the dissectors read it."""
+    return f"fate={fate}" if fate in FATES else f"fate=dropped reason={fate}"
 
 
 def udp_packet(source: str, to: str, datagram: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from ei._core import Link
 from ei.errors import NotFoundError
@@ -16,7 +17,15 @@ from ei.lab.topology import Impairment, Topology
 Arrive = Callable[[int, str, list[bytes]], list[str]]
 """Takes (now_ns, endpoint it came from, datagrams in order); returns the fate of each."""
 
-Tap = Callable[[int, str, str, bytes], None]
+
+class Tap(Protocol):
+    """Sees a datagram that arrives: when, from where, to where, and what is known of its fate."""
+
+    def __call__(
+        self, now_ns: int, source: str, to: str, datagram: bytes, *, comment: str = ""
+    ) -> None: ...
+
+
 """Sees each datagram that arrives: (now_ns, from endpoint, to endpoint, datagram)."""
 
 MIN_DELAY_S = 1e-6

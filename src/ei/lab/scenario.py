@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -60,9 +61,16 @@ def load_scenario(place: str) -> Scenario:
 
 
 def run_in_simulation(
-    scenario: Scenario, *, seed: int, on_promise: OnPromise | None = None
+    scenario: Scenario,
+    *,
+    seed: int,
+    on_promise: OnPromise | None = None,
+    capture: Path | None = None,
 ) -> Report:
     """Run a scenario in virtual time.
+
+    Args:
+        capture: Where to write all that crosses the underlay, as pcapng.
 
     Raises:
         SimulationStuckError: it waits for ever, or does not end.
@@ -72,7 +80,8 @@ def run_in_simulation(
         lab = Simulation(clock, scenario.topology, seed=seed)
         await lab.open()
         try:
-            promises = await collect(scenario.run(lab), on_promise)
+            with nullcontext() if capture is None else lab.capture(capture):
+                promises = await collect(scenario.run(lab), on_promise)
             digest = lab.digest()
         finally:
             lab.close()

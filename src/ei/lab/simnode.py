@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ei._core import Datapath
-from ei.lab.capture import opened_form, read_log
+from ei.lab.capture import fate_comment, opened_form, read_log
 from ei.lab.clock import VirtualClock
 from ei.lab.eventlog import EventLog
 from ei.lab.network import Network, Port, Tap
@@ -147,7 +147,8 @@ class SimNode:
         fate = self.datapath.handle(now_ns, source, datagram)
         entries = read_log(self.take_log())
         header = entries[0].header if entries else b""
-        tap(now_ns, source, self._port.endpoint, opened_form(datagram, header))
+        opened = opened_form(datagram, header)
+        tap(now_ns, source, self._port.endpoint, opened, comment=fate_comment(fate))
         return fate
 
     def _settle(self, now_ns: int) -> None:
