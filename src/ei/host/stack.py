@@ -304,8 +304,9 @@ class Stack:
 def _find_nodes(identity: Identity, records: RecordSet, names: Sequence[str]) -> list[Address]:
     enrolment = records.enrolments.get(identity.address)
     if enrolment is None:
+        why = records.why_refused("enrolment", identity.name)
         raise ConfigError(
-            f"the records know no host with the key of {identity.name}",
+            f"the records know no host with the key of {identity.name}" + (why and f": {why}"),
             remedy="Have the domain enrol this key, and add the enrolment to the records file.",
         )
     if names:
@@ -317,8 +318,10 @@ def _find_nodes(identity: Identity, records: RecordSet, names: Sequence[str]) ->
         if node not in records.nodes:
             raise ConfigError(f"nodes: the records know no node {name!r}")
     if not nodes:
+        why = records.why_refused("attachment", identity.address)
         raise ConfigError(
-            f"{identity.name} has no nodes: none configured, and no attachment in the records",
+            f"{identity.name} has no nodes: none configured, and its attachment "
+            + (f"was refused: {why}" if why else "is not in the records"),
             remedy='Name them in host.toml: nodes = ["sn1.isp-a"]',
         )
     return nodes

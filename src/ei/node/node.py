@@ -150,8 +150,9 @@ class Node:
         record = records.nodes.get(self._address)
         if record is None or record.name != name:
             said = "no node" if record is None else f"node {record.name}"
+            why = records.why_refused("node", name)
             raise ConfigError(
-                f"the records know {said} with the key of {name}",
+                f"the records know {said} with the key of {name}" + (why and f": {why}"),
                 remedy="Have the domain sign a node record for this key, and add it to the file.",
             )
         for host in self._config.guards:

@@ -78,6 +78,16 @@ class RecordSet:
             return self.groups[key].name
         return format_address(address)
 
+    def why_refused(self, kind: str, subject: str | bytes) -> str:
+        """Return why the record of a name or address does not count; empty when it was not refused.
+
+        Args:
+            kind: `enrolment`, `node`, `attachment`, ...
+        """
+        wanted = subject if isinstance(subject, str) else format_address(subject)
+        reasons = (each.reason for each in self.refused if each.record == f"{kind} {wanted}")
+        return next(reasons, "")
+
 
 MAX_REFUSALS = 1_000
 

@@ -1,0 +1,82 @@
+"""A host is found where its configuration is, and says what is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from ei.errors import ConfigError, DeniedError
+from ei.host.connect import connect, find_host_config, prepare_host
+from ei.host.init import init_host
+from ei.records.enrolling import Roll
+from ei.records.issuer import Issuer
+from ei.records.keys import make_keys
+
+FAR_UNIX_S = 4_000_000_000
+
+
+def files(folder: Path) -> Path:
+    """Write the files of alice; return her host.toml."""
+    issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=FAR_UNIX_S)
+    roll = Roll(issuer, folder / "records.eir", unix_s=1_700_000_000)
+    node = make_keys(b"n" * 32)
+    _ = roll.add(
+        lambda _: [issuer.node(node, "sn1.isp-a", endpoints=("127.0.0.1:9",), services=(16,))]
+    )
+    new = init_host(folder / "alice", name="alice", nodes=(), roll=roll, randomness=b"a" * 32)
+    # An attachment that never ends is refused; the configuration names the node instead.
+    text = new.path.read_text().replace("# nodes = []", 'nodes = ["sn1.isp-a"]')
+    return _rewrite(new.path, text)
+
+
+def _rewrite(path: Path, text: str) -> Path:
+    _ = path.write_text(text)
+    return path
+
+
+def test_the_first_place_that_is_named_counts(tmp_path: Path) -> None:
+    environ = {"EI_CONFIG": "/named", "HOME": str(tmp_path)}
+    own = tmp_path / ".config" / "ei" / "host.toml"
+    own.parent.mkdir(parents=True)
+    _ = own.write_text("")
+
+    assert find_host_config("/given", environ=environ) == Path("/given")
+    assert find_host_config(None, environ=environ) == Path("/named")
+    assert find_host_config(None, environ={"HOME": str(tmp_path)}) == own
+    with pytest.raises(ConfigError, match=r"no host\.toml in") as caught:
+        _ = find_host_config(None, environ={"HOME": str(tmp_path / "nobody")})
+    assert "ei host init" in caught.value.remedy
+
+
+def test_a_host_comes_from_its_files(tmp_path: Path) -> None:
+    host = connect(files(tmp_path), environ={})
+
+    try:
+        assert host.name == "alice.isp-a"
+        assert host.status().attachments[0].node == "sn1.isp-a"
+        assert not host.status().attachments[0].is_up
+    finally:
+        host.close()
+
+
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = files(tmp_path)
+    (path.parent / "key").chmod(0o644)
+
+    with pytest.raises(DeniedError, match="others may use this key"):
+        _ = prepare_host(path)
+
+
+def test_a_refused_attachment_is_named_as_the_reason(tmp_path: Path) -> None:
+    path = files(tmp_path)
+    _ = _rewrite(path, path.read_text().replace('nodes = ["sn1.isp-a"]', "nodes = []"))
+
+    with pytest.raises(ConfigError, match=r"has no nodes: .* was refused: lives [0-9]+ s more"):
+        _ = connect(path, environ={})
+
+
+def test_a_host_without_an_enrolment_says_so(tmp_path: Path) -> None:
+    path = files(tmp_path)
+    _ = _rewrite(path, path.read_text().replace("domain_number = 1", "domain_number = 2"))
+
+    with pytest.raises(ConfigError, match="the records know no host"):
+        _ = connect(path, environ={})

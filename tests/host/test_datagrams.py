@@ -1,0 +1,103 @@
+"""Frames are answered as they ask, and nothing that is received raises."""
+
+from itertools import count
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ei._core import EndToEnd
+from ei.host.datagrams import Datagrams
+from ei.host.events import DatagramReceived, EchoReceived, HostEvent, ReceiptReceived
+from ei.host.sessions import Outgoing, Sessions
+from ei.records.issuer import Issuer
+from ei.records.keys import Keys, make_keys
+from ei.records.record_set import verify_records
+
+DOMAIN, ALICE, BOB = (make_keys(letter * 32) for letter in (b"d", b"a", b"b"))
+ISSUER = Issuer("isp-a", 1, DOMAIN, expires_unix_s=2_000)
+RECORDS = verify_records(
+    [ISSUER.domain(), ISSUER.enrol(ALICE, "alice.isp-a"), ISSUER.enrol(BOB, "bob.isp-a")],
+    trust={"isp-a": DOMAIN.identity_key},
+    unix_s=1_000,
+)
+MS = 1_000_000
+
+
+class End:
+    """One host's datagrams, what they want to send, and what happened."""
+
+    def __init__(self, keys: Keys) -> None:
+        numbers = count(1)
+        self.address = keys.address(1)
+        self.out: list[Outgoing] = []
+        self.events: list[HostEvent] = []
+        sessions = Sessions(
+            self.address,
+            EndToEnd(keys.pipe_secret, seed=keys.pipe_secret),
+            records=lambda: RECORDS,
+            draw=lambda: next(numbers),
+        )
+        self.datagrams = Datagrams(sessions, send=self.send, emit=self.events.append)
+
+    def send(self, _now_ns: int, outgoing: Outgoing, *, is_traced: bool = False) -> None:
+        self.out.append(outgoing)
+
+
+def exchange(a: End, b: End) -> None:
+    """Carry payloads to and fro until nobody has any."""
+    now_ns = 10 * MS
+    while a.out or b.out:
+        for source, to in ((a, b), (b, a)):
+            sent, source.out = source.out, []
+            for outgoing in sent:
+                for payload in outgoing.payloads:
+                    now_ns += MS
+                    to.datagrams.take(now_ns, source.address, outgoing.connection, payload)
+
+
+def test_a_datagram_and_its_receipt_cross() -> None:
+    alice, bob = End(ALICE), End(BOB)
+    number = alice.datagrams.send(MS, bob.address, b"x", port=7, source_port=9, wants_receipt=True)
+    exchange(alice, bob)
+    [received] = bob.events
+    assert received == DatagramReceived(alice.address, 9, 7, b"x", number)
+    assert isinstance(received, DatagramReceived)
+
+    bob.datagrams.acknowledge(2 * MS, received, is_delivered=False)
+    exchange(alice, bob)
+
+    assert alice.events == [ReceiptReceived(bob.address, number, is_delivered=False)]
+    assert bob.datagrams.sent["refusal"] == alice.datagrams.received["refusal"] == 1
+
+
+def test_a_datagram_that_asks_for_no_receipt_gets_none() -> None:
+    alice, bob = End(ALICE), End(BOB)
+    _ = alice.datagrams.send(MS, bob.address, b"x", port=7)
+    exchange(alice, bob)
+    [received] = bob.events
+    assert isinstance(received, DatagramReceived)
+
+    bob.datagrams.acknowledge(2 * MS, received, is_delivered=True)
+
+    assert [outgoing for outgoing in bob.out if outgoing.payloads] == []
+
+
+def test_an_echo_is_answered_without_anybody_being_asked() -> None:
+    alice, bob = End(ALICE), End(BOB)
+
+    number = alice.datagrams.ping(MS, bob.address, b"data")
+    exchange(alice, bob)
+
+    [echo] = alice.events
+    assert isinstance(echo, EchoReceived)
+    assert (echo.number, echo.data) == (number, b"data")
+    assert bob.events == []
+
+
+@given(st.binary(max_size=200))
+def test_any_payload_is_counted_and_raises_nothing(payload: bytes) -> None:
+    bob = End(BOB)
+
+    bob.datagrams.take(MS, ALICE.address(1), 1, payload)
+
+    assert bob.events == []
