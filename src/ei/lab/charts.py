@@ -16,7 +16,7 @@ COLUMN = 300
 NODE_Y = 125
 HOST_Y = 285
 BOX_TOP = 55
-BOX_HEIGHT = 285
+BOX_HEIGHT = 300
 
 
 def topology_map(topology: Topology, packets: Mapping[tuple[str, str], int]) -> str:
@@ -54,11 +54,15 @@ def bars(rows: Sequence[tuple[str, float]], *, unit: str) -> str:
 
 
 def histogram(groups: Sequence[tuple[str, Sequence[float]]], *, unit: str, bins: int = 40) -> str:
-    """Draw how values spread, groups stacked upon each other: (label, values)."""
+    """Draw how values spread, groups stacked upon each other: (label, values).
+
+    The last bin has all values beyond the axis as well.
+    """
     values = [value for _, group in groups for value in group]
     if not values:
         return "<p>nothing was measured</p>"
-    top = max(values) * 1.02 or 1.0
+    # The few slowest would make all others look alike: they share the last bin.
+    top = sorted(values)[int(len(values) * 0.98)] * 1.1 or 1.0
     counts = [[0] * bins for _ in groups]
     for row, (_, group) in zip(counts, groups, strict=True):
         for value in group:

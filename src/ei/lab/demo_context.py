@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from ei.daemons.client import ask
+from ei.lab.accounts import NodeCounters
 from ei.lab.narrator import Narrator
 from ei.lab.promises import Promise, promise
 from ei.lab.report import Load, Transfer
@@ -34,32 +35,6 @@ SETTLE_S = 0.3
 
 class _Done(msgspec.Struct, frozen=True):
     """An answer that says no more than that it was done."""
-
-
-class PeerCounters(msgspec.Struct, frozen=True):
-    """Datagrams on one pipe of a node, those of the pipe itself included."""
-
-    sent: int
-    received: int
-
-
-class NodeCounters(msgspec.Struct, frozen=True):
-    """What the demo reads of a datapath's statistics; see `ei._core.Datapath.statistics`."""
-
-    received: int
-    forwarded: int
-    delivered: int
-    consumed: int
-    missed: int
-    sent: int
-    dropped: dict[str, int]
-    peers: dict[str, PeerCounters]
-
-    @property
-    def accounted(self) -> int:
-        """Packets that have a fate (law 6)."""
-        fates = self.forwarded + self.delivered + self.consumed + self.missed
-        return fates + sum(self.dropped.values())
 
 
 class _Statistics(msgspec.Struct, frozen=True):
@@ -152,7 +127,7 @@ class Demo:
         """Read from all nodes how many packets crossed each pipe, and what became of them."""
         homeless = 0
         for name, counted in (await self.statistics()).items():
-            homeless += abs(counted.received - counted.accounted)
+            homeless += counted.homeless
             for address, peer in counted.peers.items():
                 self.packets[ends(name, self.name_of(address))] = peer.sent + peer.received
         total = sum(self.packets.values())

@@ -1,14 +1,13 @@
 """Demo: one host multicasts a numbered stream to six others; copies are counted on every pipe."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
 from ei.host.numbered import Collected
 from ei.host.traffic import Sent
-from ei.lab.demo_context import LISTENERS, SETTLE_S, SPEAKER, Demo, NodeCounters
+from ei.lab.accounts import count_copies
+from ei.lab.demo_context import LISTENERS, SETTLE_S, SPEAKER, Demo
 from ei.lab.promises import promise
 from ei.services.multicast.messages import Join
 
@@ -60,38 +59,3 @@ async def multicast_stream(demo: Demo) -> None:
             is_valid=sent == PACKETS,
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Copies:
-    """How often each packet of a stream was sent.
-
-    Attributes:
-        by_pipe: (node, address of its peer in hex) to copies, of pipes that carried the stream;
-            a few packets of the pipes themselves are counted as well.
-        per_pipe: The most that any node sent on average on those pipes: exact.
-    """
-
-    by_pipe: dict[tuple[str, str], float]
-    per_pipe: float
-
-
-def count_copies(
-    before: Mapping[str, NodeCounters], after: Mapping[str, NodeCounters], *, packets: int
-) -> Copies:
-    """Compare the counters of all nodes before and after a stream of `packets`."""
-    by_pipe: dict[tuple[str, str], float] = {}
-    per_pipe: list[float] = [0.0]
-    for node, now in after.items():
-        then = before[node]
-        crossed = {
-            peer: (counted.sent - then.peers[peer].sent) / packets
-            for peer, counted in now.peers.items()
-        }
-        # Heartbeats and joins are some packets; a stream that crosses is all of its packets.
-        crossed = {peer: copies for peer, copies in crossed.items() if copies > 1 / 2}
-        by_pipe |= {(node, peer): round(copies, 1) for peer, copies in crossed.items()}
-        if crossed:
-            # This counter is of copies alone, without what the pipes themselves send.
-            per_pipe.append((now.sent - then.sent) / packets / len(crossed))
-    return Copies(by_pipe, max(per_pipe))

@@ -41,7 +41,7 @@ async def kill_a_worker(demo: Demo) -> None:
     demo.load = Load(
         BIN_S,
         [
-            ("echo: new flows answered", _binned([(at_s, 1) for at_s in load.answered])),
+            ("echo: new flows answered", _binned([(at_s, 1.0) for at_s in load.answered])),
             ("delivery: datagrams delivered", _binned(_increments(load.delivered))),
         ],
         [Mark(at_s, text) for text, at_s in load.moments.items()],
@@ -122,11 +122,17 @@ class _Load:
         return next(worker.pid for worker in status.workers if worker.service == "echo")
 
 
-def _increments(totals: list[tuple[float, int]]) -> list[tuple[float, int]]:
-    return [(at_s, total - before) for (_, before), (at_s, total) in pairwise(totals)]
+def _increments(totals: list[tuple[float, int]]) -> list[tuple[float, float]]:
+    """Return what was added between two readings, spread evenly over the time between them."""
+    parts = 10
+    return [
+        (before_s + (at_s - before_s) * (part + 0.5) / parts, (total - before) / parts)
+        for (before_s, before), (at_s, total) in pairwise(totals)
+        for part in range(parts)
+    ]
 
 
-def _binned(happened: list[tuple[float, int]]) -> list[float]:
+def _binned(happened: list[tuple[float, float]]) -> list[float]:
     bins = [0.0] * int(LOAD_S / BIN_S)
     for at_s, count in happened:
         if at_s < LOAD_S:

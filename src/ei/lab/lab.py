@@ -52,6 +52,10 @@ class Lab(Protocol):
         """Return what a node says of itself."""
         ...
 
+    async def statistics(self, name: str) -> Mapping[str, object]:
+        """Return the counters of a node's datapath; see `ei._core.Datapath.statistics`."""
+        ...
+
     async def kill(self, name: str) -> None:
         """End a node at once, as `kill -9` does; what it had not made stable is lost."""
         ...

@@ -75,6 +75,28 @@ async def send_with_receipts(
         )
 
 
+async def carry(source: Host, to: Host, content: bytes, *, deadline_s: float = 60.0) -> bytes:
+    """Send `content` over a stream; return what arrived.
+
+    Raises:
+        DeadlineError, StreamError: it did not.
+    """
+    port = 9
+
+    async def send() -> None:
+        stream = await source.open_stream(to.address, port, deadline_s=deadline_s)
+        await stream.write(content, deadline_s=deadline_s)
+        await stream.finish(deadline_s=deadline_s)
+
+    with to.accept_streams(port) as listener:
+        async with asyncio.TaskGroup() as group:
+            _ = group.create_task(send())
+            stream = await listener.accept(deadline_s=deadline_s)
+            received = await stream.read_all(limit_bytes=len(content), deadline_s=deadline_s)
+            await stream.finish(deadline_s=deadline_s)
+    return received
+
+
 async def until(
     lab: Lab, holds: Callable[[], Coroutine[Any, Any, bool]], *, limit_s: float
 ) -> float:

@@ -118,6 +118,11 @@ class ProcessLab:
         answer = await self._ask_node(name, "status")
         return msgspec.convert(answer["node"], NodeStatus)
 
+    async def statistics(self, name: str) -> Mapping[str, object]:
+        """Return the counters of a node's datapath."""
+        answer = await self._ask_node(name, "statistics")
+        return msgspec.convert(answer["statistics"], dict[str, object])
+
     # -- faults -----------------------------------------------------------------------------------
 
     async def kill(self, name: str) -> None:

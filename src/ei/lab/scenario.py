@@ -147,6 +147,12 @@ async def collect(
     return collected
 
 
+def _first_cause(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def _import(folder: Path) -> ModuleType:
     path = folder / "scenario.py"
     is_ours = folder.parent == SCENARIOS

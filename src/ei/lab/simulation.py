@@ -176,6 +176,10 @@ class Simulation:
         """Return what a node says of itself."""
         return self._node(name).node.status()
 
+    async def statistics(self, name: str) -> Mapping[str, object]:
+        """Return the counters of a node's datapath."""
+        return self._node(name).datapath.statistics()
+
     # -- faults -----------------------------------------------------------------------------------
 
     async def kill(self, name: str) -> None:

@@ -1,0 +1,1 @@
+"""Multicast: one packet in, one copy on each pipe."""
