@@ -21,6 +21,9 @@ const MAX_OUTSTANDING: usize = 2;
 /// A batch unanswered for so long is told to the node, once.
 const SLOW_NS: u64 = 2_000_000_000;
 
+/// Why a worker is gone that said nothing more.
+pub(crate) const HUNG_UP: &str = "it closed its socket";
+
 /// This thread's socket to the worker of one service.
 #[derive(Debug)]
 pub(crate) struct WorkerSocket {
@@ -123,7 +126,7 @@ impl WorkerSocket {
     pub(crate) fn receive<'b>(&mut self, buffer: &'b mut [u8]) -> Received<'b> {
         let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
         match recv(&self.socket, &mut *buffer, flags) {
-            Ok((_, 0)) => Received::Lost("it closed its socket".into()),
+            Ok((_, 0)) => Received::Lost(HUNG_UP.into()),
             Ok((_, length)) => match buffer.get(..length) {
                 Some(batch) => {
                     self.note_answer(batch);
@@ -134,6 +137,7 @@ impl WorkerSocket {
                 )),
             },
             Err(Errno::AGAIN | Errno::INTR) => Received::Nothing,
+            Err(Errno::CONNRESET) => Received::Lost(HUNG_UP.into()),
             Err(errno) => Received::Lost(format!("its socket failed: {errno}")),
         }
     }

@@ -19,7 +19,7 @@ use super::shared::{Mail, Shared};
 use crate::bookkeeping::ThreadStatistics;
 use crate::clock::{monotonic_ns, thread_cpu_ns, unix_ns};
 use crate::io::{Receiver, UdpSocket, send_trains};
-use crate::misses::{MAX_EFFECT_BYTES, Received, WorkerSocket};
+use crate::misses::{HUNG_UP, MAX_EFFECT_BYTES, Received, WorkerSocket};
 use readiness::{Readiness, Source};
 
 /// Trains taken from a socket at once; then workers and mail have their turn.
@@ -203,7 +203,11 @@ impl Lane {
                 .map(|(service, _)| service)
         {
             if let Err(error) = self.send_events_to(now_ns, service) {
-                self.lose_worker(service, &format!("its socket failed: {error}"));
+                let why = match error.kind() {
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => HUNG_UP.into(),
+                    _ => format!("its socket failed: {error}"),
+                };
+                self.lose_worker(service, &why);
             }
             next = service.checked_add(1);
         }
