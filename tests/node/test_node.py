@@ -5,7 +5,7 @@ import pytest
 
 from ei.errors import ConfigError
 from ei.node.config import NodeConfig
-from ei.node.node import Node, PeerMoved, WorkerFailed
+from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
 from ei.node.remembering import RememberingControl
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
@@ -156,7 +156,12 @@ def test_queries_are_answered_from_the_records() -> None:
 
 def test_what_the_shell_must_know_comes_back_by_name() -> None:
     datapath = RememberingControl()
-    datapath.notices = [("peer_up", ALICE.address(1)), ("worker_slow", 16), ("worker_lost", 99)]
+    datapath.notices = [
+        ("peer_up", ALICE.address(1)),
+        ("worker_slow", 16),
+        ("worker_lost", 99),
+        ("failed", "a thread ended"),
+    ]
 
     left = node(datapath).handle_notices(unix_s=1_000)
 
@@ -164,6 +169,7 @@ def test_what_the_shell_must_know_comes_back_by_name() -> None:
         PeerMoved(ALICE.address(1), "alice.isp-a", is_up=True),
         WorkerFailed("delivery", "worker_slow"),
         WorkerFailed("99", "worker_lost"),
+        DatapathFailed("a thread ended"),
     ]
 
 

@@ -22,7 +22,7 @@ from ei.daemons.startup import explained
 from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig, load_node_config
-from ei.node.node import Node, PeerMoved, WorkerFailed
+from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
 from ei.node.traces import Traces
 from ei.node.workers import Workers
 from ei.records.key_files import read_keys
@@ -128,7 +128,7 @@ def make_engine(config: NodeConfig, keys: Keys, address: bytes) -> Engine:
             spin_us=config.spin_us,
         )
     except OSError as error:
-        raise bind_error(" or ".join(config.binds), error) from error
+        raise bind_error(str(error.filename or ", ".join(config.binds)), error) from error
     except ValueError as error:
         raise ConfigError(f"binds: {error}", remedy='Such as binds = ["[::]:3535"]') from error
 
@@ -247,6 +247,8 @@ class NodeDaemon:
     def _on_notices(self) -> None:
         for notice in self.node.handle_notices(unix_s=time.time()):
             match notice:
+                case DatapathFailed(reason=reason):
+                    self._fail(LocalError(f"the datapath has failed: {reason}"))
                 case PeerMoved(name=name, is_up=is_up):
                     self.log.info("peer up" if is_up else "peer down", peer=name)
                 case WorkerFailed(service=service, kind="worker_slow"):
@@ -256,6 +258,10 @@ class NodeDaemon:
                     # Its death comes as a report of the nursery, with the reason; this is only
                     # the end of its sockets.
                     self.log.debug("worker hung up", service=service)
+
+    def _fail(self, error: EiError) -> None:
+        self._failure = self._failure or error
+        self.stop()
 
     def _kill_slow(self, service: str) -> None:
         try:
@@ -271,8 +277,7 @@ class NodeDaemon:
                 self.workers.take_report(report)
         except LocalError as error:
             # Without a nursery no service can be started again: better to be restarted as a whole.
-            self._failure = error
-            self.stop()
+            self._fail(error)
 
     def _on_supervisor(self, supervisor_fd: int) -> None:
         if not os.read(supervisor_fd, 4_096):

@@ -11,6 +11,7 @@ Notice = (
     | tuple[Literal["resolve"], int, bytes]
     | tuple[Literal["control"], bytes, int, bytes]
     | tuple[Literal["worker_lost", "worker_slow"], int]
+    | tuple[Literal["failed"], str]
 )
 Trace = tuple[int, bytes, int, int, str, str, int, list[int]]
 Kind = Literal["node", "host"]

@@ -40,7 +40,14 @@ class WorkerFailed:
     kind: Literal["worker_lost", "worker_slow"]
 
 
-NodeNotice = PeerMoved | WorkerFailed
+@dataclass(frozen=True, slots=True)
+class DatapathFailed:
+    """The datapath has stopped by itself: nothing works any more."""
+
+    reason: str
+
+
+NodeNotice = PeerMoved | WorkerFailed | DatapathFailed
 
 
 class Node:
@@ -129,6 +136,8 @@ class Node:
                     left.append(PeerMoved(Address(peer), name, kind == "peer_up"))
                 case (("worker_lost" | "worker_slow") as kind, service):
                     left.append(WorkerFailed(self._names.get(service, str(service)), kind))
+                case ("failed", reason):
+                    left.append(DatapathFailed(reason))
                 case _:
                     # Control messages are for hosts; a node's go to the workers of its services.
                     raise AssertionError(f"a notice that no node gets: {notice[0]}")

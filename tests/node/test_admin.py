@@ -1,0 +1,135 @@
+"""What a node daemon answers on its admin socket."""
+
+import asyncio
+import io
+from collections.abc import Mapping
+
+import pytest
+
+from ei.daemons.log import Level, Log
+from ei.daemons.messages import Request
+from ei.errors import LocalError, NotFoundError
+from ei.node.admin import NodeAdmin, RunningStatus
+from ei.node.config import NodeConfig
+from ei.node.node import Node
+from ei.node.remembering import RememberingControl
+from ei.node.traces import Traces
+from ei.node.workers import Workers
+from ei.records.issuer import Issuer
+from ei.records.keys import make_keys
+from ei.records.record_set import verify_records
+from ei.sdk import Manifest
+
+DOMAIN, SN1, ALICE = (make_keys(letter * 32) for letter in (b"d", b"1", b"a"))
+ISSUER = Issuer("isp-a", 1, DOMAIN, expires_unix_s=2_000)
+DELIVERY = Manifest(id=16, name="delivery", version="1.0.0", summary="x")
+
+
+class Recorded:
+    """A running node whose commands are remembered."""
+
+    def __init__(self) -> None:
+        self.control = RememberingControl()
+        self.log = Log(io.StringIO())
+        self.calls: list[str] = []
+        self.traces = Traces("sn1.isp-a", [DELIVERY])
+        self.node = Node(
+            NodeConfig(
+                version=1,
+                name="sn1.isp-a",
+                domain_number=1,
+                binds=("127.0.0.1:1",),
+                services=("delivery",),
+                trust={"isp-a": DOMAIN.identity_key.hex()},
+            ),
+            address=SN1.address(1),
+            records=verify_records(
+                [
+                    ISSUER.domain(),
+                    ISSUER.node(SN1, "sn1.isp-a", endpoints=("127.0.0.1:1",), services=(16,)),
+                    ISSUER.enrol(ALICE, "alice.isp-a"),
+                ],
+                trust={"isp-a": DOMAIN.identity_key},
+                unix_s=1_000,
+            ),
+            manifests=[DELIVERY],
+            datapath=self.control,
+        )
+
+    @property
+    def workers(self) -> Workers:
+        raise AssertionError("no test here kills a worker: tests/node/test_workers.py does")
+
+    def status(self) -> RunningStatus:
+        return RunningStatus(7, 1.5, ("127.0.0.1:1",), self.node.status(), ())
+
+    def statistics(self) -> dict[str, object]:
+        return {"received": 3}
+
+    def take_traces(self) -> None:
+        self.calls.append("take_traces")
+        self.traces.add(self.control.take_traces())
+
+    def reload(self) -> None:
+        self.calls.append("reload")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+
+def ask(running: Recorded, verb: str, **arguments: object) -> Mapping[str, object]:
+    async def main() -> Mapping[str, object]:
+        [answer] = [each async for each in NodeAdmin(running).answer(Request(verb, arguments))]
+        return answer
+
+    return asyncio.run(main())
+
+
+def test_status_and_statistics_are_told() -> None:
+    running = Recorded()
+
+    status = ask(running, "status")
+
+    assert (status["schema"], status["pid"]) == ("ei.node-status/1", 7)
+    assert ask(running, "statistics")["statistics"] == {"received": 3}
+
+
+def test_traces_are_found_by_name_and_connection() -> None:
+    running = Recorded()
+    running.control.traces = [
+        (1, ALICE.address(1), 16, 5, "cached", "metered", 9, [16]),
+        (2, SN1.address(1), 16, 5, "cached", "metered", 9, [16]),
+    ]
+
+    answer = ask(running, "traces", source="alice.isp-a", connection=5)
+
+    traces = answer["traces"]
+    assert isinstance(traces, list)
+    assert [trace["source_name"] for trace in traces] == ["alice.isp-a"]
+    with pytest.raises(NotFoundError):
+        _ = ask(running, "traces", source="nobody.isp-a")
+
+
+def test_reload_stop_and_log_level_are_carried_out() -> None:
+    running = Recorded()
+
+    for verb in ("reload", "stop"):
+        assert ask(running, verb) == {"schema": "ei.done/1"}
+    _ = ask(running, "log_level", level="error")
+
+    assert running.calls == ["reload", "stop"]
+    assert running.log.level is Level.ERROR
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "said"),
+    [
+        ("dance", {}, "no verb 'dance'; allowed: status"),
+        ("status", {"x": 1}, "status: .*it takes no arguments"),
+        ("log_level", {"level": "loud"}, "log_level: Invalid enum value 'loud'"),
+        ("kill_worker", {}, "missing required field `service`"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(verb: str, arguments: dict[str, object], said: str) -> None:
+    with pytest.raises(LocalError, match=said):
+        _ = ask(Recorded(), verb, **arguments)

@@ -1,0 +1,161 @@
+"""A node as a process: it starts, says what is wrong, loses workers, and leaves nothing behind."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ei.daemons.client import ask
+from ei.errors import ConfigError, UnreachableError
+from ei.node.daemon import prepare_node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.node.conftest import RunningNode
+
+pytestmark = pytest.mark.slow
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs (one that ended but was not reaped does not)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_gone(*pids: int) -> None:
+    deadline_s = time.monotonic() + 5
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() < deadline_s, f"still there: {pids}"
+        time.sleep(0.01)
+
+
+def test_a_running_node_tells_its_status(node: "RunningNode") -> None:
+    status = node.ask("status")
+
+    assert status["schema"] == "ei.node-status/1"
+    assert status["pid"] == node.process.pid
+    own = status["node"]
+    assert isinstance(own, dict)
+    assert own["name"] == "sn1.isp-a"
+    assert [service["name"] for service in own["services"]] == ["delivery", "echo"]
+
+
+def test_a_killed_worker_comes_back_and_the_others_never_left(node: "RunningNode") -> None:
+    before = node.pids()
+
+    os.kill(before["echo"], signal.SIGKILL)
+    node.wait_until(lambda: node.pids()["echo"] not in (0, before["echo"]))
+
+    assert node.pids()["delivery"] == before["delivery"]
+
+
+def test_a_frozen_worker_does_not_hold_the_node_up(
+    node: "RunningNode",
+) -> None:
+    os.kill(node.pids()["echo"], signal.SIGSTOP)
+
+    status = node.ask("status")
+
+    assert status["schema"] == "ei.node-status/1"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_node_and_all_its_processes(
+    node: "RunningNode", number: signal.Signals
+) -> None:
+    pids = node.pids().values()
+
+    node.process.send_signal(number)
+
+    assert node.end() == 0
+    wait_gone(*pids)
+    assert not node.admin.exists()
+
+
+def test_the_verb_stop_ends_it_as_well(node: "RunningNode") -> None:
+    assert node.ask("stop") == {"schema": "ei.done/1"}
+
+    assert node.end() == 0
+
+
+def test_it_dies_with_its_supervisor(node: "RunningNode") -> None:
+    pids = node.pids().values()
+
+    node.hang_up()
+
+    assert node.end() == 0
+    wait_gone(*pids)
+
+
+def test_a_node_that_is_killed_takes_its_workers_along(node: "RunningNode") -> None:
+    pids = node.pids().values()
+
+    node.process.kill()
+
+    _ = node.end()
+    wait_gone(*pids)
+
+
+def test_a_second_node_on_the_same_port_says_so_and_the_first_goes_on(
+    node: "RunningNode", start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    second = start_node(node_file)
+
+    assert second.end() == 6
+    text = second.log.read_text()
+    assert "UDP port 3535 is in use" in text
+    assert "ss -lunp" in text
+    node.wait_ready()
+
+
+def test_new_records_are_taken_on_a_hang_up_and_bad_ones_are_not(
+    node: "RunningNode", node_file: Path
+) -> None:
+    records = node_file.parent.parent / "records.eir"
+    good = records.read_bytes()
+    _ = records.write_bytes(b"junk")
+
+    node.process.send_signal(signal.SIGHUP)
+    node.wait_until(lambda: "records not reloaded" in node.log.read_text())
+    _ = records.write_bytes(good)
+    assert node.ask("reload") == {"schema": "ei.done/1"}
+
+
+def test_after_a_kill_the_socket_that_is_left_is_no_obstacle(
+    node: "RunningNode", start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    node.process.kill()
+    _ = node.end()
+    assert node.admin.exists()
+    with pytest.raises(UnreachableError):
+        _ = ask(node.admin, "status")
+
+    again = start_node(node_file)
+
+    again.wait_ready()
+
+
+def test_workers_may_be_threads(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    text = node_file.read_text().replace('# workers = "process"', 'workers = "inline"')
+    _ = node_file.write_text(text)
+
+    running = start_node(node_file)
+    running.wait_ready()
+
+    assert set(running.pids().values()) == {running.process.pid}
+
+
+def test_what_is_wrong_with_the_files_is_said_before_anything_runs(node_file: Path) -> None:
+    (node_file.parent / "key").unlink()
+
+    with pytest.raises(ConfigError, match="no key file"):
+        _ = prepare_node(node_file)
