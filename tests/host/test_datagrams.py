@@ -94,6 +94,19 @@ def test_an_echo_is_answered_without_anybody_being_asked() -> None:
     assert bob.events == []
 
 
+def test_a_host_reaches_itself_without_anything_leaving() -> None:
+    alice = End(ALICE)
+
+    _ = alice.datagrams.send(MS, alice.address, b"x", port=7)
+    number = alice.datagrams.ping(MS, alice.address)
+
+    assert alice.out == []
+    assert alice.events == [
+        DatagramReceived(alice.address, 0, 7, b"x", None),
+        EchoReceived(alice.address, number, b"", MS),
+    ]
+
+
 @given(st.binary(max_size=200))
 def test_any_payload_is_counted_and_raises_nothing(payload: bytes) -> None:
     bob = End(BOB)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ei._core import Streams
-from ei.errors import NotFoundError, StreamError
+from ei.errors import LocalError, NotFoundError, StreamError
 from ei.host.events import HostEvent, StreamArrived, StreamConnected, StreamLost, StreamMoved
 from ei.host.stream_connections import NO_LISTENER, StreamConnections
 from ei.records.issuer import Issuer
@@ -43,6 +43,7 @@ class End:
         numbers = iter(range(1, 1_000))
         self.address: Address = self.keys.address(1)
         self.streams = StreamConnections(
+            self.address,
             lambda: Streams(identity_key=self.secret, seed=self.secret),
             records=lambda: self.known,
             draw=lambda: next(numbers),
@@ -206,6 +207,13 @@ def test_an_unknown_host_cannot_be_connected_to() -> None:
 
     with pytest.raises(NotFoundError, match="no record of the host"):
         _ = alice.streams.connect(world.now_ns, EVE.address(1))
+
+
+def test_a_host_opens_no_stream_to_itself() -> None:
+    alice, _, world = pair()
+
+    with pytest.raises(LocalError, match="no stream to itself"):
+        _ = alice.streams.connect(world.now_ns, alice.address)
 
 
 def test_nothing_is_made_before_it_is_needed() -> None:

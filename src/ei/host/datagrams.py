@@ -168,6 +168,12 @@ class Datagrams:
                 f"a datagram of {len(frame.data)} B; allowed are {MAX_DATAGRAM_BYTES} B",
                 remedy="Send it over a stream.",
             )
+        if to == self._sessions.address:
+            # To itself: nothing leaves, since a session needs two ends.
+            self.sent[frame.kind.name.lower()] += 1
+            self.received[frame.kind.name.lower()] += 1
+            self._take_frame(now_ns, to, frame)
+            return
         outgoing = self._sessions.seal(now_ns, to, encode_frame(frame))
         self.sent[frame.kind.name.lower()] += 1
         self._send(now_ns, outgoing, is_traced=is_traced)

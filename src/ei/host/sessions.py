@@ -66,7 +66,7 @@ class Sessions:
         records: Callable[[], RecordSet],
         draw: Callable[[], int],
     ) -> None:
-        self._address = address
+        self.address = address
         self._end_to_end = end_to_end
         self._records = records
         self._draw = draw
@@ -89,7 +89,7 @@ class Sessions:
             LimitError: as many datagrams as may wait for the session do.
         """
         peer = self._peer(to)
-        bound = associated_data(self._address, to, peer.connection)
+        bound = associated_data(self.address, to, peer.connection)
         try:
             payloads = self._end_to_end.seal(now_ns, peer.key, bound, datagram)
         except ValueError as error:
@@ -107,7 +107,7 @@ class Sessions:
             ValueError: the payload does not verify.
         """
         peer = self._peer(source)
-        bound = associated_data(source, self._address, connection)
+        bound = associated_data(source, self.address, connection)
         datagram, answers = self._end_to_end.open(now_ns, peer.key, bound, payload)
         return datagram, Outgoing(source, peer.connection, answers)
 

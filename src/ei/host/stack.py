@@ -94,6 +94,7 @@ class Stack:
         )
         self.datagrams = Datagrams(sessions, send=self._send, emit=self._emit)
         self.streams = StreamConnections(
+            identity.address,
             lambda: Streams(identity_key=identity.keys.identity_secret, seed=seed),
             records=lambda: self._records,
             draw=self.draw_number,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ei._core import Streams
-from ei.errors import LimitError, NotFoundError, StreamError
+from ei.errors import LimitError, LocalError, NotFoundError, StreamError
 from ei.host.events import (
     HostEvent,
     StreamArrived,
@@ -46,6 +46,7 @@ class StreamConnections:
     """All stream connections of one host; made when the first is needed.
 
     Args:
+        address: This host's.
         make: Returns the native endpoint.
         records: Whose key is whose.
         draw: Returns a random connection number, 64 bits.
@@ -54,12 +55,14 @@ class StreamConnections:
 
     def __init__(
         self,
+        address: Address,
         make: Callable[[], Streams],
         *,
         records: Callable[[], RecordSet],
         draw: Callable[[], int],
         emit: Callable[[HostEvent], None],
     ) -> None:
+        self._address = address
         self._make = make
         self._records = records
         self._draw = draw
@@ -78,11 +81,14 @@ class StreamConnections:
         Raises:
             NotFoundError: the records do not know the host.
             LimitError: too many connections.
+            LocalError: it is this host itself.
         """
         for key, link in self._links.items():
             if key[0] == to:
                 return key, link.is_up
         identity_key = self._identity_key(to)
+        if to == self._address:
+            raise LocalError("a host opens no stream to itself")
         key = (to, self._draw())
         try:
             self._native().connect(now_ns, to, key[1], identity_key)
