@@ -41,8 +41,8 @@ async def kill_a_worker(demo: Demo) -> None:
     demo.load = Load(
         BIN_S,
         [
-            ("echo: new flows answered", _binned([(at_s, 1.0) for at_s in load.answered])),
-            ("delivery: datagrams delivered", _binned(_increments(load.delivered))),
+            ("echo: new flows answered", binned([(at_s, 1.0) for at_s in load.answered])),
+            ("delivery: datagrams delivered", binned(increments(load.delivered))),
         ],
         [Mark(at_s, text) for text, at_s in load.moments.items()],
     )
@@ -122,7 +122,7 @@ class _Load:
         return next(worker.pid for worker in status.workers if worker.service == "echo")
 
 
-def _increments(totals: list[tuple[float, int]]) -> list[tuple[float, float]]:
+def increments(totals: list[tuple[float, int]]) -> list[tuple[float, float]]:
     """Return what was added between two readings, spread evenly over the time between them."""
     parts = 10
     return [
@@ -132,7 +132,8 @@ def _increments(totals: list[tuple[float, int]]) -> list[tuple[float, float]]:
     ]
 
 
-def _binned(happened: list[tuple[float, float]]) -> list[float]:
+def binned(happened: list[tuple[float, float]]) -> list[float]:
+    """Return how much happened in each bin of `BIN_S`, from (when, how much)."""
     bins = [0.0] * int(LOAD_S / BIN_S)
     for at_s, count in happened:
         if at_s < LOAD_S:

@@ -198,7 +198,7 @@ def _run_supervisor(
         try:
             with folder.log.open("ab") as log:
                 # It outlives this process, on purpose; `down` ends it by its mark.
-                supervisor = subprocess.Popen(
+                _ = subprocess.run(
                     [sys.executable, "-m", "ei.lab.supervisor", str(folder.path), str(writing)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -207,18 +207,14 @@ def _run_supervisor(
                     pass_fds=(writing, claim.fileno()),
                     start_new_session=True,
                     cwd="/",
+                    check=False,
                 )
         finally:
             os.close(writing)
-        _wait_ready(folder, ready, supervisor, on_progress)
+        _wait_ready(folder, ready, on_progress)
 
 
-def _wait_ready(
-    folder: RunFolder,
-    ready: io.FileIO,
-    supervisor: subprocess.Popen[bytes],
-    on_progress: Progress,
-) -> None:
+def _wait_ready(folder: RunFolder, ready: io.FileIO, on_progress: Progress) -> None:
     deadline_s = time.monotonic() + START_LIMIT_S
     pending = b""
     while True:
@@ -227,9 +223,8 @@ def _wait_ready(
             raise DeadlineError(f"the lab was not ready after {START_LIMIT_S:g} s")
         chunk = ready.read(65_536)
         if not chunk:
-            status = supervisor.wait(DOWN_LIMIT_S)
             word = folder.log.read_text(errors="replace").strip().rpartition("\n")[2]
-            raise UnreachableError(f"the lab's supervisor ended with {status}: {word or 'no word'}")
+            raise UnreachableError(f"the lab's supervisor ended: {word or 'it wrote no log'}")
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:
             message = cast("dict[str, str]", json.loads(line))

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from ei.errors import EiError
+
 SCHEMA = "ei.promises/1"
 
 Figure = float | int | str | bool | None
@@ -106,6 +108,21 @@ def unsupported(
 ) -> Promise:
     """A promise that the backend at hand cannot measure."""
     return Promise(name, None, unit, Limit(op, limit), None, "unsupported")
+
+
+def ended_by(error: EiError | ExceptionGroup, what: str) -> Promise:
+    """The broken promise that `what` runs to its end.
+
+    Raises:
+        Exception: `error` itself, when its first cause is none of ours: then it is a mistake in
+            the program, not a finding.
+    """
+    cause: BaseException = error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    if not isinstance(cause, EiError):
+        raise error
+    return promise(f"{what} runs to its end", f"{type(cause).__name__}: {cause}", "==", "it ends")
 
 
 HEADER = ("promise", "measured", "promised", "unit", "baseline", "status")

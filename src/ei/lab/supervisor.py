@@ -64,6 +64,7 @@ class Supervisor:
         self._shaper = Shaper()
         self._relays = {ends(relay.a, relay.b): relay for relay in lab.relays}
         self._changes = 0
+        self._earlier: dict[str, dict[str, int]] = {}
         self._is_down = asyncio.Event()
         self._server = AdminServer(folder.socket, self._answer)
 
@@ -148,12 +149,21 @@ class Supervisor:
             words = suggestion("--".join(link), [other.name for other in self._relays.values()])
             raise NotFoundError(f"there is no link {'--'.join(link)}{words}")
         self._changes += 1
+        self._earlier[relay.a_side] = self._counted().get(relay.a_side, {})
         forward, backward = self._links(relay, wanted.impairment)
         self._shaper.change(relay.a_side, forward=forward, backward=backward)
         self._relays[link] = msgspec.structs.replace(relay, impairment=wanted.impairment)
 
+    def _counted(self) -> dict[str, dict[str, int]]:
+        """Return what each relay did since the start: a changed link counts anew in the shaper."""
+        counted: dict[str, dict[str, int]] = {}
+        for side, now in self._shaper.statistics().items():
+            earlier = self._earlier.get(side, {})
+            counted[side] = {word: count + earlier.get(word, 0) for word, count in now.items()}
+        return counted
+
     def _status(self) -> dict[str, object]:
-        shaped = self._shaper.statistics()
+        shaped = self._counted()
         return {
             "schema": "ei.lab-status/1",
             "name": self._lab.name,
@@ -171,7 +181,12 @@ class Supervisor:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the supervisor of the lab in the folder that `arguments` name."""
+    """Run the supervisor of the lab in the folder that `arguments` name, in a process of its own.
+
+    Whoever started this one gets it back at once: the supervisor is nobody's child.
+    """
+    if os.fork() != 0:
+        return 0
     folder = RunFolder(Path(arguments[0]))
     ready = os.fdopen(int(arguments[1]), "wb", buffering=0)
     programs = preload()

@@ -1,0 +1,37 @@
+"""Labs of real processes for tests: in a folder of their own, shared where they are dear."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from ei.lab.catalogue import find_topology
+from ei.lab.demo import Outcome, run_demo
+from ei.lab.narrator import Narrator
+from ei.lab.processes import start_lab, stop_lab
+from ei.lab.run_folder import LabFile
+
+
+@pytest.fixture(scope="session")
+def environ() -> Iterator[Mapping[str, str]]:
+    """An environment whose state folder is private, and short enough for Unix sockets."""
+    folder = tempfile.mkdtemp(prefix="ei-")
+    yield {**os.environ, "XDG_STATE_HOME": folder}
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def running(environ: Mapping[str, str]) -> Iterator[LabFile]:
+    """A lab of the topology `echo` that runs all the time: leave it as you found it."""
+    yield start_lab(find_topology("echo"), name="shared", environ=environ)
+    stop_lab(name="shared", environ=environ)
+
+
+@pytest.fixture(scope="session")
+def demo(environ: Mapping[str, str]) -> Outcome:
+    """One run of the whole demo."""
+    report = Path(environ["XDG_STATE_HOME"]) / "demo.html"
+    return run_demo(Narrator(is_quiet=True), report_path=report, environ=environ)

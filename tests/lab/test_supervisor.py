@@ -1,0 +1,87 @@
+"""What the supervisor of a lab promises to those who ask it."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from ei.errors import ConfigError, ConflictError, NotFoundError
+from ei.lab.processes import ask_lab
+from ei.lab.run_folder import LabFile
+
+pytestmark = pytest.mark.slow
+
+LINK = {"a": "alice.isp-a", "b": "sn1.isp-a"}
+
+
+def test_every_daemon_and_link_is_in_its_status(
+    running: LabFile, environ: Mapping[str, str]
+) -> None:
+    status = ask_lab("status", name="shared", environ=environ)
+
+    assert [each["name"] for each in rows(status, "daemons")] == list(running.daemons)
+    assert {each["state"] for each in rows(status, "daemons")} == {"running"}
+    assert len(rows(status, "links")) == len(running.relays) == 3
+    assert all(each["delivered"] for each in rows(status, "links"))
+
+
+@pytest.mark.usefixtures("running")
+def test_a_link_is_impaired_and_healed(environ: Mapping[str, str]) -> None:
+    def impair(**impairment: float) -> float:
+        answer = ask_lab(
+            "impair", {**LINK, "impairment": impairment}, name="shared", environ=environ
+        )
+        (link,) = [
+            each for each in rows(answer, "links") if each["name"] == "alice.isp-a--sn1.isp-a"
+        ]
+        assert isinstance(link["impairment"], dict)
+        return float(link["impairment"]["delay_ms"])
+
+    assert impair(delay_ms=40.0, loss=0.1) == 40.0
+    assert impair(delay_ms=2.0) == 2.0
+
+
+def test_a_change_of_a_link_does_not_forget_what_crossed_it(
+    running: LabFile, environ: Mapping[str, str]
+) -> None:
+    def delivered() -> dict[str, int]:
+        answer = ask_lab("status", name="shared", environ=environ)
+        return {str(each["name"]): int(str(each["delivered"])) for each in rows(answer, "links")}
+
+    before = delivered()
+    for _ in range(2):
+        _ = ask_lab(
+            "impair", {**LINK, "impairment": {"delay_ms": 2.0}}, name="shared", environ=environ
+        )
+    after = delivered()
+
+    assert running.relays
+    assert all(before[name] <= after[name] < before[name] + 1_000 for name in before)
+
+
+@pytest.mark.usefixtures("running")
+@pytest.mark.parametrize(
+    ("verb", "arguments", "error", "complaint"),
+    [
+        ("dance", {}, ConfigError, "a lab knows no 'dance'; allowed: status, impair"),
+        ("kill", {"name": "alicia"}, NotFoundError, "'alicia'; did you mean 'alice.isp-a'"),
+        ("start", {"name": "alice.isp-a"}, ConflictError, "alice.isp-a is running"),
+        ("impair", {"a": "x", "b": "y", "impairment": {}}, NotFoundError, "no link x--y"),
+        ("impair", {**LINK, "impairment": {"loss": 2}}, ConfigError, "impair: Expected"),
+        ("impair", {**LINK, "impairment": {"los": 0}}, ConfigError, "unknown field `los`"),
+    ],
+)
+def test_a_wrong_request_says_what_is_wrong(
+    environ: Mapping[str, str],
+    verb: str,
+    arguments: Mapping[str, object],
+    error: type[Exception],
+    complaint: str,
+) -> None:
+    with pytest.raises(error, match=complaint):
+        ask_lab(verb, arguments, name="shared", environ=environ)
+
+
+def rows(answer: Mapping[str, object], table: str) -> list[dict[str, object]]:
+    found = answer[table]
+    assert isinstance(found, list)
+    return found
