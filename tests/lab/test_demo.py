@@ -41,7 +41,7 @@ def test_a_file_that_is_not_there_ends_it_at_once_and_leaves_nothing(
 ) -> None:
     absent = tmp_path_factory.mktemp("demo") / "absent"
 
-    with pytest.raises(ConfigError, match="cannot read .*absent"):
+    with pytest.raises(ConfigError, match=r"cannot read .*absent"):
         run_demo(Narrator(is_quiet=True), file=absent, environ=environ)
 
     labs = run_folder("any", environ).path.parent

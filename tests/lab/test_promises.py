@@ -4,7 +4,17 @@ import json
 
 import pytest
 
-from ei.lab.promises import HEADER, Promise, Report, promise, rows, shown, unsupported
+from ei.errors import DeadlineError
+from ei.lab.promises import (
+    HEADER,
+    Promise,
+    Report,
+    ended_by,
+    promise,
+    rows,
+    shown,
+    unsupported,
+)
 
 
 def report(*promises: Promise) -> Report:
@@ -83,3 +93,12 @@ def test_figures_are_shown_for_readers() -> None:
         "1_000_000",
         "3",
     ]
+
+
+def test_an_error_of_ours_is_a_broken_promise_and_any_other_is_raised() -> None:
+    group = ExceptionGroup("several", [ExceptionGroup("inner", [DeadlineError("nobody came")])])
+
+    assert ended_by(group, "the demo").measured == "DeadlineError: nobody came"
+    assert ended_by(DeadlineError("nobody came"), "the demo").status == "broken"
+    with pytest.raises(ExceptionGroup):
+        ended_by(ExceptionGroup("several", [ValueError("a mistake")]), "the demo")

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ei.errors import EiError
 from ei.lab.catalogue import find_topology
 from ei.lab.demo_context import Demo
-from ei.lab.demo_file import send_a_file
+from ei.lab.demo_file import check_readable, find_file, send_a_file
 from ei.lab.demo_multicast import multicast_stream
 from ei.lab.demo_pings import ping_everybody
 from ei.lab.demo_worker import kill_a_worker
 from ei.lab.narrator import Narrator
 from ei.lab.processes import start_lab, stop_lab
-from ei.lab.promises import Report, promise
+from ei.lab.promises import Report, ended_by, promise
 from ei.lab.report import Findings, render_report
 from ei.lab.run_folder import LabFile
 from ei.lab.terminal_map import draw_map
@@ -56,6 +57,8 @@ def run_demo(
     """
     began_s = time.monotonic()
     topology = find_topology(TOPOLOGY)
+    path_to_send = find_file() if file is None else file
+    check_readable(path_to_send)
     name = f"demo-{os.getpid()}"
     narrator.show(draw_map(topology, width=narrator.width))
     try:
@@ -70,7 +73,7 @@ def run_demo(
                 unit="s",
             )
         )
-        asyncio.run(_work(demo, file))
+        asyncio.run(_work(demo, path_to_send))
     finally:
         narrator.step("ending all processes")
         ended = stop_lab(name=name, environ=environ)
@@ -92,13 +95,16 @@ def run_demo(
     return Outcome(report, path)
 
 
-async def _work(demo: Demo, file: Path | None) -> None:
-    await ping_everybody(demo)
-    await send_a_file(demo, file)
-    await multicast_stream(demo)
-    await kill_a_worker(demo)
-    demo.step("reading what every node counted")
-    await demo.account()
+async def _work(demo: Demo, file: Path) -> None:
+    try:
+        await ping_everybody(demo)
+        await send_a_file(demo, file)
+        await multicast_stream(demo)
+        await kill_a_worker(demo)
+        demo.step("reading what every node counted")
+        await demo.account()
+    except (EiError, ExceptionGroup) as error:
+        demo.add(ended_by(error, "the demo"))
 
 
 def _start(

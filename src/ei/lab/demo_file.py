@@ -16,10 +16,10 @@ TRANSFER_LIMIT_S = 60.0
 TRIES = 50
 
 
-async def send_a_file(demo: Demo, file: Path | None) -> None:
+async def send_a_file(demo: Demo, file: Path) -> None:
     """A file goes from a host of one domain to a host of another."""
     source, destination = SPEAKER, LISTENERS[1]
-    path = (find_file() if file is None else file).resolve()
+    path = file.resolve()
     size, sha256 = await asyncio.to_thread(_digest, path)
     demo.step(f"{source} sends {path.name} ({size / 1e6:.1f} MB) to {destination} over a stream")
     arrived = demo.folder.parent / destination / "received"
@@ -51,6 +51,15 @@ async def send_a_file(demo: Demo, file: Path | None) -> None:
 def find_file() -> Path:
     """Return a file that is surely there, of some megabytes: our own native module."""
     return Path(str(_core.__file__))
+
+
+def check_readable(path: Path) -> None:
+    """Refuse a file that could not be sent, before anything is started.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    _ = _digest(path)
 
 
 def _digest(path: Path) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from ei.lab.catalogue import SCENARIOS, find_scenarios
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
-from ei.lab.promises import Promise, Report, promise
+from ei.lab.promises import Promise, Report, ended_by
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Topology, suggestion
 from ei.lab.topology_file import load_topology
@@ -49,7 +49,7 @@ def load_scenario(place: str) -> Scenario:
         ConfigError: its files are wrong.
     """
     known = find_scenarios()
-    folder = known.get(place) or Path(place)
+    folder = known.get(place) or Path(place).resolve()
     if not (folder / "scenario.py").is_file():
         raise NotFoundError(f"no scenario {place!r}{suggestion(place, known)}")
     module = _import(folder)
@@ -137,20 +137,12 @@ async def collect(
             collected.append(each)
             if on_promise is not None:
                 _ = on_promise(each)
-    except EiError as error:
-        broken = promise(
-            "the scenario runs to its end", f"{type(error).__name__}: {error}", "==", ""
-        )
+    except (EiError, ExceptionGroup) as error:
+        broken = ended_by(error, "the scenario")
         collected.append(broken)
         if on_promise is not None:
             _ = on_promise(broken)
     return collected
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _import(folder: Path) -> ModuleType:
