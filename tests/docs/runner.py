@@ -94,7 +94,7 @@ def _console_steps(body: str, line: int) -> list[Step]:
             more, _, output = output.partition("\n")
             command = f"{command}\n{more}"
         code = EXIT.search(output)
-        output = EXIT.sub("", output).strip()
+        output = EXIT.sub("", output).strip("\n")
         exit_code = int(code[1]) if code else 0
         steps.append(Step(line, "run", command, expected=output or None, exit_code=exit_code))
     return steps
