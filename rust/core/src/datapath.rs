@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::arguments;
 use crate::bookkeeping::statistics_dict;
-use crate::objects::{fate_word, notice_tuple, refused, trace_tuple};
+use crate::objects::{notice_tuple, refused, trace_tuple};
 
 /// A pure datapath for one thread.
 #[pyclass(module = "ei._core")]
@@ -181,7 +181,7 @@ impl Datapath {
         let from = arguments::endpoint(source)?;
         // Decrypted in place, and Python's bytes never change.
         let mut datagram = datagram.to_vec();
-        Ok(fate_word(self.pure.handle(now_ns, from, &mut datagram)))
+        Ok(self.pure.handle(now_ns, from, &mut datagram).word())
     }
 
     fn poll(&mut self, now_ns: u64) {

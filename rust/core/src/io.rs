@@ -9,6 +9,6 @@ mod steering;
 mod udp;
 
 pub(crate) use departing::send_trains;
-pub(crate) use receiver::Receiver;
+pub(crate) use receiver::{ReceivedTrain, Receiver};
 pub(crate) use steering::steer_by_lane;
 pub(crate) use udp::{BindError, UdpSocket};

@@ -7,6 +7,7 @@
 mod arguments;
 mod bench;
 mod bookkeeping;
+mod cache_probe;
 mod clock;
 mod datapath;
 mod endtoend;
@@ -37,6 +38,9 @@ mod _core {
 
     #[pymodule_export]
     use crate::datapath::Datapath;
+
+    #[pymodule_export]
+    use crate::cache_probe::DecisionCache;
 
     #[pymodule_export]
     use crate::engine::Engine;

@@ -1,6 +1,6 @@
 //! What Python gets: notices, traces and refusals as Python objects.
 
-use ei_datapath::counters::{Fate, Reason};
+use ei_datapath::counters::Reason;
 use ei_datapath::forward::Notice;
 use ei_datapath::trace::TraceRecord;
 use pyo3::exceptions::PyValueError;
@@ -45,17 +45,6 @@ pub(crate) fn trace_tuple<'py>(
         trace.services,
     )
         .into_pyobject(py)
-}
-
-/// The fate's word, or the reason's.
-pub(crate) fn fate_word(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Forwarded => "forwarded",
-        Fate::Delivered => "delivered",
-        Fate::Consumed => "consumed",
-        Fate::Missed => "missed",
-        Fate::Dropped(reason) => reason.word(),
-    }
 }
 
 /// What was asked for cannot be done, for a reason of the datapath's list.

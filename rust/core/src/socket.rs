@@ -51,9 +51,9 @@ impl Socket {
         py.detach(|| {
             let mut count = 0;
             while count < MOST_DATAGRAMS && receiver.receive(socket)? > 0 {
-                for (from, datagram) in receiver.datagrams() {
-                    let _fate = datapath.handle(now_ns, from, datagram);
-                    count += 1;
+                for train in receiver.trains() {
+                    count += train.datagrams();
+                    train.handle_by(datapath, now_ns);
                 }
             }
             Ok(count)

@@ -8,7 +8,6 @@ mod readiness;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -30,9 +29,6 @@ const TRAIN_SEGMENTS: usize = 64;
 
 /// Messages taken from one worker before others have their turn.
 const MESSAGES_PER_ROUND: usize = 4;
-
-/// Datagrams that wait for another thread; beyond it they are lost, as in a full socket buffer.
-const MAX_HANDED_OVER: usize = 1_024;
 
 /// Mail that waits at another thread; beyond it this one takes no more effects, which cause mail.
 const MAX_MAIL: usize = 4_096;
@@ -126,19 +122,14 @@ impl Lane {
             return Ok(());
         };
         self.receiver.receive(socket)?;
-        let threads = self.shared.mailboxes.len();
         let mut handled = 0;
         for train in self.receiver.trains() {
-            for datagram in train.bytes.chunks_mut(train.segment_bytes) {
-                // The kernel steers a whole train by its first datagram, and coalesces what came from
-                // one endpoint, whatever its lane.
-                match owner(datagram, threads) {
-                    owner if owner == self.number => {
-                        let _fate = self.datapath.handle(now_ns, train.from, datagram);
-                    }
-                    owner => hand_over(&self.shared, owner, train.from, datagram),
-                }
-                handled += 1;
+            handled += train.datagrams();
+            if self.shared.mailboxes.len() == 1 {
+                train.handle_by(&mut self.datapath, now_ns);
+            } else {
+                self.shared
+                    .divide(train, self.number, &mut self.datapath, now_ns);
             }
             if handled >= TRAIN_SEGMENTS {
                 // While they are in the cache.
@@ -301,25 +292,5 @@ impl Lane {
     fn lose_worker(&mut self, service: u32, why: &str) {
         self.detach_worker(service);
         self.shared.note_lost(service, why);
-    }
-}
-
-/// The thread that owns the lane of a datagram; handshakes and what is no datagram of ours go to 0.
-fn owner(datagram: &[u8], threads: usize) -> usize {
-    const DATA: u8 = 4;
-    match datagram {
-        _ if threads == 1 => 0,
-        [first, _, _, _, index, ..] if first & 0x0f == DATA => usize::from(index & 0x0f) % threads,
-        _ => 0,
-    }
-}
-
-fn hand_over(shared: &Shared, owner: usize, from: SocketAddr, datagram: &[u8]) {
-    if let Some(mailbox) = shared.mailboxes.get(owner) {
-        let mail = Mail::Datagram {
-            from,
-            bytes: datagram.to_vec(),
-        };
-        let _was_taken = mailbox.put_up_to(mail, MAX_HANDED_OVER);
     }
 }

@@ -5,12 +5,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
-use ei_datapath::forward::LaneMessage;
+use ei_datapath::forward::{Datapath, LaneMessage};
 
 use super::lane::Lane;
 use super::mailbox::Mailbox;
 use super::notices::{News, Notices};
+use crate::io::ReceivedTrain;
 use crate::threads::StopFlag;
+
+/// Datagrams that wait for another thread; beyond it they are lost, as in a full socket buffer.
+const MAX_HANDED_OVER: usize = 1_024;
 
 /// What Python asks of a thread; gets the time.
 pub(crate) type Order = Box<dyn FnOnce(&mut Lane, u64) + Send>;
@@ -54,6 +58,43 @@ impl Shared {
         })
     }
 
+    /// Have thread `number` handle the datagrams of its own lanes, and give the others to their threads.
+    ///
+    /// The kernel steers a whole train by its first datagram, and coalesces what came from one endpoint,
+    /// whatever its lane.
+    pub(super) fn divide(
+        &self,
+        train: ReceivedTrain<'_>,
+        number: usize,
+        datapath: &mut Datapath,
+        now_ns: u64,
+    ) {
+        let threads = self.mailboxes.len();
+        if train
+            .split()
+            .all(|datagram| owner(datagram, threads) == number)
+        {
+            return train.handle_by(datapath, now_ns);
+        }
+        let ReceivedTrain {
+            from,
+            bytes,
+            segment_bytes,
+        } = train;
+        for datagram in bytes.chunks_mut(segment_bytes) {
+            let owner = owner(datagram, threads);
+            if owner == number {
+                let _fate = datapath.handle(now_ns, from, datagram);
+            } else if let Some(mailbox) = self.mailboxes.get(owner) {
+                let mail = Mail::Datagram {
+                    from,
+                    bytes: datagram.to_vec(),
+                };
+                let _was_taken = mailbox.put_up_to(mail, MAX_HANDED_OVER);
+            }
+        }
+    }
+
     /// Ask all threads to end.
     pub(super) fn stop(&self) {
         self.stop.set();
@@ -92,5 +133,14 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+}
+
+/// The thread that owns the lane of a datagram; handshakes and what is no datagram of ours go to 0.
+fn owner(datagram: &[u8], threads: usize) -> usize {
+    const DATA: u8 = 4;
+    match datagram {
+        [first, _, _, _, index, ..] if first & 0x0f == DATA => usize::from(index & 0x0f) % threads,
+        _ => 0,
     }
 }

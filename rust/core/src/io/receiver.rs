@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
+use ei_datapath::forward::Datapath;
+
 use super::UdpSocket;
 
 /// A whole train fits, and the next buffer starts at another cache set: with a plain 64 KiB the heads
@@ -89,10 +91,8 @@ impl Receiver {
     /// The datagrams of the batch, trains cut apart, each with its sender.
     pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
         self.trains().flat_map(|train| {
-            train
-                .bytes
-                .chunks_mut(train.segment_bytes)
-                .map(move |datagram| (train.from, datagram))
+            let datagrams = train.bytes.chunks_mut(train.segment_bytes);
+            datagrams.map(move |datagram| (train.from, datagram))
         })
     }
 
@@ -151,7 +151,29 @@ impl Receiver {
 pub(crate) struct ReceivedTrain<'a> {
     pub(crate) from: SocketAddr,
     pub(crate) bytes: &'a mut [u8],
+    /// Above 0.
     pub(crate) segment_bytes: usize,
+}
+
+impl ReceivedTrain<'_> {
+    /// How many there are.
+    pub(crate) fn datagrams(&self) -> usize {
+        self.bytes.len().div_ceil(self.segment_bytes)
+    }
+
+    /// Each of them.
+    pub(crate) fn split(&self) -> impl Iterator<Item = &[u8]> {
+        self.bytes.chunks(self.segment_bytes)
+    }
+
+    /// Give all to `datapath`.
+    pub(crate) fn handle_by(self, datapath: &mut Datapath, now_ns: u64) {
+        if self.bytes.len() <= self.segment_bytes {
+            let _fate = datapath.handle(now_ns, self.from, self.bytes);
+        } else {
+            datapath.handle_train(now_ns, self.from, self.bytes, self.segment_bytes);
+        }
+    }
 }
 
 /// An empty socket is no error; nor is a signal, or an ICMP message about something sent before.
