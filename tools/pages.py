@@ -136,10 +136,18 @@ def decisions() -> str:
     return "\n".join(lines) + "\n"
 
 
+def config() -> str:
+    """Return the reference of configuration files."""
+    from tools.config_page import config_page
+
+    return f"# Configuration files\n{NOTE}\n{config_page()}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/cli.md": cli,
     "docs/reference/errors.md": errors,
     "docs/reference/drop-reasons.md": drop_reasons,
+    "docs/reference/config.md": config,
     "docs/reference/doctor.md": doctor,
     "docs/reference/fields.md": fields,
     "docs/decisions/README.md": decisions,

@@ -1,0 +1,95 @@
+"""The reference of configuration files, from the Structs that parse them."""
+
+import inspect
+import re
+import textwrap
+
+import msgspec
+
+from ei.host import init as host_init
+from ei.host.config import HostConfig
+from ei.lab import topology_file
+from ei.lab.topology import Impairment
+from ei.node import init as node_init
+from ei.node.config import NodeConfig
+from ei.sdk.manifest import Manifest
+
+INTRO = """\
+All are TOML. An unknown key is refused, with the one that was probably meant; so is a value out of
+range, with what is allowed. `ei node check` and `ei host check` read a file and all that it names.
+"""
+
+
+def config_page() -> str:
+    """Return the page."""
+    parts = [
+        textwrap.fill(" ".join(INTRO.split()), 98),
+        "## node.toml",
+        "`ei node init` writes it, with its comments:",
+        _example(node_init.TEMPLATE),
+        _keys(NodeConfig),
+        "## host.toml",
+        "`ei host init` writes it, with its comments:",
+        _example(host_init.TEMPLATE),
+        _keys(HostConfig),
+        "## topology.toml",
+        "What `ei lab up` starts and scenarios run in:",
+        _example(_docstring_example(topology_file.__doc__ or "")),
+        "Properties of links, in `link_defaults` and `links`:",
+        _keys(Impairment),
+        "## manifest.toml",
+        "In the folder of each service; read before any of its code runs.",
+        _keys(Manifest),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _example(template: str) -> str:
+    """Return a template as a reader sees it: what is filled in is shown as `...`."""
+    filled = re.sub(r"\{(\w+)\}", r"...", template)
+    return f"```text\n{filled.strip()}\n```"
+
+
+def _docstring_example(text: str) -> str:
+    found = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    return found[1] if found else ""
+
+
+def _keys(kind: type[msgspec.Struct]) -> str:
+    """Return a table of all keys: what the Struct's docstring says, and the default."""
+    said = _attributes(kind)
+    rows = ["| key | default | what it is |", "|---|---|---|"]
+    for field in msgspec.structs.fields(kind):
+        default = "needed" if field.required else f"`{_shown(field)}`"
+        rows.append(f"| `{field.encode_name}` | {default} | {said.get(field.name, '')} |")
+    return "\n".join(rows)
+
+
+def _shown(field: msgspec.structs.FieldInfo) -> str:
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+        case int() if value >= 100_000:
+            return f"{value:_}"
+        case _:
+            return str(value)
+
+
+def _attributes(kind: type[msgspec.Struct]) -> dict[str, str]:
+    """Return what a docstring's section `Attributes` says, by name; `a, b: text` is for both."""
+    lines = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
+    said: dict[str, str] = {}
+    names: list[str] = []
+    for line in textwrap.dedent(lines).splitlines():
+        start = re.match(r"([a-z_, ]+): (.*)", line)
+        if start and not line.startswith(" "):
+            names = [name.strip() for name in start[1].split(",")]
+            said |= dict.fromkeys(names, start[2])
+        else:
+            said |= {name: f"{said[name]} {line.strip()}".strip() for name in names}
+    return {name: text.replace("|", "\\|") for name, text in said.items()}
