@@ -3,7 +3,10 @@
 import io
 import json
 
-from ei.daemons.log import Level, Log
+import pytest
+
+from ei.daemons.log import Level, Log, log_of
+from ei.errors import ConfigError
 
 
 class Terminal(io.StringIO):
@@ -58,6 +61,16 @@ def test_equal_lines_are_limited_and_others_are_not() -> None:
 
     lines = [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
     assert lines == ["flood"] * 10 + ["other"]
+
+
+def test_the_environment_chooses_level_and_format() -> None:
+    log = log_of({"EI_LOG": "warn", "EI_LOG_FORMAT": "text"})
+
+    assert log.level is Level.WARN
+    with pytest.raises(ConfigError, match="EI_LOG=loud: allowed are debug, info, warn, error"):
+        _ = log_of({"EI_LOG": "loud"})
+    with pytest.raises(ConfigError, match="EI_LOG_FORMAT=xml: allowed are json and text"):
+        _ = log_of({"EI_LOG_FORMAT": "xml"})
 
 
 def test_a_full_disk_does_not_end_a_daemon() -> None:

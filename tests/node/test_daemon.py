@@ -103,6 +103,17 @@ def test_a_node_that_is_killed_takes_its_workers_along(node: "RunningNode") -> N
     wait_gone(*pids)
 
 
+def test_without_its_nursery_a_node_ends_as_a_whole(node: "RunningNode") -> None:
+    pids = node.pids().values()
+    parent = Path(f"/proc/{next(iter(pids))}/stat").read_text().rpartition(")")[2].split()[1]
+
+    os.kill(int(parent), signal.SIGKILL)
+
+    assert node.end() == 2
+    wait_gone(*pids)
+    assert "the nursery process ended" in node.log.read_text()
+
+
 def test_a_second_node_on_the_same_port_says_so_and_the_first_goes_on(
     node: "RunningNode", start_node: "Callable[[Path], RunningNode]", node_file: Path
 ) -> None:
@@ -152,6 +163,25 @@ def test_workers_may_be_threads(
     running.wait_ready()
 
     assert set(running.pids().values()) == {running.process.pid}
+
+
+def test_a_state_directory_that_cannot_be_made_is_said(node_file: Path) -> None:
+    (node_file.parent / "state").symlink_to("/dev/full")
+
+    with pytest.raises(ConfigError, match=r"cannot make the state directory .*: File exists"):
+        _ = prepare_node(node_file)
+
+
+def test_an_address_of_another_machine_is_said(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    text = node_file.read_text()
+    _ = node_file.write_text(text.replace("binds = [", 'binds = ["192.0.2.1:3535"] #'))
+
+    running = start_node(node_file)
+
+    assert running.end() == 2
+    assert "192.0.2.1:3535: the address is not one of this machine" in running.log.read_text()
 
 
 def test_what_is_wrong_with_the_files_is_said_before_anything_runs(node_file: Path) -> None:

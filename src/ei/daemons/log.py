@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TextIO
 
+from ei.errors import ConfigError
+
 BURST_LINES = 10
 WINDOW_S = 10.0
 MAX_KEYS = 4_096
@@ -104,6 +106,26 @@ class Log:
     def is_broken(self) -> bool:
         """Whether lines were lost because they could not be written."""
         return self._is_broken
+
+
+def log_of(environ: Mapping[str, str]) -> Log:
+    """Return the log that the environment asks for.
+
+    `EI_LOG` is debug, info, warn or error; `EI_LOG_FORMAT` is json or text.
+
+    Raises:
+        ConfigError: another word.
+    """
+    level = environ.get("EI_LOG", "info")
+    if level.upper() not in Level.__members__:
+        raise ConfigError(f"EI_LOG={level}: allowed are {', '.join(Level.__members__).lower()}")
+    form = environ.get("EI_LOG_FORMAT", "")
+    if form not in FORMATS:
+        raise ConfigError(f"EI_LOG_FORMAT={form}: allowed are json and text")
+    return Log(is_json=FORMATS[form], level=Level[level.upper()])
+
+
+FORMATS = {"": None, "json": True, "text": False}
 
 
 class _Window:

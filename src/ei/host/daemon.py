@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from ei._core import monotonic_ns
-from ei.daemons.log import Log
+from ei.daemons.log import Log, log_of
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
 from ei.errors import DeadlineError
@@ -32,7 +32,7 @@ def run_host(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     prepared = prepare_host(path)
     host = make_host(prepared)
     try:
-        asyncio.run(_run(prepared, host, supervisor_fd, Log() if log is None else log))
+        asyncio.run(_run(prepared, host, supervisor_fd, log_of(os.environ) if log is None else log))
     finally:
         host.close()
 

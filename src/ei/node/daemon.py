@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ei._core import Engine
 from ei.daemons.binding import bind_error
-from ei.daemons.log import Log
+from ei.daemons.log import Log, log_of
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
 from ei.errors import ConfigError, EiError, LocalError
@@ -48,7 +48,7 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
         EiError: it cannot start, or cannot go on: what is wrong and what to do.
     """
     prepared = prepare_node(path)
-    log = Log() if log is None else log
+    log = log_of(os.environ) if log is None else log
     # Nothing but this process's one thread exists now: the only moment at which to fork.
     nursery = Nursery.start() if prepared.config.workers == "process" else None
     try:
