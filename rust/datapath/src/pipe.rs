@@ -81,15 +81,25 @@ pub(crate) struct Candidate {
     pub(crate) challenged_ns: u64,
 }
 
-/// Indices of a pipe's sessions.
+/// Indices of a pipe's sessions in use.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sessions {
     /// Seals and opens.
     pub(crate) current: Option<u32>,
     /// Opens what is still under way.
     pub(crate) previous: Option<u32>,
-    /// We answered; the peer has not used it yet.
-    pub(crate) next: Option<u32>,
+}
+
+/// A session that is not in use yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Next {
+    pub(crate) index: u32,
+    /// When it is used, if we began it; else forgotten, if the peer has not used it by then.
+    pub(crate) due_ns: u64,
+    /// Where our part of the handshake went: the peer proved to be there.
+    pub(crate) endpoint: Option<SocketAddr>,
+    /// The peer's boot number, if we answered.
+    pub(crate) boot: Option<u64>,
 }
 
 /// What is counted per pipe.
@@ -133,12 +143,7 @@ pub(crate) struct Pipe {
     pub(crate) last_timestamp: u64,
     pub(crate) last_initiation_ns: Option<u64>,
     pub(crate) boot: Option<u64>,
-    /// When `sessions.next` is used, if we began it, or else forgotten.
-    pub(crate) next_ns: u64,
-    /// Where our part of the handshake behind `sessions.next` went.
-    pub(crate) next_endpoint: Option<SocketAddr>,
-    /// The peer's boot number in it.
-    pub(crate) next_boot: Option<u64>,
+    pub(crate) next: Option<Box<Next>>,
     pub(crate) dialling: Option<Box<Dialling>>,
     pub(crate) candidate: Option<Box<Candidate>>,
     pub(crate) control: Option<Box<Control>>,
@@ -174,9 +179,7 @@ impl Pipe {
             last_timestamp: 0,
             last_initiation_ns: None,
             boot: None,
-            next_ns: NEVER_NS,
-            next_endpoint: None,
-            next_boot: None,
+            next: None,
             dialling: None,
             candidate: None,
             control: None,

@@ -180,7 +180,8 @@ pub struct Pipes {
     peers: Vec<Option<Box<Pipe>>>,
     free_peers: VecDeque<u32>,
     by_address: HashMap<Address, PeerIndex>,
-    by_key: HashMap<[u8; KEY_BYTES], PeerIndex>,
+    /// By the first half of the public key: 128 bits that nobody can make another key for.
+    by_key: HashMap<ShortKey, PeerIndex>,
     sessions: SessionTable,
     timers: Timers,
     gate: Gate,
@@ -246,7 +247,7 @@ impl Pipes {
         if public_key == *self.identity.public_key() {
             return Err(PipesError::OwnKey);
         }
-        if let Some(&holder) = self.by_key.get(&public_key)
+        if let Some(&holder) = self.by_key.get(&short_key(&public_key))
             && self.by_address.get(&address) != Some(&holder)
         {
             return Err(PipesError::KeyInUse {
@@ -277,7 +278,7 @@ impl Pipes {
         ));
         let peer = self.place_peer(pipe);
         self.by_address.insert(address, peer);
-        self.by_key.insert(public_key, peer);
+        self.by_key.insert(short_key(&public_key), peer);
         Ok(peer)
     }
 
@@ -314,7 +315,7 @@ impl Pipes {
         self.end_sessions(peer);
         self.timers.remove(peer);
         if let Some(pipe) = self.peers.get_mut(peer.0 as usize).and_then(Option::take) {
-            self.by_key.remove(&pipe.public_key);
+            self.by_key.remove(&short_key(&pipe.public_key));
             if pipe.is_up {
                 self.changes.push_back(PipeChange::PeerDown { peer });
             }
@@ -393,7 +394,7 @@ impl Pipes {
             .sessions
             .find(prefix.receiver_index)
             .ok_or(Reason::UnknownPipe)?;
-        let (plain, is_newest) = session.open(now_ns, &prefix, datagram)?;
+        let (plain, is_newest) = session.open(now_ns, &self.limits, &prefix, datagram)?;
         let lengths = split_sealed(plain);
         let plain_bytes = plain.len();
 
@@ -457,8 +458,8 @@ impl Pipes {
             return Err(Reason::TooBig);
         }
         let (_, _, session) = self.sessions.find(index).ok_or(Reason::PeerUnreachable)?;
-        let bytes = session.seal(now_ns, header, payload, covered, out)?;
-        let is_worn = session.is_worn();
+        let bytes = session.seal(now_ns, &self.limits, header, payload, covered, out)?;
+        let is_worn = session.is_worn(&self.limits);
         if pipe.note_sent(now_ns, bytes) || is_worn {
             self.sealed_unusually(now_ns, peer, is_worn);
         }
@@ -504,6 +505,14 @@ impl Pipes {
             .and_then(Option::as_deref_mut)
     }
 
+    fn find_key(&self, public_key: &[u8; KEY_BYTES]) -> Option<PeerIndex> {
+        let peer = *self.by_key.get(&short_key(public_key))?;
+        // In full: X25519 takes several encodings of one key, and only one of them is this peer's.
+        self.pipe(peer)
+            .filter(|pipe| pipe.public_key == *public_key)
+            .map(|_| peer)
+    }
+
     fn share(&self, peer_lanes: u8) -> LaneShare {
         LaneShare {
             threads: self.config.lanes,
@@ -516,4 +525,10 @@ impl Pipes {
     fn is_first_lane(&self) -> bool {
         self.config.lane == 0
     }
+}
+
+type ShortKey = [u8; KEY_BYTES / 2];
+
+fn short_key(public_key: &[u8; KEY_BYTES]) -> ShortKey {
+    public_key.first_chunk().copied().unwrap_or_default()
 }

@@ -66,7 +66,6 @@ struct OpeningLane {
 /// The keys of one handshake as one thread uses them. About 1.5 KiB with one lane each way.
 pub struct Session {
     made_ns: u64,
-    limits: KeyLimits,
     share: LaneShare,
     /// Where the peer's packets of this session go, with our lane in the low four bits.
     remote_index: u32,
@@ -87,7 +86,6 @@ impl Session {
         secrets: &SessionSecrets,
         remote_index: u32,
         share: LaneShare,
-        limits: KeyLimits,
     ) -> Self {
         let opening = |lane: u8| OpeningLane {
             key: PacketKey::new(&secrets.opening_key(lane)),
@@ -100,7 +98,6 @@ impl Session {
             .collect();
         Self {
             made_ns,
-            limits,
             share,
             remote_index: (remote_index & !0x0f) | u32::from(share.thread & 0x0f),
             next_counter: 0,
@@ -130,12 +127,13 @@ impl Session {
     pub fn seal(
         &mut self,
         now_ns: u64,
+        limits: &KeyLimits,
         header: &[u8],
         payload: &[u8],
         is_covered: bool,
         out: &mut [u8],
     ) -> Result<usize, Reason> {
-        if self.is_expired(now_ns) || self.next_counter >= self.limits.reject_packets {
+        if self.is_expired(now_ns, limits) || self.next_counter >= limits.reject_packets {
             return Err(Reason::KeyExpired);
         }
         let total = Self::sealed_bytes(header.len(), payload.len(), is_covered);
@@ -181,10 +179,11 @@ impl Session {
     pub fn open<'a>(
         &mut self,
         now_ns: u64,
+        limits: &KeyLimits,
         prefix: &Prefix,
         datagram: &'a mut [u8],
     ) -> Result<(&'a mut [u8], IsNewest), Reason> {
-        if self.is_expired(now_ns) || prefix.counter >= self.limits.reject_packets {
+        if self.is_expired(now_ns, limits) || prefix.counter >= limits.reject_packets {
             return Err(Reason::KeyExpired);
         }
         let lane = self
@@ -227,9 +226,9 @@ impl Session {
 
     /// Whether it may neither seal nor open any more.
     #[inline]
-    pub fn is_expired(&self, now_ns: u64) -> bool {
-        now_ns.saturating_sub(self.made_ns) >= self.limits.reject_ns
-            || self.forged >= self.limits.forged_packets
+    pub fn is_expired(&self, now_ns: u64, limits: &KeyLimits) -> bool {
+        now_ns.saturating_sub(self.made_ns) >= limits.reject_ns
+            || self.forged >= limits.forged_packets
     }
 
     /// When the handshake ended here.
@@ -244,25 +243,25 @@ impl Session {
 
     /// Whether so many packets were sealed that a new key is due.
     #[inline]
-    pub fn is_worn(&self) -> bool {
-        self.next_counter >= self.limits.rekey_packets
+    pub fn is_worn(&self, limits: &KeyLimits) -> bool {
+        self.next_counter >= limits.rekey_packets
     }
 
     /// When a new handshake is due: the responder waits 10 s longer, so that both do not begin at once.
-    pub fn rekey_ns(&self) -> u64 {
+    pub fn rekey_ns(&self, limits: &KeyLimits) -> u64 {
         let grace_ns = if self.is_initiator {
             0
         } else {
-            self.limits.rekey_ns / 12
+            limits.rekey_ns / 12
         };
         self.made_ns
-            .saturating_add(self.limits.rekey_ns)
+            .saturating_add(limits.rekey_ns)
             .saturating_add(grace_ns)
     }
 
     /// When it is refused.
-    pub fn reject_ns(&self) -> u64 {
-        self.made_ns.saturating_add(self.limits.reject_ns)
+    pub fn reject_ns(&self, limits: &KeyLimits) -> u64 {
+        self.made_ns.saturating_add(limits.reject_ns)
     }
 }
 

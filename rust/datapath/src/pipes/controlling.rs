@@ -247,7 +247,14 @@ impl Pipes {
         };
         let mut datagram = vec![0; Session::sealed_bytes(header_bytes.len(), payload.len(), true)];
         // An expired key sends nothing; the pipe goes down by its own timer.
-        if let Ok(bytes) = session.seal(now_ns, &header_bytes, payload, true, &mut datagram) {
+        if let Ok(bytes) = session.seal(
+            now_ns,
+            &self.limits,
+            &header_bytes,
+            payload,
+            true,
+            &mut datagram,
+        ) {
             let unanswered_ns = pipe.unanswered_ns;
             let _ = pipe.note_sent(now_ns, bytes);
             pipe.unanswered_ns = unanswered_ns;

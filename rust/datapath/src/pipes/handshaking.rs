@@ -7,7 +7,7 @@ use crate::counters::{Fate, Reason};
 use crate::handshake::admission::Admission;
 use crate::handshake::cookies::MacKeys;
 use crate::handshake::{Answering, Hello, SUITES, SessionSecrets, Waiting, Welcome};
-use crate::pipe::{Dialling, NEVER_NS, Session, Upkeep};
+use crate::pipe::{Dialling, NEVER_NS, Next, Session, Upkeep};
 use crate::wire::handshake::{CookieReply, Initiation, Response};
 use crate::wire::{DatagramType, array_at};
 
@@ -28,6 +28,8 @@ const RETRY_JITTER_NS: u64 = 334 * MILLISECOND_NS;
 const GIVE_UP_NS: u64 = 90 * SECOND_NS;
 /// Initiations of one peer closer together than this are dropped (wireguard-go, constants.go).
 const INITIATION_SPACING_NS: u64 = 20 * MILLISECOND_NS;
+/// A session that the peer does not use after our answer is forgotten.
+const UNCONFIRMED_NS: u64 = 30 * SECOND_NS;
 /// An initiation that crosses one of ours sent so lately is a simultaneous opening.
 const CROSSING_NS: u64 = 200 * MILLISECOND_NS;
 /// The label of the prologue, so that no other protocol's handshake fits.
@@ -234,9 +236,8 @@ impl Pipes {
             LABEL,
             &mut self.randomness,
         )?;
-        let peer = *self
-            .by_key
-            .get(&answering.peer_key)
+        let peer = self
+            .find_key(&answering.peer_key)
             .ok_or(Reason::UnknownPeer)?;
         if !self.is_timely(now_ns, peer, &answering.hello)? && !is_proved {
             self.send_cookie(now_ns, from, &initiation)?;
@@ -311,9 +312,13 @@ impl Pipes {
         pipe.last_timestamp = hello.timestamp;
         pipe.last_initiation_ns = Some(now_ns);
         pipe.max_datagram_bytes = max_datagram_bytes;
-        pipe.next_endpoint = Some(from);
-        pipe.next_boot = Some(hello.boot);
-        self.await_confirmation(now_ns, peer, index);
+        let next = Next {
+            index,
+            due_ns: now_ns + UNCONFIRMED_NS,
+            endpoint: Some(from),
+            boot: Some(hello.boot),
+        };
+        self.set_next(peer, next);
         self.rearm(now_ns, peer);
         Ok(())
     }
@@ -365,7 +370,7 @@ impl Pipes {
         pipe.dialling = None;
         pipe.rtt.add(rtt_ns);
         pipe.measured_ns = now_ns;
-        pipe.next_endpoint = pipe.dial_endpoint();
+        let endpoint = pipe.dial_endpoint();
         self.install(
             now_ns,
             peer,
@@ -381,7 +386,7 @@ impl Pipes {
             pipe.last_received_ns = now_ns;
             pipe.unanswered_ns = NEVER_NS;
         }
-        self.promote_when_known(now_ns, peer, index);
+        self.promote_when_known(now_ns, peer, index, endpoint);
         self.rearm(now_ns, peer);
         Ok(())
     }
@@ -425,13 +430,7 @@ impl Pipes {
         secrets: &SessionSecrets,
         peer_lanes: u8,
     ) {
-        let session = Session::new(
-            now_ns,
-            secrets,
-            remote_index,
-            self.share(peer_lanes),
-            self.limits,
-        );
+        let session = Session::new(now_ns, secrets, remote_index, self.share(peer_lanes));
         self.sessions.put(index, Box::new(session));
         self.tell_lanes(peer, |peer| LaneUpdate::Install {
             peer,
@@ -454,16 +453,24 @@ impl Pipes {
                 control.restart();
             }
             let was_up = std::mem::replace(&mut pipe.is_up, false);
-            for index in [stale.current, stale.previous, stale.next]
-                .into_iter()
-                .flatten()
-            {
+            let next = pipe.next.take().map(|next| next.index);
+            for index in [stale.current, stale.previous, next].into_iter().flatten() {
                 self.retire(index);
             }
             if was_up {
                 self.changes.push_back(PipeChange::PeerDown { peer });
                 self.tell_state(peer);
             }
+        }
+    }
+
+    /// Keep a session until it may be used, in place of another that was not.
+    pub(super) fn set_next(&mut self, peer: PeerIndex, next: Next) {
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        if let Some(unused) = pipe.next.replace(Box::new(next)) {
+            self.retire(unused.index);
         }
     }
 
@@ -480,7 +487,8 @@ impl Pipes {
             return;
         };
         let sessions = std::mem::take(&mut pipe.sessions);
-        for index in [sessions.current, sessions.previous, sessions.next]
+        let next = pipe.next.take().map(|next| next.index);
+        for index in [sessions.current, sessions.previous, next]
             .into_iter()
             .flatten()
         {

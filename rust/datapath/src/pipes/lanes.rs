@@ -86,7 +86,7 @@ impl Pipes {
             } => {
                 let Some(peer) = self.find(&peer) else { return };
                 let share = self.share(peer_lanes);
-                let session = Session::new(made_ns, &secrets, remote_index, share, self.limits);
+                let session = Session::new(made_ns, &secrets, remote_index, share);
                 self.sessions.put_at(index, peer, Box::new(session));
             }
             LaneUpdate::Promote { peer, index } => {

@@ -4,12 +4,10 @@ use std::net::SocketAddr;
 
 use super::{LaneReport, LaneUpdate, PeerIndex, PipeChange, Pipes};
 use crate::control::Signal;
-use crate::pipe::{Candidate, NEVER_NS, Upkeep};
+use crate::pipe::{Candidate, NEVER_NS, Next, Upkeep};
 
 const MILLISECOND_NS: u64 = 1_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
-/// A session that the peer does not use after our answer is forgotten.
-const UNCONFIRMED_NS: u64 = 30 * SECOND_NS;
 /// Packets sealed under the previous key may be under way this long.
 const PREVIOUS_KEY_NS: u64 = 10 * SECOND_NS;
 /// Other threads get this long to learn a new key before the peer may use it.
@@ -48,10 +46,8 @@ impl Pipes {
     /// Forget what expired, and begin the next key in time.
     fn keep_keys(&mut self, now_ns: u64, peer: PeerIndex) {
         let Some(pipe) = self.pipe(peer) else { return };
-        let sessions = pipe.sessions;
-        let (retire_previous_ns, next_ns) = (pipe.retire_previous_ns, pipe.next_ns);
-        if let Some(index) = sessions.previous
-            && now_ns >= retire_previous_ns
+        if let Some(index) = pipe.sessions.previous
+            && now_ns >= pipe.retire_previous_ns
         {
             self.retire(index);
             if let Some(pipe) = self.pipe_mut(peer) {
@@ -59,21 +55,14 @@ impl Pipes {
                 pipe.retire_previous_ns = NEVER_NS;
             }
         }
-        if let Some(index) = sessions.next
-            && now_ns >= next_ns
+        if let Some(pipe) = self.pipe_mut(peer)
+            && let Some(next) = pipe.next.take_if(|next| now_ns >= next.due_ns)
         {
-            let is_ours = self
-                .sessions
-                .find(index)
-                .is_some_and(|(_, _, it)| it.is_initiator());
-            if is_ours {
-                self.promote(now_ns, peer, index, None);
-                self.send_probe(now_ns, peer);
+            if next.boot.is_some() {
+                self.retire(next.index);
             } else {
-                self.retire(index);
-                if let Some(pipe) = self.pipe_mut(peer) {
-                    pipe.sessions.next = None;
-                }
+                self.promote(now_ns, peer, next.index, next.endpoint);
+                self.send_probe(now_ns, peer);
             }
         }
         let Some(index) = self.pipe(peer).and_then(|pipe| pipe.sessions.current) else {
@@ -82,16 +71,14 @@ impl Pipes {
         let Some((_, _, session)) = self.sessions.find(index) else {
             return;
         };
-        if session.is_expired(now_ns) {
+        if session.is_expired(now_ns, &self.limits) {
             self.retire(index);
             if let Some(pipe) = self.pipe_mut(peer) {
                 pipe.sessions.current = None;
             }
             self.went_down(now_ns, peer);
-        } else if session.is_worn() || now_ns >= session.rekey_ns() {
-            let has_next = self
-                .pipe(peer)
-                .is_some_and(|pipe| pipe.sessions.next.is_some());
+        } else if session.is_worn(&self.limits) || now_ns >= session.rekey_ns(&self.limits) {
+            let has_next = self.pipe(peer).is_some_and(|pipe| pipe.next.is_some());
             if !has_next && self.is_up(peer) {
                 self.begin_dialling(now_ns, peer);
             }
@@ -154,8 +141,8 @@ impl Pipes {
         if pipe.sessions.previous.is_some() {
             deadline_ns = deadline_ns.min(pipe.retire_previous_ns);
         }
-        if pipe.sessions.next.is_some() {
-            deadline_ns = deadline_ns.min(pipe.next_ns);
+        if let Some(next) = &pipe.next {
+            deadline_ns = deadline_ns.min(next.due_ns);
         }
         if let Some(control) = &pipe.control {
             deadline_ns = deadline_ns.min(control.deadline_ns(pipe.rtt.timeout_ns()));
@@ -167,16 +154,16 @@ impl Pipes {
         } else if pipe.sessions.current.is_some() && pipe.upkeep != Upkeep::Kept {
             deadline_ns = deadline_ns.min(pipe.next_probe_ns);
         }
-        let is_changing_key = pipe.dialling.is_some() || pipe.sessions.next.is_some();
+        let is_changing_key = pipe.dialling.is_some() || pipe.next.is_some();
         if let Some(index) = pipe.sessions.current
             && let Some((_, _, session)) = self.sessions.find(index)
         {
             let key_ns = if is_changing_key {
-                session.reject_ns()
+                session.reject_ns(&self.limits)
             } else {
-                session.rekey_ns()
+                session.rekey_ns(&self.limits)
             };
-            deadline_ns = deadline_ns.min(key_ns).min(session.reject_ns());
+            deadline_ns = deadline_ns.min(key_ns).min(session.reject_ns(&self.limits));
         }
         if deadline_ns == NEVER_NS {
             self.timers.remove(peer);
@@ -203,10 +190,10 @@ impl Pipes {
         if !self.is_first_lane() {
             return;
         }
-        let Some(pipe) = self.pipe(peer) else { return };
-        let is_ours_to_promote = pipe.sessions.next == Some(index);
-        if is_ours_to_promote {
-            self.promote(now_ns, peer, index, Some(from));
+        if let Some(pipe) = self.pipe_mut(peer)
+            && let Some(next) = pipe.next.take_if(|next| next.index == index)
+        {
+            self.confirm(now_ns, peer, *next);
             self.rearm(now_ns, peer);
         }
         let Some(pipe) = self.pipe(peer) else { return };
@@ -244,43 +231,33 @@ impl Pipes {
 
     // -- up and down --------------------------------------------------------------------------------
 
-    /// Seal with the session at `index` from now on; `from` is where the peer proved to be.
-    pub(super) fn promote(
-        &mut self,
-        now_ns: u64,
-        peer: PeerIndex,
-        index: u32,
-        from: Option<SocketAddr>,
-    ) {
+    /// The peer uses the session that our answer offered.
+    fn confirm(&mut self, now_ns: u64, peer: PeerIndex, next: Next) {
         let made_ns = self
             .sessions
-            .find(index)
+            .find(next.index)
             .map_or(now_ns, |(_, _, session)| session.made_ns());
-        let Some(pipe) = self.pipe_mut(peer) else {
-            return;
-        };
-        let is_answered = pipe.sessions.next == Some(index);
-        if is_answered {
-            pipe.sessions.next = None;
-            if pipe.rtt.smoothed_ns().is_none() {
-                // From our answer to the first packet that it allowed.
-                pipe.rtt.add(now_ns.saturating_sub(made_ns));
-            }
+        if let Some(pipe) = self.pipe_mut(peer)
+            && pipe.rtt.smoothed_ns().is_none()
+        {
+            // From our answer to the first packet that it allowed.
+            pipe.rtt.add(now_ns.saturating_sub(made_ns));
         }
-        if is_answered && let Some(boot) = pipe.next_boot.take() {
+        if let Some(boot) = next.boot {
             self.note_boot(peer, boot);
         }
+        self.promote(now_ns, peer, next.index, next.endpoint);
+    }
+
+    /// Seal with the session at `index` from now on, to where the peer proved to be.
+    fn promote(&mut self, now_ns: u64, peer: PeerIndex, index: u32, endpoint: Option<SocketAddr>) {
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
         let stale = pipe.sessions.previous.take();
         pipe.sessions.previous = pipe.sessions.current.replace(index);
         pipe.retire_previous_ns = now_ns.saturating_add(PREVIOUS_KEY_NS);
-        // It got our handshake message there, so the address is proved.
-        pipe.endpoint = match pipe.next_endpoint.take() {
-            Some(answered) => Some(answered),
-            None => pipe.endpoint.or(from),
-        };
+        pipe.endpoint = endpoint.or(pipe.endpoint);
         pipe.unanswered_ns = NEVER_NS;
         pipe.next_probe_ns = NEVER_NS;
         if let Some(stale) = stale {
@@ -291,33 +268,30 @@ impl Pipes {
         self.flush_control(now_ns, peer);
     }
 
-    /// Keep a finished session back until the other threads know it, or use it at once.
-    pub(super) fn promote_when_known(&mut self, now_ns: u64, peer: PeerIndex, index: u32) {
-        let has_several_lanes = self.config.lanes > 1;
-        let Some(pipe) = self.pipe_mut(peer) else {
-            return;
-        };
-        if pipe.is_up && has_several_lanes {
-            pipe.next_ns = now_ns + LANE_GRACE_NS;
-            if let Some(unused) = pipe.sessions.next.replace(index) {
-                self.retire(unused);
-            }
+    /// Use a session that we began: at once, or when the other threads know it.
+    pub(super) fn promote_when_known(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        index: u32,
+        endpoint: Option<SocketAddr>,
+    ) {
+        if self.config.lanes > 1 && self.is_up(peer) {
+            let due_ns = now_ns + LANE_GRACE_NS;
+            self.set_next(
+                peer,
+                Next {
+                    index,
+                    due_ns,
+                    endpoint,
+                    boot: None,
+                },
+            );
             return;
         }
-        self.promote(now_ns, peer, index, None);
+        self.promote(now_ns, peer, index, endpoint);
         // The first packet under the new key tells the responder that it may use it too.
         self.send_probe(now_ns, peer);
-    }
-
-    /// The responder's session: the peer's first packet promotes it.
-    pub(super) fn await_confirmation(&mut self, now_ns: u64, peer: PeerIndex, index: u32) {
-        let Some(pipe) = self.pipe_mut(peer) else {
-            return;
-        };
-        pipe.next_ns = now_ns + UNCONFIRMED_NS;
-        if let Some(unused) = pipe.sessions.next.replace(index) {
-            self.retire(unused);
-        }
     }
 
     fn went_up(&mut self, peer: PeerIndex) {

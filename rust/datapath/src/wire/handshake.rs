@@ -230,7 +230,10 @@ fn start(
     sender_index: u32,
 ) -> Result<Vec<u8>, Reason> {
     let noise_bytes = u16::try_from(noise_bytes).map_err(|_| Reason::TooBig)?;
-    let mut datagram = Vec::with_capacity(INITIATION_BYTES);
+    let mut datagram = Vec::with_capacity(match kind {
+        DatagramType::Initiation => INITIATION_BYTES,
+        _ => field::NOISE + usize::from(noise_bytes) + MAC_BYTES,
+    });
     datagram.extend_from_slice(&[kind.first_byte(), suite]);
     datagram.extend_from_slice(&noise_bytes.to_le_bytes());
     datagram.extend_from_slice(&sender_index.to_le_bytes());
