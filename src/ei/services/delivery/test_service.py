@@ -27,7 +27,7 @@ ALICE, BOB, EAST, WEST = map(address, ["alice", "bob", "east", "west"])
 WHERE_IS_BOB = AttachmentOf(BOB)
 
 
-def next_hops(effects: tuple[Effect, ...]) -> list[bytes]:
+def next_hops(effects: tuple[Effect, ...]) -> list[Address]:
     return [effect.to for effect in effects if isinstance(effect, SendPacket)]
 
 
