@@ -29,7 +29,9 @@ def add_parser(verbs: Verbs) -> None:
         required=True,
         help="where others reach the node, such as 192.0.2.1:3535 or [2001:db8::1]:3535",
     )
-    verb.takes("--bind", metavar="ENDPOINT", help="where it listens (default: all, on that port)")
+    verb.takes(
+        "--bind", metavar="ENDPOINT", help="where it listens (default: everywhere on that port)"
+    )
     verb.takes(
         "--service",
         action="append",
@@ -46,11 +48,11 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.node.init import init_node
     from ei.records.addresses import format_address
 
-    port = arguments.endpoint.rpartition(":")[2]
+    host, _, port = arguments.endpoint.rpartition(":")
     new = init_node(
         folder_of(arguments),
         name=arguments.name,
-        bind=arguments.bind or f"[::]:{port}",
+        bind=arguments.bind or (f"[::]:{port}" if "]" in host else f"0.0.0.0:{port}"),
         endpoint=arguments.endpoint,
         roll=open_roll(arguments),
         randomness=randomness(),
