@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
+from ei.lab.processes import stop_lab
+
 ROOT = Path(__file__).parents[2]
 RUNNABLE = {"console", "sh", "python"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -142,7 +144,7 @@ class Shell:
     def __init__(self, folder: Path, *, limit_s: float) -> None:
         home = folder.parent / f"{folder.name}-home"
         home.mkdir(exist_ok=True)
-        environ = {
+        self._environ = {
             "HOME": str(home),
             "XDG_STATE_HOME": str(home / ".local" / "state"),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -153,7 +155,7 @@ class Shell:
         self._shell = subprocess.Popen(
             ["bash", "--norc", "--noprofile"],
             cwd=folder,
-            env=environ,
+            env=self._environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -194,6 +196,13 @@ class Shell:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._end_shell()
+        # A page that failed halfway has not come to its own `ei lab down`.
+        labs = Path(self._environ["XDG_STATE_HOME"]) / "ei" / "lab"
+        for lab in labs.iterdir() if labs.exists() else ():
+            _ = stop_lab(name=lab.name, environ=self._environ)
+
+    def _end_shell(self) -> None:
         # An idle shell ends with its input. One that still runs a command is ended with it.
         for stream in (self._shell.stdin, self._shell.stdout):
             if stream is not None:
