@@ -57,7 +57,7 @@ def run_demo(
     """
     began_s = time.monotonic()
     topology = find_topology(TOPOLOGY)
-    path_to_send = find_file() if file is None else file
+    path_to_send = (find_file() if file is None else file).resolve()
     check_readable(path_to_send)
     name = f"demo-{os.getpid()}"
     narrator.show(draw_map(topology, width=narrator.width))

@@ -16,10 +16,9 @@ TRANSFER_LIMIT_S = 60.0
 TRIES = 50
 
 
-async def send_a_file(demo: Demo, file: Path) -> None:
+async def send_a_file(demo: Demo, path: Path) -> None:
     """A file goes from a host of one domain to a host of another."""
     source, destination = SPEAKER, LISTENERS[1]
-    path = file.resolve()
     size, sha256 = await asyncio.to_thread(_digest, path)
     demo.step(f"{source} sends {path.name} ({size / 1e6:.1f} MB) to {destination} over a stream")
     arrived = demo.folder.parent / destination / "received"

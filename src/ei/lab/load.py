@@ -99,16 +99,16 @@ async def carry(source: Host, to: Host, content: bytes, *, deadline_s: float = 6
 
 async def until(
     lab: Lab, holds: Callable[[], Coroutine[Any, Any, bool]], *, limit_s: float
-) -> float:
+) -> float | None:
     """Try `holds` again and again; return after how many seconds it was true.
 
     Returns:
-        More than `limit_s` when it never was: a promise on it is then broken.
+        `None` when it was not within `limit_s`: a promise on it is then broken.
     """
     started_s = lab.now_s()
     while not await holds():
         if lab.now_s() - started_s > limit_s:
-            break
+            return None
         await lab.sleep(0.02)
     return round(lab.now_s() - started_s, 3)
 
