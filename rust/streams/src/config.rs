@@ -195,6 +195,7 @@ impl StreamsConfig {
             .stream_receive_window(varint(windows.receive_bytes / 2)?)
             .receive_window(varint(windows.receive_bytes)?)
             .send_window(windows.send_bytes)
+            .initial_rtt(INITIAL_RTT)
             .packet_threshold(REORDER_PAYLOADS)
             .time_threshold(LOSS_ROUND_TRIPS)
             .initial_mtu(self.max_payload_bytes)
@@ -207,6 +208,11 @@ impl StreamsConfig {
         Ok(Arc::new(transport))
     }
 }
+
+/// What is assumed of a path until it is measured: the handshake is repeated after three times this. RFC 9002
+/// says 333 ms, at which 2 of 50 handshakes over a path that loses 30 % take longer than 10 s; a path of
+/// 1.5 s then sees its first payload three times.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
 
 /// An acknowledgement for this many payloads at the latest. At 2 (RFC 9000) the receiver sends five times as
 /// many for the same rate; at 32 a path with a queue of 64 KB loses a tenth of its rate.

@@ -1,6 +1,6 @@
 //! Nobody connects under another's identity, and strangers cost little.
 
-use ei_streams::{Event, LossKind, StreamsError, public_key};
+use ei_streams::{ConnectionKey, Event, LossKind, StreamsError, public_key};
 
 use crate::network::*;
 
@@ -182,4 +182,55 @@ fn a_full_house_is_refused_and_said_so() {
         network.ends[BOB].accept(network.now_ns, second, bob),
         Err(StreamsError::NotWaiting(second))
     );
+}
+
+#[test]
+fn payloads_under_another_source_do_not_touch_a_connection() {
+    let mut network = Network::connected(LAN);
+    let stream = network.ends[ALICE]
+        .open_stream(key(ALICE), false)
+        .unwrap()
+        .unwrap();
+    network.ends[ALICE]
+        .write(key(ALICE), stream, b"for Bob from Alice")
+        .unwrap();
+    let mut buffer = Vec::new();
+    assert!(
+        network.ends[ALICE]
+            .next_transmit(network.now_ns, &mut buffer)
+            .is_some()
+    );
+    let thief = ConnectionKey {
+        peer: [0xee; 16],
+        connection: CONNECTION,
+    };
+    let before = network.ends[BOB].connection_statistics(key(BOB)).unwrap();
+
+    network.ends[BOB].handle(network.now_ns, thief, &buffer);
+    network.ends[BOB].handle(network.now_ns, key_of(BOB, 5), &buffer);
+
+    let after = network.ends[BOB].connection_statistics(key(BOB)).unwrap();
+    assert_eq!(before, after);
+    assert_eq!(network.ends[BOB].next_event(), None);
+    assert_eq!(
+        network.ends[BOB].next_transmit(network.now_ns, &mut buffer),
+        None
+    );
+}
+
+#[test]
+fn unknown_payloads_do_not_bounce_between_two_hosts() {
+    let mut network = Network::new(LAN);
+    for seed in 0..20 {
+        // As a payload of a connection that is gone: a short header, 1,200 bytes.
+        let mut payload = noise(seed, 1_200);
+        payload[0] = 0x40 | (payload[0] & 0x3f);
+        network.put(BOB, CONNECTION, &payload);
+    }
+
+    network.run_for(5 * SECOND_NS);
+
+    // One answer within 20 ms (RFC 9000 10.3.3), shorter than what it answers, and one to that at most.
+    assert!(network.log.len() <= 3, "{:?}", network.log);
+    assert!(network.log.iter().all(|(_, _, bytes)| *bytes < 1_200));
 }

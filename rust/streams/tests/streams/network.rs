@@ -28,6 +28,8 @@ pub(crate) struct Impairment {
     pub(crate) rate_bytes_per_s: u64,
     /// Waiting for the rate; beyond it payloads are lost.
     pub(crate) queue_bytes: u64,
+    /// Everything is lost for the second of these times after the first, again and again.
+    pub(crate) up_down_ns: (u64, u64),
 }
 
 impl Impairment {
@@ -39,6 +41,7 @@ impl Impairment {
         duplicate: 0.0,
         rate_bytes_per_s: 0,
         queue_bytes: 0,
+        up_down_ns: (0, 0),
     };
 }
 
@@ -192,7 +195,7 @@ impl Network {
     pub(crate) fn put(&mut self, to: usize, connection: u64, payload: &[u8]) {
         let copies = 1 + usize::from(self.chance(self.impairment.duplicate));
         for _ in 0..copies {
-            if self.chance(self.impairment.loss) {
+            if self.chance(self.impairment.loss) || self.is_down() {
                 continue;
             }
             let mut payload = payload.to_vec();
@@ -212,6 +215,11 @@ impl Network {
             self.in_flight
                 .insert((at_ns, self.sequence), (to, connection, payload));
         }
+    }
+
+    fn is_down(&self) -> bool {
+        let (up_ns, down_ns) = self.impairment.up_down_ns;
+        down_ns > 0 && self.now_ns % (up_ns + down_ns) >= up_ns
     }
 
     /// When the last bit has left; `None` when the queue is full.

@@ -117,3 +117,20 @@ fn the_congestion_window_stays_within_the_send_window() {
     let most = config(ALICE).send_window_bytes + 64 * 1_232;
     assert!(statistics.congestion_window_bytes <= most, "{statistics:?}");
 }
+
+#[test]
+fn ten_megabytes_cross_a_path_that_is_down_for_2_s_of_each_7() {
+    let path = Impairment {
+        rate_bytes_per_s: 1_250_000,
+        up_down_ns: (5 * SECOND_NS, 2 * SECOND_NS),
+        ..FAST_ETHERNET
+    };
+    let bytes = noise(7, 10_000_000);
+    let mut network = Network::connected(path);
+
+    let received = network.transfer(ALICE, &bytes);
+
+    assert!(received == bytes);
+    // 8 s at the rate, with two interruptions and the time to notice that they are over.
+    assert!(network.now_ns < 25 * SECOND_NS, "{}", network.now_ns);
+}
