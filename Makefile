@@ -79,7 +79,7 @@ check-python:
 
 # -- what is made once, and again only when its sources changed -------------------------------------
 
-.venv/.made: .ci/ground
+.venv/.made:
 	@$(STEP) "what we build on" .ci/ground run
 	@$(STEP) "new .venv" $(PYTHON) -m venv .venv
 	@touch $@
