@@ -115,13 +115,17 @@ class World:
         self._logic[name].start()
         self.nodes[name] = datapath
 
-    def _add_host(self, name: str) -> None:
+    def restart(self, name: str) -> None:
+        """Start a host anew: it has its keys, and has forgotten everything else."""
+        self._add_host(name, "again")
+
+    def _add_host(self, name: str, life: str = "") -> None:
         keys = keys_of(name)
         self.hosts[name] = Stack(
             Identity(f"{name}.isp-a", keys.address(1), keys),
             self.records,
-            seed=name.encode().ljust(32),
-            numbers=Random(name),
+            seed=(name + life).encode().ljust(32),
+            numbers=Random(name + life),
         )
         self.events[name] = []
         self.hosts[name].start(self.now_ns)

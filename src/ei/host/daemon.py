@@ -9,6 +9,7 @@ from ei._core import monotonic_ns
 from ei.daemons.log import Log, log_of
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
+from ei.daemons.supervisor import watch_supervisor
 from ei.errors import DeadlineError
 from ei.host.admin import HostAdmin
 from ei.host.client import Host
@@ -43,7 +44,7 @@ async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, lo
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     if supervisor_fd is not None:
-        loop.add_reader(supervisor_fd, _on_supervisor, supervisor_fd, stopped)
+        watch_supervisor(supervisor_fd, stopped.set)
     for refusal in prepared.records.refused:
         log.warn("record refused", record=refusal.record, reason=refusal.reason)
     async with asyncio.TaskGroup() as group:
@@ -80,11 +81,6 @@ async def _attach(host: Host, log: Log) -> None:
         else:
             log.info("host runs", name=host.name, status=host.status().summary)
             return
-
-
-def _on_supervisor(supervisor_fd: int, stopped: asyncio.Event) -> None:
-    if not os.read(supervisor_fd, 4_096):
-        stopped.set()
 
 
 def _cancel_others() -> None:

@@ -19,6 +19,7 @@ from ei.daemons.binding import bind_error
 from ei.daemons.log import Log, log_of
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
+from ei.daemons.supervisor import watch_supervisor
 from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig, load_node_config
@@ -242,7 +243,7 @@ class NodeDaemon:
         if self._nursery is not None:
             loop.add_reader(self._nursery.fileno(), self._on_reports, self._nursery)
         if supervisor_fd is not None:
-            loop.add_reader(supervisor_fd, self._on_supervisor, supervisor_fd)
+            watch_supervisor(supervisor_fd, self._on_supervisor)
 
     def _on_notices(self) -> None:
         for notice in self.node.handle_notices(unix_s=time.time()):
@@ -279,10 +280,9 @@ class NodeDaemon:
             # Without a nursery no service can be started again: better to be restarted as a whole.
             self._fail(error)
 
-    def _on_supervisor(self, supervisor_fd: int) -> None:
-        if not os.read(supervisor_fd, 4_096):
-            self.log.info("supervisor gone")
-            self.stop()
+    def _on_supervisor(self) -> None:
+        self.log.info("supervisor gone")
+        self.stop()
 
     def _reload_or_tell(self) -> None:
         try:
