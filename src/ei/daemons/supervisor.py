@@ -1,8 +1,9 @@
 """A daemon dies with whoever started it, so that a lab leaves nothing behind.
 
-Two ways, each with a hole that the other has not. The end of a pipe that only the supervisor holds
-open also works for grandchildren, but needs a loop that runs. The kernel's parent-death signal needs
-nothing, but is sent when the parent *thread* ends: no use to programs that start daemons from one.
+Two ways, each with a hole that the other has not. The end of a pipe that only the supervisor
+holds open also works for grandchildren, but needs a loop that runs. The kernel's signal for the
+death of a parent needs nothing, but is sent when the parent *thread* ends: no use to programs that
+start daemons from one.
 """
 
 import asyncio
