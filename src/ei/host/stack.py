@@ -57,6 +57,7 @@ class Stack:
         seed: 32 bytes for a repeatable run; `None` takes the system's randomness.
         numbers: Draws connection numbers.
         unix_offset_ns: Wall clock minus monotonic time.
+        has_log: Keep the datapath's event log (simulation).
 
     Raises:
         ConfigError: the records do not know this host, or not its nodes.
@@ -72,6 +73,7 @@ class Stack:
         numbers: Random,
         unix_offset_ns: int = 0,
         max_datagram_bytes: int = 1_452,
+        has_log: bool = False,
     ) -> None:
         self.identity = identity
         self._records = records
@@ -85,6 +87,7 @@ class Stack:
             unix_offset_ns=unix_offset_ns,
             cache_entries=0,
             max_datagram_bytes=max_datagram_bytes,
+            has_log=has_log,
         )
         sessions = Sessions(
             identity.address,

@@ -75,6 +75,10 @@ class SimTransport:
             self._network.detach(self._name)
             self._port = None
 
+    def take_log(self) -> bytes:
+        """Return the log of the host's datapath since the last call."""
+        return b"" if self._datapath is None else self._datapath.take_log()
+
     def _arrive(self, now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
         datapath = self._datapath
         if datapath is None:

@@ -88,6 +88,7 @@ class Simulation:
         self._starts: dict[str, int] = {}
         self._nodes: dict[str, SimNode] = {}
         self._hosts: dict[str, Host] = {}
+        self._transports: dict[str, SimTransport] = {}
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -131,6 +132,8 @@ class Simulation:
             return None
         for node in self._nodes.values():
             _ = node.take_log()
+        for name, transport in self._transports.items():
+            self._log.headers(name, transport.take_log())
         return self._log.digest()
 
     # -- what a scenario sees ---------------------------------------------------------------------
@@ -287,8 +290,9 @@ class Simulation:
             seed=derive(self._seed, "host", plan.name),
             numbers=Random(derive_number(self._seed, "numbers", plan.name)),
             unix_offset_ns=self._unix_offset_ns,
+            has_log=self._log is not None,
         )
-        transport = SimTransport(
+        transport = self._transports[plan.name] = SimTransport(
             self._clock,
             self._world.network,
             plan.name,
