@@ -1,5 +1,7 @@
 """The native `Streams`: what crosses the border to Python, and how it is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ei._core import Streams
@@ -157,3 +159,26 @@ def test_an_unknown_connection_is_a_connection_error(pair: Pair) -> None:
         pair.alice.connect(0, BOB, CONNECTION, BOB_KEY)
     with pytest.raises(ConnectionError, match="waits for an answer"):
         pair.alice.refuse(0, BOB, 1)
+
+
+def test_several_threads_may_use_one_endpoint(pair: Pair) -> None:
+    stream = pair.alice.open_stream(BOB, CONNECTION, is_bidirectional=False)
+    assert stream is not None
+
+    def work(rounds: int) -> int:
+        taken = 0
+        for _ in range(rounds):
+            taken += pair.alice.write(BOB, CONNECTION, stream, bytes(1_000))
+            transmits = pair.alice.take_transmits(pair.now_ns)
+            for _peer, connection, payloads in transmits:
+                pair.bob.handle_many(pair.now_ns, ALICE, connection, payloads)
+            for _peer, connection, payloads in pair.bob.take_transmits(pair.now_ns):
+                pair.alice.handle_many(pair.now_ns, BOB, connection, payloads)
+        return taken
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = sum(threads.map(work, [100] * 4))
+    pair.run()
+
+    data, _, _ = pair.bob.read(ALICE, CONNECTION, stream, 1_000_000)
+    assert len(data) == taken == 400_000

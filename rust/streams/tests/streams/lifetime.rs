@@ -9,13 +9,6 @@ const LAN: Impairment = Impairment {
     ..Impairment::NONE
 };
 
-fn lost(network: &Network, host: usize) -> Option<LossKind> {
-    network.events[host].iter().find_map(|event| match event {
-        Event::ConnectionLost { loss, .. } => Some(loss.kind),
-        _ => None,
-    })
-}
-
 /// Alice opens a stream both ways and Bob has heard of it.
 fn with_stream() -> (Network, u64) {
     let mut network = Network::connected(LAN);
@@ -45,7 +38,7 @@ fn a_close_is_delivered_with_code_and_reason() {
     network.ends[ALICE]
         .close(network.now_ns, key(ALICE), 77, b"enough")
         .unwrap();
-    network.run_until("Bob knows", |network| lost(network, BOB).is_some());
+    network.run_until("Bob knows", |network| network.lost(BOB).is_some());
 
     let [Event::ConnectionLost { loss, .. }] = &network.events[BOB][..] else {
         panic!()
@@ -210,10 +203,10 @@ fn a_dead_peer_is_noticed_after_the_idle_time() {
     let start_ns = network.now_ns;
 
     network.run_until("both know", |network| {
-        lost(network, ALICE).is_some() && lost(network, BOB).is_some()
+        network.lost(ALICE).is_some() && network.lost(BOB).is_some()
     });
 
-    assert_eq!(lost(&network, ALICE), Some(LossKind::TimedOut));
+    assert_eq!(network.lost(ALICE), Some(LossKind::TimedOut));
     let waited_ns = network.now_ns - start_ns;
     assert!(
         (29 * SECOND_NS..32 * SECOND_NS).contains(&waited_ns),
@@ -242,9 +235,9 @@ fn a_handshake_without_answer_ends_in_time() {
         .connect(0, key(ALICE), public_key(&identity(BOB)).unwrap())
         .unwrap();
 
-    network.run_until("Alice gives up", |network| lost(network, ALICE).is_some());
+    network.run_until("Alice gives up", |network| network.lost(ALICE).is_some());
 
-    assert_eq!(lost(&network, ALICE), Some(LossKind::HandshakeTimeout));
+    assert_eq!(network.lost(ALICE), Some(LossKind::HandshakeTimeout));
     assert_eq!(network.now_ns, 10 * SECOND_NS);
 }
 
@@ -261,9 +254,9 @@ fn a_restarted_host_tells_its_peer_that_it_forgot() {
         .write(key(ALICE), stream, &[1; 1_000])
         .unwrap();
     let start_ns = network.now_ns;
-    network.run_until("Alice knows", |network| lost(network, ALICE).is_some());
+    network.run_until("Alice knows", |network| network.lost(ALICE).is_some());
 
-    assert_eq!(lost(&network, ALICE), Some(LossKind::Reset));
+    assert_eq!(network.lost(ALICE), Some(LossKind::Reset));
     assert!(network.now_ns - start_ns < 10 * MILLISECOND_NS);
 }
 
@@ -323,76 +316,4 @@ fn calls_on_what_does_not_exist_are_refused() {
         Err(StreamsError::AlreadyConnected(key(ALICE)))
     );
     assert_eq!(alice.close(0, unknown, 0, b""), Ok(()));
-}
-
-/// How many of 50 handshakes, one after another, succeed.
-fn handshakes(path: Impairment) -> usize {
-    let mut network = Network::new(path);
-    let (alice, bob) = (
-        public_key(&identity(ALICE)).unwrap(),
-        public_key(&identity(BOB)).unwrap(),
-    );
-    let mut successes = 0;
-    for connection in 0..50 {
-        let (there, back) = (key_of(ALICE, connection), key_of(BOB, connection));
-        network.ends[ALICE]
-            .connect(network.now_ns, there, bob)
-            .unwrap();
-        network.run_until("the handshake ends", |network| {
-            for event in std::mem::take(&mut network.events[BOB]) {
-                match event {
-                    Event::KeyWanted { key } => {
-                        network.ends[BOB]
-                            .accept(network.now_ns, key, alice)
-                            .unwrap();
-                    }
-                    event => network.events[BOB].push(event),
-                }
-            }
-            let is_up = network.has(ALICE, &Event::Connected { key: there })
-                && network.has(BOB, &Event::Connected { key: back });
-            successes += usize::from(is_up);
-            is_up || lost(network, ALICE).is_some()
-        });
-        network.ends[ALICE]
-            .close(network.now_ns, there, 0, b"")
-            .unwrap();
-        network.ends[BOB]
-            .close(network.now_ns, back, 0, b"")
-            .unwrap();
-        network.events = [Vec::new(), Vec::new()];
-    }
-    successes
-}
-
-#[test]
-fn handshakes_survive_loss_of_30_percent_each_way() {
-    let path = Impairment {
-        delay_ns: 15 * MILLISECOND_NS,
-        loss: 0.3,
-        ..Impairment::NONE
-    };
-
-    assert_eq!(handshakes(path), 50);
-}
-
-#[test]
-fn handshakes_survive_corruption_of_30_percent_each_way() {
-    let path = Impairment {
-        delay_ns: 15 * MILLISECOND_NS,
-        corrupt: 0.3,
-        ..Impairment::NONE
-    };
-
-    assert_eq!(handshakes(path), 50);
-}
-
-#[test]
-fn handshakes_survive_a_long_path() {
-    let path = Impairment {
-        delay_ns: 750 * MILLISECOND_NS,
-        ..Impairment::NONE
-    };
-
-    assert_eq!(handshakes(path), 50);
 }

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod determinism;
+mod handshake;
 mod identity;
 mod lifetime;
 mod network;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ei_streams::{
-    Bytes, ConnectionKey, Event, Reading, Streams, StreamsConfig, StreamsError, public_key,
+    Bytes, ConnectionKey, Event, LossKind, Reading, Streams, StreamsConfig, StreamsError,
+    public_key,
 };
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, SeedableRng};
@@ -137,6 +138,14 @@ impl Network {
 
     pub(crate) fn has(&self, host: usize, event: &Event) -> bool {
         self.events[host].contains(event)
+    }
+
+    /// Why `host` lost its connection, if it did.
+    pub(crate) fn lost(&self, host: usize) -> Option<LossKind> {
+        self.events[host].iter().find_map(|event| match event {
+            Event::ConnectionLost { loss, .. } => Some(loss.kind),
+            _ => None,
+        })
     }
 
     /// Go on until `is_done`; panic when nothing is left to happen or 10 virtual minutes have passed.
