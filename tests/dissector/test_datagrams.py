@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from ei.dissector.datagrams import PORT, dissect, is_ours
 
 HEADER = bytes.fromhex(
-    "1340020110000000080706050403020104000301"  # fixed
+    "1340020110000000080706050403020104000302"  # fixed
     "fd350000000100000000000000000009aabbcc"  # source, metadata
 )  # fmt: skip
 INDEX_AND_COUNTER = bytes.fromhex("2301cdab0807060504030201")
@@ -55,7 +55,7 @@ def test_an_opened_header_is_named_field_by_field() -> None:
         "ei.connection": str(0x0102030405060708),
         "ei.payload_length": "4",
         "ei.metadata_length": "3",
-        "ei.protection": "1",
+        "ei.protection": "2",
         "ei.source": "fd35:0:1::9",
         "ei.metadata": "aa:bb:cc",
         "ei.tag": ":".join(["00"] * 16),
@@ -98,7 +98,9 @@ def test_what_cannot_be_read_is_named_as_a_datapath_would_count_it() -> None:
     assert malformed(data(0x02, HEADER + bytes(16))) == "unknown_flags"
     assert malformed(data(0x00, HEADER + bytes(16))[:-1]) == "truncated"
     assert malformed(data(0x01, HEADER + bytes(16), b"\1")) == "trailing_bytes"
-    assert malformed(data(0x80, HEADER + bytes(16), b"\1\2\3")) == "bad_header"
+    assert malformed(data(0x80, HEADER + bytes(16), b"\1\2\3")) == "truncated"
+    between_hosts = HEADER[:19] + b"\1" + HEADER[20:]
+    assert malformed(data(0x80, between_hosts + bytes(16), b"\1\2\3\4")) == "bad_end_to_end"
     assert malformed(b"\x11" + bytes(100)) == "unpadded_initiation"
     assert malformed(b"\x13\0\0\1" + bytes(52)) == "unknown_flags"
 

@@ -34,10 +34,18 @@ def some_header(chance: random.Random) -> tuple[bytes, int]:
     return header + (source if has_origin else b"") + metadata, payload_bytes
 
 
+def some_end_to_end(chance: random.Random) -> bytes:
+    """Return what two hosts may say to each other, longer than any payload."""
+    kind = chance.choice([0, 0, 1, 2, 3, 4])
+    start = chance.randbytes(4) if kind == 0 else bytes([0, 0, 0, 0, kind, 1, 0, 0])
+    return start + chance.randbytes(1_300)
+
+
 def some_data(chance: random.Random) -> bytes:
     """Return a data datagram, covered or not, opened by a tap or not."""
     header, payload_bytes = some_header(chance)
-    body = chance.randbytes(payload_bytes + chance.choice([0, 0, 7]))
+    body = some_end_to_end(chance)[:payload_bytes].ljust(payload_bytes, b"\7")
+    body += chance.randbytes(chance.choice([0, 0, 7]))
     is_covered, is_opened = chance.random() < 0.5, chance.random() < 0.7
     sealed = header + (body if is_covered else b"") + chance.randbytes(16)
     prefix = bytes([0x14, is_covered | is_opened << 7]) + len(sealed).to_bytes(2, "little")

@@ -4,6 +4,7 @@ What is sealed stays bytes, except where the flag OPENED says that our own tap w
 plaintext; that flag exists in capture files only. Layouts: docs/reference/wire.md.
 """
 
+from ei.dissector.end_to_end import end_to_end
 from ei.dissector.fields import Field
 from ei.dissector.walk import Malformed, Walk
 
@@ -138,14 +139,16 @@ def _data(walk: Walk) -> None:
         _ = walk.take("ei.tag", TAG_BYTES)
         _ = walk.take("ei.payload", after_bytes)
         return
-    payload_bytes = _header(walk, end=after_bytes + TAG_BYTES)
+    payload_bytes, protection = _header(walk, end=after_bytes + TAG_BYTES)
     if flags & COVERED:
-        _payload(walk, payload_bytes, end=TAG_BYTES)
+        payload = _payload(walk, payload_bytes, end=TAG_BYTES)
         _ = walk.take("ei.tag", TAG_BYTES)
     else:
         _ = walk.take("ei.padding", walk.left - after_bytes - TAG_BYTES)
         _ = walk.take("ei.tag", TAG_BYTES)
-        _payload(walk, payload_bytes, end=0)
+        payload = _payload(walk, payload_bytes, end=0)
+    if PROTECTIONS[protection] == "datagrams":
+        end_to_end(walk.within(payload))
 
 
 ORIGIN = 0x1
@@ -154,8 +157,8 @@ HEADER_BYTES = 20
 SOURCE_BYTES = 16
 
 
-def _header(walk: Walk, *, end: int) -> int:
-    """Pass a plaintext header that leaves at least `end` bytes; return the payload's length."""
+def _header(walk: Walk, *, end: int) -> tuple[int, int]:
+    """Pass a plaintext header that leaves `end` bytes; return payload length and protection."""
     if walk.left - end < HEADER_BYTES:
         raise Malformed("bad_header")
     version, flags = walk.nibbles("ei.header.version", "ei.header.flags")
@@ -184,12 +187,13 @@ def _header(walk: Walk, *, end: int) -> int:
         _ = walk.take("ei.control.more", 1)
     else:
         _ = walk.take("ei.metadata", metadata_bytes)
-    return payload_bytes
+    return payload_bytes, protection
 
 
-def _payload(walk: Walk, payload_bytes: int, *, end: int) -> None:
-    """Pass payload and padding, leaving `end` bytes."""
+def _payload(walk: Walk, payload_bytes: int, *, end: int) -> bytes:
+    """Pass payload and padding, leaving `end` bytes; return the payload."""
     if payload_bytes > walk.left - end:
-        raise Malformed("bad_header")
-    _ = walk.take("ei.payload", payload_bytes)
+        raise Malformed("truncated")
+    payload = walk.take("ei.payload", payload_bytes)
     _ = walk.take("ei.padding", walk.left - end)
+    return payload

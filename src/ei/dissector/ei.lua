@@ -72,6 +72,18 @@ field("control.service", number(32), "Control: service", base.DEC, SERVICES)
 field("control.sequence", number(32), "Control: sequence")
 field("control.acknowledged", number(32), "Control: acknowledged")
 field("control.more", number(8), "Control: more fragments")
+field("e2e.key_id", number(32), "End to end: key, or 0 in a handshake", base.HEX)
+field("e2e.counter", number(64), "End to end: counter")
+field("e2e.ciphertext", ProtoField.bytes, "End to end: ciphertext")
+field("e2e.tag", ProtoField.bytes, "End to end: tag")
+field("e2e.type", number(8), "End to end: type of the handshake message", base.DEC, TYPES)
+field("e2e.suite", number(8), "End to end: cipher suite")
+field("e2e.reserved", ProtoField.bytes, "End to end: reserved")
+field("e2e.sender_key_id", number(32), "End to end: key of the sender", base.HEX)
+field("e2e.receiver_key_id", number(32), "End to end: key of the receiver", base.HEX)
+field("e2e.offered_suites", ProtoField.bytes, "End to end: offered suites")
+field("e2e.noise", ProtoField.bytes, "End to end: Noise message")
+field("e2e.cookie", ProtoField.bytes, "End to end: cookie")
 field("fate", ProtoField.string, "Fate")
 field("drop_reason", ProtoField.string, "Drop reason")
 field("malformed", ProtoField.string, "Malformed")
@@ -107,8 +119,8 @@ function Walk:take(name, size, reason)
     return range
 end
 
-function Walk:number(name, size)
-    return self:take(name, size):le_uint()
+function Walk:number(name, size, reason)
+    return self:take(name, size, reason):le_uint()
 end
 
 function Walk:nibbles(high, low)
@@ -161,7 +173,7 @@ local function cookie(walk)
     walk:take("cookie.tag", TAG)
 end
 
--- A plaintext L3.5 header that leaves at least `after` bytes; returns the payload's length.
+-- A plaintext L3.5 header that leaves at least `after` bytes; returns payload length, service, protection.
 local function header(walk, after)
     if walk:left() - after < HEADER then malformed("bad_header") end
     local version, flags = walk:nibbles("header.version", "header.flags")
@@ -191,13 +203,45 @@ local function header(walk, after)
     else
         walk:take("metadata", metadata)
     end
-    return payload, service
+    return payload, service, protection
 end
 
 local function payload_and_padding(walk, payload, after)
-    if payload > walk:left() - after then malformed("bad_header") end
-    walk:take("payload", payload)
+    if payload > walk:left() - after then malformed("truncated") end
+    local range = walk:take("payload", payload)
     walk:take("padding", walk:left() - after)
+    return range
+end
+
+-- What two hosts say to each other in a payload of protection 1.
+local function end_to_end(range, tree)
+    if range == nil then malformed("bad_end_to_end") end
+    local walk = new_walk(range:tvb(), tree)
+    local reason = "bad_end_to_end"
+    if walk:number("e2e.key_id", 4, reason) ~= 0 then
+        walk:take("e2e.counter", 8, reason)
+        if walk:left() < TAG then malformed(reason) end
+        walk:take("e2e.ciphertext", walk:left() - TAG)
+        walk:take("e2e.tag", TAG)
+        return
+    end
+    local kind = walk:number("e2e.type", 1, reason)
+    walk:take("e2e.suite", 1, reason)
+    walk:take("e2e.reserved", 2, reason)
+    if kind == 1 then
+        walk:take("e2e.sender_key_id", 4, reason)
+        walk:take("e2e.offered_suites", 4, reason)
+        walk:take("e2e.noise", walk:left())
+    elseif kind == 2 then
+        walk:take("e2e.sender_key_id", 4, reason)
+        walk:take("e2e.receiver_key_id", 4, reason)
+        walk:take("e2e.noise", walk:left())
+    elseif kind == 3 then
+        walk:take("e2e.receiver_key_id", 4, reason)
+        walk:take("e2e.cookie", walk:left())
+    else
+        malformed(reason)
+    end
 end
 
 local function data(walk, info)
@@ -219,16 +263,18 @@ local function data(walk, info)
         walk:take("payload", after)
         return
     end
-    local payload, service = header(walk, after + TAG)
+    local payload, service, protection = header(walk, after + TAG)
     info.service = SERVICES[service] or tostring(service)
+    local range
     if is_covered then
-        payload_and_padding(walk, payload, TAG)
+        range = payload_and_padding(walk, payload, TAG)
         walk:take("tag", TAG)
     else
         walk:take("padding", walk:left() - after - TAG)
         walk:take("tag", TAG)
-        payload_and_padding(walk, payload, 0)
+        range = payload_and_padding(walk, payload, 0)
     end
+    if PROTECTIONS[protection] == "datagrams" then end_to_end(range, walk.tree) end
 end
 
 local LAYOUTS = { [1] = initiation, [2] = response, [3] = cookie, [4] = data }

@@ -18,6 +18,12 @@ class Walk:
         self._rest = memoryview(datagram)
         self.fields: list[Field] = []
 
+    def within(self, part: bytes) -> "Walk":
+        """Return a walk over bytes that this one has passed, into the same list of fields."""
+        inner = Walk(part)
+        inner.fields = self.fields
+        return inner
+
     @property
     def left(self) -> int:
         """Bytes that were not passed yet."""
