@@ -168,6 +168,9 @@ impl EndToEnd {
 
     /// Open one payload that came from the host with `peer_key`.
     ///
+    /// A datagram under keys that we lost in a restart cannot be opened, and makes `poll` begin a
+    /// handshake, so that the next ones can.
+    ///
     /// # Errors
     /// `BadEndToEnd` (does not verify, no session, or a key that is not the sender's), `Replayed`,
     /// `KeyExpired`, `StaleInitiation`, `HandshakeRate`, `UnknownSuite`, and what `Payload::parse` says.
@@ -211,16 +214,22 @@ impl EndToEnd {
         payload: &[u8],
     ) -> Result<OpenedPayload, Reason> {
         let limits = self.limits;
-        let peer = self.peers.get_mut(peer_key).ok_or(Reason::BadEndToEnd)?;
+        self.make_room(peer_key);
+        let peer = self.peers.entry(*peer_key).or_default();
         let is_next = peer
             .next
             .as_ref()
             .is_some_and(|session| session.own_id == key_id);
-        let session = [&mut peer.current, &mut peer.previous, &mut peer.next]
+        let Some(session) = [&mut peer.current, &mut peer.previous, &mut peer.next]
             .into_iter()
             .flatten()
             .find(|session| session.own_id == key_id)
-            .ok_or(Reason::BadEndToEnd)?;
+        else {
+            if peer.ask(now_ns) {
+                self.busy.insert(*peer_key);
+            }
+            return Err(Reason::BadEndToEnd);
+        };
         let datagram = session.open(now_ns, &limits, counter, associated, payload)?;
         peer.used_ns = now_ns;
         let mut outgoing = Vec::new();
@@ -298,6 +307,12 @@ impl EndToEnd {
             return;
         };
         peer.drop_expired(now_ns, &mut self.statistics);
+        if std::mem::take(&mut peer.is_asked) && peer.dialling.is_none() {
+            if let Ok(outgoing) = self.initiate(now_ns, peer_key, &[], None, 0) {
+                self.outgoing.push_back((*peer_key, outgoing));
+            }
+            return;
+        }
         let Some(dialling) = &peer.dialling else {
             return;
         };

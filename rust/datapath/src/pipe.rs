@@ -63,6 +63,8 @@ pub(crate) struct Dialling {
     /// Our receiver index that the response must carry.
     pub(crate) index: Option<u32>,
     pub(crate) mac1: [u8; MAC_BYTES],
+    /// Where the last initiation went.
+    pub(crate) endpoint: SocketAddr,
     pub(crate) began_ns: u64,
     pub(crate) sent_ns: u64,
     pub(crate) retry_ns: u64,
@@ -187,9 +189,14 @@ impl Pipe {
         }
     }
 
-    /// Where an initiation goes.
-    pub(crate) fn dial_endpoint(&self) -> Option<SocketAddr> {
-        self.known_endpoint.or(self.endpoint)
+    /// Where the next initiation goes: by turns where the peer is said to be and where it was last,
+    /// beginning with the latter while it is there.
+    pub(crate) fn dial_endpoint(&self, tries: u32) -> Option<SocketAddr> {
+        if self.is_up == (tries % 2 == 0) {
+            self.endpoint.or(self.known_endpoint)
+        } else {
+            self.known_endpoint.or(self.endpoint)
+        }
     }
 
     /// A packet of the peer verified.

@@ -166,6 +166,23 @@ pub struct ControlMessage {
     pub receipt: ControlReceipt,
 }
 
+/// Gauges of a `Pipes`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PipesStatistics {
+    /// Known.
+    pub peers: usize,
+    /// To which packets can be sent.
+    pub up: usize,
+    /// To which a handshake is under way.
+    pub dialling: usize,
+    /// Keys in use, and places reserved for handshakes.
+    pub sessions: usize,
+    /// Datagrams to be taken.
+    pub outgoing: usize,
+    /// Control messages to be taken.
+    pub messages: usize,
+}
+
 /// All pipes of one thread.
 pub struct Pipes {
     config: PipesConfig,
@@ -370,6 +387,19 @@ impl Pipes {
             .unwrap_or_default()
     }
 
+    /// Gauges of the whole table.
+    pub fn statistics(&self) -> PipesStatistics {
+        let pipes = || self.peers.iter().flatten();
+        PipesStatistics {
+            peers: self.by_address.len(),
+            up: pipes().filter(|pipe| pipe.is_up).count(),
+            dialling: pipes().filter(|pipe| pipe.dialling.is_some()).count(),
+            sessions: self.sessions.len(),
+            outgoing: self.outgoing.len(),
+            messages: self.messages.len(),
+        }
+    }
+
     /// Sessions and unfinished handshakes.
     pub fn session_count(&self) -> usize {
         self.sessions.len()
@@ -524,6 +554,23 @@ impl Pipes {
     /// Lane 0 does what the threads of an endpoint may do only once.
     fn is_first_lane(&self) -> bool {
         self.config.lane == 0
+    }
+}
+
+impl std::fmt::Debug for Pipes {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let PipesStatistics {
+            peers,
+            up,
+            dialling,
+            sessions,
+            ..
+        } = self.statistics();
+        write!(
+            formatter,
+            "Pipes({} lane {}: {up} up of {peers}, {dialling} dialling, {sessions} sessions)",
+            self.config.address, self.config.lane
+        )
     }
 }
 

@@ -368,6 +368,40 @@ fn a_clock_set_back_locks_nobody_out() {
 }
 
 #[test]
+fn a_restarted_receiver_asks_for_new_keys_at_once() {
+    let mut pair = Pair::new();
+    pair.connect();
+    pair.hosts[1].sessions = EndToEnd::new([16; 32], Some([9; 32]), 0);
+
+    pair.seal(0, b"lost").unwrap();
+    pair.pass(10 * MS);
+    pair.seal(0, b"found").unwrap();
+    pair.run();
+
+    assert_eq!(pair.hosts[1].received, [b"found"]);
+    assert_eq!(pair.carried.len(), 1 + 3 + 1);
+}
+
+#[test]
+fn datagrams_under_unknown_keys_cause_one_handshake_a_second_at_most() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let alice = pair.hosts[0].key;
+    pair.hosts[1].sessions = EndToEnd::new([16; 32], Some([9; 32]), 0);
+    pair.drops = |_| true;
+
+    for _ in 0..1_000 {
+        let opened = pair.hosts[1]
+            .sessions
+            .open(pair.now_ns, &alice, HERE, &[7; 40]);
+        assert_eq!(opened, Err(Reason::BadEndToEnd));
+        pair.pass(10 * MS);
+    }
+
+    assert!(pair.carried.len() <= 10, "{}", pair.carried.len());
+}
+
+#[test]
 fn noise_as_payload_gets_no_answer() {
     let mut pair = Pair::new();
     pair.connect();

@@ -40,9 +40,28 @@ pub(super) struct Peer {
     pub(super) last_timestamp: u64,
     pub(super) last_initiation_ns: Option<u64>,
     pub(super) used_ns: u64,
+    /// It sends under keys that we do not have: begin a handshake.
+    pub(super) is_asked: bool,
+    pub(super) asked_ns: Option<u64>,
 }
 
 impl Peer {
+    /// It uses keys that we lost in a restart: note that it needs new ones, at most once a second.
+    /// Returns whether a handshake shall begin.
+    pub(super) fn ask(&mut self, now_ns: u64) -> bool {
+        const SPACING_NS: u64 = 1_000_000_000;
+        let has_keys = self.current.is_some() || self.next.is_some() || self.dialling.is_some();
+        let is_too_soon = self
+            .asked_ns
+            .is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < SPACING_NS);
+        if has_keys || is_too_soon {
+            return false;
+        }
+        self.is_asked = true;
+        self.asked_ns = Some(now_ns);
+        true
+    }
+
     /// Drop the datagrams that waited too long.
     pub(super) fn drop_expired(&mut self, now_ns: u64, statistics: &mut EndToEndStatistics) {
         while self
@@ -69,10 +88,13 @@ impl Peer {
 
     /// Whether a timer is running for it.
     pub(super) fn is_busy(&self) -> bool {
-        self.dialling.is_some() || !self.queue.is_empty()
+        self.is_asked || self.dialling.is_some() || !self.queue.is_empty()
     }
 
     pub(super) fn deadline_ns(&self) -> Option<u64> {
+        if self.is_asked {
+            return self.asked_ns;
+        }
         let retry_ns = self.dialling.as_ref().map(|dialling| dialling.retry_ns);
         let expiry_ns = self.queue.front().map(|queued| queued.expires_ns);
         retry_ns.into_iter().chain(expiry_ns).min()

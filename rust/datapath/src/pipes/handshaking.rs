@@ -55,13 +55,17 @@ impl Pipes {
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
-        if pipe.dialling.is_some() || pipe.dial_endpoint().is_none() {
+        if pipe.dialling.is_some() {
             return;
         }
+        let Some(endpoint) = pipe.dial_endpoint(0) else {
+            return;
+        };
         pipe.dialling = Some(Box::new(Dialling {
             waiting: None,
             index: None,
             mac1: [0; 16],
+            endpoint,
             began_ns: now_ns,
             sent_ns: now_ns,
             retry_ns: now_ns,
@@ -112,13 +116,17 @@ impl Pipes {
         let Some(pipe) = self.peers.get_mut(peer.0 as usize).and_then(Option::as_mut) else {
             return;
         };
-        let Some(endpoint) = pipe.dial_endpoint() else {
+        let rtt_ns = pipe.rtt.timeout_ns();
+        let Some(tries) = pipe.dialling.as_ref().map(|dialling| dialling.tries) else {
             return;
         };
-        let rtt_ns = pipe.rtt.timeout_ns();
+        let Some(endpoint) = pipe.dial_endpoint(tries) else {
+            return;
+        };
         let Some(dialling) = &mut pipe.dialling else {
             return;
         };
+        dialling.endpoint = endpoint;
         dialling.waiting = None;
         if let Some(index) = dialling.index.take() {
             self.sessions.release(index);
@@ -366,11 +374,10 @@ impl Pipes {
         // A forged answer leaves the state as it was, and the true one can still come.
         let (welcome, secrets) = waiting.finish(response.noise)?;
         let rtt_ns = now_ns.saturating_sub(dialling.sent_ns);
-        let index = response.receiver_index;
+        let (index, endpoint) = (response.receiver_index, dialling.endpoint);
         pipe.dialling = None;
         pipe.rtt.add(rtt_ns);
         pipe.measured_ns = now_ns;
-        let endpoint = pipe.dial_endpoint();
         self.install(
             now_ns,
             peer,
@@ -386,7 +393,7 @@ impl Pipes {
             pipe.last_received_ns = now_ns;
             pipe.unanswered_ns = NEVER_NS;
         }
-        self.promote_when_known(now_ns, peer, index, endpoint);
+        self.promote_when_known(now_ns, peer, index, Some(endpoint));
         self.rearm(now_ns, peer);
         Ok(())
     }

@@ -281,3 +281,19 @@ fn another_key_for_an_address_ends_its_pipe() {
     assert!(!net.ends[0].pipes.is_up(peer));
     assert_eq!(net.ends[0].pipes.session_count(), 0);
 }
+
+#[test]
+fn a_peer_that_left_the_known_endpoint_is_dialled_where_it_was_last() {
+    let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+    net.connect(0, 1);
+    net.ends[1].endpoint = endpoint(40);
+    net.run(SECOND);
+    net.link.is_cut = true;
+    net.run(200 * SECOND);
+    assert_eq!(net.ends[0].pipes.session_count(), 1);
+
+    net.link.is_cut = false;
+    net.run(11 * SECOND);
+
+    assert!(net.is_up(0, 1) && net.is_up(1, 0));
+}
