@@ -5,7 +5,11 @@ from collections.abc import Callable
 from ei._core import Datapath
 from ei.errors import LocalError
 from ei.lab.clock import VirtualClock
+from ei.lab.eventlog import EventLog
 from ei.lab.network import Network, Port
+
+MAX_UNLOGGED = 4_096
+"""Datagrams whose headers may stay in the datapath: its own log is bounded, and forgets beyond."""
 
 
 class SimTransport:
@@ -17,9 +21,10 @@ class SimTransport:
         name: Of the host.
         endpoint: Where it receives.
         unix_offset_ns: Wall clock minus virtual time.
+        log: Gets the headers that the host's datapath opens.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all that a host touches
         self,
         clock: VirtualClock,
         network: Network,
@@ -27,12 +32,15 @@ class SimTransport:
         endpoint: str,
         *,
         unix_offset_ns: int,
+        log: EventLog | None = None,
     ) -> None:
         self._clock = clock
         self._network = network
         self._name = name
         self._endpoint = endpoint
         self._unix_offset_ns = unix_offset_ns
+        self._log = log
+        self._unlogged = 0
         self._port: Port | None = None
         self._datapath: Datapath | None = None
         self._on_received: Callable[[], None] = _nobody
@@ -75,9 +83,11 @@ class SimTransport:
             self._network.detach(self._name)
             self._port = None
 
-    def take_log(self) -> bytes:
-        """Return the log of the host's datapath since the last call."""
-        return b"" if self._datapath is None else self._datapath.take_log()
+    def flush_log(self) -> None:
+        """Move what the datapath logged to the log of the run."""
+        self._unlogged = 0
+        if self._log is not None and self._datapath is not None:
+            self._log.headers(self._name, self._datapath.take_log())
 
     def _arrive(self, now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
         datapath = self._datapath
@@ -85,6 +95,9 @@ class SimTransport:
             raise LocalError(f"{self._name} receives before it is open")
         fates = [datapath.handle(now_ns, source, datagram) for datagram in datagrams]
         self._on_received()
+        self._unlogged += len(datagrams)
+        if self._unlogged > MAX_UNLOGGED:
+            self.flush_log()
         return fates
 
 

@@ -9,6 +9,7 @@ from ei.lab.clock import VirtualClock
 from ei.lab.eventlog import EventLog
 from ei.lab.network import Network, Port, Tap
 from ei.lab.population import Resident
+from ei.lab.simhost import MAX_UNLOGGED
 from ei.node.config import NodeConfig
 from ei.node.datapath import PureControl
 from ei.node.node import Node
@@ -92,6 +93,7 @@ class SimNode:
         self._port = world.network.attach(
             self.name, endpoint, self._arrive, shows_headers=world.log is not None
         )
+        self._unlogged = 0
         self._wake_ns: int | None = None
         self._services_ns: int | None = None
         self._is_worker_due = False
@@ -107,6 +109,7 @@ class SimNode:
 
     def take_log(self) -> bytes:
         """Move the datapath's log to the log of the run; return what was moved."""
+        self._unlogged = 0
         log = self.datapath.take_log()
         if self._world.log is not None:
             self._world.log.headers(self.name, log)
@@ -139,6 +142,9 @@ class SimNode:
             handle = self.datapath.handle
             fates = [handle(now_ns, source, datagram) for datagram in datagrams]
         self._settle(now_ns)
+        self._unlogged += len(datagrams)
+        if self._unlogged > MAX_UNLOGGED:
+            _ = self.take_log()
         return fates
 
     def _handle_tapped(self, tap: Tap, now_ns: int, source: str, datagram: bytes) -> str:

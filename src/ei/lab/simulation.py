@@ -132,8 +132,8 @@ class Simulation:
             return None
         for node in self._nodes.values():
             _ = node.take_log()
-        for name, transport in self._transports.items():
-            self._log.headers(name, transport.take_log())
+        for transport in self._transports.values():
+            transport.flush_log()
         return self._log.digest()
 
     # -- what a scenario sees ---------------------------------------------------------------------
@@ -298,6 +298,7 @@ class Simulation:
             plan.name,
             self._endpoints[plan.name],
             unix_offset_ns=self._unix_offset_ns,
+            log=self._log,
         )
         return Host(stack, transport)
 
