@@ -10,10 +10,12 @@ from typing import Literal, Self, final
 __all__ = [
     "WIRE_VERSION",
     "Datapath",
+    "DecisionCache",
     "EndToEnd",
     "Engine",
     "Link",
     "PlainForwarder",
+    "Salvo",
     "Shaper",
     "Socket",
     "Streams",
@@ -212,6 +214,81 @@ class Datapath:
 
         (peer, service, source, connection, metadata, protection, is_traced, payloads).
         """
+
+@final
+class DecisionCache:
+    """The decisions of a datapath without pipes and queues.
+
+    Tests compare it with the model in `ei.testing.model`.
+
+    Args:
+        entries: Most decisions; 0 caches nothing.
+        secret: 16 bytes, of the keyed hashes.
+    """
+
+    def __new__(cls, *, entries: int, secret: bytes) -> Self: ...
+    def add_service(
+        self,
+        number: int,
+        *,
+        match_metadata: int | None = None,
+        reads_payload: bool = False,
+        max_objects: int = 65_536,
+        drop_reasons: list[str] = ...,
+    ) -> None: ...
+    def set_chain(self, service: int, services: list[int]) -> None: ...
+    def set_guards(self, host: bytes, services: list[int]) -> None: ...
+    def lose_peer(self, peer: bytes) -> None:
+        """Void every decision that names the peer as a hop."""
+
+    def revoke(self, service: int, tag: bytes) -> None: ...
+    def install(self, now_ns: int, service: int, batch: bytes) -> list[str]:
+        """Install the decisions of an `EffectBatch`, msgpack.
+
+        Returns:
+            For each "installed", "stale" or "refused".
+        """
+
+    def decide(
+        self,
+        now_ns: int,
+        service: int,
+        ingress: bytes,
+        source: bytes,
+        connection: int,
+        metadata: bytes,
+        egress: bytes,
+        is_covered: bool,
+        payload_bytes: int,
+        position: int,
+    ) -> tuple[object, ...]:
+        """What becomes of a packet before the service at `position` of its chain; stages run.
+
+        ("forwarded", [(to, connection | None, metadata | None, outcome of its guards | None)]),
+        ("passed",), ("discarded", service, reason), ("missing", position, service) or
+        ("dropped", reason).
+        """
+
+    def read_tally(self, service: int, object: bytes) -> tuple[int, int]: ...  # noqa: A002
+    def tag_slot(self, tag: bytes) -> int:
+        """Tags of one slot are revoked together."""
+
+    def key_slot(
+        self,
+        service: int,
+        named: int,
+        ingress: bytes,
+        source: bytes,
+        connection: int,
+        metadata: bytes,
+        egress: bytes,
+    ) -> int:
+        """A new answer of a service unjoins all its answers of the same slot."""
+
+    @property
+    def epoch(self) -> int: ...
+    def __len__(self) -> int:
+        """Entries kept, valid or not."""
 
 @final
 class Socket:
@@ -667,3 +744,46 @@ class PlainForwarder:
     def stop(self) -> None: ...
     def statistics(self) -> dict[str, int]:
         """{"received", "sent", "cpu_ns"}."""
+
+@final
+class Salvo:
+    """Packets sealed beforehand, so that a generator can saturate a node (benchmarks).
+
+    Sealing costs about as much as all that the node does. Needs a pipe that is up, about 100 B of
+    memory for each packet, and sending within the lifetime of the keys (two minutes).
+
+    Args:
+        datapath: Of the sending host.
+        packets: How many to seal.
+        connection, connections: Trains of 64 packets go by turns over so many connections, from
+            `connection` on.
+        payload_bytes: Of zeros.
+
+    Raises:
+        ValueError: the datapath would not take a packet: why.
+    """
+
+    def __new__(
+        cls,
+        datapath: Datapath,
+        packets: int,
+        *,
+        peer: bytes,
+        service: int,
+        connection: int,
+        connections: int,
+        metadata: bytes,
+        payload_bytes: int,
+        protection: int,
+        is_covered: bool = False,
+    ) -> Self: ...
+    def __len__(self) -> int:
+        """Packets that are not sent yet."""
+
+    def send(
+        self, datapath: Datapath, socket: Socket, *, seconds: float, packets_per_s: float = 0.0
+    ) -> int:
+        """Send for `seconds` or until all are sent; return the number of packets.
+
+        As fast as the system takes them, or at an offered rate; the pipe is kept up meanwhile.
+        """

@@ -1,5 +1,7 @@
-//! What `ei bench` needs in native code: the baseline, and a source of packets.
+//! What `ei bench` needs in native code: the baseline, and packets faster than a node takes them.
 
 mod plain;
+mod salvo;
 
 pub(crate) use plain::PlainForwarder;
+pub(crate) use salvo::Salvo;

@@ -53,16 +53,24 @@ impl DecisionCache {
         let match_bytes = match_metadata.unwrap_or(u8::MAX);
         self.services.push((number, drop_reasons));
         self.decisions.reset_service(index, max_objects);
-        self.decisions.routes.add_service(number, index, match_bytes, reads_payload);
+        self.decisions
+            .routes
+            .add_service(number, index, match_bytes, reads_payload);
     }
 
     fn set_chain(&mut self, service: u32, services: Vec<u32>) -> PyResult<()> {
-        self.decisions.routes.set_chain(service, &services).map_err(to_value_error)
+        self.decisions
+            .routes
+            .set_chain(service, &services)
+            .map_err(to_value_error)
     }
 
     fn set_guards(&mut self, host: &[u8], services: Vec<u32>) -> PyResult<()> {
         let host = address(host)?;
-        self.decisions.routes.set_guards(host, &services).map_err(to_value_error)?;
+        self.decisions
+            .routes
+            .set_guards(host, &services)
+            .map_err(to_value_error)?;
         let peer = self.peer(host);
         self.decisions.revoke_peer(peer);
         Ok(())
@@ -89,7 +97,9 @@ impl DecisionCache {
             Effect::Install(decision) => Some(decision),
             _ => None,
         });
-        decisions.map(|asked| self.install_one(now_ns, index, batch.epoch, asked)).collect()
+        decisions
+            .map(|asked| self.install_one(now_ns, index, batch.epoch, asked))
+            .collect()
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are the fields of a packet")]
@@ -113,16 +123,23 @@ impl DecisionCache {
             source: address(source)?,
             connection,
             metadata,
-            egress: if egress.is_empty() { None } else { Some(address(egress)?) },
+            egress: if egress.is_empty() {
+                None
+            } else {
+                Some(address(egress)?)
+            },
         };
         let outcome =
-            self.decisions.outcome(now_ns, &question, position, is_covered, payload_bytes);
+            self.decisions
+                .outcome(now_ns, &question, position, is_covered, payload_bytes);
         self.outcome_object(py, &outcome)
     }
 
     fn read_tally(&self, service: u32, object: &[u8]) -> PyResult<(u64, u64)> {
         let objects = self.decisions.objects(self.index(service)?);
-        let tally = objects.map(|objects| objects.read_tally(object)).unwrap_or_default();
+        let tally = objects
+            .map(|objects| objects.read_tally(object))
+            .unwrap_or_default();
         Ok((tally.packets, tally.payload_bytes))
     }
 
@@ -147,7 +164,11 @@ impl DecisionCache {
             source: address(source)?,
             connection,
             metadata,
-            egress: if egress.is_empty() { None } else { Some(address(egress)?) },
+            egress: if egress.is_empty() {
+                None
+            } else {
+                Some(address(egress)?)
+            },
         };
         Ok(self.decisions.key_slot(service, &question, u8::MAX))
     }
@@ -164,10 +185,13 @@ impl DecisionCache {
 
 impl DecisionCache {
     fn index(&self, service: u32) -> PyResult<ServiceIndex> {
-        let place = self.services.iter().position(|(number, _)| *number == service);
-        place.map(|place| ServiceIndex(place as u16)).ok_or_else(|| {
-            PyValueError::new_err(format!("no service {service} was added"))
-        })
+        let place = self
+            .services
+            .iter()
+            .position(|(number, _)| *number == service);
+        place
+            .map(|place| ServiceIndex(place as u16))
+            .ok_or_else(|| PyValueError::new_err(format!("no service {service} was added")))
     }
 
     /// The place of a peer, in the order in which they are first named.
@@ -187,13 +211,23 @@ impl DecisionCache {
         asked: &codec::Decision<'_>,
     ) -> PyResult<&'static str> {
         let key = &asked.key;
-        let own = self.services.get(usize::from(service.0)).cloned().unwrap_or_default();
-        let number = if key.service == 0 { u64::from(own.0) } else { key.service };
+        let own = self
+            .services
+            .get(usize::from(service.0))
+            .cloned()
+            .unwrap_or_default();
+        let number = if key.service == 0 {
+            u64::from(own.0)
+        } else {
+            key.service
+        };
         let action = match &asked.action {
             codec::Action::Pass => NewAction::Pass,
             codec::Action::Discard(word) => {
                 let reason = own.1.iter().position(|known| known == word);
-                let Some(reason) = reason else { return Ok("refused") };
+                let Some(reason) = reason else {
+                    return Ok("refused");
+                };
                 NewAction::Discard(reason as u16)
             }
             codec::Action::Forward(hops) => {
@@ -220,7 +254,11 @@ impl DecisionCache {
                 source: address(key.source)?,
                 connection: key.connection,
                 metadata: key.metadata,
-                egress: if key.egress.is_empty() { None } else { Some(address(key.egress)?) },
+                egress: if key.egress.is_empty() {
+                    None
+                } else {
+                    Some(address(key.egress)?)
+                },
             },
             action,
             ttl_ns: (asked.ttl_s * 1e9).ceil() as u64,
@@ -243,7 +281,9 @@ impl DecisionCache {
         outcome: &Outcome,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let number = |service: &ServiceIndex| {
-            self.services.get(usize::from(service.0)).map_or(0, |(number, _)| *number)
+            self.services
+                .get(usize::from(service.0))
+                .map_or(0, |(number, _)| *number)
         };
         match outcome {
             Outcome::Forwarded(hops) => {
@@ -264,15 +304,27 @@ impl DecisionCache {
         }
     }
 
-    fn hop_object<'py>(
-        &self,
-        py: Python<'py>,
-        hop: &HopOutcome,
-    ) -> PyResult<Bound<'py, PyTuple>> {
-        let to = self.peers.get(hop.peer.0 as usize).copied().unwrap_or_default();
-        let metadata = hop.metadata.as_ref().map(|metadata| PyBytes::new(py, metadata));
-        let guards = hop.guards.as_ref().map(|guards| self.outcome_object(py, guards));
-        (PyBytes::new(py, &to.0), hop.connection, metadata, guards.transpose()?).into_pyobject(py)
+    fn hop_object<'py>(&self, py: Python<'py>, hop: &HopOutcome) -> PyResult<Bound<'py, PyTuple>> {
+        let to = self
+            .peers
+            .get(hop.peer.0 as usize)
+            .copied()
+            .unwrap_or_default();
+        let metadata = hop
+            .metadata
+            .as_ref()
+            .map(|metadata| PyBytes::new(py, metadata));
+        let guards = hop
+            .guards
+            .as_ref()
+            .map(|guards| self.outcome_object(py, guards));
+        (
+            PyBytes::new(py, &to.0),
+            hop.connection,
+            metadata,
+            guards.transpose()?,
+        )
+            .into_pyobject(py)
     }
 }
 

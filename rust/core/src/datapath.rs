@@ -314,7 +314,7 @@ fn chain_refused(error: ei_datapath::routes::ChainError) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
-fn protection_of(byte: u8) -> PyResult<Protection> {
+pub(crate) fn protection_of(byte: u8) -> PyResult<Protection> {
     Protection::from_byte(byte)
         .ok_or_else(|| PyValueError::new_err(format!("protection of {byte} is not within 0 to 3")))
 }

@@ -44,10 +44,8 @@ impl Socket {
     }
 
     fn receive(&mut self, py: Python<'_>, datapath: &mut Datapath, now_ns: u64) -> PyResult<usize> {
-        let Some(socket) = &self.socket else {
-            return Err(closed());
-        };
-        let (receiver, datapath) = (&mut self.receiver, datapath.pure());
+        let (socket, receiver) = self.parts()?;
+        let datapath = datapath.pure();
         py.detach(|| {
             let mut count = 0;
             while count < MOST_DATAGRAMS && receiver.receive(socket)? > 0 {
@@ -79,6 +77,12 @@ impl Socket {
 }
 
 impl Socket {
+    /// The open socket, and its buffers.
+    pub(crate) fn parts(&mut self) -> PyResult<(&UdpSocket, &mut Receiver)> {
+        let socket = self.socket.as_ref().ok_or_else(closed)?;
+        Ok((socket, &mut self.receiver))
+    }
+
     fn open(&self) -> PyResult<&UdpSocket> {
         self.socket.as_ref().ok_or_else(closed)
     }

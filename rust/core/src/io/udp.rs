@@ -1,6 +1,6 @@
 //! A UDP socket for trains.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -55,6 +55,27 @@ impl UdpSocket {
             .sum()
     }
 
+    /// Send a train of which each datagram is one of `heads` and then `tail`; return how many went out.
+    ///
+    /// A full buffer is waited for, briefly; what is refused then is not sent.
+    pub(crate) fn send_joined<'a>(
+        &self,
+        to: SocketAddr,
+        heads: impl ExactSizeIterator<Item = &'a [u8]>,
+        tail: &'a [u8],
+        segment_bytes: usize,
+    ) -> usize {
+        let segments = heads.len().min(MAX_SEGMENTS);
+        let mut vectors = [IoSlice::new(&[]); 2 * MAX_SEGMENTS];
+        for (pair, head) in vectors.chunks_exact_mut(2).zip(heads) {
+            pair.copy_from_slice(&[IoSlice::new(head), IoSlice::new(tail)]);
+        }
+        let vectors = vectors.get(..2 * segments).unwrap_or(&[]);
+        let send = || self.send_vectors(to, vectors, segments > 1, segment_bytes);
+        let sent = send().or_else(|_| self.wait_writable().and_then(|()| send()));
+        if sent.is_ok() { segments } else { 0 }
+    }
+
     fn send_part(&self, to: SocketAddr, bytes: &[u8], segment_bytes: usize) -> usize {
         let segments = bytes.len().div_ceil(segment_bytes);
         match self.send_waiting(to, bytes, segment_bytes) {
@@ -83,24 +104,36 @@ impl UdpSocket {
     }
 
     fn send_now(&self, to: SocketAddr, bytes: &[u8], segment_bytes: usize) -> io::Result<()> {
+        self.send_vectors(
+            to,
+            &[IoSlice::new(bytes)],
+            bytes.len() > segment_bytes,
+            segment_bytes,
+        )
+    }
+
+    fn send_vectors(
+        &self,
+        to: SocketAddr,
+        vectors: &[IoSlice<'_>],
+        is_train: bool,
+        segment_bytes: usize,
+    ) -> io::Result<()> {
         let (name, name_bytes) = raw_address(to);
-        let mut vector = libc::iovec {
-            iov_base: bytes.as_ptr() as *mut _,
-            iov_len: bytes.len(),
-        };
-        let mut control = SegmentControl::new(segment_bytes as u16);
+        let control = SegmentControl::new(segment_bytes as u16);
         // SAFETY: a plain C struct, for which all bits zero is a valid value.
         let mut header: libc::msghdr = unsafe { mem::zeroed() };
         header.msg_name = ptr::from_ref(&name).cast_mut().cast();
         header.msg_namelen = name_bytes;
-        header.msg_iov = &mut vector;
-        header.msg_iovlen = 1;
-        if bytes.len() > segment_bytes {
-            header.msg_control = ptr::from_mut(&mut control).cast();
+        // An `IoSlice` is laid out as an iovec; the library guarantees it.
+        header.msg_iov = vectors.as_ptr().cast_mut().cast();
+        header.msg_iovlen = vectors.len() as _;
+        if is_train {
+            header.msg_control = ptr::from_ref(&control).cast_mut().cast();
             header.msg_controllen = mem::size_of::<SegmentControl>() as _;
         }
-        // SAFETY: name, vector and control live until the call returns, with the lengths stated; the
-        // kernel only reads them, and only reads `bytes` through the vector.
+        // SAFETY: name, vectors and control live until the call returns, with the lengths stated; the
+        // kernel only reads them, and what the vectors point to.
         let sent = unsafe { libc::sendmsg(self.as_raw_fd(), &header, libc::MSG_DONTWAIT) };
         match sent {
             0.. => Ok(()),
