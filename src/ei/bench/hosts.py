@@ -11,10 +11,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from ei._core import Datapath, Socket
+from ei._core import Datapath, Salvo, Socket
 from ei.sdk.packets import Protection
 
-DELIVERY_TRAIN = 64
+TRAIN = 64
+SALVO_PACKETS = 6_000_000
+"""About 100 B of memory each."""
+
+SALVO_PER_S = 3_000_000
+"""More than a core can send."""
+
 UP_LIMIT_S = 20.0
 """Many hosts of one address take a while: a node answers 20 handshakes a second of each."""
 
@@ -153,34 +159,54 @@ def generate(order: GenerateOrder, say: Callable[[object], None]) -> int:
     if not open_pipes([host]):
         say({"error": f"no pipe to {order.host.node_endpoint} within {UP_LIMIT_S:g} s"})
         return 1
+    send = _prepare(host, order)
     say({"ready": True})
     while sys.stdin.fileno() not in pump_all([host], further=(sys.stdin.fileno(),)):
         pass
     _ = sys.stdin.readline()
     start_s = time.monotonic()
-    sent = _send(host, order, start_s)
+    sent = send()
     say({"sent": sent, "seconds": time.monotonic() - start_s})
     return 0
 
 
-def _send(host: BenchHost, order: GenerateOrder, start_s: float) -> int:
-    payload = bytes(order.payload_bytes)
-    train = [payload] * (DELIVERY_TRAIN if order.connections else 1)
-    sent = rounds = 0
+def _prepare(host: BenchHost, order: GenerateOrder) -> Callable[[], int]:
+    """Return what sends: packets sealed beforehand, or one new connection after the other."""
     connection = time.time_ns() & 0xFFFF_FFFF_0000_0000
+    if not order.connections:
+        return lambda: _send_connections(host, order, connection)
+    salvo = Salvo(
+        host.datapath,
+        min(SALVO_PACKETS, int(SALVO_PER_S * order.seconds)),
+        peer=host.node,
+        service=order.service,
+        connection=connection,
+        connections=order.connections,
+        metadata=order.metadata,
+        payload_bytes=order.payload_bytes,
+        protection=order.protection,
+    )
+    # Sealing takes seconds, in which the node got no answer: be up again before the load starts.
+    host.pump()
+    return lambda: salvo.send(host.datapath, host.socket, seconds=order.seconds)
+
+
+def _send_connections(host: BenchHost, order: GenerateOrder, connection: int) -> int:
+    payload = [bytes(order.payload_bytes)]
+    sent = rounds = 0
+    start_s = time.monotonic()
     while (elapsed_s := time.monotonic() - start_s) < order.seconds:
         rounds += 1
         # Heartbeats and what else comes in between.
         if rounds % 16 == 0:
             host.pump()
         if order.packets_per_s and sent > order.packets_per_s * elapsed_s:
-            time.sleep(min(0.0002, len(train) / order.packets_per_s))
+            time.sleep(min(0.0002, TRAIN / order.packets_per_s))
             continue
-        for _ in range(1 if order.connections else DELIVERY_TRAIN):
-            offset = rounds % order.connections if order.connections else sent
+        for _ in range(TRAIN):
             sent += host.datapath.send(
-                time.monotonic_ns(), host.node, order.service, connection + offset,
-                order.metadata, train, protection=order.protection,
+                time.monotonic_ns(), host.node, order.service, connection + sent,
+                order.metadata, payload, protection=order.protection,
             )  # fmt: skip
         _ = host.socket.flush(host.datapath)
     return sent

@@ -24,7 +24,7 @@ from ei.runtime.loader import load_service
 
 NODE_CPU = 0
 LOAD_CPU = 1
-START_LIMIT_S = 25.0
+START_LIMIT_S = 40.0
 SERVICES = ("delivery", "echo", "multicast")
 DELIVERY, ECHO, MULTICAST = 16, 17, 48
 
