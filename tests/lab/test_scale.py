@@ -7,10 +7,10 @@ from ei.lab.scale import measure_scale
 
 @pytest.mark.slow
 def test_hosts_answer_and_memory_is_within_its_limits() -> None:
-    scale = measure_scale(nodes=20, hosts=100, pings=200)
+    scale = measure_scale(nodes=20, hosts=100, rounds=2)
 
     assert (scale.nodes, scale.hosts, scale.pings) == (20, 100, 200)
-    assert scale.answered >= 190
+    assert scale.answered == 200
     assert scale.events > 0
     assert scale.events_per_s > 1_000
     assert scale.bytes_per_node < 1_048_576
@@ -19,6 +19,6 @@ def test_hosts_answer_and_memory_is_within_its_limits() -> None:
 
 @pytest.mark.slow
 def test_the_same_seed_makes_the_same_traffic() -> None:
-    first, again = (measure_scale(nodes=10, hosts=20, pings=50) for _ in range(2))
+    first, again = (measure_scale(nodes=10, hosts=20, rounds=1) for _ in range(2))
 
     assert (first.events, first.datagrams) == (again.events, again.datagrams)

@@ -16,6 +16,7 @@ from ei.lab.load import gather_bounded
 from ei.lab.simulation import Simulation
 
 PAGE_BYTES = 4_096
+SPREAD_S = 5.0
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -27,17 +28,18 @@ class Scale(msgspec.Struct, frozen=True):
         events_per_s: Of CPU time, on one core.
         datagrams: That crossed links, in all.
         answered: Pings that were answered, of `pings`.
-        bytes_per_node: Memory of a node with its services and pipes to its domain.
+        bytes_per_node: Memory of a node with its services, before there are hosts.
         bytes_per_host: Memory of an idle, attached host and of its pipes at its nodes.
-        build_s: CPU seconds until all nodes and hosts were there, before they attached.
+        build_s: CPU seconds until all nodes were there.
         attach_s: Until all hosts were attached.
+        meet_s: Until each host had met its partner: keys and pipes.
         run_s: Of the traffic.
     """
 
     nodes: int
     hosts: int
     events: int
-    events_per_s: float
+    events_per_s: int
     datagrams: int
     pings: int
     answered: int
@@ -45,37 +47,44 @@ class Scale(msgspec.Struct, frozen=True):
     bytes_per_host: int
     build_s: float
     attach_s: float
+    meet_s: float
     run_s: float
 
 
 def measure_scale(
-    *, nodes: int = 1_000, hosts: int = 10_000, pings: int = 20_000, seed: int = 1
+    *, nodes: int = 1_000, hosts: int = 10_000, rounds: int = 2, seed: int = 1
 ) -> Scale:
     """Simulate `hosts` on `nodes` that ping one another within their domains.
 
     Args:
         nodes: In domains of 10.
-        hosts: Dealt to the nodes.
-        pings: In all, between random hosts of one domain, spread over 10 virtual seconds.
+        hosts: Dealt to the nodes; each has one partner, at random.
+        rounds: How often each host pings its partner, at a random moment of 5 virtual seconds.
         seed: Of everything.
     """
-    return run_virtual(lambda clock: _measure(clock, nodes, hosts, pings, seed))
+    return run_virtual(lambda clock: _measure(clock, nodes, hosts, rounds, seed))
 
 
-async def _measure(clock: VirtualClock, nodes: int, hosts: int, pings: int, seed: int) -> Scale:
+async def _measure(clock: VirtualClock, nodes: int, hosts: int, rounds: int, seed: int) -> Scale:
     topology = regular(nodes=nodes, hosts=hosts)
-    began_s = time.process_time()
+    watch = _Watch()
     simulation = Simulation(clock, topology, seed=seed, has_log=False, cache_entries=1_024)
     base = _resident_bytes()
     simulation.start_nodes()
+    build_s = watch.lap()
     with_nodes = _resident_bytes()
-    built_s = time.process_time()
     await simulation.open_hosts(deadline_s=60.0)
-    attached_s = time.process_time()
+    attach_s = watch.lap()
     with_hosts = _resident_bytes()
+    random = Random(seed)
+    partners = _partners(simulation, random)
+    _ = await _ping(partners, random)
+    meet_s = watch.lap()
     before = clock.events
-    answered = await _ping(simulation, Random(seed), pings)
-    run_s = time.process_time() - attached_s
+    answered = 0
+    for _round in range(rounds):
+        answered += await _ping(partners, random)
+    run_s = watch.lap()
     events = clock.events - before
     simulation.close()
     return Scale(
@@ -84,21 +93,31 @@ async def _measure(clock: VirtualClock, nodes: int, hosts: int, pings: int, seed
         events=events,
         events_per_s=round(events / run_s),
         datagrams=simulation.network.datagrams,
-        pings=pings,
+        pings=rounds * len(partners),
         answered=answered,
         bytes_per_node=(with_nodes - base) // nodes,
-        bytes_per_host=(with_hosts - with_nodes) // hosts if hosts else 0,
-        build_s=round(built_s - began_s, 2),
-        attach_s=round(attached_s - built_s, 2),
-        run_s=round(run_s, 2),
+        bytes_per_host=(with_hosts - with_nodes) // hosts,
+        build_s=build_s,
+        attach_s=attach_s,
+        meet_s=meet_s,
+        run_s=run_s,
     )
 
 
-async def _ping(simulation: Simulation, random: Random, pings: int) -> int:
+def _partners(simulation: Simulation, random: Random) -> list[tuple[Host, Host]]:
     by_domain: dict[str, list[Host]] = {}
     for host in simulation.hosts.values():
         by_domain.setdefault(host.name.partition(".")[2], []).append(host)
-    domains = [mates for mates in by_domain.values() if len(mates) > 1]
+    return [
+        (host, random.choice([mate for mate in mates if mate is not host]))
+        for mates in by_domain.values()
+        if len(mates) > 1
+        for host in mates
+    ]
+
+
+async def _ping(partners: list[tuple[Host, Host]], random: Random) -> int:
+    """Have each host ping its partner within `SPREAD_S`; return how many were answered."""
 
     async def one(start_s: float, source: Host, to: Host) -> bool:
         await asyncio.sleep(start_s)
@@ -108,11 +127,19 @@ async def _ping(simulation: Simulation, random: Random, pings: int) -> int:
             return False
         return True
 
-    calls = []
-    for _ in range(pings):
-        source, to = random.sample(random.choice(domains), 2)
-        calls.append(one(random.uniform(0, 10), source, to))
+    calls = [one(random.uniform(0.0, SPREAD_S), source, to) for source, to in partners]
     return sum(await gather_bounded(calls, at_once=len(calls)))
+
+
+class _Watch:
+    """CPU time of this process, lap by lap."""
+
+    def __init__(self) -> None:
+        self._last_s = time.process_time()
+
+    def lap(self) -> float:
+        last_s, self._last_s = self._last_s, time.process_time()
+        return round(self._last_s - last_s, 2)
 
 
 def _resident_bytes() -> int:
