@@ -6,28 +6,33 @@
 //! A node with several threads has one `Pipes` per thread. Lane 0 does handshakes, control channel and
 //! liveness, and hands keys to the others as `LaneUpdate`s.
 
+mod answering;
+mod config;
 mod controlling;
-mod handshaking;
+mod dialling;
+mod keys;
 mod lanes;
+mod outcomes;
+mod peers;
 mod sessions;
 mod timers;
 mod upkeep;
 
+pub use config::{PipesConfig, PipesError};
 pub use lanes::{LaneReport, LaneUpdate};
+pub use outcomes::{ControlMessage, Opened, PipeChange, PipesStatistics};
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::ops::Range;
 
-use crate::aead::KEY_BYTES;
-use crate::control::ControlReceipt;
-use crate::counters::Reason;
+use crate::counters::{Fate, Reason};
 use crate::handshake::admission::Gate;
 use crate::handshake::cookies::{CookieJar, MacKeys};
 use crate::handshake::{Identity, MAX_LANES};
-use crate::pipe::{LaneShare, Pipe, Session, Upkeep};
+use crate::pipe::{LaneShare, Pipe, Session};
 use crate::randomness::Randomness;
-use crate::wire::{Address, Prefix, split_sealed};
+use crate::wire::{Address, DatagramType, Prefix, split_sealed};
+use peers::ShortKey;
 use sessions::SessionTable;
 use timers::Timers;
 
@@ -36,152 +41,6 @@ pub use crate::pipe::{KeyLimits, PeerKind, PipeStatistics};
 /// Place of a peer in the table; dense, given again some time after its peer was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerIndex(pub u32);
-
-/// How a `Pipes` is made.
-#[derive(Clone)]
-pub struct PipesConfig {
-    /// X25519.
-    pub private_key: [u8; KEY_BYTES],
-    /// This end's own address.
-    pub address: Address,
-    /// What this end is.
-    pub kind: PeerKind,
-    /// For a repeatable run (simulation only); `None` takes the system's randomness.
-    pub seed: Option<[u8; 32]>,
-    /// Threads of this endpoint, 1 to 16: each seals on a lane of its own.
-    pub lanes: u8,
-    /// This thread, 0 to `lanes` - 1.
-    pub lane: u8,
-    /// Wall clock minus the clock of `now_ns`, for the timestamps of initiations.
-    pub unix_offset_ns: i64,
-    /// Largest datagram sent and taken, 1,280 to 65,000.
-    pub max_datagram_bytes: usize,
-    /// Between nodes, and for probes of unanswered data.
-    pub heartbeat_ns: u64,
-    /// When keys change; `None` takes those for `max_datagram_bytes`.
-    pub limits: Option<KeyLimits>,
-    /// Most peers (65,536 in WireGuard; 100,000 pipes are the design's figure).
-    pub max_peers: usize,
-}
-
-impl PipesConfig {
-    /// The defaults of the design: one lane, 1,452 B datagrams, 50 ms heartbeats.
-    pub fn new(private_key: [u8; KEY_BYTES], address: Address, kind: PeerKind) -> Self {
-        Self {
-            private_key,
-            address,
-            kind,
-            seed: None,
-            lanes: 1,
-            lane: 0,
-            unix_offset_ns: 0,
-            max_datagram_bytes: 1_452,
-            heartbeat_ns: 50_000_000,
-            limits: None,
-            max_peers: 131_072,
-        }
-    }
-}
-
-/// Why a peer cannot be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PipesError {
-    /// `max_peers` are known already.
-    TooManyPeers {
-        /// The bound.
-        limit: usize,
-    },
-    /// Another address has this public key.
-    KeyInUse {
-        /// Who has it.
-        by: Address,
-    },
-    /// The peer is this end itself.
-    OwnKey,
-}
-
-impl std::fmt::Display for PipesError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::TooManyPeers { limit } => {
-                write!(formatter, "{limit} peers are known, no more fit")
-            }
-            Self::KeyInUse { by } => write!(formatter, "the public key belongs to {by} already"),
-            Self::OwnKey => formatter.write_str("a peer cannot have this endpoint's own key"),
-        }
-    }
-}
-
-impl std::error::Error for PipesError {}
-
-/// A packet that `Pipes::open` verified and decrypted in place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opened {
-    /// Whose pipe it came on.
-    pub peer: PeerIndex,
-    /// Receiver index of the session, lane bits zero.
-    pub pipe: u32,
-    /// The peer's sending lane.
-    pub lane: u8,
-    /// Where in the datagram the L3.5 header is, exactly.
-    pub header: Range<usize>,
-    /// Where the payload is, without padding.
-    pub payload: Range<usize>,
-    /// The payload was inside the seal.
-    pub is_covered: bool,
-    /// Underlay address of the sender.
-    pub from: SocketAddr,
-}
-
-/// Something happened to a pipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PipeChange {
-    /// Packets can be sent to the peer.
-    PeerUp {
-        /// Which.
-        peer: PeerIndex,
-    },
-    /// The peer does not answer, was restarted or removed.
-    PeerDown {
-        /// Which.
-        peer: PeerIndex,
-    },
-    /// Dialling was given up after 90 s.
-    DialFailed {
-        /// Which.
-        peer: PeerIndex,
-    },
-}
-
-/// A control message that came in, complete.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ControlMessage {
-    /// Who sent it.
-    pub peer: PeerIndex,
-    /// For which service.
-    pub service: u32,
-    /// At most 64 KiB.
-    pub message: Vec<u8>,
-    /// For `Pipes::commit_control`, after which the sender is told.
-    pub receipt: ControlReceipt,
-}
-
-/// Gauges of a `Pipes`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PipesStatistics {
-    /// Known.
-    pub peers: usize,
-    /// To which packets can be sent.
-    pub up: usize,
-    /// To which a handshake is under way.
-    pub dialling: usize,
-    /// Keys in use, and places reserved for handshakes.
-    pub sessions: usize,
-    /// Datagrams to be taken.
-    pub outgoing: usize,
-    /// Control messages to be taken.
-    pub messages: usize,
-}
 
 /// All pipes of one thread.
 pub struct Pipes {
@@ -197,7 +56,6 @@ pub struct Pipes {
     peers: Vec<Option<Box<Pipe>>>,
     free_peers: VecDeque<u32>,
     by_address: HashMap<Address, PeerIndex>,
-    /// By the first half of the public key: 128 bits that nobody can make another key for.
     by_key: HashMap<ShortKey, PeerIndex>,
     sessions: SessionTable,
     timers: Timers,
@@ -245,164 +103,6 @@ impl Pipes {
                 ..config
             },
         }
-    }
-
-    // -- peers ------------------------------------------------------------------------------------
-
-    /// Know a peer; again with the same address changes its kind and endpoint, and with another key
-    /// ends its pipe.
-    ///
-    /// # Errors
-    /// `TooManyPeers`, `KeyInUse`, `OwnKey`.
-    pub fn add_peer(
-        &mut self,
-        address: Address,
-        public_key: [u8; KEY_BYTES],
-        kind: PeerKind,
-        endpoint: Option<SocketAddr>,
-    ) -> Result<PeerIndex, PipesError> {
-        if public_key == *self.identity.public_key() {
-            return Err(PipesError::OwnKey);
-        }
-        if let Some(&holder) = self.by_key.get(&short_key(&public_key))
-            && self.by_address.get(&address) != Some(&holder)
-        {
-            return Err(PipesError::KeyInUse {
-                by: self.address(holder),
-            });
-        }
-        if let Some(&peer) = self.by_address.get(&address) {
-            let is_same_key = self
-                .pipe(peer)
-                .is_some_and(|pipe| pipe.public_key == public_key);
-            if is_same_key {
-                self.update_peer(peer, kind, endpoint);
-                return Ok(peer);
-            }
-            self.remove_peer(&address);
-        }
-        if self.by_address.len() >= self.config.max_peers {
-            return Err(PipesError::TooManyPeers {
-                limit: self.config.max_peers,
-            });
-        }
-        let pipe = Box::new(Pipe::new(
-            address,
-            public_key,
-            self.config.kind,
-            kind,
-            endpoint,
-        ));
-        let peer = self.place_peer(pipe);
-        self.by_address.insert(address, peer);
-        self.by_key.insert(short_key(&public_key), peer);
-        Ok(peer)
-    }
-
-    fn update_peer(&mut self, peer: PeerIndex, kind: PeerKind, endpoint: Option<SocketAddr>) {
-        let own = self.config.kind;
-        if let Some(pipe) = self.pipe_mut(peer) {
-            pipe.kind = kind;
-            pipe.upkeep = Upkeep::between(own, kind);
-            if endpoint.is_some() {
-                pipe.known_endpoint = endpoint;
-            }
-        }
-    }
-
-    fn place_peer(&mut self, pipe: Box<Pipe>) -> PeerIndex {
-        // The oldest free place, and only when several are free: an index stays unused for long.
-        const REUSE_AFTER: usize = 64;
-        if self.free_peers.len() > REUSE_AFTER
-            && let Some(index) = self.free_peers.pop_front()
-            && let Some(place) = self.peers.get_mut(index as usize)
-        {
-            *place = Some(pipe);
-            return PeerIndex(index);
-        }
-        self.peers.push(Some(pipe));
-        PeerIndex((self.peers.len() - 1) as u32)
-    }
-
-    /// Forget a peer and its keys; nothing is sent to it any more.
-    pub fn remove_peer(&mut self, address: &Address) {
-        let Some(peer) = self.by_address.remove(address) else {
-            return;
-        };
-        self.end_sessions(peer);
-        self.timers.remove(peer);
-        if let Some(pipe) = self.peers.get_mut(peer.0 as usize).and_then(Option::take) {
-            self.by_key.remove(&short_key(&pipe.public_key));
-            if pipe.is_up {
-                self.changes.push_back(PipeChange::PeerDown { peer });
-            }
-        }
-        self.messages.retain(|message| message.peer != peer);
-        self.free_peers.push_back(peer.0);
-    }
-
-    /// The peer with this address.
-    pub fn find(&self, address: &Address) -> Option<PeerIndex> {
-        self.by_address.get(address).copied()
-    }
-
-    /// Every peer, in the order of their indices.
-    pub fn peers(&self) -> impl Iterator<Item = PeerIndex> + '_ {
-        self.peers
-            .iter()
-            .enumerate()
-            .filter_map(|(index, pipe)| pipe.as_ref().map(|_| PeerIndex(index as u32)))
-    }
-
-    /// Address of a peer; all zero when there is none such.
-    pub fn address(&self, peer: PeerIndex) -> Address {
-        self.pipe(peer).map(|pipe| pipe.address).unwrap_or_default()
-    }
-
-    /// What the peer is; `Host` when there is none such.
-    pub fn kind(&self, peer: PeerIndex) -> PeerKind {
-        self.pipe(peer).map_or(PeerKind::Host, |pipe| pipe.kind)
-    }
-
-    /// Whether packets can be sent to it.
-    pub fn is_up(&self, peer: PeerIndex) -> bool {
-        self.pipe(peer).is_some_and(|pipe| pipe.is_up)
-    }
-
-    /// Where its packets go, or would be dialled.
-    pub fn endpoint(&self, peer: PeerIndex) -> Option<SocketAddr> {
-        self.pipe(peer)
-            .and_then(|pipe| pipe.endpoint.or(pipe.known_endpoint))
-    }
-
-    /// Smoothed round-trip time.
-    pub fn rtt_ns(&self, peer: PeerIndex) -> Option<u64> {
-        self.pipe(peer).and_then(|pipe| pipe.rtt.smoothed_ns())
-    }
-
-    /// What was sent and received on this thread.
-    pub fn pipe_statistics(&self, peer: PeerIndex) -> PipeStatistics {
-        self.pipe(peer)
-            .map(|pipe| pipe.statistics)
-            .unwrap_or_default()
-    }
-
-    /// Gauges of the whole table.
-    pub fn statistics(&self) -> PipesStatistics {
-        let pipes = || self.peers.iter().flatten();
-        PipesStatistics {
-            peers: self.by_address.len(),
-            up: pipes().filter(|pipe| pipe.is_up).count(),
-            dialling: pipes().filter(|pipe| pipe.dialling.is_some()).count(),
-            sessions: self.sessions.len(),
-            outgoing: self.outgoing.len(),
-            messages: self.messages.len(),
-        }
-    }
-
-    /// Sessions and unfinished handshakes.
-    pub fn session_count(&self) -> usize {
-        self.sessions.len()
     }
 
     // -- the hot path -----------------------------------------------------------------------------
@@ -501,9 +201,16 @@ impl Pipes {
         Session::sealed_bytes(header, payload, covered)
     }
 
-    /// Largest datagram that goes to `peer`; zero without a pipe.
-    pub fn max_datagram_bytes(&self, peer: PeerIndex) -> usize {
-        self.pipe(peer).map_or(0, |pipe| pipe.max_datagram_bytes)
+    /// Process a handshake datagram (types 1 to 3, lane 0 only). Answers go to `take_outgoing`.
+    pub fn handle_handshake(&mut self, now_ns: u64, from: SocketAddr, datagram: &mut [u8]) -> Fate {
+        let handled = match DatagramType::of(datagram) {
+            Ok(DatagramType::Initiation) => self.answer_initiation(now_ns, from, datagram),
+            Ok(DatagramType::Response) => self.finish_dialling(now_ns, datagram),
+            Ok(DatagramType::Cookie) => self.take_cookie(now_ns, datagram),
+            Ok(DatagramType::Data) => Err(Reason::UnknownType),
+            Err(reason) => Err(reason),
+        };
+        handled.map_or_else(Fate::Dropped, |()| Fate::Consumed)
     }
 
     // -- what is to be taken ----------------------------------------------------------------------
@@ -535,14 +242,6 @@ impl Pipes {
             .and_then(Option::as_deref_mut)
     }
 
-    fn find_key(&self, public_key: &[u8; KEY_BYTES]) -> Option<PeerIndex> {
-        let peer = *self.by_key.get(&short_key(public_key))?;
-        // In full: X25519 takes several encodings of one key, and only one of them is this peer's.
-        self.pipe(peer)
-            .filter(|pipe| pipe.public_key == *public_key)
-            .map(|_| peer)
-    }
-
     fn share(&self, peer_lanes: u8) -> LaneShare {
         LaneShare {
             threads: self.config.lanes,
@@ -555,27 +254,4 @@ impl Pipes {
     fn is_first_lane(&self) -> bool {
         self.config.lane == 0
     }
-}
-
-impl std::fmt::Debug for Pipes {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let PipesStatistics {
-            peers,
-            up,
-            dialling,
-            sessions,
-            ..
-        } = self.statistics();
-        write!(
-            formatter,
-            "Pipes({} lane {}: {up} up of {peers}, {dialling} dialling, {sessions} sessions)",
-            self.config.address, self.config.lane
-        )
-    }
-}
-
-type ShortKey = [u8; KEY_BYTES / 2];
-
-fn short_key(public_key: &[u8; KEY_BYTES]) -> ShortKey {
-    public_key.first_chunk().copied().unwrap_or_default()
 }
