@@ -112,3 +112,53 @@ def test_the_socket_of_a_dead_daemon_is_replaced_and_that_of_a_living_one_is_not
             await server.close()
 
     asyncio.run(main())
+
+
+def talk(path: Path, said: bytes, *, answers: int) -> list[bytes]:
+    """Serve `echo`, send bytes as they are, and return the lines that come back."""
+
+    async def main() -> list[bytes]:
+        server = AdminServer(path, echo)
+        await server.open()
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(said)
+        lines = [await reader.readline() for _ in range(answers)]
+        writer.close()
+        await writer.wait_closed()
+        await server.close()
+        return lines
+
+    return asyncio.run(main())
+
+
+def test_a_request_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    [refusal] = talk(tmp_path / "s", b"x" * 1_100_000 + b"\n", answers=1)
+
+    assert b"at most 1048576 B long" in refusal
+
+
+def test_too_many_clients_at_once_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+
+    async def main() -> bytes:
+        server = AdminServer(path, echo)
+        await server.open()
+        clients = [await asyncio.open_unix_connection(str(path)) for _ in range(65)]
+        line = await clients[-1][0].readline()
+        for _, writer in clients:
+            writer.close()
+            await writer.wait_closed()
+        await server.close()
+        return line
+
+    assert b"more than 64 clients" in asyncio.run(main())
+
+
+def test_a_path_that_is_too_long_is_said(tmp_path: Path) -> None:
+    with pytest.raises(LocalError, match="exceeds 107 B"):
+        asyncio.run(AdminServer(tmp_path / ("x" * 150), echo).open())
+
+
+def test_a_folder_that_is_not_there_is_the_systems_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(AdminServer(tmp_path / "nowhere" / "s", echo).open())

@@ -8,7 +8,8 @@ import pytest
 from ei._core import Streams
 from ei.errors import LocalError, NotFoundError, StreamError
 from ei.host.events import HostEvent, StreamArrived, StreamConnected, StreamLost, StreamMoved
-from ei.host.stream_connections import NO_LISTENER, StreamConnections
+from ei.host.sessions import Outgoing
+from ei.host.stream_connections import NO_LISTENER, ConnectionKey, StreamConnections
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
 from ei.records.record_set import RecordSet, verify_records
@@ -222,3 +223,98 @@ def test_nothing_is_made_before_it_is_needed() -> None:
     assert alice.streams.next_deadline_ns() is None
     assert alice.streams.take_outgoing(0) == []
     assert alice.streams.statistics() == {}
+
+
+class RawStreams:
+    """The native endpoint in the place of stream connections: a peer with other rules."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.native = Streams(identity_key=keys.identity_secret, seed=keys.identity_secret)
+        self.events: list[tuple[object, ...]] = []
+
+    def handle(self, now_ns: int, source: Address, connection: int, payloads: list[bytes]) -> None:
+        self.native.handle_many(now_ns, source, connection, payloads)
+
+    def poll(self, now_ns: int) -> None:
+        self.native.poll(now_ns)
+
+    def take_outgoing(self, now_ns: int) -> list[Outgoing]:
+        self.events += self.native.take_events()
+        return [
+            Outgoing(Address(peer), connection, payloads)
+            for peer, connection, payloads in self.native.take_transmits(now_ns)
+        ]
+
+
+def raw_pair() -> tuple[RawStreams, ConnectionKey, End, Pair]:
+    """Alice with rules of her own, connected to bob."""
+    alice = End(ALICE, ALICE.identity_secret, records())
+    raw = RawStreams(ALICE)
+    alice.streams = raw  # type: ignore[assignment]
+    bob = End(BOB, BOB.identity_secret, records())
+    world = Pair(alice, bob)
+    raw.native.connect(world.now_ns, bob.address, 77, BOB.identity_key)
+    world.run()
+    return raw, (bob.address, 77), bob, world
+
+
+def test_a_port_may_come_byte_by_byte() -> None:
+    raw, key, bob, world = raw_pair()
+    native = raw.native
+    stream = native.open_stream(*key, is_bidirectional=True)
+    assert stream is not None
+
+    _ = native.write(*key, stream, b"\x50")
+    world.run()
+    assert bob.of(StreamArrived) == []
+    _ = native.write(*key, stream, b"\x00rest")
+    world.run()
+
+    [arrived] = bob.of(StreamArrived)
+    assert isinstance(arrived, StreamArrived)
+    there = (arrived.peer, arrived.connection, arrived.stream)
+    assert (arrived.port, bob.streams.read(there, 10)[0]) == (80, b"rest")
+
+
+@pytest.mark.parametrize("way", ["finish", "reset"])
+def test_a_stream_that_never_says_its_port_is_refused(way: str) -> None:
+    raw, key, bob, world = raw_pair()
+    native = raw.native
+    stream = native.open_stream(*key, is_bidirectional=True)
+    assert stream is not None
+    _ = native.write(*key, stream, b"\x50")
+    world.run()
+
+    if way == "finish":
+        native.finish(*key, stream)
+    else:
+        native.reset(*key, stream, 5)
+    world.run()
+
+    assert bob.of(StreamArrived) == []
+    refused = ("stream_reset", *key, stream, NO_LISTENER) in raw.events
+    assert refused == (way == "finish")
+
+
+def test_a_stream_that_goes_one_way_only_is_refused() -> None:
+    raw, key, bob, world = raw_pair()
+    native = raw.native
+    stream = native.open_stream(*key, is_bidirectional=False)
+    assert stream is not None
+    _ = native.write(*key, stream, b"\x50\x00")
+    world.run()
+
+    with pytest.raises(BrokenPipeError):
+        _ = native.write(*key, stream, b"more")
+    assert bob.of(StreamArrived) == []
+
+
+def test_payloads_of_strangers_are_counted_by_the_native_side() -> None:
+    bob = End(BOB, BOB.identity_secret, records())
+
+    bob.streams.handle(MS, EVE.address(1), 5, [b"", b"junk", bytes(1_200)])
+
+    answers = bob.streams.take_outgoing(MS)
+    assert sum(len(payload) for out in answers for payload in out.payloads) < 1_200
+    assert bob.events == []
+    assert bob.streams.statistics()["payloads_received"] == 3

@@ -37,7 +37,7 @@ class AdminServer:
         self._path = path
         self._handler = handler
         self._server: asyncio.Server | None = None
-        self._clients = 0
+        self._clients: set[asyncio.Task[object]] = set()
 
     async def open(self) -> None:
         """Start to listen. A socket that nobody serves any more is replaced.
@@ -56,12 +56,16 @@ class AdminServer:
             _ = os.umask(old)
 
     async def close(self) -> None:
-        """Stop to listen and remove the socket. Idempotent."""
+        """Stop to listen, hang up on all clients and remove the socket. Idempotent."""
         if self._server is None:
             return
         self._server.close()
         self._server = None
         self._path.unlink(missing_ok=True)
+        for client in self._clients:
+            _ = client.cancel()
+        if self._clients:
+            _ = await asyncio.wait(self._clients)
 
     def _remove_stale(self) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -81,10 +85,15 @@ class AdminServer:
                 raise ConflictError(f"a daemon is running: it answers at {self._path}")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients += 1
+        client = asyncio.current_task()
+        if client is None:
+            raise AssertionError("asyncio serves each client in a task")
+        self._clients.add(client)
         try:
-            with suppress(ConnectionError):
-                if self._clients > MAX_CLIENTS:
+            # Being cancelled is how a client ends with the server; asyncio would report it as an
+            # error of its callback.
+            with suppress(ConnectionError, asyncio.CancelledError):
+                if len(self._clients) > MAX_CLIENTS:
                     refusal = LocalError(f"more than {MAX_CLIENTS} clients ask at once")
                     writer.write(encode_line(answer_of(refusal)))
                     await writer.drain()
@@ -94,8 +103,10 @@ class AdminServer:
                 else:
                     await self._serve_requests(reader, writer)
         finally:
-            self._clients -= 1
+            self._clients.discard(client)
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _serve_requests(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
