@@ -154,17 +154,6 @@ def test_a_host_that_was_restarted_is_talked_to_again_at_once(world: "World") ->
     assert len(world.of("alice", EchoReceived)) >= 1 + 6
 
 
-def test_a_host_that_was_restarted_is_greeted_once_a_second_at_most(world: "World") -> None:
-    bob = world.hosts["bob"]
-    alice = world.hosts["alice"].identity.address
-
-    for _ in range(50):
-        bob.datagrams.take(world.now_ns, alice, 1, bytes(64))
-        world.run(50)
-
-    assert bob.statistics().sent["greeting"] == 3
-
-
 def test_a_datagram_that_no_path_carries_is_refused_with_what_to_do(world: "World") -> None:
     alice, bob = world.hosts["alice"], world.hosts["bob"]
 

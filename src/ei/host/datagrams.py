@@ -13,8 +13,6 @@ from ei.sdk.packets import Address
 MAX_SEALED_BYTES = 1_280
 """What every path carries inside the end-to-end seal (architecture 7, "Size")."""
 MAX_DATAGRAM_BYTES = MAX_SEALED_BYTES - HEADER_BYTES
-GREETING_NS = 1_000_000_000
-MAX_GREETED = 4_096
 
 
 class Send(Protocol):
@@ -43,7 +41,6 @@ class Datagrams:
         self._send = send
         self._emit = emit
         self._last_number = 0
-        self._greeted_ns: dict[Address, int] = {}
         self.sent: Counter[str] = Counter()
         self.received: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
@@ -114,7 +111,6 @@ class Datagrams:
             return
         except ValueError:
             self.dropped["seal_broken"] += 1
-            self._greet(now_ns, source)
             return
         self._send(now_ns, answer)
         if datagram is None:
@@ -154,20 +150,8 @@ class Datagrams:
                 self._emit(ReceiptReceived(source, frame.number, is_delivered))
             case FrameKind.ECHO_REQUEST:
                 self._answer(now_ns, source, Frame(FrameKind.ECHO_REPLY, frame.number, frame.data))
-            case FrameKind.GREETING:
-                pass  # the session that carried it is what it was for
             case FrameKind.ECHO_REPLY:
                 self._emit(EchoReceived(source, frame.number, frame.data, now_ns))
-
-    def _greet(self, now_ns: int, to: Address) -> None:
-        """Open a session to a host whose payload does not open; at most once a second each."""
-        if now_ns - self._greeted_ns.get(to, -GREETING_NS) < GREETING_NS:
-            return
-        if len(self._greeted_ns) >= MAX_GREETED:
-            self._greeted_ns.clear()
-        self._greeted_ns[to] = now_ns
-        self._last_number += 1
-        self._answer(now_ns, to, Frame(FrameKind.GREETING, self._last_number))
 
     def _answer(self, now_ns: int, to: Address, frame: Frame) -> None:
         """Send what a peer's frame asks for; what it causes may not raise."""

@@ -29,9 +29,6 @@ class FrameKind(IntEnum):
     ECHO_REPLY = 5
     REFUSAL = 6
     """A receipt's opposite: nobody listens on the port, or the listener's inbox is full."""
-    GREETING = 7
-    """Asks for nothing. What cannot be opened is answered with it, and so with a handshake: a host
-    that was restarted has lost its sessions, and the others cannot know."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
