@@ -18,6 +18,15 @@ WIDTH = "96"
 """Columns of help texts, wherever the page is made."""
 
 
+VARIABLES = {
+    "EI_CONFIG": "configuration file of `ei node`, `ei host` and `ei.connect()`",
+    "EI_LAB": "the lab that commands speak of, in the place of `default`",
+    "EI_SOCKET": "admin socket of one daemon, in the place of a lab",
+    "XDG_STATE_HOME": "where labs, reports and the details of bugs are kept: its folder `ei`",
+    "NO_COLOR": "no colours",
+}
+
+
 def cli() -> str:
     """Return the reference of all commands."""
     lines = _intro(
@@ -26,6 +35,8 @@ def cli() -> str:
         "whose `schema` says what it is; fields are only ever added within a number. Exit "
         "codes and error codes: [errors.md](errors.md).",
     )
+    lines += ["", "| variable | |", "|---|---|"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items()]
     for parser in _all(build_parser()):
         if not parser.children:
             help_text = parser.format_help().rstrip()

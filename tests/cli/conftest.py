@@ -59,12 +59,16 @@ nodes = ["sn1"]
 [domains.isp-b.nodes.sn1]
 [domains.isp-b.hosts.bob]
 nodes = ["sn1"]
+
+# Whom tests may kill and freeze without hurting the others.
+[domains.isp-b.hosts.victim]
+nodes = ["sn1"]
 """
 
 
 @pytest.fixture(scope="session")
 def running_lab() -> Generator[Path]:
-    """A lab of two domains, two nodes and two hosts, for all tests; yields its state home.
+    """A lab of two domains, two nodes and three hosts, for all tests; yields its state home.
 
     Sockets of a lab have long names, and there is a limit on them: hence a short path.
     """

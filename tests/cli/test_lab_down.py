@@ -34,7 +34,7 @@ def test_nothing_is_left_of_a_lab() -> None:
             assert isinstance(document, dict)
             return document
 
-        assert ei("up", str(topology))["hosts"] == ["alice.isp-a", "bob.isp-b"]
+        assert ei("up", str(topology))["hosts"] == ["alice.isp-a", "bob.isp-b", "victim.isp-b"]
 
         document = ei("down")
 

@@ -14,5 +14,5 @@ def test_properties_of_a_link_are_in_words() -> None:
 def test_every_process_and_link_is_shown(lab: Run) -> None:
     said = lab("lab", "status")
 
-    assert said.out.count("running") == 4
+    assert said.out.count("running") == 5
     assert "sn1.isp-a--sn1.isp-b" in said.out

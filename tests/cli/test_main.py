@@ -86,8 +86,9 @@ WORDS = st.sampled_from(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 @settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

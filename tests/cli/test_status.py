@@ -21,7 +21,7 @@ def test_as_json_it_has_the_answer_of_every_daemon(lab: Run) -> None:
     assert document["silent"] == {}
     answers = document["answers"]
     assert isinstance(answers, list)
-    assert len(answers) == 4
+    assert len(answers) == 5
 
 
 def test_one_is_shown_in_full_by_its_short_name(lab: Run) -> None:

@@ -117,3 +117,40 @@ def test_strangers_on_other_ports_are_left_alone() -> None:
     assert not is_ours(b"GET / HTTP/1.1\r\n" * 10, (80, 9))
     assert not is_ours(b"", (PORT, 9))
     assert is_ours(data(0, bytes(16)), (40_000, 9))
+
+
+def test_handshake_datagrams_are_named_field_by_field() -> None:
+    noise = b"noise" * 10
+    initiation = b"\x11\1\x32\0" + b"\1\2\3\4" + b"\1\0\0\0" + noise
+    initiation += bytes(1_200 - 32 - len(initiation)) + b"\5" * 16 + b"\6" * 16
+    response = b"\x12\1\x32\0" + b"\1\2\3\4" + b"\5\6\7\x08" + noise + b"\x09" * 16
+    cookie = b"\x13\0\0\0" + b"\1\2\3\4" + bytes(48)
+
+    assert fields_of(initiation)["ei.noise"] == noise.hex(":")
+    assert fields_of(initiation)["ei.mac2"] == ":".join(["06"] * 16)
+    assert fields_of(response)["ei.receiver_index"] == "0x08070605"
+    assert fields_of(response)["ei.mac1"] == ":".join(["09"] * 16)
+    assert fields_of(cookie)["ei.cookie.nonce"] == ":".join(["00"] * 16)
+    for datagram in (initiation, response, cookie):
+        assert is_ours(datagram, (0, 0))
+
+
+def test_a_noise_message_longer_than_its_datagram_is_truncated() -> None:
+    response = b"\x12\1\xff\0" + bytes(8) + b"abc" + bytes(16)
+    initiation = b"\x11\1\xff\xff" + bytes(1_196)
+
+    assert fields_of(response)["ei.malformed"] == "truncated"
+    assert fields_of(initiation)["ei.malformed"] == "truncated"
+
+
+def test_a_header_that_makes_no_sense_is_malformed_by_its_reason() -> None:
+    def malformed(position: int, value: int) -> str:
+        header = bytearray(HEADER)
+        header[position] = value
+        return fields_of(data(0x80, bytes(header) + bytes(16), bytes(4)))["ei.malformed"]
+
+    assert malformed(0, 0x23) == "unknown_version"
+    assert malformed(0, 0x17) == "unknown_flags"
+    assert malformed(18, 255) == "bad_header"
+    assert malformed(19, 4) == "bad_header"
+    assert fields_of(data(0x80, bytes(16)))["ei.malformed"] == "bad_header"

@@ -35,3 +35,12 @@ def test_what_is_too_short_or_unknown_is_malformed() -> None:
             end_to_end(Walk(payload))
 
         assert refusal.value.reason == "bad_end_to_end"
+
+
+def test_answers_of_a_handshake_name_the_key_they_answer() -> None:
+    response = bytes(4) + b"\2\1\0\0" + b"\1\0\0\0" + b"\2\0\0\0" + b"noise"
+    cookie = bytes(4) + b"\3\0\0\0" + b"\2\0\0\0" + bytes(16)
+
+    assert fields_of(response)["ei.e2e.receiver_key_id"] == "0x00000002"
+    assert fields_of(response)["ei.e2e.noise"] == b"noise".hex(":")
+    assert fields_of(cookie)["ei.e2e.cookie"] == ":".join(["00"] * 16)
