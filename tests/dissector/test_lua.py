@@ -1,0 +1,37 @@
+"""What `ei.lua` knows by heart is what the project says elsewhere; tests/peers compares the rest."""
+
+import re
+from importlib.resources import files
+
+from ei.dissector.datagrams import PROTECTIONS, TYPES
+from ei.dissector.fields import FIELDS
+from ei.runtime.loader import find_services
+from ei.sdk.manifest import load_manifest
+
+LUA = (files("ei.dissector") / "ei.lua").read_text()
+
+
+def table(name: str) -> dict[int, str]:
+    """Return a table of numbers and words in the script."""
+    found = re.search(rf"local {name} = \{{(.*?)\}}", LUA)
+    assert found
+    return {int(number): word for number, word in re.findall(r'\[(\d+)\] = "(\w+)"', found[1])}
+
+
+def test_it_names_the_services_by_their_manifests() -> None:
+    manifests = [load_manifest(folder) for folder in find_services().values()]
+
+    assert table("SERVICES") == {1: "control"} | {one.id: one.name for one in manifests}
+
+
+def test_it_names_types_and_protections_alike() -> None:
+    assert table("TYPES") == TYPES
+    assert table("PROTECTIONS") == PROTECTIONS
+
+
+def test_it_has_every_field_with_the_same_title() -> None:
+    fields = re.findall(r'^field\("([\w.]+)", [^"]*"([^"]+)"', LUA, re.MULTILINE)
+
+    assert {f"ei.{name}": title for name, title in fields} == {
+        name: title for name, (_, title) in FIELDS.items()
+    }
