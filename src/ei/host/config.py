@@ -25,7 +25,7 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         key_file, records_file: See `ei.records`.
         admin_socket: Of `ei host run`.
         max_datagram_bytes: Largest datagram sent.
-        attachment_limit_s: Longest life of an attachment that counts; see decision 0031.
+        attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits.
     """
 

@@ -38,7 +38,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         max_datagram_bytes: Largest datagram sent.
         mesh_nodes: Other nodes are called at start while there are at most so many; else a pipe
             opens with the first packet.
-        attachment_limit_s: Longest life of an attachment that counts; see decision 0031.
+        attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits.
         chains: Service to the services that a packet for it visits, in order, itself last.
         guards: Name of a host attached here to the services that run before the last pipe to it.
