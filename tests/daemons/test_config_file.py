@@ -42,6 +42,8 @@ def test_a_file_becomes_a_typed_value(tmp_path: Path) -> None:
         ('name = "x"\n[inner]\ndelay_ms = "y"', "Expected `int`, got `str` - at `inner.delay_ms`"),
         ("", "missing required field `name`"),
         ("name = ", "not TOML"),
+        ("name = " + "[" * 50_000, "nested too deeply"),
+        ("name = " + "9" * 5_000, "not TOML: Exceeds the limit"),
     ],
 )
 def test_a_mistake_is_named(text: str, said: str) -> None:

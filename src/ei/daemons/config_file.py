@@ -42,7 +42,9 @@ def parse_config(text: str, kind: type[ConfigT]) -> ConfigT:
     """Parse the text of a configuration file; see `read_config`."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise ConfigError("not TOML of ours: tables or arrays are nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError is one; absurdly long numbers raise another
         raise ConfigError(f"not TOML: {error}") from error
     _check_keys(table, kind, where="")
     try:
