@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ei.errors import ConfigError
@@ -42,3 +43,11 @@ def test_a_mistake_is_named_with_file_and_key(
 ) -> None:
     with pytest.raises(ConfigError, match=rf"host\.toml: .*{said}"):
         _ = load(tmp_path, GOOD.replace(good, bad))
+
+
+def test_its_schema_can_be_had_for_editors() -> None:
+    schema = msgspec.json.schema(HostConfig)
+
+    definition = schema["$defs"]["HostConfig"]
+    assert definition["additionalProperties"] is False
+    assert set(definition["required"]) == {"version", "name", "domain_number"}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ei.errors import ConfigError
@@ -72,3 +73,11 @@ def test_guards_must_run_here(tmp_path: Path) -> None:
 def test_a_chain_is_bounded(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="names 9 services, allowed are 8"):
         load(tmp_path, GOOD + '[guards]\n"alice.isp-a" = [' + '"shield",' * 9 + "]\n")
+
+
+def test_its_schema_can_be_had_for_editors() -> None:
+    schema = msgspec.json.schema(NodeConfig)
+
+    definition = schema["$defs"]["NodeConfig"]
+    assert definition["additionalProperties"] is False
+    assert set(definition["required"]) == {"version", "name", "domain_number", "binds"}
