@@ -1,7 +1,7 @@
 """`node.toml`: what an operator says about a service node."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -65,7 +65,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     trust: Trust = {}
     chains: dict[str, tuple[str, ...]] = {}
     guards: dict[str, tuple[str, ...]] = {}
-    config: dict[str, dict[str, object]] = {}
+    config: dict[str, dict[str, Any]] = {}
 
 
 MAX_CHAIN = 8
