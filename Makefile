@@ -15,10 +15,14 @@ LIVE := V=1 .ci/step
 BIN := .venv/bin
 CARGO_TEST := cargo test --release --locked --workspace --exclude ei-core
 PYTEST := $(BIN)/pytest
+# Rust and Python in turn: one waits for the compiler while the other runs.
+RUST_CHECKS := check-rust-format check-clippy check-rust-tests
+PYTHON_CHECKS := check-python-format check-lint check-imports check-mypy check-basedpyright \
+    check-stubs check-unit-tests
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .PHONY: help demo build check test bench fuzz leftovers nightly coverage fix clean
-.PHONY: check-rust check-python
+.PHONY: $(RUST_CHECKS) $(PYTHON_CHECKS)
 
 help: ## List the targets
 	@echo "The two commands: make demo, make test. All of them:"
@@ -31,7 +35,7 @@ demo: build ## Three domains, five nodes, eight hosts on this machine; under a m
 build: src/ei/_core.abi3.so ## Make .venv and the native part, in release mode
 
 check: build .venv/.dev ## Format, lint, types, stubs, import contracts, unit tests
-	@$(LIVE) "check" env V=$(V) $(MAKE) --jobs=2 check-rust check-python
+	@$(LIVE) "check" env V=$(V) $(MAKE) --jobs=2 --keep-going $(RUST_CHECKS) $(PYTHON_CHECKS)
 
 test: check ## All tests: check, then the slow ones, the docs and the foreign programs
 	@$(STEP) "slow tests, docs, peers" $(PYTEST) -m slow
@@ -61,20 +65,36 @@ clean: ## Remove all that was built, .venv included
 	@$(STEP) "clean" rm -rf .venv target build dist src/ei/_core.abi3.so .mypy_cache .ruff_cache \
 	    .pytest_cache .hypothesis .import_linter_cache .coverage
 
-# -- the parts of check: Rust and Python beside each other, since two cores are usual ---------------
+# -- the parts of check, two at a time; all are run, even when one fails ----------------------------
 
-check-rust:
+check-rust-format:
 	@$(STEP) "rust format" cargo fmt --all --check
+
+check-clippy:
 	@$(STEP) "clippy" cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+check-rust-tests:
 	@$(STEP) "rust tests" $(CARGO_TEST)
 
-check-python:
+check-python-format:
 	@$(STEP) "python format" $(BIN)/ruff format --check
+
+check-lint:
 	@$(STEP) "lint" $(BIN)/ruff check
+
+check-imports:
 	@$(STEP) "import contracts" $(BIN)/lint-imports
+
+check-mypy:
 	@$(STEP) "mypy" $(BIN)/mypy
+
+check-basedpyright:
 	@$(STEP) "basedpyright" $(BIN)/basedpyright
+
+check-stubs:
 	@$(STEP) "stubs of the native module" $(BIN)/stubtest ei._core
+
+check-unit-tests:
 	@$(STEP) "unit tests" $(PYTEST) -m "not slow"
 
 # -- what is made once, and again only when its sources changed -------------------------------------

@@ -1,4 +1,4 @@
-"""What `ei.lua` knows by heart is what the project says elsewhere; tests/peers compares the rest."""
+"""What `ei.lua` knows by heart is what the project says elsewhere; see tests/peers for the rest."""
 
 import re
 from importlib.resources import files
