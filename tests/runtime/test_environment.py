@@ -188,22 +188,17 @@ def test_what_is_no_batch_is_refused_and_changes_nothing() -> None:
     assert rig.environment.statistics().events == 0
 
 
-def test_effects_that_cannot_be_encoded_end_the_worker_and_change_nothing() -> None:
-    def on_packet(_event: PacketArrived, ctx: Context[Any]) -> Iterator[Effect]:
-        ctx.stable.put(b"k", b"v")
-        yield HoldPacket(QUERY)
-
+def test_effects_that_are_no_plain_data_fail_their_event_alone() -> None:
     def on_peer(event: PeerChanged, _ctx: Context[Any]) -> Iterator[Effect]:
         key = Key(event.peer, event.peer, Connection(2**70), b"", NOWHERE)
         yield InstallDecision(Decision(key, Pass(), ttl_s=1.0))
 
-    stable = MemoryStore(limit_bytes=1_000)
-    rig = Rig(toy(on_packet=on_packet, on_peer=on_peer), stable)
-    with pytest.raises(ServiceError, match="effects that are not plain data"):
-        _ = rig.batch(toy_packet(), PeerChanged(A, is_up=True))
+    rig = Rig(toy(on_packet=store, on_peer=on_peer))
 
-    assert stable.get(b"k") is None
-    assert rig.environment.statistics().held == 0
+    answers = rig.batch(toy_packet(metadata=b"k"), PeerChanged(A, is_up=True))
+
+    assert answers == [DROPPED, Answer(Outcome.NONE, "", raw(Count("service_error")))]
+    assert rig.environment.statistics().stable.entries == 1
 
 
 # -- what comes first, what follows ---------------------------------------------------------------

@@ -134,7 +134,7 @@ def test_what_an_event_did_to_holds_can_be_taken_back() -> None:
     holds = Holds(undo)
     _ = hold(holds, arrived(number=1))
     _ = hold(holds, arrived(number=2))
-    mark = len(undo)
+    mark = len(undo.steps)
     _ = holds.release(QUERY)
     _ = hold(holds, arrived(number=3), OTHER)
 

@@ -8,18 +8,12 @@ from ei.runtime.inprocess import InProcess
 from ei.runtime.loader import LoadedService
 from ei.runtime.stores import MemoryStore
 from ei.sdk import (
-    NOWHERE,
     Address,
-    Connection,
     Context,
     Count,
-    Decision,
     DropPacket,
     Effect,
-    InstallDecision,
-    Key,
     PacketArrived,
-    Pass,
     RevokeDecisions,
     SetTimer,
     Started,
@@ -163,21 +157,6 @@ def test_a_reply_that_the_datapath_does_not_understand_ends_the_environment() ->
     rig = Rig(toy())
     rig.datapath = Picky()
     rig.datapath.add_service(TOY_NUMBER)
-    rig.put(toy_packet())
-
-    _ = rig.pump()
-
-    assert rig.fates == {"waiting": 0, "worker_lost": 1}
-
-
-def test_effects_that_are_no_plain_data_end_the_environment() -> None:
-    def on_packet(event: PacketArrived, _ctx: Context[Any]) -> Iterator[Effect]:
-        address = event.packet.source
-        key = Key(address, address, Connection(2**70), b"", NOWHERE)
-        yield InstallDecision(Decision(key, Pass(), ttl_s=1.0))
-        yield DropPacket("unwanted")
-
-    rig = Rig(toy(on_packet=on_packet))
     rig.put(toy_packet())
 
     _ = rig.pump()

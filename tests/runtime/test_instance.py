@@ -4,12 +4,12 @@ from typing import Any
 import pytest
 
 from ei.runtime.admission import Admission
-from ei.runtime.batches import Answer, Outcome
+from ei.runtime.batches import EncodedAnswer, Outcome
 from ei.runtime.holds import Holds
-from ei.runtime.instance import Instance
+from ei.runtime.instance import Instance, counted
 from ei.runtime.limits import VirtualCost
 from ei.runtime.loader import LoadedService
-from ei.runtime.orders import NOTHING, Orders
+from ei.runtime.orders import NO_EFFECTS, NOTHING, Orders
 from ei.runtime.randomness import EventRandomness
 from ei.runtime.stores import MemoryStore
 from ei.runtime.timers import Timers
@@ -45,7 +45,9 @@ class Bench:
         self.timers, self.holds = Timers(self.undo), Holds(self.undo)
         self.store = MemoryStore(limit_bytes=1_000)
         self.store.begin(0.0, self.undo)
-        orders = Orders(Admission(loaded.manifest, ()), self.timers, self.holds)
+        orders = Orders(
+            Admission(loaded.manifest, ()), undo=self.undo, timers=self.timers, holds=self.holds
+        )
         self.instance = Instance(loaded, undo=self.undo, orders=orders, seed=1, cost=cost)
         self.context: Context[Any] = Context(
             now_s=0.0,
@@ -60,7 +62,7 @@ class Bench:
             randomness=EventRandomness(1),
         )
 
-    def run(self, event: Event) -> Answer:
+    def run(self, event: Event) -> EncodedAnswer:
         return self.instance.run(event, self.context)
 
 
@@ -84,7 +86,7 @@ def test_every_event_has_its_handler(name: str, event: Event) -> None:
 
     bench = Bench(toy(**{name: handler}))  # type: ignore[arg-type]
 
-    assert bench.run(event) == Answer(Outcome.NONE, "", (Count("seen"),))
+    assert bench.run(event) == counted("seen")
     assert seen == [event]
 
 
@@ -93,7 +95,7 @@ def test_what_is_not_handled_asks_for_nothing() -> None:
 
 
 def test_a_packet_goes_to_its_handler() -> None:
-    assert Bench(toy()).run(toy_packet()) == Answer(Outcome.DROPPED, "unwanted", ())
+    assert Bench(toy()).run(toy_packet()) == EncodedAnswer(Outcome.DROPPED, "unwanted", NO_EFFECTS)
 
 
 def writes_then(*effects: Effect, error: BaseException | None = None) -> Handler:
@@ -131,17 +133,17 @@ def test_an_event_that_is_answered_keeps_its_writes() -> None:
 def test_an_event_that_fails_changes_nothing(handler: Handler, word: str) -> None:
     bench = Bench(toy(on_packet=handler))
 
-    assert bench.run(toy_packet()) == Answer(Outcome.DROPPED, word, ())
+    assert bench.run(toy_packet()) == EncodedAnswer(Outcome.DROPPED, word, NO_EFFECTS)
 
     assert bench.store.get(b"k") is None
-    assert (len(bench.timers), len(bench.holds), len(bench.undo)) == (0, 0, 0)
+    assert (len(bench.timers), len(bench.holds), len(bench.undo.steps)) == (0, 0, 0)
     assert bench.instance.faults.counts == {word: 1}
 
 
 def test_an_event_without_a_packet_that_fails_is_counted() -> None:
     bench = Bench(toy(on_start=lambda _event, _ctx: 1 / 0))  # type: ignore[typeddict-item]
 
-    assert bench.run(Started()) == Answer(Outcome.NONE, "", (Count("service_error"),))
+    assert bench.run(Started()) == counted("service_error")
     assert str(bench.instance.faults.newest[0]).startswith(
         "service_error: Started: ZeroDivisionError: division by zero"
     )
@@ -163,7 +165,7 @@ def test_a_runaway_is_interrupted_by_the_clock() -> None:
 
     bench = Bench(toy(on_packet=runaway))
 
-    assert bench.run(toy_packet()) == Answer(Outcome.DROPPED, "cpu_exceeded", ())
+    assert bench.run(toy_packet()) == EncodedAnswer(Outcome.DROPPED, "cpu_exceeded", NO_EFFECTS)
     assert bench.instance.clock.event == 0
 
 
@@ -176,7 +178,7 @@ def test_in_simulation_an_event_costs_what_it_does() -> None:
     assert frugal.run(toy_packet()).reason == "unwanted"
     assert frugal.instance.cost_s == pytest.approx(0.221)
     assert strict.run(toy_packet()).reason == "cpu_exceeded"
-    assert len(strict.undo) == 0
+    assert not strict.undo.steps
 
 
 def test_packets_that_a_failed_event_pushed_out_stay() -> None:

@@ -3,9 +3,9 @@ import pytest
 
 from ei.errors import ServiceError
 from ei.runtime.admission import Admission
-from ei.runtime.batches import Answer, Outcome, ResolveBytes, SendControlBytes
+from ei.runtime.batches import EncodedAnswer, Outcome, ResolveBytes, SendControlBytes
 from ei.runtime.holds import MAX_BYTES_PER_SOURCE, Holds
-from ei.runtime.orders import NoAnswerError, Orders
+from ei.runtime.orders import NOTHING, NoAnswerError, Orders
 from ei.runtime.timers import MIN_AFTER_S, Timers
 from ei.runtime.undo import UndoLog
 from ei.sdk import (
@@ -43,34 +43,39 @@ class Join(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """A message."""
 
 
+def answer(outcome: Outcome, reason: str, effects: tuple[object, ...]) -> EncodedAnswer:
+    return EncodedAnswer(outcome, reason, msgspec.Raw(msgspec.msgpack.encode(effects)))
+
+
 class Desk:
     """Orders with their timers and holds in reach."""
 
     def __init__(self) -> None:
         undo = UndoLog()
         self.timers, self.holds = Timers(undo), Holds(undo)
-        self.orders = Orders(Admission(toy_manifest(), (Join,)), self.timers, self.holds)
+        admission = Admission(toy_manifest(), (Join,))
+        self.orders = Orders(admission, undo=undo, timers=self.timers, holds=self.holds)
         self.orders.now_s = 100.0
 
-    def packet(self, *effects: Effect, times: int = 0) -> Answer:
+    def packet(self, *effects: Effect, times: int = 0) -> EncodedAnswer:
         return self.orders.of_packet(effects, EVENT, origin=0, times=times)
 
-    def other(self, *effects: Effect) -> Answer:
+    def other(self, *effects: Effect) -> EncodedAnswer:
         return self.orders.of_other(effects)
 
 
 def test_a_packet_that_is_sent_is_answered() -> None:
-    assert Desk().packet(INSTALL, SEND, SEND) == Answer(Outcome.ANSWERED, "", (INSTALL, SEND, SEND))
+    assert Desk().packet(INSTALL, SEND, SEND) == answer(Outcome.ANSWERED, "", (INSTALL, SEND, SEND))
 
 
 def test_a_packet_that_is_handed_on_is_passed_and_copies_may_go_elsewhere() -> None:
     passed = PassPacket(PACKET)
 
-    assert Desk().packet(passed, SEND) == Answer(Outcome.PASSED, "", (SEND, passed))
+    assert Desk().packet(passed, SEND) == answer(Outcome.PASSED, "", (passed, SEND))
 
 
 def test_a_packet_that_is_dropped_has_a_reason() -> None:
-    assert Desk().packet(INSTALL, DropPacket("unwanted")) == Answer(
+    assert Desk().packet(INSTALL, DropPacket("unwanted")) == answer(
         Outcome.DROPPED, "unwanted", (INSTALL,)
     )
 
@@ -78,13 +83,13 @@ def test_a_packet_that_is_dropped_has_a_reason() -> None:
 def test_a_packet_that_waits_makes_the_question_be_asked_once() -> None:
     desk = Desk()
 
-    assert desk.packet(HoldPacket(QUERY)) == Answer(Outcome.HELD, "", (ResolveBytes(QUERY_BYTES),))
-    assert desk.packet(HoldPacket(QUERY)) == Answer(Outcome.HELD, "", ())
+    assert desk.packet(HoldPacket(QUERY)) == answer(Outcome.HELD, "", (ResolveBytes(QUERY_BYTES),))
+    assert desk.packet(HoldPacket(QUERY)) == answer(Outcome.HELD, "", ())
     assert desk.holds.next_deadline_s() == 101.0
 
 
 def test_a_packet_that_may_not_wait_is_dropped() -> None:
-    assert Desk().packet(HoldPacket(QUERY), times=2) == Answer(
+    assert Desk().packet(HoldPacket(QUERY), times=2) == answer(
         Outcome.DROPPED, "hold_full", (ResolveBytes(QUERY_BYTES),)
     )
 
@@ -96,8 +101,8 @@ def test_packets_that_were_pushed_out_are_handed_to_the_environment() -> None:
         source = bytes([number]) * 16
         event = toy_packet(source, payload=large)
         hold = (HoldPacket(AttachmentOf(Address(source))),)
-        answer = desk.orders.of_packet(hold, event, origin=0, times=0)
-        assert answer.outcome is Outcome.HELD or answer.reason == "hold_full"
+        held = desk.orders.of_packet(hold, event, origin=0, times=0)
+        assert held.outcome is Outcome.HELD or held.reason == "hold_full"
         if desk.orders.pushed_out:
             break
 
@@ -135,12 +140,10 @@ def test_without_a_packet_there_is_none_to_answer(effect: Effect) -> None:
 def test_other_events_may_ask_for_all_the_rest() -> None:
     revoke, count, tally = RevokeDecisions(b"t"), Count("seen"), ReadTally(b"t")
 
-    answer = Desk().other(
-        SEND, INSTALL, revoke, count, tally, SendControl(Join(), A), Resolve(QUERY)
-    )
+    asked = (SEND, INSTALL, revoke, count, tally, SendControl(Join(), A), Resolve(QUERY))
 
     message = msgspec.msgpack.encode(Join())
-    assert answer == Answer(
+    assert Desk().other(*asked) == answer(
         Outcome.NONE,
         "",
         (
@@ -158,8 +161,9 @@ def test_other_events_may_ask_for_all_the_rest() -> None:
 def test_timers_are_kept_here() -> None:
     desk = Desk()
 
-    assert desk.other(SetTimer(b"a", 2.0), SetTimer(b"b", 1.0), CancelTimer(b"b")).effects == ()
+    armed = desk.other(SetTimer(b"a", 2.0), SetTimer(b"b", 1.0), CancelTimer(b"b"))
 
+    assert armed == NOTHING
     assert desk.timers.next_deadline_s() == 102.0
 
 

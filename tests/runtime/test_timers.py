@@ -59,7 +59,7 @@ def test_what_an_event_did_to_timers_can_be_taken_back() -> None:
     timers = Timers(undo)
     timers.set(b"kept", 1.0)
     timers.set(b"taken", 1.0)
-    mark = len(undo)
+    mark = len(undo.steps)
     timers.set(b"new", 1.0)
     timers.set(b"kept", 9.0)
     timers.cancel(b"taken")

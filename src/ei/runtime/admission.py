@@ -1,45 +1,72 @@
-"""What a service may ask for: the limits of every effect, and what the manifest grants.
+"""What a service may ask for: the types of the sdk, and what its manifest grants.
 
-Native code checks again, since a module shares its process with this one.
+Structs are not checked when they are made, and modules are not type-checked before they run. So
+all that an event asks for is encoded and read back once: reading checks each type, length and
+range, in native code, and the bytes are those that the datapath gets anyway. What only the
+manifest knows is checked here. Native code checks again, since a module shares its process with
+this one.
 """
 
-from collections.abc import Sequence
-from typing import assert_never
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from ei.errors import ServiceError
-from ei.runtime.holds import MAX_TIMEOUT_S
-from ei.runtime.timers import MAX_AFTER_S, MAX_KEY_BYTES
 from ei.sdk import (
-    Address,
+    Action,
+    CancelTimer,
     Count,
-    Decision,
     Discard,
+    DropPacket,
+    Effect,
     Forward,
     HoldPacket,
     InstallDecision,
     Manifest,
     Packet,
-    PassPacket,
     ReadTally,
+    Resolve,
     RevokeDecisions,
     SendControl,
-    SendPacket,
     SetTimer,
-    Stage,
 )
+from ei.sdk.packets import Peer
+from ei.sdk.stages import Stages
 
 MAX_EFFECTS = 2_048
-MAX_METADATA_BYTES = 255
-MAX_PAYLOAD_BYTES = 65_000
-MAX_TAG_BYTES = 64
-MAX_TTL_S = 3_600.0
-MAX_STAGES = 8
-MAX_OBJECT_BYTES = 64
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_AMOUNT = 2**32
-_ADDRESS_BYTES = 16
+
+
+class _Send(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
+    """`SendPacket` but for its packet, which as a rule is the one that arrived."""
+
+    packet: msgspec.Raw
+    to: Peer
+    stages: Stages = ()
+
+
+class _Pass(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
+    """`PassPacket` but for its packet."""
+
+    packet: msgspec.Raw
+    stages: Stages = ()
+
+
+_Form = (
+    _Send
+    | DropPacket
+    | HoldPacket
+    | InstallDecision
+    | RevokeDecisions
+    | _Pass
+    | SendControl
+    | SetTimer
+    | CancelTimer
+    | Resolve
+    | Count
+    | ReadTally
+)
 
 
 class Admission:
@@ -51,136 +78,99 @@ class Admission:
         self._counters = frozenset(manifest.counters)
         self._reads_payload = "payload" in manifest.capabilities
         self._messages = messages
-        self._encoder = msgspec.msgpack.Encoder()
-        self._packet_decoder = msgspec.msgpack.Decoder(Packet)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(
+            Annotated[tuple[_Form, ...], Meta(max_length=MAX_EFFECTS)]
+        ).decode
+        self._decode_packet = msgspec.msgpack.Decoder(Packet).decode
         self._admitted: Packet | None = None
         self._admitted_after: Packet | None = None
 
-    def check_count_of_effects(self, effects: Sequence[object]) -> None:
-        if len(effects) > MAX_EFFECTS:
-            raise ServiceError(f"more than {MAX_EFFECTS} effects of one event")
+    def check(self, effects: tuple[Effect, ...]) -> bytes:
+        """Check the form of all effects of an event, but for packets; return their encoding.
 
-    def check_send(self, effect: SendPacket, arrived: Packet | None) -> None:
-        _check_address("SendPacket.to", effect.to)
-        if effect.packet is not arrived:
-            self.check_packet(effect.packet, arrived)
-        if effect.stages:
-            _check_stages(effect.stages)
-
-    def check_pass(self, effect: PassPacket, arrived: Packet) -> None:
-        if effect.packet is not arrived:
-            self.check_packet(effect.packet, arrived)
-        if effect.stages:
-            _check_stages(effect.stages)
+        Raises:
+            ServiceError: Names the field, what was seen and what is allowed.
+        """
+        try:
+            encoded = self._encode(effects)
+            _ = self._decode(encoded)
+        except msgspec.ValidationError as error:
+            raise ServiceError(_explain(error, effects)) from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ServiceError(f"effects that are no plain data: {error}") from error
+        return encoded
 
     def check_packet(self, packet: Packet, arrived: Packet | None) -> None:
         """Check a packet that is not the one that arrived.
 
-        What arrived may leave only with the payload that it came with, unless the manifest
-        declares `payload`.
+        Args:
+            packet: To be sent, or handed on.
+            arrived: What it is sent in the place of. Its payload is kept, unless the manifest
+                declares `payload`.
         """
         if packet is self._admitted and arrived is self._admitted_after:
             return  # one copy for many peers
         try:
-            # Packets are not checked when they are made: reading one back checks every type.
-            _ = self._packet_decoder.decode(self._encoder.encode(packet))
-        except (msgspec.ValidationError, TypeError, OverflowError) as error:
-            raise ServiceError(f"not a packet: {packet!r:.200}: {error}") from error
-        _check_bytes("packet.metadata", packet.metadata, MAX_METADATA_BYTES)
-        _check_bytes("packet.payload", packet.payload, MAX_PAYLOAD_BYTES)
+            _ = self._decode_packet(self._encode(packet))
+        except msgspec.ValidationError as error:
+            raise ServiceError(_explain(error, (packet,), is_inside=True)) from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ServiceError(f"a packet that is no plain data: {error}") from error
         if arrived is not None and not self._reads_payload and packet.payload != arrived.payload:
             raise ServiceError("changes a payload: the manifest lacks the capability payload")
         self._admitted, self._admitted_after = packet, arrived
 
-    def check_plain(self, effect: InstallDecision | RevokeDecisions | Count | ReadTally) -> None:
-        """Check an effect that goes to the datapath as it is."""
-        match effect:
-            case InstallDecision(decision=decision):
-                self._check_decision(decision)
-            case RevokeDecisions(tag=tag):
-                _check_bytes("tag", tag, MAX_TAG_BYTES)
-            case Count():
-                self._check_count(effect)
-            case ReadTally(object=name):
-                _check_object(name)
-            case _:
-                assert_never(effect)
-
-    def _check_decision(self, decision: Decision) -> None:
-        if not 0 < decision.ttl_s <= MAX_TTL_S:
-            raise ServiceError(
-                f"ttl_s = {decision.ttl_s}: above 0 and up to {MAX_TTL_S:.0f} allowed"
-            )
-        _check_bytes("decision.tag", decision.tag, MAX_TAG_BYTES)
-        if decision.stages:
-            _check_stages(decision.stages)
-        action = decision.action
+    def check_action(self, action: Action) -> None:
+        """Check what of a decision the manifest limits."""
         if isinstance(action, Forward):
-            self._check_hops(action)
+            if len(action.hops) > self._max_hops:
+                raise ServiceError(f"{len(action.hops)} hops: 1 to {self._max_hops} allowed")
         elif isinstance(action, Discard):
             self.check_reason(action.reason)
 
-    def _check_hops(self, action: Forward) -> None:
-        if not 1 <= len(action.hops) <= self._max_hops:
-            raise ServiceError(f"{len(action.hops)} hops: 1 to {self._max_hops} allowed")
-        for hop in action.hops:
-            _check_address("hop.to", hop.to)
-            if hop.metadata is not None:
-                _check_bytes("hop.metadata", hop.metadata, MAX_METADATA_BYTES)
-
     def check_reason(self, reason: str) -> None:
+        """Check that the manifest declares the reason of a drop."""
         if reason not in self._drop_reasons:
             allowed = ", ".join(sorted(self._drop_reasons)) or "none"
             raise ServiceError(f"reason {reason!r}: the manifest's drop_reasons allow {allowed}")
 
-    def check_hold(self, effect: HoldPacket) -> None:
-        if not 0 < effect.timeout_s <= MAX_TIMEOUT_S:
-            raise ServiceError(
-                f"timeout_s = {effect.timeout_s}: above 0 and up to {MAX_TIMEOUT_S:.0f} allowed"
-            )
-
-    def check_timer(self, effect: SetTimer) -> None:
-        _check_bytes("timer key", effect.key, MAX_KEY_BYTES)
-        if not 0 <= effect.after_s <= MAX_AFTER_S:
-            raise ServiceError(f"after_s = {effect.after_s}: 0 to {MAX_AFTER_S:.0f} allowed")
-
-    def _check_count(self, effect: Count) -> None:
+    def check_counter(self, effect: Count) -> None:
+        """Check that the manifest declares the counter."""
         if effect.name not in self._counters:
             allowed = ", ".join(sorted(self._counters)) or "none"
             raise ServiceError(f"counter {effect.name!r}: the manifest's counters allow {allowed}")
-        if type(effect.amount) is not int or not 0 <= effect.amount <= MAX_AMOUNT:
-            raise ServiceError(f"amount = {effect.amount}: 0 to {MAX_AMOUNT} allowed")
 
     def encode_message(self, effect: SendControl) -> bytes:
         """Return the bytes of a control message."""
-        _check_address("SendControl.to", effect.to)
         if not isinstance(effect.message, self._messages):
             raise ServiceError(f"message {effect.message!r:.200}: not one of MESSAGES")
-        message = self._encoder.encode(effect.message)
+        message = self._encode(effect.message)
         if len(message) > MAX_MESSAGE_BYTES:
             raise ServiceError(f"message of {len(message)} B exceeds {MAX_MESSAGE_BYTES} B")
         return message
 
 
-def _check_address(name: str, address: Address) -> None:
-    if type(address) is not bytes or len(address) != _ADDRESS_BYTES:
-        raise ServiceError(
-            f"{name} = {address!r:.200}: an address of {_ADDRESS_BYTES} bytes allowed"
-        )
+def _explain(
+    error: msgspec.ValidationError, effects: tuple[object, ...], *, is_inside: bool = False
+) -> str:
+    """Say which field is wrong, what was seen there, and what is allowed.
 
-
-def _check_bytes(name: str, value: bytes, most_bytes: int) -> None:
-    if type(value) is not bytes or len(value) > most_bytes:
-        raise ServiceError(f"{name} = {value!r:.200}: 0 to {most_bytes} bytes allowed")
-
-
-def _check_object(name: bytes) -> None:
-    if type(name) is not bytes or not 1 <= len(name) <= MAX_OBJECT_BYTES:
-        raise ServiceError(f"object = {name!r:.200}: 1 to {MAX_OBJECT_BYTES} bytes allowed")
-
-
-def _check_stages(stages: tuple[Stage, ...]) -> None:
-    if len(stages) > MAX_STAGES:
-        raise ServiceError(f"{len(stages)} stages: up to {MAX_STAGES} allowed")
-    for stage in stages:
-        _check_object(stage.object)
+    msgspec names the place by positions in the arrays that Structs are encoded as:
+    `Expected ... - at `$[0][1][2]``; inside of one effect or packet, `$[1][2]`.
+    """
+    rule, _, place = str(error).rstrip("`").partition(" - at `$")
+    if not place:
+        return f"more than {MAX_EFFECTS} effects of one event"
+    steps = [int(step) for step in place.strip("[]").split("][")]
+    seen: Any = effects[0 if is_inside else steps.pop(0)]
+    name = type(seen).__name__
+    if not steps or not isinstance(seen, Packet if is_inside else Effect):
+        return f"{seen!r:.200} is not an effect"
+    for step in steps:
+        if isinstance(seen, msgspec.Struct):
+            field = seen.__struct_fields__[step - (seen.__struct_config__.tag is not None)]
+            name, seen = f"{name}.{field}", getattr(seen, field)
+        else:
+            name, seen = f"{name}[{step}]", seen[step]
+    return f"{name} = {seen!r:.200}: {rule}"

@@ -105,6 +105,22 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     effects: tuple[object, ...]
 
 
+class EncodedAnswer(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An `Answer` whose effects are bytes already; the same on the wire."""
+
+    outcome: Outcome
+    reason: str
+    effects: msgspec.Raw
+
+
+class EncodedBatch(msgspec.Struct, frozen=True, array_like=True):
+    """An `EffectBatch` of encoded answers; the same on the wire."""
+
+    sequence: int
+    epoch: int
+    answers: tuple[EncodedAnswer, ...]
+
+
 class EffectBatch(msgspec.Struct, frozen=True, array_like=True):
     """Worker to native.
 

@@ -5,11 +5,11 @@ from typing import Any, Union
 
 import msgspec
 
-from ei.errors import LocalError, PeerError, ServiceError
+from ei.errors import LocalError, PeerError
 from ei.runtime.batches import (
-    Answer,
     ControlReceived,
-    EffectBatch,
+    EncodedAnswer,
+    EncodedBatch,
     EventBatch,
     QueryResolved,
 )
@@ -68,13 +68,6 @@ class Codec:
         except msgspec.MsgspecError as error:
             raise LocalError(f"not a query with its record: {error}") from error
 
-    def reply(self, sequence: int, epoch: int, answers: Sequence[Answer]) -> bytes:
-        """Encode what goes back to the datapath.
-
-        Raises:
-            ServiceError: An effect holds what is no plain data.
-        """
-        try:
-            return self._encode(EffectBatch(sequence, epoch, tuple(answers)))
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ServiceError(f"effects that are not plain data: {error}") from error
+    def reply(self, sequence: int, epoch: int, answers: Sequence[EncodedAnswer]) -> bytes:
+        """Encode what goes back to the datapath."""
+        return self._encode(EncodedBatch(sequence, epoch, tuple(answers)))

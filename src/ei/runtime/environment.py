@@ -18,8 +18,8 @@ import msgspec
 from ei.errors import LocalError, PeerError, ServiceError
 from ei.runtime.admission import Admission
 from ei.runtime.batches import (
-    Answer,
     ControlReceived,
+    EncodedAnswer,
     Item,
     Outcome,
     PeersMeasured,
@@ -27,11 +27,11 @@ from ei.runtime.batches import (
 )
 from ei.runtime.codec import Codec
 from ei.runtime.faults import Fault, FaultLog
-from ei.runtime.holds import Held, Holds
-from ei.runtime.instance import Instance
+from ei.runtime.holds import Holds
+from ei.runtime.instance import Instance, counted
 from ei.runtime.limits import EventClock, VirtualCost
 from ei.runtime.loader import LoadedService
-from ei.runtime.orders import NOTHING, Orders
+from ei.runtime.orders import NO_EFFECTS, NOTHING, Orders
 from ei.runtime.resolved import ResolvedRecords
 from ei.runtime.stores import MemoryStore, StoreStatistics, TransactionalStore
 from ei.runtime.timers import Timers
@@ -39,7 +39,6 @@ from ei.runtime.undo import UndoLog
 from ei.sdk import (
     Address,
     Context,
-    Count,
     Effect,
     Event,
     PacketArrived,
@@ -114,7 +113,12 @@ class Environment:
         self._undo = UndoLog()
         self._timers = Timers(self._undo)
         self._holds = Holds(self._undo)
-        self._orders = Orders(Admission(manifest, loaded.messages), self._timers, self._holds)
+        self._orders = Orders(
+            Admission(manifest, loaded.messages),
+            undo=self._undo,
+            timers=self._timers,
+            holds=self._holds,
+        )
         self._instance = Instance(
             loaded, undo=self._undo, orders=self._orders, seed=seed, cost=cost
         )
@@ -136,9 +140,10 @@ class Environment:
             randomness=self._instance.randomness,
         )
         self._is_started = False
+        self._started = NOTHING
         self._retry_s = 0.0
         self._epochs: dict[int, int] = {}
-        self._extras: dict[int, list[Answer]] = {}
+        self._extras: dict[int, list[EncodedAnswer]] = {}
         self._strays: list[tuple[int, bytes]] = []
 
     def __repr__(self) -> str:
@@ -167,12 +172,18 @@ class Environment:
 
         Raises:
             LocalError: It is no `EventBatch`. Nothing was changed.
-            ServiceError: The effects cannot be encoded. Nothing was changed; the worker is lost.
         """
         events = self._codec.events(batch)
         self._epochs[origin] = events.epoch
         self._begin(events.now_s, events.unix_s)
-        answers = [self._answer(item, origin) for item in events.items]
+        self._start_before(events.items[0])
+        run, context = self._instance.run, self._context
+        answers = [
+            run(item, context, origin=origin)
+            if isinstance(item, PacketArrived)
+            else self._answer(item, origin)
+            for item in events.items
+        ]
         reply, strays = self._encode(events.sequence, origin, answers)
         if not self._commit():
             failed = [_failed(item) for item in events.items]
@@ -185,9 +196,6 @@ class Environment:
 
         Returns:
             An `EffectBatch` for origin 0, `None` when there is nothing to say to it.
-
-        Raises:
-            ServiceError: As `deliver_batch`.
         """
         if not self.is_due(now_s):
             return None
@@ -233,7 +241,12 @@ class Environment:
             ServiceError: The service broke its contract; nothing was changed.
             LocalError: The stable store could not be written; nothing was changed.
         """
-        return self._watch(lambda: self._handle(event, 0), now_s, unix_s)
+
+        def act() -> None:
+            self._start_before(event)
+            _ = self._handle(event, 0)
+
+        return self._watch(act, now_s, unix_s)
 
     def deliver_due(self, *, now_s: float, unix_s: float | None = None) -> tuple[Effect, ...]:
         """As `deliver`, of the timers and holds that are due."""
@@ -275,7 +288,7 @@ class Environment:
 
     def _fire(self, due_s: float) -> None:
         for held in self._holds.take_expired(due_s):
-            self._add_extra(held.origin, Answer(Outcome.DROPPED, "hold_timeout", ()))
+            self._add_extra(held.origin, EncodedAnswer(Outcome.DROPPED, "hold_timeout", NO_EFFECTS))
         for _ in range(MAX_TIMERS_AT_ONCE):
             key = self._timers.take_due(due_s)
             if key is None:
@@ -290,7 +303,7 @@ class Environment:
         trail = self._instance.trail = []
         _ = act()
         self._instance.trail = None
-        self._extras = {}
+        self._extras.clear()
         for _, fault, error in trail:
             if fault is not None:
                 self._undo.undo_to(0)
@@ -300,21 +313,20 @@ class Environment:
         return tuple(effect for effects, _, _ in trail for effect in effects)
 
     def _encode(
-        self, sequence: int, origin: int, answers: list[Answer]
+        self, sequence: int, origin: int, answers: list[EncodedAnswer]
     ) -> tuple[bytes, list[tuple[int, bytes]]]:
         """Encode the reply to `origin`, and what others wait for."""
+        for held in self._orders.pushed_out:
+            dropped = EncodedAnswer(Outcome.DROPPED, "hold_full", NO_EFFECTS)
+            self._add_extra(held.origin, dropped)
+        self._orders.pushed_out.clear()
         answers += self._extras.pop(origin, ())
-        try:
-            reply = self._codec.reply(sequence, self._epochs.get(origin, 0), answers)
-            strays = [
-                (other, self._codec.reply(0, self._epochs.get(other, 0), extras))
-                for other, extras in self._extras.items()
-            ]
-        except ServiceError:
-            self._undo.undo_to(0)
-            raise
-        finally:
-            self._extras = {}
+        reply = self._codec.reply(sequence, self._epochs.get(origin, 0), answers)
+        strays = [
+            (other, self._codec.reply(0, self._epochs.get(other, 0), extras))
+            for other, extras in self._extras.items()
+        ]
+        self._extras.clear()
         return reply, strays
 
     def _commit(self) -> bool:
@@ -330,36 +342,42 @@ class Environment:
 
     # -- an event -------------------------------------------------------------------------------
 
-    def _answer(self, item: Item, origin: int) -> Answer:
+    def _start_before(self, first: Item | Event) -> None:
+        """Let `Started` be the first event of all, whether it is the one that comes or not."""
+        if not self._is_started:
+            self._is_started = True
+            answer = self._run(Started())
+            if isinstance(first, Started):
+                self._started = answer
+            else:
+                self._add_extra(0, answer)
+
+    def _answer(self, item: Item, origin: int) -> EncodedAnswer:
         match item:
-            case PacketArrived():
-                return self._handle(item, origin)
             case ControlReceived():
                 try:
                     event = self._codec.control(item)
                 except PeerError as error:
                     _ = self._instance.faults.add("bad_control", "ControlArrived", error)
-                    return Answer(Outcome.NONE, "", (Count("bad_control"),))
+                    return counted("bad_control")
                 return self._handle(event, origin)
             case QueryResolved():
                 return self._handle(self._codec.resolved(item), origin)
             case PeersMeasured(rtts_s=rtts_s):
                 self._peers.update(rtts_s)
                 return NOTHING
-            case PeerChanged() | TallyRead() | Started():
+            case PacketArrived() | PeerChanged() | TallyRead() | Started():
                 return self._handle(item, origin)
             case _:
                 assert_never(item)
 
-    def _handle(self, event: Event, origin: int) -> Answer:
-        """Run an event, with what must come before it and what follows from it."""
-        if not self._is_started:
-            self._is_started = True
-            if not isinstance(event, Started):
-                self._add_extra(0, self._run(Started()))
-        elif isinstance(event, Started):
-            return NOTHING  # each datapath thread says it; the first was enough
+    def _handle(self, event: Event, origin: int) -> EncodedAnswer:
+        """Run an event, with what follows from it."""
         match event:
+            case Started():
+                # Handled before; each datapath thread may say it, and the first has the answer.
+                answer, self._started = self._started, NOTHING
+                return answer
             case PeerChanged(peer=peer, is_up=True):
                 _ = self._peers.setdefault(peer, 0.0)
             case PeerChanged(peer=peer):
@@ -375,24 +393,16 @@ class Environment:
                 pass
         return self._run(event, origin)
 
-    def _run(self, event: Event, origin: int = 0, times: int = 0) -> Answer:
-        answer = self._instance.run(event, self._context, origin=origin, times=times)
-        if self._orders.pushed_out:
-            self._drop(self._orders.pushed_out)
-        return answer
+    def _run(self, event: Event, origin: int = 0, times: int = 0) -> EncodedAnswer:
+        return self._instance.run(event, self._context, origin=origin, times=times)
 
-    def _drop(self, pushed_out: list[Held]) -> None:
-        for held in pushed_out:
-            self._add_extra(held.origin, Answer(Outcome.DROPPED, "hold_full", ()))
-        pushed_out.clear()
-
-    def _add_extra(self, origin: int, answer: Answer) -> None:
+    def _add_extra(self, origin: int, answer: EncodedAnswer) -> None:
         if answer != NOTHING:
             self._extras.setdefault(origin, []).append(answer)
 
 
-def _failed(item: Item) -> Answer:
+def _failed(item: Item) -> EncodedAnswer:
     """Return the answer of an event whose batch could not be committed."""
     if isinstance(item, PacketArrived):
-        return Answer(Outcome.DROPPED, "store_failed", ())
-    return Answer(Outcome.NONE, "", (Count("store_failed"),))
+        return EncodedAnswer(Outcome.DROPPED, "store_failed", NO_EFFECTS)
+    return counted("store_failed")

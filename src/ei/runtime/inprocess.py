@@ -9,7 +9,7 @@ from math import ceil
 from types import MappingProxyType
 from typing import Protocol
 
-from ei.errors import NotFoundError, ServiceError
+from ei.errors import NotFoundError
 from ei.runtime.backoff import Backoff
 from ei.runtime.environment import Environment, EnvironmentStatistics
 from ei.runtime.limits import VirtualCost
@@ -163,7 +163,7 @@ class InProcess:
         while worker.environment is not None and worker.environment.is_due(now_s):
             try:
                 reply = worker.environment.fire_due(now_s, unix_s)
-            except (ServiceError, SystemExit):
+            except SystemExit:
                 self._lose(worker, datapath, service, now_ns)
                 break
             fired += 1
@@ -181,7 +181,7 @@ class InProcess:
                 break
             try:
                 reply = worker.environment.deliver_batch(batch)
-            except (ServiceError, SystemExit):
+            except SystemExit:
                 # In a worker process this would end the process.
                 self._lose(worker, datapath, service, now_ns)
                 break

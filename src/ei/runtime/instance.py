@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any, assert_never
 
+import msgspec
+
 from ei.runtime.admission import MAX_EFFECTS
-from ei.runtime.batches import Answer, Outcome
+from ei.runtime.batches import EncodedAnswer, Outcome
 from ei.runtime.faults import Fault, FaultLog
 from ei.runtime.limits import CpuExceeded, EventClock, VirtualCost
 from ei.runtime.loader import LoadedService
-from ei.runtime.orders import NoAnswerError, Orders
+from ei.runtime.orders import NO_EFFECTS, NoAnswerError, Orders
 from ei.runtime.randomness import EventRandomness
 from ei.runtime.undo import UndoLog
 from ei.sdk import (
@@ -27,6 +29,7 @@ from ei.sdk import (
     TimerFired,
 )
 
+_Other = ControlArrived | TimerFired | PeerChanged | Resolved | TallyRead | Started
 Trace = tuple[tuple[Effect, ...], Fault | None, BaseException | None]
 
 
@@ -66,7 +69,7 @@ class Instance:
 
     def run(
         self, event: Event, context: Context[Any], *, origin: int = 0, times: int = 0
-    ) -> Answer:
+    ) -> EncodedAnswer:
         """Handle one event: all of it happens, or nothing.
 
         Args:
@@ -76,13 +79,14 @@ class Instance:
             times: Of a packet: how often it was held before.
         """
         self.number += 1
-        mark = len(self._undo)
+        mark = len(self._undo.steps)
         self.randomness.event = self.clock.event = self.number
         try:
-            effects = tuple(islice(self._handle(event, context), MAX_EFFECTS + 1))
             if isinstance(event, PacketArrived):
+                effects = _taken(self._service.on_packet(event, context))
                 answer = self._orders.of_packet(effects, event, origin=origin, times=times)
             else:
+                effects = _taken(self._handle(event, context))
                 answer = self._orders.of_other(effects)
             if self._cost is not None:
                 self._spend(self._cost, len(effects), mark)
@@ -90,7 +94,6 @@ class Instance:
         except (Exception, CpuExceeded) as error:
             self.clock.event = 0
             self._undo.undo_to(mark)
-            self._orders.pushed_out.clear()
             return self._fail(event, error)
         if self.trail is not None:
             self.trail.append((effects, None, None))
@@ -102,12 +105,8 @@ class Instance:
 
     # -- the parts ------------------------------------------------------------------------------
 
-    def _handle(  # noqa: PLR0911 one per kind of event
-        self, event: Event, context: Context[Any]
-    ) -> Iterable[Effect]:
+    def _handle(self, event: _Other, context: Context[Any]) -> Iterable[Effect]:
         match event:
-            case PacketArrived():
-                return self._service.on_packet(event, context)
             case ControlArrived():
                 return self._service.on_control(event, context)
             case TimerFired():
@@ -124,19 +123,31 @@ class Instance:
                 assert_never(event)
 
     def _spend(self, cost: VirtualCost, effects: int, mark: int) -> None:
-        spent_s = cost.of(effects=effects, changes=len(self._undo) - mark)
+        spent_s = cost.of(effects=effects, changes=len(self._undo.steps) - mark)
         self.cost_s += spent_s
         if spent_s > self._limit_s:
             raise CpuExceeded
 
-    def _fail(self, event: Event, error: BaseException) -> Answer:
+    def _fail(self, event: Event, error: BaseException) -> EncodedAnswer:
         word = _word_of(error)
         fault = self.faults.add(word, event, error)
         if self.trail is not None:
             self.trail.append(((), fault, error))
         if isinstance(event, PacketArrived):
-            return Answer(Outcome.DROPPED, word, ())
-        return Answer(Outcome.NONE, "", (Count(word),))
+            return EncodedAnswer(Outcome.DROPPED, word, NO_EFFECTS)
+        return counted(word)
+
+
+def _taken(effects: Iterable[Effect]) -> tuple[Effect, ...]:
+    """Take what a handler returned or yields; of effects without end, enough to be too many."""
+    if isinstance(effects, tuple):
+        return effects
+    return tuple(islice(effects, MAX_EFFECTS + 1))
+
+
+def counted(word: str) -> EncodedAnswer:
+    """Return the answer of an event that is no packet and came to nothing: it is counted."""
+    return EncodedAnswer(Outcome.NONE, "", msgspec.Raw(msgspec.msgpack.encode((Count(word),))))
 
 
 def _word_of(error: BaseException) -> str:

@@ -2,23 +2,25 @@
 
 import msgspec
 
-from ei.runtime.batches import MAX_BATCH_BYTES, Answer, EffectBatch, Outcome
+from ei.runtime.batches import MAX_BATCH_BYTES, Outcome
 from ei.sdk import InstallDecision, PassPacket, RevokeDecisions
 
 _FIRST_TAGS = frozenset(kind.__struct_config__.tag for kind in (InstallDecision, RevokeDecisions))
 _PASS_TAG = PassPacket.__struct_config__.tag
 
 
-class _RawAnswer(msgspec.Struct, frozen=True, array_like=True):
+class _Answer(msgspec.Struct, frozen=True, array_like=True):
+    """An answer whose effects are told apart, but not looked into."""
+
     outcome: Outcome
     reason: str
     effects: tuple[msgspec.Raw, ...]
 
 
-class _RawBatch(msgspec.Struct, frozen=True, array_like=True):
+class _Batch(msgspec.Struct, frozen=True, array_like=True):
     sequence: int
     epoch: int
-    answers: tuple[_RawAnswer, ...]
+    answers: tuple[_Answer, ...]
 
 
 def cut(reply: bytes, *, limit_bytes: int = MAX_BATCH_BYTES) -> list[bytes]:
@@ -33,7 +35,7 @@ def cut(reply: bytes, *, limit_bytes: int = MAX_BATCH_BYTES) -> list[bytes]:
     """
     if len(reply) <= limit_bytes:
         return [reply]
-    batch = msgspec.msgpack.decode(reply, type=_RawBatch)
+    batch = msgspec.msgpack.decode(reply, type=_Batch)
     messages: list[bytes] = []
     piece: list[msgspec.Raw] = []
     piece_bytes = 0
@@ -47,18 +49,18 @@ def cut(reply: bytes, *, limit_bytes: int = MAX_BATCH_BYTES) -> list[bytes]:
     if piece:
         messages.append(_spontaneous(batch.epoch, piece))
     rest = tuple(
-        _RawAnswer(
+        _Answer(
             answer.outcome,
             answer.reason,
             tuple(effect for effect in answer.effects if _tag(effect) == _PASS_TAG),
         )
         for answer in batch.answers
     )
-    messages.append(msgspec.msgpack.encode(_RawBatch(batch.sequence, batch.epoch, rest)))
+    messages.append(msgspec.msgpack.encode(_Batch(batch.sequence, batch.epoch, rest)))
     return messages
 
 
-def _in_order(batch: _RawBatch) -> list[msgspec.Raw]:
+def _in_order(batch: _Batch) -> list[msgspec.Raw]:
     """Return the effects to send ahead: answer by answer, decisions and revocations first."""
     effects: list[msgspec.Raw] = []
     for answer in batch.answers:
@@ -74,5 +76,5 @@ def _tag(effect: msgspec.Raw) -> int:
 
 
 def _spontaneous(epoch: int, effects: list[msgspec.Raw]) -> bytes:
-    answer = Answer(Outcome.NONE, "", tuple(effects))
-    return msgspec.msgpack.encode(EffectBatch(0, epoch, (answer,)))
+    answer = _Answer(Outcome.NONE, "", tuple(effects))
+    return msgspec.msgpack.encode(_Batch(0, epoch, (answer,)))

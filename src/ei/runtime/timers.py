@@ -6,10 +6,8 @@ from ei.errors import ServiceError
 from ei.runtime.undo import UndoLog
 
 MAX_TIMERS = 65_536
-MAX_KEY_BYTES = 64
 MIN_AFTER_S = 0.001
 """A timer that is armed for sooner fires then: one armed again and again must not stop the rest."""
-MAX_AFTER_S = 366 * 24 * 3_600.0
 
 
 class Timers:

@@ -94,9 +94,11 @@ def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
     environment = Environment(
         loaded, node=Address(order.node), seed=order.seed, config=order.config, stable=stable
     )
-    # What is there now stays there: the garbage collector need not look at it again.
+    # What is there now stays there: the garbage collector need not look at it again, and of what
+    # comes, hardly anything is part of a cycle.
     _ = gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
     _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
     try:
         serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))

@@ -4,8 +4,6 @@ A decision may be forgotten at any time, so a packet that misses must be treated
 (law 5). Saying it once is the way to say it the same.
 """
 
-from collections.abc import Iterator
-
 import msgspec
 
 from ei.sdk.decisions import Decision, Discard, Forward, Hop, Pass, key_of
@@ -21,30 +19,36 @@ def forward(
     ttl_s: float,
     tag: bytes = b"",
     stages: tuple[Stage, ...] = (),
-) -> Iterator[Effect]:
+) -> tuple[Effect, ...]:
     """Send one copy to each hop, now and for the packets just like it."""
-    yield InstallDecision(Decision(key_of(packet), Forward(hops), ttl_s, tag, stages))
-    for hop in hops:
-        yield SendPacket(_copy(packet, hop), hop.to, stages)
+    decision = Decision(key_of(packet), Forward(hops), ttl_s, tag, stages)
+    copies = [
+        SendPacket(
+            packet if hop.metadata is None and hop.connection is None else _copy(packet, hop),
+            hop.to,
+            stages,
+        )
+        for hop in hops
+    ]
+    return (InstallDecision(decision), *copies)
 
 
 def hand_on(
     packet: Packet, *, ttl_s: float, tag: bytes = b"", stages: tuple[Stage, ...] = ()
-) -> Iterator[Effect]:
+) -> tuple[Effect, ...]:
     """Hand on to the next service of the chain, now and for the packets just like it."""
-    yield InstallDecision(Decision(key_of(packet), Pass(), ttl_s, tag, stages))
-    yield PassPacket(packet, stages)
+    decision = Decision(key_of(packet), Pass(), ttl_s, tag, stages)
+    return (InstallDecision(decision), PassPacket(packet, stages))
 
 
-def refuse(packet: Packet, reason: str, *, ttl_s: float, tag: bytes = b"") -> Iterator[Effect]:
+def refuse(packet: Packet, reason: str, *, ttl_s: float, tag: bytes = b"") -> tuple[Effect, ...]:
     """Drop for `reason`, now and for the packets just like it."""
-    yield InstallDecision(Decision(key_of(packet), Discard(reason), ttl_s, tag))
-    yield DropPacket(reason)
+    decision = Decision(key_of(packet), Discard(reason), ttl_s, tag)
+    return (InstallDecision(decision), DropPacket(reason))
 
 
 def _copy(packet: Packet, hop: Hop) -> Packet:
-    if hop.metadata is None and hop.connection is None:
-        return packet
+    """Return the packet as a decision with this hop would send it."""
     return msgspec.structs.replace(
         packet,
         metadata=packet.metadata if hop.metadata is None else hop.metadata,

@@ -1,9 +1,14 @@
 """Entries of the decision cache: what the datapath may do without asking the service."""
 
-import msgspec
+from typing import Annotated
 
-from ei.sdk.packets import Address, Connection, Packet
-from ei.sdk.stages import Stage
+import msgspec
+from msgspec import Meta
+
+from ei.sdk.packets import Address, Connection, Metadata, Packet, Peer
+from ei.sdk.stages import Stages
+
+Tag = Annotated[bytes, Meta(max_length=64)]
 
 
 class Key(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -48,15 +53,15 @@ class Hop(msgspec.Struct, frozen=True, gc=False, array_like=True):
         connection: Replaces the packet's; `None` keeps it.
     """
 
-    to: Address
-    metadata: bytes | None = None
+    to: Peer
+    metadata: Metadata | None = None
     connection: Connection | None = None
 
 
 class Forward(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
     """Send one copy to each hop, 1 to 1_024 hops (the manifest may say fewer)."""
 
-    hops: tuple[Hop, ...]
+    hops: Annotated[tuple[Hop, ...], Meta(min_length=1, max_length=1_024)]
 
 
 class Pass(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
@@ -86,6 +91,6 @@ class Decision(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     key: Key
     action: Action
-    ttl_s: float
-    tag: bytes = b""
-    stages: tuple[Stage, ...] = ()
+    ttl_s: Annotated[float, Meta(gt=0, le=3_600)]
+    tag: Tag = b""
+    stages: Stages = ()

@@ -1,19 +1,24 @@
 """Everything a service can ask its node to do. Asking is all it can do."""
 
-import msgspec
+from typing import Annotated
 
-from ei.sdk.decisions import Decision
-from ei.sdk.packets import Address, Packet
+import msgspec
+from msgspec import Meta
+
+from ei.sdk.decisions import Decision, Tag
+from ei.sdk.packets import Packet, Peer
 from ei.sdk.records import Query
-from ei.sdk.stages import Stage
+from ei.sdk.stages import ObjectName, Stages
+
+TimerKey = Annotated[bytes, Meta(max_length=64)]
 
 
 class SendPacket(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
     """Put `packet` on the pipe to peer `to`, after the same stages as a decision would run."""
 
     packet: Packet
-    to: Address
-    stages: tuple[Stage, ...] = ()
+    to: Peer
+    stages: Stages = ()
 
 
 class DropPacket(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
@@ -31,7 +36,7 @@ class HoldPacket(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
     """
 
     until: Query
-    timeout_s: float = 1.0
+    timeout_s: Annotated[float, Meta(gt=0, le=5)] = 1.0
 
 
 class InstallDecision(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
@@ -43,14 +48,14 @@ class InstallDecision(msgspec.Struct, frozen=True, gc=False, array_like=True, ta
 class RevokeDecisions(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
     """Forget every cached decision of this service that was installed with `tag`."""
 
-    tag: bytes
+    tag: Tag
 
 
 class PassPacket(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
     """Hand `packet` on to the next service of the chain."""
 
     packet: Packet
-    stages: tuple[Stage, ...] = ()
+    stages: Stages = ()
 
 
 class SendControl(msgspec.Struct, frozen=True, array_like=True, tag=6):
@@ -62,7 +67,7 @@ class SendControl(msgspec.Struct, frozen=True, array_like=True, tag=6):
     """
 
     message: object
-    to: Address
+    to: Peer
 
 
 class SetTimer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=7):
@@ -73,14 +78,14 @@ class SetTimer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=7):
         after_s: From this event, 0 to a year; it takes a millisecond at least.
     """
 
-    key: bytes
-    after_s: float
+    key: TimerKey
+    after_s: Annotated[float, Meta(ge=0, le=366 * 24 * 3_600)]
 
 
 class CancelTimer(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=8):
     """Disarm the timer `key`; no effect when it is not armed."""
 
-    key: bytes
+    key: TimerKey
 
 
 class Resolve(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=9):
@@ -93,13 +98,13 @@ class Count(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=10):
     """Add `amount` (0 to 2^32) to the counter `name` (a word from the manifest)."""
 
     name: str
-    amount: int = 1
+    amount: Annotated[int, Meta(ge=0, le=2**32)] = 1
 
 
 class ReadTally(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
     """Ask for the counts of a `Tally` object; the answer comes as `TallyRead`."""
 
-    object: bytes
+    object: ObjectName
 
 
 Effect = (

@@ -1,15 +1,22 @@
 """What a service sees of one packet."""
 
 from enum import IntEnum
-from typing import NewType
+from typing import Annotated, NewType
 
 import msgspec
+from msgspec import Meta
 
 Address = NewType("Address", bytes)
 """Name of a host or node on the service layer: 16 bytes, written as IPv6 under `fd35::/16`."""
 
+Peer = Annotated[Address, Meta(min_length=16, max_length=16)]
+"""The address of a peer, in what a service asks for."""
+
 Connection = NewType("Connection", int)
 """Chosen by the source, unique for its (source, service): unsigned 64 bits."""
+
+Metadata = Annotated[bytes, Meta(max_length=255)]
+Payload = Annotated[bytes, Meta(max_length=65_000)]
 
 NOWHERE = Address(b"")
 """The `egress` of a packet for which no next hop was chosen yet."""
@@ -42,14 +49,14 @@ class Packet(msgspec.Struct, frozen=True, gc=False, array_like=True):
         egress: Next hop chosen by the service before, for a receiver's guard; else `NOWHERE`.
     """
 
-    service: int
+    service: Annotated[int, Meta(ge=0, le=2**32 - 1)]
     ingress: Address
     source: Address
     connection: Connection
-    metadata: bytes = b""
-    payload: bytes = b""
-    traffic_class: int = 0
-    hop_limit: int = 64
+    metadata: Metadata = b""
+    payload: Payload = b""
+    traffic_class: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    hop_limit: Annotated[int, Meta(ge=0, le=255)] = 64
     protection: Protection = Protection.NONE
     is_covered: bool = False
     is_traced: bool = False

@@ -4,7 +4,13 @@ A stage with state names an object in a bounded native table of its service. Dec
 to the object, so evicting a decision resets nothing.
 """
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
+
+ObjectName = Annotated[bytes, Meta(min_length=1, max_length=64)]
+Bytes = Annotated[int, Meta(ge=1, le=2**40)]
 
 
 class Meter(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -16,9 +22,9 @@ class Meter(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
         burst_bytes: Most tokens, 1 to 2^40; the bucket starts full.
     """
 
-    object: bytes
-    rate_bytes_per_s: int
-    burst_bytes: int
+    object: ObjectName
+    rate_bytes_per_s: Bytes
+    burst_bytes: Bytes
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
@@ -28,7 +34,8 @@ class Tally(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
         object: Name of the pair of counts, 1 to 64 bytes.
     """
 
-    object: bytes
+    object: ObjectName
 
 
 Stage = Meter | Tally
+Stages = Annotated[tuple[Stage, ...], Meta(max_length=8)]

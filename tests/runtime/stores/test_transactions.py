@@ -144,7 +144,7 @@ def test_an_event_can_be_taken_back_without_what_was_before(store: Transactional
     store.commit()
     undo = begin(store)
     store.put(b"same batch", b"1")
-    mark, before = len(undo), store.statistics()
+    mark, before = len(undo.steps), store.statistics()
     store.put(b"same batch", b"22")
     store.put(b"new", b"1")
     store.put(b"new", b"2")
@@ -167,7 +167,7 @@ def test_a_store_keeps_what_it_was_granted_and_no_more(store: TransactionalStore
     with pytest.raises(ServiceError, match="store of 1065 B exceeds its 1000 B"):
         store.put(b"k", b"")
 
-    assert len(undo) == 1
+    assert len(undo.steps) == 1
     assert store.statistics() == StoreStatistics(1, LIMIT_BYTES, LIMIT_BYTES)
 
 
@@ -278,7 +278,7 @@ def run(store: TransactionalStore, steps: list[tuple[object, ...]]) -> None:
                 undo, mark = begin(store, model.now_s), 0
                 model.before_event = model.before_batch = dict(model.entries)
             case ("mark",):
-                mark, model.before_event = len(undo), dict(model.entries)
+                mark, model.before_event = len(undo.steps), dict(model.entries)
             case ("undo",):
                 undo.undo_to(mark)
                 model.entries = dict(model.before_event)

@@ -8,7 +8,7 @@ Decisions carry the next hop as their tag, refusals the destination: a pipe that
 down ends just those that it makes wrong. All else heals when a decision's time is over.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
@@ -73,36 +73,30 @@ class Delivery(Service[Config]):
             yield RevokeDecisions(tag=event.record.host)
 
 
-def send(packet: Packet, hop: Address, ctx: Context[Config]) -> Iterator[Effect]:
+def send(packet: Packet, hop: Address, ctx: Context[Config]) -> Iterable[Effect]:
     """Send to a peer."""
     return forward(packet, (Hop(hop),), ttl_s=ctx.config.decision_s, tag=hop)
 
 
-def send_abroad(packet: Packet, destination: Address, ctx: Context[Config]) -> Iterator[Effect]:
+def send_abroad(packet: Packet, destination: Address, ctx: Context[Config]) -> Iterable[Effect]:
     """Send to a node that the destination is attached to."""
     query = AttachmentOf(destination)
     if query not in ctx.records:
-        yield HoldPacket(until=query, timeout_s=ctx.config.hold_s)
-        return
+        return (HoldPacket(until=query, timeout_s=ctx.config.hold_s),)
     record = ctx.records[query]
     if not isinstance(record, Attachment):
-        yield from refuse(
-            packet, "unknown_destination", ttl_s=ctx.config.refusal_s, tag=destination
-        )
-        return
+        return refuse(packet, "unknown_destination", ttl_s=ctx.config.refusal_s, tag=destination)
     # This node has no pipe to the host, and the node before sent it here: neither again.
     nodes = [node for node in record.nodes if node not in (ctx.node, packet.ingress)]
     for node in nodes:
         if node in ctx.peers:
-            yield from send(packet, node, ctx)
-            return
+            return send(packet, node, ctx)
     if nodes:
         # Sending to a node calls it, and the packet waits for the pipe. Nobody knows which of
         # them answers, so the next try, soon, may be with another.
         node = ctx.random.choice(nodes)
-        yield from forward(packet, (Hop(node),), ttl_s=ctx.config.refusal_s, tag=node)
-        return
-    yield from refuse(packet, "host_unreachable", ttl_s=ctx.config.refusal_s, tag=destination)
+        return forward(packet, (Hop(node),), ttl_s=ctx.config.refusal_s, tag=node)
+    return refuse(packet, "host_unreachable", ttl_s=ctx.config.refusal_s, tag=destination)
 
 
 SERVICE = Delivery
