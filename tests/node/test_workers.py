@@ -2,17 +2,20 @@
 
 import asyncio
 import io
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ei.daemons.log import Log
-from ei.errors import LocalError, NotFoundError
+from ei.errors import LocalError
 from ei.node.workers import Workers
 from ei.runtime.loader import load_service
-from ei.runtime.nursery import Nursery, WorkerExited, WorkerStarted
+from ei.runtime.nursery import WorkerExited, WorkerStarted
 from ei.sdk import Address
 
 NODE = Address(b"\xfd\x35\0\0\0\1" + b"n" * 10)
@@ -34,7 +37,7 @@ class Sockets:
             end.close()
 
 
-def workers(sockets: Sockets, nursery: Nursery | None, folder: Path) -> Workers:
+def workers(sockets: Sockets, folder: Path) -> Workers:
     return Workers(
         [load_service("echo")],
         node=NODE,
@@ -42,7 +45,7 @@ def workers(sockets: Sockets, nursery: Nursery | None, folder: Path) -> Workers:
         config={},
         threads=2,
         engine=sockets,
-        nursery=nursery,
+        nursery=None,
         log=Log(io.StringIO()),
     )
 
@@ -54,44 +57,76 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+PROGRAM = """
+import asyncio, io, json, socket, sys
+from pathlib import Path
+from ei.daemons.log import Log
+from ei.errors import NotFoundError
+from ei.node.workers import Workers
+from ei.runtime.loader import load_service
+from ei.runtime.nursery import Nursery
+from ei.sdk import Address
+
+nursery = Nursery.start()
+held = []
+
+class Sockets:
+    def attach_worker(self, service, sockets):
+        held.append([socket.socket(fileno=number) for number in sockets])
+    def detach_worker(self, service):
+        pass
+
+async def until(is_so):
+    async with asyncio.timeout(10):
+        while not is_so():
+            await asyncio.sleep(0.005)
+
+async def main():
+    workers = Workers(
+        [load_service("echo")], node=Address(b"n" * 16), state=Path(sys.argv[1]), config={},
+        threads=2, engine=Sockets(), nursery=nursery, log=Log(io.StringIO()),
+    )
+    def take():
+        for report in nursery.take_reports():
+            workers.take_report(report)
+    asyncio.get_running_loop().add_reader(nursery.fileno(), take)
+    workers.start()
+    await until(lambda: workers.status()[0].state == "running")
+    first = workers.status()[0].pid
+    workers.kill("echo")
+    await until(lambda: workers.status()[0].pid not in (0, first))
+    try:
+        workers.kill("dns")
+    except NotFoundError as error:
+        refusal = str(error)
+    workers.stop()
+    status = workers.status()[0]
+    sockets = [len(ends) for ends in held]
+    print(json.dumps([status.starts, status.last_end, sockets, refusal]))
+
+asyncio.run(main())
+nursery.close()
+"""
+
+
 @pytest.mark.slow
 def test_a_killed_worker_is_started_again_on_new_sockets(tmp_path: Path) -> None:
-    nursery = Nursery.start()
-    sockets = Sockets()
+    # A nursery is forked by a process that has one thread; this one may have more.
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path)], capture_output=True, text=True, check=False
+    )
 
-    async def main() -> None:
-        running = workers(sockets, nursery, tmp_path)
-
-        def take() -> None:
-            for report in nursery.take_reports():
-                running.take_report(report)
-
-        asyncio.get_running_loop().add_reader(nursery.fileno(), take)
-        running.start()
-        await until(lambda: running.status()[0].state == "running")
-        first = running.status()[0].pid
-        running.kill("echo")
-        await until(lambda: running.status()[0].pid not in (0, first))
-
-        [status] = running.status()
-        assert (status.starts, status.last_end) == (2, "SIGKILL")
-        assert (sockets.attached, len(sockets.held[17])) == (2, 2)
-        with pytest.raises(NotFoundError, match="no service 'dns' runs here; there are: echo"):
-            running.kill("dns")
-        running.stop()
-
-    try:
-        asyncio.run(main())
-    finally:
-        sockets.detach_worker(17)
-        nursery.close()
+    assert done.returncode == 0, done.stderr
+    starts, last_end, sockets, refusal = json.loads(done.stdout)
+    assert (starts, last_end, sockets) == (2, "SIGKILL", [2, 2])
+    assert refusal == "no service 'dns' runs here; there are: echo"
 
 
 def test_a_stopped_node_starts_no_worker_again(tmp_path: Path) -> None:
     sockets = Sockets()
 
     async def main() -> None:
-        running = workers(sockets, None, tmp_path)
+        running = workers(sockets, tmp_path)
         running.stop()
         running.take_report(WorkerStarted(17, 5))
         running.take_report(WorkerExited(17, 5, "exit 1"))
@@ -109,7 +144,7 @@ def test_a_worker_may_be_a_thread_and_is_started_again_as_well(tmp_path: Path) -
     sockets = Sockets()
 
     async def main() -> None:
-        running = workers(sockets, None, tmp_path)
+        running = workers(sockets, tmp_path)
         running.start()
         assert running.status()[0].state == "running"
         with pytest.raises(LocalError, match="a thread cannot be killed"):
