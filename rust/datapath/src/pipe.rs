@@ -192,7 +192,7 @@ impl Pipe {
     /// Where the next initiation goes: by turns where the peer is said to be and where it was last,
     /// beginning with the latter while it is there.
     pub(crate) fn dial_endpoint(&self, tries: u32) -> Option<SocketAddr> {
-        if self.is_up == (tries % 2 == 0) {
+        if self.is_up == (tries & 1 == 0) {
             self.endpoint.or(self.known_endpoint)
         } else {
             self.known_endpoint.or(self.endpoint)

@@ -189,7 +189,7 @@ impl Pipes {
         }
         let (_, _, session) = self.sessions.find(index).ok_or(Reason::PeerUnreachable)?;
         let bytes = session.seal(now_ns, &self.limits, header, payload, covered, out)?;
-        let is_worn = session.is_worn(&self.limits);
+        let is_worn = session.shows_wear(&self.limits);
         if pipe.note_sent(now_ns, bytes) || is_worn {
             self.sealed_unusually(now_ns, peer, is_worn);
         }

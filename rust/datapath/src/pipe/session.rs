@@ -247,6 +247,13 @@ impl Session {
         self.next_counter >= limits.rekey_packets
     }
 
+    /// As `is_worn`, but only now and then, for who seals and must tell somebody.
+    #[inline]
+    pub fn shows_wear(&self, limits: &KeyLimits) -> bool {
+        const EVERY_PACKETS: u64 = 64;
+        self.is_worn(limits) && self.next_counter & (EVERY_PACKETS - 1) == 0
+    }
+
     /// When a new handshake is due: the responder waits 10 s longer, so that both do not begin at once.
     pub fn rekey_ns(&self, limits: &KeyLimits) -> u64 {
         let grace_ns = if self.is_initiator {

@@ -246,7 +246,9 @@ impl Pipes {
             return;
         };
         let mut datagram = vec![0; Session::sealed_bytes(header_bytes.len(), payload.len(), true)];
-        // An expired key sends nothing; the pipe goes down by its own timer.
+        // An expired key sends nothing, and the pipe goes down by its own timer; as far as the next
+        // heartbeat is concerned this was one.
+        pipe.last_sent_ns = now_ns;
         if let Ok(bytes) = session.seal(
             now_ns,
             &self.limits,

@@ -144,26 +144,25 @@ impl Pipes {
         if let Some(next) = &pipe.next {
             deadline_ns = deadline_ns.min(next.due_ns);
         }
-        if let Some(control) = &pipe.control {
-            deadline_ns = deadline_ns.min(control.deadline_ns(pipe.rtt.timeout_ns()));
-        }
         if pipe.is_up {
             deadline_ns = deadline_ns
                 .min(pipe.probe_ns(heartbeat_ns))
                 .min(pipe.down_ns(heartbeat_ns));
+            if let Some(control) = &pipe.control {
+                deadline_ns = deadline_ns.min(control.deadline_ns(pipe.rtt.timeout_ns()));
+            }
         } else if pipe.sessions.current.is_some() && pipe.upkeep != Upkeep::Kept {
             deadline_ns = deadline_ns.min(pipe.next_probe_ns);
         }
-        let is_changing_key = pipe.dialling.is_some() || pipe.next.is_some();
+        // A new key is begun only while up, and once.
+        let waits_to_rekey = pipe.is_up && pipe.dialling.is_none() && pipe.next.is_none();
         if let Some(index) = pipe.sessions.current
             && let Some((_, _, session)) = self.sessions.find(index)
         {
-            let key_ns = if is_changing_key {
-                session.reject_ns(&self.limits)
-            } else {
-                session.rekey_ns(&self.limits)
-            };
-            deadline_ns = deadline_ns.min(key_ns).min(session.reject_ns(&self.limits));
+            deadline_ns = deadline_ns.min(session.reject_ns(&self.limits));
+            if waits_to_rekey {
+                deadline_ns = deadline_ns.min(session.rekey_ns(&self.limits));
+            }
         }
         if deadline_ns == NEVER_NS {
             self.timers.remove(peer);

@@ -138,3 +138,50 @@ fn a_cut_that_heals_brings_nodes_back_within_a_second() {
 
     assert!(took_ns <= SECOND, "{} ms", took_ns / MS);
 }
+
+/// Whatever state a pipe is in, its timer does not fire again and again for the same thing.
+#[test]
+fn no_state_keeps_the_timer_busy() {
+    let dead_host = || {
+        let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+        net.connect(0, 1);
+        net.ends[0].is_frozen = true;
+        net
+    };
+    let dead_node = || {
+        let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+        net.connect(0, 1);
+        net.ends[1].is_frozen = true;
+        net
+    };
+    let cut_nodes = || {
+        let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+        net.connect(0, 1);
+        net.link.is_cut = true;
+        net
+    };
+    let idle = || {
+        let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+        net.connect(0, 1);
+        net
+    };
+    for (name, mut net) in [
+        ("dead host", dead_host()),
+        ("dead node", dead_node()),
+        ("cut nodes", cut_nodes()),
+        ("idle", idle()),
+    ] {
+        for message in [&b"waiting"[..], b"for ever"] {
+            net.send_control(0, 1, message).unwrap();
+            net.send_control(1, 0, message).unwrap();
+        }
+        let _ = net.send(1, 0, b"data");
+        net.run(SECOND);
+        for second in 0..400 {
+            let before = net.polls;
+            net.run(SECOND);
+            let polls = net.polls - before;
+            assert!(polls <= 100, "{name}: {polls} polls in second {second}");
+        }
+    }
+}

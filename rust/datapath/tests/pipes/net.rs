@@ -60,6 +60,7 @@ pub struct Net {
     pub link: Link,
     pub ends: Vec<End>,
     pub log: Vec<(u64, SocketAddr, SocketAddr, Vec<u8>)>,
+    pub polls: usize,
     flying: BTreeMap<(u64, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     sequence: u64,
     random: u64,
@@ -83,6 +84,7 @@ impl Net {
             link: Link::default(),
             ends: Vec::new(),
             log: Vec::new(),
+            polls: 0,
             flying: BTreeMap::new(),
             sequence: 0,
             random: seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15),
@@ -248,6 +250,7 @@ impl Net {
                         .is_some_and(|at| at <= self.now_ns)
                 {
                     end.pipes.poll(self.now_ns);
+                    self.polls += 1;
                     self.flush(index);
                 }
             }
