@@ -1,0 +1,275 @@
+"""What every service must keep to, whatever it does. Services are found by folder: nothing to add.
+
+Beside the law tests, which use planted services, these use the real ones, with events that are
+drawn from a few hosts, nodes and groups.
+"""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ei._core import reasons
+from ei.errors import EiError
+from ei.runtime.environment import Environment
+from ei.runtime.limits import VirtualCost
+from ei.runtime.loader import LoadedService, find_services, load_afresh, load_service
+from ei.sdk import (
+    Attachment,
+    AttachmentOf,
+    Connection,
+    ControlArrived,
+    Decision,
+    Effect,
+    Event,
+    Group,
+    GroupOf,
+    InstallDecision,
+    Packet,
+    PacketArrived,
+    PassPacket,
+    PeerChanged,
+    Query,
+    Record,
+    Resolved,
+    SendPacket,
+    TallyRead,
+    TimerFired,
+)
+from ei.testing import address
+from ei.testing.crossroads import NODE, Crossroads, Received
+
+SERVICES = sorted(find_services())
+SELF, EAST, WEST = map(address, [NODE, "east", "west"])
+ALICE, BOB, CAROL = map(address, ["alice", "bob", "carol"])
+NEWS, WEATHER = map(address, ["news", "weather"])
+ADDRESSES = [ALICE, BOB, CAROL, EAST, WEST, SELF, NEWS, WEATHER]
+RECORDS: dict[Query, Record] = {
+    AttachmentOf(CAROL): Attachment(CAROL, (SELF,)),
+    GroupOf(NEWS): Group(NEWS, (SELF,)),
+}
+
+
+@pytest.fixture(params=SERVICES)
+def loaded(request: pytest.FixtureRequest) -> LoadedService:
+    """Each service in turn; loading it checks its manifest, imports and types."""
+    return load_service(str(request.param))
+
+
+def messages_of(loaded: LoadedService) -> list[msgspec.Struct]:
+    """Make messages of each kind: all bytes are the address of a group."""
+    return [
+        kind(*[bytes(group) for _ in kind.__struct_fields__])
+        for kind in loaded.messages
+        for group in (NEWS, WEATHER)
+    ]
+
+
+def packets() -> st.SearchStrategy[Packet]:
+    marks = st.sampled_from([b"", b"\x01", b"\x02", b"more"])
+    return st.builds(
+        Packet,
+        service=st.just(0),
+        ingress=st.sampled_from([ALICE, BOB, EAST, WEST]),
+        source=st.sampled_from([ALICE, BOB]),
+        connection=st.integers(0, 3).map(Connection),
+        metadata=st.builds(bytes.__add__, st.sampled_from([b"", *ADDRESSES]), marks),
+        payload=st.sampled_from([b"", b"one", b"other"]),
+        is_covered=st.booleans(),
+    )
+
+
+def events(loaded: LoadedService) -> st.SearchStrategy[Event]:
+    """Draw any event that this service may get."""
+    peers = st.sampled_from(ADDRESSES)
+    kinds: list[st.SearchStrategy[Event]] = [
+        packets().map(lambda packet: PacketArrived(with_number(packet, loaded))),
+        st.builds(PeerChanged, peers, st.booleans()),
+        st.builds(TimerFired, st.sampled_from([b"", bytes(NEWS), bytes(WEATHER)])),
+        st.builds(TallyRead, st.just(b"t"), st.integers(0, 9), st.integers(0, 9)),
+        st.sampled_from(
+            [
+                Resolved(AttachmentOf(BOB), Attachment(BOB, (EAST, SELF))),
+                Resolved(AttachmentOf(BOB), None),
+                Resolved(GroupOf(NEWS), Group(NEWS, (SELF, EAST))),
+                Resolved(GroupOf(NEWS), Group(NEWS, (WEST,))),
+                Resolved(GroupOf(WEATHER), None),
+            ]
+        ),
+    ]
+    if loaded.messages:
+        kinds.append(st.builds(ControlArrived, peers, st.sampled_from(messages_of(loaded))))
+    return st.one_of(kinds)
+
+
+def with_number(packet: Packet, loaded: LoadedService) -> Packet:
+    return msgspec.structs.replace(packet, service=loaded.manifest.id)
+
+
+class Run:
+    """A service that is handed one event after the other, with a second between them."""
+
+    def __init__(self, loaded: LoadedService, *, is_fresh_each_time: bool = False) -> None:
+        self._loaded = loaded
+        self._is_fresh_each_time = is_fresh_each_time
+        self._environment = Environment(loaded, node=SELF, seed=1, cost=VirtualCost())
+        self.now_s = 0.0
+
+    def hand(self, event: Event) -> tuple[Effect, ...] | str:
+        self.now_s += 1.0
+        if self._is_fresh_each_time:
+            fresh = load_afresh(self._loaded)
+            self._environment.renew(fresh)
+            event = in_types_of(fresh, event)
+        try:
+            due = self._environment.deliver_due(now_s=self.now_s)
+            return due + self._environment.deliver(event, now_s=self.now_s)
+        except EiError as error:
+            return str(error)
+
+
+def in_types_of(loaded: LoadedService, event: Event) -> Event:
+    if isinstance(event, ControlArrived):
+        for kind in loaded.messages:
+            if kind.__name__ == type(event.message).__name__:
+                message = msgspec.convert(event.message, kind, from_attributes=True)
+                return ControlArrived(event.sender, message)
+    return event
+
+
+def encoded(effects: tuple[Effect, ...] | str) -> bytes:
+    return msgspec.msgpack.encode(effects)
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("name", SERVICES)
+def test_whatever_comes_the_service_keeps_its_contract_and_is_a_function(
+    name: str, data: st.DataObject
+) -> None:
+    loaded = load_service(name)
+    used, fresh = Run(loaded), Run(loaded, is_fresh_each_time=True)
+
+    for event in data.draw(st.lists(events(loaded), max_size=12)):
+        effects = used.hand(event)
+        assert not isinstance(effects, str), f"{event}: {effects}"
+        assert encoded(fresh.hand(event)) == encoded(effects), "law 1"
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("name", SERVICES)
+def test_without_the_capability_a_service_does_not_look_at_payloads(
+    name: str, data: st.DataObject
+) -> None:
+    loaded = load_service(name)
+    if "payload" in loaded.manifest.capabilities:
+        return
+    one, other = Run(loaded), Run(loaded)
+
+    for event in data.draw(st.lists(events(loaded), max_size=12)):
+        effects = one.hand(event)
+        without = other.hand(without_payload(event))
+        assert not isinstance(effects, str)
+        assert not isinstance(without, str)
+        assert [forget_payload(effect) for effect in effects] == list(without)
+
+
+def without_payload(event: Event) -> Event:
+    if isinstance(event, PacketArrived):
+        return PacketArrived(msgspec.structs.replace(event.packet, payload=b""))
+    return event
+
+
+def forget_payload(effect: Effect) -> Effect:
+    if isinstance(effect, SendPacket | PassPacket):
+        packet = msgspec.structs.replace(effect.packet, payload=b"")
+        return msgspec.structs.replace(effect, packet=packet)
+    return effect
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_reads_no_more_metadata_than_its_decisions_match(
+    name: str, data: st.DataObject
+) -> None:
+    loaded = load_service(name)
+    matched = loaded.manifest.match_metadata
+    if matched is None:
+        return
+    one, other = Run(loaded), Run(loaded)
+
+    for event in data.draw(st.lists(events(loaded), max_size=12)):
+        first, second = one.hand(event), other.hand(with_other_rest(event, matched))
+        assert decisions(first) == decisions(second)
+
+
+def with_other_rest(event: Event, matched: int) -> Event:
+    if isinstance(event, PacketArrived):
+        packet = event.packet
+        metadata = packet.metadata[:matched] + bytes(len(packet.metadata[matched:]))
+        return PacketArrived(msgspec.structs.replace(packet, metadata=metadata))
+    return event
+
+
+def decisions(effects: tuple[Effect, ...] | str) -> list[Decision]:
+    return [
+        msgspec.structs.replace(
+            effect.decision, key=msgspec.structs.replace(effect.decision.key, metadata=b"")
+        )
+        for effect in effects
+        if isinstance(effect, InstallDecision)
+    ]
+
+
+def deliveries(loaded: LoadedService, *, cache_entries: int) -> list[Received]:
+    """Let three hosts say all that they can to a node and through it; return what they got."""
+    rig = Crossroads(
+        [loaded], ["alice", "bob", "carol"], records=RECORDS, cache_entries=cache_entries
+    )
+    for message in messages_of(loaded)[:2]:  # of the first kind: what a host says to begin with
+        rig.control("bob", loaded.manifest.id, message)
+        rig.control("carol", loaded.manifest.id, message)
+    rig.settle()
+    for number in range(3):
+        for metadata in (b"", BOB, CAROL, SELF, NEWS, WEATHER, bytes(16)):
+            for host in ("alice", "bob"):
+                payload = b"%d from " % number + host.encode()
+                rig.send(host, loaded.manifest.id, payload, metadata=metadata)
+        rig.settle()
+        rig.pass_time(0.5)
+    return rig.take_received()
+
+
+@pytest.mark.slow
+def test_with_a_cache_of_size_0_the_same_is_delivered(loaded: LoadedService) -> None:
+    with_cache = deliveries(loaded, cache_entries=1_024)
+
+    assert deliveries(loaded, cache_entries=0) == with_cache
+    assert with_cache, "nothing is delivered at all"
+
+
+def test_numbers_are_unique() -> None:
+    numbers = [load_service(name).manifest.id for name in SERVICES]
+
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_its_configuration_can_be_parsed(loaded: LoadedService) -> None:
+    config = loaded.parse_config({})
+
+    assert msgspec.to_builtins(config) == (loaded.manifest.config or None)
+
+
+def test_its_words_are_not_the_datapaths(loaded: LoadedService) -> None:
+    assert not set(loaded.manifest.drop_reasons) & {word for word, _ in reasons()}
+
+
+def test_its_folder_has_what_every_service_has(loaded: LoadedService) -> None:
+    files = {path.name for path in loaded.folder.iterdir()}
+
+    assert {"__init__.py", "manifest.toml", "service.py", "test_service.py"} <= files
