@@ -1,12 +1,17 @@
 """What multicast promises, as scripts of events, and as a small internet of nodes."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ei.errors import ServiceError
+from ei.errors import DeadlineError, ServiceError
+from ei.host.channels import ServiceChannel
+from ei.lab.catalogue import find_topology
+from ei.lab.fixture import run_simulated
+from ei.lab.simulation import Simulation
 from ei.runtime.environment import Environment
 from ei.runtime.loader import load_service
 from ei.sdk import (
@@ -32,6 +37,7 @@ from ei.sdk import (
     SendPacket,
     SetTimer,
 )
+from ei.services.multicast.client import join
 from ei.services.multicast.members import Member
 from ei.services.multicast.messages import Graft, Join, Leave, Prune
 from ei.services.multicast.service import DOWN, UP
@@ -58,7 +64,7 @@ def reasons(effects: Iterable[Effect]) -> list[str]:
     return [effect.reason for effect in effects if isinstance(effect, DropPacket)]
 
 
-# -- copies ---------------------------------------------------------------------------------------
+# -- copies --------------------------------------------------------------------------------------
 
 
 def test_members_here_get_a_copy_each_and_the_rendezvous_gets_one() -> None:
@@ -171,7 +177,7 @@ def test_a_group_without_a_record_is_refused() -> None:
     assert reasons(play.packet("alice", metadata=NEWS)) == ["unknown_group"]
 
 
-# -- members --------------------------------------------------------------------------------------
+# -- members -------------------------------------------------------------------------------------
 
 
 def test_a_membership_ends_when_it_is_not_repeated() -> None:
@@ -241,7 +247,7 @@ def test_a_message_of_another_service_is_refused() -> None:
         _ = node(SELF).control("bob", Member(is_node=False, expires_s=0.0))
 
 
-# -- between nodes --------------------------------------------------------------------------------
+# -- between nodes -------------------------------------------------------------------------------
 
 
 def test_a_node_tells_every_rendezvous_about_its_first_member_and_again() -> None:
@@ -351,7 +357,7 @@ def test_a_peer_of_many_groups_is_reconsidered_some_at_a_time() -> None:
     assert environment.statistics().ephemeral.entries == 0
 
 
-# -- an internet ----------------------------------------------------------------------------------
+# -- an internet ---------------------------------------------------------------------------------
 
 
 class Internet:
@@ -457,3 +463,61 @@ def test_whatever_pipes_are_down_no_pipe_carries_two_copies(
     internet.send(*sender)
 
     assert set(internet.copies.values()) <= {1}
+
+
+# -- on a host ------------------------------------------------------------------------------------
+
+
+async def hears(member: ServiceChannel, speaker: ServiceChannel, *, within: int) -> bool:
+    """Say something every 100 ms until the member hears it."""
+    for _ in range(within):
+        _ = speaker.send(b"hello")
+        with suppress(DeadlineError):
+            return (await member.receive(deadline_s=0.1)).payload == b"hello"
+    return False
+
+
+def test_a_host_belongs_to_a_group_for_as_long_as_it_wants() -> None:
+    async def script(lab: Simulation) -> list[bool]:
+        async with join(lab.host("bob"), "news.isp-a") as bob:
+            async with join(lab.host("alice"), "news.isp-a") as alice:
+                heard = [
+                    await hears(alice, bob, within=20),
+                    await hears(bob, alice, within=1),
+                ]
+            await lab.sleep(0.5)
+            with lab.host("alice").listen(48) as left:
+                heard.append(await hears(left, bob, within=5))
+        return heard
+
+    assert run_simulated(find_topology("multicast"), script) == [True, True, False]
+
+
+@pytest.mark.slow
+def test_a_host_that_moves_to_another_node_still_belongs() -> None:
+    async def script(lab: Simulation) -> bool:
+        async with (
+            join(lab.host("bob"), "news.isp-a") as bob,
+            join(lab.host("alice"), "news.isp-a") as alice,
+        ):
+            assert await hears(alice, bob, within=20)
+            await lab.kill("sn1.isp-a")
+            # An idle host notices with its next keepalive.
+            return await hears(alice, bob, within=400)
+
+    assert run_simulated(find_topology("multicast"), script)
+
+
+def test_a_host_without_a_node_belongs_once_it_has_one() -> None:
+    async def script(lab: Simulation) -> bool:
+        await lab.cut("bob.isp-b", "sn1.isp-b")
+        await lab.sleep(10.0)
+        async with join(lab.host("bob"), "news.isp-a", repeat_s=3_600.0) as bob:
+            await lab.sleep(1.0)
+            await lab.heal("bob.isp-b", "sn1.isp-b")
+            with lab.host("alice").call(
+                48, metadata=bytes(lab.host("bob").find("news.isp-a"))
+            ) as alice:
+                return await hears(bob, alice, within=400)
+
+    assert run_simulated(find_topology("multicast"), script)
