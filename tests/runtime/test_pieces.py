@@ -80,6 +80,7 @@ def test_a_reply_of_answers_alone_is_not_cut() -> None:
     assert cut(whole, limit_bytes=100) == [whole]
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 300), max_size=5), max_size=5), st.integers(1, 1_000))
 def test_nothing_is_lost_and_nothing_is_larger_than_it_must(
     sizes: list[list[int]], limit_bytes: int

@@ -69,6 +69,7 @@ def test_what_an_event_did_to_timers_can_be_taken_back() -> None:
     assert due_keys(timers, 1.0) == [b"kept", b"taken"]
 
 
+@pytest.mark.slow
 def test_the_number_of_timers_is_bounded() -> None:
     timers = Timers(UndoLog())
     for number in range(module.MAX_TIMERS):
@@ -95,6 +96,7 @@ def test_it_says_what_is_armed() -> None:
     assert repr(timers) == "<Timers 1 armed, next at 1.0>"
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.none() | st.integers(0, 5)), max_size=30

@@ -243,6 +243,7 @@ class Model:
         }
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(steps=STEPS)
 def test_both_stores_agree_with_copies_of_a_dict(

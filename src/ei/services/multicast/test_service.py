@@ -477,6 +477,7 @@ async def hears(member: ServiceChannel, speaker: ServiceChannel, *, within: int)
     return False
 
 
+@pytest.mark.slow
 def test_a_host_belongs_to_a_group_for_as_long_as_it_wants() -> None:
     async def script(lab: Simulation) -> list[bool]:
         async with join(lab.host("bob"), "news.isp-a") as bob:
@@ -508,6 +509,7 @@ def test_a_host_that_moves_to_another_node_still_belongs() -> None:
     assert run_simulated(find_topology("multicast"), script)
 
 
+@pytest.mark.slow
 def test_a_host_without_a_node_belongs_once_it_has_one() -> None:
     async def script(lab: Simulation) -> bool:
         await lab.cut("bob.isp-b", "sn1.isp-b")
