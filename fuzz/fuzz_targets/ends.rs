@@ -1,6 +1,4 @@
-//! Two ends with fixed keys, shared by the targets.
-
-#![allow(dead_code)]
+//! Ends with fixed keys.
 
 use std::net::SocketAddr;
 
@@ -34,19 +32,4 @@ pub fn end(index: u8, other: u8) -> Pipes {
         )
         .expect("the other is new");
     pipes
-}
-
-/// Two ends with a pipe between them, at time 0.
-pub fn connected() -> [Pipes; 2] {
-    let (mut alice, mut bob) = (end(1, 2), end(2, 1));
-    let peer = alice.peers().next().expect("bob is known");
-    alice.dial(0, peer);
-    let (_, mut initiation) = alice.take_outgoing().expect("an initiation");
-    bob.handle_handshake(0, endpoint(1), &mut initiation);
-    let (_, mut response) = bob.take_outgoing().expect("a response");
-    alice.handle_handshake(0, endpoint(2), &mut response);
-    let (_, mut probe) = alice.take_outgoing().expect("a probe");
-    bob.open(0, endpoint(1), &mut probe)
-        .expect("the probe opens");
-    [alice, bob]
 }

@@ -133,15 +133,19 @@ pub struct ControlReceipt {
     pub generation: u32,
 }
 
-/// Both directions of one pipe's control channel.
+/// Both directions of one pipe's control channel. Whoever owns it carries the fragments.
 #[derive(Debug, Default)]
-pub(crate) struct Control {
+pub struct Control {
     sending: Sending,
     receiving: Receiving,
 }
 
 impl Control {
-    pub(crate) fn push(
+    /// Queue a message, cut into fragments of at most `fragment_bytes`.
+    ///
+    /// # Errors
+    /// `TooBig` over 64 KiB, `DialQueueFull` when 1 MiB waits.
+    pub fn push(
         &mut self,
         service: u32,
         message: &[u8],
@@ -150,50 +154,53 @@ impl Control {
         self.sending.push(service, message, fragment_bytes)
     }
 
-    pub(crate) fn take_acknowledgement(&mut self, now_ns: u64, acknowledged: u32) {
+    /// The next fragment that the peer wants, from the header of any packet of its.
+    pub fn take_acknowledgement(&mut self, now_ns: u64, acknowledged: u32) {
         self.sending.take_acknowledgement(now_ns, acknowledged);
     }
 
-    /// The next fragment to send (again) now.
-    pub(crate) fn next_due(
-        &mut self,
-        now_ns: u64,
-        timeout_ns: u64,
-    ) -> Option<(ControlHeader, Vec<u8>)> {
+    /// The next fragment to send (again) now; `timeout_ns` is how long an answer may take.
+    pub fn next_due(&mut self, now_ns: u64, timeout_ns: u64) -> Option<(ControlHeader, Vec<u8>)> {
         let acknowledged = self.receiving.acknowledged();
         self.sending.next_due(now_ns, timeout_ns, acknowledged)
     }
 
-    /// When a fragment must be sent again, at the latest.
-    pub(crate) fn deadline_ns(&self, timeout_ns: u64) -> u64 {
+    /// When a fragment must be sent (again); `u64::MAX` when none waits.
+    pub fn deadline_ns(&self, timeout_ns: u64) -> u64 {
         self.sending.deadline_ns(timeout_ns)
     }
 
-    pub(crate) fn take_fragment(
-        &mut self,
-        header: &ControlHeader,
-        payload: &[u8],
-    ) -> Result<(), Reason> {
+    /// Take in a fragment of the peer's.
+    ///
+    /// # Errors
+    /// `BadControl` beyond the window, or when a message exceeds 64 KiB (it is passed over).
+    pub fn take_fragment(&mut self, header: &ControlHeader, payload: &[u8]) -> Result<(), Reason> {
         self.receiving.take_fragment(header, payload)
     }
 
     /// A complete message: service, bytes, number of its last fragment, generation.
-    pub(crate) fn take_message(&mut self) -> Option<(u32, Vec<u8>, u32, u32)> {
+    pub fn take_message(&mut self) -> Option<(u32, Vec<u8>, u32, u32)> {
         self.receiving.take_message()
     }
 
-    /// Returns whether the acknowledgement moved.
-    pub(crate) fn commit(&mut self, sequence: u32, generation: u32) -> bool {
+    /// A message's receiver is done with it. Returns whether the acknowledgement moved.
+    pub fn commit(&mut self, sequence: u32, generation: u32) -> bool {
         self.receiving.commit(sequence, generation)
     }
 
-    pub(crate) fn acknowledged(&self) -> u32 {
+    /// What is to be said as `acknowledged`.
+    pub fn acknowledged(&self) -> u32 {
         self.receiving.acknowledged()
+    }
+
+    /// Bytes held for the peer: fragments that came early, and what is under assembly.
+    pub fn held_bytes(&self) -> usize {
+        self.receiving.held_bytes()
     }
 
     /// The peer was restarted: both directions begin at 0 again. Messages that were begun are lost (at
     /// most once); the others will be sent.
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.sending.restart();
         self.receiving.restart();
     }

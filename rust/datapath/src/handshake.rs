@@ -159,6 +159,16 @@ impl SessionSecrets {
         }
     }
 
+    /// Secrets that were agreed on elsewhere: first that of the initiator's direction.
+    pub fn of_directions(secrets: [[u8; KEY_BYTES]; 2], is_initiator: bool) -> Self {
+        let [initiator_to_responder, responder_to_initiator] = secrets;
+        Self {
+            initiator_to_responder,
+            responder_to_initiator,
+            is_initiator,
+        }
+    }
+
     /// Whether this end began the handshake.
     pub fn is_initiator(&self) -> bool {
         self.is_initiator

@@ -141,6 +141,12 @@ impl Receiving {
         self.acknowledged() != before
     }
 
+    pub(super) fn held_bytes(&self) -> usize {
+        let early = self.early.iter().flatten().map(|it| it.bytes.len());
+        let complete = self.complete.iter().map(|it| it.bytes.len());
+        early.chain(complete).sum::<usize>() + self.assembly.len()
+    }
+
     pub(super) fn restart(&mut self) {
         *self = Self {
             generation: self.generation.wrapping_add(1),
