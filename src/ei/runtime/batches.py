@@ -5,8 +5,10 @@ a function call in simulation.
 """
 
 from enum import IntEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from ei.sdk.events import PacketArrived, PeerChanged, Started, TallyRead
 from ei.sdk.packets import Address
@@ -61,7 +63,7 @@ class EventBatch(msgspec.Struct, frozen=True, gc=False, array_like=True):
     epoch: int
     now_s: float
     unix_s: float
-    items: tuple[Item, ...]
+    items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MAX_BATCH_ITEMS)]
 
 
 class SendControlBytes(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):

@@ -10,6 +10,7 @@ says so of each of its events.
 """
 
 from collections.abc import Callable, Mapping
+from math import inf
 from types import MappingProxyType
 from typing import Any, assert_never
 
@@ -216,12 +217,13 @@ class Environment:
 
     def next_deadline_s(self) -> float | None:
         """Return when `fire_due` will have something to do, `None` for never."""
-        deadlines_s = [
-            deadline_s
-            for deadline_s in (self._timers.next_deadline_s(), self._holds.next_deadline_s())
-            if deadline_s is not None
-        ]
-        return max(min(deadlines_s), self._retry_s) if deadlines_s else None
+        timer_s, hold_s = self._timers.next_deadline_s(), self._holds.next_deadline_s()
+        if timer_s is None and hold_s is None:
+            return None
+        return max(
+            self._retry_s,
+            min(inf if timer_s is None else timer_s, inf if hold_s is None else hold_s),
+        )
 
     def is_due(self, now_s: float) -> bool:
         """Whether `fire_due` has something to do."""
@@ -316,6 +318,8 @@ class Environment:
         self, sequence: int, origin: int, answers: list[EncodedAnswer]
     ) -> tuple[bytes, list[tuple[int, bytes]]]:
         """Encode the reply to `origin`, and what others wait for."""
+        if not self._extras and not self._orders.pushed_out:
+            return self._codec.reply(sequence, self._epochs.get(origin, 0), answers), []
         for held in self._orders.pushed_out:
             dropped = EncodedAnswer(Outcome.DROPPED, "hold_full", NO_EFFECTS)
             self._add_extra(held.origin, dropped)

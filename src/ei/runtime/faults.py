@@ -33,11 +33,18 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class FaultLog:
-    """Counts faults by word and keeps the newest."""
+    """Counts faults and keeps the newest.
+
+    Attributes:
+        counts: By word.
+        total: Of all words.
+        newest: The last few, oldest first.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
         self.counts: dict[str, int] = {}
+        self.total = 0
         self.newest: deque[Fault] = deque(maxlen=MAX_FAULTS)
 
     def add(self, word: str, event: Event | str, error: BaseException) -> Fault:
@@ -47,13 +54,9 @@ class FaultLog:
         cause = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:500])
         fault = Fault(word, kind, cause, self._place(error))
         self.counts[word] = self.counts.get(word, 0) + 1
+        self.total += 1
         self.newest.append(fault)
         return fault
-
-    @property
-    def total(self) -> int:
-        """How many there were."""
-        return sum(self.counts.values())
 
     def _place(self, error: BaseException) -> str:
         """Return the innermost line of the service's own that the error passed."""
@@ -69,20 +72,24 @@ REPORT_EVERY_S = 1.0
 
 
 class FaultReporter:
-    """Writes the newest fault to a log, a line a second at most: a flood of them is one line."""
+    """Writes the newest fault to a log, a line a second at most: a flood of them is one line.
+
+    Attributes:
+        reported: How many faults the lines so far speak of.
+    """
 
     def __init__(self, name: str, log: TextIO) -> None:
         self._name = name
         self._log = log
-        self._reported = 0
+        self.reported = 0
         self._next_s = 0.0
 
     def report(self, faults: FaultLog, now_s: float) -> None:
         """Write a line if there is news and it is time."""
-        if faults.total == self._reported or now_s < self._next_s:
+        if faults.total == self.reported or now_s < self._next_s:
             return
-        since = faults.total - self._reported
+        since = faults.total - self.reported
         more = f" (and {since - 1} more)" if since > 1 else ""
         print(f"worker {self._name}: {faults.newest[-1]}{more}", file=self._log, flush=True)
-        self._reported = faults.total
+        self.reported = faults.total
         self._next_s = now_s + REPORT_EVERY_S

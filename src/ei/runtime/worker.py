@@ -15,6 +15,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from types import FrameType
@@ -121,24 +122,30 @@ def serve(
     for descriptor in origins:
         poll.register(descriptor, select.POLLIN)
     buffer = memoryview(bytearray(MAX_EVENT_BYTES))
-    while True:
-        for descriptor, _ in poll.poll(_timeout_ms(environment)):
-            origin = origins[descriptor]
-            try:
+    with suppress(ConnectionError):  # the datapath is gone
+        while True:
+            for descriptor, _ in poll.poll(_timeout_ms(environment)):
+                origin = origins[descriptor]
                 received = sockets[origin].recv_into(buffer)
                 if not received:
                     return
                 _send(sockets[origin], environment.deliver_batch(buffer[:received], origin=origin))
-            except ConnectionError:
-                return
-            _send_strays(environment, sockets)
-        now_s = time.monotonic()
-        if environment.is_due(now_s):
-            reply = environment.fire_due(now_s, time.time())
-            if reply is not None:
-                _send(sockets[0], reply)
-            _send_strays(environment, sockets)
-        reporter.report(environment.faults, now_s)
+                _send_strays(environment, sockets)
+            _fire(environment, sockets)
+            if environment.faults.total != reporter.reported:
+                reporter.report(environment.faults, time.monotonic())
+
+
+def _fire(environment: Environment, sockets: Sequence[socket.socket]) -> None:
+    """Fire timers that are due."""
+    if environment.next_deadline_s() is None:
+        return
+    now_s = time.monotonic()
+    while environment.is_due(now_s):
+        reply = environment.fire_due(now_s, time.time())
+        if reply is not None:
+            _send(sockets[0], reply)
+        _send_strays(environment, sockets)
 
 
 def _send(end: socket.socket, reply: bytes) -> None:
