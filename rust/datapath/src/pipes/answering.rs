@@ -18,6 +18,11 @@ const SECOND_NS: u64 = 1_000_000_000;
 const INITIATION_SPACING_NS: u64 = 20 * MILLISECOND_NS;
 /// A session that the peer does not use after our answer is forgotten.
 const UNCONFIRMED_NS: u64 = 30 * SECOND_NS;
+/// As above, when we wanted the pipe ourselves and are without one: of two openings that crossed so
+/// slowly that both ends gave theirs up, neither session is ever used, and somebody must dial again.
+const UNCONFIRMED_WANTED_NS: u64 = SECOND_NS;
+/// Added to it at random, so that the two do not cross again.
+const UNCONFIRMED_JITTER_NS: u64 = SECOND_NS;
 /// An initiation that crosses one of ours sent so lately is a simultaneous opening.
 const CROSSING_NS: u64 = 200 * MILLISECOND_NS;
 
@@ -132,15 +137,21 @@ impl Pipes {
         self.outgoing.push_back((from, datagram));
 
         let max_datagram_bytes = self.common_max(hello.max_datagram_bytes);
+        let jitter_ns = self.randomness.jitter_below(UNCONFIRMED_JITTER_NS);
         let Some(pipe) = self.pipe_mut(peer) else {
             return Err(Reason::UnknownPeer);
+        };
+        let unconfirmed_ns = if pipe.is_wanted && !pipe.is_up {
+            UNCONFIRMED_WANTED_NS + jitter_ns
+        } else {
+            UNCONFIRMED_NS
         };
         pipe.last_timestamp = hello.timestamp;
         pipe.last_initiation_ns = Some(now_ns);
         pipe.max_datagram_bytes = max_datagram_bytes;
         let next = Next {
             index,
-            due_ns: now_ns + UNCONFIRMED_NS,
+            due_ns: now_ns + unconfirmed_ns,
             endpoint: Some(from),
             boot: Some(hello.boot),
         };

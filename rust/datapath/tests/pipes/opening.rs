@@ -90,6 +90,23 @@ fn two_ends_that_dial_at_once_end_with_one_session() {
 }
 
 #[test]
+fn two_ends_whose_dialling_crosses_slowly_dial_again() {
+    for seed in 0..20 {
+        let mut net = Net::pair(seed, PeerKind::Node, PeerKind::Node);
+        net.introduce(1, 0, true);
+        // Slower than what counts as crossing, and faster than the first retry: each answers the
+        // other and gives its own opening up.
+        net.link.delay_ns = 240 * MS;
+
+        net.dial(0, 1);
+        net.dial(1, 0);
+        let took_ns = net.run_while(20 * SECOND, |net| !(net.is_up(0, 1) && net.is_up(1, 0)));
+
+        assert!(took_ns < 15 * SECOND, "seed {seed}: {} ms", took_ns / MS);
+    }
+}
+
+#[test]
 fn a_restarted_peer_comes_back_and_both_sides_are_told() {
     let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
     net.connect(0, 1);
