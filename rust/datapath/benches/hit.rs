@@ -3,8 +3,8 @@
 //!
 //! `cargo bench -p ei-datapath --bench hit`. Each row is CPU time, the median of 9 runs with smallest
 //! and largest beside it; `crypto` is the same run's `Pipes::open` and `seal` of the same packets alone,
-//! the least that any hop costs. What the sender does is outside the clock. `hit profile` runs the first
-//! row alone, for long.
+//! the least that any hop costs. What the sender does is outside the clock. `hit profile RUNS` runs the
+//! first row alone, for a profiler.
 
 #![allow(
     missing_docs,
@@ -29,10 +29,12 @@ const RUNS: usize = 9;
 const TRAIN: usize = 64;
 
 fn main() {
-    let is_profile = std::env::args().any(|argument| argument == "profile");
-    if is_profile {
+    let arguments: Vec<_> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "profile") {
+        let runs = arguments.get(at + 1).and_then(|runs| runs.parse().ok());
         hits(&Setting {
-            runs: 40,
+            runs: runs.unwrap_or(40),
+            trains: 100,
             ..Setting::default()
         });
         return;

@@ -8,6 +8,7 @@
 mod effects;
 mod events;
 mod msgpack;
+mod parse;
 mod worker;
 
 pub use effects::{

@@ -12,6 +12,7 @@
 //! own, and `LaneMessage`s go between them.
 
 mod arrive;
+mod books;
 mod check;
 mod departures;
 mod effects;

@@ -2,8 +2,8 @@
 //! written.
 
 use super::effects::{Action, Answer, Decision, Effect, EffectBatch, Hop, Key, Packet, Stage};
-use super::effects::{list, packet};
 use super::msgpack::{Reader, Writer};
+use super::parse::{list, packet};
 use super::{CodecError, StageList};
 
 /// A batch of events as a worker reads it.

@@ -219,10 +219,7 @@ impl Departures {
 /// # Errors
 /// `BadHeader`: metadata beyond 255 bytes.
 #[inline]
-pub(super) fn copy_of<'a>(
-    packet: &Packet<'a>,
-    header: &'a mut [u8],
-) -> Result<Copy<'a>, Reason> {
+pub(super) fn copy_of<'a>(packet: &Packet<'a>, header: &'a mut [u8]) -> Result<Copy<'a>, Reason> {
     let length = packet.header.emit(header)?;
     Ok(Copy {
         header: header.get(..length).ok_or(Reason::BadHeader)?,

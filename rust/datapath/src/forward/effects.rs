@@ -2,17 +2,15 @@
 
 use super::Datapath;
 use super::check::{self, Refused};
-use super::follow::forwarded_to;
 use super::lanes::LaneMessage;
 use super::peers::Notice;
-use super::services::{Handed, Traced};
+use super::services::Handed;
 use crate::cache::ServiceIndex;
-use crate::codec::{self, Answer, CodecError, Effect, EffectBatch, Outcome, StageList};
-use crate::counters::{Book, End, Reason};
+use crate::codec::{self, Answer, CodecError, Effect, EffectBatch, StageList};
+use crate::counters::{Book, Reason};
 use crate::decide::InstallError;
 use crate::packet::Packet;
 use crate::queue::News;
-use crate::trace::{How, TraceRecord};
 use crate::wire::Protection;
 
 /// Stages that ran for a packet of this answer already, and what they said: copies of one packet run
@@ -353,122 +351,5 @@ impl Datapath {
                 .count_dropped_copy(Reason::EffectRefused);
         }
         applied
-    }
-
-    // -- the books --------------------------------------------------------------------------------
-
-    /// An item of the batch is answered.
-    fn end(&mut self, now_ns: u64, index: ServiceIndex, handed: Handed, answer: &Answer<'_>) {
-        let (book, trace) = match handed {
-            Handed::Packet { book, trace } => (book, trace),
-            Handed::Control(receipt) => {
-                self.departures.pipes.commit_control(receipt);
-                return;
-            }
-            Handed::News => return,
-        };
-        if let Some(traced) = trace {
-            self.trace_decided(now_ns, index, &traced, answer);
-        }
-        match self.end_of(index, answer) {
-            Some(end) => self.departures.counters.count_end(book, end),
-            None => {
-                if let Some(service) = self.service(index) {
-                    service.held.add(book);
-                }
-            }
-        }
-    }
-
-    /// A timer's answer, or that of a packet that was held.
-    fn end_held(&mut self, index: ServiceIndex, answer: &Answer<'_>) {
-        if matches!(answer.outcome, Outcome::None | Outcome::Held) {
-            return;
-        }
-        let held = self.service(index).and_then(|service| service.held.take());
-        let Some(book) = held else {
-            self.departures.counters.effects_refused += 1;
-            return;
-        };
-        if let Some(end) = self.end_of(index, answer) {
-            self.departures.counters.count_end(book, end);
-        }
-    }
-
-    /// How an answer ends its packet; `None` while it is held.
-    fn end_of(&mut self, index: ServiceIndex, answer: &Answer<'_>) -> Option<End> {
-        let reason = match answer.outcome {
-            Outcome::Answered => return Some(End::Answered),
-            Outcome::Passed => return Some(End::Passed),
-            Outcome::Held => return None,
-            Outcome::None => Reason::NoAnswer,
-            Outcome::Dropped => self.reason_of(index, answer.reason),
-        };
-        if let Some(service) = self.service(index)
-            && reason != Reason::DroppedByService
-        {
-            service.count_drop(reason);
-        }
-        Some(End::Dropped(reason))
-    }
-
-    /// The environment's own words, or one that the service declares and that is counted with it.
-    fn reason_of(&mut self, index: ServiceIndex, word: &str) -> Reason {
-        const OF_THE_ENVIRONMENT: [Reason; 6] = [
-            Reason::ServiceError,
-            Reason::StoreFailed,
-            Reason::CpuExceeded,
-            Reason::NoAnswer,
-            Reason::HoldTimeout,
-            Reason::HoldFull,
-        ];
-        if let Some(reason) = OF_THE_ENVIRONMENT
-            .into_iter()
-            .find(|one| one.word() == word)
-        {
-            return reason;
-        }
-        let Some(service) = self.service(index) else {
-            return Reason::EffectRefused;
-        };
-        match service.word(word) {
-            Some(word) => {
-                service.count_word(word);
-                Reason::DroppedByService
-            }
-            None => Reason::EffectRefused,
-        }
-    }
-
-    fn trace_decided(
-        &mut self,
-        now_ns: u64,
-        index: ServiceIndex,
-        traced: &Traced,
-        answer: &Answer<'_>,
-    ) {
-        let first_hop = answer.effects.iter().find_map(|effect| match effect {
-            Effect::Send { to, .. } => Some(*to),
-            _ => None,
-        });
-        let verdict = match (answer.outcome, first_hop) {
-            (Outcome::Answered, Some(to)) => forwarded_to(to),
-            (Outcome::Answered, None) => "answered".to_owned(),
-            (Outcome::Passed, _) => "passed".to_owned(),
-            (Outcome::Held, _) => "held".to_owned(),
-            (Outcome::Dropped, _) => answer.reason.to_owned(),
-            (Outcome::None, _) => Reason::NoAnswer.word().to_owned(),
-        };
-        let number = self.service(index).map(|service| service.config.number);
-        self.traces.push(TraceRecord {
-            now_ns,
-            source: traced.source,
-            service: traced.service,
-            connection: traced.connection,
-            how: How::Decided,
-            verdict,
-            spent_ns: now_ns.saturating_sub(traced.arrived_ns),
-            services: number.into_iter().collect(),
-        });
     }
 }

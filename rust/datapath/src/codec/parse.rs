@@ -1,0 +1,226 @@
+//! `EffectBatch` from bytes, once, at the edge.
+
+use super::effects::{
+    Action, Answer, Decision, Effect, EffectBatch, Hop, Key, Outcome, Packet, Stage, StageList,
+};
+use super::{CodecError, msgpack::Reader};
+
+impl<'a> EffectBatch<'a> {
+    /// Parse a whole message.
+    ///
+    /// # Errors
+    /// Anything but one `EffectBatch`; nothing of it should be applied then.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::new(bytes);
+        reader.array_of(3, "EffectBatch")?;
+        let sequence = reader.integer("sequence")?;
+        let epoch = reader.integer("epoch")?;
+        let answers = list(&mut reader, "answers", answer)?;
+        reader.finish()?;
+        Ok(Self {
+            sequence,
+            epoch,
+            answers,
+        })
+    }
+}
+
+/// An array of `item`s. Grows as items are found, never on the word of the length alone.
+pub(super) fn list<'a, T>(
+    reader: &mut Reader<'a>,
+    field: &'static str,
+    item: fn(&mut Reader<'a>) -> Result<T, CodecError>,
+) -> Result<Vec<T>, CodecError> {
+    let length = reader.array(field)?;
+    let mut items = Vec::with_capacity(length.min(16) as usize);
+    for _ in 0..length {
+        items.push(item(reader)?);
+    }
+    Ok(items)
+}
+
+fn answer<'a>(reader: &mut Reader<'a>) -> Result<Answer<'a>, CodecError> {
+    reader.array_of(3, "Answer")?;
+    let outcome = match reader.integer("outcome")? {
+        0 => Outcome::None,
+        1 => Outcome::Answered,
+        2 => Outcome::Passed,
+        3 => Outcome::Held,
+        4 => Outcome::Dropped,
+        found => {
+            return Err(CodecError::UnknownTag {
+                field: "outcome",
+                found,
+            });
+        }
+    };
+    let reason = reader.string("reason")?;
+    let effects = list(reader, "effects", effect)?;
+    Ok(Answer {
+        outcome,
+        reason,
+        effects,
+    })
+}
+
+fn effect<'a>(reader: &mut Reader<'a>) -> Result<Effect<'a>, CodecError> {
+    let found = reader.array("Effect")?;
+    let tag = reader.integer("Effect tag")?;
+    let length = match tag {
+        0 => 4,
+        3 | 4 | 9 | 11 => 2,
+        5 | 6 | 10 => 3,
+        found => {
+            return Err(CodecError::UnknownTag {
+                field: "Effect",
+                found,
+            });
+        }
+    };
+    if found != length {
+        return Err(CodecError::WrongLength {
+            field: "Effect",
+            found,
+        });
+    }
+    Ok(match tag {
+        0 => Effect::Send {
+            packet: packet(reader)?,
+            to: reader.bytes("to")?,
+            stages: stages(reader)?,
+        },
+        3 => Effect::Install(decision(reader)?),
+        4 => Effect::Revoke {
+            tag: reader.bytes("tag")?,
+        },
+        5 => Effect::Pass {
+            packet: packet(reader)?,
+            stages: stages(reader)?,
+        },
+        6 => Effect::SendControl {
+            message: reader.bytes("message")?,
+            to: reader.bytes("to")?,
+        },
+        9 => Effect::Resolve {
+            query: reader.bytes("query")?,
+        },
+        10 => Effect::Count {
+            name: reader.string("name")?,
+            amount: reader.integer("amount")?,
+        },
+        _ => Effect::ReadTally {
+            object: reader.bytes("object")?,
+        },
+    })
+}
+
+pub(super) fn packet<'a>(reader: &mut Reader<'a>) -> Result<Packet<'a>, CodecError> {
+    reader.array_of(12, "Packet")?;
+    Ok(Packet {
+        service: reader.integer("service")?,
+        ingress: reader.bytes("ingress")?,
+        source: reader.bytes("source")?,
+        connection: reader.integer("connection")?,
+        metadata: reader.bytes("metadata")?,
+        payload: reader.bytes("payload")?,
+        traffic_class: reader.integer("traffic_class")?,
+        hop_limit: reader.integer("hop_limit")?,
+        protection: reader.integer("protection")?,
+        is_covered: reader.boolean("is_covered")?,
+        is_traced: reader.boolean("is_traced")?,
+        egress: reader.bytes("egress")?,
+    })
+}
+
+fn decision<'a>(reader: &mut Reader<'a>) -> Result<Decision<'a>, CodecError> {
+    reader.array_of(5, "Decision")?;
+    Ok(Decision {
+        key: key(reader)?,
+        action: action(reader)?,
+        ttl_s: reader.float("ttl_s")?,
+        tag: reader.bytes("tag")?,
+        stages: stages(reader)?,
+    })
+}
+
+fn key<'a>(reader: &mut Reader<'a>) -> Result<Key<'a>, CodecError> {
+    reader.array_of(6, "Key")?;
+    Ok(Key {
+        ingress: reader.bytes("ingress")?,
+        source: reader.bytes("source")?,
+        connection: reader.integer("connection")?,
+        metadata: reader.bytes("metadata")?,
+        egress: reader.bytes("egress")?,
+        service: reader.integer("service")?,
+    })
+}
+
+fn action<'a>(reader: &mut Reader<'a>) -> Result<Action<'a>, CodecError> {
+    let found = reader.array("Action")?;
+    match (found, reader.integer("Action tag")?) {
+        (2, 0) => Ok(Action::Forward(list(reader, "hops", hop)?)),
+        (1, 1) => Ok(Action::Pass),
+        (2, 2) => Ok(Action::Discard(reader.string("reason")?)),
+        (_, 0..=2) => Err(CodecError::WrongLength {
+            field: "Action",
+            found,
+        }),
+        (_, found) => Err(CodecError::UnknownTag {
+            field: "Action",
+            found,
+        }),
+    }
+}
+
+fn hop<'a>(reader: &mut Reader<'a>) -> Result<Hop<'a>, CodecError> {
+    reader.array_of(3, "Hop")?;
+    Ok(Hop {
+        to: reader.bytes("to")?,
+        metadata: if reader.nil() {
+            None
+        } else {
+            Some(reader.bytes("metadata")?)
+        },
+        connection: if reader.nil() {
+            None
+        } else {
+            Some(reader.integer("connection")?)
+        },
+    })
+}
+
+fn stages<'a>(reader: &mut Reader<'a>) -> Result<StageList<'a>, CodecError> {
+    let before = reader.rest();
+    let stages = list(reader, "stages", stage)?;
+    let length = before.len() - reader.rest().len();
+    Ok(StageList {
+        bytes: before.get(..length).unwrap_or(before),
+        stages,
+    })
+}
+
+fn stage<'a>(reader: &mut Reader<'a>) -> Result<Stage<'a>, CodecError> {
+    let found = reader.array("Stage")?;
+    match (found, reader.integer("Stage tag")?) {
+        (4, 0) => Ok(Stage::Meter {
+            object: reader.bytes("object")?,
+            rate_bytes_per_s: reader.integer("rate_bytes_per_s")?,
+            burst_bytes: reader.integer("burst_bytes")?,
+        }),
+        (2, 1) => Ok(Stage::Tally {
+            object: reader.bytes("object")?,
+        }),
+        (_, 0..=1) => Err(CodecError::WrongLength {
+            field: "Stage",
+            found,
+        }),
+        (_, found) => Err(CodecError::UnknownTag {
+            field: "Stage",
+            found,
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;
