@@ -476,6 +476,37 @@ mod tests {
         assert_eq!(stripped.err(), Some(Reason::BadHandshake));
     }
 
+    /// GREASE: suites that nobody has must break nobody.
+    #[test]
+    fn unknown_suites_beside_ours_are_passed_over() {
+        let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
+        let offered = [0xfa, SUITES[0], 0x2a, 0];
+        let prologue = prologue(LABEL, SUITES[0], offered);
+        let mut randomness = Randomness::new(Some([3; 32]));
+        let mut noise = builder(&alice, &prologue, &mut randomness)
+            .unwrap()
+            .remote_public_key(bob.public_key())
+            .unwrap()
+            .build_initiator()
+            .unwrap();
+        let first = write(&mut noise, &hello().emit()).unwrap();
+        let greased = Welcome {
+            suites: [SUITES[0], 0x1a, 0, 0],
+            ..welcome()
+        };
+
+        let (second, _) = read_by(&bob, offered, &first)
+            .unwrap()
+            .answer(&greased)
+            .unwrap();
+        let mut waiting = Waiting {
+            noise,
+            suite: SUITES[0],
+        };
+
+        assert_eq!(waiting.finish(&second).unwrap().0, greased);
+    }
+
     #[test]
     fn a_suite_below_the_best_common_one_makes_the_initiator_abort() {
         assert_eq!(best_common_suite(&[2, 1, 0, 0], &[1, 2, 0, 0]), Some(2));

@@ -201,8 +201,12 @@ impl Pipes {
         Session::sealed_bytes(header, payload, covered)
     }
 
-    /// Process a handshake datagram (types 1 to 3, lane 0 only). Answers go to `take_outgoing`.
+    /// Process a handshake datagram (types 1 to 3). Answers go to `take_outgoing`. Lane 0 only: on others
+    /// it is dropped as `unknown_pipe`, so whoever owns the threads hands it over.
     pub fn handle_handshake(&mut self, now_ns: u64, from: SocketAddr, datagram: &mut [u8]) -> Fate {
+        if !self.is_first_lane() {
+            return Fate::Dropped(Reason::UnknownPipe);
+        }
         let handled = match DatagramType::of(datagram) {
             Ok(DatagramType::Initiation) => self.answer_initiation(now_ns, from, datagram),
             Ok(DatagramType::Response) => self.finish_dialling(now_ns, datagram),

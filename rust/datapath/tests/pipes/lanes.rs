@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ei_datapath::counters::Reason;
+use ei_datapath::counters::{Fate, Reason};
 use ei_datapath::pipe::KeyLimits;
 use ei_datapath::pipes::{PeerKind, Pipes, PipesConfig};
 use ei_datapath::wire::{CONTROL_SERVICE, DatagramType, Header, Prefix, Protection};
@@ -220,4 +220,24 @@ fn all_threads_are_told_when_the_peer_goes_down() {
     for pipes in &ends[0].threads {
         assert!(!pipes.is_up(pipes.peers().next().unwrap()));
     }
+}
+
+#[test]
+fn a_handshake_is_for_lane_0_alone() {
+    let (ends, now_ns) = connected([1, 2], |_| {});
+    let [mut alice, mut bob] = ends;
+    let peer = alice.threads[0].find(&address(1)).unwrap();
+    alice.threads[0].remove_peer(&address(1));
+    let key =
+        ei_datapath::handshake::public_key(&Net::new(0).config(1, PeerKind::Node).private_key);
+    alice.know(1, key);
+    let peer_again = alice.threads[0].find(&address(1)).unwrap();
+    assert_ne!(peer, peer_again);
+    alice.threads[0].dial(now_ns, peer_again);
+    let (_, mut initiation) = alice.threads[0].take_outgoing().unwrap();
+
+    let fate = bob.threads[1].handle_handshake(now_ns, alice.endpoint, &mut initiation);
+
+    assert_eq!(fate, Fate::Dropped(Reason::UnknownPipe));
+    assert!(bob.threads[1].take_outgoing().is_none());
 }
