@@ -33,6 +33,7 @@ from ei.runtime.instance import Instance, counted
 from ei.runtime.limits import EventClock, VirtualCost
 from ei.runtime.loader import LoadedService
 from ei.runtime.orders import NO_EFFECTS, NOTHING, Orders
+from ei.runtime.replies import Replies, Stray
 from ei.runtime.resolved import ResolvedRecords
 from ei.runtime.stores import MemoryStore, StoreStatistics, TransactionalStore
 from ei.runtime.timers import Timers
@@ -143,9 +144,7 @@ class Environment:
         self._is_started = False
         self._started = NOTHING
         self._retry_s = 0.0
-        self._epochs: dict[int, int] = {}
-        self._extras: dict[int, list[EncodedAnswer]] = {}
-        self._strays: list[tuple[int, bytes]] = []
+        self._replies = Replies()
 
     def __repr__(self) -> str:
         instance = self._instance
@@ -175,7 +174,7 @@ class Environment:
             LocalError: It is no `EventBatch`. Nothing was changed.
         """
         events = self._codec.events(batch)
-        self._epochs[origin] = events.epoch
+        self._replies.set_epoch(origin, events.epoch)
         self._begin(events.now_s, events.unix_s)
         self._start_before(events.items[0])
         run, context = self._instance.run, self._context
@@ -189,7 +188,7 @@ class Environment:
         if not self._commit():
             failed = [_failed(item) for item in events.items]
             return self._codec.reply(events.sequence, events.epoch, failed)
-        self._strays += strays
+        self._replies.keep(strays)
         return reply
 
     def fire_due(self, now_s: float, unix_s: float) -> bytes | None:
@@ -202,18 +201,17 @@ class Environment:
             return None
         self._begin(now_s, unix_s)
         self._fire(now_s + SLACK_S)
-        has_reply = 0 in self._extras
+        has_reply = self._replies.has(0)
         reply, strays = self._encode(0, 0, [])
         if not self._commit():
             self._retry_s = now_s + RETRY_AFTER_S
             return None
-        self._strays += strays
+        self._replies.keep(strays)
         return reply if has_reply else None
 
-    def take_strays(self) -> list[tuple[int, bytes]]:
+    def take_strays(self) -> list[Stray]:
         """Return the `EffectBatch`es that other origins wait for, with their origin."""
-        strays, self._strays = self._strays, []
-        return strays
+        return self._replies.take_strays()
 
     def next_deadline_s(self) -> float | None:
         """Return when `fire_due` will have something to do, `None` for never."""
@@ -290,12 +288,14 @@ class Environment:
 
     def _fire(self, due_s: float) -> None:
         for held in self._holds.take_expired(due_s):
-            self._add_extra(held.origin, EncodedAnswer(Outcome.DROPPED, "hold_timeout", NO_EFFECTS))
+            self._replies.add(
+                held.origin, EncodedAnswer(Outcome.DROPPED, "hold_timeout", NO_EFFECTS)
+            )
         for _ in range(MAX_TIMERS_AT_ONCE):
             key = self._timers.take_due(due_s)
             if key is None:
                 break
-            self._add_extra(0, self._run(TimerFired(key)))
+            self._replies.add(0, self._run(TimerFired(key)))
 
     def _watch(
         self, act: Callable[[], object], now_s: float, unix_s: float | None
@@ -305,7 +305,7 @@ class Environment:
         trail = self._instance.trail = []
         _ = act()
         self._instance.trail = None
-        self._extras.clear()
+        self._replies.forget_extras()
         for _, fault, error in trail:
             if fault is not None:
                 self._undo.undo_to(0)
@@ -316,22 +316,13 @@ class Environment:
 
     def _encode(
         self, sequence: int, origin: int, answers: list[EncodedAnswer]
-    ) -> tuple[bytes, list[tuple[int, bytes]]]:
+    ) -> tuple[bytes, list[Stray]]:
         """Encode the reply to `origin`, and what others wait for."""
-        if not self._extras and not self._orders.pushed_out:
-            return self._codec.reply(sequence, self._epochs.get(origin, 0), answers), []
         for held in self._orders.pushed_out:
             dropped = EncodedAnswer(Outcome.DROPPED, "hold_full", NO_EFFECTS)
-            self._add_extra(held.origin, dropped)
+            self._replies.add(held.origin, dropped)
         self._orders.pushed_out.clear()
-        answers += self._extras.pop(origin, ())
-        reply = self._codec.reply(sequence, self._epochs.get(origin, 0), answers)
-        strays = [
-            (other, self._codec.reply(0, self._epochs.get(other, 0), extras))
-            for other, extras in self._extras.items()
-        ]
-        self._extras.clear()
-        return reply, strays
+        return self._replies.encode(self._codec, sequence, origin, answers)
 
     def _commit(self) -> bool:
         try:
@@ -354,7 +345,7 @@ class Environment:
             if isinstance(first, Started):
                 self._started = answer
             else:
-                self._add_extra(0, answer)
+                self._replies.add(0, answer)
 
     def _answer(self, item: Item, origin: int) -> EncodedAnswer:
         match item:
@@ -391,7 +382,7 @@ class Environment:
                 answer = self._run(event, origin)
                 for held in self._holds.release(query):
                     again = self._run(held.event, held.origin, held.times)
-                    self._add_extra(held.origin, again)
+                    self._replies.add(held.origin, again)
                 return answer
             case _:
                 pass
@@ -399,10 +390,6 @@ class Environment:
 
     def _run(self, event: Event, origin: int = 0, times: int = 0) -> EncodedAnswer:
         return self._instance.run(event, self._context, origin=origin, times=times)
-
-    def _add_extra(self, origin: int, answer: EncodedAnswer) -> None:
-        if answer != NOTHING:
-            self._extras.setdefault(origin, []).append(answer)
 
 
 def _failed(item: Item) -> EncodedAnswer:
