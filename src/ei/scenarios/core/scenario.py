@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from ei.errors import DeadlineError
 from ei.lab.accounts import count_copies, counters_of
-from ei.lab.groups import Member, send_stream, sender, take_all
+from ei.lab.groups import Member, send_stream, sender, take_all, until_heard
 from ei.lab.lab import Lab
 from ei.lab.load import (
     all_pairs,
@@ -29,7 +29,7 @@ MEMBERS = ("amir", "bob", "bea", "carol", "chen")
 BAD_LINK = Impairment(
     delay_ms=8, jitter_ms=4, loss=0.02, reorder=0.02, duplicate=0.01, corrupt=0.01
 )
-BACK_LIMIT_S = 3.0
+BACK_LIMIT_S = 5.0
 
 
 async def run(lab: Lab) -> AsyncIterator[Promise]:
@@ -97,15 +97,16 @@ async def bad_link(lab: Lab) -> AsyncIterator[Promise]:
 
 async def multicast(lab: Lab) -> AsyncIterator[Promise]:
     """One copy on each pipe, whatever the number of members behind it."""
-    members = [Member(lab.host(name), GROUP) for name in MEMBERS]
-    await lab.sleep(0.5)
-    before = await counters_of(lab)
+    members = [await Member.join(lab.host(name), GROUP) for name in MEMBERS]
     with sender(lab.host("alice"), GROUP) as channel:
+        joined_s = await until_heard(lab, channel, members, limit_s=BACK_LIMIT_S)
+        yield promise("a group works once it is joined", joined_s, "<=", BACK_LIMIT_S, unit="s")
+        before = await counters_of(lab)
         sent = await send_stream(lab, channel, count=PACKETS, rate_pps=RATE_PPS)
     heard = await take_all(members, wait_s=0.5)
     copies = count_copies(before, await counters_of(lab), packets=sent)
     for member in members:
-        member.close()
+        await member.close()
     complete = sum(each.distinct == sent for each in heard)
     yield promise("members that heard every packet", complete, "==", len(MEMBERS), unit="hosts")
     yield promise(

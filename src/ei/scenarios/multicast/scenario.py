@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator
 
 from ei.lab.accounts import count_copies, counters_of
-from ei.lab.groups import Member, send_stream, sender, take_all
+from ei.lab.groups import Member, send_stream, sender, take_all, until_heard
 from ei.lab.lab import Lab
-from ei.lab.load import until
 from ei.lab.promises import Promise, promise
 
 GROUP = "news.isp-a"
@@ -13,23 +12,19 @@ FIRST = ("amir", "bob", "bea", "boris", "carol")
 PACKETS = 400
 RATE_PPS = 500.0
 QUIET_S = 0.5
-JOIN_LIMIT_S = 2.0
+JOIN_LIMIT_S = 5.0
 
 
 async def run(lab: Lab) -> AsyncIterator[Promise]:
     """Send a stream, then let members come and go."""
-    members = {name: Member(lab.host(name), GROUP) for name in FIRST}
+    members = {name: await Member.join(lab.host(name), GROUP) for name in FIRST}
     with sender(lab.host("alice"), GROUP) as channel:
 
         async def stream() -> int:
             return await send_stream(lab, channel, count=PACKETS, rate_pps=RATE_PPS)
 
-        async def all_hear() -> bool:
-            _ = channel.send(bytes(64))
-            return all(each.packets for each in await take_all(everybody, wait_s=0.1))
-
         everybody = list(members.values())
-        joined_s = await until(lab, all_hear, limit_s=JOIN_LIMIT_S)
+        joined_s = await until_heard(lab, channel, everybody, limit_s=JOIN_LIMIT_S)
         yield promise("a group works once it is joined", joined_s, "<=", JOIN_LIMIT_S, unit="s")
 
         before = await counters_of(lab)
@@ -49,7 +44,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             is_valid=sent == PACKETS,
         )
 
-        members["bea"].leave()
+        await members["bea"].leave()
         await lab.sleep(QUIET_S)
         _ = await stream()
         heard_by = dict(zip(members, await take_all(everybody, wait_s=QUIET_S), strict=True))
@@ -68,6 +63,6 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             unit="lost packets",
         )
     for member in members.values():
-        member.close()
+        await member.close()
     homeless = sum(each.homeless for each in (await counters_of(lab)).values())
     yield promise("packets without a fate", homeless, "==", 0, unit="packets")
