@@ -13,7 +13,7 @@ export PYTHON
 STEP := .ci/step
 LIVE := V=1 .ci/step
 BIN := .venv/bin
-CARGO_TEST := cargo test --release --locked --workspace --exclude ei-core
+CARGO_TEST := cargo test --profile checks --locked --workspace --exclude ei-core
 PYTEST := $(BIN)/pytest
 # Rust and Python in turn: one waits for the compiler while the other runs.
 RUST_CHECKS := check-rust-format check-clippy check-rust-tests
@@ -40,7 +40,7 @@ check: build .venv/.dev ## Format, lint, types, stubs, import contracts, unit te
 test: check ## All tests: check, then the slow ones, the docs and the foreign programs
 	@$(STEP) "slow tests, docs, peers" $(PYTEST) -m slow
 
-bench: build ## All figures, each beside its baseline
+bench: build .venv/.dev ## All figures, each beside its baseline
 	@$(LIVE) "bench" $(BIN)/ei bench
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (60)
@@ -71,7 +71,7 @@ check-rust-format:
 	@$(STEP) "rust format" cargo fmt --all --check
 
 check-clippy:
-	@$(STEP) "clippy" cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@$(STEP) "clippy" cargo clippy --profile checks --locked --workspace --all-targets -- -D warnings
 
 check-rust-tests:
 	@$(STEP) "rust tests" $(CARGO_TEST)
