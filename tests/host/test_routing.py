@@ -13,6 +13,7 @@ from ei.host.events import (
     DatagramReceived,
     EchoReceived,
     PacketReceived,
+    ReceiptReceived,
 )
 from ei.host.routing import FIRST_OWN_PORT, Router
 from ei.lab.clock import run_virtual
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Channels only hand it on; none of these tests has them use it.
 HOST = cast("Host", None)
 PEER = Address(b"p" * 16)
+STRANGER = Address(b"s" * 16)
 
 
 def datagram(port: int) -> DatagramReceived:
@@ -109,12 +111,28 @@ def test_free_ports_are_given_out_in_turn() -> None:
 def test_an_answer_goes_to_who_waits_for_it_and_a_late_one_to_nobody() -> None:
     async def main() -> None:
         router = Router()
-        router.echoes[5] = asyncio.get_running_loop().create_future()
+        waiting = router.echoes[PEER, 5] = asyncio.get_running_loop().create_future()
 
         for number in (4, 5, 5):
             assert router.take(EchoReceived(PEER, number, b"", 9))
 
-        assert (await router.echoes[5]).number == 5
+        assert (await waiting).number == 5
+
+    run_virtual(lambda _: main())
+
+
+def test_only_the_host_that_was_asked_can_answer() -> None:
+    async def main() -> None:
+        router = Router()
+        echo = router.echoes[PEER, 5] = asyncio.get_running_loop().create_future()
+        receipt = router.receipts[PEER, 6] = asyncio.get_running_loop().create_future()
+
+        for number in range(10):
+            _ = router.take(EchoReceived(STRANGER, number, b"", 9))
+            _ = router.take(ReceiptReceived(STRANGER, number, is_delivered=True))
+
+        assert not echo.done()
+        assert not receipt.done()
 
     run_virtual(lambda _: main())
 
@@ -122,7 +140,7 @@ def test_an_answer_goes_to_who_waits_for_it_and_a_late_one_to_nobody() -> None:
 def test_closing_tells_all_that_wait() -> None:
     async def main() -> None:
         router = Router()
-        waiting = router.receipts[1] = asyncio.get_running_loop().create_future()
+        waiting = router.receipts[PEER, 1] = asyncio.get_running_loop().create_future()
         router.close(LocalError("closed"))
 
         with pytest.raises(LocalError, match="closed"):

@@ -147,7 +147,8 @@ class Host:
         sent_ns = self._driver.now_ns()
         number = self._stack.datagrams.ping(sent_ns, address, data, is_traced=is_traced)
         what = f"echo from {self.records.name_of(address)}"
-        echo = await self._answer(self._router.echoes, number, what, deadline_s=deadline_s)
+        asked = (address, number)
+        echo = await self._answer(self._router.echoes, asked, what, deadline_s=deadline_s)
         return (echo.now_ns - sent_ns) / 1e9
 
     def connection_to(self, to: str | Address) -> int:
@@ -275,10 +276,11 @@ class Host:
         deadline_s: float,
     ) -> Receipt:
         """Send for a channel; see `DatagramChannel.send_with_receipt`."""
-        number = self.send_datagram(channel, to, data, port=port, wants_receipt=True)
+        address = self.find(to)
+        number = self.send_datagram(channel, address, data, port=port, wants_receipt=True)
         try:
             received = await self._answer(
-                self._router.receipts, number, "receipt", deadline_s=deadline_s
+                self._router.receipts, (address, number), "receipt", deadline_s=deadline_s
             )
         except DeadlineError as error:
             return Receipt("unknown", str(error))
@@ -331,15 +333,20 @@ class Host:
         return channel
 
     async def _answer(
-        self, waiting: Answers[AnswerT], number: int, what: str, *, deadline_s: float
+        self,
+        waiting: Answers[AnswerT],
+        asked: tuple[Address, int],
+        what: str,
+        *,
+        deadline_s: float,
     ) -> AnswerT:
-        waiting[number] = asyncio.get_running_loop().create_future()
+        waiting[asked] = asyncio.get_running_loop().create_future()
         self._driver.touched()
         try:
             async with within(deadline_s, what):
-                return await waiting[number]
+                return await waiting[asked]
         finally:
-            del waiting[number]
+            del waiting[asked]
 
     def _take(self, event: HostEvent) -> None:
         match event:

@@ -14,6 +14,7 @@ from ei.host.events import (
     ReceiptReceived,
 )
 from ei.host.frames import MAX_PORT
+from ei.sdk.packets import Address
 
 AnswerT = TypeVar("AnswerT")
 Channel = DatagramChannel | ServiceChannel | ControlChannel
@@ -32,12 +33,15 @@ Event = (
 )
 
 
-class Answers(dict[int, "asyncio.Future[AnswerT]"]):
-    """Calls that wait for an answer, by number."""
+class Answers(dict[tuple[Address, int], "asyncio.Future[AnswerT]"]):
+    """Calls that wait for an answer, by whom they asked and their number.
 
-    def finish(self, number: int, answer: AnswerT) -> None:
+    Numbers can be guessed: only with the source, which is proven, is an answer the one asked for.
+    """
+
+    def finish(self, source: Address, number: int, answer: AnswerT) -> None:
         """Give a call its answer; without effect when nobody waits for it."""
-        future = self.get(number)
+        future = self.get((source, number))
         if future is not None and not future.done():
             future.set_result(answer)
 
@@ -129,9 +133,9 @@ class Router:
             case AttachmentChanged():
                 self.moved.set()
             case EchoReceived():
-                self.echoes.finish(event.number, event)
+                self.echoes.finish(event.source, event.number, event)
             case ReceiptReceived():
-                self.receipts.finish(event.number, event)
+                self.receipts.finish(event.source, event.number, event)
             case DatagramReceived():
                 port = self._ports.get(event.port)
                 return port is not None and port.inbox.put(event)
