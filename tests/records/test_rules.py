@@ -26,9 +26,21 @@ def enrolment(
     return Enrolment(keys.address(number), (name,), keys.identity_key, pipe_key, LATER_S)
 
 
-def node(keys: Keys = NODE, *, name: str = "sn1.isp-a") -> NodeRecord:
+def node(
+    keys: Keys = NODE,
+    *,
+    name: str = "sn1.isp-a",
+    pipe_key: bytes = b"",
+    endpoint: str = "127.0.0.1:1",
+) -> NodeRecord:
     return NodeRecord(
-        keys.address(1), name, keys.identity_key, keys.pipe_key, ("127.0.0.1:1",), (16,), LATER_S
+        keys.address(1),
+        name,
+        keys.identity_key,
+        pipe_key or keys.pipe_key,
+        (endpoint,),
+        (16,),
+        LATER_S,
     )
 
 
@@ -96,6 +108,21 @@ BAD: list[tuple[AnyRecord, Keys, str]] = [
         "has 0 names, allowed are 1 to 16",
     ),
     (node(OTHER, name="sn2.isp-a"), OTHER, "not by domain isp-a"),
+    (
+        node(OTHER, name="sn2.isp-a", endpoint="192.0.2.1"),
+        DOMAIN,
+        r"endpoint '192\.0\.2\.1' is not IP:PORT, such as",
+    ),
+    (
+        node(OTHER, name="sn2.isp-a", pipe_key=NODE.pipe_key),
+        DOMAIN,
+        r"its pipe key is that of sn1\.isp-a",
+    ),
+    (
+        enrolment(OTHER, name="bob.isp-a", pipe_key=NODE.pipe_key[:16] + bytes(16)),
+        DOMAIN,
+        r"its pipe key is that of sn1\.isp-a",
+    ),
     (attachment(), NODE, "not by its host"),
     (attachment(nodes=()), ALICE, "has 0 nodes, allowed are 1 to 8"),
     (attachment(nodes=(OTHER.address(1),)), ALICE, "a node that has no record"),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NoReturn, TypeVar, assert_never
 
+from ei.errors import LocalError
 from ei.records.addresses import (
     KEY_BYTES,
     MAX_DOMAIN_NUMBER,
@@ -11,6 +12,7 @@ from ei.records.addresses import (
     make_address,
     make_group_address,
 )
+from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import (
     AnyRecord,
     AttachmentRecord,
@@ -26,6 +28,8 @@ MAX_ATTACHED_NODES = 8
 MAX_GROUP_NODES = 64
 MAX_ENDPOINTS = 8
 MAX_NAMES = 16
+SHORT_KEY_BYTES = 16
+"""The datapath tells peers apart by so much of their pipe keys."""
 
 SequencedT = TypeVar("SequencedT", AttachmentRecord, GroupRecord)
 
@@ -50,6 +54,7 @@ class Verifier:
         self._unix_s = unix_s
         self._attachment_limit_s = attachment_limit_s
         self._domains_by_number: dict[int, DomainRecord] = {}
+        self._holders: dict[bytes, str] = {}
         self.domains: dict[str, DomainRecord] = {}
         self.enrolments: dict[Address, Enrolment] = {}
         self.nodes: dict[Address, NodeRecord] = {}
@@ -96,14 +101,16 @@ class Verifier:
 
     def _add_enrolment(self, record: Enrolment, signer: bytes) -> None:
         self._check_subject(record.address, record.identity_key, record.names, signer)
-        _check_key("pipe", record.pipe_key)
+        self._hold(record.pipe_key, record.names[0])
         self.enrolments[record.address] = record
         self.names.update(dict.fromkeys(record.names, record.address))
 
     def _add_node(self, record: NodeRecord, signer: bytes) -> None:
         self._check_subject(record.address, record.identity_key, (record.name,), signer)
-        _check_key("pipe", record.pipe_key)
         _check_count("endpoints", len(record.endpoints), MAX_ENDPOINTS)
+        for endpoint in record.endpoints:
+            _check_endpoint(endpoint)
+        self._hold(record.pipe_key, record.name)
         self.nodes[record.address] = record
         self.names[record.name] = record.address
 
@@ -150,6 +157,13 @@ class Verifier:
             _refuse("a second record of the address")
         self._check_names(names, domain)
 
+    def _hold(self, pipe_key: bytes, name: str) -> None:
+        """Keep a pipe key for one peer: with two of them, nobody could tell whose pipe it is."""
+        _check_key("pipe", pipe_key)
+        holder = self._holders.setdefault(pipe_key[:SHORT_KEY_BYTES], name)
+        if holder != name:
+            _refuse(f"its pipe key is that of {holder}")
+
     def _check_names(self, names: tuple[str, ...], domain: DomainRecord) -> None:
         _check_count("names", len(names), MAX_NAMES)
         for name in names:
@@ -189,6 +203,13 @@ def _keep_newer(kept: dict[Address, SequencedT], key: Address, record: Sequenced
 def _check_key(what: str, key: bytes) -> None:
     if len(key) != KEY_BYTES:
         _refuse(f"its {what} key has {len(key)} bytes, not {KEY_BYTES}")
+
+
+def _check_endpoint(endpoint: str) -> None:
+    try:
+        _ = parse_endpoint(endpoint)
+    except LocalError as error:
+        _refuse(f"its endpoint {error}")
 
 
 def _check_count(what: str, count: int, most: int) -> None:
