@@ -9,7 +9,13 @@ from ei._core import Streams
 from ei.errors import LocalError, NotFoundError, StreamError
 from ei.host.events import HostEvent, StreamArrived, StreamConnected, StreamLost, StreamMoved
 from ei.host.sessions import Outgoing
-from ei.host.stream_connections import NO_LISTENER, ConnectionKey, StreamConnections
+from ei.host.stream_connections import NO_LISTENER, StreamConnections
+from ei.host.stream_ports import (
+    MAX_UNROUTED_OF_PEER,
+    PORT_TIMEOUT_NS,
+    ConnectionKey,
+    StreamKey,
+)
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
 from ei.records.record_set import RecordSet, verify_records
@@ -38,6 +44,7 @@ class End:
     keys: Keys
     secret: bytes
     known: RecordSet
+    send_window_bytes: int = 8_388_608
     events: list[HostEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,7 +52,9 @@ class End:
         self.address: Address = self.keys.address(1)
         self.streams = StreamConnections(
             self.address,
-            lambda: Streams(identity_key=self.secret, seed=self.secret),
+            lambda: Streams(
+                identity_key=self.secret, seed=self.secret, send_window_bytes=self.send_window_bytes
+            ),
             records=lambda: self.known,
             draw=lambda: next(numbers),
             emit=self.events.append,
@@ -108,6 +117,50 @@ def test_a_stream_arrives_at_the_port_that_it_is_for() -> None:
     there = (arrived.peer, arrived.connection, arrived.stream)
     assert bob.streams.read(there, 100) == (b"hello", "finished", 0)
     assert any(isinstance(e, StreamMoved) and e.what == "finished" for e in alice.events)
+
+
+def full_pair() -> tuple[End, End, Pair, ConnectionKey]:
+    """Alice connected to bob, her window full of bytes for his port 80."""
+    alice = End(ALICE, ALICE.identity_secret, records(), send_window_bytes=196_608)
+    bob = End(BOB, BOB.identity_secret, records())
+    world = Pair(alice, bob)
+    key, _ = alice.streams.connect(world.now_ns, bob.address)
+    world.run()
+    first = alice.streams.open_stream(key, 80)
+    assert first is not None
+    assert alice.streams.write(first, bytes(1_000_000), 0) < 1_000_000
+    return alice, bob, world, key
+
+
+def arrived_at(bob: End, port: int) -> StreamKey:
+    """Return the only stream that arrived at a port of bob."""
+    [found] = [e for e in bob.of(StreamArrived) if isinstance(e, StreamArrived) and e.port == port]
+    return (found.peer, found.connection, found.stream)
+
+
+def test_a_stream_keeps_its_port_when_the_window_is_full() -> None:
+    alice, bob, world, key = full_pair()
+
+    second = alice.streams.open_stream(key, 81)
+    assert second is not None
+    assert alice.streams.write(second, b"hello", 0) == 0
+    world.run()
+
+    assert any(isinstance(e, StreamMoved) and e.stream == second[2] for e in alice.events)
+    assert alice.streams.write(second, b"hello", 0) == 5
+    world.run()
+    assert bob.streams.read(arrived_at(bob, 81), 100)[0] == b"hello"
+
+
+def test_an_empty_stream_ends_after_its_port_when_the_window_is_full() -> None:
+    alice, bob, world, key = full_pair()
+
+    second = alice.streams.open_stream(key, 81)
+    assert second is not None
+    alice.streams.finish(second)
+    world.run()
+
+    assert bob.streams.read(arrived_at(bob, 81), 100) == (b"", "finished", 0)
 
 
 def test_one_connection_carries_all_streams_to_a_host() -> None:
@@ -294,6 +347,26 @@ def test_a_stream_that_never_says_its_port_is_refused(way: str) -> None:
     assert bob.of(StreamArrived) == []
     refused = ("stream_reset", *key, stream, NO_LISTENER) in raw.events
     assert refused == (way == "finish")
+
+
+def test_streams_that_never_say_their_port_lock_out_nobody_and_do_not_stay() -> None:
+    raw, key, bob, world = raw_pair()
+    native = raw.native
+    for _ in range(MAX_UNROUTED_OF_PEER + 1):
+        stream = native.open_stream(*key, is_bidirectional=True)
+        assert stream is not None
+        _ = native.write(*key, stream, b"\x50")
+    world.run()
+    assert bob.streams.dropped == {"unrouted_full": 1}
+
+    world.run(PORT_TIMEOUT_NS // MS)
+
+    assert bob.streams.dropped["stream_without_port"] == MAX_UNROUTED_OF_PEER
+    stream = native.open_stream(*key, is_bidirectional=True)
+    assert stream is not None
+    _ = native.write(*key, stream, b"\x50\x00")
+    world.run()
+    assert arrived_at(bob, 80)[2] == stream
 
 
 def test_a_stream_that_goes_one_way_only_is_refused() -> None:

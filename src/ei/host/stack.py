@@ -129,7 +129,7 @@ class Stack:
         return StackStatistics(
             dict(self._sent + self.datagrams.sent),
             dict(self._received + self.datagrams.received),
-            dict(self._dropped + self.datagrams.dropped),
+            dict(self._dropped + self.datagrams.dropped + self.streams.dropped),
         )
 
     def take_events(self) -> list[HostEvent]:

@@ -1,11 +1,12 @@
 """Streams between hosts, pure: QUIC connections on connections of the delivery service.
 
 One QUIC connection to a host carries all streams with it. A stream begins with the port that it is
-for, two bytes little-endian, before anything that the application writes.
+for (`ei.host.stream_ports`), before anything that the application writes.
 """
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from ei._core import Streams
@@ -19,27 +20,22 @@ from ei.host.events import (
     StreamsAvailable,
 )
 from ei.host.sessions import Outgoing
+from ei.host.stream_ports import ConnectionKey, StreamKey, Unrouted, encode_port
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
-PORT_BYTES = 2
 NO_LISTENER = 1
-"""Code with which a stream to a port where nobody listens is refused."""
+"""Code with which a stream is refused: nobody listens on its port, or it named none."""
 ABORTED = 2
 """Code of a stream that its application gave up."""
-MAX_UNROUTED = 1_024
-"""Streams of all peers that have not yet said for which port they are."""
-
-ConnectionKey = tuple[Address, int]
-StreamKey = tuple[Address, int, int]
 
 
 @dataclass(slots=True)
-class _Link:
-    """One QUIC connection."""
+class _Unsaid:
+    """A stream of this host that found the window full: what is left of its port."""
 
-    is_up: bool = False
-    unrouted: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    port: bytes
+    is_finished: bool = False
 
 
 class StreamConnections:
@@ -51,6 +47,9 @@ class StreamConnections:
         records: Whose key is whose.
         draw: Returns a random connection number, 64 bits.
         emit: Takes each event.
+
+    Attributes:
+        dropped: Streams of peers that were refused before they had a port, by reason.
     """
 
     def __init__(
@@ -68,8 +67,10 @@ class StreamConnections:
         self._draw = draw
         self._emit = emit
         self._streams: Streams | None = None
-        self._links: dict[ConnectionKey, _Link] = {}
-        self._unrouted = 0
+        self._is_up: dict[ConnectionKey, bool] = {}
+        self._unsaid: dict[StreamKey, _Unsaid] = {}
+        self._unrouted = Unrouted()
+        self.dropped: Counter[str] = Counter()
 
     # -- connections ------------------------------------------------------------------------------
 
@@ -83,9 +84,9 @@ class StreamConnections:
             LimitError: too many connections.
             LocalError: it is this host itself.
         """
-        for key, link in self._links.items():
+        for key, is_up in self._is_up.items():
             if key[0] == to:
-                return key, link.is_up
+                return key, is_up
         identity_key = self._identity_key(to)
         if to == self._address:
             raise LocalError("a host opens no stream to itself")
@@ -94,18 +95,19 @@ class StreamConnections:
             self._native().connect(now_ns, to, key[1], identity_key)
         except ConnectionError as error:
             raise LimitError(f"no stream connection to {self._name(to)}: {error}") from error
-        self._links[key] = _Link()
+        self._is_up[key] = False
         return key, False
 
     def close(self, now_ns: int, key: ConnectionKey, *, reason: str) -> None:
         """End a connection, its streams with it. Idempotent."""
-        if self._links.pop(key, None) is not None and self._streams is not None:
-            self._streams.close(now_ns, *key, reason=reason)
+        if key in self._is_up:
+            self._forget(key)
+            self._native().close(now_ns, *key, reason=reason)
 
     def path_changed(self, now_ns: int) -> None:
         """The host uses another of its nodes: every path is another one."""
         if self._streams is not None:
-            for peer in dict.fromkeys(key[0] for key in self._links):
+            for peer in dict.fromkeys(key[0] for key in self._is_up):
                 self._streams.path_changed(now_ns, peer)
 
     # -- payloads and time ------------------------------------------------------------------------
@@ -116,12 +118,18 @@ class StreamConnections:
 
     def poll(self, now_ns: int) -> None:
         """Do what is due."""
-        if self._streams is not None:
-            self._streams.poll(now_ns)
+        if self._streams is None:
+            return
+        self._streams.poll(now_ns)
+        for key in self._unrouted.take_due(now_ns):
+            self._refuse(key, "stream_without_port")
 
     def next_deadline_ns(self) -> int | None:
         """Return when to `poll` and to send next."""
-        return None if self._streams is None else self._streams.next_deadline_ns()
+        if self._streams is None:
+            return None
+        deadlines = (self._streams.next_deadline_ns(), self._unrouted.next_deadline_ns())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def take_outgoing(self, now_ns: int) -> list[Outgoing]:
         """Return what is to be sent now, and tell what happened."""
@@ -143,13 +151,14 @@ class StreamConnections:
         """
         try:
             stream = self._native().open_stream(*key, is_bidirectional=True)
-            if stream is None:
-                return None
-            # An empty stream has room for two bytes: its window is at least 64 KiB.
-            _ = self._native().write(*key, stream, port.to_bytes(PORT_BYTES, "little"))
         except ConnectionError as error:
             raise StreamError(str(error), kind="lost") from error
-        return (*key, stream)
+        if stream is None:
+            return None
+        opened = (*key, stream)
+        self._unsaid[opened] = _Unsaid(encode_port(port))
+        self._say_port(opened)
+        return opened
 
     def write(self, key: StreamKey, data: bytes, start: int) -> int:
         """Write `data` from `start` on; return how many bytes were taken (else `writable`).
@@ -157,6 +166,8 @@ class StreamConnections:
         Raises:
             StreamError: the stream or its connection is gone, or the peer wants no more.
         """
+        if key in self._unsaid:
+            return 0
         try:
             return self._native().write(*key, data, start)
         except BrokenPipeError as error:
@@ -166,6 +177,9 @@ class StreamConnections:
 
     def finish(self, key: StreamKey) -> None:
         """End a stream after what was written. Raises as `write`."""
+        if key in self._unsaid:
+            self._unsaid[key].is_finished = True
+            return
         try:
             self._native().finish(*key)
         except BrokenPipeError as error:
@@ -188,6 +202,7 @@ class StreamConnections:
 
     def abort(self, key: StreamKey, code: int = ABORTED) -> None:
         """Give up both directions of a stream. Idempotent."""
+        _ = self._unsaid.pop(key, None)
         for give_up in (self._native().reset, self._native().stop):
             try:
                 give_up(*key, code)
@@ -222,16 +237,16 @@ class StreamConnections:
                     case ("key_wanted", _, _):
                         self._answer(now_ns, key)
                     case ("connected", _, _):
-                        self._links.setdefault(key, _Link()).is_up = True
+                        self._is_up[key] = True
                         self._emit(StreamConnected(*key))
                     case ("lost", _, _, kind, text, _):
                         self._lose(key, kind, text)
                     case ("stream_opened", _, _, stream, is_bidirectional):
-                        self._meet(key, stream, is_bidirectional=is_bidirectional)
+                        self._meet(now_ns, (*key, stream), is_bidirectional=is_bidirectional)
                     case ("streams_available", _, _, _):
                         self._emit(StreamsAvailable(*key))
                     case (what, _, _, stream, *rest):
-                        self._move(key, stream, what, *rest)
+                        self._move((*key, stream), what, *rest)
 
     def _answer(self, now_ns: int, key: ConnectionKey) -> None:
         try:
@@ -241,55 +256,69 @@ class StreamConnections:
         except ConnectionError:
             return  # its time was over, or there is no room: the native side has refused it
         else:
-            self._links[key] = _Link()
+            self._is_up[key] = False
 
     def _lose(self, key: ConnectionKey, kind: str, text: str) -> None:
-        link = self._links.pop(key, None)
-        if link is not None:
-            self._unrouted -= len(link.unrouted)
+        self._forget(key)
         self._emit(StreamLost(*key, kind, text))
 
-    def _meet(self, key: ConnectionKey, stream: int, *, is_bidirectional: bool) -> None:
-        link = self._links.get(key)
-        if link is None or not is_bidirectional or self._unrouted >= MAX_UNROUTED:
-            self.abort((*key, stream), NO_LISTENER)
-            return
-        link.unrouted[stream] = b""
-        self._unrouted += 1
+    def _forget(self, key: ConnectionKey) -> None:
+        _ = self._is_up.pop(key, None)
+        self._unrouted.remove_connection(key)
+        for stream in [stream for stream in self._unsaid if stream[:2] == key]:
+            del self._unsaid[stream]
 
-    def _move(self, key: ConnectionKey, stream: int, what: str, code: int = 0) -> None:
-        link = self._links.get(key)
-        if link is None or stream not in link.unrouted:
-            self._emit(StreamMoved(*key, stream, _MOVES[what], code))
+    def _meet(self, now_ns: int, key: StreamKey, *, is_bidirectional: bool) -> None:
+        if not is_bidirectional:
+            self._refuse(key, "stream_one_way")
+        elif not self._unrouted.add(now_ns, key):
+            self._refuse(key, "unrouted_full")
+
+    def _refuse(self, key: StreamKey, reason: str) -> None:
+        self.dropped[reason] += 1
+        self.abort(key, NO_LISTENER)
+
+    def _move(self, key: StreamKey, what: str, code: int = 0) -> None:
+        if key in self._unsaid:
+            self._say_port(key)
+        if key in self._unsaid:
             return
-        if what == "readable":
-            self._route(key, link, stream)
+        if key not in self._unrouted:
+            self._emit(StreamMoved(*key, _MOVES[what], code))
+        elif what == "readable":
+            self._route(key)
         elif what == "stream_reset":
-            self._forget(link, stream)
+            self._unrouted.remove(key)
 
-    def _route(self, key: ConnectionKey, link: _Link, stream: int) -> None:
-        """Read the port of a new stream."""
-        known = link.unrouted[stream]
+    def _say_port(self, key: StreamKey) -> None:
+        """Write what the window takes of the port of an own stream; nothing may overtake it."""
+        unsaid = self._unsaid[key]
         try:
-            got, state, _ = self.read((*key, stream), PORT_BYTES - len(known))
-        except StreamError:
-            self._forget(link, stream)
-            return
-        known += got
-        if len(known) == PORT_BYTES:
-            self._forget(link, stream)
-            self._emit(StreamArrived(*key, stream, int.from_bytes(known, "little")))
-            # What follows the port may be there already, and is announced once only.
-            self._emit(StreamMoved(*key, stream, "readable", 0))
-        elif state != "open":
-            self._forget(link, stream)
-            self.abort((*key, stream), NO_LISTENER)
-        else:
-            link.unrouted[stream] = known
+            taken = self._native().write(*key, unsaid.port)
+            unsaid.port = unsaid.port[taken:]
+            if unsaid.port:
+                return
+            if unsaid.is_finished:
+                self._native().finish(*key)
+        except ConnectionError:
+            pass  # whoever uses the stream is told
+        del self._unsaid[key]
 
-    def _forget(self, link: _Link, stream: int) -> None:
-        del link.unrouted[stream]
-        self._unrouted -= 1
+    def _route(self, key: StreamKey) -> None:
+        """Read the port of a new stream."""
+        try:
+            got, state, _ = self.read(key, self._unrouted.missing(key))
+        except StreamError:
+            self._unrouted.remove(key)
+            return
+        port = self._unrouted.take(key, got)
+        if port is not None:
+            self._emit(StreamArrived(*key, port))
+            # What follows the port may be there already, and is announced once only.
+            self._emit(StreamMoved(*key, "readable", 0))
+        elif state != "open":
+            self._unrouted.remove(key)
+            self._refuse(key, "stream_without_port")
 
 
 _MOVES: dict[str, Literal["readable", "writable", "finished", "reset", "stopped"]] = {

@@ -15,7 +15,8 @@ from ei.host.events import (
 )
 from ei.host.frames import MAX_PORT
 from ei.host.stack import Stack
-from ei.host.stream_connections import NO_LISTENER, ConnectionKey, StreamKey
+from ei.host.stream_connections import NO_LISTENER
+from ei.host.stream_ports import ConnectionKey, StreamKey
 from ei.host.streams import Stream, StreamListener
 from ei.sdk.packets import Address
 

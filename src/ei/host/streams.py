@@ -14,7 +14,7 @@ from ei.errors import LimitError, LocalError, StreamError
 from ei.host.deadlines import DEFAULT_S, within
 from ei.host.events import StreamMoved
 from ei.host.inbox import Inbox
-from ei.host.stream_connections import StreamKey
+from ei.host.stream_ports import StreamKey
 from ei.sdk.packets import Address
 
 if TYPE_CHECKING:
