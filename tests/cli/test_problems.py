@@ -44,6 +44,12 @@ def test_the_remedy_of_an_error_is_the_action() -> None:
     assert problem.action == "End it: ei lab down core"
 
 
+def test_the_one_error_of_a_group_is_the_problem() -> None:
+    group = ExceptionGroup("tasks", [ExceptionGroup("inner", [errors.DeniedError("no")])])
+
+    assert problem_of(group) == problem_of(errors.DeniedError("no"))
+
+
 def test_a_refusal_of_the_system_names_the_file() -> None:
     problem = problem_of(OSError(errno.ENOSPC, "No space left on device", "/x/y"))
 

@@ -150,6 +150,11 @@ class Problem:
 
 def problem_of(error: Exception) -> Problem:
     """Return what `error` means for a person."""
+    match error:
+        case ExceptionGroup(exceptions=[Exception() as only]):
+            return problem_of(only)  # of the one task in a group that failed
+        case _:
+            pass
     kind = _kind_of(error)
     cause, action = sentence(error), kind.action
     if isinstance(error, UsageError):
