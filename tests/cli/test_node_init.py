@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from tests.cli.conftest import Run
 
 from ei.cli.exits import Exit
@@ -41,3 +42,14 @@ def test_a_name_without_a_domain_is_refused(ei: Run) -> None:
 
     assert said.code == Exit.ERROR
     assert "sn1.isp-a" in said.err
+
+
+@pytest.mark.parametrize("flag", ["--endpoint", "--bind"])
+def test_an_endpoint_without_a_port_is_refused_before_anything_is_written(
+    ei: Run, tmp_path: Path, flag: str
+) -> None:
+    said = ei(*NODE, flag, "192.0.2.1")
+
+    assert said.code == Exit.ERROR
+    assert f"{flag}: '192.0.2.1' is not IP:PORT, such as 192.0.2.1:3535" in said.err
+    assert not list(tmp_path.iterdir())

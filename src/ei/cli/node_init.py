@@ -25,12 +25,16 @@ def add_parser(verbs: Verbs) -> None:
     takes_domain(verb)
     verb.takes(
         "--endpoint",
+        type=_endpoint,
         metavar="ENDPOINT",
         required=True,
         help="where others reach the node, such as 192.0.2.1:3535 or [2001:db8::1]:3535",
     )
     verb.takes(
-        "--bind", metavar="ENDPOINT", help="where it listens (default: everywhere on that port)"
+        "--bind",
+        type=_endpoint,
+        metavar="ENDPOINT",
+        help="where it listens (default: everywhere on that port)",
     )
     verb.takes(
         "--service",
@@ -64,3 +68,14 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     output.talk(f"open UDP port {port} in your firewall")
     output.next(f"ei node check --config {new.path}", f"ei node run --config {new.path}")
     return Exit.OK
+
+
+def _endpoint(text: str) -> str:
+    from ei.errors import LocalError
+    from ei.records.endpoints import parse_endpoint
+
+    try:
+        _ = parse_endpoint(text)
+    except LocalError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
