@@ -107,7 +107,7 @@ class World:
             self._services[name].add(service)
         self._logic[name] = Node(
             config,
-            address=address,
+            keys=keys,
             records=self.records,
             manifests=[service.manifest for service in loaded],
             datapath=PureControl(datapath, lambda: self.now_ns),

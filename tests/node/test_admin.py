@@ -42,7 +42,7 @@ class Recorded:
                 services=("delivery",),
                 trust={"isp-a": DOMAIN.identity_key.hex()},
             ),
-            address=SN1.address(1),
+            keys=SN1,
             records=verify_records(
                 [
                     ISSUER.domain(),

@@ -1,11 +1,16 @@
 """What a node tells its datapath, and what it answers."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
-from ei.errors import ConfigError
+from ei._core import Datapath
+from ei.errors import ConfigError, LimitError
 from ei.node.config import NodeConfig
+from ei.node.datapath import DatapathControl, PureControl
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
+from ei.node.peers import MAX_PEERS
 from ei.node.remembering import RememberingControl
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
@@ -20,14 +25,21 @@ DELIVERY = Manifest(id=16, name="delivery", version="1.0.0", summary="x", drop_r
 SHIELD = Manifest(id=64, name="shield", version="1.0.0", summary="x", match_metadata=4)
 
 
-def records(*, sn2_at: str = "127.0.0.2:1", bob_at: Keys | None = SN1) -> RecordSet:
+def records(
+    *,
+    sn1: Keys = SN1,
+    sn2: Keys = SN2,
+    bob: Keys = BOB,
+    sn2_at: str = "127.0.0.2:1",
+    bob_at: Keys | None = SN1,
+) -> RecordSet:
     """Nodes sn1 and sn2; alice at sn1; bob where the test wants him."""
     envelopes = [
         ISSUER.domain(),
-        ISSUER.node(SN1, "sn1.isp-a", endpoints=("127.0.0.1:1",), services=(16,)),
-        ISSUER.node(SN2, "sn2.isp-a", endpoints=(sn2_at,), services=(16,)),
+        ISSUER.node(sn1, "sn1.isp-a", endpoints=("127.0.0.1:1",), services=(16,)),
+        ISSUER.node(sn2, "sn2.isp-a", endpoints=(sn2_at,), services=(16,)),
         ISSUER.enrol(ALICE, "alice.isp-a"),
-        ISSUER.enrol(BOB, "bob.isp-a"),
+        ISSUER.enrol(bob, "bob.isp-a"),
         ISSUER.attach(ALICE, nodes=(SN1.address(1), SN2.address(1)), sequence=1),
     ]
     if bob_at is not None:
@@ -36,6 +48,10 @@ def records(*, sn2_at: str = "127.0.0.2:1", bob_at: Keys | None = SN1) -> Record
     found = verify_records(envelopes, trust=trust, unix_s=1_000)
     assert found.refused == ()
     return found
+
+
+def with_pipe_key(keys: Keys, other: Keys) -> Keys:
+    return Keys(keys.identity_secret, other.pipe_secret)
 
 
 def config(**changes: object) -> NodeConfig:
@@ -51,10 +67,10 @@ def config(**changes: object) -> NodeConfig:
     return msgspec.convert(settled, NodeConfig)
 
 
-def node(datapath: RememberingControl, known: RecordSet | None = None, **changes: object) -> Node:
+def node(datapath: DatapathControl, known: RecordSet | None = None, **changes: object) -> Node:
     return Node(
         config(**changes),
-        address=SN1.address(1),
+        keys=SN1,
         records=known or records(),
         manifests=[DELIVERY, SHIELD],
         datapath=datapath,
@@ -126,6 +142,18 @@ def test_new_records_change_only_what_differs() -> None:
     ]
 
 
+def test_two_peers_may_swap_their_pipe_keys() -> None:
+    datapath = Datapath(role="node", address=SN1.address(1), private_key=SN1.pipe_secret)
+    running = node(PureControl(datapath, lambda: 0))
+    running.start()
+
+    running.update(records(sn2=with_pipe_key(SN2, BOB), bob=with_pipe_key(BOB, SN2)))
+
+    assert datapath.statistics()["peers"].keys() == {
+        keys.address(1).hex() for keys in (SN2, ALICE, BOB)
+    }
+
+
 def test_records_that_lack_what_the_configuration_needs_change_nothing() -> None:
     datapath = RememberingControl()
     running = node(datapath, guards={"bob.isp-a": ["shield"]})
@@ -177,7 +205,7 @@ def test_a_node_that_the_records_do_not_know_says_what_to_do() -> None:
     with pytest.raises(ConfigError, match="know no node with the key of sn1") as caught:
         Node(
             config(),
-            address=BOB.address(1),
+            keys=BOB,
             records=records(),
             manifests=[DELIVERY, SHIELD],
             datapath=RememberingControl(),
@@ -190,18 +218,39 @@ def test_a_node_with_the_key_of_another_is_refused() -> None:
     with pytest.raises(ConfigError, match="know node sn2"):
         Node(
             config(),
-            address=SN2.address(1),
+            keys=SN2,
             records=records(),
             manifests=[DELIVERY, SHIELD],
             datapath=RememberingControl(),
         )
 
 
+def test_a_node_whose_record_names_another_pipe_key_is_refused() -> None:
+    with pytest.raises(ConfigError, match="know another pipe key of sn1"):
+        _ = node(RememberingControl(), records(sn1=with_pipe_key(SN1, DOMAIN)))
+
+
+@pytest.mark.slow
+def test_more_peers_than_a_datapath_holds_change_nothing() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+    datapath.commands.clear()
+    known = records()
+    sn2 = known.nodes[SN2.address(1)]
+    crowd = {Address(number.to_bytes(16, "big")): sn2 for number in range(MAX_PEERS)}
+
+    with pytest.raises(LimitError, match=r"131075 peers of sn1\.isp-a, allowed are 131072"):
+        running.update(replace(known, nodes={**known.nodes, **crowd}))
+
+    assert datapath.commands == []
+
+
 def test_a_service_without_a_manifest_is_named() -> None:
     with pytest.raises(ConfigError, match="no manifest of shield"):
         Node(
             config(),
-            address=SN1.address(1),
+            keys=SN1,
             records=records(),
             manifests=[DELIVERY],
             datapath=RememberingControl(),

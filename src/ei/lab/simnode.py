@@ -79,7 +79,7 @@ class SimNode:
         )
         self.node = Node(
             config,
-            address=resident.address,
+            keys=resident.keys,
             records=world.records,
             manifests=[service.manifest for service in loaded],
             datapath=PureControl(self.datapath, lambda: world.clock.now_ns),

@@ -152,7 +152,7 @@ class NodeDaemon:
         self.log = log
         self.node = Node(
             config,
-            address=address,
+            keys=prepared.keys,
             records=prepared.records,
             manifests=manifests,
             datapath=engine,

@@ -1,6 +1,6 @@
 """The pure core of a service node: what it tells its datapath, and what it answers.
 
-node = Node(config, address=..., records=..., manifests=..., datapath=...)
+node = Node(config, keys=..., records=..., manifests=..., datapath=...)
 node.start()                                services, chains, peers, guards
 left = node.handle_notices(unix_s=...)      queries are answered here, the rest comes back
 node.update(records)                        a new record set: what changed is changed
@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ei.errors import ConfigError
+from ei.errors import ConfigError, LimitError
 from ei.node.config import NodeConfig
 from ei.node.datapath import DatapathControl
-from ei.node.peers import Peer, peers_of
+from ei.node.peers import MAX_PEERS, Peer, peers_of
 from ei.node.status import NodeStatus, node_status
+from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.records.resolver import answer_query
 from ei.runtime.loader import ENVIRONMENT_COUNTERS
@@ -55,27 +56,29 @@ class Node:
 
     Args:
         config: Checked.
-        address: The node's own; its record must be in `records`.
+        keys: The node's own; the record of them must be in `records`.
         records: Who the others are.
         manifests: Of the services that run here: those that `config` names.
         datapath: Gets all commands.
 
     Raises:
-        ConfigError: the records do not know this node; a guarded host is not attached here; a
-            service has no manifest.
+        ConfigError: the records do not know this node, or know another pipe key of it; a guarded
+            host is not attached here; a service has no manifest.
+        LimitError: more peers than a datapath holds.
     """
 
     def __init__(
         self,
         config: NodeConfig,
         *,
-        address: Address,
+        keys: Keys,
         records: RecordSet,
         manifests: Sequence[Manifest],
         datapath: DatapathControl,
     ) -> None:
         self._config = config
-        self._address = address
+        self._address = keys.address(config.domain_number)
+        self._pipe_key = keys.pipe_key
         self._records = records
         self._manifests = {manifest.name: manifest for manifest in manifests}
         self._names = {manifest.id: manifest.name for manifest in manifests}
@@ -118,7 +121,7 @@ class Node:
         """Go over to a new record set: all of it or, on an error, nothing.
 
         Raises:
-            ConfigError: as the constructor.
+            ConfigError, LimitError: as the constructor.
         """
         self._check(records)
         self._use(records)
@@ -161,9 +164,17 @@ class Node:
             said = "no node" if record is None else f"node {record.name}"
             why = records.why_refused("node", name)
             raise ConfigError(
-                f"the records know {said} with the key of {name}" + (why and f": {why}"),
+                f"the records know {said} with the key of {name}"
+                f" and domain_number {self._config.domain_number}" + (why and f": {why}"),
                 remedy="Have the domain sign a node record for this key, and add it to the file.",
             )
+        if record.pipe_key != self._pipe_key:
+            raise ConfigError(
+                f"the records know another pipe key of {name} than its key file",
+                remedy="Have the domain sign the node again, with the keys it has now.",
+            )
+        if (count := len(peers_of(self._address, records))) > MAX_PEERS:
+            raise LimitError(f"the records make {count} peers of {name}, allowed are {MAX_PEERS}")
         for host in self._config.guards:
             attachment = records.attachments.get(records.names.get(host, self._address))
             if attachment is None or self._address not in attachment.nodes:
@@ -174,8 +185,9 @@ class Node:
 
     def _use(self, records: RecordSet) -> None:
         peers = peers_of(self._address, records)
-        for address in self._peers:
-            if address not in peers:
+        for address, peer in self._peers.items():
+            # A key may have moved to another peer: it is free once who had it is gone.
+            if address not in peers or peers[address].pipe_key != peer.pipe_key:
                 self._datapath.remove_peer(address)
         is_mesh = len(records.nodes) - 1 <= self._config.mesh_nodes
         for address, peer in peers.items():

@@ -6,6 +6,9 @@ from typing import Literal
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
+MAX_PEERS = 131_072
+"""As many as a datapath holds (`max_peers` of its `PipesConfig`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
