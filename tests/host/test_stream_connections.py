@@ -256,6 +256,18 @@ def test_silence_ends_a_connection_with_its_reason() -> None:
         _ = alice.streams.open_stream(key, 80)
 
 
+def test_a_host_that_leaves_gives_up_every_connection_also_one_that_is_not_up() -> None:
+    alice, bob, world = pair()
+    first, _ = alice.streams.connect(world.now_ns, bob.address)
+
+    alice.streams.close_all(world.now_ns, reason="the host was closed")
+    world.run()
+
+    assert (alice.events, bob.of(StreamArrived)) == ([], [])
+    again, is_up = alice.streams.connect(world.now_ns, bob.address)
+    assert (again == first, is_up) == (False, False)
+
+
 def test_an_unknown_host_cannot_be_connected_to() -> None:
     alice, _, world = pair()
 

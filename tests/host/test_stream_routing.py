@@ -1,11 +1,13 @@
 """Streams find their listener, and whoever waits for a connection hears of its end."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from ei.errors import DeadlineError, LocalError, StreamError
+from ei.host.client import Host
 from ei.lab.simulation import Simulation
 
 InLab = Callable[[Callable[[Simulation], Coroutine[Any, Any, None]]], None]
@@ -31,6 +33,29 @@ def test_whoever_waits_hears_why_a_connection_failed(in_lab: InLab) -> None:
         assert caught.value.kind == "handshake_timeout"
 
     in_lab(script)
+
+
+def test_whoever_waits_is_told_when_the_host_closes(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        await lab.cut("bob", "n1.right")
+        began_s = lab.now_s()
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(_refusal(alice, "bob.right"))
+            await asyncio.sleep(0.1)
+            alice.close()
+
+        assert "alice.left was closed" in waiting.result()
+        assert lab.now_s() - began_s < 1
+        assert "alice.left was closed" in await _refusal(alice, "bob.right")
+
+    in_lab(script)
+
+
+async def _refusal(host: Host, to: str) -> str:
+    with pytest.raises(LocalError) as caught:
+        _ = await host.open_stream(to, 80, deadline_s=60)
+    return str(caught.value)
 
 
 def test_streams_of_a_lost_connection_end_with_its_reason(in_lab: InLab) -> None:

@@ -104,6 +104,11 @@ class StreamConnections:
             self._forget(key)
             self._native().close(now_ns, *key, reason=reason)
 
+    def close_all(self, now_ns: int, *, reason: str) -> None:
+        """End every connection, also those that are not up yet."""
+        for key in list(self._is_up):
+            self.close(now_ns, key, reason=reason)
+
     def path_changed(self, now_ns: int) -> None:
         """The host uses another of its nodes: every path is another one."""
         if self._streams is not None:

@@ -41,6 +41,7 @@ class StreamRouter:
         self._streams: dict[StreamKey, Stream] = {}
         self._up: set[ConnectionKey] = set()
         self._losses: dict[ConnectionKey, StreamError] = {}
+        self._ending: EiError | None = None
         self._news = asyncio.Event()
         self._waiting = 0
 
@@ -99,15 +100,18 @@ class StreamRouter:
         _ = self._streams.pop(key, None)
 
     def close(self, error: EiError) -> None:
-        """Close all listeners and streams; whoever waits is told."""
+        """Close all listeners, streams and connections; whoever waits is told."""
+        self._ending = error
+        self._news.set()
         for listener in list(self._listeners.values()):
             listener.close()
         for stream in list(self._streams.values()):
             stream.lose(StreamError(str(error), kind="closed"))
-        for key in self._up:
-            self._stack.streams.close(self._now_ns(), key, reason="the host was closed")
+        self._stack.streams.close_all(self._now_ns(), reason="the host was closed")
 
     def _try_open(self, key: ConnectionKey, port: int) -> StreamKey | None:
+        if self._ending is not None:
+            raise self._ending
         if key in self._losses:
             raise self._losses[key]
         return self._stack.streams.open_stream(key, port) if key in self._up else None

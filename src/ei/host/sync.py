@@ -11,6 +11,7 @@ One background thread runs the event loop; calls may come from any thread.
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -33,19 +34,27 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="ei host", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="ei host", daemon=True)
         self._thread.start()
+        self._is_stopped = False
+        # What was handed over before the loop stops has begun by then; nothing is after it.
+        self._door = threading.Lock()
 
     def run(self, coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Run a coroutine there and return its result.
 
         Raises:
-            LocalError: it is stopped.
+            LocalError: it is stopped, before or meanwhile.
         """
-        if not self._thread.is_alive():
-            coroutine.close()
-            raise LocalError("the host is closed")
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        with self._door:
+            if self._is_stopped:
+                coroutine.close()
+                raise LocalError("the host is closed")
+            running = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return running.result()
+        except CancelledError as error:
+            raise LocalError("the host is closed") from error
 
     def call(self, function: Callable[[], ResultT]) -> ResultT:
         """Call a function there and return its result."""
@@ -56,11 +65,25 @@ class LoopThread:
         return self.run(call())
 
     def stop(self) -> None:
-        """Stop the loop and its thread. Idempotent."""
-        if self._thread.is_alive():
+        """Stop the loop and its thread; what still runs there is cancelled. Idempotent."""
+        with self._door:
+            if self._is_stopped:
+                return
+            self._is_stopped = True
             _ = self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+        self._thread.join()
+
+    def _work(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(_cancel_others())
+        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        _ = task.cancel()
+    _ = await asyncio.gather(*others, return_exceptions=True)
 
 
 class Host:
