@@ -8,6 +8,7 @@ from ei.errors import ConfigError, NotFoundError, ServiceError
 from ei.runtime.loader import (
     ENVIRONMENT_COUNTERS,
     OWN_FOLDER,
+    datapath_options,
     find_services,
     load_afresh,
     load_service,
@@ -95,7 +96,7 @@ def test_loading_afresh_runs_its_files_again(tmp_path: Path) -> None:
 
 
 def test_the_datapath_is_told_what_it_must_know(tmp_path: Path) -> None:
-    options = load_service(write(tmp_path / "mine")).datapath_options()
+    options = datapath_options(load_service(write(tmp_path / "mine")).manifest)
 
     assert options["reads_payload"] is True
     assert options["drop_reasons"] == ["unwanted"]

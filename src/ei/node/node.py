@@ -19,7 +19,7 @@ from ei.node.status import NodeStatus, node_status
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.records.resolver import answer_query
-from ei.runtime.loader import ENVIRONMENT_COUNTERS
+from ei.runtime.loader import datapath_options
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
 
@@ -102,17 +102,7 @@ class Node:
     def start(self) -> None:
         """Tell the datapath about services, chains, peers and guards."""
         for manifest in self._manifests.values():
-            self._datapath.add_service(
-                manifest.id,
-                match_metadata=manifest.match_metadata,
-                reads_payload="payload" in manifest.capabilities,
-                queue_packets=manifest.queue_packets,
-                max_hops=manifest.max_hops,
-                max_objects=manifest.max_objects,
-                drop_reasons=list(manifest.drop_reasons),
-                counters=[*manifest.counters, *ENVIRONMENT_COUNTERS],
-                fail=manifest.fail,
-            )
+            self._datapath.add_service(manifest.id, **datapath_options(manifest))
         for service, chain in self._config.chains.items():
             self._datapath.set_chain(self._manifests[service].id, list(self._numbers(chain)))
         self._use(self._records)

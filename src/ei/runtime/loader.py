@@ -71,19 +71,19 @@ class LoadedService:
         except msgspec.ValidationError as error:
             raise ConfigError(f"{self.folder}: config: {error}") from error
 
-    def datapath_options(self) -> DatapathOptions:
-        """Return the arguments of the datapath's `add_service`."""
-        manifest = self.manifest
-        return DatapathOptions(
-            match_metadata=manifest.match_metadata,
-            reads_payload="payload" in manifest.capabilities,
-            queue_packets=manifest.queue_packets,
-            max_hops=manifest.max_hops,
-            max_objects=manifest.max_objects,
-            drop_reasons=list(manifest.drop_reasons),
-            counters=[*manifest.counters, *ENVIRONMENT_COUNTERS],
-            fail=manifest.fail,
-        )
+
+def datapath_options(manifest: Manifest) -> DatapathOptions:
+    """Return the arguments of the datapath's `add_service` for a service."""
+    return DatapathOptions(
+        match_metadata=manifest.match_metadata,
+        reads_payload="payload" in manifest.capabilities,
+        queue_packets=manifest.queue_packets,
+        max_hops=manifest.max_hops,
+        max_objects=manifest.max_objects,
+        drop_reasons=list(manifest.drop_reasons),
+        counters=[*manifest.counters, *ENVIRONMENT_COUNTERS],
+        fail=manifest.fail,
+    )
 
 
 def find_services(folders: Iterable[Path] = ()) -> dict[str, Path]:

@@ -12,7 +12,7 @@ import msgspec
 
 from ei._core import Datapath, public_key
 from ei.runtime.inprocess import InProcess
-from ei.runtime.loader import LoadedService
+from ei.runtime.loader import LoadedService, datapath_options
 from ei.sdk import Query, Record
 from ei.testing.playbook import address
 
@@ -61,7 +61,7 @@ class Crossroads:
         for name in hosts:
             self._join(name)
         for loaded in services:
-            self.node.add_service(loaded.manifest.id, **loaded.datapath_options())
+            self.node.add_service(loaded.manifest.id, **datapath_options(loaded.manifest))
             self.services.add(loaded)
         for service, chain in (chains or {}).items():
             self.node.set_chain(service, chain)
