@@ -20,6 +20,20 @@ def test_ending_what_does_not_run_is_no_error(ei: Run) -> None:
     assert "no lab 'default' was up" in said.err
 
 
+def test_no_name_makes_it_remove_what_is_not_a_labs(
+    ei: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    monkeypatch.setenv("EI_LAB", "../../../mine")
+
+    by_path = ei("lab", "down", "--lab", str(mine))
+    by_variable = ei("lab", "down")
+
+    assert (by_path.code, by_variable.code) == (Exit.ERROR, Exit.ERROR)
+    assert mine.exists()
+
+
 @pytest.mark.slow
 def test_nothing_is_left_of_a_lab() -> None:
     with tempfile.TemporaryDirectory(prefix="ei-", dir="/tmp") as home:

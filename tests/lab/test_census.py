@@ -17,6 +17,7 @@ from ei.lab.census import (
     end_processes,
     leftovers,
     marked_processes,
+    run_id_of,
     session_of,
     signal_process,
 )
@@ -77,6 +78,22 @@ def test_a_fork_keeps_the_mark_although_its_parent_is_gone(run_id: str) -> None:
         os.sched_yield()
     assert end_processes(run_id, timeout_s=5) == 1
     assert marked_processes(run_id) == []
+
+
+def test_a_run_is_known_by_the_folder_of_its_supervisor(tmp_path: Path, run_id: str) -> None:
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", "input()", str(tmp_path)], env={MARK: run_id}, stdin=subprocess.PIPE
+    )
+    try:
+        while run_id_of(tmp_path) is None:
+            os.sched_yield()
+
+        assert run_id_of(tmp_path) == run_id
+        assert run_id_of(tmp_path / "other") is None
+    finally:
+        supervisor.kill()
+        _ = supervisor.communicate()
+    assert run_id_of(tmp_path) is None
 
 
 def test_sockets_and_files_of_a_run_are_counted(tmp_path: Path, run_id: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ei.errors import ConfigError, IntegrityError, UnreachableError
+from ei.errors import ConfigError, ConflictError, IntegrityError, LocalError, UnreachableError
 from ei.lab.run_folder import Daemon, LabFile, RunFolder, exclusive, run_folder
 
 CONTENT = LabFile(
@@ -46,6 +46,34 @@ def test_a_damaged_file_is_said_with_its_remedy(tmp_path: Path) -> None:
 def test_labs_are_kept_in_the_state_folder_of_the_user() -> None:
     assert run_folder("x", {"XDG_STATE_HOME": "/state"}).path == Path("/state/ei/lab/x")
     assert run_folder("x", {}).path == Path.home() / ".local/state/ei/lab/x"
+
+
+@pytest.mark.parametrize("name", ["/etc/v", "../../v", "..", ".", "", "a/b", "A", "a\n", "x" * 33])
+def test_a_name_never_leads_out_of_the_folder_of_labs(name: str) -> None:
+    with pytest.raises(LocalError, match="1 to 32 of a-z, 0-9 and - are allowed"):
+        run_folder(name, {"XDG_STATE_HOME": "/state"})
+
+
+def test_a_folder_is_removed_when_all_in_it_is_a_labs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "lab")
+    (folder.folder_of("alice.isp-a")).mkdir(parents=True)
+    (folder.folder_of("bob.isp-b")).mkdir()
+    (folder.folder_of("bob.isp-b") / "key").touch()
+    folder.log.touch()
+
+    folder.remove()
+
+    assert not folder.path.exists()
+
+
+def test_a_folder_with_anything_else_in_it_is_kept(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "lab")
+    (folder.path / "photos" / "2026").mkdir(parents=True)
+
+    with pytest.raises(ConflictError, match="no lab wrote 'photos'"):
+        folder.remove()
+
+    assert (folder.path / "photos" / "2026").exists()
 
 
 def test_a_path_too_long_for_sockets_is_refused_with_its_length(tmp_path: Path) -> None:

@@ -37,6 +37,18 @@ def marked_processes(run_id: str) -> list[int]:
     return [pid for pid in sorted(pids) if pid != os.getpid() and _is_marked(pid, mark)]
 
 
+def run_id_of(folder: Path) -> str | None:
+    """Return the mark of the run whose supervisor was given `folder`; `None` when none lives."""
+    for entry in PROC.iterdir():
+        if not entry.name.isdigit() or os.fsencode(folder) not in _words(entry / "cmdline"):
+            continue
+        for word in _words(entry / "environ"):
+            name, _, run_id = word.partition(b"=")
+            if name == MARK.encode():
+                return os.fsdecode(run_id)
+    return None
+
+
 def end_processes(run_id: str, *, timeout_s: float) -> int:
     """Kill what is alive of a run, again and again until nothing is; return how many there were.
 
@@ -88,16 +100,19 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def leftovers(run_id: str, *, subnet: str, folder: Path) -> Leftovers:
+def leftovers(run_id: str | None, *, subnet: str | None, folder: Path) -> Leftovers:
     """Return all that is left of a run.
 
     Args:
-        subnet: First two octets of its endpoints, such as `127.1`.
+        run_id: `None` when nothing tells it any more: then no process of the run lives.
+        subnet: First two octets of its endpoints, such as `127.1`, where they are known.
         folder: Its run directory.
     """
-    processes = tuple(f"{pid} {command_of(pid)}" for pid in marked_processes(run_id))
+    pids = [] if run_id is None else marked_processes(run_id)
+    processes = tuple(f"{pid} {command_of(pid)}" for pid in pids)
     files = (str(folder), *map(str, folder.rglob("*"))) if folder.exists() else ()
-    return Leftovers(processes, (*_udp_sockets(subnet), *_unix_sockets(folder)), files)
+    udp = [] if subnet is None else _udp_sockets(subnet)
+    return Leftovers(processes, (*udp, *_unix_sockets(folder)), files)
 
 
 def _udp_sockets(subnet: str) -> list[str]:
@@ -121,8 +136,12 @@ def _kill(pid: int, run_id: str) -> None:
 
 
 def _is_marked(pid: int, mark: bytes) -> bool:
+    return mark in _words(PROC / str(pid) / "environ")
+
+
+def _words(path: Path) -> list[bytes]:
+    """Return the words of an environment or a command line; none when its process is gone."""
     try:
-        environment = (PROC / str(pid) / "environ").read_bytes()
+        return path.read_bytes().split(b"\0")
     except OSError:
-        return False
-    return mark in environment.split(b"\0")
+        return []

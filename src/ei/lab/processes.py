@@ -5,21 +5,20 @@ import json
 import os
 import secrets
 import select
-import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import cast
 
 import msgspec
 
 from ei.daemons.client import ask
 from ei.errors import ConflictError, DeadlineError, EiError, LimitError, UnreachableError
-from ei.lab.census import MARK, Leftovers, end_processes, leftovers, marked_processes
+from ei.lab.census import MARK
 from ei.lab.daemon_files import write_daemon_files
+from ei.lab.ending import DOWN_LIMIT_S, Ended, end_lab
 from ei.lab.layout import PORT, lay_out
 from ei.lab.population import populate
 from ei.lab.run_folder import DEFAULT_NAME, LabFile, RunFolder, exclusive, run_folder
@@ -27,26 +26,10 @@ from ei.lab.topology import Topology
 from ei.runtime.loader import load_service
 
 START_LIMIT_S = 40.0
-DOWN_LIMIT_S = 3.0
 CLAIM_HOST = "255.254"
 """Of a lab's subnet: whoever has this endpoint has the subnet."""
 
 Progress = Callable[[str], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What `down` did.
-
-    Attributes:
-        was_running: Whether there was anything.
-        killed: Processes that had to be killed.
-        left: What is left: nothing.
-    """
-
-    was_running: bool
-    killed: int
-    left: Leftovers
 
 
 def start_lab(  # noqa: PLR0913 all but the first have a default
@@ -90,7 +73,7 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
                 _run_supervisor(folder, lab, claim, environ=environ, on_progress=on_progress)
             except BaseException:
                 # Also when the user pressed Ctrl-C: nothing stays half started.
-                _ = _end(folder)
+                _ = end_lab(folder)
                 raise
     return lab
 
@@ -99,7 +82,7 @@ def stop_lab(*, name: str = DEFAULT_NAME, environ: Mapping[str, str] = os.enviro
     """End a lab, whatever state it is in, and remove its files. Idempotent."""
     folder = run_folder(name, environ)
     with exclusive(folder):
-        return _end(folder)
+        return end_lab(folder)
 
 
 def ask_lab(
@@ -145,7 +128,7 @@ def _clear(folder: RunFolder) -> None:
     try:
         _ = ask(folder.socket, "status", deadline_s=DOWN_LIMIT_S)
     except EiError:
-        _ = _end(folder)
+        _ = end_lab(folder)
         return
     raise ConflictError(
         f"the lab {folder.path.name!r} is running",
@@ -233,32 +216,3 @@ def _wait_ready(folder: RunFolder, ready: io.FileIO, on_progress: Progress) -> N
             if "ready" in message:
                 return
             _ = on_progress(message["running"])
-
-
-def _end(folder: RunFolder) -> Ended:
-    """End all of a lab; whatever was killed before, in whatever order."""
-    if not folder.path.exists():
-        return Ended(was_running=False, killed=0, left=Leftovers((), (), ()))
-    try:
-        lab = folder.read()
-    except EiError:
-        # Not even its first file was written: then no process was started either.
-        shutil.rmtree(folder.path)
-        return Ended(was_running=False, killed=0, left=Leftovers((), (), ()))
-    deadline_s = time.monotonic() + (DOWN_LIMIT_S if _is_going_down(folder) else 0.0)
-    while marked_processes(lab.run_id) and time.monotonic() < deadline_s:
-        time.sleep(0.01)
-    killed = end_processes(lab.run_id, timeout_s=DOWN_LIMIT_S)
-    shutil.rmtree(folder.path, ignore_errors=True)
-    left = leftovers(lab.run_id, subnet=lab.subnet, folder=folder.path)
-    return Ended(was_running=True, killed=killed, left=left)
-
-
-def _is_going_down(folder: RunFolder) -> bool:
-    """Ask the supervisor to end everything; return whether it does."""
-    try:
-        _ = ask(folder.socket, "down", deadline_s=1.0)
-    except EiError:
-        # Nobody is there to do it gently.
-        return False
-    return True

@@ -11,6 +11,8 @@ $XDG_STATE_HOME/ei/lab/<name>/     (default ~/.local/state)
 
 import fcntl
 import os
+import re
+import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +20,12 @@ from typing import Literal
 
 import msgspec
 
-from ei.errors import ConfigError, IntegrityError, UnreachableError
+from ei.errors import ConfigError, ConflictError, IntegrityError, LocalError, UnreachableError
 from ei.lab.layout import Relay
 
 DEFAULT_NAME = "default"
 SCHEMA = "ei.lab/1"
+NAME = re.compile(r"[a-z0-9-]{1,32}")
 MAX_SOCKET_PATH_BYTES = 107
 """Of a Unix socket, less its final zero (unix(7))."""
 
@@ -75,6 +78,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lab_file = path / "lab.json"
+        self.new_lab_file = path / "lab.new"
         self.socket = path / "lab.sock"
         self.log = path / "lab.log"
 
@@ -104,9 +108,29 @@ class RunFolder:
 
     def write(self, content: LabFile) -> None:
         """Replace `lab.json`: a reader sees the old or the new content, whole."""
-        new = self.lab_file.with_suffix(".new")
-        _ = new.write_bytes(msgspec.json.format(msgspec.json.encode(content)))
-        _ = new.replace(self.lab_file)
+        _ = self.new_lab_file.write_bytes(msgspec.json.format(msgspec.json.encode(content)))
+        _ = self.new_lab_file.replace(self.lab_file)
+
+    def remove(self) -> None:
+        """Remove the folder and all in it.
+
+        Raises:
+            ConflictError: no `lab.json` says that it is a lab's, and it holds what no lab writes.
+        """
+        if not self.lab_file.exists():
+            for path in sorted(self.path.iterdir()):
+                if not self._is_of_a_lab(path):
+                    raise ConflictError(
+                        f"{self.path} is not removed: no lab wrote {path.name!r} in it",
+                        remedy="Move it away, or give the lab another name: ei lab up --lab NAME",
+                    )
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _is_of_a_lab(self, path: Path) -> bool:
+        if path.is_dir():
+            # Of a node or host: its key is the first thing in it.
+            return (path / "key").exists() or not any(path.iterdir())
+        return path in {self.new_lab_file, self.socket, self.log}
 
     def check_length(self, daemons: list[str]) -> None:
         """Refuse a path under which the admin sockets could not be bound.
@@ -124,7 +148,16 @@ class RunFolder:
 
 
 def run_folder(name: str, environ: Mapping[str, str]) -> RunFolder:
-    """Return the folder of the lab `name`, which need not exist."""
+    """Return the folder of the lab `name`, which need not exist.
+
+    Raises:
+        LocalError: no lab can have that name.
+    """
+    if not NAME.fullmatch(name):
+        raise LocalError(
+            f"no lab is called {name!r}: 1 to 32 of a-z, 0-9 and - are allowed",
+            remedy="Name one with --lab or $EI_LAB, such as: --lab default",
+        )
     state = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return RunFolder(Path(state) / "ei" / "lab" / name)
 
