@@ -58,6 +58,28 @@ def test_a_port_is_open_once(in_lab: InLab) -> None:
     in_lab(script)
 
 
+def test_a_number_that_fits_no_packet_is_refused_when_it_is_named(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        for port in (-1, 70_000):
+            with pytest.raises(LocalError, match=f"port {port} is not 0 to 65535"):
+                _ = alice.datagrams(port)
+        for service in (0, 2**40):
+            wanted = f"service {service} is not 2 to 4294967295"
+            with pytest.raises(LocalError, match=wanted):
+                _ = alice.call(service)
+            with pytest.raises(LocalError, match=wanted):
+                _ = alice.listen(service)
+            with pytest.raises(LocalError, match=wanted):
+                _ = alice.controls(service)
+        with pytest.raises(LocalError, match="connection -1 is not 0 to"):
+            _ = alice.call(17, connection=-1)
+        with alice.call(17) as channel, pytest.raises(LocalError, match="class 65536 is not 0 to"):
+            _ = channel.send(b"", traffic_class=65_536)
+
+    in_lab(script)
+
+
 def test_too_large_a_datagram_is_refused_at_once(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         with lab.host("alice").datagrams() as channel, pytest.raises(LimitError):

@@ -52,6 +52,17 @@ def test_many_datagrams_wait_for_one_session_and_all_arrive(world: "World") -> N
     }
 
 
+def test_numbers_that_fit_no_packet_are_refused(world: "World") -> None:
+    alice = world.hosts["alice"]
+
+    with pytest.raises(LocalError, match=r"service 1 is not 2 to"):
+        _ = alice.call(world.now_ns, 1, [b"x"], connection=1)
+    with pytest.raises(LocalError, match=r"connection 18446744073709551616 is not 0 to"):
+        _ = alice.call(world.now_ns, 17, [b"x"], connection=2**64)
+    with pytest.raises(LocalError, match=r"service 4294967296 is not 2 to"):
+        alice.send_control(world.now_ns, 2**32, b"x")
+
+
 def test_a_ping_is_answered_by_the_other_hosts_stack(world: "World") -> None:
     alice, bob = world.hosts["alice"], world.hosts["bob"]
 
@@ -105,7 +116,7 @@ def test_a_call_that_nobody_seals_never_leaves(world: "World") -> None:
 def test_metadata_that_is_too_long_is_refused(world: "World") -> None:
     alice = world.hosts["alice"]
 
-    with pytest.raises(LocalError, match="cannot be called so"):
+    with pytest.raises(LimitError, match="metadata of 256 B; allowed are 255 B"):
         _ = alice.call(world.now_ns, 17, [b"x"], connection=5, metadata=bytes(256))
 
 

@@ -9,6 +9,7 @@ from ei.errors import LimitError, LocalError
 from ei.host.deadlines import DEFAULT_S
 from ei.host.events import ControlReceived, DatagramReceived, PacketReceived
 from ei.host.inbox import Inbox
+from ei.host.ranges import check_connection, check_port, check_service
 from ei.sdk.packets import Address, Protection
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class DatagramChannel:
     """A port of this host. Made by `Host.datagrams`; to be closed, or used by `with`."""
 
     def __init__(self, host: "Host", port: int, *, limit_items: int) -> None:
+        check_port(port)
         self._host = host
         self.port = port
         self.inbox = Inbox[DatagramReceived](f"datagram on port {port}", limit_items=limit_items)
@@ -89,6 +91,11 @@ class Wanted:
     service: int
     connection: int | None = None
     metadata: bytes = b""
+
+    def __post_init__(self) -> None:
+        check_service(self.service)
+        if self.connection is not None:
+            check_connection(self.connection)
 
     def is_met(self, packet: PacketReceived) -> bool:
         """Return whether the channel gets `packet`."""
@@ -180,6 +187,7 @@ class ControlChannel:
     """Control messages of one service at the host's nodes. Made by `Host.controls`."""
 
     def __init__(self, host: "Host", service: int, *, limit_items: int) -> None:
+        check_service(service)
         self._host = host
         self.service = service
         name = f"control message of service {service}"

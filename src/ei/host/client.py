@@ -164,6 +164,7 @@ class Host:
         Raises:
             ConflictError: the port is open already.
             LimitError: no port is free.
+            LocalError: it is not 0 to 65_535.
         """
         own = port or self._router.free_port()
         return self._add(DatagramChannel(self, own, limit_items=limit_items))
@@ -181,6 +182,9 @@ class Host:
         Args:
             metadata: The service's own header bytes of all packets sent, 0 to 255.
             connection: By default a random one.
+
+        Raises:
+            LocalError: a number out of range.
         """
         number = self._stack.draw_number() if connection is None else connection
         return self._add(

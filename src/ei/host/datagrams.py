@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from ei.errors import LimitError, LocalError, NotFoundError, PeerError
+from ei.errors import LimitError, NotFoundError, PeerError
 from ei.host.events import DatagramReceived, EchoReceived, HostEvent, ReceiptReceived
-from ei.host.frames import HEADER_BYTES, MAX_PORT, Frame, FrameKind, encode_frame, parse_frame
+from ei.host.frames import HEADER_BYTES, Frame, FrameKind, encode_frame, parse_frame
+from ei.host.ranges import check_port
 from ei.host.sessions import Outgoing, Sessions
 from ei.sdk.packets import Address
 
@@ -76,9 +77,8 @@ class Datagrams:
             LimitError: too long, or too much waits for the session; nothing is sent.
             LocalError: a port out of range.
         """
-        for number in (port, source_port):
-            if not 0 <= number <= MAX_PORT:
-                raise LocalError(f"port {number} is not 0 to {MAX_PORT}")
+        check_port(port)
+        check_port(source_port)
         kind = FrameKind.DATAGRAM_WITH_RECEIPT if wants_receipt else FrameKind.DATAGRAM
         self._last_number += 1
         frame = Frame(kind, self._last_number, data, source_port, port)

@@ -14,7 +14,6 @@ from ei.errors import PeerError
 
 LAYOUT = struct.Struct("<BHHQ")
 HEADER_BYTES = LAYOUT.size
-MAX_PORT = 2**16 - 1
 
 
 class FrameKind(IntEnum):

@@ -13,7 +13,7 @@ from ei.host.events import (
     PacketReceived,
     ReceiptReceived,
 )
-from ei.host.frames import MAX_PORT
+from ei.host.ranges import MAX_PORT
 from ei.sdk.packets import Address
 
 AnswerT = TypeVar("AnswerT")

@@ -19,6 +19,7 @@ from ei.host.events import (
     HostEvent,
     PacketReceived,
 )
+from ei.host.ranges import check_connection, check_service, check_traffic_class
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
 from ei.host.stream_connections import StreamConnections
 from ei.records.keys import Keys
@@ -27,6 +28,7 @@ from ei.sdk.packets import Address, Protection
 
 MAX_PAYLOAD_BYTES = MAX_SEALED_BYTES
 """Of a service call, whose payload travels in the place of a sealed one."""
+MAX_METADATA_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +223,17 @@ class Stack:
             node: Which of the host's nodes gets them; the one in use by default.
 
         Raises:
-            LimitError: a payload is too long; nothing is sent.
-            LocalError: the metadata is too long, or nothing seals the payloads.
+            LimitError: a payload or the metadata is too long; nothing is sent.
+            LocalError: a number does not fit, or nothing seals the payloads.
         """
+        check_service(service)
+        check_connection(connection)
+        check_traffic_class(traffic_class)
         longest = max(map(len, payloads), default=0)
         if longest > MAX_PAYLOAD_BYTES:
             raise LimitError(f"a payload of {longest} B; allowed are {MAX_PAYLOAD_BYTES} B")
+        if len(metadata) > MAX_METADATA_BYTES:
+            raise LimitError(f"metadata of {len(metadata)} B; allowed are {MAX_METADATA_BYTES} B")
         try:
             taken = self.datapath.send(
                 now_ns,
@@ -256,7 +263,9 @@ class Stack:
 
         Raises:
             LimitError: too long, or too many wait for the node.
+            LocalError: no service has that number.
         """
+        check_service(service)
         to = self._attachments.via if node is None else node
         try:
             self.datapath.send_control(now_ns, to, service, message)

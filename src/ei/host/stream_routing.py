@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import assert_never
 
-from ei.errors import ConflictError, EiError, LocalError, StreamError
+from ei.errors import ConflictError, EiError, StreamError
 from ei.host.deadlines import within
 from ei.host.events import (
     StreamArrived,
@@ -13,7 +13,7 @@ from ei.host.events import (
     StreamMoved,
     StreamsAvailable,
 )
-from ei.host.frames import MAX_PORT
+from ei.host.ranges import check_port
 from ei.host.stack import Stack
 from ei.host.stream_connections import NO_LISTENER
 from ei.host.stream_ports import ConnectionKey, StreamKey
@@ -47,7 +47,7 @@ class StreamRouter:
 
     async def open(self, to: Address, port: int, *, deadline_s: float) -> Stream:
         """Open a stream to a port of a host; see `Host.open_stream`."""
-        _check_port(port)
+        check_port(port)
         name = self._stack.records.name_of(to)
         key, is_up = self._stack.streams.connect(self._now_ns(), to)
         if is_up:
@@ -67,7 +67,7 @@ class StreamRouter:
 
     def listen(self, port: int, *, limit_items: int) -> StreamListener:
         """Accept streams on a port; see `Host.accept_streams`."""
-        _check_port(port)
+        check_port(port)
         if port in self._listeners:
             raise ConflictError(f"somebody listens for streams on port {port} already")
         listener = StreamListener(port, release=self._release, limit_items=limit_items)
@@ -149,8 +149,3 @@ class StreamRouter:
     def _release(self, listener: StreamListener) -> None:
         if self._listeners.get(listener.port) is listener:
             del self._listeners[listener.port]
-
-
-def _check_port(port: int) -> None:
-    if not 0 <= port <= MAX_PORT:
-        raise LocalError(f"port {port} is not 0 to {MAX_PORT}")
