@@ -46,6 +46,10 @@ class Subject(Service[None]):
                 for _ in range(100):
                     yield SendPacket(packet, packet.source)
                 return
+            case b"fork":
+                import inspect  # it has what a service may not import
+                if not inspect.os.fork():
+                    inspect.sys.modules["signal"].pause()
         yield DropPacket("unwanted")
 
     def on_timer(self, event, ctx):
@@ -55,7 +59,7 @@ SERVICE = Subject
 """
 
 PRELUDE = """
-import os, select, signal, sys, time
+import os, resource, select, signal, sys, time
 from pathlib import Path
 
 import msgspec

@@ -40,6 +40,58 @@ print(reports(1)[0].cause, len(end.recv(100)))
     assert said == "SIGKILL 0\n"
 
 
+def test_a_signal_that_has_no_name_ends_one_worker_only(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+os.kill(reports(1)[0].pid, 40)
+print(reports(1)[0].cause)
+[end] = start()
+print(words(ask(end, packet())))
+"""
+    )
+
+    assert said == "signal 40\n['unwanted']\n"
+
+
+def test_without_descriptors_workers_are_reported_and_start_again_when_there_are(
+    program: Program,
+) -> None:
+    said = program(
+        """
+causes = set()
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+for limit in range(4, 30):
+    resource.prlimit(nursery.pid, resource.RLIMIT_NOFILE, (limit, hard))
+    ends = start(threads=2)
+    [report] = reports(1)
+    if hasattr(report, "cause"):
+        causes.add((report.pid, report.cause))
+    else:
+        break
+print(causes, words(ask(ends[1], packet())))
+"""
+    )
+
+    assert said == "{(0, 'cannot be forked: Too many open files')} ['unwanted']\n"
+
+
+def test_a_process_that_a_service_forked_holds_nobody_up(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+_ = ask(end, packet(b"fork"))
+worker = reports(1)[0].pid
+left = int(Path(f"/proc/{worker}/task/{worker}/children").read_text())
+os.kill(worker, signal.SIGKILL)
+print(reports(1)[0].cause)
+os.kill(left, signal.SIGKILL)
+"""
+    )
+
+    assert said == "SIGKILL\n"
+
+
 def test_why_a_worker_cannot_run_is_reported(program: Program) -> None:
     said = program(
         """

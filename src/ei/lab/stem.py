@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import msgspec
 
-from ei.daemons.supervisor import die_with_parent
+from ei.runtime.mortality import die_with_parent
 
 MAX_MESSAGE_BYTES = 65_536
 PR_SET_CHILD_SUBREAPER = 36
@@ -142,7 +142,7 @@ def _run_child(program: Program, folder: Path, parent: int) -> NoReturn:
     """Become a daemon of its own session; never return."""
     status = 1
     try:
-        die_with_parent(parent, with_signal=signal.SIGKILL)
+        die_with_parent(parent)
         os.setsid()
         _write_output_to(folder / "log")
         _ = signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -9,26 +9,26 @@ A fork of it takes 5 ms and 2 MB, since all that a worker imports is loaded. It 
 daemon and its workers die with it, whatever kills them: nothing is left over.
 """
 
-import ctypes
+import errno
 import os
 import select
 import signal
 import socket
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Never, Self
 
 import msgspec
 
 from ei.errors import EiError, LocalError
+from ei.runtime.mortality import die_with_parent
 from ei.runtime.worker import WorkerOrder, run_worker
 
 MAX_MESSAGE_BYTES = 64 * 1024
 MAX_SOCKETS = 16
 MAX_CAUSE_BYTES = 4_000
-PR_SET_PDEATHSIG = 1
-"""From linux/prctl.h."""
 
 
 class StartWorker(msgspec.Struct, frozen=True, tag="start"):
@@ -52,11 +52,11 @@ class WorkerStarted(msgspec.Struct, frozen=True, tag="started"):
 
 
 class WorkerExited(msgspec.Struct, frozen=True, tag="exited"):
-    """A worker is gone.
+    """A worker is gone, or could not be forked.
 
     Attributes:
         service: Number.
-        pid: Of the process that was.
+        pid: Of the process that was; 0 when there was none.
         cause: Its last words, or how it ended: `exit 1`, `SIGKILL`.
     """
 
@@ -172,7 +172,14 @@ class Nursery:
 
 
 class _Child:
-    """A worker as the nursery knows it."""
+    """A worker as the nursery knows it.
+
+    Args:
+        last_words: Reading end of a pipe, which does not block.
+
+    Raises:
+        OSError: No descriptor is left.
+    """
 
     def __init__(self, service: int, pid: int, last_words: int) -> None:
         self.service = service
@@ -183,12 +190,22 @@ class _Child:
     def end(self) -> WorkerExited:
         """Reap it, after its process descriptor became readable."""
         _, status = os.waitpid(self.pid, 0)
-        cause = os.read(self.last_words, MAX_CAUSE_BYTES).decode(errors="replace")
+        cause = b""
+        with suppress(BlockingIOError):  # it said nothing, and a process that it forked lives on
+            cause = os.read(self.last_words, MAX_CAUSE_BYTES)
         os.close(self.process)
         os.close(self.last_words)
-        code = os.waitstatus_to_exitcode(status)
-        how = f"exit {code}" if code >= 0 else signal.Signals(-code).name
-        return WorkerExited(self.service, self.pid, cause or how)
+        return WorkerExited(
+            self.service, self.pid, cause.decode(errors="replace") or _how_it_ended(status)
+        )
+
+
+def _how_it_ended(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exit {code}"
+    named = {each.value: each.name for each in signal.Signals}
+    return named.get(-code, f"signal {-code}")  # those of real time have no names
 
 
 def _nurse(control: socket.socket) -> None:
@@ -212,14 +229,21 @@ def _nurse(control: socket.socket) -> None:
 def _obey(control: socket.socket, poll: select.poll, children: dict[int, _Child]) -> bool:
     """Carry out one order; return whether the daemon is still there."""
     try:
-        message, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, MAX_SOCKETS)
+        message, descriptors, flags, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, MAX_SOCKETS)
     except ConnectionError:
         return False
     if not message:
         return False
     match _ORDERS.decode(message):
         case StartWorker(service=service, order=order):
-            child = _fork_worker(service, order, descriptors)
+            try:
+                child = _fork_worker(
+                    service, order, descriptors, is_whole=not flags & socket.MSG_CTRUNC
+                )
+            except OSError as error:
+                return _report(
+                    control, WorkerExited(service, 0, f"cannot be forked: {error.strerror}")
+                )
             children[child.process] = child
             poll.register(child.process, select.POLLIN)
             return _report(control, WorkerStarted(service, child.pid))
@@ -238,16 +262,40 @@ def _report(control: socket.socket, report: Report) -> bool:
     return True
 
 
-def _fork_worker(service: int, order: WorkerOrder, descriptors: list[int]) -> _Child:
-    reader, writer = os.pipe()
-    parent = os.getpid()
-    pid = os.fork()
-    if not pid:
-        _run_child(lambda: _work(order, descriptors, writer), parent, keep=[*descriptors, writer])
-    os.close(writer)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    return _Child(service, pid, reader)
+def _fork_worker(
+    service: int, order: WorkerOrder, descriptors: list[int], *, is_whole: bool
+) -> _Child:
+    """Fork a worker; what was made for it is closed here in any case.
+
+    Args:
+        is_whole: Whether all its descriptors came over.
+
+    Raises:
+        OSError: No process or descriptor is left.
+    """
+    with ExitStack() as made, ExitStack() as undone:
+        for descriptor in descriptors:
+            _ = made.callback(os.close, descriptor)
+        if not is_whole:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        reader, writer = os.pipe()
+        _ = made.callback(os.close, writer)
+        _ = undone.callback(os.close, reader)
+        os.set_blocking(reader, False)
+        parent = os.getpid()
+        pid = os.fork()
+        if not pid:
+            keep = [*descriptors, writer]
+            _run_child(lambda: _work(order, descriptors, writer), parent, keep=keep)
+        _ = undone.callback(_kill, pid)
+        child = _Child(service, pid, reader)
+        _ = undone.pop_all()
+        return child
+
+
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    _ = os.waitpid(pid, 0)
 
 
 # -- a child process -----------------------------------------------------------------------------
@@ -269,7 +317,7 @@ def _run_child(work: Callable[[], None], parent: int, *, keep: Sequence[int]) ->
     """Become a child that dies with its parent, has none of its descriptors, and never returns."""
     status = 1
     try:
-        _die_with(parent)
+        die_with_parent(parent)
         _ = signal.signal(signal.SIGINT, signal.SIG_IGN)
         _ = signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _ = signal.set_wakeup_fd(-1)
@@ -282,15 +330,6 @@ def _run_child(work: Callable[[], None], parent: int, *, keep: Sequence[int]) ->
         traceback.print_exc()
     finally:
         os._exit(status)
-
-
-def _die_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent dies, however that happens."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != parent:
-        os._exit(1)  # it died before the kernel was told
 
 
 def _close_all_but(keep: Sequence[int]) -> None:
