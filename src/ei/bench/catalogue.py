@@ -18,23 +18,25 @@ def measure(
     names: tuple[str, ...] = (),
     *,
     runs: int = DEFAULT_RUNS,
+    benches: Mapping[str, Bench] = BENCHES,
     on_figure: Callable[[Figure], object] = lambda _: None,
 ) -> Report:
     """Measure the figures of `names`, or all.
 
     Args:
         runs: Interleaved runs of each figure and its baseline.
+        benches: Which figures there are.
         on_figure: Gets each figure as it is known.
 
     Raises:
         NotFoundError: no such figure.
     """
     for name in names:
-        if name not in BENCHES:
-            raise NotFoundError(f"no figure {name!r}; there are {', '.join(BENCHES)}")
+        if name not in benches:
+            raise NotFoundError(f"no figure {name!r}; there are {', '.join(benches)}")
     figures: list[Figure] = []
-    for name in names or tuple(BENCHES):
-        for found in BENCHES[name](runs=runs):
+    for name in names or tuple(benches):
+        for found in benches[name](runs=runs):
             figures.append(found)
             _ = on_figure(found)
     repeat = " ".join(["ei bench", *names, f"--runs {runs}"])

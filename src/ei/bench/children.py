@@ -4,7 +4,9 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +16,7 @@ import msgspec
 from ei.errors import DeadlineError, LocalError
 
 END_LIMIT_S = 3.0
+PIECE_BYTES = 65_536
 
 
 class Child:
@@ -22,51 +25,112 @@ class Child:
     Args:
         name: For messages.
         command: What to run.
-        cpu: Core to run on, or `None`.
-        log: Where its standard error goes.
+        cpu: Core to run on, of those that this process may use, or `None`.
+        log: Where its standard error goes, instead of what is there.
+        end_limit_s: How long it may take to end when its standard input does, and again when it
+            gets SIGTERM.
     """
 
-    def __init__(self, name: str, command: Sequence[str], *, cpu: int | None, log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], *,
+        cpu: int | None, log: Path, end_limit_s: float = END_LIMIT_S,
+    ) -> None:  # fmt: skip
         self._name = name
         self._log = log
-        # On a machine with fewer cores everything shares what there is.
-        pin = () if cpu is None else ("taskset", "-c", str(cpu % (os.cpu_count() or 1)))
-        # `ip netns exec` must come before `taskset`, which does not mind.
-        with log.open("ab") as errors:
+        self._end_limit_s = end_limit_s
+        self._heard = b""
+        # What `ip netns exec` runs inherits the core, so this may come first.
+        pin = () if cpu is None else ("taskset", "-c", str(_allowed_cpu(cpu)))
+        with log.open("wb") as errors:
             self._process = subprocess.Popen(
                 [*pin, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
             )
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
     def tell(self, message: object) -> None:
-        """Write one JSON line."""
-        line = msgspec.json.encode(message) + b"\n"
+        """Write one JSON line.
+
+        Raises:
+            LocalError: the process ended; with what it said last.
+        """
         stdin = self._process.stdin
         if stdin is None:
             raise LocalError(f"{self._name} has no standard input")
-        _ = stdin.write(line)
-        stdin.flush()
+        try:
+            _ = stdin.write(msgspec.json.encode(message) + b"\n")
+            stdin.flush()
+        except BrokenPipeError as error:
+            raise self._ended() from error
 
     def hear(self, *, deadline_s: float) -> dict[str, object]:
         """Return the next JSON line.
 
         Raises:
             DeadlineError: none came in time.
-            LocalError: the process ended, or says that it failed.
+            LocalError: the process ended, or says that it failed, or something else than JSON.
         """
-        stdout = self._process.stdout
-        if stdout is None:
-            raise LocalError(f"{self._name} has no standard output")
-        ready, _, _ = select.select([stdout], [], [], deadline_s)
-        if not ready:
-            raise DeadlineError(f"{self._name}: no answer in {deadline_s:g} s")
-        line = stdout.readline()
-        if not line:
-            said = self._log.read_text()[-2_000:].strip().splitlines()
-            raise LocalError(f"{self._name} ended: {said[-1] if said else 'without a word'}")
-        answer = msgspec.json.decode(line, type=dict[str, object])
+        line = self._next_line(deadline_s)
+        try:
+            answer = msgspec.json.decode(line, type=dict[str, object])
+        except msgspec.DecodeError as error:
+            raise LocalError(f"{self._name} said {line[:200]!r}, not a JSON object") from error
         if "error" in answer:
             raise LocalError(f"{self._name}: {answer['error']}")
         return answer
+
+    def _next_line(self, deadline_s: float) -> bytes:
+        stdout = self._process.stdout
+        if stdout is None:
+            raise LocalError(f"{self._name} has no standard output")
+        ends_s = time.monotonic() + deadline_s
+        # Not `readline`: it keeps what it has read ahead, where `select` does not see it.
+        while b"\n" not in self._heard:
+            wait_s = max(ends_s - time.monotonic(), 0.0)
+            ready, _, _ = select.select([stdout], [], [], wait_s)
+            if not ready:
+                raise DeadlineError(f"{self._name}: no answer in {deadline_s:g} s")
+            piece = os.read(stdout.fileno(), PIECE_BYTES)
+            if not piece:
+                raise self._ended()
+            self._heard += piece
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line
+
+    def _ended(self) -> LocalError:
+        return LocalError(f"{self._name} ended: {self.last_words() or 'without a word'}")
+
+    def last_words(self) -> str:
+        """Return the last line of its standard error, or nothing; indented ones are details."""
+        said = self._log.read_text(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(said) if line[:1].strip()), "")
+
+    def hang_up(self) -> None:
+        """End its standard input: it has been told all."""
+        if self._process.stdin is not None:
+            # What it was told last may wait here, for one that has ended.
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def terminate(self) -> None:
+        """Ask it to end by SIGTERM, for one that does not heed its standard input."""
+        self._process.terminate()
+
+    def end(self) -> int:
+        """Hang up and wait for its end, by force in the end; return its exit code."""
+        self.hang_up()
+        for force in (self._process.terminate, self._process.kill):
+            try:
+                _ = self._process.wait(self._end_limit_s)
+            except subprocess.TimeoutExpired:
+                force()
+        code = self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return code
 
     def __enter__(self) -> Self:
         return self
@@ -75,20 +139,13 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:  # fmt: skip
-        for stream in (self._process.stdin,):
-            if stream is not None:
-                stream.close()
-        try:
-            _ = self._process.wait(END_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.terminate()
-            try:
-                _ = self._process.wait(END_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                _ = self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        _ = self.end()
+
+
+def _allowed_cpu(number: int) -> int:
+    """Return a core; where fewer are allowed everything shares what there is."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[number % len(allowed)]
 
 
 def python(module: str, *arguments: str) -> tuple[str, ...]:

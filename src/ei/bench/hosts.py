@@ -4,6 +4,7 @@ A generator is `python -m ei.bench.hosts generate`, a sink `python -m ei.bench.h
 reads one JSON line (a `GenerateOrder` or `SinkOrder`) and answers in JSON lines.
 """
 
+import secrets
 import select
 import sys
 import time
@@ -22,7 +23,8 @@ SALVO_PER_S = 3_000_000
 """More than a core can send."""
 
 UP_LIMIT_S = 20.0
-"""Many hosts of one address take a while: a node answers 20 handshakes a second of each."""
+DIALS_PER_S = 15.0
+"""A node answers 20 handshakes a second of one address; what is too much waits seconds to retry."""
 
 
 class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,7 @@ class GenerateOrder(msgspec.Struct, frozen=True, kw_only=True):
         seconds: How long.
         packets_per_s: Offered rate; 0 is as fast as it can.
         protection: As the hosts would have sealed the payload end to end.
+        up_limit_s: How long the pipe may take to be up.
     """
 
     host: HostOrder
@@ -63,6 +66,7 @@ class GenerateOrder(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 1.0
     packets_per_s: float = 0.0
     protection: Protection = Protection.DATAGRAMS
+    up_limit_s: float = UP_LIMIT_S
 
 
 class SinkOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,11 +75,13 @@ class SinkOrder(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         hosts: One process serves all.
         control: Sent to `service` of the node once per second, if not empty.
+        up_limit_s: How long the pipes may take to be up.
     """
 
     hosts: tuple[HostOrder, ...]
     service: int = 0
     control: bytes = b""
+    up_limit_s: float = UP_LIMIT_S
 
 
 class BenchHost:
@@ -126,21 +132,25 @@ class BenchHost:
         return min(max(deadline_ns - time.monotonic_ns(), 0) / 1e9, 0.1)
 
 
-def open_pipes(hosts: list[BenchHost]) -> bool:
-    """Dial from all hosts; return whether all pipes are up within 20 s."""
-    for host in hosts:
-        host.dial()
-    ends_s = time.monotonic() + UP_LIMIT_S
-    while time.monotonic() < ends_s:
-        _ = pump_all(hosts)
+def open_pipes(hosts: list[BenchHost], *, limit_s: float = UP_LIMIT_S) -> bool:
+    """Dial from one host after the other; return whether all pipes are up within the limit."""
+    dialled = 0
+    start_s = time.monotonic()
+    while (elapsed_s := time.monotonic() - start_s) < limit_s:
+        if dialled < len(hosts) and dialled <= elapsed_s * DIALS_PER_S:
+            hosts[dialled].dial()
+            dialled += 1
+        _ = pump_all(hosts, most_s=1 / DIALS_PER_S)
         if all(host.is_up for host in hosts):
             return True
     return False
 
 
-def pump_all(hosts: list[BenchHost], *, further: tuple[int, ...] = ()) -> list[int]:
+def pump_all(
+    hosts: list[BenchHost], *, further: tuple[int, ...] = (), most_s: float = 0.1
+) -> list[int]:
     """Wait for the first of `hosts` with work to do, then pump it; return ready descriptors."""
-    wait_s = min(host.wait_s() for host in hosts)
+    wait_s = min(most_s, *(host.wait_s() for host in hosts))
     ready, _, _ = select.select([*hosts_by_descriptor(hosts), *further], [], [], wait_s)
     for host in hosts:
         if host.socket.fileno() in ready or host.wait_s() == 0.0:
@@ -156,14 +166,15 @@ def hosts_by_descriptor(hosts: list[BenchHost]) -> list[int]:
 def generate(order: GenerateOrder, say: Callable[[object], None]) -> int:
     """Open the pipe, wait for a line, send; tell how many packets were sent."""
     host = BenchHost(order.host)
-    if not open_pipes([host]):
-        say({"error": f"no pipe to {order.host.node_endpoint} within {UP_LIMIT_S:g} s"})
+    if not open_pipes([host], limit_s=order.up_limit_s):
+        say({"error": f"no pipe to {order.host.node_endpoint} within {order.up_limit_s:g} s"})
         return 1
     send = _prepare(host, order)
     say({"ready": True})
     while sys.stdin.fileno() not in pump_all([host], further=(sys.stdin.fileno(),)):
         pass
-    _ = sys.stdin.readline()
+    if not sys.stdin.readline():
+        return 0
     start_s = time.monotonic()
     sent = send()
     say({"sent": sent, "seconds": time.monotonic() - start_s})
@@ -172,12 +183,14 @@ def generate(order: GenerateOrder, say: Callable[[object], None]) -> int:
 
 def _prepare(host: BenchHost, order: GenerateOrder) -> Callable[[], int]:
     """Return what sends: packets sealed beforehand, or one new connection after the other."""
-    connection = time.time_ns() & 0xFFFF_FFFF_0000_0000
+    # Of no other run: the node has decisions for those.
+    connection = secrets.randbits(32) << 32
     if not order.connections:
         return lambda: _send_connections(host, order, connection)
+    rate = order.packets_per_s or SALVO_PER_S
     salvo = Salvo(
         host.datapath,
-        min(SALVO_PACKETS, int(SALVO_PER_S * order.seconds)),
+        min(SALVO_PACKETS, int(rate * order.seconds)),
         peer=host.node,
         service=order.service,
         connection=connection,
@@ -188,7 +201,7 @@ def _prepare(host: BenchHost, order: GenerateOrder) -> Callable[[], int]:
     )
     # Sealing takes seconds, in which the node got no answer: be up again before the load starts.
     host.pump()
-    return lambda: salvo.send(host.datapath, host.socket, seconds=order.seconds)
+    return lambda: salvo.send(host.datapath, host.socket, seconds=order.seconds, packets_per_s=rate)
 
 
 def _send_connections(host: BenchHost, order: GenerateOrder, connection: int) -> int:
@@ -213,11 +226,11 @@ def _send_connections(host: BenchHost, order: GenerateOrder, connection: int) ->
 
 
 def sink(order: SinkOrder, say: Callable[[object], None]) -> int:
-    """Keep the pipes of all hosts up until the standard input ends."""
+    """Keep the pipes of all hosts up until the standard input ends; tell what they received."""
     hosts = [BenchHost(host) for host in order.hosts]
-    if not open_pipes(hosts):
+    if not open_pipes(hosts, limit_s=order.up_limit_s):
         up = sum(host.is_up for host in hosts)
-        say({"error": f"{up} of {len(hosts)} pipes are up after {UP_LIMIT_S:g} s"})
+        say({"error": f"{up} of {len(hosts)} pipes are up after {order.up_limit_s:g} s"})
         return 1
     say({"ready": True})
     joined_s = 0.0
@@ -233,7 +246,7 @@ def sink(order: SinkOrder, say: Callable[[object], None]) -> int:
         ready = pump_all(hosts, further=(sys.stdin.fileno(),))
         for host in hosts:
             received += sum(len(run[-1]) for run in host.datapath.take_received())
-        if sys.stdin.fileno() in ready and not sys.stdin.read(1):
+        if ready == [sys.stdin.fileno()] and not sys.stdin.read(1):
             say({"received": received})
             return 0
 

@@ -4,11 +4,12 @@ import os
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ei.bench.figures import Figure, figure
 from ei.bench.hosts import GenerateOrder
-from ei.bench.latency import PROBES, RATE_PER_S, probe_node
+from ei.bench.latency import PROBES, RATE_PER_S, probe_node, why_lost
 from ei.bench.network import loopback
 from ei.bench.world import DELIVERY, World, open_world
 
@@ -20,50 +21,73 @@ WATCH_S = 1.5
 PAYLOAD_BYTES = 512
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One run: packets per second that a service decided, and that were sent."""
+
+    answered_per_s: float
+    offered_per_s: float
+
+
 def miss(*, runs: int) -> Iterator[Figure]:
     """Measure the slow path with `delivery` in one worker, over loopback."""
-    with open_world(loopback(), sinks=1, is_pinned=False) as world, world.start_sinks(1):
-        rates = [_rate(world) for _ in range(runs)]
-        yield figure(
-            "miss, decided in Python, one worker",
-            [answered for answered, _ in rates],
-            unit="packets/s",
-            limit=RATE_LIMIT_PER_S,
-            is_rate=True,
-            invalid=_why_invalid([offered for _, offered in rates], rates),
-            note=f"delivery, {PAYLOAD_BYTES} B, offered {OFFERED_PER_S:,.0f}/s",
-        )
+    with open_world(loopback(), sinks=1, is_pinned=False) as world:
+        yield rate_in(world, runs=runs)
     with open_world(loopback(), sinks=2, is_pinned=False) as world:
-        added: list[float] = []
-        hand_over: list[float] = []
-        for _ in range(runs):
-            hit_us = statistics.median(probe_node(world, is_new_connection=False))
-            miss_us = statistics.median(probe_node(world, is_new_connection=True))
-            added.append(miss_us - hit_us)
-            hand_over.append(statistics.median(_hand_overs()))
-        limit_us = ADDED_RATIO_LIMIT * statistics.median(hand_over)
-        yield figure(
-            f"miss, added to a hit at {RATE_PER_S:,}/s, p50",
-            added,
-            unit="µs",
-            limit=round(limit_us, 1),
-            baseline=hand_over,
-            note="baseline: two hand-overs between processes over a sequenced socket",
-        )
+        yield added_in(world, runs=runs)
 
 
-def _why_invalid(offered: list[float], rates: list[tuple[float, float]]) -> str:
+def rate_in(world: World, *, runs: int) -> Figure:
+    """Measure how many packets of new connections are answered, in a world with a sink."""
+    with world.start_sinks(1):
+        rates = [run_rate(world) for _ in range(runs)]
+    return figure(
+        "miss, decided in Python, one worker",
+        [rate.answered_per_s for rate in rates],
+        unit="packets/s",
+        limit=RATE_LIMIT_PER_S,
+        is_rate=True,
+        invalid=why_invalid(rates),
+        note=f"delivery, {PAYLOAD_BYTES} B, offered {OFFERED_PER_S:,.0f}/s",
+    )
+
+
+def added_in(world: World, *, runs: int) -> Figure:
+    """Measure how much later a packet of a new connection comes, in a world with two sinks."""
+    hits: list[list[float]] = []
+    misses: list[list[float]] = []
+    hand_over: list[float] = []
+    for _ in range(runs):
+        hits.append(probe_node(world, is_new_connection=False))
+        misses.append(probe_node(world, is_new_connection=True))
+        hand_over.append(statistics.median(hand_overs()))
+    return figure(
+        f"miss, added to a hit at {RATE_PER_S:,}/s, p50",
+        [
+            statistics.median(miss_us) - statistics.median(hit_us)
+            for hit_us, miss_us in zip(hits, misses, strict=True)
+            if hit_us and miss_us
+        ],
+        unit="µs",
+        limit=round(ADDED_RATIO_LIMIT * statistics.median(hand_over), 1),
+        baseline=hand_over,
+        invalid=why_lost([*hits, *misses]),
+        note="baseline: two hand-overs between processes over a sequenced socket",
+    )
+
+
+def why_invalid(rates: Sequence[Rate]) -> str:
     """A rate that all of the offer reached says nothing about the limit, unless it is above it."""
     if any(
-        answered > 0.98 * sent and answered < RATE_LIMIT_PER_S
-        for (answered, _), sent in zip(rates, offered, strict=True)
+        rate.answered_per_s > 0.98 * rate.offered_per_s and rate.answered_per_s < RATE_LIMIT_PER_S
+        for rate in rates
     ):
-        return f"only {min(offered):,.0f}/s were offered"
+        return f"only {min(rate.offered_per_s for rate in rates):,.0f}/s were offered"
     return ""
 
 
-def _rate(world: World) -> tuple[float, float]:
-    """Return (answered per second, offered per second)."""
+def run_rate(world: World) -> Rate:
+    """Load the node with packets of new connections for some seconds."""
     order = GenerateOrder(
         host=world.host("g.bench", world.network.generator_bind),
         service=DELIVERY,
@@ -79,23 +103,26 @@ def _rate(world: World) -> tuple[float, float]:
         spent = world.watch(WATCH_S)
         sent = generator.hear(deadline_s=5.0)
     offered = float(str(sent["sent"])) / float(str(sent["seconds"]))
-    return spent.answered / spent.seconds, offered
+    return Rate(spent.answered / spent.seconds, offered)
 
 
-def _hand_overs() -> list[float]:
+def hand_overs(*, count: int = PROBES) -> list[float]:
     """Microseconds for a message to another process and back."""
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     child = os.fork()
     if child == 0:
-        near.close()
-        while message := far.recv(2_048):
-            _ = far.send(message)
-        os._exit(0)
+        # Whatever ends it, such as Ctrl-C: this process must not go on as its parent would.
+        try:
+            near.close()
+            while message := far.recv(2_048):
+                _ = far.send(message)
+        finally:
+            os._exit(0)
     far.close()
     taken_us: list[float] = []
     message = bytes(PAYLOAD_BYTES + 100)
     with near:
-        for _ in range(PROBES):
+        for _ in range(count):
             start_ns = time.monotonic_ns()
             _ = near.send(message)
             _ = near.recv(2_048)

@@ -27,11 +27,12 @@ def forward(bind: str, to: str) -> int:
 
 
 def generate(bind: str, to: str, size_bytes: int, seconds: float) -> int:
-    """Send datagrams in trains as fast as the system takes them."""
+    """Wait for a line, then send datagrams in trains as fast as the system takes them."""
     host, port = to.rsplit(":", 1)
     own, own_port = bind.rsplit(":", 1)
     _say({"ready": True})
-    _ = sys.stdin.readline()
+    if not sys.stdin.readline():
+        return 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.bind((own, int(own_port)))
         sender.connect((host, int(port)))

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,10 +92,19 @@ class World:
 
     def _start(self, role: str, prefix: tuple[str, ...], order: object) -> Child:
         command = [*prefix, *python("ei.bench.hosts", role)]
-        child = Child(role, command, cpu=LOAD_CPU, log=self.folder / f"{role}.log")
-        child.tell(order)
-        _ = child.hear(deadline_s=START_LIMIT_S)
+        with ExitStack() as stack:
+            log = self.folder / f"{role}.log"
+            child = stack.enter_context(Child(role, command, cpu=LOAD_CPU, log=log))
+            child.tell(order)
+            _ = child.hear(deadline_s=START_LIMIT_S)
+            # Now it is the caller's.
+            _ = stack.pop_all()
         return child
+
+    def is_ready(self) -> bool:
+        """Whether all workers of the node run."""
+        workers = msgspec.convert(ask(self._admin, "status")["workers"], list[_Worker])
+        return all(worker.pid for worker in workers)
 
     def look(self) -> dict[str, object]:
         """Return the native statistics of the node."""
@@ -131,7 +140,7 @@ def open_world(
         is_pinned: The node and its workers stay on core 0.
 
     Raises:
-        LocalError: the node did not start; with what it said.
+        LocalError: the node did not start; with what it said last.
     """
     folder = Path(tempfile.mkdtemp(prefix="ei-bench-"))
     try:
@@ -143,9 +152,12 @@ def open_world(
             *python("ei", "node", "run", "--config", str(folder / "n.bench" / "node.toml")),
         ]
         cpu = NODE_CPU if is_pinned else None
-        with Child("node", command, cpu=cpu, log=folder / "node.log"):
-            _wait_for(world)
-            yield world
+        with Child("node", command, cpu=cpu, log=folder / "node.log") as node:
+            try:
+                _wait_for(world, node)
+                yield world
+            finally:
+                node.terminate()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -181,19 +193,20 @@ def _write(folder: Path, network: Network, population: Population, *, spin_us: i
     _ = path.write_text(text)
 
 
-def _wait_for(world: World) -> None:
+def _wait_for(world: World, node: Child) -> None:
     ends_s = time.monotonic() + START_LIMIT_S
-    while True:
-        try:
-            _ = world.look()
-        except (UnreachableError, DeadlineError) as error:
-            if time.monotonic() > ends_s:
-                said = (world.folder / "node.log").read_text().strip().splitlines()
-                last = said[-1] if said else str(error)
-                raise LocalError(f"the node did not start: {last}") from error
-            time.sleep(0.02)
-        else:
-            return
+    while not _is_ready(world):
+        if node.has_ended or time.monotonic() > ends_s:
+            said = node.last_words() or "it said nothing"
+            raise LocalError(f"the node did not start: {said}")
+        time.sleep(0.02)
+
+
+def _is_ready(world: World) -> bool:
+    try:
+        return world.is_ready()
+    except (UnreachableError, DeadlineError):
+        return False
 
 
 def _number(statistics: dict[str, object], name: str) -> int:
@@ -206,6 +219,12 @@ def _number(statistics: dict[str, object], name: str) -> int:
 def _cpu_ns(statistics: dict[str, object]) -> int:
     threads = msgspec.convert(statistics["threads"], list[_Thread])
     return sum(thread.cpu_ns for thread in threads)
+
+
+class _Worker(msgspec.Struct):
+    """What is read of a worker's status; no worker has pid 0."""
+
+    pid: int
 
 
 class _Thread(msgspec.Struct):
