@@ -1,6 +1,7 @@
 """Workers are started, and started again with back-off; real processes, no network."""
 
 import asyncio
+import errno
 import io
 import json
 import socket
@@ -35,6 +36,16 @@ class Sockets:
     def detach_worker(self, service: int) -> None:
         for end in self.held.pop(service, []):
             end.close()
+
+
+class FullSockets(Sockets):
+    """An engine that has no descriptor left, the first time."""
+
+    def attach_worker(self, service: int, sockets: list[int]) -> None:
+        super().attach_worker(service, sockets)
+        if self.attached == 1:
+            self.detach_worker(service)
+            raise OSError(errno.EMFILE, "Too many open files")
 
 
 def workers(sockets: Sockets, folder: Path) -> Workers:
@@ -157,3 +168,22 @@ def test_a_worker_may_be_a_thread_and_is_started_again_as_well(tmp_path: Path) -
         await until(lambda: running.status()[0].state == "waiting")
 
     asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
+    sockets = FullSockets()
+
+    async def main() -> None:
+        running = workers(sockets, tmp_path)
+        running.start()
+        assert running.status()[0].state == "waiting"
+        assert running.status()[0].last_end == "cannot be started: Too many open files"
+        await until(lambda: running.status()[0].state == "running")
+        running.stop()
+        sockets.detach_worker(17)
+        await until(lambda: running.status()[0].state == "waiting")
+
+    asyncio.run(main())
+
+    assert sockets.attached == 2

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -159,21 +159,33 @@ class Workers:
     def _start(self, worker: _Worker) -> None:
         if self._is_stopping:
             return
-        pairs = [socket_pair() for _ in range(self._threads)]
-        # What the last one left unanswered was dropped when its sockets were hung up.
-        self._engine.detach_worker(worker.number)
-        self._engine.attach_worker(worker.number, [ours.detach() for ours, _ in pairs])
-        theirs = [their for _, their in pairs]
         worker.starts += 1
         worker.state = "starting"
         worker.backoff.started(asyncio.get_running_loop().time())
+        try:
+            self._launch(worker)
+        except (OSError, RuntimeError, LocalError) as error:
+            # No descriptors, no thread: there may be some the next time.
+            cause = f"cannot be started: {getattr(error, 'strerror', None) or error}"
+            self._log.error("worker not started", service=worker.name, cause=cause)
+            self._ended(worker, cause)
+
+    def _launch(self, worker: _Worker) -> None:
         order = msgspec.structs.replace(worker.order, seed=int.from_bytes(os.urandom(8), "little"))
-        if self._nursery is None:
-            self._start_inline(worker, order, theirs)
-            return
-        self._nursery.start_worker(worker.number, order, theirs)
-        for their in theirs:
-            their.close()
+        with ExitStack() as unused:
+            pairs = [
+                tuple(unused.enter_context(end) for end in socket_pair())
+                for _ in range(self._threads)
+            ]
+            # What the last one left unanswered was dropped when its sockets were hung up.
+            self._engine.detach_worker(worker.number)
+            self._engine.attach_worker(worker.number, [ours.detach() for ours, _ in pairs])
+            theirs = [their for _, their in pairs]
+            if self._nursery is None:
+                self._start_inline(worker, order, theirs)
+                _ = unused.pop_all()
+            else:
+                self._nursery.start_worker(worker.number, order, theirs)
 
     def _ended(self, worker: _Worker, cause: str) -> None:
         worker.pid, worker.state, worker.last_end = 0, "waiting", cause

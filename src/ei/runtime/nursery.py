@@ -125,7 +125,7 @@ class Nursery:
             sockets: Its ends, one for each datapath thread; the caller closes its copies.
 
         Raises:
-            LocalError: The nursery is gone.
+            LocalError: The nursery is gone, or is not to be reached now.
         """
         self._send(StartWorker(service, order), [end.fileno() for end in sockets])
 
@@ -164,7 +164,7 @@ class Nursery:
     def _send(self, order: StartWorker | KillWorker, descriptors: list[int]) -> None:
         try:
             _ = socket.send_fds(self._control, [msgspec.msgpack.encode(order)], descriptors)
-        except (ConnectionError, BlockingIOError) as error:
+        except OSError as error:
             raise LocalError(f"the nursery process takes no orders: {error.strerror}") from error
 
 
