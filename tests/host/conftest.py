@@ -128,7 +128,7 @@ class World:
             numbers=Random(name + life),
         )
         self.events[name] = []
-        self.hosts[name].start(self.now_ns)
+        self.hosts[name].start(self.now_ns, _endpoint(name))
 
     def _settle(self) -> None:
         """Let everything follow that follows from what just happened, and send."""

@@ -15,7 +15,10 @@ from ei.host.events import (
     StreamArrived,
     StreamConnected,
 )
-from ei.host.stack import Stack
+from ei.host.stack import Identity, Stack
+from ei.records.issuer import Issuer
+from ei.records.keys import make_keys
+from ei.records.record_set import verify_records
 
 if TYPE_CHECKING:
     from tests.host.conftest import World
@@ -27,6 +30,42 @@ def test_a_host_attaches_to_all_its_nodes_and_uses_the_preferred(world: "World")
     assert len(alice.attachments.up) == 2
     assert world.records.name_of(alice.attachments.via) == "sn1.isp-a"
     assert len(world.of("alice", AttachmentChanged)) == 2
+
+
+def two_families(*, endpoints: tuple[str, ...]) -> Stack:
+    """A host whose one node has these endpoints."""
+    domain, node, alice = (make_keys(letter * 32) for letter in (b"d", b"n", b"a"))
+    issuer = Issuer("isp-a", 1, domain, expires_unix_s=2_000)
+    records = verify_records(
+        [
+            issuer.domain(),
+            issuer.node(node, "sn1.isp-a", endpoints=endpoints, services=()),
+            issuer.enrol(alice, "alice.isp-a"),
+            issuer.attach(alice, nodes=(node.address(1),), sequence=1),
+        ],
+        trust={"isp-a": domain.identity_key},
+        unix_s=1_000,
+    )
+    identity = Identity("alice.isp-a", alice.address(1), alice)
+    return Stack(identity, records, numbers=Random(1))
+
+
+@pytest.mark.parametrize(
+    ("own", "called"), [("192.0.2.9:1", "192.0.2.1:1"), ("[2001:db8::9]:1", "[2001:db8::1]:1")]
+)
+def test_a_node_is_called_at_an_endpoint_of_the_own_ip_family(own: str, called: str) -> None:
+    stack = two_families(endpoints=("[2001:db8::1]:1", "192.0.2.1:1"))
+
+    stack.start(0, own)
+
+    assert {endpoint for endpoint, _ in stack.datapath.take_datagrams()} == {called}
+
+
+def test_a_host_whose_nodes_are_all_of_another_ip_family_is_told() -> None:
+    stack = two_families(endpoints=("[2001:db8::1]:1",))
+
+    with pytest.raises(ConfigError, match=r"family of 192\.0\.2\.9:1: sn1\.isp-a at \[2001:"):
+        stack.start(0, "192.0.2.9:1")
 
 
 def test_a_datagram_arrives_with_its_proven_source_and_ports(world: "World") -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ei._core import Datapath
 from ei.errors import LocalError
-from ei.records.endpoints import parse_endpoint
+from ei.records.endpoints import first_reachable, parse_endpoint
 
 GOOD = [
     ("192.0.2.1:3535", "192.0.2.1", 3535),
@@ -39,3 +39,25 @@ def test_an_endpoint_is_parsed_and_the_datapath_takes_it(
 def test_what_is_no_endpoint_is_refused_with_examples(text: str) -> None:
     with pytest.raises(LocalError, match=r"is not IP:PORT, such as 192\.0\.2\.1:3535 or \["):
         _ = parse_endpoint(text)
+
+
+BOTH = ("[2001:db8::1]:1", "192.0.2.1:1", "192.0.2.2:1")
+
+
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        (("0.0.0.0:0",), "192.0.2.1:1"),
+        (("[::]:0",), "[2001:db8::1]:1"),
+        (("127.0.0.1:1", "[::1]:1"), "[2001:db8::1]:1"),
+        ((), None),
+    ],
+)
+def test_a_peer_is_called_at_its_first_endpoint_of_an_own_ip_family(
+    own: tuple[str, ...], found: str | None
+) -> None:
+    assert first_reachable(BOTH, own=own) == found
+
+
+def test_a_peer_of_another_ip_family_alone_cannot_be_called() -> None:
+    assert first_reachable(("[2001:db8::1]:1",), own=("0.0.0.0:0",)) is None

@@ -46,7 +46,7 @@ class Driver:
         """Start on the running loop: the stack calls its nodes."""
         self._loop = asyncio.get_running_loop()
         self._transport.open(self._stack.datapath, self._on_received)
-        self._stack.start(self.now_ns())
+        self._stack.start(self.now_ns(), self._transport.endpoint)
         self._settle()
 
     def close(self) -> None:

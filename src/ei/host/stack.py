@@ -22,6 +22,7 @@ from ei.host.events import (
 from ei.host.ranges import check_connection, check_service, check_traffic_class
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
 from ei.host.stream_connections import StreamConnections
+from ei.records.endpoints import first_reachable
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address, Protection
@@ -141,11 +142,25 @@ class Stack:
 
     # -- time ------------------------------------------------------------------------------------
 
-    def start(self, now_ns: int) -> None:
-        """Know the nodes and call them."""
-        for node in self._attachments.nodes:
-            record = self._records.nodes[node]
-            self.datapath.add_peer(node, record.pipe_key, kind="node", endpoint=record.endpoints[0])
+    def start(self, now_ns: int, endpoint: str) -> None:
+        """Know the nodes and call them.
+
+        Args:
+            endpoint: Where this host receives; nodes are called at one of the same IP family.
+
+        Raises:
+            ConfigError: no node has one.
+        """
+        nodes = [self._records.nodes[node] for node in self._attachments.nodes]
+        reached = [first_reachable(node.endpoints, own=(endpoint,)) for node in nodes]
+        if not any(reached):
+            seen = "; ".join(f"{node.name} at {', '.join(node.endpoints)}" for node in nodes)
+            raise ConfigError(
+                f"no node has an endpoint of the IP family of {endpoint}: {seen}",
+                remedy='Bind the other family in host.toml: bind = "[::]:0" or "0.0.0.0:0"',
+            )
+        for address, node, at in zip(self._attachments.nodes, nodes, reached, strict=True):
+            self.datapath.add_peer(address, node.pipe_key, kind="node", endpoint=at)
         self._attachments.call_all(now_ns)
         self.poll(now_ns)
 

@@ -163,7 +163,7 @@ class Node:
                 f"the records know another pipe key of {name} than its key file",
                 remedy="Have the domain sign the node again, with the keys it has now.",
             )
-        if (count := len(peers_of(self._address, records))) > MAX_PEERS:
+        if (count := len(self._peers_in(records))) > MAX_PEERS:
             raise LimitError(f"the records make {count} peers of {name}, allowed are {MAX_PEERS}")
         for host in self._config.guards:
             attachment = records.attachments.get(records.names.get(host, self._address))
@@ -174,7 +174,7 @@ class Node:
                 )
 
     def _use(self, records: RecordSet) -> None:
-        peers = peers_of(self._address, records)
+        peers = self._peers_in(records)
         for address, peer in self._peers.items():
             # A key may have moved to another peer: it is free once who had it is gone.
             if address not in peers or peers[address].pipe_key != peer.pipe_key:
@@ -196,6 +196,9 @@ class Node:
             if self._guards.get(host) != guards.get(host):
                 self._datapath.set_guards(host, list(guards.get(host, ())))
         self._records, self._peers, self._guards = records, peers, guards
+
+    def _peers_in(self, records: RecordSet) -> dict[Address, Peer]:
+        return peers_of(self._address, records, binds=self._config.binds)
 
     def _numbers(self, services: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(self._manifests[service].id for service in services)

@@ -1,8 +1,10 @@
 """Whom a node knows: every other node, and the hosts that are attached to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ei.records.endpoints import first_reachable
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
@@ -19,10 +21,13 @@ class Peer:
     endpoint: str | None
 
 
-def peers_of(node: Address, records: RecordSet) -> dict[Address, Peer]:
-    """Return the peers of `node`. Hosts have no endpoint: they call."""
+def peers_of(node: Address, records: RecordSet, *, binds: Sequence[str]) -> dict[Address, Peer]:
+    """Return the peers of `node`, which receives at `binds`.
+
+    Hosts have no endpoint, nor have nodes that cannot be reached from there: they call.
+    """
     peers = {
-        address: Peer(record.pipe_key, "node", record.endpoints[0])
+        address: Peer(record.pipe_key, "node", first_reachable(record.endpoints, own=binds))
         for address, record in records.nodes.items()
         if address != node
     }

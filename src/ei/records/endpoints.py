@@ -1,6 +1,7 @@
 """Endpoints as text, in the one form that the datapath takes: address and port, no names."""
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 
@@ -23,3 +24,16 @@ def parse_endpoint(text: str) -> Endpoint:
         if found is not None and (port := int(found[3])) <= MAX_PORT:
             return IPv6Address(found[1]) if found[1] else IPv4Address(found[2]), port
     raise LocalError(f"{text!r} is not IP:PORT, such as 192.0.2.1:3535 or [2001:db8::1]:3535")
+
+
+def first_reachable(endpoints: Iterable[str], *, own: Iterable[str]) -> str | None:
+    """Return the first of a peer's endpoints whose IP family one of the own sockets has.
+
+    Args:
+        own: Endpoints of the own sockets; each speaks its own family alone.
+
+    Raises:
+        LocalError: as `parse_endpoint`.
+    """
+    families = {parse_endpoint(text)[0].version for text in own}
+    return next((text for text in endpoints if parse_endpoint(text)[0].version in families), None)
