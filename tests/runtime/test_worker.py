@@ -138,6 +138,23 @@ print(len(end.recv(100)))
 
 
 @pytest.mark.slow
+def test_where_the_system_allows_less_a_worker_runs_with_less(program: Program) -> None:
+    said = program(
+        """
+for limit, most in ((resource.RLIMIT_NOFILE, 32), (resource.RLIMIT_DATA, 200 * 2**20)):
+    resource.prlimit(nursery.pid, limit, (most, most))
+[end] = start()
+print(words(ask(end, packet())))
+worker = reports(1)[0].pid
+for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_DATA, resource.RLIMIT_CORE):
+    print(*resource.prlimit(worker, limit))
+"""
+    )
+
+    assert said == "['unwanted']\n32 32\n209715200 209715200\n0 0\n"
+
+
+@pytest.mark.slow
 def test_a_worker_has_no_descriptors_but_its_own(program: Program) -> None:
     said = program(
         """

@@ -174,7 +174,14 @@ def _interrupt_runaways(clock: EventClock, limit_s: float) -> None:
 
 
 def _limit_resources(loaded: LoadedService) -> None:
-    memory_bytes = MAX_MEMORY_BYTES + 3 * loaded.manifest.ephemeral_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, MAX_FILES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_DATA, MAX_MEMORY_BYTES + 3 * loaded.manifest.ephemeral_bytes)
+    _limit(resource.RLIMIT_NOFILE, MAX_FILES)
+    _limit(resource.RLIMIT_CORE, 0)
+
+
+def _limit(what: int, most: int) -> None:
+    """Allow `most`, or what the system allows when that is less."""
+    _, hard = resource.getrlimit(what)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(what, (most, most))
