@@ -1,5 +1,6 @@
 """What the store in a file promises beside what both do: see test_transactions.py."""
 
+import errno
 import resource
 import signal
 import sqlite3
@@ -13,7 +14,7 @@ import pytest
 
 from ei.errors import ConfigError, ConflictError, LimitError, LocalError
 from ei.runtime.stores import SqliteStore
-from ei.runtime.stores.sqlite import commit_failure
+from ei.runtime.stores.sqlite import commit_failure, open_failure
 from ei.runtime.undo import UndoLog
 
 
@@ -150,11 +151,17 @@ def test_a_full_disk_is_said_with_the_remedy(tmp_path: Path) -> None:
         _ = full.execute("INSERT INTO t VALUES (zeroblob(100000))")
     full.close()
 
-    failure = commit_failure(tmp_path / "store", caught.value)
+    path = tmp_path / "store"
+    failures = {
+        commit_failure(path, caught.value): "nothing of this batch was acknowledged",
+        open_failure(path, caught.value): "the store cannot be opened",
+        open_failure(path, OSError(errno.ENOSPC, "No space left")): "the store cannot be opened",
+    }
 
-    assert isinstance(failure, LimitError)
-    assert str(failure).endswith("store: the disk is full; nothing of this batch was acknowledged")
-    assert failure.remedy == "Free space on the disk of the node's state folder."
+    for failure, consequence in failures.items():
+        assert isinstance(failure, LimitError)
+        assert str(failure) == f"{path}: the disk is full; {consequence}"
+        assert failure.remedy == "Free space on the disk of the node's state folder."
 
 
 WRITER = """

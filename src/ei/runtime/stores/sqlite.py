@@ -4,6 +4,7 @@ What a batch writes stays in an overlay in memory until `commit`, so that a rais
 readers of the same batch see it. docs/decisions names why SQLite.
 """
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from heapq import merge
@@ -58,6 +59,7 @@ class SqliteStore:
         Raises:
             ConfigError: It is not a store of this project, or of a layout unknown here.
             ConflictError: Another process has it.
+            LimitError: The disk is full.
             LocalError: The system does not let us open it.
         """
         self._path = path
@@ -221,12 +223,33 @@ class SqliteStore:
 
 def commit_failure(path: Path, error: sqlite3.Error) -> LocalError:
     """Return what to say of a commit that failed, and the remedy where there is one."""
+    consequence = "nothing of this batch was acknowledged"
     if error.sqlite_errorname == "SQLITE_FULL":
-        return LimitError(
-            f"{path}: the disk is full; nothing of this batch was acknowledged",
-            remedy="Free space on the disk of the node's state folder.",
-        )
-    return LocalError(f"{path}: {error}; nothing of this batch was acknowledged")
+        return _full_disk(path, consequence)
+    return LocalError(f"{path}: {error}; {consequence}")
+
+
+def open_failure(path: Path, error: sqlite3.Error | OSError) -> LocalError:
+    """Return what to say of a file that cannot be opened, and the remedy where there is one."""
+    consequence = "the store cannot be opened"
+    if isinstance(error, OSError):
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return _full_disk(path, consequence)
+        return LocalError(f"{path}: cannot be opened: {error.strerror}")
+    match error.sqlite_errorname:
+        case "SQLITE_FULL":
+            return _full_disk(path, consequence)
+        case "SQLITE_BUSY":
+            return ConflictError(f"{path}: another process has it open")
+        case _:
+            return ConfigError(f"{path}: not a store: {error}")
+
+
+def _full_disk(path: Path, consequence: str) -> LimitError:
+    return LimitError(
+        f"{path}: the disk is full; {consequence}",
+        remedy="Free space on the disk of the node's state folder.",
+    )
 
 
 def _open(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
@@ -239,12 +262,8 @@ def _open(path: Path, lock_timeout_s: float) -> sqlite3.Connection:
         except BaseException:
             file.close()
             raise
-    except OSError as error:
-        raise LocalError(f"{path}: cannot be opened: {error.strerror}") from error
-    except sqlite3.Error as error:
-        if error.sqlite_errorname == "SQLITE_BUSY":
-            raise ConflictError(f"{path}: another process has it open") from error
-        raise ConfigError(f"{path}: not a store: {error}") from error
+    except (OSError, sqlite3.Error) as error:
+        raise open_failure(path, error) from error
     return file
 
 
