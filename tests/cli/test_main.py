@@ -1,5 +1,9 @@
+import os
+import shlex
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -65,6 +69,48 @@ def test_a_closed_pipe_ends_the_command_quietly() -> None:
     said = subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True)
 
     assert said.stderr == ""
+
+
+WAITS = """
+import sys
+from ei.cli import main
+sys.exit(main(["top", "--interval", "60s", "--socket", "nowhere"]))
+"""
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ignored", ["", "INT"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, Exit.TERMINATED), (signal.SIGHUP, Exit.HUNG_UP)],
+)
+def test_a_signal_ends_a_command_in_order_and_is_its_exit_code(
+    number: signal.Signals, code: Exit, ignored: str
+) -> None:
+    shell = f"trap '' {ignored or 'USR1'}; exec {sys.executable} -c {shlex.quote(WAITS)}"
+    command = subprocess.Popen(["bash", "-c", shell], stderr=subprocess.PIPE)
+    while not catches(command.pid, number):
+        os.sched_yield()
+
+    command.send_signal(number)
+    _, said = command.communicate()
+
+    assert command.returncode == code
+    assert said == b""
+
+
+def test_signals_are_as_they_were_after_a_command(ei: Run) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    _ = ei("version")
+
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 WORDS = st.sampled_from(

@@ -12,7 +12,7 @@ from ei.daemons.client import ask
 from ei.errors import ConflictError, NotFoundError, UnreachableError
 from ei.lab.catalogue import find_topology
 from ei.lab.census import leftovers, marked_processes
-from ei.lab.processes import ask_lab, claim_subnet, start_lab, stop_lab
+from ei.lab.processes import ask_lab, claim_subnet, running_labs, start_lab, stop_lab
 from ei.lab.run_folder import LabFile, run_folder
 
 pytestmark = pytest.mark.slow
@@ -127,6 +127,14 @@ def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(
         start_lab(find_topology(str(tmp_path)), name="wrong", environ=environ)
 
     assert not run_folder("wrong", environ).path.exists()
+
+
+@pytest.mark.usefixtures("lab")
+def test_labs_that_run_are_known_by_name(environ: Mapping[str, str]) -> None:
+    run_folder("dead", environ).path.mkdir()
+
+    assert NAME in running_labs(environ)
+    assert "dead" not in running_labs(environ)
 
 
 def test_who_asks_a_lab_that_is_not_there_is_told_how_to_start_one(

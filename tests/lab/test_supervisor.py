@@ -1,12 +1,17 @@
 """What the supervisor of a lab promises to those who ask it."""
 
+import os
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 
-from ei.errors import ConfigError, ConflictError, NotFoundError
-from ei.lab.processes import ask_lab
-from ei.lab.run_folder import LabFile
+from ei.errors import ConfigError, ConflictError, NotFoundError, UnreachableError
+from ei.lab.catalogue import find_topology
+from ei.lab.census import run_id_of
+from ei.lab.processes import ask_lab, start_lab
+from ei.lab.run_folder import LabFile, run_folder
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +84,25 @@ def test_a_wrong_request_says_what_is_wrong(
 ) -> None:
     with pytest.raises(error, match=complaint):
         ask_lab(verb, arguments, name="shared", environ=environ)
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_a_lab_goes_down_with_its_owner(environ: Mapping[str, str], *, is_ready: bool) -> None:
+    tie, owner = socket.socketpair()
+
+    def lose(_daemon: str) -> None:
+        if not is_ready:
+            tie.close()
+
+    with owner, suppress(UnreachableError):
+        _ = start_lab(
+            find_topology("echo"), name="owned", environ=environ, owner=owner, on_progress=lose
+        )
+    tie.close()
+
+    folder = run_folder("owned", environ).path
+    while folder.exists() or run_id_of(folder) is not None:
+        os.sched_yield()
 
 
 def rows(answer: Mapping[str, object], table: str) -> list[dict[str, object]]:

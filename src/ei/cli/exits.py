@@ -23,5 +23,9 @@ class Exit(IntEnum):
     """A signature, seal or checksum does not verify."""
     LIMIT = 8
     """A limit is exceeded, or a disk is full."""
+    HUNG_UP = 129
+    """SIGHUP: its terminal was closed."""
     INTERRUPTED = 130
     """Ctrl-C."""
+    TERMINATED = 143
+    """SIGTERM."""

@@ -25,11 +25,22 @@ def add_parser(verbs: Verbs) -> None:
 
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
-    """Show every daemon with its state, and every link with what it did."""
-    from ei.lab.processes import ask_lab
+    """Show every daemon with its state, and every link with what it did; name the other labs."""
+    from ei.errors import UnreachableError
+    from ei.lab.processes import ask_lab, running_labs
 
-    answer = ask_lab("status", name=lab_name(arguments), deadline_s=5.0)
-    show_lab(answer, output)
+    name = lab_name(arguments)
+    others = [other for other in running_labs() if other != name]
+    try:
+        answer = ask_lab("status", name=name, deadline_s=5.0)
+    except UnreachableError as error:
+        if not others:
+            raise
+        remedy = f"Others run: {', '.join(others)}. See one: ei lab status --lab {others[0]}"
+        raise UnreachableError(str(error), remedy=remedy) from error
+    if others:
+        output.talk(f"other labs run: {', '.join(others)} (ei lab status --lab {others[0]})")
+    show_lab({**answer, "others": others}, output)
     return Exit.OK
 
 

@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from types import FrameType
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output, standard_output
@@ -25,13 +28,19 @@ first steps:
 """
 
 
+ENDED_BY = {signal.SIGHUP: Exit.HUNG_UP, signal.SIGTERM: Exit.TERMINATED}
+"""Signals that end a command as Ctrl-C does, so that nothing of what it began is left behind."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `ei` with `arguments` (default: those of the process) and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    received: list[signal.Signals] = []
     try:
-        return _run(words, standard_output())
+        with _ended_by_signals(received):
+            return _run(words, standard_output())
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+        return ENDED_BY[received[0]] if received else Exit.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output left, as in `ei decode x | head`. Nothing more can be said to it,
         # and the interpreter must not try when it exits.
@@ -50,6 +59,27 @@ def build_parser() -> Parser:
     for name in COMMANDS:
         import_module(f"ei.cli.{name}").add_parser(commands)
     return parser
+
+
+@contextmanager
+def _ended_by_signals(received: list[signal.Signals]) -> Generator[None]:
+    """Have the signals of `ENDED_BY` interrupt, unless somebody ignores them (nohup)."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        received.append(signal.Signals(number))
+        if callable(signal.getsignal(signal.SIGINT)):
+            signal.raise_signal(signal.SIGINT)
+        else:
+            raise KeyboardInterrupt  # a job in the background ignores Ctrl-C
+
+    caught = [number for number in ENDED_BY if signal.getsignal(number) is signal.SIG_DFL]
+    for number in caught:
+        _ = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in caught:
+            _ = signal.signal(number, signal.SIG_DFL)
 
 
 def _run(words: list[str], output: Output) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,8 +62,9 @@ def run_demo(
     check_readable(path_to_send)
     name = f"demo-{os.getpid()}"
     narrator.show(draw_map(topology, width=narrator.width))
+    tie, owner = socket.socketpair()
     try:
-        lab = _start(narrator, topology, name=name, seed=seed, environ=environ)
+        lab = _start(narrator, topology, owner, name=name, seed=seed, environ=environ)
         demo = Demo(topology, lab, narrator, began_s=began_s)
         demo.add(
             promise(
@@ -77,6 +79,7 @@ def run_demo(
     finally:
         narrator.step("ending all processes")
         ended = stop_lab(name=name, environ=environ)
+        tie.close()
         narrator.close()
     demo.add(
         promise(
@@ -107,9 +110,10 @@ async def _work(demo: Demo, file: Path) -> None:
         demo.add(ended_by(error, "the demo"))
 
 
-def _start(
+def _start(  # noqa: PLR0913 what a lab is started with
     narrator: Narrator,
     topology: Topology,
+    owner: socket.socket,
     *,
     name: str,
     seed: int,
@@ -125,7 +129,10 @@ def _start(
     narrator.step(
         f"starting {total} daemons: {len(topology.nodes)} nodes, {len(topology.hosts)} hosts"
     )
-    lab = start_lab(topology, name=name, seed=seed, environ=environ, on_progress=on_ready)
+    with owner:
+        lab = start_lab(
+            topology, name=name, seed=seed, environ=environ, owner=owner, on_progress=on_ready
+        )
     narrator.done(f"{total} daemons run, every host attached")
     return lab
 

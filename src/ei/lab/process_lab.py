@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ ASK_LIMIT_S = 5.0
 
 
 class ProcessLab:
-    """A lab over 127/8, private to this program.
+    """A lab over 127/8, private to this program: it ends with it, however that ends.
 
     Args:
         topology: What to run.
@@ -47,6 +48,7 @@ class ProcessLab:
         self._on_progress = on_progress
         self._name = f"run-{os.getpid()}"
         self._lab: LabFile | None = None
+        self._tie = ExitStack()
         self._hosts: dict[str, Host] = {}
 
     # -- life -------------------------------------------------------------------------------------
@@ -57,6 +59,8 @@ class ProcessLab:
         Raises:
             EiError: as `start_lab`, or a host found no node.
         """
+        # The lab goes down when the first of these is closed; both stay open until it did.
+        _, owner = [self._tie.enter_context(end) for end in socket.socketpair()]
         self._lab = await asyncio.to_thread(
             start_lab,
             self._topology,
@@ -64,6 +68,7 @@ class ProcessLab:
             seed=self._seed,
             environ=self._environ,
             has_host_daemons=False,
+            owner=owner,
             on_progress=self._on_progress,
         )
         folder = run_folder(self._name, self._environ)
@@ -77,7 +82,8 @@ class ProcessLab:
         """End every host and node. Idempotent."""
         for host in self._hosts.values():
             host.close()
-        _ = await asyncio.to_thread(stop_lab, name=self._name, environ=self._environ)
+        with self._tie:
+            _ = await asyncio.to_thread(stop_lab, name=self._name, environ=self._environ)
 
     # -- what a scenario sees ---------------------------------------------------------------------
 

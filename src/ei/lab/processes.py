@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import cast
 
 import msgspec
@@ -39,6 +40,7 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
     seed: int = 1,
     environ: Mapping[str, str] = os.environ,
     has_host_daemons: bool = True,
+    owner: socket.socket | None = None,
     on_progress: Progress = str,
 ) -> LabFile:
     """Start every node and host of `topology` as a daemon; return when all are ready.
@@ -49,6 +51,8 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
         seed: Of what the links do. Keys come from the system.
         environ: Where files go, see `run_folder`.
         has_host_daemons: Else hosts get their files only, for a program that is these hosts.
+        owner: One of a pair: when the other is closed, at the latest by the death of the program
+            that has it, the lab goes down and removes its files.
         on_progress: Gets the name of each daemon that became ready.
 
     Raises:
@@ -70,7 +74,8 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
                     }
                     lab = msgspec.structs.replace(lab, daemons=nodes)
                     folder.write(lab)
-                _run_supervisor(folder, lab, claim, environ=environ, on_progress=on_progress)
+                held = [claim] if owner is None else [claim, owner]
+                _run_supervisor(folder, lab, held, environ=environ, on_progress=on_progress)
             except BaseException:
                 # Also when the user pressed Ctrl-C: nothing stays half started.
                 _ = end_lab(folder)
@@ -102,6 +107,17 @@ def ask_lab(
     folder = run_folder(name, environ)
     _ = folder.read()
     return ask(folder.socket, verb, arguments, deadline_s=deadline_s)
+
+
+def running_labs(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the names of the labs of this user whose supervisors answer."""
+    folders = run_folder(DEFAULT_NAME, environ).path.parent
+    names: list[str] = []
+    for socket_path in sorted(folders.glob("*/lab.sock")):
+        with suppress(EiError):
+            _ = ask(socket_path, "status", deadline_s=1.0)
+            names.append(socket_path.parent.name)
+    return names
 
 
 def claim_subnet() -> tuple[socket.socket, str]:
@@ -171,23 +187,26 @@ def _write_files(folder: RunFolder, topology: Topology, *, subnet: str, seed: in
 def _run_supervisor(
     folder: RunFolder,
     lab: LabFile,
-    claim: socket.socket,
+    held: list[socket.socket],
     *,
     environ: Mapping[str, str],
     on_progress: Progress,
 ) -> None:
+    """Start the supervisor with what it holds: the claim, and its end of the owner's pair."""
     reading, writing = os.pipe()
+    _, *owner = [str(each.fileno()) for each in held]
+    program = [sys.executable, "-m", "ei.lab.supervisor", str(folder.path), str(writing), *owner]
     with io.FileIO(reading, "rb") as ready:
         try:
             with folder.log.open("ab") as log:
                 # It outlives this process, on purpose; `down` ends it by its mark.
                 _ = subprocess.run(
-                    [sys.executable, "-m", "ei.lab.supervisor", str(folder.path), str(writing)],
+                    program,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     env={**environ, MARK: lab.run_id},
-                    pass_fds=(writing, claim.fileno()),
+                    pass_fds=(writing, *(each.fileno() for each in held)),
                     start_new_session=True,
                     cwd="/",
                     check=False,
@@ -206,7 +225,9 @@ def _wait_ready(folder: RunFolder, ready: io.FileIO, on_progress: Progress) -> N
             raise DeadlineError(f"the lab was not ready after {START_LIMIT_S:g} s")
         chunk = ready.read(65_536)
         if not chunk:
-            word = folder.log.read_text(errors="replace").strip().rpartition("\n")[2]
+            word = ""
+            with suppress(FileNotFoundError):  # a lab that lost its owner removes its files
+                word = folder.log.read_text(errors="replace").strip().rpartition("\n")[2]
             raise UnreachableError(f"the lab's supervisor ended: {word or 'it wrote no log'}")
         *lines, pending = (pending + chunk).split(b"\n")
         for line in lines:

@@ -1,14 +1,16 @@
 """Runs one lab of real processes: its daemons, the relays between them, and `lab.sock`.
 
-    python -m ei.lab.supervisor FOLDER READY_FD
+    python -m ei.lab.supervisor FOLDER READY_FD [OWNER_FD]
 
 `up` starts it when all files are in place. It forks the stem while it has one thread, and tells
 progress and the outcome of the start on READY_FD as JSON lines. When it dies, however it dies, the
-stem sees the end of its socket and goes, and the kernel kills the daemons.
+stem sees the end of its socket and goes, and the kernel kills the daemons. A lab with an owner goes
+down, and removes its files, at the end of file on OWNER_FD: when its owner died, however it died.
 """
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -20,6 +22,7 @@ import msgspec
 from ei._core import Link, Shaper
 from ei.daemons.messages import Answer, Request, encode_line
 from ei.daemons.server import AdminServer
+from ei.daemons.supervisor import watch_supervisor
 from ei.errors import ConfigError, EiError, NotFoundError
 from ei.lab.fleet import Fleet
 from ei.lab.layout import Relay
@@ -54,6 +57,7 @@ class Supervisor:
 
     def __init__(self, folder: RunFolder, lab: LabFile, stem: socket.socket) -> None:
         self._lab = lab
+        self._folder = folder
         self._fleet = Fleet(
             lab.run_id,
             lab.daemons,
@@ -66,37 +70,53 @@ class Supervisor:
         self._changes = 0
         self._earlier: dict[str, dict[str, int]] = {}
         self._is_down = asyncio.Event()
+        self._is_orphan = False
         self._server = AdminServer(folder.socket, self._answer)
 
-    async def run(self, report: Report) -> int:
-        """Start everything, serve until told to go down, end everything; return an exit code."""
+    async def run(self, report: Report, *, owner: int | None = None) -> None:
+        """Start everything, serve until told to go down, end everything.
+
+        Args:
+            report: Gets progress and the outcome of the start.
+            owner: Descriptor at whose end of file the lab goes down.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._is_down.set)
+        if owner is not None:
+            watch_supervisor(owner, self._lose_owner)
+        try:
+            async with asyncio.TaskGroup() as group:
+                waits = [
+                    group.create_task(event.wait())
+                    for event in (self._is_down, self._fleet.is_lost)
+                ]
+                # Beside them, so that a lab can also go down while it starts.
+                starting = group.create_task(self._start(report))
+                _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                for task in (starting, *waits):
+                    _ = task.cancel()
+        finally:
+            await self._fleet.end()
+            await self._server.close()
+            self._shaper.stop()
+            if self._is_orphan:
+                shutil.rmtree(self._folder.path, ignore_errors=True)
+
+    async def _start(self, report: Report) -> None:
         try:
             self._fleet.open()
             self._start_relays()
             await self._server.open()
             await self._fleet.start(self._lab.daemons, lambda name: report({"running": name}))
             _ = report({"ready": True})
-            await self._wait_down()
         except (EiError, OSError, ValueError) as error:
             _ = report({"error": str(error), "remedy": getattr(error, "remedy", "")})
-            return 1
-        finally:
-            await self._fleet.end()
-            await self._server.close()
-            self._shaper.stop()
-        return 0
+            self._is_down.set()
 
-    async def _wait_down(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            waits = [
-                group.create_task(event.wait()) for event in (self._is_down, self._fleet.is_lost)
-            ]
-            _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                _ = wait.cancel()
+    def _lose_owner(self) -> None:
+        self._is_orphan = True
+        self._is_down.set()
 
     def _start_relays(self) -> None:
         for relay in self._relays.values():
@@ -180,15 +200,16 @@ class Supervisor:
         }
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> None:
     """Run the supervisor of the lab in the folder that `arguments` name, in a process of its own.
 
     Whoever started this one gets it back at once: the supervisor is nobody's child.
     """
     if os.fork() != 0:
-        return 0
+        return
     folder = RunFolder(Path(arguments[0]))
     ready = os.fdopen(int(arguments[1]), "wb", buffering=0)
+    owner = int(arguments[2]) if len(arguments) > 2 else None  # noqa: PLR2004 the third is optional
     programs = preload()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
@@ -207,12 +228,12 @@ def main(arguments: list[str]) -> int:
             if message.keys() & {"ready", "error"}:
                 ready.close()
 
-    return asyncio.run(_run(folder, ours, report))
+    asyncio.run(_run(folder, ours, report, owner))
 
 
-async def _run(folder: RunFolder, stem: socket.socket, report: Report) -> int:
-    return await Supervisor(folder, folder.read(), stem).run(report)
+async def _run(folder: RunFolder, stem: socket.socket, report: Report, owner: int | None) -> None:
+    await Supervisor(folder, folder.read(), stem).run(report, owner=owner)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
