@@ -7,6 +7,7 @@ that never returns cannot be killed, and a crash of the interpreter takes the no
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -42,6 +43,9 @@ def _run(
         _serve(order, sockets)
     except EiError as error:
         cause = f"{error} {error.remedy}".strip()
+    except BaseException as error:  # the outermost edge of a worker, as a process of one has it
+        cause = f"crashed: {error!r}"
+        traceback.print_exc()
     finally:
         for end in sockets:
             end.close()
