@@ -1,0 +1,115 @@
+"""The page of the wire says what the code does: offsets add up, examples and names are the code's."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+
+from ei.host.files import LENGTH_BYTES
+from ei.host.frames import HEADER_BYTES, Frame, FrameKind, encode_frame
+from ei.host.numbered import encode_numbered
+from ei.host.stream_connections import ABORTED, NO_LISTENER
+from ei.host.stream_ports import MAX_UNROUTED_OF_PEER, PORT_BYTES, PORT_TIMEOUT_NS
+from ei.host.verbs_files import FILE_PORT
+from ei.records.envelope import MAX_ENVELOPE_BYTES, seal_record
+from ei.records.keys import make_keys
+from ei.records.kinds import AnyRecord, DomainRecord
+from ei.runtime.loader import load_service
+from ei.services.multicast.messages import Graft, Join, Leave, Prune
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/reference/wire.md").read_text()
+SECTIONS = dict(re.findall(r"^## \d+\. (.+?)\n(.+?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+TABLE = re.compile(r"^\| at \|.*\n\|---.*\n((?:\|.*\n)+)", re.MULTILINE)
+SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
+GROUP = bytes(range(16))
+EXAMPLES = {
+    "frame": encode_frame(Frame(FrameKind.DATAGRAM_WITH_RECEIPT, 5, b"hi", 9, 7)),
+    "join": msgspec.msgpack.encode(Join(GROUP)),
+    "numbered": encode_numbered(5, 7, 20),
+    "record": seal_record(DomainRecord("isp-a", 1, 2_000_000_000), make_keys(b"a" * 32)),
+}
+
+
+def rows_of(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()]
+
+
+def size_of(field: str) -> int | None:
+    """Return the length that a field names; `None` when it varies."""
+    if found := re.search(r"(\d+) bytes$", field):
+        return int(found[1])
+    return SIZES.get(field.rpartition(" ")[2])
+
+
+@pytest.mark.parametrize("table", TABLE.findall(PAGE))
+def test_every_field_begins_where_the_one_before_ends(table: str) -> None:
+    rows = rows_of(table)
+
+    for (at, field, *_), (following, *_) in zip(rows, rows[1:], strict=False):
+        size = size_of(field)
+        if at.isdecimal() and following.isdecimal() and size is not None:
+            assert int(at) + size == int(following), field
+
+
+def test_every_example_is_what_the_code_writes() -> None:
+    shown = {
+        name: bytes.fromhex(digits)
+        for name, digits in re.findall(r"^```text\n(\w+)\n([0-9a-f\s]+)^```", PAGE, re.MULTILINE)
+    }
+
+    assert shown == EXAMPLES
+
+
+def test_every_kind_of_frame_is_named() -> None:
+    page = SECTIONS["End to end: frames"]
+
+    assert re.findall(r"^\| (\d+) \| `([A-Z_]+)` \|", page, re.MULTILINE) == [
+        (str(kind.value), kind.name) for kind in FrameKind
+    ]
+    assert f"| {HEADER_BYTES} | data |" in page
+
+
+def test_streams_begin_and_end_as_the_page_says() -> None:
+    page = SECTIONS["End to end: streams"]
+    tls = (ROOT / "rust/streams/src/tls.rs").read_text()
+    identity = (ROOT / "rust/streams/src/identity.rs").read_text()
+    protocol = re.search(r'PROTOCOL: &\[u8\] = b"(.+)"', tls)
+    prefix = re.search(r"PUBLIC_PREFIX: \[u8; 12\] = \[(.+?)\]", identity, re.DOTALL)
+
+    assert f"| {PORT_BYTES} | data |" in page
+    assert f"| {NO_LISTENER} | `NO_LISTENER` |" in page
+    assert f"| {ABORTED} | `ABORTED` |" in page
+    assert f"{MAX_UNROUTED_OF_PEER} streams without their port" in page
+    assert f"{PORT_TIMEOUT_NS // 10**9} s each" in page
+    assert protocol is not None
+    assert f"ALPN: `{protocol[1]}`" in page
+    assert prefix is not None
+    assert " ".join(re.findall(r"0x(\w\w)", prefix[1])) in page
+
+
+def test_the_services_and_messages_have_the_numbers_of_the_page() -> None:
+    page = SECTIONS["Services: metadata and control messages"]
+
+    for name in ("delivery", "echo", "multicast"):
+        assert f"| {load_service(name).manifest.id} {name} |" in page
+    for message in (Join, Leave, Graft, Prune):
+        assert f"| {msgspec.msgpack.encode(message(GROUP))[1]} | `{message.__name__}` |" in page
+
+
+def test_every_kind_of_record_is_listed_with_its_fields() -> None:
+    page = SECTIONS["Records"]
+
+    for kind in get_args(AnyRecord):
+        fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(kind))
+        assert f"| {kind.__struct_config__.tag} | `{kind.__name__}` | {fields} |" in page
+    assert f"at most {MAX_ENVELOPE_BYTES:,} bytes" in page
+
+
+def test_files_go_to_the_port_and_begin_as_the_page_says() -> None:
+    page = SECTIONS["Payloads of our programs"]
+
+    assert f"to port {FILE_PORT:,} unless" in page
+    assert f"| {LENGTH_BYTES} | file |" in page
