@@ -1,6 +1,7 @@
-"""The page of the wire says what the code does: offsets add up, examples and names are the code's."""
+"""The page of the wire says what the code does: offsets add up, examples are what it writes."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -48,7 +49,7 @@ def size_of(field: str) -> int | None:
 def test_every_field_begins_where_the_one_before_ends(table: str) -> None:
     rows = rows_of(table)
 
-    for (at, field, *_), (following, *_) in zip(rows, rows[1:], strict=False):
+    for (at, field, *_), (following, *_) in pairwise(rows):
         size = size_of(field)
         if at.isdecimal() and following.isdecimal() and size is not None:
             assert int(at) + size == int(following), field
