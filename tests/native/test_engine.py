@@ -292,11 +292,12 @@ def test_a_workers_socket_must_be_of_the_right_kind(rig: Rig) -> None:
 # -- life ----------------------------------------------------------------------------------------
 
 
-def test_a_port_in_use_is_said_with_its_endpoint() -> None:
-    first = node()
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_port_in_use_is_said_with_its_endpoint(threads: int) -> None:
+    first = node(threads=threads)
 
     with pytest.raises(OSError, match="Address already in use") as raised:
-        _ = node(binds=[first.endpoints[0]])
+        _ = node(binds=[first.endpoints[0]], threads=threads)
 
     assert raised.value.filename == first.endpoints[0]
 

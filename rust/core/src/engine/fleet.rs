@@ -294,7 +294,11 @@ fn bind(
     let mut endpoints = Vec::new();
     let mut sockets: Vec<Vec<UdpSocket>> = (0..threads).map(|_| Vec::new()).collect();
     for &asked in binds {
-        let mut endpoint = asked;
+        // Sockets that share an endpoint would share it with another engine, too: alone, it is refused.
+        let mut endpoint = match threads {
+            1 => asked,
+            _ => UdpSocket::bind(asked, false)?.endpoint(),
+        };
         for (number, own) in sockets.iter_mut().enumerate() {
             let socket = UdpSocket::bind(endpoint, threads > 1)?;
             // Port 0 takes any, the same for all threads.
