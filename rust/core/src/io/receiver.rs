@@ -156,9 +156,9 @@ pub(crate) struct ReceivedTrain<'a> {
 }
 
 impl ReceivedTrain<'_> {
-    /// How many there are.
+    /// How many there are: an empty datagram is one.
     pub(crate) fn datagrams(&self) -> usize {
-        self.bytes.len().div_ceil(self.segment_bytes)
+        self.bytes.len().div_ceil(self.segment_bytes).max(1)
     }
 
     /// Each of them.

@@ -1,0 +1,53 @@
+"""A host's socket: what it takes at once, and what it makes of what is no packet."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from tests.native.rig import address, key
+
+from ei._core import Datapath, Socket, monotonic_ns
+
+MOST_AT_ONCE = 256
+BATCH_TRAINS = 8
+
+
+@pytest.fixture
+def host() -> Datapath:
+    return Datapath(role="host", address=address(1), private_key=key(1))
+
+
+@pytest.fixture
+def receiving() -> Iterator[Socket]:
+    made = Socket("127.0.0.1:0")
+    yield made
+    made.close()
+
+
+def send(to: Socket, datagrams: list[bytes]) -> None:
+    ip, _, port = to.endpoint.rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+        for datagram in datagrams:
+            _ = sending.sendto(datagram, (ip, int(port)))
+
+
+def test_an_empty_datagram_is_one_and_has_its_fate(host: Datapath, receiving: Socket) -> None:
+    send(receiving, [b""])
+
+    assert receiving.receive(host, monotonic_ns()) == 1
+
+    counted = host.statistics()
+    assert (counted["received"], counted["dropped"]) == (1, {"truncated": 1})
+
+
+@pytest.mark.parametrize("datagram", [b"", b"x"])
+def test_so_many_datagrams_are_taken_and_then_the_caller_has_its_turn(
+    host: Datapath, receiving: Socket, datagram: bytes
+) -> None:
+    send(receiving, [datagram] * 400)
+
+    first = receiving.receive(host, monotonic_ns())
+    second = receiving.receive(host, monotonic_ns())
+
+    assert MOST_AT_ONCE <= first < MOST_AT_ONCE + BATCH_TRAINS
+    assert first + second == 400
