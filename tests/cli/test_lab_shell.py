@@ -3,6 +3,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import Run
+
+from ei.cli.exits import Exit
 
 SCRIPT = "import sys; from ei.cli import main; sys.exit(main())"
 
@@ -16,6 +19,27 @@ def test_a_command_speaks_as_the_host(running_lab: Path) -> None:
     said = subprocess.run(outer, check=True, env=environ, capture_output=True, text=True)
 
     assert "alice.isp-a → bob.isp-b: 1 of 1 came back" in said.stdout
+
+
+@pytest.mark.slow
+def test_the_command_is_there_where_it_was_called_by_its_path(running_lab: Path) -> None:
+    ei = Path(sys.executable).parent / "ei"
+    environ = {"XDG_STATE_HOME": str(running_lab), "HOME": str(running_lab), "PATH": "/usr/bin"}
+
+    said = subprocess.run(
+        [ei, "lab", "shell", "alice", "--", "ei", "ping", "bob", "--count", "1"],
+        check=True, env=environ, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert "1 of 1 came back" in said.stdout
+
+
+@pytest.mark.slow
+def test_a_program_that_is_not_there_is_named(lab: Run) -> None:
+    said = lab("lab", "shell", "alice", "--", "no-such-program")
+
+    assert said.code == Exit.NEGATIVE
+    assert "There is no program 'no-such-program'" in said.err
 
 
 @pytest.mark.slow

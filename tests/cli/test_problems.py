@@ -66,6 +66,19 @@ def test_no_message_is_ever_empty() -> None:
     assert sentence(ValueError("so  it\nis")) == "So it is."
 
 
+@pytest.mark.parametrize(
+    "text", ["domain.key exists.", "t/node.toml: no.", "alice: two nodes.", "`version` is missing."]
+)
+def test_names_and_paths_keep_their_letters(text: str) -> None:
+    assert sentence(ValueError(text)) == text
+
+
+def test_a_file_of_the_system_is_named_as_people_know_it() -> None:
+    problem = problem_of(OSError(errno.ENOENT, "No such file or directory", b"/bin/ei"))
+
+    assert problem.cause == "/bin/ei: No such file or directory."
+
+
 def test_a_bug_keeps_its_traceback_in_a_file_and_shows_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import sys
+from pathlib import Path
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output
@@ -33,6 +35,7 @@ def add_parser(verbs: Verbs) -> None:
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Become the shell or the command."""
     from ei.cli.targets import find_name, read_lab
+    from ei.errors import NotFoundError
 
     lab = read_lab(arguments)
     daemon = lab.daemons[find_name(arguments.name, arguments)]
@@ -42,9 +45,18 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         "EI_SOCKET": daemon.admin,
         "EI_CONFIG": f"{daemon.folder}/{daemon.kind}.toml",
         "PS1": f"{daemon.name}$ ",
+        # So that its examples work where `ei` itself was called by its path.
+        "PATH": os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        ),
     }
     if not arguments.command:
         output.talk(f"a shell as {daemon.name}; leave it with exit")
     # -i without a start file, so that the prompt says who speaks.
     command = arguments.command or [os.environ.get("SHELL", "/bin/sh"), "-i"]
-    os.execvpe(command[0], command, environ)  # noqa: S606 to become it is the point
+    try:
+        os.execvpe(command[0], command, environ)  # noqa: S606 to become it is the point
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            f"there is no program {command[0]!r}", remedy="See: echo $PATH"
+        ) from error

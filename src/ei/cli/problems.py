@@ -194,14 +194,20 @@ def show_problem(error: Exception, output: Output) -> Exit:
 
 
 def sentence(error: Exception) -> str:
-    """Return the message of `error` as one sentence: never empty, first letter large, full stop."""
+    """Return the message of `error` as one sentence: never empty, first letter large, full stop.
+
+    What begins with a name or a path keeps it as it is.
+    """
     text = " ".join(str(error).split()) or f"{type(error).__name__} without a message"
-    return text[:1].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
+    if text.partition(" ")[0].isalpha():
+        text = text[:1].upper() + text[1:]
+    return text + ("" if text[-1] in ".?!" else ".")
 
 
 def _system_sentence(error: OSError) -> str:
     what = error.strerror or os.strerror(error.errno or 0)
-    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    given = [name for name in (error.filename, error.filename2) if name is not None]
+    names = [os.fsdecode(name) if isinstance(name, bytes) else str(name) for name in given]
     return f"{' -> '.join(names)}: {what}." if names else f"{what}."
 
 
