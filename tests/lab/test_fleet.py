@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ei.errors import ConflictError, NotFoundError
+from ei.errors import ConflictError, DeadlineError, NotFoundError
 from ei.lab.census import MARK, end_processes, marked_processes
 from ei.lab.fleet import Fleet
 from ei.lab.run_folder import Daemon
@@ -35,12 +35,17 @@ def stubborn(folder):
     while True:
         signal.pause()
 
+def silent(folder):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.sigwait([signal.SIGTERM])
+    return 0
+
 def refuse(folder):
     print("port in use")
     return 6
 
 control = socket.socket(fileno=int(sys.argv[1]))
-run_stem(control, {"wait": wait, "stubborn": stubborn, "refuse": refuse})
+run_stem(control, {"wait": wait, "stubborn": stubborn, "silent": silent, "refuse": refuse})
 """
 
 
@@ -167,6 +172,23 @@ def test_a_daemon_runs_once(yard: Yard) -> None:
 
     with pytest.raises(ConflictError, match="a is running"):
         asyncio.run(script())
+
+
+@pytest.mark.parametrize("kinds", [{"a": "silent"}])
+def test_a_daemon_that_is_not_ready_in_time_runs_on_and_is_waited_for_again(yard: Yard) -> None:
+    async def script() -> None:
+        yard.fleet.open()
+        with pytest.raises(DeadlineError, match="a is not ready in time: not yet"):
+            await yard.fleet.start(["a"], lambda _: None, limit_s=0.5)
+        assert yard.states() == {"a": "running"}
+        (yard.folder / "a" / "ready").touch()
+        await yard.fleet.start(["a"], lambda _: None)
+        with pytest.raises(ConflictError, match="a is running"):
+            await yard.fleet.start(["a"], lambda _: None)
+
+    asyncio.run(script())
+
+    assert (yard.fleet.state("a").state, yard.fleet.state("a").starts) == ("running", 1)
 
 
 def test_an_unknown_name_gets_a_suggestion(yard: Yard) -> None:

@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ei.daemons.client import ask
 from ei.errors import ConflictError, NotFoundError, UnreachableError
+from ei.host.status import AttachmentStatus
 from ei.lab.catalogue import find_topology
 from ei.lab.census import leftovers, marked_processes
 from ei.lab.processes import ask_lab, claim_subnet, running_labs, start_lab, stop_lab
@@ -80,6 +82,24 @@ def test_what_is_killed_can_be_started_again(environ: Mapping[str, str]) -> None
         return found["state"], found["starts"]
 
     assert (state(killed), state(started)) == (("ended", 1), ("running", 2))
+
+
+def test_a_host_starts_while_one_of_its_nodes_is_dead(environ: Mapping[str, str]) -> None:
+    lab = start_lab(find_topology("delivery"), name="one-dead", environ=environ)
+    try:
+        for name in ("sn1.isp-b", "bob.isp-b"):
+            _ = ask_lab("kill", {"name": name}, name="one-dead", environ=environ)
+
+        _ = ask_lab("start", {"name": "bob.isp-b"}, name="one-dead", environ=environ)
+
+        status = ask(Path(lab.daemons["bob.isp-b"].admin), "status")
+        attachments = msgspec.convert(status["attachments"], list[AttachmentStatus])
+        assert {each.node: each.is_up for each in attachments} == {
+            "sn1.isp-b": False,
+            "sn2.isp-b": True,
+        }
+    finally:
+        _ = stop_lab(name="one-dead", environ=environ)
 
 
 @pytest.mark.parametrize("victim", ["supervisor", "daemon", "all"])

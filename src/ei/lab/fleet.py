@@ -65,6 +65,7 @@ class Fleet:
         self._folder_of = folder_of
         self._readiness = readiness
         self._states = {name: DaemonState(name, each.kind) for name, each in daemons.items()}
+        self._unready: set[str] = set()
         self._has_ended = asyncio.Event()
         self.is_lost = asyncio.Event()
         """Set when the stem died, and all daemons with it."""
@@ -89,8 +90,16 @@ class Fleet:
             raise NotFoundError(f"no node or host is called {name!r}{known}")
         return self._states[name]
 
-    async def start(self, names: Iterable[str], on_ready: Callable[[str], object]) -> None:
+    async def start(
+        self,
+        names: Iterable[str],
+        on_ready: Callable[[str], object],
+        *,
+        limit_s: float = START_LIMIT_S,
+    ) -> None:
         """Start daemons side by side; wait for each to be ready.
+
+        One that was not ready in time runs on; to start it again is to wait for it again.
 
         Raises:
             ConflictError: one runs already, or ended as it started; with the end of its log.
@@ -99,10 +108,16 @@ class Fleet:
         wanted = list(names)
         for name in wanted:
             self._order(self.state(name))
-        deadline_s = asyncio.get_running_loop().time() + START_LIMIT_S
-        for name in wanted:
-            await self._wait_ready(self._states[name], deadline_s)
-            _ = on_ready(name)
+        self._unready.update(wanted)
+        deadline_s = asyncio.get_running_loop().time() + limit_s
+        try:
+            for name in wanted:
+                await self._wait_ready(self._states[name], deadline_s)
+                _ = on_ready(name)
+        finally:
+            for state in map(self.state, wanted):
+                if state.state == "starting" and state.pid:
+                    state.state = "running"
 
     async def kill(self, name: object) -> None:
         """Kill a daemon as `kill -9` does; its workers follow by themselves.
@@ -140,6 +155,8 @@ class Fleet:
                 self._signal_session(state, signal.SIGKILL)
 
     def _order(self, state: DaemonState) -> None:
+        if state.name in self._unready and state.pid and state.state != "frozen":
+            return
         if state.pid or (state.starts and state.state == "starting"):
             raise ConflictError(f"{state.name} is {state.state}")
         state.state, state.status = "starting", None
@@ -157,9 +174,13 @@ class Fleet:
                 why = await asyncio.to_thread(self._readiness, self._daemons[state.name])
                 if not why:
                     state.state = "running"
+                    self._unready.discard(state.name)
                     return
             await asyncio.sleep(POLL_S)
-        raise DeadlineError(f"{state.name} is not ready after {START_LIMIT_S:g} s: {why}")
+        raise DeadlineError(
+            f"{state.name} is not ready in time: {why}",
+            remedy=f"See why: ei lab log {state.name}; wait again: ei lab start {state.name}",
+        )
 
     async def _gone(self, states: Iterable[DaemonState]) -> None:
         while any(state.pid for state in states):

@@ -59,8 +59,9 @@ def _why_node(status: Mapping[str, object]) -> str:
 
 def _why_host(status: Mapping[str, object]) -> str:
     attachments = msgspec.convert(status, _HostStatus).attachments
-    down = [attachment.node for attachment in attachments if not attachment.is_up]
-    return f"no pipe yet to {', '.join(down)}" if down else ""
+    if any(attachment.is_up for attachment in attachments):
+        return ""
+    return f"no pipe yet to {' or '.join(attachment.node for attachment in attachments)}"
 
 
 class _NodeStatus(msgspec.Struct, frozen=True):
