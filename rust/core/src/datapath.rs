@@ -144,8 +144,7 @@ impl Datapath {
     }
 
     fn lose_worker(&mut self, now_ns: u64, service: u32) {
-        let _timeless = now_ns;
-        self.pure.lose_worker(service);
+        self.pure.lose_worker(now_ns, service);
     }
 
     fn send_control(

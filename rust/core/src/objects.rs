@@ -31,18 +31,16 @@ pub(crate) fn trace_tuple<'py>(
     py: Python<'py>,
     trace: TraceRecord,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    let source = PyBytes::new(py, &trace.source.0);
-    let how = trace.how.word();
-    let (service, connection) = (trace.service, trace.connection);
+    let packet = trace.packet;
     (
         trace.now_ns,
-        source,
-        service,
-        connection,
-        how,
-        trace.verdict,
-        trace.spent_ns,
-        trace.services,
+        PyBytes::new(py, &packet.source.0),
+        packet.service,
+        packet.connection,
+        trace.how.word(),
+        &trace.verdict,
+        trace.spent_ns(),
+        &trace.services,
     )
         .into_pyobject(py)
 }

@@ -23,6 +23,7 @@ mod lanes;
 mod peers;
 mod services;
 mod statistics;
+mod tracing;
 
 pub use host::{OutgoingPacket, ReceivedPacket};
 pub use lanes::LaneMessage;
@@ -41,7 +42,7 @@ use crate::log::EventLog;
 use crate::pipes::{PeerKind, Pipes, PipesConfig};
 use crate::randomness::Randomness;
 use crate::routes::ChainError;
-use crate::trace::{TraceRecord, Traces};
+use crate::trace::Traces;
 use crate::trains::Train;
 use crate::wire::Address;
 use departures::Departures;
@@ -255,11 +256,6 @@ impl Datapath {
     }
 
     // -- seeing -----------------------------------------------------------------------------------
-
-    /// The oldest trace record.
-    pub fn take_trace(&mut self) -> Option<TraceRecord> {
-        self.traces.take()
-    }
 
     /// The event log since the last call; empty unless `has_log`.
     pub fn take_log(&mut self) -> Vec<u8> {

@@ -18,6 +18,8 @@ pub struct Packet<'a> {
     pub is_covered: bool,
     /// The hop that was chosen for it, before a receiver's guard.
     pub egress: Option<Address>,
+    /// When it came here, also after services handed it on.
+    pub arrived_ns: u64,
 }
 
 impl<'a> Packet<'a> {
@@ -51,6 +53,7 @@ pub struct OwnedPacket {
     source: Address,
     is_covered: bool,
     egress: Option<Address>,
+    arrived_ns: u64,
     /// Metadata, then payload.
     bytes: Box<[u8]>,
     metadata_bytes: usize,
@@ -72,6 +75,7 @@ impl OwnedPacket {
             source: packet.source,
             is_covered: packet.is_covered,
             egress: packet.egress,
+            arrived_ns: packet.arrived_ns,
             bytes: bytes.into(),
             metadata_bytes: metadata.len(),
         }
@@ -93,6 +97,7 @@ impl OwnedPacket {
             payload,
             is_covered: self.is_covered,
             egress: self.egress,
+            arrived_ns: self.arrived_ns,
         }
     }
 
@@ -125,6 +130,7 @@ mod tests {
             payload: b"pay",
             is_covered: true,
             egress: None,
+            arrived_ns: 5,
         }
     }
 

@@ -33,8 +33,6 @@ pub struct WaitingPacket {
     pub position: usize,
     /// Which books it is in.
     pub book: Book,
-    /// When it came.
-    pub arrived_ns: u64,
 }
 
 /// What a share holds.
@@ -362,12 +360,12 @@ mod tests {
             payload,
             is_covered: false,
             egress: None,
+            arrived_ns: 0,
         };
         WaitingPacket {
             packet: OwnedPacket::new(&packet),
             position: 0,
             book: Book::Received,
-            arrived_ns: 0,
         }
     }
 

@@ -290,7 +290,7 @@ fn without_worker(fail: Fail, guards: bool) -> (usize, u64) {
     }
     world.settle();
     world.ends[1].stopped.insert(20);
-    world.ends[1].datapath.lose_worker(20);
+    lose_worker(&mut world, 1, 20);
     let packet = packet_to(&world, &[2]);
     for _ in 0..3 {
         send_and_settle(&mut world, &packet);

@@ -14,7 +14,6 @@ use ei_datapath::counters::{Fate, Reason};
 use ei_datapath::forward::{Notice, ServiceConfig};
 use ei_datapath::handshake::public_key;
 use ei_datapath::pipes::PeerKind;
-use ei_datapath::trace::How;
 use ei_datapath::wire::{Address, Header, Protection};
 use world::*;
 
@@ -474,7 +473,7 @@ fn a_service_hears_first_that_it_started_and_who_is_there() {
     world.send(source, &packet).unwrap();
 
     world.settle();
-    world.ends[node].datapath.lose_worker(16);
+    lose_worker(&mut world, node, 16);
     let gone = world.ends[source].address;
     let now_ns = world.now_ns;
     world.settle();
@@ -533,7 +532,7 @@ fn a_decision_does_not_outlive_the_service_that_made_it() {
     assert_eq!((counters.missed, counters.forwarded), (2, 0));
 }
 
-// -- control, traces, hosts -----------------------------------------------------------------------
+// -- control, hosts -------------------------------------------------------------------------------
 
 #[test]
 fn control_messages_reach_the_service_and_its_answer_the_host() {
@@ -574,27 +573,6 @@ fn control_messages_reach_the_service_and_its_answer_the_host() {
         message: b"welcome".to_vec(),
     };
     assert!(notices.contains(&welcome), "{notices:?}");
-}
-
-#[test]
-fn traced_packets_leave_records() {
-    let mut world = one_node();
-    let packet = Outgoing {
-        is_traced: true,
-        ..world.packet(1, 7, 2)
-    };
-    for _ in 0..2 {
-        world.send(0, &packet).unwrap();
-        world.settle();
-    }
-
-    let records: Vec<_> = std::iter::from_fn(|| world.ends[1].datapath.take_trace()).collect();
-
-    let hows: Vec<_> = records.iter().map(|record| record.how).collect();
-    assert_eq!(hows, [How::Queued, How::Decided, How::Cached]);
-    let to = "forwarded to fd350000000000000000000000000003";
-    assert_eq!((&records[1].verdict[..], &records[2].verdict[..]), (to, to));
-    assert!(records.iter().all(|record| record.services == [16]));
 }
 
 #[test]

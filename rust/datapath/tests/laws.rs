@@ -474,7 +474,7 @@ fn live_through(seed: u64) -> World {
         let node = 4 + host % 2;
         let now_ns = world.now_ns;
         match dice.roll(20) {
-            0 => world.ends[node].datapath.lose_worker(16),
+            0 => lose_worker(&mut world, node, 16),
             1 => {
                 let batch = released(&mut dice);
                 world.ends[node]
@@ -543,7 +543,7 @@ fn every_packet_has_exactly_one_fate_whatever_happens() {
         world.assert_balanced();
         for node in [4, 5] {
             for service in [16, 20, 30] {
-                world.ends[node].datapath.lose_worker(service);
+                lose_worker(&mut world, node, service);
             }
             world.ends[node].datapath.remove_service(16);
             world.ends[node].datapath.remove_service(20);
@@ -604,7 +604,7 @@ fn a_held_packet_waits_until_it_is_released_or_its_worker_dies() {
         .put_effects(world.now_ns, 16, &bytes)
         .unwrap();
     assert_eq!(world.counters(node).waiting, 2);
-    world.ends[node].datapath.lose_worker(16);
+    lose_worker(&mut world, node, 16);
 
     let counters = world.counters(node);
     assert_eq!((counters.waiting, counters.answered), (0, 1));

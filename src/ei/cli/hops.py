@@ -1,10 +1,11 @@
 """The hops of a traced packet, from what its nodes remember."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import msgspec
 
+from ei import _core
 from ei.cli.polling import poll
 from ei.cli.targets import Target
 from ei.node.traces import Module, TraceRecord
@@ -12,7 +13,8 @@ from ei.node.traces import Module, TraceRecord
 HOW = {
     "cached": "a cached decision answered; no service ran",
     "decided": "the service decided, in its worker; later packets of the flow find its decision",
-    "queued": "it waited for its service, and what became of it is not known here",
+    "queued": "it waits for its service, which has not answered yet",
+    "dropped": "it was dropped before anything was decided",
 }
 
 
@@ -21,12 +23,12 @@ class Hop:
     """One node on the way.
 
     Attributes:
-        how: `cached`, `decided` or `queued`.
-        modules: Services that had a say, in order, such as `delivery@0.1.0`.
+        how: `cached`, `decided`, `queued` or `dropped`.
+        modules: Services that had a say, or should have had, in order, such as `delivery@0.1.0`.
         verdict: What became of the packet here.
         to: Who got it next.
-        spent_s: In the datapath, and where decided also in the service.
-        reasons: Who asked for each module, and what `how` means, in sentences.
+        spent_s: From its arrival until the node was done with it, services included.
+        reasons: Who asked for each module, and what `how` and `verdict` mean, in sentences.
     """
 
     node: str
@@ -54,12 +56,12 @@ def collect(nodes: Iterable[Target], source: str, connection: int) -> list[Trace
 
 
 def in_order(records: Iterable[TraceRecord]) -> list[Hop]:
-    """Return hops in the order of the way: from the node that nobody sent to, on and on.
-
-    Clocks of nodes are compared only where that leaves a gap, such as after a packet that was held.
-    """
-    # A node keeps a record for each copy that passed; the newest is the one that was asked for.
-    newest = {record.node: record for record in sorted(records, key=lambda one: one.now_ns)}
+    """Return hops in the order of the way: from the node that nobody sent to, on and on."""
+    packets: dict[tuple[str, int], list[TraceRecord]] = {}
+    for record in sorted(records, key=lambda one: one.now_ns):
+        packets.setdefault((record.node, record.arrived_ns), []).append(record)
+    # The newest packet of the connection is the one that was asked for.
+    newest = {node: _whole(packets[node, arrived_ns]) for node, arrived_ns in sorted(packets)}
     received = {record.to for record in newest.values()}
     ordered: list[TraceRecord] = []
     starts = [name for name in newest if name not in received] or list(newest)[:1]
@@ -69,6 +71,17 @@ def in_order(records: Iterable[TraceRecord]) -> list[Hop]:
             ordered.append(newest.pop(at))
             at = ordered[-1].to
     return [_hop(record) for record in [*ordered, *newest.values()]]
+
+
+def _whole(steps: Sequence[TraceRecord]) -> TraceRecord:
+    """Join the steps of one packet at one node: all services, and what the last step came to."""
+    last = steps[-1]
+    was_decided = last.how == "cached" and any(step.how == "decided" for step in steps)
+    return msgspec.structs.replace(
+        last,
+        how="decided" if was_decided else last.how,
+        modules=tuple(dict.fromkeys(module for step in steps for module in step.modules)),
+    )
 
 
 def _hop(record: TraceRecord) -> Hop:
@@ -86,16 +99,20 @@ def _hop(record: TraceRecord) -> Hop:
 def _happened(record: TraceRecord) -> Iterable[str]:
     yield HOW.get(record.how, record.how)
     if record.verdict == "held":
-        yield "the service asked the directory, and sent the packet on when the answer came"
+        yield "the service keeps it until the directory answers"
+    explanation = dict(_core.reasons()).get(record.verdict)
+    if explanation is not None:
+        yield f"{record.verdict}: {explanation.strip()}"
 
 
 def _askers(record: TraceRecord) -> Iterable[str]:
     """Say who asked for each module: by its place in the chain, which ends with the named one.
 
-    Before it come those of the node's operator, after it the guards of the receiver.
+    Before it come those of the node's operator, after it the guards of the receiver. A packet that
+    did not come as far as the named one came to no guard either.
     """
     numbers = [module.number for module in record.modules]
-    named = numbers.index(record.service) if record.service in numbers else -1
+    named = numbers.index(record.service) if record.service in numbers else len(numbers)
     for place, module in enumerate(record.modules):
         if place == named:
             yield f"{_title(module)}: named by the source, {record.source_name}"

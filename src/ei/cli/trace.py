@@ -66,8 +66,7 @@ def _show(host: str, hops: "list[Hop]", output: Output, *, has_reasons: bool) ->
     for number, hop in enumerate(hops, 2):
         modules = ", ".join(hop.modules) or "-"
         where = f" → {hop.to}" if hop.to else ""
-        # A train is handled at one reading of the clock, so most hops take no time that it tells.
-        spent = duration(hop.spent_s) if hop.spent_s else "at once"
+        spent = duration(hop.spent_s)
         output.data(f"{number:2}  {hop.node}  {hop.how:8} {modules}  {hop.verdict}{where}  {spent}")
         if has_reasons:
             for reason in hop.reasons:

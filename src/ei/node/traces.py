@@ -23,17 +23,17 @@ class Module(msgspec.Struct, frozen=True):
 
 
 class TraceRecord(msgspec.Struct, frozen=True):
-    """What this node did with one packet.
+    """One step of what this node did with one packet.
 
     Attributes:
-        now_ns: On this node's monotonic clock.
+        now_ns: When it was done, on this node's monotonic clock.
         source: Address that the packet spoke for; `source_name` as in the records.
         service: Number that the packet named.
-        how: `cached`, `decided` or `queued`.
+        how: `cached`, `decided`, `queued` or `dropped`.
         verdict: The word of a fate or reason, or `forwarded`.
         to: Name of the peer that got it; empty when nobody did.
-        spent_ns: Nanoseconds in the datapath.
-        modules: Services that had a say, in order.
+        spent_ns: Nanoseconds since the packet came.
+        modules: Services that had a say, or should have had, in order.
     """
 
     node: str
@@ -47,6 +47,11 @@ class TraceRecord(msgspec.Struct, frozen=True):
     to: str
     spent_ns: int
     modules: tuple[Module, ...]
+
+    @property
+    def arrived_ns(self) -> int:
+        """When the packet came: the same in all its records of this node."""
+        return self.now_ns - self.spent_ns
 
 
 class Traces:

@@ -94,6 +94,9 @@ impl Lane {
                     Source::Socket(index) => self.receive(now_ns, index)?,
                     Source::Worker(service) => self.take_effects(now_ns, service),
                 }
+                if self.datapath.has_fresh_traces() {
+                    self.datapath.stamp_traces(monotonic_ns());
+                }
             }
             if self
                 .datapath
@@ -269,7 +272,7 @@ impl Lane {
     /// Close the socket to a service's worker; what it had not answered is dropped.
     pub(crate) fn detach_worker(&mut self, service: u32) {
         if self.workers.remove(&service).is_some() {
-            self.datapath.lose_worker(service);
+            self.datapath.lose_worker(monotonic_ns(), service);
         }
     }
 

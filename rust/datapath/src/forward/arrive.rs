@@ -134,7 +134,13 @@ impl Datapath {
             let pipes = &mut self.departures.pipes;
             return Err(pipes.handle_control(now_ns, opened, &header, payload));
         }
-        let packet = self.check(opened, header, payload).map_err(Fate::Dropped)?;
+        let packet = match self.check(now_ns, opened, header, payload) {
+            Ok(packet) => packet,
+            Err(reason) => {
+                let ingress = self.departures.pipes.address(opened.peer);
+                return Err(self.refuse(now_ns, ingress, &header, reason));
+            }
+        };
         if self.role == PeerKind::Host {
             let delivered =
                 self.inbox
@@ -142,17 +148,17 @@ impl Datapath {
             return Err(delivered.unwrap_or_else(Fate::Dropped));
         }
         let question = packet.question();
-        let key = self.decisions.chain_key(&question, packet.is_covered);
-        Ok(Admitted {
-            packet,
-            key: key.map_err(Fate::Dropped)?,
-        })
+        match self.decisions.chain_key(&question, packet.is_covered) {
+            Ok(key) => Ok(Admitted { packet, key }),
+            Err(reason) => Err(self.refuse(now_ns, packet.ingress, &packet.header, reason)),
+        }
     }
 
     /// What the first node checks, and every other.
     #[inline]
     fn check<'a>(
         &self,
+        now_ns: u64,
         opened: &Opened,
         mut header: Header<'a>,
         payload: &'a [u8],
@@ -182,6 +188,7 @@ impl Datapath {
             payload,
             is_covered,
             egress: None,
+            arrived_ns: now_ns,
         })
     }
 }

@@ -1,22 +1,14 @@
-//! How the packets of an answered batch end: the second book of law 6, and the records of traced ones.
+//! How the packets of an answered batch end: the second book of law 6.
 
 use super::Datapath;
-use super::follow::forwarded_to;
-use super::services::{Handed, Traced};
+use super::services::Handed;
 use crate::cache::ServiceIndex;
-use crate::codec::{Answer, Effect, Outcome};
+use crate::codec::{Answer, Outcome};
 use crate::counters::{End, Reason};
-use crate::trace::{How, TraceRecord};
 
 impl Datapath {
     /// An item of the batch is answered.
-    pub(super) fn end(
-        &mut self,
-        now_ns: u64,
-        index: ServiceIndex,
-        handed: Handed,
-        answer: &Answer<'_>,
-    ) {
+    pub(super) fn end(&mut self, index: ServiceIndex, handed: Handed, answer: &Answer<'_>) {
         let (book, trace) = match handed {
             Handed::Packet { book, trace } => (book, trace),
             Handed::Control(receipt) => {
@@ -25,14 +17,11 @@ impl Datapath {
             }
             Handed::News => return,
         };
-        if let Some(traced) = trace {
-            self.trace_decided(now_ns, index, &traced, answer);
-        }
         match self.end_of(index, answer) {
             Some(end) => self.departures.counters.count_end(book, end),
             None => {
                 if let Some(service) = self.service(index) {
-                    service.held.add(book);
+                    service.hold(book, trace);
                 }
             }
         }
@@ -96,37 +85,5 @@ impl Datapath {
             }
             None => Reason::EffectRefused,
         }
-    }
-
-    fn trace_decided(
-        &mut self,
-        now_ns: u64,
-        index: ServiceIndex,
-        traced: &Traced,
-        answer: &Answer<'_>,
-    ) {
-        let first_hop = answer.effects.iter().find_map(|effect| match effect {
-            Effect::Send { to, .. } => Some(*to),
-            _ => None,
-        });
-        let verdict = match (answer.outcome, first_hop) {
-            (Outcome::Answered, Some(to)) => forwarded_to(to),
-            (Outcome::Answered, None) => "answered".to_owned(),
-            (Outcome::Passed, _) => "passed".to_owned(),
-            (Outcome::Held, _) => "held".to_owned(),
-            (Outcome::Dropped, _) => answer.reason.to_owned(),
-            (Outcome::None, _) => Reason::NoAnswer.word().to_owned(),
-        };
-        let number = self.service(index).map(|service| service.config.number);
-        self.traces.push(TraceRecord {
-            now_ns,
-            source: traced.source,
-            service: traced.service,
-            connection: traced.connection,
-            how: How::Decided,
-            verdict,
-            spent_ns: now_ns.saturating_sub(traced.arrived_ns),
-            services: number.into_iter().collect(),
-        });
     }
 }

@@ -35,8 +35,11 @@ const MAX_QUERY_BYTES: usize = 1_024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refused;
 
-/// A packet of a service, as it would leave.
-pub(super) fn packet<'a>(asked: &codec::Packet<'a>) -> Result<Packet<'a>, Refused> {
+/// A packet of a service, as it would leave, on account of one that came at `arrived_ns`.
+pub(super) fn packet<'a>(
+    asked: &codec::Packet<'a>,
+    arrived_ns: u64,
+) -> Result<Packet<'a>, Refused> {
     let is_small =
         asked.metadata.len() <= MAX_METADATA_BYTES && asked.payload.len() <= MAX_PAYLOAD_BYTES;
     if !is_small {
@@ -63,6 +66,7 @@ pub(super) fn packet<'a>(asked: &codec::Packet<'a>) -> Result<Packet<'a>, Refuse
         payload: asked.payload,
         is_covered: asked.is_covered,
         egress: egress(asked.egress)?,
+        arrived_ns,
     })
 }
 

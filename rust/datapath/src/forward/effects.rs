@@ -2,21 +2,26 @@
 
 use super::Datapath;
 use super::check::{self, Refused};
+use super::follow::{fate_of, merge};
 use super::lanes::LaneMessage;
 use super::peers::Notice;
 use super::services::Handed;
 use crate::cache::ServiceIndex;
 use crate::codec::{self, Answer, CodecError, Effect, EffectBatch, StageList};
-use crate::counters::{Book, Reason};
+use crate::counters::{Book, Fate, Reason};
 use crate::decide::InstallError;
 use crate::packet::Packet;
 use crate::queue::News;
 use crate::wire::Protection;
 
-/// Stages that ran for a packet of this answer already, and what they said: copies of one packet run
-/// them once, as those of a decision do.
-#[derive(Default)]
-struct StagesRun<'a> {
+/// What the packets of one answer have in common.
+struct Sending<'a> {
+    /// When the packet came that is answered.
+    arrived_ns: u64,
+    /// What became of them, if there were any.
+    fate: Option<Fate>,
+    /// Stages that ran already, on which payload, and what they said: copies of one packet run them
+    /// once, as those of a decision do.
     stages: &'a [u8],
     payload: &'a [u8],
     verdict: Option<Result<(), Reason>>,
@@ -41,9 +46,20 @@ impl Datapath {
         let items = self.items_of(index, &batch)?;
         let mut items = items.into_iter();
         for answer in &batch.answers {
-            self.apply(now_ns, index, batch.epoch, answer);
-            match items.next() {
-                Some(handed) => self.end(now_ns, index, handed, answer),
+            let handed = items.next();
+            let traced = match &handed {
+                Some(Handed::Packet { trace, .. }) => *trace,
+                Some(Handed::Control(_) | Handed::News) => None,
+                None => self.released(index, answer),
+            };
+            let place = self.traces.made();
+            let arrived_ns = traced.map_or(now_ns, |traced| traced.arrived_ns);
+            let sent = self.apply(now_ns, index, batch.epoch, answer, arrived_ns);
+            if let Some(traced) = traced {
+                self.trace_decided(now_ns, place, index, traced, answer, sent);
+            }
+            match handed {
+                Some(handed) => self.end(index, handed, answer),
                 None => self.end_held(index, answer),
             }
         }
@@ -81,8 +97,15 @@ impl Datapath {
         Ok(oldest.map_or_else(Vec::new, |oldest| oldest.items))
     }
 
-    /// Apply the effects of one answer.
-    fn apply(&mut self, now_ns: u64, index: ServiceIndex, epoch: u64, answer: &Answer<'_>) {
+    /// Apply the effects of one answer; returns what became of the packets that it sends.
+    fn apply(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        epoch: u64,
+        answer: &Answer<'_>,
+        arrived_ns: u64,
+    ) -> Option<Fate> {
         let is_first =
             |effect: &&Effect<'_>| matches!(effect, Effect::Install(_) | Effect::Revoke { .. });
         for effect in answer.effects.iter().filter(is_first) {
@@ -93,11 +116,18 @@ impl Datapath {
             };
             self.count_refused(applied);
         }
-        let mut stages_run = StagesRun::default();
+        let mut sending = Sending {
+            arrived_ns,
+            fate: None,
+            stages: &[],
+            payload: &[],
+            verdict: None,
+        };
         for effect in answer.effects.iter().filter(|effect| !is_first(effect)) {
-            let applied = self.apply_other(now_ns, index, effect, &mut stages_run);
+            let applied = self.apply_other(now_ns, index, effect, &mut sending);
             self.count_refused(applied);
         }
+        sending.fate
     }
 
     fn apply_other<'a>(
@@ -105,16 +135,16 @@ impl Datapath {
         now_ns: u64,
         index: ServiceIndex,
         effect: &Effect<'a>,
-        stages_run: &mut StagesRun<'a>,
+        sending: &mut Sending<'a>,
     ) -> Result<(), Refused> {
         match effect {
             Effect::Send { packet, to, stages } => {
-                let sent = self.send_for(now_ns, index, packet, to, stages, stages_run);
-                self.count_refused_copy(sent)
+                let sent = self.send_for(now_ns, index, packet, to, stages, sending);
+                self.note_sent(sent, sending)
             }
             Effect::Pass { packet, stages } => {
-                let passed = self.pass_on(now_ns, index, packet, stages, stages_run);
-                self.count_refused_copy(passed)
+                let passed = self.pass_on(now_ns, index, packet, stages, sending);
+                self.note_sent(passed, sending)
             }
             Effect::SendControl { message, to } => self.control(now_ns, index, message, to),
             Effect::Resolve { query } => self.resolve(index, query),
@@ -177,19 +207,17 @@ impl Datapath {
         asked: &codec::Packet<'a>,
         to: &[u8],
         stages: &StageList<'a>,
-        stages_run: &mut StagesRun<'a>,
-    ) -> Result<(), Refused> {
-        let mut packet = check::packet(asked)?;
+        sending: &mut Sending<'a>,
+    ) -> Result<Fate, Refused> {
+        let mut packet = check::packet(asked, sending.arrived_ns)?;
         let peer = check::peer(to, &self.departures.pipes)?;
         let to = check::address(to)?;
-        if let Err(reason) = self.may_leave(now_ns, index, &packet, stages, stages_run)? {
+        if let Err(reason) = self.may_leave(now_ns, index, &packet, stages, sending)? {
             self.departures.counters.count_dropped_copy(reason);
-            return Ok(());
+            return Ok(Fate::Dropped(reason));
         }
         if !self.decisions.routes.is_guarded(&to) {
-            // What became of it is in the books.
-            let _ = self.departures.send(now_ns, peer, &packet);
-            return Ok(());
+            return Ok(fate_of(self.departures.send(now_ns, peer, &packet)));
         }
         let came_from = packet.egress.replace(to);
         if came_from.is_some_and(|egress| egress != to) {
@@ -200,12 +228,11 @@ impl Datapath {
                     self.departures
                         .counters
                         .count_dropped_copy(Reason::HopLimit);
-                    return Ok(());
+                    return Ok(Fate::Dropped(Reason::HopLimit));
                 }
             }
         }
-        self.pass_beyond(now_ns, index, &packet);
-        Ok(())
+        Ok(self.pass_beyond(now_ns, index, &packet))
     }
 
     /// `PassPacket`: on to the next of the chain.
@@ -215,25 +242,27 @@ impl Datapath {
         index: ServiceIndex,
         asked: &codec::Packet<'a>,
         stages: &StageList<'a>,
-        stages_run: &mut StagesRun<'a>,
-    ) -> Result<(), Refused> {
-        let packet = check::packet(asked)?;
+        sending: &mut Sending<'a>,
+    ) -> Result<Fate, Refused> {
+        let packet = check::packet(asked, sending.arrived_ns)?;
         let chain = self
             .decisions
             .routes
             .chain(&packet.question())
             .ok_or(Refused)?;
         chain.position(index).ok_or(Refused)?;
-        match self.may_leave(now_ns, index, &packet, stages, stages_run)? {
-            Ok(()) => self.pass_beyond(now_ns, index, &packet),
-            Err(reason) => self.departures.counters.count_dropped_copy(reason),
+        match self.may_leave(now_ns, index, &packet, stages, sending)? {
+            Ok(()) => Ok(self.pass_beyond(now_ns, index, &packet)),
+            Err(reason) => {
+                self.departures.counters.count_dropped_copy(reason);
+                Ok(Fate::Dropped(reason))
+            }
         }
-        Ok(())
     }
 
     /// Go on behind the service in the packet's chain, or at its start if the service is not in it;
     /// at the end of a host's guards, to the host.
-    fn pass_beyond(&mut self, now_ns: u64, index: ServiceIndex, packet: &Packet<'_>) {
+    fn pass_beyond(&mut self, now_ns: u64, index: ServiceIndex, packet: &Packet<'_>) -> Fate {
         let chain = self.decisions.routes.chain(&packet.question());
         let next = chain
             .and_then(|chain| chain.position(index))
@@ -245,6 +274,7 @@ impl Datapath {
             self.leave_guards(now_ns, packet)
         };
         self.departures.counters.count_copy(fate);
+        fate
     }
 
     /// Protection and stages of a packet that a service sends or hands on.
@@ -254,7 +284,7 @@ impl Datapath {
         index: ServiceIndex,
         packet: &Packet<'a>,
         stages: &StageList<'a>,
-        stages_run: &mut StagesRun<'a>,
+        sending: &mut Sending<'a>,
     ) -> Result<Result<(), Reason>, Refused> {
         if packet.header.protection == Protection::None && !packet.is_covered {
             return Ok(Err(Reason::Unprotected));
@@ -262,9 +292,9 @@ impl Datapath {
         if stages.stages.is_empty() {
             return Ok(Ok(()));
         }
-        if let Some(verdict) = stages_run.verdict
-            && stages_run.stages == stages.bytes
-            && stages_run.payload == packet.payload
+        if let Some(verdict) = sending.verdict
+            && sending.stages == stages.bytes
+            && sending.payload == packet.payload
         {
             return Ok(verdict);
         }
@@ -274,11 +304,9 @@ impl Datapath {
         let verdict = self
             .decisions
             .run_stages(&resolved, now_ns, packet.payload.len());
-        *stages_run = StagesRun {
-            stages: stages.bytes,
-            payload: packet.payload,
-            verdict: Some(verdict),
-        };
+        sending.stages = stages.bytes;
+        sending.payload = packet.payload;
+        sending.verdict = Some(verdict);
         Ok(verdict)
     }
 
@@ -344,12 +372,18 @@ impl Datapath {
         }
     }
 
-    fn count_refused_copy(&mut self, applied: Result<(), Refused>) -> Result<(), Refused> {
-        if applied == Err(Refused) {
+    fn note_sent(
+        &mut self,
+        sent: Result<Fate, Refused>,
+        sending: &mut Sending<'_>,
+    ) -> Result<(), Refused> {
+        let fate = sent.unwrap_or(Fate::Dropped(Reason::EffectRefused));
+        merge(sending.fate.get_or_insert(fate), fate);
+        if sent == Err(Refused) {
             self.departures
                 .counters
                 .count_dropped_copy(Reason::EffectRefused);
         }
-        applied
+        sent.map(|_| ())
     }
 }

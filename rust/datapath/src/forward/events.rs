@@ -2,12 +2,13 @@
 
 use super::Datapath;
 use super::peers::MAX_MEASURED;
-use super::services::{Handed, Outstanding, Traced};
+use super::services::{Handed, Outstanding};
 use crate::cache::ServiceIndex;
 use crate::codec::EventBatch;
 use crate::counters::{End, Fate, Reason};
 use crate::decide::Verdict;
 use crate::queue::{Item, News, WaitingPacket};
+use crate::trace::{TraceRecord, Traced};
 use crate::wire::Address;
 
 /// Batches that a worker may have unanswered: with 64 packets each, as many as its queue holds.
@@ -58,12 +59,16 @@ impl Datapath {
     }
 
     /// The service's worker died: what it had not answered is lost, and `Started` leads the next batch.
-    pub fn lose_worker(&mut self, number: u32) {
+    pub fn lose_worker(&mut self, now_ns: u64, number: u32) {
         let Some(index) = self.decisions.routes.index(number) else {
             return;
         };
         let is_first_lane = self.lane == 0;
-        self.drop_outstanding(index, Reason::WorkerLost);
+        let reason = Reason::WorkerLost;
+        for traced in self.drop_outstanding(index, reason) {
+            let record = TraceRecord::dropped(traced, now_ns, reason, vec![number]);
+            self.traces.push(record);
+        }
         if let Some(service) = self.service(index) {
             service.queue.forget_news();
             service.must_start = is_first_lane;
@@ -198,7 +203,7 @@ impl Datapath {
         {
             return true;
         }
-        let fate = self.follow(now_ns, &packet, verdict, waiting.book, waiting.arrived_ns);
+        let fate = self.follow(now_ns, &packet, verdict, waiting.book, waiting.position);
         match fate {
             // It waits for another service now.
             Fate::Missed => {}
@@ -216,18 +221,23 @@ impl Datapath {
         false
     }
 
-    fn drop_outstanding(&mut self, index: ServiceIndex, reason: Reason) {
+    /// Count all that the worker had as dropped; returns those that are traced.
+    fn drop_outstanding(&mut self, index: ServiceIndex, reason: Reason) -> Vec<Traced> {
         let Some(service) = self
             .services
             .get_mut(usize::from(index.0))
             .and_then(Option::as_mut)
         else {
-            return;
+            return Vec::new();
         };
         let mut lost = Vec::new();
+        let mut traced: Vec<_> = service.held_traces.drain(..).collect();
         for handed in service.outstanding.drain(..).flat_map(|batch| batch.items) {
             match handed {
-                Handed::Packet { book, .. } => lost.push(book),
+                Handed::Packet { book, trace } => {
+                    lost.push(book);
+                    traced.extend(trace);
+                }
                 // At most once: the sender is told, although its message died with the worker.
                 Handed::Control(receipt) => self.departures.pipes.commit_control(receipt),
                 Handed::News => {}
@@ -240,6 +250,7 @@ impl Datapath {
                 .counters
                 .count_end(book, End::Dropped(reason));
         }
+        traced
     }
 }
 
@@ -253,17 +264,9 @@ fn hand_over(waiting: &WaitingPacket, batch: &mut EventBatch) -> Handed {
         packet.is_covered,
         egress,
     );
-    let trace = packet.header.is_traced.then(|| {
-        Box::new(Traced {
-            source: packet.source,
-            service: packet.header.service,
-            connection: packet.header.connection,
-            arrived_ns: waiting.arrived_ns,
-        })
-    });
     Handed::Packet {
         book: waiting.book,
-        trace,
+        trace: Traced::of(&packet),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::counters::{Book, End, Fate, Reason};
 use crate::decide::{Decided, Verdict};
 use crate::packet::{OwnedPacket, Packet};
 use crate::queue::WaitingPacket;
-use crate::trace::{How, TraceRecord};
+use crate::trace::{TraceRecord, Traced};
 use crate::wire::Header;
 
 impl Datapath {
@@ -25,7 +25,7 @@ impl Datapath {
         let verdict = self
             .decisions
             .decide(now_ns, &question, position, packet.is_covered);
-        self.follow(now_ns, packet, verdict, book, now_ns)
+        self.follow(now_ns, packet, verdict, book, position)
     }
 
     /// The same for a packet from the network whose key is known: the hot path.
@@ -39,25 +39,31 @@ impl Datapath {
         }
     }
 
-    /// The same for a verdict that was asked for already.
+    /// The same for a verdict that was asked for already; `from` is where the packet stood then.
     pub(super) fn follow(
         &mut self,
         now_ns: u64,
         packet: &Packet<'_>,
         verdict: Verdict,
         book: Book,
-        arrived_ns: u64,
+        from: usize,
+    ) -> Fate {
+        let step = self.step(packet, &verdict, from);
+        let fate = self.carry_out(now_ns, packet, verdict, book);
+        if let Some(step) = step {
+            self.trace_step(now_ns, step, fate);
+        }
+        fate
+    }
+
+    fn carry_out(
+        &mut self,
+        now_ns: u64,
+        packet: &Packet<'_>,
+        verdict: Verdict,
+        book: Book,
     ) -> Fate {
         match verdict {
-            Verdict::Decided(decided) if packet.header.is_traced => {
-                let mut record = self.trace_of(now_ns, packet, &decided);
-                let fate = self.act(now_ns, packet, &decided, book);
-                if fate != Fate::Forwarded {
-                    record.verdict = fate.word().to_owned();
-                }
-                self.traces.push(record);
-                fate
-            }
             Verdict::Decided(decided) => self.act(now_ns, packet, &decided, book),
             Verdict::Missing {
                 position,
@@ -68,7 +74,7 @@ impl Datapath {
                     .decisions
                     .run_stages(&stages, now_ns, packet.payload.len())
                 {
-                    Ok(()) => self.enqueue(now_ns, packet, position, service, book, arrived_ns),
+                    Ok(()) => self.enqueue(now_ns, packet, position, service, book),
                     Err(reason) => Fate::Dropped(reason),
                 }
             }
@@ -179,7 +185,6 @@ impl Datapath {
         position: usize,
         index: ServiceIndex,
         book: Book,
-        arrived_ns: u64,
     ) -> Fate {
         let Some(service) = self
             .services
@@ -205,19 +210,20 @@ impl Datapath {
                 packet: OwnedPacket::new(packet),
                 position,
                 book,
-                arrived_ns,
             });
         for pushed_out in &offer.pushed_out {
             service.count_drop(Reason::SlowPathBusy);
             let end = End::Dropped(Reason::SlowPathBusy);
             self.departures.counters.count_end(pushed_out.book, end);
+            if let Some(traced) = Traced::of(&pushed_out.packet.view()) {
+                let services = vec![service.config.number];
+                let reason = Reason::SlowPathBusy;
+                let record = TraceRecord::dropped(traced, now_ns, reason, services);
+                self.traces.push(record);
+            }
         }
         if offer.is_kept {
             service.missed += 1;
-            if packet.header.is_traced {
-                let number = service.config.number;
-                self.trace_queued(now_ns, packet, number);
-            }
             return Fate::Missed;
         }
         if fail == Fail::Bypass {
@@ -240,61 +246,10 @@ impl Datapath {
         }
         self.pursue(now_ns, packet, position + 1, book)
     }
-
-    fn trace_of(&self, now_ns: u64, packet: &Packet<'_>, decided: &Decided) -> TraceRecord {
-        let entry = self.decisions.entry(decided);
-        let hop = entry
-            .and_then(|entry| entry.hop(0))
-            .map(|(hop, _)| hop.peer);
-        let first_hop = hop
-            .map(|peer| self.departures.pipes.address(peer))
-            .or(packet.egress);
-        let mut services = Vec::new();
-        for part in entry.into_iter().flat_map(|entry| entry.parts()) {
-            let service = self.services.get(usize::from(part.service.0));
-            services.extend(
-                service
-                    .and_then(Option::as_ref)
-                    .map(|running| running.config.number),
-            );
-        }
-        TraceRecord {
-            now_ns,
-            source: packet.source,
-            service: packet.header.service,
-            connection: packet.header.connection,
-            how: How::Cached,
-            verdict: forwarded_to(&first_hop.unwrap_or_default().0),
-            spent_ns: 0,
-            services,
-        }
-    }
-
-    fn trace_queued(&mut self, now_ns: u64, packet: &Packet<'_>, number: u32) {
-        self.traces.push(TraceRecord {
-            now_ns,
-            source: packet.source,
-            service: packet.header.service,
-            connection: packet.header.connection,
-            how: How::Queued,
-            verdict: Fate::Missed.word().to_owned(),
-            spent_ns: 0,
-            services: vec![number],
-        });
-    }
-}
-
-/// A traced packet's verdict when it went on.
-pub(super) fn forwarded_to(peer: &[u8]) -> String {
-    let mut verdict = "forwarded to ".to_owned();
-    for byte in peer {
-        verdict.push_str(&format!("{byte:02x}"));
-    }
-    verdict
 }
 
 #[inline]
-fn fate_of(sent: Result<(), Reason>) -> Fate {
+pub(super) fn fate_of(sent: Result<(), Reason>) -> Fate {
     match sent {
         Ok(()) => Fate::Forwarded,
         Err(reason) => Fate::Dropped(reason),
@@ -302,7 +257,7 @@ fn fate_of(sent: Result<(), Reason>) -> Fate {
 }
 
 /// A packet went on if any of its copies did; else it was dropped for the last one's reason.
-fn merge(fate: &mut Fate, of_copy: Fate) {
+pub(super) fn merge(fate: &mut Fate, of_copy: Fate) {
     match of_copy {
         Fate::Dropped(reason) if matches!(fate, Fate::Dropped(_)) => *fate = Fate::Dropped(reason),
         Fate::Dropped(_) => {}

@@ -142,6 +142,7 @@ impl Datapath {
             payload: packet.payload,
             is_covered: packet.is_covered,
             egress: None,
+            arrived_ns: now_ns,
         };
         let mut header = [0; Header::MAX_BYTES];
         let copy = copy_of(&own, &mut header)?;

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::control::ControlReceipt;
 use crate::counters::{Book, ByReason, Reason};
 use crate::queue::MissQueue;
-use crate::wire::Address;
+use crate::trace::Traced;
+
+/// Held packets of one service that leave a record when they are released.
+const MAX_HELD_TRACES: usize = 64;
 
 /// What happens to packets while the service has no worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -62,21 +65,9 @@ impl ServiceConfig {
 /// What was handed to the worker as one item of a batch.
 #[derive(Clone, Debug)]
 pub(super) enum Handed {
-    Packet {
-        book: Book,
-        trace: Option<Box<Traced>>,
-    },
+    Packet { book: Book, trace: Option<Traced> },
     Control(ControlReceipt),
     News,
-}
-
-/// What a trace record of a decided packet needs to know of its arrival.
-#[derive(Clone, Debug)]
-pub(super) struct Traced {
-    pub(super) source: Address,
-    pub(super) service: u32,
-    pub(super) connection: u64,
-    pub(super) arrived_ns: u64,
 }
 
 /// A batch that the worker has not answered.
@@ -101,6 +92,11 @@ impl Held {
         }
     }
 
+    /// How many there are.
+    pub(super) fn len(self) -> u64 {
+        self.received + self.copies
+    }
+
     /// One of them is answered. Which one nobody knows; that the sums are right is enough.
     pub(super) fn take(&mut self) -> Option<Book> {
         let (count, book) = if self.received > 0 {
@@ -119,6 +115,8 @@ pub(super) struct RunningService {
     pub(super) queue: MissQueue,
     pub(super) outstanding: VecDeque<Outstanding>,
     pub(super) held: Held,
+    /// Those of them that are traced, the newest 64.
+    pub(super) held_traces: VecDeque<Traced>,
     pub(super) sequence: u64,
     /// `Started` leads the next batch.
     pub(super) must_start: bool,
@@ -144,6 +142,7 @@ impl RunningService {
             queue: MissQueue::new(config.queue_packets),
             outstanding: VecDeque::new(),
             held: Held::default(),
+            held_traces: VecDeque::new(),
             sequence: 0,
             must_start,
             is_down: false,
@@ -160,6 +159,15 @@ impl RunningService {
     /// Whether the worker should be given a batch.
     pub(super) fn has_events(&self) -> bool {
         self.must_start || !self.queue.is_empty()
+    }
+
+    /// The worker keeps a packet until a query is answered.
+    pub(super) fn hold(&mut self, book: Book, trace: Option<Traced>) {
+        self.held.add(book);
+        self.held_traces.extend(trace);
+        if self.held_traces.len() > MAX_HELD_TRACES {
+            self.held_traces.pop_front();
+        }
     }
 
     /// Place of one of the manifest's drop reasons.

@@ -30,6 +30,7 @@ use ei_datapath::forward::{
 };
 use ei_datapath::handshake::public_key;
 use ei_datapath::pipes::PeerKind;
+use ei_datapath::trace::TraceRecord;
 use ei_datapath::wire::{Address, Protection};
 
 pub const MILLISECOND_NS: u64 = 1_000_000;
@@ -295,6 +296,17 @@ impl Outgoing {
             is_traced: self.is_traced,
         }
     }
+}
+
+/// The worker of a service dies.
+pub fn lose_worker(world: &mut World, node: usize, service: u32) {
+    let now_ns = world.now_ns;
+    world.ends[node].datapath.lose_worker(now_ns, service);
+}
+
+/// The records of traced packets that a node kept.
+pub fn traces(world: &mut World, node: usize) -> Vec<TraceRecord> {
+    std::iter::from_fn(|| world.ends[node].datapath.take_trace()).collect()
 }
 
 /// What a service answers to a batch, as bytes.
