@@ -76,6 +76,15 @@ def errors() -> str:
     return "\n".join(lines) + "\n"
 
 
+OVERFLOWS = """\
+What finds a buffer full never comes as far as the datapath, and has no fate. `ei status NODE` and
+the statistics of a node count it apart:
+
+- `socket_overflows`: datagrams that found the kernel's buffer of the socket full.
+- `thread_overflows`: datagrams that one thread received for another, while 1,024 waited for it.
+- `notice_overflows`: notices to the node's own process, while 65,536 waited to be taken."""
+
+
 def drop_reasons() -> str:
     """Return the reference of drop reasons: those of the datapath and those of services."""
     from ei import _core
@@ -90,6 +99,7 @@ def drop_reasons() -> str:
     )
     lines += ["", "## The datapath", "", "| word | what happened |", "|---|---|"]
     lines += [f"| `{word}` | {_one_line(text)} |" for word, text in _core.reasons()]
+    lines += ["", "## Lost before it was a packet", "", OVERFLOWS]
     lines += ["", "## Services", "", "Each service has words of its own, in its manifest.", ""]
     lines += ["| service | what it does | its words |", "|---|---|---|"]
     for name, folder in sorted(find_services().items()):

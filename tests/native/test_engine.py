@@ -24,7 +24,7 @@ from tests.native.rig import (
 )
 
 from ei._core import Engine, monotonic_ns
-from ei.runtime.batches import Answer, EffectBatch, Outcome
+from ei.runtime.batches import Answer, EffectBatch, Outcome, ResolveBytes
 from ei.runtime.worker import socket_pair
 from ei.sdk import PeerChanged, Started
 
@@ -287,6 +287,39 @@ def test_a_workers_socket_must_be_of_the_right_kind(rig: Rig) -> None:
         rig.node.attach_worker(DELIVERY, [999])
     with pytest.raises(ValueError, match="0 sockets for 1 threads"):
         rig.node.attach_worker(DELIVERY, [])
+
+
+# -- bounds --------------------------------------------------------------------------------------
+
+
+def test_datagrams_that_find_the_sockets_buffer_full_are_counted() -> None:
+    made = node()
+    ip, _, port = made.endpoints[0].rpartition(":")
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+        for _ in range(1_000):
+            _ = sending.sendto(bytes(60_000), (ip, int(port)))
+
+    found = made.statistics()
+    assert found["socket_overflows"] in range(1, 1_000)
+    threads = found["threads"]
+    assert isinstance(threads, list)
+    assert threads[0]["socket_overflows"] == found["socket_overflows"]
+    assert found["received"] == 0
+
+
+def test_notices_that_nobody_takes_are_lost_and_counted(rig: Rig) -> None:
+    [end] = rig.attach().ends
+    queries = tuple(ResolveBytes(b"?") for _ in range(2_000))
+    batch = EffectBatch(0, 0, (Answer(Outcome.NONE, "", queries),))
+
+    for _ in range(35):
+        _ = end.send(msgspec.msgpack.encode(batch))
+
+    ends_ns = monotonic_ns() + 5 * 10**9
+    while not rig.counts()["notice_overflows"]:
+        assert monotonic_ns() < ends_ns, "no notice was lost"
+    assert len(rig.node.take_notices()) >= 65_536
 
 
 # -- life ----------------------------------------------------------------------------------------

@@ -16,13 +16,14 @@ def test_what_was_never_counted_is_zero() -> None:
     status = node_status(
         "sn1.isp-a",
         NODE,
-        statistics={},
+        statistics={"socket_overflows": 3},
         manifests=[manifest],
         peers={HOST: Peer(b"k" * 32, "host", None)},
         records=records,
     )
 
     assert (status.received, status.dropped) == (0, {})
+    assert (status.socket_overflows, status.thread_overflows) == (3, 0)
     assert (status.services[0].name, status.services[0].decisions) == ("delivery", 0)
     assert (status.peers[0].is_up, status.peers[0].rtt_s) == (False, None)
     assert status.refused_records == {"node x": "expired"}

@@ -119,6 +119,10 @@ pub(crate) struct ThreadStatistics {
     pub(crate) thread_id: i32,
     /// Batches that workers have not answered.
     pub(crate) batches_outstanding: usize,
+    /// Datagrams lost before any datapath saw them: the sockets' buffers were full.
+    pub(crate) socket_overflows: u64,
+    /// The same: too many waited that another thread had received for this one.
+    pub(crate) thread_overflows: u64,
 }
 
 /// `statistics()["threads"]` of an engine.
@@ -132,6 +136,8 @@ pub(crate) fn threads_list<'py>(
         dict.set_item("cpu_ns", thread.cpu_ns)?;
         dict.set_item("thread_id", thread.thread_id)?;
         dict.set_item("batches_outstanding", thread.batches_outstanding)?;
+        dict.set_item("socket_overflows", thread.socket_overflows)?;
+        dict.set_item("thread_overflows", thread.thread_overflows)?;
         list.append(dict)?;
     }
     Ok(list)

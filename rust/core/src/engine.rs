@@ -250,11 +250,16 @@ impl Engine {
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let threads = py.detach(|| self.fleet.order_all(|lane, _| lane.statistics()))?;
         let list = threads_list(py, &threads)?;
+        let socket_overflows: u64 = threads.iter().map(|thread| thread.socket_overflows).sum();
+        let thread_overflows: u64 = threads.iter().map(|thread| thread.thread_overflows).sum();
         let all = threads.into_iter().map(|thread| thread.datapath).collect();
         let sum = sum(all).ok_or_else(|| PyRuntimeError::new_err("no thread runs"))?;
         let dict = statistics_dict(py, &sum)?;
         dict.set_item("threads", list)?;
         dict.set_item("lost_workers", self.fleet.shared().lost())?;
+        dict.set_item("socket_overflows", socket_overflows)?;
+        dict.set_item("thread_overflows", thread_overflows)?;
+        dict.set_item("notice_overflows", self.fleet.shared().notices.lost())?;
         Ok(dict)
     }
 

@@ -1,6 +1,6 @@
 """How the status of nodes and hosts is shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -22,6 +22,8 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
         f"{', '.join(running.endpoints)}, {up} of {len(node.peers)} peers up"
     )
     output.data(fates(node))
+    for lost in overflows(node):
+        output.data(f"{output.mark('warn')} {lost}")
     output.data("")
     output.table(
         ("service", "version", "worker", "starts", "missed", "waiting", "decisions", "dropped"),
@@ -67,6 +69,22 @@ def fates(node: NodeStatus) -> str:
         f"received {node.received}: forwarded {node.forwarded}, delivered {node.delivered}, "
         f"consumed {node.consumed}, missed {node.missed}; dropped {reasons(node.dropped)}"
     )
+
+
+def overflows(node: NodeStatus) -> Iterator[str]:
+    """Yield a sentence for each bound that was hit before anything had a fate."""
+    if node.socket_overflows:
+        yield (
+            f"{node.socket_overflows} datagrams never received: the kernel's buffer was full "
+            "(socket_overflows)"
+        )
+    if node.thread_overflows:
+        yield (
+            f"{node.thread_overflows} datagrams never handled: their thread had too much to do "
+            "(thread_overflows)"
+        )
+    if node.notice_overflows:
+        yield f"{node.notice_overflows} notices of the datapath never taken (notice_overflows)"
 
 
 def reasons(dropped: Mapping[str, int]) -> str:

@@ -46,6 +46,8 @@ class NodeStatus(msgspec.Struct, frozen=True):
     Attributes:
         received, forwarded, delivered, consumed, missed: Packets by fate; see law 6.
         dropped: Packets by reason, those of services included.
+        socket_overflows, thread_overflows, notice_overflows: Lost outside the fates; see
+            `ei._core.Engine.statistics`.
         refused_records: Record to the reason why it does not count.
     """
 
@@ -61,6 +63,9 @@ class NodeStatus(msgspec.Struct, frozen=True):
     services: tuple[ServiceStatus, ...]
     peers: tuple[PeerStatus, ...]
     refused_records: dict[str, str]
+    socket_overflows: int = 0
+    thread_overflows: int = 0
+    notice_overflows: int = 0
 
 
 class _ServiceCounts(msgspec.Struct, frozen=True):
@@ -89,6 +94,9 @@ class _Statistics(msgspec.Struct, frozen=True):
     missed: int = 0
     dropped: dict[str, int] = {}
     missed_dropped: dict[str, int] = {}
+    socket_overflows: int = 0
+    thread_overflows: int = 0
+    notice_overflows: int = 0
     services: dict[int, _ServiceCounts] = {}
     peers: dict[str, _PeerCounts] = {}
 
@@ -126,6 +134,9 @@ def node_status(  # noqa: PLR0913 a status joins what many know
             for host, peer in peers.items()
         ),
         refused_records={refusal.record: refusal.reason for refusal in records.refused},
+        socket_overflows=counted.socket_overflows,
+        thread_overflows=counted.thread_overflows,
+        notice_overflows=counted.notice_overflows,
     )
 
 

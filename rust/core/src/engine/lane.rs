@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use ei_datapath::forward::Datapath;
 
+use super::mailbox::Mailbox;
 use super::notices::News;
 use super::shared::{Mail, Shared};
 use crate::bookkeeping::ThreadStatistics;
@@ -179,6 +180,10 @@ impl Lane {
                     if let Err(error) = self.datapath.put_effects(now_ns, service, batch) {
                         return self.lose_worker(service, &error.to_string());
                     }
+                    if worker.outstanding() == 0 {
+                        // What comes by itself wakes the thread; looking for it now costs more.
+                        return;
+                    }
                 }
                 Received::Lost(why) => return self.lose_worker(service, &why),
             }
@@ -284,11 +289,15 @@ impl Lane {
 
     /// What this thread has done.
     pub(crate) fn statistics(&self) -> ThreadStatistics {
+        let mailbox = self.shared.mailboxes.get(self.number);
+        let sockets = self.sockets.iter();
         ThreadStatistics {
             datapath: self.datapath.statistics(),
             cpu_ns: thread_cpu_ns(),
             thread_id: rustix::thread::gettid().as_raw_nonzero().get(),
             batches_outstanding: self.workers.values().map(WorkerSocket::outstanding).sum(),
+            socket_overflows: sockets.map(|socket| u64::from(socket.overflowed())).sum(),
+            thread_overflows: mailbox.map_or(0, Mailbox::refused),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -14,6 +14,7 @@ pub(crate) struct Mailbox<T> {
     queue: Mutex<VecDeque<T>>,
     /// Beside the lock, so that looking costs nothing.
     length: AtomicUsize,
+    refused: AtomicU64,
     bell: OwnedFd,
 }
 
@@ -23,6 +24,7 @@ impl<T> Mailbox<T> {
         Ok(Self {
             queue: Mutex::default(),
             length: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
             bell,
         })
     }
@@ -39,13 +41,13 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// Put `item` in unless `limit` are waiting; return whether it was taken.
-    pub(crate) fn put_up_to(&self, item: T, limit: usize) -> bool {
-        let has_room = self.len() < limit;
-        if has_room {
+    /// Put `item` in; while `limit` are waiting it is lost, and counted.
+    pub(crate) fn put_up_to(&self, item: T, limit: usize) {
+        if self.len() < limit {
             self.put(item);
+        } else {
+            self.refused.fetch_add(1, Ordering::Relaxed);
         }
-        has_room
     }
 
     /// Take everything, and silence the bell.
@@ -58,6 +60,11 @@ impl<T> Mailbox<T> {
         let _silenced = rustix::io::read(&self.bell, &mut count);
         self.length.store(0, Ordering::Release);
         std::mem::take(&mut *queue)
+    }
+
+    /// What `put_up_to` lost.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use super::mailbox::Mailbox;
 
-/// Beyond it the node does not listen any more, and news are dropped.
+/// Beyond it the node does not listen any more, and news are lost, and counted.
 const MAX_WAITING: usize = 65_536;
 
 /// News of a thread for the node.
@@ -32,7 +32,12 @@ impl Notices {
 
     /// Tell it, unless so much waits that nobody can be listening.
     pub(crate) fn tell(&self, news: News) {
-        let _was_taken = self.0.put_up_to(news, MAX_WAITING);
+        self.0.put_up_to(news, MAX_WAITING);
+    }
+
+    /// How many could not be told.
+    pub(crate) fn lost(&self) -> u64 {
+        self.0.refused()
     }
 
     pub(crate) fn take(&self) -> impl Iterator<Item = News> + use<> {

@@ -13,7 +13,7 @@ use super::notices::{News, Notices};
 use crate::io::ReceivedTrain;
 use crate::threads::StopFlag;
 
-/// Datagrams that wait for another thread; beyond it they are lost, as in a full socket buffer.
+/// Datagrams that wait for another thread; beyond it they are lost, as in a full socket buffer, and counted.
 const MAX_HANDED_OVER: usize = 1_024;
 
 /// What Python asks of a thread; gets the time.
@@ -90,7 +90,7 @@ impl Shared {
                     from,
                     bytes: datagram.to_vec(),
                 };
-                let _was_taken = mailbox.put_up_to(mail, MAX_HANDED_OVER);
+                mailbox.put_up_to(mail, MAX_HANDED_OVER);
             }
         }
     }

@@ -18,6 +18,9 @@ const FULL_WAIT: Duration = Duration::from_millis(2);
 /// Most segments that a kernel takes at once (64 until Linux 6.9, 128 after).
 const MAX_SEGMENTS: usize = 64;
 
+/// What `SO_MEMINFO` tells (`SK_MEMINFO_VARS`); the last, `SK_MEMINFO_DROPS`, is what was dropped.
+const SOCKET_FACTS: usize = 9;
+
 /// Why a socket could not be made: the system's error, and for which endpoint.
 #[derive(Debug)]
 pub(crate) struct BindError {
@@ -41,6 +44,27 @@ impl UdpSocket {
     /// Where it is bound.
     pub(crate) fn endpoint(&self) -> SocketAddr {
         self.endpoint
+    }
+
+    /// Datagrams that found its receive buffer full; the kernel counts them for nothing, up to 2^32.
+    pub(crate) fn overflowed(&self) -> u32 {
+        let mut facts = [0_u32; SOCKET_FACTS];
+        let mut bytes = mem::size_of_val(&facts) as libc::socklen_t;
+        // SAFETY: the kernel writes at most `bytes` bytes into `facts`, which lives until it returns.
+        let result = unsafe {
+            libc::getsockopt(
+                self.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_MEMINFO,
+                facts.as_mut_ptr().cast(),
+                &raw mut bytes,
+            )
+        };
+        match (result, facts) {
+            (0, [.., drops]) => drops,
+            // Before Linux 4.12.
+            _ => 0,
+        }
     }
 
     /// Send a train: datagrams of `segment_bytes`, the last perhaps shorter. Return how many went out.
