@@ -36,6 +36,7 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         ("version = 1", "version = 3", "version"),
         ('"alice.isp-a"', "7", "at `name`"),
         ('isp-a = "', 'isp-a = "ab', "33 bytes seen"),
+        ("[trust]", 'bind = "nonsense"\n[trust]', "bind: 'nonsense' is not IP:PORT, such as"),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(

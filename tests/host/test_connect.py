@@ -9,7 +9,8 @@ from ei.host.connect import connect, find_host_config, prepare_host
 from ei.host.init import init_host
 from ei.records.enrolling import Roll
 from ei.records.issuer import Issuer
-from ei.records.keys import make_keys
+from ei.records.key_files import read_keys, write_keys
+from ei.records.keys import Keys, make_keys
 
 FAR_UNIX_S = 4_000_000_000
 
@@ -78,5 +79,39 @@ def test_a_host_without_an_enrolment_says_so(tmp_path: Path) -> None:
     path = files(tmp_path)
     _ = _rewrite(path, path.read_text().replace("domain_number = 1", "domain_number = 2"))
 
-    with pytest.raises(ConfigError, match="the records know no host"):
-        _ = connect(path, environ={})
+    with pytest.raises(
+        ConfigError, match=r"no host with the key of alice\.isp-a and domain_number 2"
+    ):
+        _ = prepare_host(path)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        (
+            'name = "alice.isp-a"',
+            'name = "bob.isp-a"',
+            "name: 'bob.isp-a' seen; the records know its key as alice",
+        ),
+        ('nodes = ["sn1.isp-a"]', 'nodes = ["sn9.isp-a"]', "nodes: .* no node 'sn9.isp-a'"),
+        ('nodes = ["sn1.isp-a"]', 'nodes = ["alice.isp-a"]', "nodes: .* no node 'alice.isp-a'"),
+    ],
+)
+def test_what_the_records_do_not_know_is_said_before_anything_runs(
+    tmp_path: Path, good: str, bad: str, said: str
+) -> None:
+    path = files(tmp_path)
+    _ = _rewrite(path, path.read_text().replace(good, bad))
+
+    with pytest.raises(ConfigError, match=said):
+        _ = prepare_host(path)
+
+
+def test_a_host_enrolled_with_another_pipe_key_says_so(tmp_path: Path) -> None:
+    path = files(tmp_path)
+    keys = read_keys(path.parent / "key")
+    (path.parent / "key").unlink()
+    write_keys(path.parent / "key", Keys(keys.identity_secret, b"x" * 32))
+
+    with pytest.raises(ConfigError, match="another pipe key of alice"):
+        _ = prepare_host(path)

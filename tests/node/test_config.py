@@ -47,6 +47,13 @@ BAD = [
     (f'isp-a = "{KEY}"', "", "names no domain"),
     ("[trust]", "[trust", "not TOML"),
     ('binds = ["127.0.0.1:3535"]', "binds = []", "binds"),
+    ('"127.0.0.1:3535"', '"nonsense"', "binds: 'nonsense' is not IP:PORT, such as"),
+    (
+        '"127.0.0.1:3535"',
+        '"127.0.0.1:3535", "127.0.0.1:3535"',
+        "binds: .*at most one is IPv4 and one IPv6",
+    ),
+    ('["shield", "delivery"]', '["delivery", "delivery"]', "chains.delivery: .* named once"),
 ]
 
 

@@ -165,11 +165,16 @@ def test_workers_may_be_threads(
     assert set(running.pids().values()) == {running.process.pid}
 
 
-def test_a_state_directory_that_cannot_be_made_is_said(node_file: Path) -> None:
+def test_a_state_directory_that_cannot_be_made_is_said(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
     (node_file.parent / "state").symlink_to("/dev/full")
 
-    with pytest.raises(ConfigError, match=r"cannot make the state directory .*: File exists"):
-        _ = prepare_node(node_file)
+    running = start_node(node_file)
+
+    assert running.end() == 2
+    assert "cannot make the state directory" in running.log.read_text()
+    assert "File exists" in running.log.read_text()
 
 
 def test_an_address_of_another_machine_is_said(
@@ -189,3 +194,28 @@ def test_what_is_wrong_with_the_files_is_said_before_anything_runs(node_file: Pa
 
     with pytest.raises(ConfigError, match="no key file"):
         _ = prepare_node(node_file)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ("domain_number = 1", "domain_number = 2", "key of sn1.isp-a and domain_number 2"),
+        ('name = "sn1.isp-a"', 'name = "sn2.isp-a"', "know node sn1.isp-a with the key of sn2"),
+        ("# [guards]", '[guards]\n"alice.isp-a" = ["echo"]', "'alice.isp-a' is not attached"),
+    ],
+)
+def test_what_the_records_do_not_know_is_said_before_anything_runs(
+    node_file: Path, good: str, bad: str, said: str
+) -> None:
+    _ = node_file.write_text(node_file.read_text().replace(good, bad))
+
+    with pytest.raises(ConfigError, match=said):
+        _ = prepare_node(node_file)
+
+
+def test_checking_a_node_leaves_nothing_behind(node_file: Path) -> None:
+    before = sorted(node_file.parent.iterdir())
+
+    _ = prepare_node(node_file)
+
+    assert sorted(node_file.parent.iterdir()) == before

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from ei.daemons.config_file import read_config
-from ei.errors import ConfigError
+from ei.errors import ConfigError, LocalError
+from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.trust import Trust, check_trust
 
@@ -51,6 +52,14 @@ def load_host_config(path: Path) -> HostConfig:
     config = read_config(path, HostConfig)
     try:
         check_trust(config.trust)
+        _check_bind(config.bind)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", remedy=error.remedy) from error
     return config
+
+
+def _check_bind(bind: str) -> None:
+    try:
+        _ = parse_endpoint(bind)
+    except LocalError as error:
+        raise ConfigError(f"bind: {error}", remedy='Such as bind = "0.0.0.0:0"') from error

@@ -10,7 +10,7 @@ from random import SystemRandom
 from ei.errors import ConfigError
 from ei.host.client import Host
 from ei.host.config import HostConfig, load_host_config
-from ei.host.stack import Identity, Stack
+from ei.host.stack import Identity, Stack, find_nodes
 from ei.host.udp import SocketTransport
 from ei.records.key_files import read_keys
 from ei.records.record_files import read_records
@@ -64,7 +64,7 @@ def find_host_config(path: Path | str | None, *, environ: Mapping[str, str]) -> 
 
 
 def prepare_host(path: Path) -> PreparedHost:
-    """Read and check all that a `host.toml` names: what `ei host check` does.
+    """Read and check all that a `host.toml` names: what `ei host check` does. Writes nothing.
 
     Raises:
         EiError: what is wrong and what to do.
@@ -79,6 +79,7 @@ def prepare_host(path: Path) -> PreparedHost:
         attachment_limit_s=config.attachment_limit_s,
     )
     identity = Identity(config.name, keys.address(config.domain_number), keys)
+    _ = find_nodes(identity, records, config.nodes)
     return PreparedHost(folder, config, identity, records)
 
 

@@ -22,6 +22,7 @@ from ei.host.events import (
 from ei.host.ranges import check_connection, check_service, check_traffic_class
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
 from ei.host.stream_connections import StreamConnections
+from ei.records.addresses import domain_number_of
 from ei.records.endpoints import first_reachable
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
@@ -63,7 +64,7 @@ class Stack:
         has_log: Keep the datapath's event log (simulation).
 
     Raises:
-        ConfigError: the records do not know this host, or not its nodes.
+        ConfigError: the records do not know this host by its name and keys, or not its nodes.
     """
 
     def __init__(  # noqa: PLR0913 all that a host is made of
@@ -81,7 +82,7 @@ class Stack:
         self.identity = identity
         self._records = records
         self._numbers = numbers
-        self._attachments = Attachments(_find_nodes(identity, records, nodes))
+        self._attachments = Attachments(find_nodes(identity, records, nodes))
         self.datapath = Datapath(
             role="host",
             address=identity.address,
@@ -329,13 +330,27 @@ class Stack:
             self.streams.path_changed(now_ns)
 
 
-def _find_nodes(identity: Identity, records: RecordSet, names: Sequence[str]) -> list[Address]:
+def find_nodes(identity: Identity, records: RecordSet, names: Sequence[str]) -> list[Address]:
+    """Return the nodes that a host attaches to, of those `names` or of its attachment record.
+
+    Raises:
+        ConfigError: as a `Stack` of the same arguments.
+    """
     enrolment = records.enrolments.get(identity.address)
     if enrolment is None:
         why = records.why_refused("enrolment", identity.name)
         raise ConfigError(
-            f"the records know no host with the key of {identity.name}" + (why and f": {why}"),
+            f"the records know no host with the key of {identity.name} and domain_number"
+            f" {domain_number_of(identity.address)}" + (why and f": {why}"),
             remedy="Have the domain enrol this key, and add the enrolment to the records file.",
+        )
+    if identity.name not in enrolment.names:
+        known = ", ".join(enrolment.names)
+        raise ConfigError(f"name: {identity.name!r} seen; the records know its key as {known}")
+    if enrolment.pipe_key != identity.keys.pipe_key:
+        raise ConfigError(
+            f"the records know another pipe key of {identity.name} than its key file",
+            remedy="Have the domain enrol the host again, with the keys it has now.",
         )
     if names:
         nodes = [records.names.get(name, identity.address) for name in names]

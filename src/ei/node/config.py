@@ -7,7 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from ei.daemons.config_file import read_config, toml_string
-from ei.errors import ConfigError
+from ei.errors import ConfigError, LocalError
+from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.trust import Trust, check_trust
 
@@ -24,7 +25,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         version: Of this format.
         name: Full name, as in the node's record: `sn1.isp-a`.
         domain_number: Of the home domain, part of the node's address.
-        binds: Endpoints on which pipes are answered, IPv4 and IPv6.
+        binds: Endpoints on which pipes are answered, at most one of IPv4 and one of IPv6.
         key_file, records_file: See `ei.records`.
         state_directory: Stable stores of the services.
         admin_socket: Where `ei status` and the like ask.
@@ -48,7 +49,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     version: Literal[1]
     name: Annotated[str, Meta(min_length=3, max_length=128)]
     domain_number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
-    binds: Annotated[tuple[Endpoint, ...], Meta(min_length=1, max_length=16)]
+    binds: Annotated[tuple[Endpoint, ...], Meta(min_length=1, max_length=2)]
     key_file: str = "key"
     records_file: str = "records.eir"
     state_directory: str = "state"
@@ -92,6 +93,7 @@ def check_node_config(config: NodeConfig) -> None:
         ConfigError: see `load_node_config`.
     """
     check_trust(config.trust)
+    _check_binds(config.binds)
     if len(set(config.services)) != len(config.services):
         raise ConfigError("services: each service is named once")
     for service, chain in config.chains.items():
@@ -104,9 +106,21 @@ def check_node_config(config: NodeConfig) -> None:
         _check_services(config, f"config.{service}", (service,))
 
 
+def _check_binds(binds: tuple[str, ...]) -> None:
+    remedy = 'Such as binds = ["0.0.0.0:3535", "[::]:3535"]'
+    try:
+        families = [parse_endpoint(bind)[0].version for bind in binds]
+    except LocalError as error:
+        raise ConfigError(f"binds: {error}", remedy=remedy) from error
+    if len(set(families)) != len(families):
+        raise ConfigError(f"binds: {list(binds)}: at most one is IPv4 and one IPv6", remedy=remedy)
+
+
 def _check_services(config: NodeConfig, where: str, services: tuple[str, ...]) -> None:
     if len(services) > MAX_CHAIN:
         raise ConfigError(f"{where}: names {len(services)} services, allowed are {MAX_CHAIN}")
+    if len(set(services)) != len(services):
+        raise ConfigError(f"{where}: each service is named once")
     for service in services:
         if service not in config.services:
             allowed = ", ".join(config.services) or "none"

@@ -24,6 +24,7 @@ from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig, load_node_config
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
+from ei.node.remembering import RememberingControl
 from ei.node.traces import Traces
 from ei.node.workers import Workers
 from ei.records.key_files import read_keys
@@ -50,6 +51,8 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     """
     prepared = prepare_node(path)
     log = log_of(os.environ) if log is None else log
+    with explained("cannot make the state directory"):
+        prepared.state.mkdir(mode=0o700, exist_ok=True)
     # Nothing but this process's one thread exists now: the only moment at which to fork.
     nursery = Nursery.start() if prepared.config.workers == "process" else None
     try:
@@ -79,9 +82,14 @@ class PreparedNode:
         """The node's address."""
         return self.keys.address(self.config.domain_number)
 
+    @property
+    def state(self) -> Path:
+        """The folder of the stable stores."""
+        return self.folder / self.config.state_directory
+
 
 def prepare_node(path: Path) -> PreparedNode:
-    """Read and check all that a `node.toml` names: what `ei node check` does.
+    """Read and check all that a `node.toml` names: what `ei node check` does. Writes nothing.
 
     Raises:
         EiError: what is wrong and what to do.
@@ -93,9 +101,16 @@ def prepare_node(path: Path) -> PreparedNode:
     for service in services:
         _ = service.parse_config(config.config.get(service.manifest.name, {}))
     keys = read_keys(folder / config.key_file)
-    with explained("cannot make the state directory"):
-        (folder / config.state_directory).mkdir(mode=0o700, exist_ok=True)
-    return PreparedNode(folder, config, keys, services, load_records(folder, config))
+    records = load_records(folder, config)
+    # What a node finds wrong with its records, it finds without a datapath as well.
+    _ = Node(
+        config,
+        keys=keys,
+        records=records,
+        manifests=[service.manifest for service in services],
+        datapath=RememberingControl(),
+    )
+    return PreparedNode(folder, config, keys, services, records)
 
 
 def load_records(folder: Path, config: NodeConfig) -> RecordSet:
@@ -161,7 +176,7 @@ class NodeDaemon:
         self.workers = Workers(
             list(prepared.services),
             node=address,
-            state=prepared.folder / config.state_directory,
+            state=prepared.state,
             config=config.config,
             threads=config.threads,
             engine=engine,

@@ -22,7 +22,7 @@ version = 1
 name = {name}
 domain_number = {domain_number}
 
-# Where pipes are answered (UDP), IPv4 and IPv6. Open the port in your firewall.
+# Where pipes are answered (UDP), one of IPv4 and one of IPv6. Open the port in your firewall.
 binds = [{bind}]
 
 # The node's private keys; mode 0600. And the signed records of everybody, all domains together.

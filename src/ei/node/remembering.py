@@ -1,4 +1,4 @@
-"""A datapath control that does nothing but remember: for tests of what a node commands."""
+"""A datapath control that does nothing but remember: for tests, and to check what is not run."""
 
 from collections.abc import Sequence
 
