@@ -136,3 +136,12 @@ def test_whoever_opens_a_stream_is_told_when_another_thread_closes_the_host(
     opening.join(10)
 
     assert said == ["the host alice.isp-a was closed"]
+
+
+def test_what_a_host_opened_can_be_closed_after_it(world: "World", loop: LoopThread) -> None:
+    host = Host(client.Host(world.hosts["alice"], Void()), loop)
+
+    with host.datagrams(7), host.call(17), host.accept_streams(80):
+        host.close()
+
+    host.close()

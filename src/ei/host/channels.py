@@ -1,7 +1,8 @@
 """What an application holds to talk: datagrams to other hosts, calls to services."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
 
 import msgspec
 
@@ -15,6 +16,8 @@ from ei.sdk.packets import Address, Protection
 if TYPE_CHECKING:
     from ei.host.client import Host
 
+ItemT = TypeVar("ItemT")
+
 
 class Receipt(msgspec.Struct, frozen=True):
     """What is known of a datagram by its deadline.
@@ -27,14 +30,56 @@ class Receipt(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class DatagramChannel:
-    """A port of this host. Made by `Host.datagrams`; to be closed, or used by `with`."""
+class _Receiver(Generic[ItemT]):
+    """The receiving side of a channel; to be closed, or used by `with`.
+
+    Args:
+        awaited: What it receives, such as `datagram on port 7`.
+        name: What is closed, such as `channel on port 7`.
+        release: Called when it closes.
+    """
+
+    def __init__(
+        self, awaited: str, name: str, *, release: Callable[[], None], limit_items: int
+    ) -> None:
+        self._name = name
+        self._release = release
+        self.inbox = Inbox[ItemT](awaited, limit_items=limit_items)
+
+    async def receive(self, *, deadline_s: float = DEFAULT_S) -> ItemT:
+        """Return the next that came.
+
+        Raises:
+            DeadlineError: none came.
+            LocalError: the channel is closed.
+        """
+        return await self.inbox.get(deadline_s=deadline_s)
+
+    def close(self) -> None:
+        """Stop to receive, and free its place for another. Idempotent."""
+        self._release()
+        self.inbox.close(LocalError(f"the {self._name} is closed"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class DatagramChannel(_Receiver[DatagramReceived]):
+    """A port of this host. Made by `Host.datagrams`."""
 
     def __init__(self, host: "Host", port: int, *, limit_items: int) -> None:
         check_port(port)
+        super().__init__(
+            f"datagram on port {port}",
+            f"channel on port {port}",
+            release=lambda: host.release(self),
+            limit_items=limit_items,
+        )
         self._host = host
         self.port = port
-        self.inbox = Inbox[DatagramReceived](f"datagram on port {port}", limit_items=limit_items)
 
     def send(
         self, to: str | Address, data: bytes, *, port: int | None = None, is_traced: bool = False
@@ -63,26 +108,6 @@ class DatagramChannel:
         """Send a datagram and say what became of it by the deadline; see `send`."""
         return await self._host.send_for_receipt(self, to, data, port=port, deadline_s=deadline_s)
 
-    async def receive(self, *, deadline_s: float = DEFAULT_S) -> DatagramReceived:
-        """Return the next datagram.
-
-        Raises:
-            DeadlineError: none came.
-            LocalError: the channel is closed.
-        """
-        return await self.inbox.get(deadline_s=deadline_s)
-
-    def close(self) -> None:
-        """Give the port back. Idempotent."""
-        self._host.release(self)
-        self.inbox.close(LocalError(f"the channel on port {self.port} is closed"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -104,10 +129,10 @@ class Wanted:
         return packet.metadata.startswith(self.metadata)
 
 
-class ServiceChannel:
+class ServiceChannel(_Receiver[PacketReceived]):
     """A connection to a service, or a listener for what a service sends by itself.
 
-    Made by `Host.call` and `Host.listen`; to be closed, or used by `with`.
+    Made by `Host.call` and `Host.listen`.
 
     Attributes:
         connection: Number of the packets that it sends.
@@ -117,12 +142,16 @@ class ServiceChannel:
     def __init__(
         self, host: "Host", wanted: Wanted, *, connection: int, metadata: bytes, limit_items: int
     ) -> None:
+        super().__init__(
+            f"packet of service {wanted.service}",
+            f"channel to service {wanted.service}",
+            release=lambda: host.release(self),
+            limit_items=limit_items,
+        )
         self._host = host
         self.wanted = wanted
         self.connection = connection
         self.metadata = metadata
-        name = f"packet of service {wanted.service}"
-        self.inbox = Inbox[PacketReceived](name, limit_items=limit_items)
 
     def send(  # noqa: PLR0913 as many as a packet has fields
         self,
@@ -162,57 +191,21 @@ class ServiceChannel:
             raise LimitError("the pipe to the node takes nothing more now")
         return await self.receive(deadline_s=deadline_s)
 
-    async def receive(self, *, deadline_s: float = DEFAULT_S) -> PacketReceived:
-        """Return the next packet.
 
-        Raises:
-            DeadlineError: none came.
-            LocalError: the channel is closed.
-        """
-        return await self.inbox.get(deadline_s=deadline_s)
-
-    def close(self) -> None:
-        """Stop to receive. Idempotent."""
-        self._host.release(self)
-        self.inbox.close(LocalError(f"the channel to service {self.wanted.service} is closed"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
-class ControlChannel:
+class ControlChannel(_Receiver[ControlReceived]):
     """Control messages of one service at the host's nodes. Made by `Host.controls`."""
 
     def __init__(self, host: "Host", service: int, *, limit_items: int) -> None:
         check_service(service)
+        super().__init__(
+            f"control message of service {service}",
+            f"control channel of service {service}",
+            release=lambda: host.release(self),
+            limit_items=limit_items,
+        )
         self._host = host
         self.service = service
-        name = f"control message of service {service}"
-        self.inbox = Inbox[ControlReceived](name, limit_items=limit_items)
 
     def send(self, message: bytes, *, node: Address | None = None) -> None:
         """Send a message, reliably and in order, to the service at `node` (the one in use)."""
         self._host.send_control(self.service, message, node=node)
-
-    async def receive(self, *, deadline_s: float = DEFAULT_S) -> ControlReceived:
-        """Return the next message.
-
-        Raises:
-            DeadlineError: none came.
-            LocalError: the channel is closed.
-        """
-        return await self.inbox.get(deadline_s=deadline_s)
-
-    def close(self) -> None:
-        """Stop to receive. Idempotent."""
-        self._host.release(self)
-        self.inbox.close(LocalError(f"the control channel of service {self.service} is closed"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()

@@ -12,8 +12,9 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from ei.errors import LocalError
 from ei.host import client
@@ -151,21 +152,43 @@ class Host:
         self.close()
 
 
-class Datagrams:
-    """A port for datagrams; see `ei.host.channels.DatagramChannel`."""
+class _Closes(Protocol):
+    def close(self) -> None: ...
 
-    def __init__(self, channel: DatagramChannel, loop: LoopThread) -> None:
-        self._channel = channel
+
+InnerT = TypeVar("InnerT", bound=_Closes)
+
+
+class _Closable(Generic[InnerT]):
+    """What lives on the loop, and is closed by hand or at the end of a `with` block."""
+
+    def __init__(self, inner: InnerT, loop: LoopThread) -> None:
+        self._inner = inner
         self._loop = loop
+
+    def close(self) -> None:
+        """Receive no more. Idempotent; it is closed with its host, too."""
+        with suppress(LocalError):
+            self._loop.call(self._inner.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Datagrams(_Closable[DatagramChannel]):
+    """A port for datagrams; see `ei.host.channels.DatagramChannel`."""
 
     @property
     def port(self) -> int:
         """The port."""
-        return self._channel.port
+        return self._inner.port
 
     def send(self, to: str | Address, data: bytes, *, port: int | None = None) -> None:
         """Send a datagram and forget it."""
-        self._loop.call(lambda: self._channel.send(to, data, port=port))
+        self._loop.call(lambda: self._inner.send(to, data, port=port))
 
     def send_with_receipt(
         self,
@@ -177,52 +200,28 @@ class Datagrams:
     ) -> Receipt:
         """Send a datagram and say what became of it by the deadline."""
         return self._loop.run(
-            self._channel.send_with_receipt(to, data, port=port, deadline_s=deadline_s)
+            self._inner.send_with_receipt(to, data, port=port, deadline_s=deadline_s)
         )
 
     def receive(self, *, deadline_s: float = DEFAULT_S) -> DatagramReceived:
         """Return the next datagram."""
-        return self._loop.run(self._channel.receive(deadline_s=deadline_s))
-
-    def close(self) -> None:
-        """Give the port back. Idempotent."""
-        self._loop.call(self._channel.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+        return self._loop.run(self._inner.receive(deadline_s=deadline_s))
 
 
-class Call:
+class Call(_Closable[ServiceChannel]):
     """A connection to a service; see `ei.host.channels.ServiceChannel`."""
-
-    def __init__(self, channel: ServiceChannel, loop: LoopThread) -> None:
-        self._channel = channel
-        self._loop = loop
 
     def send(self, *payloads: bytes) -> int:
         """Send packets; return how many the host's pipe took."""
-        return self._loop.call(lambda: self._channel.send(*payloads))
+        return self._loop.call(lambda: self._inner.send(*payloads))
 
     def ask(self, payload: bytes, *, deadline_s: float = DEFAULT_S) -> PacketReceived:
         """Send one packet and return the next that comes."""
-        return self._loop.run(self._channel.ask(payload, deadline_s=deadline_s))
+        return self._loop.run(self._inner.ask(payload, deadline_s=deadline_s))
 
     def receive(self, *, deadline_s: float = DEFAULT_S) -> PacketReceived:
         """Return the next packet."""
-        return self._loop.run(self._channel.receive(deadline_s=deadline_s))
-
-    def close(self) -> None:
-        """Stop to receive. Idempotent."""
-        self._loop.call(self._channel.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+        return self._loop.run(self._inner.receive(deadline_s=deadline_s))
 
 
 class BlockingStream:
@@ -258,27 +257,13 @@ class BlockingStream:
         self._loop.call(self._stream.abort)
 
 
-class Listener:
+class Listener(_Closable[StreamListener]):
     """A port for streams; see `ei.host.streams.StreamListener`."""
-
-    def __init__(self, listener: StreamListener, loop: LoopThread) -> None:
-        self._listener = listener
-        self._loop = loop
 
     def accept(self, *, deadline_s: float = DEFAULT_S) -> BlockingStream:
         """Return the next stream that a peer opens."""
-        stream = self._loop.run(self._listener.accept(deadline_s=deadline_s))
+        stream = self._loop.run(self._inner.accept(deadline_s=deadline_s))
         return BlockingStream(stream, self._loop)
-
-    def close(self) -> None:
-        """Accept no more. Idempotent."""
-        self._loop.call(self._listener.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
 
 def connect(path: Path | str | None = None, *, deadline_s: float = DEFAULT_S) -> Host:

@@ -43,26 +43,27 @@ class Read(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is_last: bool = False
 
 
-class SendPackets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments of `send_packets`. Rate 0 is as fast as the pipe takes them."""
+class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many numbered payloads are sent. Rate 0 is as fast as the pipe takes them."""
+
+    count: int
+    rate_pps: float = 0.0
+    length_bytes: int = 64
+    first: int = 0
+
+
+class SendPackets(Load, frozen=True):
+    """Arguments of `send_packets`."""
 
     service: int
     metadata: str
-    count: int
-    rate_pps: float = 0.0
-    length_bytes: int = 64
-    first: int = 0
 
 
-class SendDatagrams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments of `send_datagrams`. Rate 0 is as fast as the pipe takes them."""
+class SendDatagrams(Load, frozen=True):
+    """Arguments of `send_datagrams`."""
 
     to: str
     port: int
-    count: int
-    rate_pps: float = 0.0
-    length_bytes: int = 64
-    first: int = 0
 
 
 class SendReceipts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,15 +146,7 @@ class TrafficVerbs:
         wanted = arguments_of(request, SendPackets)
         metadata = metadata_of(self._host, wanted.metadata)
         with self._host.call(wanted.service, metadata=metadata) as channel:
-            sent = await send_numbered(
-                lambda payloads: channel.send(*payloads),
-                first=wanted.first,
-                count=wanted.count,
-                rate_pps=wanted.rate_pps,
-                length_bytes=wanted.length_bytes,
-                now_ns=self._now_ns,
-            )
-        yield to_answer(sent, schema="ei.sent/1")
+            yield await self._send_load(wanted, lambda payloads: channel.send(*payloads))
 
     async def send_datagrams(self, request: Request) -> AsyncIterator[Answer]:
         """Send numbered datagrams to a port of a host."""
@@ -171,15 +164,7 @@ class TrafficVerbs:
                     taken += 1
                 return taken
 
-            sent = await send_numbered(
-                send,
-                first=wanted.first,
-                count=wanted.count,
-                rate_pps=wanted.rate_pps,
-                length_bytes=wanted.length_bytes,
-                now_ns=self._now_ns,
-            )
-        yield to_answer(sent, schema="ei.sent/1")
+            yield await self._send_load(wanted, send)
 
     async def send_receipts(self, request: Request) -> AsyncIterator[Answer]:
         """Send datagrams and wait for the receipt of each."""
@@ -195,6 +180,17 @@ class TrafficVerbs:
                 )
                 statuses[receipt.status] += 1
         yield to_answer(Receipts(wanted.count, dict(statuses)), schema="ei.receipts/1")
+
+    async def _send_load(self, load: Load, send: Callable[[list[bytes]], int]) -> Answer:
+        sent = await send_numbered(
+            send,
+            first=load.first,
+            count=load.count,
+            rate_pps=load.rate_pps,
+            length_bytes=load.length_bytes,
+            now_ns=self._now_ns,
+        )
+        return to_answer(sent, schema="ei.sent/1")
 
     def _send_control(self, wanted: Control, message: bytes) -> None:
         node = None if wanted.node is None else self._host.find(wanted.node)
