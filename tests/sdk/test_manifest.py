@@ -47,13 +47,12 @@ queue_packets = 10
 max_hops = 8
 match_metadata = 16
 max_objects = 3
-capabilities = ["payload", "internet"]
+capabilities = ["payload"]
 libraries = ["h11"]
 drop_reasons = ["no_members"]
 counters = ["joins"]
 fail = "open"
-shard = "connection"
-state = "durable"
+state = "recomputable"
 
 [config]
 ttl_s = 1.5
@@ -62,7 +61,7 @@ ttl_s = 1.5
     manifest = parse(tmp_path, text)
 
     assert manifest.match_metadata == 16
-    assert manifest.capabilities == ("payload", "internet")
+    assert manifest.capabilities == ("payload",)
     assert manifest.config == {"ttl_s": 1.5}
 
 
@@ -78,15 +77,14 @@ ttl_s = 1.5
             "drop_reasons = ['No!']",
             "drop_reasons: ['No!'] seen, a list of words like no_members allowed",
         ),
-        (
-            "capabilities = ['root']",
-            "capabilities: ['root'] seen, a list of streams, internet, payload, ",
-        ),
+        ("capabilities = ['root']", "capabilities: ['root'] seen, a list of payload allowed"),
+        ("capabilities = ['payload', 'internet']", "capabilities: not in this version: 'internet'"),
         ("fail = 'maybe'", "fail: 'maybe' seen, closed, open, bypass allowed"),
-        ("shard = 'host'", "shard: 'host' seen, connection, tenant allowed"),
+        ("shard = 'tenant'", "shard: not in this version: 'tenant'"),
         ("config = 5", "config: 5 seen, a table allowed"),
         ("libraries = 'h11'", "libraries: 'h11' seen, a list of packages allowed"),
-        ("state = 'durable'", "state: 'durable' seen, allowed only with stable_bytes above 0"),
+        ("state = 'durable'", "state: not in this version: 'durable'"),
+        ("state = 'lost'", "state: 'lost' seen, recomputable allowed"),
         ("counters = ['a', 'a']", "counters: 'a' seen twice, each word once allowed"),
     ],
 )

@@ -2,23 +2,30 @@
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_type_hints
+from typing import Annotated, Literal, cast, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from ei.errors import ConfigError
 
-Capability = Literal["streams", "internet", "payload", "records.write", "routes.write"]
+Capability = Literal["payload"]
 """What a service may ask for beyond packets, control messages and its stores.
 
 `payload`: it reads or changes what it carries, and so ends the protection of it.
 """
 
 Fail = Literal["closed", "open", "bypass"]
-Shard = Literal["connection", "tenant"]
-State = Literal["recomputable", "replicated", "durable"]
+State = Literal["recomputable"]
+
+PLANNED: Mapping[str, tuple[str, ...]] = {
+    "capabilities": ("streams", "internet", "records.write", "routes.write"),
+    "shard": ("connection", "tenant"),
+    "state": ("replicated", "durable"),
+}
+"""Words of the design that nothing keeps yet: said here, they would be a promise that is broken."""
 
 
 def _listed(words: object) -> str:
@@ -53,9 +60,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         counters: Every word it may give to `Count`.
         fail: What becomes of its packets while no worker runs: dropped; forwarded by what is
             still cached (`open`); or handed on along the chain (`bypass`).
-        shard: `None` has one worker; else several, each with its part of the state.
-        state: What the loss of a node may cost: `recomputable` nothing that does not heal by
-            itself, `replicated` nothing while a copy lives, `durable` nothing.
+        state: What the loss of a node may cost: nothing that does not heal by itself.
         config: Default configuration, checked against the `Config` of the service.
     """
 
@@ -79,7 +84,6 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     drop_reasons: Words = ()
     counters: Words = ()
     fail: Annotated[Fail, Meta(description=_listed(Fail))] = "closed"
-    shard: Annotated[Shard, Meta(description=_listed(Shard))] | None = None
     state: Annotated[State, Meta(description=_listed(State))] = "recomputable"
     config: Annotated[dict[str, object], Meta(description="a table")] = {}
 
@@ -113,6 +117,7 @@ def load_manifest(folder: Path) -> Manifest:
 def _parse(fields: dict[str, object], path: Path) -> Manifest:
     allowed = get_type_hints(Manifest, include_extras=True)
     for name, seen in fields.items():
+        _check_planned(name, seen, path)
         if name not in allowed:
             raise ConfigError(f"{path}: {name}: unknown field{_suggestion(name, list(allowed))}")
         try:
@@ -129,10 +134,15 @@ def _parse(fields: dict[str, object], path: Path) -> Manifest:
     return manifest
 
 
+def _check_planned(name: str, seen: object, path: Path) -> None:
+    words = cast("list[object]", seen) if isinstance(seen, list) else [seen]
+    for word in PLANNED.get(name, ()):
+        if word in words:
+            raise ConfigError(f"{path}: {name}: not in this version: {word!r}")
+
+
 def _check_together(manifest: Manifest, path: Path) -> None:
     """Check what no field can say alone."""
-    if manifest.state == "durable" and not manifest.stable_bytes:
-        raise ConfigError(f"{path}: state: 'durable' seen, allowed only with stable_bytes above 0")
     for name in ("drop_reasons", "counters", "capabilities"):
         words: tuple[str, ...] = getattr(manifest, name)
         twice = sorted({word for word in words if words.count(word) > 1})
