@@ -93,6 +93,7 @@ def test_figures_are_shown_for_readers() -> None:
         "1_000_000",
         "3",
     ]
+    assert shown("NotFoundError: no node is called 'x'") == "NotFoundError: no node is called 'x'"
 
 
 def test_an_error_of_ours_is_a_broken_promise_and_any_other_is_raised() -> None:

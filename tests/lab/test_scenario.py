@@ -1,12 +1,13 @@
 """What running scenarios promises."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from ei.errors import ConfigError, NotFoundError
+from ei.errors import ConfigError, LocalError, NotFoundError
 from ei.lab.promises import Promise
 from ei.lab.run_folder import run_folder
 from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
@@ -60,18 +61,65 @@ def test_an_error_that_ends_a_scenario_is_a_broken_promise(tmp_path: Path) -> No
     assert report.promises[1].measured == "DeadlineError: nobody came"
 
 
-def test_a_mistake_in_a_scenario_is_not_hidden(tmp_path: Path) -> None:
-    scenario = load_scenario(write(tmp_path, further="raise ZeroDivisionError"))
+@pytest.mark.parametrize(
+    ("further", "said"),
+    [
+        ("raise ZeroDivisionError", "scenario.py:10: ZeroDivisionError"),
+        ("int('seven')", "scenario.py:10: ValueError: invalid literal for int"),
+        ("raise SystemExit(3)", "scenario.py:10: SystemExit: 3"),
+        ("yield 7", "scenario.py:10: TypeError: 7 is no promise"),
+    ],
+)
+def test_a_mistake_in_a_scenario_is_its_own_by_file_and_line(
+    tmp_path: Path, further: str, said: str
+) -> None:
+    scenario = load_scenario(write(tmp_path, further=further))
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(LocalError, match=re.escape(said)):
         run_in_simulation(scenario, seed=7)
+
+
+def test_a_mistake_in_a_task_of_a_scenario_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "topology.toml").write_text(TOPOLOGY)
+    (tmp_path / "scenario.py").write_text(
+        "import asyncio\n"
+        "async def fail(): {}['x']\n"
+        "async def run(lab):\n"
+        "    async with asyncio.TaskGroup() as group: group.create_task(fail())\n"
+        "    yield\n"
+    )
+
+    with pytest.raises(LocalError, match=r"scenario\.py:2: KeyError: 'x'"):
+        run_in_simulation(load_scenario(str(tmp_path)), seed=7)
+
+
+def test_a_scenario_that_waits_for_ever_is_no_bug_of_ours(tmp_path: Path) -> None:
+    scenario = load_scenario(write(tmp_path, further="await lab.sleep(1e9)"))
+
+    with pytest.raises(LocalError):
+        run_in_simulation(scenario, seed=7)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "def run(lab):\n    yield 1",
+        "async def run(lab):\n    return []",
+        "run = 7",
+    ],
+)
+def test_what_is_no_scenario_is_said_with_what_is(tmp_path: Path, run: str) -> None:
+    (tmp_path / "scenario.py").write_text(f"\n{run}")
+
+    with pytest.raises(ConfigError, match=r"scenario\.py.*: `async def run\(lab\)`"):
+        load_scenario(str(tmp_path))
 
 
 def test_what_cannot_be_loaded_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no scenario 'cor'; did you mean 'core'"):
         load_scenario("cor")
     (tmp_path / "scenario.py").write_text("syntax error")
-    with pytest.raises(ConfigError, match=r"scenario\.py cannot be imported"):
+    with pytest.raises(ConfigError, match=r"scenario\.py:1 cannot be imported: SyntaxError"):
         load_scenario(str(tmp_path))
     (tmp_path / "scenario.py").write_text("")
     with pytest.raises(ConfigError, match="async def run"):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from ei.errors import EiError
+from ei.errors import LocalError
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -30,7 +30,7 @@ MAX_STANDSTILL = 1_000_000
 """Events in a row without the clock moving; 10_000 hosts have some 20_000 at their start."""
 
 
-class SimulationStuckError(EiError):
+class SimulationStuckError(LocalError):
     """The program waits for something that can no longer happen, or never ends."""
 
 

@@ -1,6 +1,7 @@
 """What a scenario says: promises with their measured figure, limit, baseline and status."""
 
 import operator
+import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -117,12 +118,18 @@ def ended_by(error: EiError | ExceptionGroup, what: str) -> Promise:
         Exception: `error` itself, when its first cause is none of ours: then it is a mistake in
             the program, not a finding.
     """
-    cause: BaseException = error
-    while isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
+    cause = first_cause(error)
     if not isinstance(cause, EiError):
         raise error
     return promise(f"{what} runs to its end", f"{type(cause).__name__}: {cause}", "==", "it ends")
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return `error`, or what first went wrong in the tasks of a group of errors."""
+    cause: BaseException = error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause
 
 
 HEADER = ("promise", "measured", "promised", "unit", "baseline", "status")
@@ -155,10 +162,10 @@ def shown(figure: Figure) -> str:
         case float():
             return f"{figure:.4g}"
         case str():
-            return figure if len(figure) <= MAX_SHOWN else figure[: MAX_SHOWN - 3] + "..."
+            return f"{figure[:16]}..." if DIGEST.fullmatch(figure) else figure
 
 
-MAX_SHOWN = 19
+DIGEST = re.compile(r"[0-9a-f]{32,}")
 
 
 def _is_kept(measured: Figure, op: Comparison, limit: float | str) -> bool:

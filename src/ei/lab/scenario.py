@@ -2,25 +2,27 @@
 
 import asyncio
 import importlib.util
+import inspect
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import nullcontext
+import traceback
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from ei.errors import ConfigError, EiError, NotFoundError
+from ei.errors import ConfigError, EiError, LocalError, NotFoundError
 from ei.lab.catalogue import SCENARIOS, find_scenarios
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
-from ei.lab.promises import Promise, Report, ended_by
+from ei.lab.promises import Promise, Report, ended_by, first_cause
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Topology, suggestion
 from ei.lab.topology_file import load_topology
 
-Run = Callable[[Lab], AsyncIterator[Promise]]
+Run = Callable[[Lab], AsyncGenerator[Promise]]
 OnPromise = Callable[[Promise], object]
 
 
@@ -32,7 +34,7 @@ class Scenario:
         name: Of its folder.
         summary: First line of its docstring.
         topology: Where it happens.
-        run: What happens.
+        run: What happens, and what it says of itself when it ends early.
     """
 
     name: str
@@ -52,12 +54,16 @@ def load_scenario(place: str) -> Scenario:
     folder = known.get(place) or Path(place).resolve()
     if not (folder / "scenario.py").is_file():
         raise NotFoundError(f"no scenario {place!r}{suggestion(place, known)}")
-    module = _import(folder)
+    path = folder / "scenario.py"
+    module = _import(path)
     run = getattr(module, "run", None)
-    if run is None:
-        raise ConfigError(f"{folder / 'scenario.py'}: async def run(lab) is missing")
+    if not inspect.isasyncgenfunction(run):
+        line = f":{run.__code__.co_firstlineno}" if inspect.isfunction(run) else ""
+        raise ConfigError(f"{path}{line}: `async def run(lab)` that yields promises is missing")
     summary = (module.__doc__ or "").strip().partition("\n")[0]
-    return Scenario(folder.name, summary, load_topology(folder / "topology.toml"), run)
+    return Scenario(
+        folder.name, summary, load_topology(folder / "topology.toml"), _answerable(run, path)
+    )
 
 
 def run_in_simulation(
@@ -81,7 +87,7 @@ def run_in_simulation(
         await lab.open()
         try:
             with nullcontext() if capture is None else lab.capture(capture):
-                promises = await collect(scenario.run(lab), on_promise)
+                promises = await _collect(scenario.run(lab), on_promise)
             digest = lab.digest()
         finally:
             lab.close()
@@ -113,7 +119,7 @@ def run_in_processes(
         lab = ProcessLab(scenario.topology, seed=seed, environ=environ)
         try:
             await lab.open()
-            promises = await collect(scenario.run(lab), on_promise)
+            promises = await _collect(scenario.run(lab), on_promise)
         finally:
             await lab.close()
         return Report(
@@ -127,26 +133,18 @@ def run_in_processes(
     return asyncio.run(program())
 
 
-async def collect(
-    promises: AsyncIterator[Promise], on_promise: OnPromise | None = None
-) -> list[Promise]:
-    """Return what a running scenario yields; an error of ours that ends it is a broken promise."""
+async def _collect(run: AsyncGenerator[Promise], on_promise: OnPromise | None) -> list[Promise]:
     collected: list[Promise] = []
-    try:
+    async with aclosing(run) as promises:
         async for each in promises:
             collected.append(each)
             if on_promise is not None:
                 _ = on_promise(each)
-    except (EiError, ExceptionGroup) as error:
-        broken = ended_by(error, "the scenario")
-        collected.append(broken)
-        if on_promise is not None:
-            _ = on_promise(broken)
     return collected
 
 
-def _import(folder: Path) -> ModuleType:
-    path = folder / "scenario.py"
+def _import(path: Path) -> ModuleType:
+    folder = path.parent
     is_ours = folder.parent == SCENARIOS
     name = f"ei.scenarios.{folder.name}.scenario" if is_ours else f"ei_scenario_{folder.name}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -156,6 +154,50 @@ def _import(folder: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ConfigError(f"{path} cannot be imported: {error!r}") from error
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{_place(error, path)} cannot be imported: {_said(error)}") from error
     return module
+
+
+def _answerable(run: Run, path: Path) -> Run:
+    """Return `run` with what ends it early told.
+
+    An error of ours is a broken promise; any other is the scenario's own, by file and line.
+    """
+
+    async def answerable(lab: Lab) -> AsyncGenerator[Promise]:
+        try:
+            async with aclosing(run(lab)) as promises:
+                async for each in promises:
+                    if not isinstance(each, Promise):  # pyright: ignore[reportUnnecessaryIsInstance]
+                        # In there, so that it has the line.
+                        _ = await promises.athrow(TypeError(f"{each!r} is no promise"))
+                    yield each
+        except (Exception, SystemExit) as error:
+            cause = first_cause(error)
+            if isinstance(cause, EiError):
+                yield ended_by(cause, "the scenario")
+                return
+            raise LocalError(
+                f"{_place(cause, path)}: {_said(cause)}",
+                remedy="Correct the scenario there; if it is right, report this.",
+            ) from error
+
+    return answerable
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """Return which line of a file led to an error, as `file:line`."""
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        lines.append(error.lineno)
+    return f"{path}:{lines[-1]}" if lines else str(path)
+
+
+def _said(error: BaseException) -> str:
+    """Return kind and message of an error, as Python shows them."""
+    return traceback.format_exception_only(error)[-1].strip()
