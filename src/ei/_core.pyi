@@ -22,6 +22,7 @@ __all__ = [
     "monotonic_ns",
     "public_key",
     "reasons",
+    "spin",
 ]
 
 WIRE_VERSION: int
@@ -34,6 +35,9 @@ def public_key(private_key: bytes) -> bytes:
 
 def monotonic_ns() -> int:
     """The clock of `Engine` threads."""
+
+def spin(seconds: float) -> None:
+    """Pass the time without sleeping, so that the core stays awake (benchmarks)."""
 
 @final
 class Datapath:
@@ -147,8 +151,9 @@ class Datapath:
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int]]]:
         """Records of packets with the trace flag, oldest first, at most 4,096 kept.
 
-        (now_ns, source, service, connection, how: "cached" | "decided" | "queued", verdict: the
-        fate's or reason's word or "forwarded to <hex>", nanoseconds spent, services run).
+        One for each step: (when it was done, source, service, connection, how: "cached" | "decided"
+        | "queued" | "dropped", verdict: the fate's or reason's word or "forwarded to <hex>",
+        nanoseconds since the packet came, services that had a say or could not be asked).
         """
 
     # -- the pure walk --------------------------------------------------------------------------
@@ -442,8 +447,12 @@ class Engine:
     def statistics(self) -> dict[str, object]:
         """As of `Datapath`, summed over the threads, and what only an engine has.
 
-        "threads": [the counters of each, "cpu_ns", "thread_id", "batches_outstanding"],
-        "lost_workers": {service: why, until replaced}.
+        "threads": [the counters of each, "cpu_ns", "thread_id", "batches_outstanding",
+        "socket_overflows", "thread_overflows"], "lost_workers": {service: why, until replaced}.
+        What was lost outside the books, since a bound of the engine was hit, summed as well:
+        "socket_overflows" (datagrams that found the socket's buffer full), "thread_overflows"
+        (datagrams that one thread received for another, which has 1,024 of them to do),
+        "notice_overflows" (notices beyond the 65,536 that wait to be taken).
         """
 
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int]]]: ...
@@ -735,9 +744,10 @@ class PlainForwarder:
         bind: Where it receives; port 0 takes any.
         to: Where all goes.
         cpu: The CPU of its one thread.
+        spin_us: How long it looks on before it sleeps, as a node's threads do.
     """
 
-    def __new__(cls, bind: str, to: str, *, cpu: int | None = None) -> Self: ...
+    def __new__(cls, bind: str, to: str, *, cpu: int | None = None, spin_us: int = 0) -> Self: ...
     @property
     def endpoint(self) -> str: ...
     def start(self) -> None: ...

@@ -27,7 +27,7 @@ def receiver() -> Iterator[socket.socket]:
 def forwarder(receiver: socket.socket, tmp_path: Path) -> Iterator[Child]:
     """A forwarder to the receiver, that has not said where it is."""
     to = f"127.0.0.1:{receiver.getsockname()[1]}"
-    command = python("ei.bench.plain", "forward", "127.0.0.1:0", to)
+    command = python("ei.bench.plain", "forward", "127.0.0.1:0", to, "0")
     with Child("forward", command, cpu=None, log=tmp_path / "forward") as child:
         yield child
 
@@ -111,4 +111,4 @@ def test_what_cannot_be_run_is_refused_with_what_can(
 ) -> None:
     assert main(arguments) == 2
 
-    assert "forward BIND TO, or generate FROM TO BYTES SECONDS" in capsys.readouterr().err
+    assert "forward BIND TO SPIN_US, or generate FROM TO BYTES SECONDS" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 mod plain;
 mod salvo;
+pub(crate) mod spin;
 
 pub(crate) use plain::PlainForwarder;
 pub(crate) use salvo::Salvo;

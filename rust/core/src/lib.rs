@@ -61,5 +61,5 @@ mod _core {
     use crate::shaper::Shaper;
 
     #[pymodule_export]
-    use crate::bench::{PlainForwarder, Salvo};
+    use crate::bench::{PlainForwarder, Salvo, spin::spin};
 }

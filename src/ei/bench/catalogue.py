@@ -6,11 +6,14 @@ from ei.bench.figures import Figure, Report, machine
 from ei.bench.hit import fanout, hit
 from ei.bench.latency import latency
 from ei.bench.miss import miss
+from ei.bench.simulate import simulate
 from ei.errors import NotFoundError
 
 Bench = Callable[..., Iterator[Figure]]
 
-BENCHES: Mapping[str, Bench] = {"hit": hit, "fanout": fanout, "miss": miss, "latency": latency}
+BENCHES: Mapping[str, Bench] = {
+    "hit": hit, "fanout": fanout, "miss": miss, "latency": latency, "simulate": simulate,
+}  # fmt: skip
 DEFAULT_RUNS = 5
 
 

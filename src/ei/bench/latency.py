@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ei.bench.awake import awake_cores
 from ei.bench.children import Child, python
 from ei.bench.figures import Figure, figure
 from ei.bench.hosts import BenchHost, open_pipes
@@ -24,13 +25,16 @@ LOWEST_ARRIVED = 0.99
 
 
 def latency(*, runs: int) -> Iterator[Figure]:
-    """Measure one-way times at 2,000 packets/s over loopback: sleeping, then polling threads."""
+    """Measure one-way times at 2,000 packets/s over loopback: sleeping, then polling threads.
+
+    Cores are kept awake meanwhile (`ei.bench.awake`), for the node and the baseline alike.
+    """
     for name, spin_us in (("sleeping", 0), ("polling", 1_000)):
         own: list[list[float]] = []
         plain: list[list[float]] = []
-        with open_world(loopback(), sinks=2, spin_us=spin_us) as world:
+        with awake_cores(), open_world(loopback(), sinks=2, spin_us=spin_us) as world:
             for _ in range(runs):
-                plain.append(probe_plain())
+                plain.append(probe_plain(spin_us=spin_us))
                 own.append(probe_node(world, is_new_connection=False))
         yield from sum_up(name, own, plain)
 
@@ -48,7 +52,7 @@ def sum_up(
             limit=round(ratio * statistics.median(base), 1) if ratio and base else None,
             baseline=base,
             invalid=why_lost([*own, *plain]),
-            note="512 B, both hosts in one process; baseline: plain forwarder (sleeping)",
+            note="512 B, both hosts in one process; baseline: plain forwarder in the same mode",
         )
 
 
@@ -100,7 +104,7 @@ def probe_node(world: World, *, is_new_connection: bool, probes: int = PROBES) -
     return taken_us
 
 
-def probe_plain(*, probes: int = PROBES) -> list[float]:
+def probe_plain(*, spin_us: int = 0, probes: int = PROBES) -> list[float]:
     """Send from one socket to another through the plain forwarder; microseconds."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -110,7 +114,7 @@ def probe_plain(*, probes: int = PROBES) -> list[float]:
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(LOST_AFTER_S)
         to = f"127.0.0.1:{receiver.getsockname()[1]}"
-        command = python("ei.bench.plain", "forward", "127.0.0.1:0", to)
+        command = python("ei.bench.plain", "forward", "127.0.0.1:0", to, str(spin_us))
         with Child("forward", command, cpu=NODE_CPU, log=Path(folder) / "log") as forwarder:
             endpoint = str(forwarder.hear(deadline_s=5.0)["endpoint"])
             host, port = endpoint.rsplit(":", 1)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ei.bench.awake import awake_cores
 from ei.bench.figures import Figure, figure
 from ei.bench.hosts import GenerateOrder
 from ei.bench.latency import PROBES, RATE_PER_S, probe_node, why_lost
@@ -33,7 +34,7 @@ def miss(*, runs: int) -> Iterator[Figure]:
     """Measure the slow path with `delivery` in one worker, over loopback."""
     with open_world(loopback(), sinks=1, is_pinned=False) as world:
         yield rate_in(world, runs=runs)
-    with open_world(loopback(), sinks=2, is_pinned=False) as world:
+    with awake_cores(), open_world(loopback(), sinks=2, is_pinned=False) as world:
         yield added_in(world, runs=runs)
 
 

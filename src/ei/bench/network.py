@@ -26,6 +26,9 @@ Model = Literal["V", "W", "G", "L"]
 OFFLOADS = {"V": ("on", "off"), "W": ("off", "off"), "G": ("off", "on")}
 """Model to (segmentation by the sender's device, GRO at the receiver's)."""
 
+TOOLS = {"ip": "iproute2", "nft": "nftables", "ethtool": "ethtool"}
+"""What makes namespaces, and the Debian packages that bring it."""
+
 HEARTBEAT_IP_BYTES = 128
 """Shorter IP packets reach the sink, so that its pipe stays up; the others end at its device, as
 if handed to a network card."""
@@ -39,6 +42,7 @@ class Network:
         generator_bind, node_bind, sink_bind: Endpoints; port 0 takes any.
         generator, node, sink: Command prefixes that enter the right namespace.
         models: The link models that this network can take on.
+        why_loopback: What is missing for namespaces; empty when they are used.
     """
 
     generator_bind: str
@@ -48,6 +52,7 @@ class Network:
     node: tuple[str, ...]
     sink: tuple[str, ...]
     models: tuple[Model, ...]
+    why_loopback: str = ""
 
     def shape(self, model: Model) -> None:
         """Set the offloads of all devices for `model`."""
@@ -67,14 +72,14 @@ class Network:
 @contextmanager
 def open_network() -> Generator[Network]:
     """Make the namespaces and remove them at the end; loopback when not allowed to."""
-    missing = [tool for tool in ("ip", "nft", "ethtool") if shutil.which(tool) is None]
-    if os.geteuid() != 0 or missing:
-        yield loopback()
+    why = why_no_namespaces()
+    if why:
+        yield loopback(why)
         return
     names = tuple(f"eibench{os.getpid()}{role}" for role in "cns")
     try:
         if not _add_namespaces(names):
-            yield loopback()
+            yield loopback("the system refuses to make namespaces")
             return
         _join(*names)
         client, node, sink = (("ip", "netns", "exec", name) for name in names)
@@ -92,8 +97,21 @@ def open_network() -> Generator[Network]:
             _ = subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
 
-def loopback() -> Network:
-    """Return the network that needs no privilege; its node has a port that is free."""
+def why_no_namespaces() -> str:
+    """Say what is missing to make namespaces; empty when nothing is known to be."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        packages = " ".join(TOOLS[tool] for tool in missing)
+        return f"without {', '.join(missing)}: sudo apt-get install {packages}"
+    return "" if os.geteuid() == 0 else "namespaces need root"
+
+
+def loopback(why: str = "") -> Network:
+    """Return the network that needs no privilege; its node has a port that is free.
+
+    Args:
+        why: Why there are no namespaces, where they were wanted.
+    """
     host = "127.77.1.2"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((host, 0))
@@ -106,6 +124,7 @@ def loopback() -> Network:
         node=(),
         sink=(),
         models=("L",),
+        why_loopback=why,
     )
 
 

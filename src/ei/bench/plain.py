@@ -1,6 +1,6 @@
 """The baseline of every figure: a forwarder that reads nothing, and what feeds it.
 
-`python -m ei.bench.plain forward BIND TO` and `... generate FROM TO BYTES SECONDS`.
+`python -m ei.bench.plain forward BIND TO SPIN_US` and `... generate FROM TO BYTES SECONDS`.
 """
 
 import socket
@@ -15,9 +15,9 @@ SEGMENTS = 64
 MOST_BYTES = 65_000
 
 
-def forward(bind: str, to: str) -> int:
+def forward(bind: str, to: str, spin_us: int) -> int:
     """Forward until the standard input ends; say the figures after each line of it."""
-    forwarder = PlainForwarder(bind, to)
+    forwarder = PlainForwarder(bind, to, spin_us=spin_us)
     forwarder.start()
     _say({"ready": True, "endpoint": forwarder.endpoint})
     for _ in sys.stdin:
@@ -60,13 +60,13 @@ def _say(message: object) -> None:
 def main(arguments: list[str]) -> int:
     """Run one role in this process."""
     match arguments:
-        case ["forward", bind, to]:
-            return forward(bind, to)
+        case ["forward", bind, to, spin_us]:
+            return forward(bind, to, int(spin_us))
         case ["generate", bind, to, size_bytes, seconds]:
             return generate(bind, to, int(size_bytes), float(seconds))
         case _:
             _ = sys.stderr.write(
-                f"{arguments}: forward BIND TO, or generate FROM TO BYTES SECONDS\n"
+                f"{arguments}: forward BIND TO SPIN_US, or generate FROM TO BYTES SECONDS\n"
             )
             return 2
 

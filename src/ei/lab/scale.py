@@ -25,7 +25,7 @@ class Scale(msgspec.Struct, frozen=True):
     Attributes:
         nodes, hosts: How many there were.
         events: Datagrams and deadlines handled while there was traffic.
-        events_per_s: Of CPU time, on one core.
+        events_per_s: Of CPU time, on one core, in each round.
         datagrams: That crossed links, in all.
         answered: Pings that were answered, of `pings`.
         bytes_per_node: Memory of a node with its services, before there are hosts.
@@ -39,7 +39,7 @@ class Scale(msgspec.Struct, frozen=True):
     nodes: int
     hosts: int
     events: int
-    events_per_s: int
+    events_per_s: tuple[float, ...]
     datagrams: int
     pings: int
     answered: int
@@ -80,27 +80,31 @@ async def _measure(clock: VirtualClock, nodes: int, hosts: int, rounds: int, see
     partners = _partners(simulation, random)
     _ = await _ping(partners, random)
     meet_s = watch.lap()
-    before = clock.events
+    first = clock.events
     answered = 0
+    rates: list[float] = []
+    laps_s: list[float] = []
     for _round in range(rounds):
+        before = clock.events
         answered += await _ping(partners, random)
-    run_s = watch.lap()
-    events = clock.events - before
+        laps_s.append(watch.lap())
+        rates.append(round((clock.events - before) / laps_s[-1]))
+    events = clock.events - first
     simulation.close()
     return Scale(
         nodes=nodes,
         hosts=hosts,
         events=events,
-        events_per_s=round(events / run_s),
+        events_per_s=tuple(rates),
         datagrams=simulation.network.datagrams,
         pings=rounds * len(partners),
         answered=answered,
         bytes_per_node=(with_nodes - base) // nodes,
         bytes_per_host=(with_hosts - with_nodes) // hosts,
-        build_s=build_s,
-        attach_s=attach_s,
-        meet_s=meet_s,
-        run_s=run_s,
+        build_s=round(build_s, 2),
+        attach_s=round(attach_s, 2),
+        meet_s=round(meet_s, 2),
+        run_s=round(sum(laps_s), 2),
     )
 
 
@@ -139,7 +143,7 @@ class _Watch:
 
     def lap(self) -> float:
         last_s, self._last_s = self._last_s, time.process_time()
-        return round(self._last_s - last_s, 2)
+        return self._last_s - last_s
 
 
 def _resident_bytes() -> int:

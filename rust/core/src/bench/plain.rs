@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,6 +28,7 @@ pub(crate) struct PlainForwarder {
     socket: Arc<UdpSocket>,
     to: SocketAddr,
     cpu: Option<usize>,
+    spin: Duration,
     figures: Arc<Figures>,
     running: Option<(StopFlag, JoinHandle<io::Result<()>>)>,
 }
@@ -42,13 +43,14 @@ struct Figures {
 #[pymethods]
 impl PlainForwarder {
     #[new]
-    #[pyo3(signature = (bind, to, *, cpu=None))]
-    fn new(bind: &str, to: &str, cpu: Option<usize>) -> PyResult<Self> {
+    #[pyo3(signature = (bind, to, *, cpu=None, spin_us=0))]
+    fn new(bind: &str, to: &str, cpu: Option<usize>, spin_us: u32) -> PyResult<Self> {
         let socket = UdpSocket::bind(endpoint(bind)?, false)?;
         Ok(Self {
             socket: Arc::new(socket),
             to: endpoint(to)?,
             cpu,
+            spin: Duration::from_micros(spin_us.into()),
             figures: Arc::default(),
             running: None,
         })
@@ -62,9 +64,9 @@ impl PlainForwarder {
     fn start(&mut self) -> PyResult<()> {
         if self.running.is_none() {
             let (socket, figures, to) = (self.socket.clone(), self.figures.clone(), self.to);
-            let stop = StopFlag::default();
+            let (stop, spin) = (StopFlag::default(), self.spin);
             let seen = stop.clone();
-            let work = move || forward(&socket, to, &figures, &seen);
+            let work = move || forward(&socket, to, spin, &figures, &seen);
             self.running = Some((stop, threads::spawn("ei-plain", self.cpu, work)?));
         }
         Ok(())
@@ -101,14 +103,19 @@ impl Drop for PlainForwarder {
 fn forward(
     socket: &UdpSocket,
     to: SocketAddr,
+    spin: Duration,
     figures: &Figures,
     stop: &StopFlag,
 ) -> io::Result<()> {
+    let mut worked = Instant::now();
     let mut receiver = Receiver::new(BATCH_TRAINS);
     let mut out = Train::new();
     let timeout = Timespec::try_from(LOOK_UP).map_err(io::Error::other)?;
     while !stop.is_set() {
         if receiver.receive(socket)? == 0 {
+            if worked.elapsed() < spin {
+                continue;
+            }
             figures.cpu_ns.store(thread_cpu_ns(), Ordering::Relaxed);
             poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&timeout))?;
             continue;
@@ -126,6 +133,7 @@ fn forward(
             }
         }
         sent += out.send(socket, to);
+        worked = Instant::now();
         figures
             .received
             .fetch_add(received as u64, Ordering::Relaxed);
