@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -128,7 +128,7 @@ def first_cause(error: BaseException) -> BaseException:
     """Return `error`, or what first went wrong in the tasks of a group of errors."""
     cause: BaseException = error
     while isinstance(cause, BaseExceptionGroup):
-        cause = cause.exceptions[0]
+        cause = cast("BaseExceptionGroup[BaseException]", cause).exceptions[0]
     return cause
 
 
