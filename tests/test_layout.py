@@ -17,6 +17,7 @@ PACKAGE = ROOT / "src" / "ei"
 SERVICES = PACKAGE / "services"
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "manager", "base", "data"}
 MOST_LINES = 400
+MADE_BY_BUILDS = {"build", "dist", "target"}
 SERVICE_MAY_IMPORT = {"ei.sdk", "msgspec"}
 
 
@@ -147,5 +148,10 @@ def test_the_map_names_every_package_and_crate() -> None:
     }
     crates = {f"rust/{path.name}/" for path in (ROOT / "rust").iterdir() if path.is_dir()}
     modules = {f"src/ei/{path.name}" for path in PACKAGE.glob("*.py*") if path.stem != "__init__"}
+    folders = {
+        f"{path.name}/"
+        for path in ROOT.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and path.name not in MADE_BY_BUILDS
+    }
 
-    assert packages | crates | modules <= set(mapped_paths())
+    assert packages | crates | modules | folders <= set(mapped_paths())
