@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ei.daemons.client import ask
-from ei.errors import ConfigError, UnreachableError
-from ei.node.daemon import prepare_node
+from ei.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,35 +186,3 @@ def test_an_address_of_another_machine_is_said(
 
     assert running.end() == 2
     assert "192.0.2.1:3535: the address is not one of this machine" in running.log.read_text()
-
-
-def test_what_is_wrong_with_the_files_is_said_before_anything_runs(node_file: Path) -> None:
-    (node_file.parent / "key").unlink()
-
-    with pytest.raises(ConfigError, match="no key file"):
-        _ = prepare_node(node_file)
-
-
-@pytest.mark.parametrize(
-    ("good", "bad", "said"),
-    [
-        ("domain_number = 1", "domain_number = 2", "key of sn1.isp-a and domain_number 2"),
-        ('name = "sn1.isp-a"', 'name = "sn2.isp-a"', "know node sn1.isp-a with the key of sn2"),
-        ("# [guards]", '[guards]\n"alice.isp-a" = ["echo"]', "'alice.isp-a' is not attached"),
-    ],
-)
-def test_what_the_records_do_not_know_is_said_before_anything_runs(
-    node_file: Path, good: str, bad: str, said: str
-) -> None:
-    _ = node_file.write_text(node_file.read_text().replace(good, bad))
-
-    with pytest.raises(ConfigError, match=said):
-        _ = prepare_node(node_file)
-
-
-def test_checking_a_node_leaves_nothing_behind(node_file: Path) -> None:
-    before = sorted(node_file.parent.iterdir())
-
-    _ = prepare_node(node_file)
-
-    assert sorted(node_file.parent.iterdir()) == before

@@ -49,7 +49,7 @@ def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
 
 def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
     """Show what the configuration comes to; exit 1 when a record of it does not count."""
-    from ei.node.daemon import prepare_node
+    from ei.node.prepare import prepare_node
 
     prepared = prepare_node(arguments.config)
     config, refused = prepared.config, prepared.records.refused

@@ -11,7 +11,6 @@ import asyncio
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from ei._core import Engine
@@ -22,17 +21,13 @@ from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
 from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
-from ei.node.config import NodeConfig, load_node_config
+from ei.node.config import NodeConfig
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
-from ei.node.remembering import RememberingControl
+from ei.node.prepare import PreparedNode, load_records, prepare_node
 from ei.node.traces import Traces
 from ei.node.workers import Workers
-from ei.records.key_files import read_keys
 from ei.records.keys import Keys
-from ei.records.record_files import read_records
-from ei.records.record_set import RecordSet, verify_records
-from ei.records.trust import trusted_keys
-from ei.runtime.loader import LoadedService, load_service
+from ei.records.record_set import RecordSet
 from ei.runtime.nursery import Nursery
 
 TRACE_PERIOD_S = 1.0
@@ -56,7 +51,7 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     # Nothing but this process's one thread exists now: the only moment at which to fork.
     nursery = Nursery.start() if prepared.config.workers == "process" else None
     try:
-        engine = make_engine(prepared.config, prepared.keys, prepared.address_bytes)
+        engine = make_engine(prepared.config, prepared.keys, prepared.address)
         try:
             daemon = NodeDaemon(prepared, engine=engine, nursery=nursery, log=log)
             asyncio.run(daemon.run(supervisor_fd=supervisor_fd))
@@ -65,66 +60,6 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     finally:
         if nursery is not None:
             nursery.close()
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedNode:
-    """All that was read and checked before anything runs."""
-
-    folder: Path
-    config: NodeConfig
-    keys: Keys
-    services: tuple[LoadedService, ...]
-    records: RecordSet
-
-    @property
-    def address_bytes(self) -> bytes:
-        """The node's address."""
-        return self.keys.address(self.config.domain_number)
-
-    @property
-    def state(self) -> Path:
-        """The folder of the stable stores."""
-        return self.folder / self.config.state_directory
-
-
-def prepare_node(path: Path) -> PreparedNode:
-    """Read and check all that a `node.toml` names: what `ei node check` does. Writes nothing.
-
-    Raises:
-        EiError: what is wrong and what to do.
-    """
-    config = load_node_config(path)
-    folder = path.resolve().parent
-    folders = [folder / extra for extra in config.service_folders]
-    services = tuple(load_service(name, folders) for name in config.services)
-    for service in services:
-        _ = service.parse_config(config.config.get(service.manifest.name, {}))
-    keys = read_keys(folder / config.key_file)
-    records = load_records(folder, config)
-    # What a node finds wrong with its records, it finds without a datapath as well.
-    _ = Node(
-        config,
-        keys=keys,
-        records=records,
-        manifests=[service.manifest for service in services],
-        datapath=RememberingControl(),
-    )
-    return PreparedNode(folder, config, keys, services, records)
-
-
-def load_records(folder: Path, config: NodeConfig) -> RecordSet:
-    """Read and verify the record file that a configuration names.
-
-    Raises:
-        EiError: it cannot be read. Records that do not verify are in `refused`.
-    """
-    return verify_records(
-        read_records(folder / config.records_file),
-        trust=trusted_keys(config.trust),
-        unix_s=time.time(),
-        attachment_limit_s=config.attachment_limit_s,
-    )
 
 
 def make_engine(config: NodeConfig, keys: Keys, address: bytes) -> Engine:
@@ -157,7 +92,6 @@ class NodeDaemon:
     ) -> None:
         manifests = [service.manifest for service in prepared.services]
         config = prepared.config
-        address = prepared.keys.address(config.domain_number)
         self._prepared = prepared
         self._engine = engine
         self._nursery = nursery
@@ -175,7 +109,7 @@ class NodeDaemon:
         self.traces = Traces(config.name, manifests)
         self.workers = Workers(
             list(prepared.services),
-            node=address,
+            node=prepared.address,
             state=prepared.state,
             config=config.config,
             threads=config.threads,
