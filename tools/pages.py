@@ -86,8 +86,9 @@ the statistics of a node count it apart:
 
 
 def drop_reasons() -> str:
-    """Return the reference of drop reasons: those of the datapath and those of services."""
+    """Return the reference of drop reasons: of the datapath, of hosts and of services."""
     from ei import _core
+    from ei.host.reasons import HOST_REASONS
     from ei.runtime.loader import find_services
     from ei.sdk.manifest import load_manifest
 
@@ -100,6 +101,9 @@ def drop_reasons() -> str:
     lines += ["", "## The datapath", "", "| word | what happened |", "|---|---|"]
     lines += [f"| `{word}` | {_one_line(text)} |" for word, text in _core.reasons()]
     lines += ["", "## Lost before it was a packet", "", OVERFLOWS]
+    lines += ["", "## Hosts", "", "What the stack of a host drops after its datapath.", ""]
+    lines += ["| word | what happened |", "|---|---|"]
+    lines += [f"| `{word}` | {text} |" for word, text in HOST_REASONS.items()]
     lines += ["", "## Services", "", "Each service has words of its own, in its manifest.", ""]
     lines += ["| service | what it does | its words |", "|---|---|---|"]
     for name, folder in sorted(find_services().items()):

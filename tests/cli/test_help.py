@@ -24,3 +24,7 @@ def test_an_unknown_topic_is_suggested(ei: Run) -> None:
 
     assert said.code == Exit.ERROR
     assert "did you mean decode" in said.err
+
+
+def test_the_reason_of_a_drop_by_a_host_is_explained(ei: Run) -> None:
+    assert "named no port within 5 s" in ei("help", "stream_without_port").out

@@ -8,6 +8,7 @@ import pytest
 from ei.errors import ConflictError, DeadlineError, LimitError, LocalError, NotFoundError
 from ei.lab.simulation import Simulation
 
+ECHO = 17
 InLab = Callable[[Callable[[Simulation], Coroutine[Any, Any, None]]], None]
 
 
@@ -99,6 +100,42 @@ def test_a_host_that_closes_tells_everybody_who_waits(in_lab: InLab) -> None:
             _ = await channel.receive(deadline_s=1)
         with pytest.raises(DeadlineError):
             _ = await lab.host("bob").ping("alice.left", deadline_s=1)
+
+    in_lab(script)
+
+
+def test_an_application_that_does_not_read_loses_only_its_own_and_the_status_says_why(
+    in_lab: InLab,
+) -> None:
+    async def script(lab: Simulation) -> None:
+        alice, bob = lab.host("alice"), lab.host("bob")
+        with bob.datagrams(7, limit_items=4) as stuck, bob.datagrams(8) as reading:
+            with alice.datagrams() as channel:
+                for number in range(20):
+                    channel.send("bob.right", bytes([number]), port=7)
+                channel.send("bob.right", b"for a reader", port=8)
+                channel.send("bob.right", b"for nobody", port=9)
+            assert (await reading.receive(deadline_s=1)).data == b"for a reader"
+            _ = await alice.ping("bob.right")
+
+            assert len(stuck.inbox) == 4
+            dropped = bob.status().dropped
+            assert (dropped["receiver_busy"], dropped["no_listener"]) == (16, 1)
+
+    in_lab(script)
+
+
+def test_a_service_channel_that_is_not_read_is_bounded_and_the_others_go_on(
+    in_lab: InLab,
+) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        with alice.call(ECHO, limit_items=4) as stuck, alice.call(ECHO) as reading:
+            assert stuck.send(*[b"x"] * 20) == 20
+            assert (await reading.ask(b"y", deadline_s=1)).payload == b"y"
+
+            assert len(stuck.inbox) == 4
+            assert alice.status().dropped["receiver_busy"] == 16
 
     in_lab(script)
 

@@ -48,7 +48,8 @@ def test_a_datagram_goes_to_its_port_and_no_further_than_its_room() -> None:
     taken = [router.take(datagram(port)) for port in (7, 7, 8)]
 
     assert taken == [True, False, False]
-    assert (len(channel.inbox), router.unclaimed) == (1, 2)
+    assert len(channel.inbox) == 1
+    assert router.dropped == {"receiver_busy": 1, "no_listener": 1}
 
 
 def test_a_packet_goes_to_all_that_want_it() -> None:
@@ -68,6 +69,23 @@ def test_a_packet_goes_to_all_that_want_it() -> None:
     assert not router.take(packet(6, b"b"))
 
     assert [len(channel.inbox) for channel in (one, two, other)] == [1, 1, 0]
+
+
+def test_a_channel_that_is_not_read_costs_the_others_nothing_and_its_losses_are_counted() -> None:
+    router = Router()
+    stuck, reading = service(Wanted(17, connection=5)), service(Wanted(17))
+    router.add(stuck)
+    router.add(reading)
+
+    async def main() -> None:
+        for _ in range(100):
+            assert router.take(packet(5))
+            _ = await reading.receive()
+
+    run_virtual(lambda _: main())
+
+    assert len(stuck.inbox) == 4
+    assert router.dropped == {"receiver_busy": 96}
 
 
 def test_the_same_place_is_taken_once() -> None:

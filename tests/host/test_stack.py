@@ -232,7 +232,7 @@ def test_strangers_bytes_are_counted_and_nothing_more(world: "World") -> None:
     assert world.of("bob", DatagramReceived) == []
     dropped = bob.statistics().dropped
     assert dropped["unknown_source"] == 3
-    assert dropped["seal_broken"] == 3
+    assert dropped["bad_end_to_end"] == 3
 
 
 def test_a_host_that_the_records_do_not_know_says_what_to_do(world: "World") -> None:

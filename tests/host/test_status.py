@@ -1,5 +1,6 @@
 """A host's status says which nodes it has, and which it uses."""
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ei.host.status import host_status
@@ -13,7 +14,7 @@ def test_a_status_names_nodes_and_counts(world: "World") -> None:
     _ = alice.datagrams.ping(world.now_ns, bob.identity.address)
     world.run()
 
-    status = host_status(alice, "127.0.0.3:3535")
+    status = host_status(alice, "127.0.0.3:3535", undelivered=Counter(receiver_busy=2))
 
     assert (status.name, status.endpoint) == ("alice.isp-a", "127.0.0.3:3535")
     assert [(each.node, each.is_up, each.is_used) for each in status.attachments] == [
@@ -21,6 +22,7 @@ def test_a_status_names_nodes_and_counts(world: "World") -> None:
         ("sn2.isp-a", True, False),
     ]
     assert (status.sent, status.received) == ({"echo_request": 1}, {"echo_reply": 1})
+    assert status.dropped["receiver_busy"] == 2
     assert status.summary == "alice.isp-a: 2 of 2 nodes up, using sn1.isp-a"
 
 
@@ -29,4 +31,5 @@ def test_a_host_without_nodes_says_so(world: "World") -> None:
     for node in alice.attachments.nodes:
         _ = alice.attachments.change(world.now_ns, node, is_up=False)
 
-    assert host_status(alice, "x").summary == "alice.isp-a: 0 of 2 nodes up, using no node"
+    status = host_status(alice, "x", undelivered=Counter())
+    assert status.summary == "alice.isp-a: 0 of 2 nodes up, using no node"

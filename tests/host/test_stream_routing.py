@@ -103,6 +103,11 @@ def test_more_streams_than_a_listener_holds_are_refused(in_lab: InLab) -> None:
                 _ = await refused.read(deadline_s=2)
             with pytest.raises(DeadlineError):
                 _ = await kept.read(deadline_s=0.5)
+            with pytest.raises(StreamError):
+                _ = await (await alice.open_stream("bob.right", 81)).read(deadline_s=2)
+
+        dropped = lab.host("bob").status().dropped
+        assert (dropped["receiver_busy"], dropped["no_listener"]) == (1, 1)
 
     in_lab(script)
 

@@ -120,6 +120,25 @@ def test_a_writer_waits_no_longer_than_its_deadline(in_lab: InLab) -> None:
     in_lab(script)
 
 
+@pytest.mark.slow
+def test_a_stream_that_nobody_reads_is_bounded_and_the_next_one_goes_on(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        stuck, _ = await joined(lab, 80)
+        with pytest.raises(DeadlineError):
+            await stuck.write(bytes(64 * 1024 * 1024), deadline_s=5)
+
+        near, far = await joined(lab, 81)
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(_send(near, bytes(1_000_000)))
+            got = await far.read_all(deadline_s=5)
+            await sending
+
+        assert stuck.connection == near.connection
+        assert len(got) == 1_000_000
+
+    in_lab(script)
+
+
 def test_an_end_that_comes_too_early_is_an_error(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         near, far = await joined(lab)

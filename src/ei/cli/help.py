@@ -48,11 +48,12 @@ def _command(words: list[str]) -> str | None:
 
 def _drop(topic: str) -> str:
     from ei import _core
+    from ei.host.reasons import HOST_REASONS
 
-    for word, explanation in _core.reasons():
-        if word == topic:
-            return f"A packet dropped as {word}: {explanation.strip()}"
-    raise _unknown(topic, [word for word, _ in _core.reasons()])
+    reasons = {**dict(_core.reasons()), **HOST_REASONS}
+    if topic in reasons:
+        return f"A packet dropped as {topic}: {reasons[topic].strip()}"
+    raise _unknown(topic, list(reasons))
 
 
 def _unknown(topic: str, reasons: list[str]) -> UsageError:

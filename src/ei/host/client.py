@@ -77,7 +77,8 @@ class Host:
 
     def status(self) -> HostStatus:
         """Return attachments and counters."""
-        return host_status(self._stack, self._transport.endpoint)
+        undelivered = self._router.dropped + self._streams.dropped
+        return host_status(self._stack, self._transport.endpoint, undelivered=undelivered)
 
     def __repr__(self) -> str:
         up = len(self._stack.attachments.up)

@@ -110,7 +110,7 @@ class Datagrams:
             self.dropped["unknown_source"] += 1
             return
         except ValueError:
-            self.dropped["seal_broken"] += 1
+            self.dropped["bad_end_to_end"] += 1
             return
         self._send(now_ns, answer)
         if datagram is None:

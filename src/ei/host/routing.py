@@ -1,6 +1,7 @@
 """Who gets what arrives at a host: ports, connections, listeners, calls that wait for an answer."""
 
 import asyncio
+from collections import Counter
 from typing import TypeVar
 
 from ei.errors import ConflictError, EiError, LimitError
@@ -13,10 +14,12 @@ from ei.host.events import (
     PacketReceived,
     ReceiptReceived,
 )
+from ei.host.inbox import Inbox
 from ei.host.ranges import MAX_PORT
 from ei.sdk.packets import Address
 
 AnswerT = TypeVar("AnswerT")
+ItemT = TypeVar("ItemT")
 Channel = DatagramChannel | ServiceChannel | ControlChannel
 
 FIRST_OWN_PORT = 49_152
@@ -57,7 +60,8 @@ class Router:
 
     Attributes:
         moved: Set when a pipe to a node came up or went down.
-        unclaimed: Datagrams and packets that nobody took: no listener, or its inbox full.
+        dropped: What a channel did not get, by reason; one that does not read costs the others
+            nothing.
     """
 
     def __init__(self) -> None:
@@ -67,7 +71,7 @@ class Router:
         self.echoes: Answers[EchoReceived] = Answers()
         self.receipts: Answers[ReceiptReceived] = Answers()
         self.moved = asyncio.Event()
-        self.unclaimed = 0
+        self.dropped: Counter[str] = Counter()
 
     def free_port(self) -> int:
         """Return a port that is not open.
@@ -124,11 +128,6 @@ class Router:
 
     def take(self, event: Event) -> bool:
         """Hand an event to whom it is meant for; return whether anybody took it."""
-        is_taken = self._offer(event)
-        self.unclaimed += not is_taken
-        return is_taken
-
-    def _offer(self, event: Event) -> bool:
         match event:
             case AttachmentChanged():
                 self.moved.set()
@@ -138,13 +137,20 @@ class Router:
                 self.receipts.finish(event.source, event.number, event)
             case DatagramReceived():
                 port = self._ports.get(event.port)
-                return port is not None and port.inbox.put(event)
+                return self._offer(event, [] if port is None else [port.inbox])
             case ControlReceived():
                 control = self._controls.get(event.service)
-                return control is not None and control.inbox.put(event)
+                return self._offer(event, [] if control is None else [control.inbox])
             case PacketReceived():
                 channels = self._services.get(event.service, [])
-                wanting = [channel for channel in channels if channel.wanted.is_met(event)]
-                taken = [channel.inbox.put(event) for channel in wanting]
-                return any(taken)
+                wanting = [channel.inbox for channel in channels if channel.wanted.is_met(event)]
+                return self._offer(event, wanting)
         return True
+
+    def _offer(self, item: ItemT, inboxes: list[Inbox[ItemT]]) -> bool:
+        taken = sum(inbox.put(item) for inbox in inboxes)
+        if not inboxes:
+            self.dropped["no_listener"] += 1
+        elif taken < len(inboxes):
+            self.dropped["receiver_busy"] += len(inboxes) - taken
+        return taken > 0

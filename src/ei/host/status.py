@@ -1,5 +1,7 @@
 """What a host says of itself: typed, from its stack."""
 
+from collections import Counter
+
 import msgspec
 
 from ei.host.stack import Stack
@@ -20,7 +22,8 @@ class HostStatus(msgspec.Struct, frozen=True):
 
     Attributes:
         sent, received: Frames and packets by kind.
-        dropped: What this host's stack dropped, by reason; what its datapath dropped is added.
+        dropped: What this host dropped, by reason: its datapath, its stack, and what applications
+            did not take.
     """
 
     name: str
@@ -48,13 +51,16 @@ class _Statistics(msgspec.Struct, frozen=True):
     peers: dict[str, _Peer] = {}
 
 
-def host_status(stack: Stack, endpoint: str) -> HostStatus:
-    """Return the status of the host of `stack`, which receives at `endpoint`."""
+def host_status(stack: Stack, endpoint: str, *, undelivered: Counter[str]) -> HostStatus:
+    """Return the status of the host of `stack`.
+
+    Args:
+        endpoint: Where it receives.
+        undelivered: What applications did not take, by reason.
+    """
     counted = msgspec.convert(stack.datapath.statistics(), _Statistics)
     own = stack.statistics()
-    dropped = {reason: count for reason, count in own.dropped.items() if count}
-    for reason, count in counted.dropped.items():
-        dropped[reason] = dropped.get(reason, 0) + count
+    dropped = Counter(own.dropped) + Counter(counted.dropped) + undelivered
     return HostStatus(
         name=stack.identity.name,
         address=format_address(stack.identity.address),
@@ -70,5 +76,5 @@ def host_status(stack: Stack, endpoint: str) -> HostStatus:
         ),
         sent=own.sent,
         received=own.received,
-        dropped=dropped,
+        dropped=dict(dropped),
     )

@@ -1,6 +1,7 @@
 """Who gets what happens to streams: those that wait for a connection, streams, listeners."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import assert_never
 
@@ -29,6 +30,9 @@ class StreamRouter:
     Args:
         now_ns: Reads the clock.
         touched: Called after the stack was given something to send.
+
+    Attributes:
+        dropped: Streams of peers that no listener took, by reason.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class StreamRouter:
         self._ending: EiError | None = None
         self._news = asyncio.Event()
         self._waiting = 0
+        self.dropped: Counter[str] = Counter()
 
     async def open(self, to: Address, port: int, *, deadline_s: float) -> Stream:
         """Open a stream to a port of a host; see `Host.open_stream`."""
@@ -127,8 +132,12 @@ class StreamRouter:
     def _arrive(self, event: StreamArrived) -> bool:
         key = (event.peer, event.connection, event.stream)
         listener = self._listeners.get(event.port)
-        if listener is not None and listener.inbox.put(self._make(key, event.port)):
+        if listener is None:
+            self.dropped["no_listener"] += 1
+        elif listener.inbox.put(self._make(key, event.port)):
             return True
+        else:
+            self.dropped["receiver_busy"] += 1
         self.forget(key)
         self._stack.streams.abort(key, NO_LISTENER)
         self._touched()
