@@ -7,6 +7,26 @@ import pytest
 from ei.errors import ConfigError
 from ei.node.prepare import prepare_node
 
+MANIFEST = """
+id = 0xF0000001
+name = "plain"
+version = "0.0.1"
+summary = "Drops."
+drop_reasons = ["unwanted"]
+"""
+SERVICE = """
+from ei.sdk import DropPacket, Service
+
+
+class Plain(Service[None]):
+    __slots__ = ()
+
+    def on_packet(self, event, ctx):
+        yield DropPacket("unwanted")
+
+SERVICE = Plain
+"""
+
 
 def test_a_key_file_that_is_missing_is_said(node_file: Path) -> None:
     (node_file.parent / "key").unlink()
@@ -29,6 +49,42 @@ def test_what_the_records_do_not_know_is_said_before_anything_runs(
     _ = node_file.write_text(node_file.read_text().replace(good, bad))
 
     with pytest.raises(ConfigError, match=said):
+        _ = prepare_node(node_file)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            "[config.delivery]\nnope = 1",
+            r"no key 'nope' in \[config\.delivery\] is known; allowed: ",
+        ),
+        ("[config.delivery]\ndecison_s = 1.0", "did you mean 'decision_s'"),
+        ("[config.delivery]\ndecision_s = '1'", r"got `str` - at `config\.delivery\.decision_s`"),
+    ],
+)
+def test_what_a_service_cannot_be_told_is_said_of_the_node_file(
+    node_file: Path, values: str, said: str
+) -> None:
+    _ = node_file.write_text(f"{node_file.read_text()}\n{values}\n")
+
+    with pytest.raises(ConfigError, match=rf"node\.toml: .*{said}"):
+        _ = prepare_node(node_file)
+
+
+def test_a_service_that_takes_no_values_is_told_none(node_file: Path) -> None:
+    folder = node_file.parent / "plain"
+    folder.mkdir()
+    _ = (folder / "manifest.toml").write_text(MANIFEST)
+    _ = (folder / "service.py").write_text(SERVICE)
+    text = node_file.read_text().replace(
+        "services = [", 'service_folders = ["plain"]\nservices = ["plain", '
+    )
+    _ = node_file.write_text(f"{text}\n[config.plain]\nnope = 1\n")
+
+    with pytest.raises(
+        ConfigError, match=r"node\.toml: no key 'nope' in \[config\.plain\] is known; allowed: none"
+    ):
         _ = prepare_node(node_file)
 
 

@@ -46,11 +46,23 @@ def parse_config(text: str, kind: type[ConfigT]) -> ConfigT:
         raise ConfigError("not TOML of ours: tables or arrays are nested too deeply") from error
     except ValueError as error:  # TOMLDecodeError is one; absurdly long numbers raise another
         raise ConfigError(f"not TOML: {error}") from error
-    _check_keys(table, kind, where="")
+    return convert_table(table, kind)
+
+
+def convert_table(table: Mapping[str, object], kind: type[ConfigT], *, where: str = "") -> ConfigT:
+    """Return a table of a configuration file as a Struct.
+
+    Args:
+        where: Its name in the file, such as `config.delivery`; the file itself has none.
+
+    Raises:
+        ConfigError: an unknown key, or a value that is not allowed; see `read_config`.
+    """
+    _check_keys(table, kind, where=where)
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(_in_toml_words(str(error))) from error
+        raise ConfigError(_in_toml_words(str(error), where)) from error
 
 
 def suggestion(word: str, known: list[str]) -> str:
@@ -90,6 +102,7 @@ def _struct_in(annotation: object) -> type[msgspec.Struct] | None:
     return None
 
 
-def _in_toml_words(message: str) -> str:
+def _in_toml_words(message: str, where: str) -> str:
     """Return a message of msgspec, which speaks of `$.a.b`, in words for people."""
-    return message.replace("`$.", "`").replace("`$`", "the file").replace("Object", "It")
+    inner, whole = (f"`{where}.", f"`{where}`") if where else ("`", "the file")
+    return message.replace("`$.", inner).replace("`$`", whole).replace("Object", "It")

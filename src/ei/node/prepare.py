@@ -1,9 +1,14 @@
 """From `node.toml` to all that a node is made of, read and checked."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from ei.daemons.config_file import convert_table
+from ei.errors import ConfigError
 from ei.node.config import NodeConfig, load_node_config
 from ei.node.node import Node
 from ei.node.remembering import RememberingControl
@@ -48,7 +53,7 @@ def prepare_node(path: Path) -> PreparedNode:
     folders = [folder / extra for extra in config.service_folders]
     services = tuple(load_service(name, folders) for name in config.services)
     for service in services:
-        _ = service.parse_config(config.config.get(service.manifest.name, {}))
+        _check_values(path, service, config.config.get(service.manifest.name, {}))
     keys = read_keys(folder / config.key_file)
     records = load_records(folder, config)
     # What a node finds wrong with its records, it finds without a datapath as well.
@@ -74,3 +79,22 @@ def load_records(folder: Path, config: NodeConfig) -> RecordSet:
         unix_s=time.time(),
         attachment_limit_s=config.attachment_limit_s,
     )
+
+
+class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of services that have no configuration."""
+
+
+def _check_values(path: Path, service: LoadedService, values: Mapping[str, object]) -> None:
+    """Check what a configuration says to a service, as the configuration's fault."""
+    if not values:
+        _ = service.parse_config({})
+        return
+    try:
+        _ = convert_table(
+            {**service.manifest.config, **values},
+            service.config_type or _Nothing,
+            where=f"config.{service.manifest.name}",
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
