@@ -159,6 +159,25 @@ def test_metadata_that_is_too_long_is_refused(world: "World") -> None:
         _ = alice.call(world.now_ns, 17, [b"x"], connection=5, metadata=bytes(256))
 
 
+def test_a_call_that_no_pipe_of_its_way_carries_is_refused_with_what_is_allowed(
+    world: "World",
+) -> None:
+    alice = world.hosts["alice"]
+    wanted = "1169 B beside 200 B of metadata; allowed are 1168 B"
+
+    with pytest.raises(LimitError, match=wanted):
+        _ = alice.call(world.now_ns, 17, [bytes(1_169)], connection=5, metadata=bytes(200))
+
+
+def test_the_largest_call_is_answered(world: "World") -> None:
+    alice = world.hosts["alice"]
+
+    taken = alice.call(world.now_ns, 17, [bytes(1_168)], connection=5, metadata=bytes(200))
+    world.run()
+
+    assert (taken, len(world.of("alice", PacketReceived))) == (1, 1)
+
+
 def test_streams_run_over_the_same_pipes(world: "World") -> None:
     alice, bob = world.hosts["alice"], world.hosts["bob"]
     key, _ = alice.streams.connect(world.now_ns, bob.identity.address)

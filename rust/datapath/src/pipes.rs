@@ -201,6 +201,11 @@ impl Pipes {
         Session::sealed_bytes(header, payload, covered)
     }
 
+    /// Whether a packet with these lengths is within what this end sends at all.
+    pub fn fits(&self, header: usize, payload: usize, covered: bool) -> bool {
+        Self::sealed_bytes(header, payload, covered) <= self.config.max_datagram_bytes
+    }
+
     /// Process a handshake datagram (types 1 to 3). Answers go to `take_outgoing`. Lane 0 only: on others
     /// it is dropped as `unknown_pipe`, so whoever owns the threads hands it over.
     pub fn handle_handshake(&mut self, now_ns: u64, from: SocketAddr, datagram: &mut [u8]) -> Fate {

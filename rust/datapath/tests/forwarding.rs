@@ -576,6 +576,28 @@ fn control_messages_reach_the_service_and_its_answer_the_host() {
 }
 
 #[test]
+fn what_is_too_big_for_the_nodes_of_its_way_is_refused_at_its_source() {
+    let mut world = two_nodes();
+    let mut taken = Vec::new();
+    for payload_bytes in 1_340..1_420 {
+        let packet = Outgoing {
+            payload: vec![7; payload_bytes],
+            ..world.packet(1, 7, 3)
+        };
+        match world.send(0, &packet) {
+            Ok(()) => taken.push(payload_bytes),
+            Err(reason) => assert_eq!(reason, Reason::TooBig),
+        }
+        world.settle();
+    }
+
+    let arrived = world.received(3);
+    let arrived: Vec<_> = arrived.iter().map(|(_, payload)| payload.len()).collect();
+    assert_eq!(arrived, taken);
+    assert_eq!(taken, (1_340..=1_356).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_host_that_does_not_take_its_packets_is_busy() {
     let mut world = one_node();
     let packet = world.packet(1, 7, 2);

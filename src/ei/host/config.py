@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from ei.daemons.config_file import read_config
 from ei.errors import ConfigError, LocalError
+from ei.host.sizes import MIN_PACKET_BYTES
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.trust import Trust, check_trust
@@ -25,7 +26,7 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             host's attachment record.
         key_file, records_file: See `ei.records`.
         admin_socket: Of `ei host run`.
-        max_datagram_bytes: Largest datagram sent.
+        max_datagram_bytes: Largest datagram sent; see decision 0041.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits.
     """
@@ -38,7 +39,7 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     key_file: str = "key"
     records_file: str = "records.eir"
     admin_socket: str = "admin.sock"
-    max_datagram_bytes: Annotated[int, Meta(ge=1_280, le=65_000)] = 1_452
+    max_datagram_bytes: Annotated[int, Meta(ge=MIN_PACKET_BYTES, le=65_000)] = 1_452
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
     trust: Trust = {}
 

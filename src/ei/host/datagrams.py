@@ -9,11 +9,8 @@ from ei.host.events import DatagramReceived, EchoReceived, HostEvent, ReceiptRec
 from ei.host.frames import HEADER_BYTES, Frame, FrameKind, encode_frame, parse_frame
 from ei.host.ranges import check_port
 from ei.host.sessions import Outgoing, Sessions
+from ei.host.sizes import MAX_SEALED_BYTES
 from ei.sdk.packets import Address
-
-MAX_SEALED_BYTES = 1_280
-"""What every path carries inside the end-to-end seal (architecture 7, "Size")."""
-MAX_DATAGRAM_BYTES = MAX_SEALED_BYTES - HEADER_BYTES
 
 
 class Send(Protocol):
@@ -29,6 +26,7 @@ class Datagrams:
         sessions: Seal and open.
         send: Gets all payloads that are to leave.
         emit: Gets each event.
+        max_sealed_bytes: Largest frame, 13 to 1_280 bytes.
 
     Attributes:
         sent, received: Frames by kind.
@@ -36,11 +34,17 @@ class Datagrams:
     """
 
     def __init__(
-        self, sessions: Sessions, *, send: Send, emit: Callable[[HostEvent], None]
+        self,
+        sessions: Sessions,
+        *,
+        send: Send,
+        emit: Callable[[HostEvent], None],
+        max_sealed_bytes: int = MAX_SEALED_BYTES,
     ) -> None:
         self._sessions = sessions
         self._send = send
         self._emit = emit
+        self._max_data_bytes = max_sealed_bytes - HEADER_BYTES
         self._last_number = 0
         self.sent: Counter[str] = Counter()
         self.received: Counter[str] = Counter()
@@ -68,7 +72,7 @@ class Datagrams:
         """Send a datagram; return its number, which a receipt repeats.
 
         Args:
-            data: 0 to 1_267 bytes.
+            data: 0 to 1_267 bytes; fewer where the host's `max_datagram_bytes` is below 1_404.
             port: Of the listener at `to`, 0 to 65_535.
             source_port: Where answers should go.
 
@@ -163,9 +167,9 @@ class Datagrams:
     def _send_frame(
         self, now_ns: int, to: Address, frame: Frame, *, is_traced: bool = False
     ) -> None:
-        if len(frame.data) > MAX_DATAGRAM_BYTES:
+        if len(frame.data) > self._max_data_bytes:
             raise LimitError(
-                f"a datagram of {len(frame.data)} B; allowed are {MAX_DATAGRAM_BYTES} B",
+                f"a datagram of {len(frame.data)} B; allowed are {self._max_data_bytes} B",
                 remedy="Send it over a stream.",
             )
         if to == self._sessions.address:

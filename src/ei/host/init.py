@@ -41,7 +41,7 @@ attachment_limit_s = 31_536_000
 # Where `ei host` asks a running daemon.
 # admin_socket = "admin.sock"
 
-# The largest datagram sent (1_280 to 65_000).
+# The largest datagram sent (1_328 to 65_000).
 # max_datagram_bytes = 1_452
 
 # Whose records are believed: domain name to Ed25519 key.

@@ -12,7 +12,7 @@ from random import Random
 from ei._core import Datapath, EndToEnd, Streams
 from ei.errors import ConfigError, LimitError, LocalError
 from ei.host.attachments import Attachments
-from ei.host.datagrams import MAX_SEALED_BYTES, Datagrams
+from ei.host.datagrams import Datagrams
 from ei.host.events import (
     AttachmentChanged,
     ControlReceived,
@@ -21,6 +21,7 @@ from ei.host.events import (
 )
 from ei.host.ranges import check_connection, check_service, check_traffic_class
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
+from ei.host.sizes import largest_payload, largest_sealed
 from ei.host.stream_connections import StreamConnections
 from ei.records.addresses import domain_number_of
 from ei.records.endpoints import first_reachable
@@ -28,8 +29,6 @@ from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address, Protection
 
-MAX_PAYLOAD_BYTES = MAX_SEALED_BYTES
-"""Of a service call, whose payload travels in the place of a sealed one."""
 MAX_METADATA_BYTES = 255
 
 
@@ -82,6 +81,7 @@ class Stack:
         self.identity = identity
         self._records = records
         self._numbers = numbers
+        self._max_datagram_bytes = max_datagram_bytes
         self._attachments = Attachments(find_nodes(identity, records, nodes))
         self.datapath = Datapath(
             role="host",
@@ -99,7 +99,12 @@ class Stack:
             records=lambda: self._records,
             draw=self.draw_number,
         )
-        self.datagrams = Datagrams(sessions, send=self._send, emit=self._emit)
+        self.datagrams = Datagrams(
+            sessions,
+            send=self._send,
+            emit=self._emit,
+            max_sealed_bytes=largest_sealed(max_datagram_bytes),
+        )
         self.streams = StreamConnections(
             identity.address,
             lambda: Streams(identity_key=identity.keys.identity_secret, seed=seed),
@@ -233,7 +238,7 @@ class Stack:
 
         Args:
             payloads: One packet each, 0 to 1_280 bytes.
-            metadata: 0 to 255 bytes.
+            metadata: 0 to 255 bytes; beyond 92 there is less room for payloads.
             protection: How the caller has sealed the payloads. Unsealed ones must be covered by
                 the seal of each pipe.
             node: Which of the host's nodes gets them; the one in use by default.
@@ -245,11 +250,15 @@ class Stack:
         check_service(service)
         check_connection(connection)
         check_traffic_class(traffic_class)
-        longest = max(map(len, payloads), default=0)
-        if longest > MAX_PAYLOAD_BYTES:
-            raise LimitError(f"a payload of {longest} B; allowed are {MAX_PAYLOAD_BYTES} B")
         if len(metadata) > MAX_METADATA_BYTES:
             raise LimitError(f"metadata of {len(metadata)} B; allowed are {MAX_METADATA_BYTES} B")
+        longest = max(map(len, payloads), default=0)
+        allowed = largest_payload(self._max_datagram_bytes, len(metadata))
+        if longest > allowed:
+            raise LimitError(
+                f"a payload of {longest} B beside {len(metadata)} B of metadata; "
+                f"allowed are {allowed} B"
+            )
         try:
             taken = self.datapath.send(
                 now_ns,

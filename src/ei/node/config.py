@@ -36,7 +36,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         threads: Of the datapath.
         spin_us: Microseconds that a datapath thread polls before it sleeps.
         cache_entries: Most cached decisions.
-        max_datagram_bytes: Largest datagram sent.
+        max_datagram_bytes: Largest datagram sent, as streams need it at least; see decision 0041.
         mesh_nodes: Other nodes are called at start while there are at most so many; else a pipe
             opens with the first packet.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
@@ -60,7 +60,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
     cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
-    max_datagram_bytes: Annotated[int, Meta(ge=1_280, le=65_000)] = 1_452
+    max_datagram_bytes: Annotated[int, Meta(ge=1_328, le=65_000)] = 1_452
     mesh_nodes: Annotated[int, Meta(ge=0, le=2**20)] = 64
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
     trust: Trust = {}

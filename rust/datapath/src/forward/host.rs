@@ -146,6 +146,12 @@ impl Datapath {
         };
         let mut header = [0; Header::MAX_BYTES];
         let copy = copy_of(&own, &mut header)?;
+        // The first node adds the source, and would have to drop what then does not fit.
+        let header_bytes = copy.header.len() + size_of::<Address>();
+        let pipes = &self.departures.pipes;
+        if !pipes.fits(header_bytes, packet.payload.len(), packet.is_covered) {
+            return Err(Reason::TooBig);
+        }
         self.departures.send_copy(now_ns, peer, &copy)
     }
 

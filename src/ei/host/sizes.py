@@ -1,0 +1,27 @@
+"""How much goes into one packet, pure: what is around a payload on its way, what that leaves."""
+
+MAX_SEALED_BYTES = 1_280
+"""What hosts may rely on inside the end-to-end seal (architecture 7, "Size")."""
+MIN_PACKET_BYTES = 1_328
+"""What streams need, whose packets of 1,232 bytes have one size on every way."""
+PREFIX_AND_TAG_BYTES = 32
+HEADER_BYTES = 20 + 16
+"""The fixed part, and the source, which the first node adds."""
+BLOCK_BYTES = 16
+"""What is sealed is padded to a multiple of it."""
+END_TO_END_BYTES = 28
+DESTINATION_BYTES = 16
+
+
+def largest_payload(max_datagram_bytes: int, metadata_bytes: int) -> int:
+    """Return how long a payload may be beside so much metadata, covered or not."""
+    header = HEADER_BYTES + metadata_bytes
+    room = (max_datagram_bytes - PREFIX_AND_TAG_BYTES) // BLOCK_BYTES - -(-header // BLOCK_BYTES)
+    return min(MAX_SEALED_BYTES, room * BLOCK_BYTES)
+
+
+def largest_sealed(max_datagram_bytes: int) -> int:
+    """Return how long what two hosts seal may be, on its way by `delivery`."""
+    header = -(-(HEADER_BYTES + DESTINATION_BYTES) // BLOCK_BYTES) * BLOCK_BYTES
+    around = PREFIX_AND_TAG_BYTES + header + END_TO_END_BYTES
+    return min(MAX_SEALED_BYTES, max_datagram_bytes - around)
