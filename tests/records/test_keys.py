@@ -1,5 +1,8 @@
 """Keys follow from their randomness and sign."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from ei.errors import LocalError
@@ -54,3 +57,18 @@ def test_public_keys_are_those_of_rfc_8032_and_rfc_7748() -> None:
     )
 
     assert keys.identity_key.hex().startswith("d75a980182b10ab7d54bfed3c964073a")
+
+
+def test_signatures_are_judged_as_wycheproof_does() -> None:
+    path = Path(__file__).parents[1] / "vectors" / "wycheproof_ed25519_test.json"
+    document = json.loads(path.read_text())
+    judged = [
+        (case["tcId"], case["result"] == "valid", is_signed(message, signature, key))
+        for group in document["testGroups"]
+        for key in [bytes.fromhex(group["publicKey"]["pk"])]
+        for case in group["tests"]
+        for message, signature in [(bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]))]
+    ]
+
+    assert len(judged) == document["numberOfTests"]
+    assert [number for number, expected, found in judged if found != expected] == []
