@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,7 +41,7 @@ from ei.sdk import (
 from ei.services.multicast.client import join
 from ei.services.multicast.members import Member
 from ei.services.multicast.messages import Graft, Join, Leave, Prune
-from ei.services.multicast.service import DOWN, UP
+from ei.services.multicast.service import DOWN, MESSAGES, UP
 from ei.testing import Playbook, address
 
 NEWS = address("news")
@@ -240,6 +241,18 @@ def test_a_group_has_so_many_members_here_and_no_more() -> None:
 
     assert play.control("carol", Join(NEWS)) == (Count("too_many_members"),)
     assert play.control("bob", Join(NEWS)) == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "tag"), [(Join(NEWS), 0), (Leave(NEWS), 1), (Graft(NEWS), 2), (Prune(NEWS), 3)]
+)
+def test_the_layout_of_its_messages_is_pinned(
+    message: Join | Leave | Graft | Prune, tag: int
+) -> None:
+    golden = bytes((0x92, tag, 0xC4, 16)) + NEWS  # msgpack: array of 2, number, 16 bytes
+
+    assert msgspec.msgpack.encode(message) == golden
+    assert msgspec.msgpack.decode(golden, type=MESSAGES) == message
 
 
 def test_a_message_of_another_service_is_refused() -> None:
