@@ -154,6 +154,48 @@ def test_too_many_clients_at_once_are_refused(tmp_path: Path) -> None:
     assert b"more than 64 clients" in asyncio.run(main())
 
 
+def test_a_client_that_says_nothing_loses_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+
+    async def main() -> bytes:
+        server = AdminServer(path, echo, idle_s=0.01)
+        await server.open()
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(b'{"verb": "ec')
+        said = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        await server.close()
+        return said
+
+    assert asyncio.run(main()) == b""
+
+
+def test_a_client_that_reads_nothing_holds_neither_its_place_nor_the_server(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    dropped = asyncio.Event()
+
+    async def flood(_request: Request) -> AsyncIterator[Answer]:
+        try:
+            while True:
+                yield {"schema": "ei.progress/1", "filler": "x" * 65_536}
+        finally:
+            dropped.set()
+
+    async def main() -> None:
+        server = AdminServer(path, flood, idle_s=0.01)
+        await server.open()
+        clients = [await asyncio.open_unix_connection(str(path)) for _ in range(2)]
+        for _, writer in clients:
+            writer.write(b'{"verb": "flood"}\n')
+        _ = await dropped.wait()
+        await server.close()
+        for _, writer in clients:
+            writer.close()
+
+    asyncio.run(main())
+
+
 def test_a_path_that_is_too_long_is_said(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match="exceeds 107 B"):
         asyncio.run(AdminServer(tmp_path / ("x" * 150), echo).open())

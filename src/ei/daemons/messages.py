@@ -5,6 +5,7 @@ r"""What is said on an admin socket: one JSON object a line, one answer a reques
     {"schema": "ei.error/1", "kind": "DeadlineError", "cause": "...", "remedy": "..."}\n
 
 Answers of the schema `ei.progress/1` may come before the last one of a request.
+A client that says nothing, or reads nothing, for 30 s is hung up on.
 """
 
 from collections.abc import Mapping

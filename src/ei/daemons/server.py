@@ -20,6 +20,11 @@ from ei.errors import ConflictError, DeniedError, EiError, LocalError
 
 MAX_REQUEST_BYTES = 1024 * 1024
 MAX_CLIENTS = 64
+IDLE_S = 30.0
+"""Longest wait for a client: for its next request, and for it to read an answer."""
+
+FLUSH_S = 1.0
+"""Longest wait for a client to read what is left when the server hangs up."""
 
 Handler = Callable[[Request], AsyncIterator[Answer]]
 """Answers one request: any number of `ei.progress/1` answers, then the last."""
@@ -31,11 +36,13 @@ class AdminServer:
     Args:
         path: Of the socket: mode 0600, removed at the end.
         handler: Its `EiError`s become answers; anything else it raises ends the daemon.
+        idle_s: A client that makes the server wait for longer loses its place.
     """
 
-    def __init__(self, path: Path, handler: Handler) -> None:
+    def __init__(self, path: Path, handler: Handler, *, idle_s: float = IDLE_S) -> None:
         self._path = path
         self._handler = handler
+        self._idle_s = idle_s
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[object]] = set()
 
@@ -95,39 +102,45 @@ class AdminServer:
             with suppress(ConnectionError, asyncio.CancelledError):
                 if len(self._clients) > MAX_CLIENTS:
                     refusal = LocalError(f"more than {MAX_CLIENTS} clients ask at once")
-                    writer.write(encode_line(answer_of(refusal)))
-                    await writer.drain()
+                    await self._say(writer, answer_of(refusal))
                 elif _user_of(writer) not in {0, os.geteuid()}:
-                    writer.write(encode_line(answer_of(DeniedError("this daemon is not yours"))))
-                    await writer.drain()
+                    await self._say(writer, answer_of(DeniedError("this daemon is not yours")))
                 else:
                     await self._serve_requests(reader, writer)
         finally:
             self._clients.discard(client)
             writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+            with suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(FLUSH_S):
+                    await writer.wait_closed()
+            writer.transport.abort()
 
     async def _serve_requests(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         while True:
             try:
-                line = await reader.readuntil(b"\n")
-            except asyncio.IncompleteReadError:
+                async with asyncio.timeout(self._idle_s):
+                    line = await reader.readuntil(b"\n")
+            except (asyncio.IncompleteReadError, TimeoutError):
                 return
             except asyncio.LimitOverrunError:
                 too_long = LocalError(f"a request is at most {MAX_REQUEST_BYTES} B long")
-                writer.write(encode_line(answer_of(too_long)))
-                await writer.drain()
+                await self._say(writer, answer_of(too_long))
                 return
             try:
                 async for answer in self._handler(parse_request(line)):
-                    writer.write(encode_line(answer))
-                    await writer.drain()
+                    await self._say(writer, answer)
             except EiError as error:
-                writer.write(encode_line(answer_of(error)))
+                await self._say(writer, answer_of(error))
+
+    async def _say(self, writer: asyncio.StreamWriter, answer: Answer) -> None:
+        writer.write(encode_line(answer))
+        try:
+            async with asyncio.timeout(self._idle_s):
                 await writer.drain()
+        except TimeoutError as error:
+            raise ConnectionAbortedError("the client does not read its answers") from error
 
 
 def _user_of(writer: asyncio.StreamWriter) -> int:
