@@ -1,6 +1,7 @@
 """What the traffic of scenarios promises."""
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -107,6 +108,21 @@ def test_the_first_error_of_many_is_raised_alone() -> None:
 
     with pytest.raises(DeadlineError, match="nobody came"):
         run_simulated(TOPOLOGY, script)
+
+
+def test_calls_that_did_not_get_their_turn_are_closed() -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    calls = [hang() for _ in range(3)]
+
+    async def script(_lab: Simulation) -> None:
+        async with asyncio.timeout(1):
+            _ = await gather_bounded(calls, at_once=1)
+
+    with pytest.raises(TimeoutError):
+        run_simulated(TOPOLOGY, script)
+    assert {inspect.getcoroutinestate(call) for call in calls} == {inspect.CORO_CLOSED}
 
 
 def test_the_fastest_leaves_out_what_was_not_answered() -> None:

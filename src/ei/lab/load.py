@@ -128,6 +128,10 @@ async def gather_bounded(
     except ExceptionGroup as errors:
         # Of many that failed for one cause, the first tells it.
         raise errors.exceptions[0] from errors
+    finally:
+        for call in calls:
+            # One that was cancelled before its turn came, Python would miss.
+            call.close()
     return [task.result() for task in tasks]
 
 

@@ -24,6 +24,8 @@ from ei.daemons.messages import Answer, Request, encode_line
 from ei.daemons.server import AdminServer
 from ei.daemons.supervisor import watch_supervisor
 from ei.errors import ConfigError, EiError, NotFoundError
+from ei.lab.census import end_processes
+from ei.lab.ending import DOWN_LIMIT_S
 from ei.lab.fleet import Fleet
 from ei.lab.layout import Relay
 from ei.lab.network import make_link
@@ -101,6 +103,8 @@ class Supervisor:
             await self._server.close()
             self._shaper.stop()
             if self._is_orphan:
+                # Nobody does it for us; and one that still starts would write on.
+                _ = end_processes(self._lab.run_id, timeout_s=DOWN_LIMIT_S)
                 shutil.rmtree(self._folder.path, ignore_errors=True)
 
     async def _start(self, report: Report) -> None:
