@@ -62,6 +62,27 @@ def test_every_command_explains_itself() -> None:
         assert parser.description
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("version >&-", Exit.OK),
+        ("version --json >&-", Exit.OK),
+        ("foo 2>&-", Exit.ERROR),
+        ("foo >&- 2>&-", Exit.ERROR),
+        ("2>&-", Exit.ERROR),
+    ],
+)
+@pytest.mark.slow
+def test_a_closed_stream_changes_no_exit_code(words: str, code: Exit) -> None:
+    script = "import sys; from ei.cli import main; sys.exit(main())"
+    command = f"{sys.executable} -c {shlex.quote(script)} {words}"
+
+    said = subprocess.run(["bash", "-c", command], check=False, capture_output=True, text=True)
+
+    assert said.returncode == code
+    assert said.stderr == said.stdout == ""
+
+
 def test_a_closed_pipe_ends_the_command_quietly() -> None:
     script = "import sys; from ei.cli import main; sys.exit(main(['completion', 'bash']))"
     command = f"{sys.executable} -c {script!r} | head -c 10"

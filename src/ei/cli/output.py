@@ -129,7 +129,11 @@ class Output:
 
 
 def standard_output() -> Output:
-    """Return the output before any flag is known."""
+    """Return the output before any flag is known; a stream that was closed leads nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # ei status >&-
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", closefd=False))
     return Output(stdout=sys.stdout, stderr=sys.stderr, environ=os.environ)
 
 
