@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 from tests.cli.conftest import Run
 
 from ei.cli.exits import Exit
+from ei.records.record_files import read_records, write_records
 
 
 def test_a_missing_configuration_is_said_with_its_path(ei: Run) -> None:
@@ -10,6 +13,22 @@ def test_a_missing_configuration_is_said_with_its_path(ei: Run) -> None:
 
         assert said.code == Exit.ERROR
         assert "nowhere/node.toml" in said.err
+
+
+def test_a_record_that_does_not_count_is_shown_by_both_checks(ei: Run, tmp_path: Path) -> None:
+    domain = ("--domain-number", "1")
+    assert ei("key", "new", "domain.key").code == Exit.OK
+    assert ei("node", "init", "sn1.isp-a", *domain, "--endpoint", "127.0.0.1:40000").code == Exit.OK
+    assert ei("host", "init", "alice.isp-a", *domain).code == Exit.OK
+    records = tmp_path / "records.eir"
+    write_records(records, [*read_records(records), b"junk"])
+
+    for kind, name in (("node", "sn1.isp-a"), ("host", "alice.isp-a")):
+        said = ei(kind, "check", "--config", f"{name}/{kind}.toml")
+
+        assert said.code == Exit.NEGATIVE
+        assert "records: 2 names, 1 refused" in said.out
+        assert "record 4: " in said.out
 
 
 @pytest.mark.slow

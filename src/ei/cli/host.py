@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ei.cli import host_init
 from ei.cli.exits import Exit
-from ei.cli.node import takes_config
+from ei.cli.node import show_records, takes_config
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
 from ei.cli.targets import takes_target
@@ -47,25 +47,21 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.records.addresses import format_address
 
     prepared = prepare_host(arguments.config)
-    identity, refused = prepared.identity, prepared.records.refused
+    identity = prepared.identity
     address = format_address(identity.address)
     output.data(f"{identity.name} is {address}")
     output.data(f"nodes: {', '.join(prepared.config.nodes) or 'those of its attachment record'}")
-    output.data(f"records: {len(prepared.records.names)} names, {len(refused)} refused")
-    for refusal in refused:
-        output.data(f"{output.mark('bad')} {refusal.record}: {refusal.reason}")
     output.document(
         "ei.host-check/1",
         {
             "name": identity.name,
             "address": address,
             "nodes": list(prepared.config.nodes),
-            "names": len(prepared.records.names),
-            "refused": {refusal.record: refusal.reason for refusal in refused},
+            **show_records(prepared.records, output),
         },
     )
     output.next(f"ei host run --config {arguments.config}")
-    return Exit.NEGATIVE if refused else Exit.OK
+    return Exit.NEGATIVE if prepared.records.refused else Exit.OK
 
 
 def show(arguments: argparse.Namespace, output: Output) -> Exit:

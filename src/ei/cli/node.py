@@ -3,12 +3,16 @@
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ei.cli import node_init
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verb, Verbs
 from ei.cli.targets import takes_target
+
+if TYPE_CHECKING:
+    from ei.records.record_set import RecordSet
 
 DEFAULT_FILE = Path("/etc/ei/node.toml")
 
@@ -52,25 +56,30 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.node.prepare import prepare_node
 
     prepared = prepare_node(arguments.config)
-    config, refused = prepared.config, prepared.records.refused
+    config = prepared.config
     services = [service.manifest.name for service in prepared.services]
     output.data(f"{config.name} listens on {', '.join(config.binds)}")
     output.data(f"services: {', '.join(services) or 'none'}")
-    output.data(f"records: {len(prepared.records.names)} names, {len(refused)} refused")
-    for refusal in refused:
-        output.data(f"{output.mark('bad')} {refusal.record}: {refusal.reason}")
     output.document(
         "ei.node-check/1",
         {
             "name": config.name,
             "binds": list(config.binds),
             "services": services,
-            "names": len(prepared.records.names),
-            "refused": {refusal.record: refusal.reason for refusal in refused},
+            **show_records(prepared.records, output),
         },
     )
     output.next(f"ei node run --config {arguments.config}")
-    return Exit.NEGATIVE if refused else Exit.OK
+    return Exit.NEGATIVE if prepared.records.refused else Exit.OK
+
+
+def show_records(records: "RecordSet", output: Output) -> dict[str, object]:
+    """Show how many names the records have and which of them do not count; return it as JSON."""
+    refused = {refusal.record: refusal.reason for refusal in records.refused}
+    output.data(f"records: {len(records.names)} names, {len(records.refused)} refused")
+    for refusal in records.refused:
+        output.data(f"{output.mark('bad')} {refusal.record}: {refusal.reason}")
+    return {"names": len(records.names), "refused": refused}
 
 
 def show(arguments: argparse.Namespace, output: Output) -> Exit:
