@@ -22,6 +22,11 @@ class Said:
     err: str
 
     @property
+    def widest(self) -> int:
+        """Columns of the longest line of the answer."""
+        return max(map(len, self.out.splitlines()))
+
+    @property
     def document(self) -> dict[str, object]:
         """The one JSON object on stdout."""
         (line,) = self.out.splitlines()
@@ -38,6 +43,7 @@ def ei(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.M
     """Run `ei` with the given words, in a home of its own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> Said:

@@ -28,3 +28,7 @@ def test_doctor_as_json_has_a_status_for_every_check(ei: Run) -> None:
     assert isinstance(checks, list)
     assert {check["status"] for check in checks} <= {"ok", "note", "failed"}
     assert {check["name"] for check in checks} >= {"native", "loopback", "disk"}
+
+
+def test_what_doctor_says_fits_a_terminal_of_80_columns(ei: Run) -> None:
+    assert ei("doctor").widest <= 80

@@ -1,7 +1,7 @@
 import io
 import json
 
-from ei.cli.output import Output, printable, width_of
+from ei.cli.output import Output, printable
 
 
 class Terminal(io.StringIO):
@@ -80,9 +80,21 @@ def test_a_table_aligns_words_left_and_numbers_right() -> None:
     ]
 
 
-def test_wide_characters_count_as_two_columns() -> None:
-    assert width_of("a→b") == 3
-    assert width_of("日本") == 4
+def test_lines_are_as_wide_as_is_asked_for() -> None:
+    long = "word " * 30
+
+    def widest(**environ: str) -> int:
+        stdout = io.StringIO()
+        output = Output(stdout=stdout, stderr=io.StringIO(), environ=environ)
+        output.table(["one", "other"], [[long, long]])
+        output.fold(long)
+        return max(map(len, stdout.getvalue().splitlines()))
+
+    assert 70 <= widest() <= 80
+    assert 110 <= widest(COLUMNS="120") <= 120
+    assert widest(COLUMNS="1") <= 40
+    assert widest(COLUMNS="0") <= 80
+    assert widest(COLUMNS="wide") <= 80
 
 
 def test_control_characters_are_shown_not_sent() -> None:

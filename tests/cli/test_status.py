@@ -36,3 +36,22 @@ def test_without_a_lab_it_is_said_how_to_start_one(ei: Run) -> None:
 
     assert said.code == Exit.UNREACHABLE
     assert "ei lab up" in said.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("status", "alice"),
+        ("status", "sn1.isp-a"),
+        ("lab", "status"),
+        ("ping", "alice", "bob"),
+        ("trace", "alice", "bob", "--explain"),
+        ("top", "--interval", "1ms"),
+    ],
+)
+def test_what_is_shown_fits_a_terminal_of_80_columns(lab: Run, words: tuple[str, ...]) -> None:
+    said = lab(*words)
+
+    assert said.code == Exit.OK, said.err
+    assert said.widest <= 80

@@ -28,6 +28,14 @@ def test_a_table_has_a_line_for_each_promise() -> None:
     assert lines[2].split()[-1] == "broken"
 
 
+def test_a_table_fits_80_columns_whatever_was_measured() -> None:
+    stream = io.StringIO()
+    error = f"DeadlineError: {'nobody came, ' * 10}"
+    Narrator(stream).table((promise("the demo runs to its end" * 3, error, "==", "it ends"),))
+
+    assert max(map(len, stream.getvalue().splitlines())) <= 80
+
+
 def test_a_quiet_narrator_says_nothing() -> None:
     stream = io.StringIO()
     narrator = Narrator(stream, is_quiet=True)

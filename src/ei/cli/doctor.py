@@ -26,11 +26,11 @@ def execute(_arguments: argparse.Namespace, output: Output) -> Exit:
 
     found = [(check, check.look()) for check in CHECKS]
     for check, finding in found:
-        output.data(f"{output.mark(MARKS[finding.status])} {finding.said}")
+        output.fold(f"{output.mark(MARKS[finding.status])} {finding.said}")
         if finding.status != "ok":
             remedy = f"{finding.remedy}; " if finding.remedy else ""
             hint = f"{remedy}docs/reference/doctor.md#{check.name}"
-            output.data(output.paint(f"  → {hint}", "dim"))
+            output.fold(output.paint(f"  → {hint}", "dim"), indent="    ")
     failed = sum(finding.status == "failed" for _, finding in found)
     output.data(f"{len(found)} checks, {failed} failed")
     output.document(

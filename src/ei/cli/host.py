@@ -50,7 +50,7 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
     identity = prepared.identity
     address = format_address(identity.address)
     output.data(f"{identity.name} is {address}")
-    output.data(f"nodes: {', '.join(prepared.config.nodes) or 'those of its attachment record'}")
+    output.fold(f"nodes: {', '.join(prepared.config.nodes) or 'those of its attachment record'}")
     output.document(
         "ei.host-check/1",
         {

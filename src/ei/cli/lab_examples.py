@@ -26,12 +26,13 @@ def execute(_arguments: argparse.Namespace, output: Output) -> Exit:
         path.stem: path.read_text().partition("\n")[0].lstrip("# ")
         for path in sorted(TOPOLOGIES.glob("*.toml"))
     }
-    output.data("scenarios, for ei lab run:")
-    for name, summary in scenarios.items():
-        output.data(f"  {name:14} {summary}")
-    output.data("topologies, for ei lab up:")
-    for name, summary in topologies.items():
-        output.data(f"  {name:14} {summary}")
+    for title, found in (
+        ("scenarios, for ei lab run:", scenarios),
+        ("topologies, for ei lab up:", topologies),
+    ):
+        output.data(title)
+        for name, summary in found.items():
+            output.fold(f"  {name:14} {summary}", indent=" " * 17)
     output.document("ei.lab-examples/1", {"scenarios": scenarios, "topologies": topologies})
     first = next(iter(scenarios), None)
     output.next(*([f"ei lab run {first}"] if first else []), "ei lab up")

@@ -40,7 +40,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     output.progress(f"starting {total} daemons")
     lab = start_lab(topology, name=lab_name(arguments), seed=arguments.seed, on_progress=on_ready)
     services = {service for node in topology.nodes.values() for service in node.services}
-    output.data(
+    output.fold(
         f"domains {len(topology.domains)} ({', '.join(topology.domains)})"
         f"   service nodes {len(topology.nodes)}   hosts {len(topology.hosts)}"
         f"   services {len(services)}"

@@ -58,8 +58,8 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
     prepared = prepare_node(arguments.config)
     config = prepared.config
     services = [service.manifest.name for service in prepared.services]
-    output.data(f"{config.name} listens on {', '.join(config.binds)}")
-    output.data(f"services: {', '.join(services) or 'none'}")
+    output.fold(f"{config.name} listens on {', '.join(config.binds)}")
+    output.fold(f"services: {', '.join(services) or 'none'}")
     output.document(
         "ei.node-check/1",
         {
@@ -78,7 +78,7 @@ def show_records(records: "RecordSet", output: Output) -> dict[str, object]:
     refused = {refusal.record: refusal.reason for refusal in records.refused}
     output.data(f"records: {len(records.names)} names, {len(records.refused)} refused")
     for refusal in records.refused:
-        output.data(f"{output.mark('bad')} {refusal.record}: {refusal.reason}")
+        output.fold(f"{output.mark('bad')} {refusal.record}: {refusal.reason}")
     return {"names": len(records.names), "refused": refused}
 
 

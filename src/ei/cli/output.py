@@ -5,10 +5,15 @@ import os
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TextIO
+
+from ei.cli.columns import folded, table_lines
 
 SYMBOLS = {"ok": "✓", "warn": "!", "bad": "✗"}
 PLAIN_SYMBOLS = {"ok": "ok", "warn": "note", "bad": "failed"}
+FILE_WIDTH = 80
+NARROWEST = 40
 COLOURS = {"ok": "32", "warn": "33", "bad": "31", "dim": "2", "strong": "1"}
 
 
@@ -17,7 +22,7 @@ class Output:
 
     Args:
         stdout, stderr: Data goes to the first, talk to the second.
-        environ: `NO_COLOR` and `TERM=dumb` switch colours off.
+        environ: `NO_COLOR` and `TERM=dumb` switch colours off; `COLUMNS` says how wide lines are.
         is_json: The data is one JSON object.
         is_plain: No colours, symbols or redrawing.
         is_quiet: No progress and no hints.
@@ -36,6 +41,7 @@ class Output:
         self._stdout = stdout
         self._stderr = stderr
         self._may_colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        self._columns = environ.get("COLUMNS", "")
         self._is_drawn = False
         self.is_json = is_json
         self.is_plain = is_plain
@@ -48,17 +54,22 @@ class Output:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal; 100 where there is none."""
-        try:
-            return os.get_terminal_size(self._stdout.fileno()).columns
-        except (OSError, ValueError):
-            return 100
+        """Columns of a line: `$COLUMNS`, else those of the terminal, else 80."""
+        columns = int(self._columns) if self._columns.isascii() and self._columns.isdigit() else 0
+        if not columns:
+            with suppress(OSError, ValueError):
+                columns = os.get_terminal_size(self._stdout.fileno()).columns
+        return max(columns or FILE_WIDTH, NARROWEST)
 
     def data(self, text: str) -> None:
         """Print a line of the answer; nothing in JSON mode, where `document` is the answer."""
         if not self.is_json:
             self._clear()
             print(text, file=self._stdout, flush=True)
+
+    def fold(self, text: str, *, indent: str = "  ") -> None:
+        """Print a line of the answer, folded where it is too wide."""
+        self.data("\n".join(folded(text, self.width, indent=indent)))
 
     def document(self, schema: str, content: Mapping[str, object]) -> None:
         """Print the answer as one JSON object, in JSON mode.
@@ -110,14 +121,14 @@ class Output:
         return f"\x1b[{COLOURS[kind]}m{text}\x1b[0m"
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print columns, each as wide as its widest cell; numbers to the right."""
+        """Print columns, each as wide as its widest cell where that fits; numbers to the right."""
         lines = [[printable(cell) for cell in row] for row in rows]
-        columns = list(zip(*[header, *lines], strict=True))
-        widths = [max(map(width_of, column)) for column in columns]
-        right = [bool(lines) and all(_is_number(cell) for cell in column[1:]) for column in columns]
-        self.data(self.paint(_line(header, widths, right), "dim"))
-        for line in lines:
-            self.data(_line(line, widths, right))
+        head, *body = table_lines(header, lines, width=self.width)
+        for line in head:
+            self.data(self.paint(line, "dim"))
+        for row in body:
+            for line in row:
+                self.data(line)
 
     def _has_colour(self, stream: TextIO) -> bool:
         return self._may_colour and not self.is_plain and stream.isatty()
@@ -146,22 +157,3 @@ def printable(text: str) -> str:
         character if unicodedata.category(character)[0] != "C" else ascii(character)[1:-1]
         for character in text
     )
-
-
-def width_of(text: str) -> int:
-    """Columns that `text` takes in a terminal."""
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
-    marks = sum(unicodedata.combining(character) != 0 for character in text)
-    return len(text) + wide - marks
-
-
-def _is_number(cell: str) -> bool:
-    return cell in {"", "-"} or cell[:1].isdigit()
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    padded = [
-        " " * (width - width_of(cell)) + cell if is_right else cell + " " * (width - width_of(cell))
-        for cell, width, is_right in zip(cells, widths, right, strict=True)
-    ]
-    return "  ".join(padded).rstrip()

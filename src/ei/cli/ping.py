@@ -70,9 +70,11 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         is_traced=False,
     )
     answered = f"{len(pings.rtts_s)} of {pings.sent} came back"
-    output.data(f"{host.name} → {pings.to}: {answered}{spread(pings.rtts_s)}")
+    output.fold(f"{host.name} → {pings.to}: {answered}")
+    if pings.rtts_s:
+        output.fold(f"round trip {spread(pings.rtts_s)}")
     if pings.reason:
-        output.data(f"{output.mark('bad')} {pings.reason}")
+        output.fold(f"{output.mark('bad')} {pings.reason}")
     output.document(
         "ei.ping/1",
         {
@@ -152,11 +154,9 @@ def service_number(name: str, folders: list[Path]) -> int:
 
 
 def spread(rtts_s: list[float]) -> str:
-    """Return smallest, median and largest round trip in words."""
-    if not rtts_s:
-        return ""
+    """Return smallest, median and largest round trip in words; there is at least one."""
     shown = (min(rtts_s), statistics.median(rtts_s), max(rtts_s))
-    return f", round trip {' / '.join(duration(rtt_s) for rtt_s in shown)} (min / median / max)"
+    return f"{' / '.join(duration(rtt_s) for rtt_s in shown)} (min / median / max)"
 
 
 def _full(name: str, arguments: argparse.Namespace) -> str:

@@ -34,7 +34,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     silent = [polled.target.name for polled in found if polled.answer is None]
     for polled in found:
         if polled.answer is None:
-            output.data(f"{output.mark('bad')} {polled.target.name}: {polled.trouble}")
+            output.fold(f"{output.mark('bad')} {polled.target.name}: {polled.trouble}")
     if silent:
         output.next(f"ei lab start {silent[0]}", "ei lab status")
     else:

@@ -17,11 +17,11 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
     running = msgspec.convert(answer, RunningStatus)
     node = running.node
     up = sum(peer.is_up for peer in node.peers)
-    output.data(
+    output.fold(
         f"{node.name}  {node.address}  up {duration(running.uptime_s)}, "
         f"{', '.join(running.endpoints)}, {up} of {len(node.peers)} peers up"
     )
-    output.data(fates(node))
+    output.fold(fates(node))
     for lost in overflows(node):
         output.data(f"{output.mark('warn')} {lost}")
     output.data("")
@@ -58,7 +58,7 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
         ],
     )
     for record, reason in node.refused_records.items():
-        output.data(f"{output.mark('warn')} record of {record} refused: {reason}")
+        output.fold(f"{output.mark('warn')} record of {record} refused: {reason}")
     document = {name: value for name, value in answer.items() if name != "schema"}
     output.document(str(answer["schema"]), document)
 
@@ -96,9 +96,9 @@ def reasons(dropped: Mapping[str, int]) -> str:
 def show_host(answer: Mapping[str, object], output: Output) -> None:
     """Print the status of one host."""
     host = msgspec.convert(answer, HostStatus)
-    output.data(f"{host.summary}  {host.address}  {host.endpoint}")
-    output.data(f"sent {counts(host.sent)}; received {counts(host.received)}")
-    output.data(f"dropped {reasons(host.dropped)}")
+    output.fold(f"{host.summary}  {host.address}  {host.endpoint}")
+    output.fold(f"sent {counts(host.sent)}; received {counts(host.received)}")
+    output.fold(f"dropped {reasons(host.dropped)}")
     output.data("")
     output.table(
         ("node", "pipe", "used", "rtt"),

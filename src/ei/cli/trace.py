@@ -44,7 +44,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         answered = f"answered, round trip {duration(pings.rtts_s[0])}"
         output.data(f"{len(hops) + 2:2}  {pings.to}  {answered}")
     else:
-        output.data(f"{output.mark('bad')} {pings.reason}")
+        output.fold(f"{output.mark('bad')} {pings.reason}")
     output.document(
         "ei.trace/1",
         {
@@ -67,7 +67,10 @@ def _show(host: str, hops: "list[Hop]", output: Output, *, has_reasons: bool) ->
         modules = ", ".join(hop.modules) or "-"
         where = f" → {hop.to}" if hop.to else ""
         spent = duration(hop.spent_s)
-        output.data(f"{number:2}  {hop.node}  {hop.how:8} {modules}  {hop.verdict}{where}  {spent}")
+        output.fold(
+            f"{number:2}  {hop.node}  {hop.how:8} {modules}  {hop.verdict}{where}  {spent}",
+            indent="      ",
+        )
         if has_reasons:
             for reason in hop.reasons:
-                output.data(output.paint(f"      {reason}", "dim"))
+                output.fold(output.paint(f"      {reason}", "dim"), indent="        ")

@@ -1,5 +1,6 @@
 """Tells what a long command does, on stderr: in colour on a terminal, plain lines elsewhere."""
 
+import os
 import sys
 from typing import TextIO
 
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from ei.lab.promises import HEADER, Promise, rows
 
-FILE_WIDTH = 120
+FILE_WIDTH = 80
 STYLES = {"ok": "green", "broken": "bold red", "invalid": "yellow", "unsupported": "yellow"}
 
 
@@ -33,14 +34,14 @@ class Narrator:
             highlight=False,
             quiet=is_quiet,
         )
-        if not self._console.is_terminal:
+        if not self._console.is_terminal and not os.environ.get("COLUMNS"):
             self._console.width = FILE_WIDTH
         self._status: Status | None = None
 
     @property
     def width(self) -> int:
-        """Columns there are; of a file as many as are read at ease."""
-        return self._console.width if self._console.is_terminal else FILE_WIDTH
+        """Columns there are; of a file $COLUMNS, else 80."""
+        return self._console.width
 
     def step(self, text: str) -> None:
         """A new step begins; it is shown as going on until the next line is said."""
@@ -71,7 +72,7 @@ class Narrator:
         self._end_status()
         table = Table(box=None, pad_edge=False)
         for title in HEADER:
-            table.add_column(title, overflow="fold", no_wrap=title == HEADER[0])
+            table.add_column(title, overflow="fold")
         for row, promise in zip(rows(promises), promises, strict=True):
             table.add_row(*(Text(cell) for cell in row[:-1]), Text(row[-1], STYLES[promise.status]))
         self._console.print(table)
