@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ei.daemons.client import ask
-from ei.errors import UnreachableError
+from ei.errors import IntegrityError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,6 +134,8 @@ def test_new_records_are_taken_on_a_hang_up_and_bad_ones_are_not(
 
     node.process.send_signal(signal.SIGHUP)
     node.wait_until(lambda: "records not reloaded" in node.log.read_text())
+    with pytest.raises(IntegrityError, match="not a record file"):
+        _ = node.ask("reload")
     _ = records.write_bytes(good)
     assert node.ask("reload") == {"schema": "ei.done/1"}
 
