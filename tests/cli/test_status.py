@@ -1,9 +1,35 @@
+import socket
+import threading
+from pathlib import Path
+
+import msgspec
 import pytest
 from tests.cli.conftest import Run
+from tests.cli.test_polling import answer_once
+from tests.cli.test_statuses import node
 
 from ei.cli.exits import Exit
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("state", ["running", "waiting"])
+def test_a_service_without_its_worker_is_a_negative_answer(
+    ei: Run, tmp_path: Path, state: str
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        content = {"schema": "ei.node-status/1", **msgspec.to_builtins(node(state=state))}
+        server = threading.Thread(target=answer_once, args=(listener, content))
+        server.start()
+
+        said = ei("status", "--socket", str(tmp_path / "s"))
+        server.join()
+
+    is_down = state != "running"
+    assert said.code == (Exit.NEGATIVE if is_down else Exit.OK)
+    assert ("its worker is waiting" in said.out) is is_down
 
 
 def test_every_node_and_host_of_the_lab_is_shown(lab: Run) -> None:

@@ -1,7 +1,66 @@
+import io
+import json
+from pathlib import Path
+
 import msgspec
 
-from ei.cli.statuses import counts, overflows, reasons
+from ei.cli.output import Output
+from ei.cli.polling import Polled
+from ei.cli.statuses import counts, overflows, reasons, show_all, troubles_of
+from ei.cli.targets import Target
+from ei.node.admin import RunningStatus
 from ei.node.status import NodeStatus
+
+TARGET = Target("sn1.isp-a", Path("admin.sock"))
+
+
+def node(*, state: str) -> RunningStatus:
+    """A node whose one service has a worker in `state`."""
+    service = {
+        "number": 17, "name": "echo", "version": "1.0.0", "missed": 0, "queue_packets": 0,
+        "decisions": 0, "dropped": {}, "counters": {},
+    }  # fmt: skip
+    status = {
+        "name": "sn1.isp-a", "address": "fd35::1", "domain": "isp-a", "received": 0,
+        "forwarded": 0, "delivered": 0, "consumed": 0, "missed": 0, "dropped": {},
+        "services": [service], "peers": [], "refused_records": {},
+    }  # fmt: skip
+    worker = {"service": "echo", "pid": 0, "state": state, "starts": 3, "last_end": "SIGKILL"}
+    running = {
+        "pid": 1, "uptime_s": 1.0, "endpoints": [], "node": status, "workers": [worker],
+    }  # fmt: skip
+    return msgspec.convert(running, RunningStatus)
+
+
+def polled(*, state: str) -> Polled:
+    answer = {"schema": "ei.node-status/1", **msgspec.to_builtins(node(state=state))}
+    return Polled(TARGET, answer)
+
+
+def test_a_service_that_no_worker_runs_is_trouble() -> None:
+    assert troubles_of(polled(state="running")) == []
+    assert troubles_of(polled(state="waiting")) == [
+        "echo is down: its worker is waiting, the last one ended: SIGKILL"
+    ]
+    assert troubles_of(Polled(TARGET, None, "no answer")) == ["no answer"]
+
+
+def test_a_service_that_is_down_is_marked_in_the_line_of_its_node() -> None:
+    stdout = io.StringIO()
+    show_all([polled(state="starting")], Output(stdout=stdout, stderr=stdout, environ={}))
+
+    assert "echo (down)" in stdout.getvalue()
+
+
+def test_services_that_are_down_are_in_the_document() -> None:
+    stdout = io.StringIO()
+    output = Output(stdout=stdout, stderr=stdout, environ={}, is_json=True)
+    show_all([polled(state="waiting")], output)
+
+    document = json.loads(stdout.getvalue())
+    assert document["down"] == {
+        "sn1.isp-a": {"echo": "its worker is waiting, the last one ended: SIGKILL"}
+    }
 
 
 def test_reasons_are_counted_the_largest_first() -> None:

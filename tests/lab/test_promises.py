@@ -81,7 +81,7 @@ def test_a_table_shows_each_promise_in_one_row() -> None:
     )
 
     assert [len(row) for row in table] == [len(HEADER)] * 2
-    assert table[0][1] == "f" * 16 + "..."
+    assert table[0][1] == "f" * 8 + "..."
     assert table[1][1:4] == ("0.1235", "<= 1", "")
 
 

@@ -3,9 +3,13 @@
 import argparse
 
 from ei.cli.exits import Exit
-from ei.cli.output import Output
+from ei.cli.output import Output, printable
 from ei.cli.parser import Verbs
 from ei.cli.targets import takes_target
+
+DETAILS = """\
+Without a name: all of the lab. Exit code 1 when one does not answer, or has a service that is down:
+its worker does not run."""
 
 
 def add_parser(commands: Verbs) -> None:
@@ -13,7 +17,7 @@ def add_parser(commands: Verbs) -> None:
     verb = commands.add(
         "status",
         summary="show what works, what does not, and the next command",
-        details="Without a name: all of the lab. Exit code 1 when one does not answer.",
+        details=DETAILS,
         execute=execute,
     )
     verb.takes("name", nargs="?", metavar="NAME", help="a node or host")
@@ -22,21 +26,28 @@ def add_parser(commands: Verbs) -> None:
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Show one daemon in full, or all of the lab in a line each."""
-    from ei.cli.polling import poll
-    from ei.cli.statuses import show_all, show_one
-    from ei.cli.targets import find_target, lab_targets
+    from ei.cli.polling import Polled, poll
+    from ei.cli.statuses import show_all, show_one, troubles_of
+    from ei.cli.targets import find_target, has_lab, lab_targets
 
     if arguments.name is not None or arguments.socket is not None:
-        show_one(find_target(arguments.name, arguments, kind=None).ask("status"), output)
-        return Exit.OK
-    found = poll(lab_targets(arguments, kind=None), "status")
-    show_all(found, output)
-    silent = [polled.target.name for polled in found if polled.answer is None]
-    for polled in found:
-        if polled.answer is None:
-            output.fold(f"{output.mark('bad')} {polled.target.name}: {polled.trouble}")
-    if silent:
-        output.next(f"ei lab start {silent[0]}", "ei lab status")
+        target = find_target(arguments.name, arguments, kind=None)
+        answer = target.ask("status")
+        show_one(answer, output)
+        found = [Polled(target, answer)]
+        further: list[str] = []
     else:
-        output.next("ei top", "ei trace FROM TO --explain", "ei lab down")
-    return Exit.NEGATIVE if silent else Exit.OK
+        found = poll(lab_targets(arguments, kind=None), "status")
+        show_all(found, output)
+        further = ["ei top", "ei trace FROM TO --explain", "ei lab down"]
+    remedies: list[str] = []
+    for polled in found:
+        for trouble in troubles_of(polled):
+            output.fold(f"{output.mark('bad')} {polled.target.name}: {printable(trouble)}")
+            verb = "start" if polled.answer is None else "log"
+            remedies.append(f"ei lab {verb} {polled.target.name}")
+    if remedies and has_lab(arguments):
+        output.next(remedies[0], "ei lab status")
+    elif further and not remedies:
+        output.next(*further)
+    return Exit.NEGATIVE if remedies else Exit.OK

@@ -11,6 +11,8 @@ from ei.host.status import HostStatus
 from ei.node.admin import RunningStatus
 from ei.node.status import NodeStatus
 
+NODE_SCHEMA = "ei.node-status/1"
+
 
 def show_node(answer: Mapping[str, object], output: Output) -> None:
     """Print the status of one node."""
@@ -61,6 +63,26 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
         output.fold(f"{output.mark('warn')} record of {record} refused: {reason}")
     document = {name: value for name, value in answer.items() if name != "schema"}
     output.document(str(answer["schema"]), document)
+
+
+def down_services(running: RunningStatus) -> dict[str, str]:
+    """Return the services of a node that no worker runs now, and why."""
+    return {
+        worker.service: f"its worker is {worker.state}"
+        + (f", the last one ended: {worker.last_end}" if worker.last_end else "")
+        for worker in running.workers
+        if worker.state != "running"
+    }
+
+
+def troubles_of(polled: Polled) -> list[str]:
+    """Return what is wrong with one daemon: it does not answer, or services of it are down."""
+    if polled.answer is None:
+        return [polled.trouble]
+    if polled.answer["schema"] != NODE_SCHEMA:
+        return []
+    down = down_services(msgspec.convert(polled.answer, RunningStatus))
+    return [f"{service} is down: {why}" for service, why in down.items()]
 
 
 def fates(node: NodeStatus) -> str:
@@ -123,7 +145,7 @@ def counts(by_kind: Mapping[str, int]) -> str:
 
 def show_one(answer: Mapping[str, object], output: Output) -> None:
     """Print the status of a node or a host, whichever answered."""
-    if answer["schema"] == "ei.node-status/1":
+    if answer["schema"] == NODE_SCHEMA:
         show_node(answer, output)
     else:
         show_host(answer, output)
@@ -135,7 +157,7 @@ def show_all(found: Sequence[Polled], output: Output) -> None:
     nodes = [
         msgspec.convert(answer, RunningStatus)
         for answer in answers
-        if answer["schema"] == "ei.node-status/1"
+        if answer["schema"] == NODE_SCHEMA
     ]
     hosts = [
         msgspec.convert(answer, HostStatus)
@@ -148,7 +170,7 @@ def show_all(found: Sequence[Polled], output: Output) -> None:
             (
                 running.node.name,
                 f"{sum(peer.is_up for peer in running.node.peers)}/{len(running.node.peers)}",
-                ", ".join(service.name for service in running.node.services),
+                _services(running),
                 str(running.node.received),
                 str(running.node.forwarded),
                 str(running.node.missed),
@@ -172,5 +194,12 @@ def show_all(found: Sequence[Polled], output: Output) -> None:
         ],
     )
     silent = {polled.target.name: polled.trouble for polled in found if polled.answer is None}
-    document = {"answers": answers, "silent": silent}
+    down = {node.node.name: down for node in nodes if (down := down_services(node))}
+    document = {"answers": answers, "silent": silent, "down": down}
     output.document("ei.status/1", document)
+
+
+def _services(running: RunningStatus) -> str:
+    down = down_services(running)
+    names = [service.name for service in running.node.services]
+    return ", ".join(f"{name} (down)" if name in down else name for name in names)

@@ -162,7 +162,7 @@ def shown(figure: Figure) -> str:
         case float():
             return f"{figure:.4g}"
         case str():
-            return f"{figure[:16]}..." if DIGEST.fullmatch(figure) else figure
+            return f"{figure[:8]}..." if DIGEST.fullmatch(figure) else figure
 
 
 DIGEST = re.compile(r"[0-9a-f]{32,}")
