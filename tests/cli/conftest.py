@@ -43,7 +43,8 @@ def ei(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.M
     """Run `ei` with the given words, in a home of its own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("COLUMNS", raising=False)
+    for name in ("COLUMNS", "EI_CONFIG", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str) -> Said:

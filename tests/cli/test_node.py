@@ -13,6 +13,7 @@ def test_a_missing_configuration_is_said_with_its_path(ei: Run) -> None:
 
         assert said.code == Exit.ERROR
         assert "nowhere/node.toml" in said.err
+        assert "ei node init" in said.err
 
 
 def test_a_record_that_does_not_count_is_shown_by_both_checks(ei: Run, tmp_path: Path) -> None:

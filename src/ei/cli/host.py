@@ -1,16 +1,17 @@
 """`ei host`: this machine as a host on the service layer."""
 
 import argparse
+import os
 from pathlib import Path
 
 from ei.cli import host_init
 from ei.cli.exits import Exit
-from ei.cli.node import show_records, takes_config
+from ei.cli.node import expect_file, show_records, takes_config
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
 from ei.cli.targets import takes_target
 
-DEFAULT_FILE = Path("/etc/ei/host.toml")
+PLACES = "~/.config/ei/host.toml or /etc/ei/host.toml"
 
 
 def add_parser(commands: Verbs) -> None:
@@ -27,17 +28,24 @@ def add_parser(commands: Verbs) -> None:
         "check", summary="read all that host.toml names, and say what is wrong", execute=check_files
     )
     for verb in (run, check):
-        takes_config(verb, DEFAULT_FILE)
+        takes_config(verb, PLACES)
     status = verbs.add("status", summary="show a running host", execute=show)
     status.takes("name", nargs="?", metavar="NAME", help="a host of the lab")
     takes_target(status)
+
+
+def _config_of(arguments: argparse.Namespace) -> Path:
+    """Return the file that `ei.connect()` would take, too."""
+    from ei.host.connect import find_host_config
+
+    return expect_file(find_host_config(arguments.config, environ=os.environ), init="ei host init")
 
 
 def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
     """Run the host; it logs to stderr."""
     from ei.host.daemon import run_host
 
-    run_host(arguments.config)
+    run_host(_config_of(arguments))
     return Exit.OK
 
 
@@ -46,7 +54,8 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.host.connect import prepare_host
     from ei.records.addresses import format_address
 
-    prepared = prepare_host(arguments.config)
+    path = _config_of(arguments)
+    prepared = prepare_host(path)
     identity = prepared.identity
     address = format_address(identity.address)
     output.data(f"{identity.name} is {address}")
@@ -60,7 +69,7 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
             **show_records(prepared.records, output),
         },
     )
-    output.next(f"ei host run --config {arguments.config}")
+    output.next(f"ei host run --config {path}")
     return Exit.NEGATIVE if prepared.records.refused else Exit.OK
 
 

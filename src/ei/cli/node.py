@@ -10,6 +10,7 @@ from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verb, Verbs
 from ei.cli.targets import takes_target
+from ei.errors import ConfigError
 
 if TYPE_CHECKING:
     from ei.records.record_set import RecordSet
@@ -26,28 +27,47 @@ def add_parser(commands: Verbs) -> None:
         "check", summary="read all that node.toml names, and say what is wrong", execute=check_files
     )
     for verb in (run, check):
-        takes_config(verb, DEFAULT_FILE)
+        takes_config(verb, str(DEFAULT_FILE))
     status = verbs.add("status", summary="show a running node", execute=show)
     status.takes("name", nargs="?", metavar="NAME", help="a node of the lab")
     takes_target(status)
 
 
-def takes_config(verb: Verb, default: Path) -> None:
+def takes_config(verb: Verb, default: str) -> None:
     """Let a verb take a configuration file."""
     verb.takes(
         "--config",
         type=Path,
         metavar="FILE",
-        default=Path(os.environ.get("EI_CONFIG", default)),
         help=f"configuration file (default: $EI_CONFIG, else {default})",
     )
+
+
+def expect_file(path: Path, *, init: str) -> Path:
+    """Return the path of a configuration file.
+
+    Args:
+        init: The command that writes one.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not path.exists():
+        raise ConfigError(f"there is no file {path}", remedy=f"Write one: {init}")
+    return path
+
+
+def _config_of(arguments: argparse.Namespace) -> Path:
+    path: Path | None = arguments.config
+    named = Path(os.environ.get("EI_CONFIG") or DEFAULT_FILE)
+    return expect_file(named if path is None else path, init="ei node init")
 
 
 def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
     """Run the node; it logs to stderr."""
     from ei.node.daemon import run_node
 
-    run_node(arguments.config)
+    run_node(_config_of(arguments))
     return Exit.OK
 
 
@@ -55,7 +75,8 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
     """Show what the configuration comes to; exit 1 when a record of it does not count."""
     from ei.node.prepare import prepare_node
 
-    prepared = prepare_node(arguments.config)
+    path = _config_of(arguments)
+    prepared = prepare_node(path)
     config = prepared.config
     services = [service.manifest.name for service in prepared.services]
     output.fold(f"{config.name} listens on {', '.join(config.binds)}")
@@ -69,7 +90,7 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
             **show_records(prepared.records, output),
         },
     )
-    output.next(f"ei node run --config {arguments.config}")
+    output.next(f"ei node run --config {path}")
     return Exit.NEGATIVE if prepared.records.refused else Exit.OK
 
 
