@@ -29,6 +29,7 @@ def test_the_demo_keeps_all_its_promises_in_a_minute_and_leaves_its_report() -> 
     assert said.returncode == Exit.OK, said.stderr
     document = msgspec.json.decode(said.stdout, type=dict[str, object])
     assert document["schema"] == "ei.promises/1"
+    assert document["report"] == f"{home}/demo.html"
     assert "<html" in report
 
 

@@ -47,6 +47,6 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     mark = output.mark("ok" if report.is_ok else "bad")
     output.data(f"{mark} {kept} of {len(report.promises)} promises kept")
     output.data(f"report: {outcome.path}")
-    report_document(report, output)
+    report_document(report, output, page=outcome.path)
     output.next("ei lab up", "ei lab examples")
     return Exit.OK if report.is_ok else Exit.NEGATIVE

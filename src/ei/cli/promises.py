@@ -1,6 +1,7 @@
 """How promises are shown: as a table for people, as one `ei.promises/1` object for programs."""
 
 import json
+from pathlib import Path
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output
@@ -28,7 +29,13 @@ def show_report(report: Report, output: Output) -> Exit:
     return Exit.OK if report.is_ok else Exit.NEGATIVE
 
 
-def report_document(report: Report, output: Output) -> None:
-    """Print the report as one `ei.promises/1` object, in JSON mode."""
+def report_document(report: Report, output: Output, *, page: Path | None = None) -> None:
+    """Print the report as one `ei.promises/1` object, in JSON mode.
+
+    Args:
+        page: Where its HTML report is, if there is one: the field `report`.
+    """
     content: dict[str, object] = json.loads(report.json())
+    if page is not None:
+        content["report"] = str(page)
     output.document(str(content.pop("schema")), content)
