@@ -129,14 +129,13 @@ def isolation() -> Finding:
 
 
 def namespaces() -> Finding:
-    """Look whether network namespaces can be made, for foreign programs and benchmarks."""
-    tools = [tool for tool in ("ip", "tc", "ethtool") if shutil.which(tool) is None]
-    if os.geteuid() != 0:
-        return Finding("note", "not root: no network namespaces; benchmarks run over loopback")
-    if tools:
-        packages = "iproute2 ethtool"
-        said = f"no {', '.join(tools)}: no network namespaces; benchmarks run over loopback"
-        return Finding("note", said, f"install: apt-get install {packages}")
+    """Look whether network namespaces can be made, for benchmarks between machines of their own."""
+    from ei.bench.network import why_no_namespaces
+
+    cause, _, remedy = why_no_namespaces().partition(": ")
+    if cause:
+        said = f"ei bench runs over loopback, not in network namespaces ({cause})"
+        return Finding("note", said, remedy)
     return Finding("ok", "network namespaces: benchmarks with all link models")
 
 
