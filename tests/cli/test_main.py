@@ -21,7 +21,8 @@ def test_help_lists_every_command_with_what_it_does(ei: Run) -> None:
 
     assert said.code == Exit.OK
     for name in COMMANDS:
-        assert f"\n    {name}" in said.out
+        assert f"\n  {name}  " in said.out
+    assert "commands:\n  demo" in said.out
 
 
 def test_no_command_shows_the_help_and_is_no_success(ei: Run) -> None:

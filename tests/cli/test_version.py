@@ -7,3 +7,8 @@ def test_version_says_what_is_installed_and_what_it_speaks(ei: Run) -> None:
     assert document["schema"] == "ei.version/1"
     assert document["wire"] == 1
     assert str(document["version"])[0].isdigit()
+
+
+def test_the_flag_that_all_programs_have_says_the_same(ei: Run) -> None:
+    assert ei("--version") == ei("version")
+    assert ei("--version", "--json") == ei("version", "--json")

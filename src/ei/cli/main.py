@@ -35,6 +35,8 @@ ENDED_BY = {signal.SIGHUP: Exit.HUNG_UP, signal.SIGTERM: Exit.TERMINATED}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `ei` with `arguments` (default: those of the process) and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["--version"]:
+        words[0] = "version"
     received: list[signal.Signals] = []
     try:
         with _ended_by_signals(received):
@@ -55,6 +57,7 @@ def build_parser() -> Parser:
         description="The Extensible Internet: a service layer between the Internet and its users.",
         epilog=EXAMPLES,
     )
+    _ = parser.add_argument("--version", action="store_true", help="the same as ei version")
     commands = Verbs(parser, title="commands")
     for name in COMMANDS:
         import_module(f"ei.cli.{name}").add_parser(commands)

@@ -38,6 +38,18 @@ class Settings(TypedDict, total=False):
     required: bool
 
 
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Lists commands under the title of their group alone, aligned with the flags."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if action.nargs != argparse.PARSER:
+            return super()._format_action(action)
+        self._dedent()
+        commands = "".join(map(self._format_action, self._iter_indented_subactions(action)))
+        self._indent()
+        return commands
+
+
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` that raises instead of exiting, and takes no abbreviated flags.
 
@@ -51,7 +63,7 @@ class Parser(argparse.ArgumentParser):
             description=description,
             epilog=epilog,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Formatter,
         )
         self.children: dict[str, Parser] = {}
 
