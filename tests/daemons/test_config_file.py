@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table."""
 
     delay_ms: int = 0
+    kind: Literal["tcp", "udp"] = "udp"
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,6 +26,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     inner: Inner = Inner()
     maybe: Inner | None = None
+    version: Literal[1] = 1
 
 
 def test_a_file_becomes_a_typed_value(tmp_path: Path) -> None:
@@ -36,11 +39,16 @@ def test_a_file_becomes_a_typed_value(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('nam = "x"', "no key 'nam' is known; did you mean 'name'"),
-        ('name = "x"\nzzzz = 1', "no key 'zzzz' is known; allowed: name, inner, maybe"),
+        ('name = "x"\nzzzz = 1', "no key 'zzzz' is known; allowed: name, inner, maybe, version"),
         ('name = "x"\n[inner]\ndelay = 1', r"no key 'delay' in \[inner\] is known"),
         ('name = "x"\n[maybe]\ndelay = 1', r"no key 'delay' in \[maybe\] is known"),
         ('name = "x"\n[inner]\ndelay_ms = "y"', "Expected `int`, got `str` - at `inner.delay_ms`"),
-        ("", "missing required field `name`"),
+        ("", "^`name` is missing$"),
+        ("name = 'x'\nversion = 2", "^`version` cannot be 2; allowed: 1$"),
+        (
+            "name = 'x'\n[maybe]\nkind = 'up'",
+            "^`maybe.kind` cannot be 'up'; allowed: 'tcp', 'udp'$",
+        ),
         ("name = ", "not TOML"),
         ("name = " + "[" * 50_000, "nested too deeply"),
         ("name = " + "9" * 5_000, "not TOML: Exceeds the limit"),

@@ -1,5 +1,6 @@
 """Reads TOML configuration: typed, versioned; an unknown key is refused with a suggestion."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -62,7 +63,7 @@ def convert_table(table: Mapping[str, object], kind: type[ConfigT], *, where: st
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(_in_toml_words(str(error), where)) from error
+        raise ConfigError(_in_toml_words(str(error), kind, where)) from error
 
 
 def suggestion(word: str, known: list[str]) -> str:
@@ -102,7 +103,30 @@ def _struct_in(annotation: object) -> type[msgspec.Struct] | None:
     return None
 
 
-def _in_toml_words(message: str, where: str) -> str:
+def _in_toml_words(message: str, kind: type[msgspec.Struct], where: str) -> str:
     """Return a message of msgspec, which speaks of `$.a.b`, in words for people."""
-    inner, whole = (f"`{where}.", f"`{where}`") if where else ("`", "the file")
-    return message.replace("`$.", inner).replace("`$`", whole).replace("Object", "It")
+    text, _, place = message.partition(" - at ")
+    path = place.strip("`").removeprefix("$").removeprefix(".")
+    if missing := MISSING.fullmatch(text):
+        return f"`{_joined(where, path, missing[1])}` is missing"
+    if wrong := UNKNOWN.fullmatch(text):
+        allowed = ", ".join(map(repr, _choices(kind, path.split("."))))
+        return f"`{_joined(where, path)}` cannot be {wrong[1]}; allowed: {allowed}"
+    return f"{text} - at `{_joined(where, path)}`" if path or where else text
+
+
+MISSING = re.compile(r"Object missing required field `(.+)`")
+UNKNOWN = re.compile(r"Invalid enum value (.+)")
+
+
+def _joined(*names: str) -> str:
+    return ".".join(filter(None, names))
+
+
+def _choices(kind: type[msgspec.Struct], path: list[str]) -> tuple[object, ...]:
+    """Return the values that the field at `path` can have."""
+    first, *rest = path
+    types = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    annotation = types.get(first)
+    inner = _struct_in(annotation)
+    return _choices(inner, rest) if inner is not None and rest else get_args(annotation)
