@@ -16,8 +16,15 @@ def test_ending_what_does_not_run_is_no_error(ei: Run) -> None:
     said = ei("lab", "down")
 
     assert said.code == Exit.OK
-    assert "0 processes, 0 sockets, 0 files left" in said.out
-    assert "no lab 'default' was up" in said.err
+    assert said.out == "no lab 'default' runs\n"
+
+
+@pytest.mark.slow
+def test_who_named_a_lab_that_does_not_run_is_told_which_do(lab: Run) -> None:
+    said = lab("lab", "down", "--lab", "another")
+
+    assert said.out == "no lab 'another' runs\n"
+    assert "ei lab down --lab default" in said.err
 
 
 def test_no_name_makes_it_remove_what_is_not_a_labs(

@@ -16,20 +16,23 @@ def add_parser(verbs: Verbs) -> None:
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """End all processes of the lab and remove its files; exit 1 if anything is left."""
-    from ei.lab.processes import stop_lab
+    from ei.lab.processes import running_labs, stop_lab
 
-    ended = stop_lab(name=lab_name(arguments))
-    left = ended.left
-    if not ended.was_running:
-        output.talk(f"no lab {lab_name(arguments)!r} was up")
+    name = lab_name(arguments)
+    ended = stop_lab(name=name)
     counts = {
-        "processes": len(left.processes),
-        "sockets": len(left.sockets),
-        "files": len(left.files),
+        "processes": len(ended.left.processes),
+        "sockets": len(ended.left.sockets),
+        "files": len(ended.left.files),
     }
-    output.data(f"{', '.join(f'{count} {what}' for what, count in counts.items())} left")
+    if ended.was_running or any(counts.values()):
+        output.data(f"{', '.join(f'{count} {what}' for what, count in counts.items())} left")
+    else:
+        output.data(f"no lab {name!r} runs")
     output.document(
         "ei.lab-down/1",
         {"was_running": ended.was_running, "killed": ended.killed, "left": counts},
     )
+    if not ended.was_running and (others := running_labs()):
+        output.next(*(f"ei lab down --lab {other}" for other in others))
     return Exit.NEGATIVE if any(counts.values()) else Exit.OK
