@@ -3,6 +3,7 @@ import io
 from pathlib import Path
 
 import pytest
+from tests.cli.conftest import Run
 
 from ei import errors
 from ei.cli.exits import Exit
@@ -59,6 +60,27 @@ def test_a_refusal_of_the_system_names_the_file() -> None:
 
 def test_wrong_usage_points_to_the_help_of_its_command() -> None:
     assert "ei lab up --help" in problem_of(UsageError("no", command="ei lab up")).action
+
+
+def test_what_to_do_in_general_fits_whatever_was_named(ei: Run) -> None:
+    said = {
+        "a file": ei("demo", "--file", "nowhere"),
+        "a scenario": ei("lab", "run", "nothing"),
+        "a topology": ei("lab", "up", "nothing"),
+        "a capture": ei("decode", __file__),
+    }
+
+    for what, answer in said.items():
+        assert answer.code != Exit.OK
+        for misleading in ("ei status", "ei node check", "ss -lunp", "records"):
+            assert misleading not in answer.err, what
+    assert "ei lab examples" in said["a scenario"].err
+    assert "ei lab examples" in said["a topology"].err
+
+
+def test_who_holds_a_port_can_be_found_out() -> None:
+    assert "ss -lunp" in problem_of(OSError(errno.EADDRINUSE, "Address already in use")).action
+    assert "ss -lunp" not in problem_of(errors.ConflictError("the file exists")).action
 
 
 def test_no_message_is_ever_empty() -> None:

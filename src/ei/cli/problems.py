@@ -43,7 +43,7 @@ USAGE = Kind(
 )
 NOT_FOUND = Kind(
     1002, Exit.NEGATIVE, "What was named does not exist.",
-    "Check the name; ei status lists what is there.",
+    "Check how it is written, and where it is looked for.",
 )  # fmt: skip
 DENIED = Kind(
     1003, Exit.REFUSED, "The system, a file's mode or a policy does not allow it.",
@@ -55,7 +55,7 @@ LIMIT = Kind(
 )  # fmt: skip
 CONFLICT = Kind(
     1005, Exit.CONFLICT, "Something is in the way: it exists already, or a port is in use.",
-    "End what holds it (`ss -lunp` shows who holds a port), or choose another.",
+    "Choose another name or place, or end or remove what is there.",
 )  # fmt: skip
 UNREACHABLE = Kind(
     1006, Exit.UNREACHABLE, "No daemon answers there.",
@@ -63,7 +63,7 @@ UNREACHABLE = Kind(
 )  # fmt: skip
 CONFIG = Kind(
     1007, Exit.ERROR, "A configuration file cannot be read, or something in it is wrong.",
-    "Correct what the message names; ei node check and ei host check read it again.",
+    "Correct what the message names, then run the command again.",
 )  # fmt: skip
 SYSTEM = Kind(
     1008, Exit.ERROR, "The system refused a call.", "Run ei doctor to see what is missing."
@@ -78,7 +78,7 @@ SERVICE = Kind(
 )  # fmt: skip
 PEER = Kind(
     3000, Exit.INTEGRITY, "Received bytes do not parse or break the protocol.",
-    "Check that both ends run the same version.",
+    "Check that a file is whole and of the right kind, and that both ends run the same version.",
 )  # fmt: skip
 TIMEOUT = Kind(
     3001, Exit.TIMEOUT, "There was no answer within the deadline.",
@@ -86,7 +86,7 @@ TIMEOUT = Kind(
 )  # fmt: skip
 INTEGRITY = Kind(
     3002, Exit.INTEGRITY, "A signature, seal, checksum or identity does not verify.",
-    "Check that both ends have each other's newest records and the same trust roots.",
+    "Take a damaged file again from its source; both ends need the same trust roots and records.",
 )  # fmt: skip
 STREAM = Kind(
     3003, Exit.NEGATIVE, "A stream ended before its time.",
@@ -163,6 +163,8 @@ def problem_of(error: Exception) -> Problem:
         action = error.remedy or action
     elif isinstance(error, OSError) and error.errno is not None:
         cause = _system_sentence(error)
+        if error.errno == errno.EADDRINUSE:
+            action = "Choose another port, or end who holds it: ss -lunp shows it."
     elif kind is INTERNAL:
         cause = f"{type(error).__name__}: {cause} Details: {_keep_traceback(error)}"
     return Problem(kind, cause, action)

@@ -132,7 +132,10 @@ def _full_name(name: str, known: list[str], *, kind: str) -> str:
         case [only]:
             return only
         case []:
-            raise NotFoundError(f"no {kind} is called {name!r}{suggestion(name, known)}")
+            raise NotFoundError(
+                f"no {kind} is called {name!r}{suggestion(name, known)}",
+                remedy="See all that there are: ei status",
+            )
         case several:
             names = ", ".join(several)
             raise ConflictError(f"{name!r} may mean {names}", remedy="Use the full name.")

@@ -28,5 +28,9 @@ def find_topology(place: str) -> Topology:
     if path.is_dir():
         path /= "topology.toml"
     if not path.is_file():
-        raise NotFoundError(f"no topology {place!r}{suggestion(place, [*built_in, *scenarios])}")
+        known = [*built_in, *scenarios]
+        raise NotFoundError(
+            f"no topology {place!r}{suggestion(place, known)}",
+            remedy="See what there is: ei lab examples; or name a topology.toml or its folder",
+        )
     return load_topology(path)

@@ -87,7 +87,10 @@ class Fleet:
         """
         if not isinstance(name, str) or name not in self._states:
             known = suggestion(str(name), self._states)
-            raise NotFoundError(f"no node or host is called {name!r}{known}")
+            raise NotFoundError(
+                f"no node or host is called {name!r}{known}",
+                remedy="See all that there are: ei lab status",
+            )
         return self._states[name]
 
     async def start(
@@ -158,7 +161,7 @@ class Fleet:
         if state.name in self._unready and state.pid and state.state != "frozen":
             return
         if state.pid or (state.starts and state.state == "starting"):
-            raise ConflictError(f"{state.name} is {state.state}")
+            raise ConflictError(f"{state.name} is {state.state}", remedy="See: ei lab status")
         state.state, state.status = "starting", None
         state.starts += 1
         order = Start(state.name, state.kind, str(self._folder_of(state.name)))
@@ -169,7 +172,10 @@ class Fleet:
         while asyncio.get_running_loop().time() < deadline_s:
             if state.state == "ended":
                 word = self._last_word(state)
-                raise ConflictError(f"{state.name} ended with {state.status} at its start: {word}")
+                raise ConflictError(
+                    f"{state.name} ended with {state.status} at its start: {word}",
+                    remedy="Correct what it says.",
+                )
             if state.pid:
                 why = await asyncio.to_thread(self._readiness, self._daemons[state.name])
                 if not why:
@@ -177,10 +183,7 @@ class Fleet:
                     self._unready.discard(state.name)
                     return
             await asyncio.sleep(POLL_S)
-        raise DeadlineError(
-            f"{state.name} is not ready in time: {why}",
-            remedy=f"See why: ei lab log {state.name}; wait again: ei lab start {state.name}",
-        )
+        raise DeadlineError(f"{state.name} is not ready in time: {why}")
 
     async def _gone(self, states: Iterable[DaemonState]) -> None:
         while any(state.pid for state in states):

@@ -53,7 +53,10 @@ def load_scenario(place: str) -> Scenario:
     known = find_scenarios()
     folder = known.get(place) or Path(place).resolve()
     if not (folder / "scenario.py").is_file():
-        raise NotFoundError(f"no scenario {place!r}{suggestion(place, known)}")
+        raise NotFoundError(
+            f"no scenario {place!r}{suggestion(place, known)}",
+            remedy="See what there is: ei lab examples; or name a folder with a scenario.py",
+        )
     path = folder / "scenario.py"
     module = _import(path)
     run = getattr(module, "run", None)

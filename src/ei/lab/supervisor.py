@@ -23,7 +23,7 @@ from ei._core import Link, Shaper
 from ei.daemons.messages import Answer, Request, encode_line
 from ei.daemons.server import AdminServer
 from ei.daemons.supervisor import watch_supervisor
-from ei.errors import ConfigError, EiError, NotFoundError
+from ei.errors import ConfigError, DeadlineError, EiError, NotFoundError
 from ei.lab.census import end_processes
 from ei.lab.ending import DOWN_LIMIT_S
 from ei.lab.fleet import Fleet
@@ -154,13 +154,19 @@ class Supervisor:
             case "thaw":
                 self._fleet.thaw(name)
             case "start":
-                state = self._fleet.state(name)
-                await self._fleet.start([state.name], lambda name: name)
+                await self._start_again(self._fleet.state(name).name)
             case "down":
                 self._is_down.set()
             case other:
                 raise ConfigError(f"a lab knows no {other!r}{suggestion(other, VERBS)}")
         yield self._status()
+
+    async def _start_again(self, name: str) -> None:
+        try:
+            await self._fleet.start([name], lambda name: name)
+        except DeadlineError as error:
+            remedy = f"See why: ei lab log {name}; wait for it again: ei lab start {name}"
+            raise DeadlineError(str(error), remedy=remedy) from error
 
     def _impair(self, arguments: dict[str, object]) -> None:
         try:
@@ -171,7 +177,10 @@ class Supervisor:
         relay = self._relays.get(link)
         if relay is None:
             words = suggestion("--".join(link), [other.name for other in self._relays.values()])
-            raise NotFoundError(f"there is no link {'--'.join(link)}{words}")
+            raise NotFoundError(
+                f"there is no link {'--'.join(link)}{words}",
+                remedy="See all that there are: ei lab status",
+            )
         self._changes += 1
         self._earlier[relay.a_side] = self._counted().get(relay.a_side, {})
         forward, backward = self._links(relay, wanted.impairment)
