@@ -257,6 +257,19 @@ def test_a_service_without_a_manifest_is_named() -> None:
         )
 
 
+def test_two_services_of_one_number_are_refused() -> None:
+    twin = msgspec.structs.replace(SHIELD, id=DELIVERY.id)
+
+    with pytest.raises(ConfigError, match="delivery and shield both have number 16"):
+        Node(
+            config(),
+            keys=SN1,
+            records=records(),
+            manifests=[DELIVERY, twin],
+            datapath=RememberingControl(),
+        )
+
+
 def test_status_joins_counters_with_names() -> None:
     datapath = RememberingControl()
     running = node(datapath)

@@ -63,7 +63,7 @@ class Node:
 
     Raises:
         ConfigError: the records do not know this node, or know another pipe key of it; a guarded
-            host is not attached here; a service has no manifest.
+            host is not attached here; a service has no manifest, or the number of another.
         LimitError: more peers than a datapath holds.
     """
 
@@ -87,6 +87,12 @@ class Node:
         self._guards: dict[Address, tuple[int, ...]] = {}
         if missing := [name for name in config.services if name not in self._manifests]:
             raise ConfigError(f"services: no manifest of {', '.join(missing)} was given")
+        for name, manifest in self._manifests.items():
+            if (other := self._names[manifest.id]) != name:
+                raise ConfigError(
+                    f"services: {name} and {other} both have number {manifest.id}",
+                    remedy="Give one another id in its manifest.toml, from 0xF0000000 on.",
+                )
         self._check(records)
 
     @property
