@@ -1,10 +1,11 @@
 """What the report of a scenario promises."""
 
 import json
+from typing import cast
 
 import pytest
 
-from ei.errors import DeadlineError
+from ei.errors import DeadlineError, LocalError
 from ei.lab.promises import (
     HEADER,
     Promise,
@@ -64,6 +65,15 @@ def test_the_json_has_exactly_the_fields_of_its_schema() -> None:
 )
 def test_a_status_follows_from_measure_and_limit(kept: Promise, status: str) -> None:
     assert kept.status == status
+
+
+def test_a_promise_of_what_no_table_can_show_is_refused_by_its_name() -> None:
+    counts = cast("int", [1, 2])
+
+    with pytest.raises(LocalError, match=r"visits: \[1, 2\] measured; .* are allowed"):
+        _ = promise("visits", counts, "==", 2)
+    with pytest.raises(LocalError, match=r"visits: \[1, 2\] promised; .* are allowed"):
+        _ = promise("visits", 2, "==", counts)
 
 
 def test_only_a_run_whose_promises_are_all_kept_exits_with_0() -> None:

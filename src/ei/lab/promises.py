@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from ei.errors import EiError
+from ei.errors import EiError, LocalError
 
 SCHEMA = "ei.promises/1"
 
@@ -93,7 +93,12 @@ def promise(  # noqa: PLR0913 a row of a table has its columns
 
     Args:
         is_valid: Whether the load under which it was measured was reached.
+
+    Raises:
+        LocalError: a figure is none.
     """
+    _check_figure(name, "measured", measured)
+    _check_figure(name, "promised", limit)
     status: Status = "invalid"
     if is_valid:
         status = "ok" if _is_kept(measured, op, limit) else "broken"
@@ -166,6 +171,14 @@ def shown(figure: Figure) -> str:
 
 
 DIGEST = re.compile(r"[0-9a-f]{32,}")
+
+
+def _check_figure(name: str, what: str, figure: object) -> None:
+    """Refuse what no table can show; the types of a scenario may never have been checked."""
+    if not isinstance(figure, float | int | str | None):
+        raise LocalError(
+            f"{name}: {figure!r} {what}; a number, a word, or yes or no (True, False) are allowed"
+        )
 
 
 def _is_kept(measured: Figure, op: Comparison, limit: float | str) -> bool:
