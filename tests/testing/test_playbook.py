@@ -1,3 +1,4 @@
+import traceback
 from pathlib import Path
 
 import msgspec
@@ -58,6 +59,8 @@ class Mine(Service[Config]):
             yield HoldPacket(AttachmentOf(event.packet.source))
         elif event.packet.payload == b"raise":
             raise ValueError("asked to")
+        elif event.packet.payload == b"undeclared":
+            yield DropPacket("undeclared")
         elif event.packet.payload == b"leak":
             LEAK.append(1)
             yield Count("ticked", len(LEAK))
@@ -171,6 +174,19 @@ def test_a_script_that_expects_too_much_or_too_little_fails(mine: Path) -> None:
 def test_a_service_that_breaks_its_contract_breaks_the_script(mine: Path) -> None:
     with pytest.raises(ServiceError, match=r"ValueError: asked to at service\.py:25"):
         _ = Playbook(mine).packet("alice", payload=b"raise")
+
+
+def test_a_failed_script_shows_the_lines_of_the_service_and_none_of_what_ran_it(mine: Path) -> None:
+    with pytest.raises(ServiceError) as failed:
+        _ = Playbook(mine).packet("alice", payload=b"raise")
+    with pytest.raises(ServiceError) as refused:
+        _ = Playbook(mine).packet("alice", payload=b"undeclared")
+
+    cause = failed.value.__cause__
+    assert cause is not None
+    assert [frame.path for frame in failed.traceback.filter(failed)] == [Path(__file__)]
+    assert [frame.name for frame in traceback.extract_tb(cause.__traceback__)] == ["on_packet"]
+    assert refused.value.__cause__ is None
 
 
 def test_a_service_that_remembers_outside_its_stores_breaks_law_1(mine: Path) -> None:

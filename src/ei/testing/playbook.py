@@ -28,6 +28,8 @@ from ei.sdk import (
     TimerFired,
 )
 
+__tracebackhide__ = True  # pytest shows the lines of scripts and services, and none of this file
+
 START_S = 1_000.0
 """Time at which every script begins."""
 
@@ -204,7 +206,9 @@ class Playbook:
             f"law 1: a fresh instance answers otherwise\n    used {effects!r}\n   fresh {again!r}"
         )
         if isinstance(effects, EiError):
-            raise effects
+            raise effects.with_traceback(None) from _seen_by_its_author(
+                effects, loaded.folder.resolve()
+            )
         return effects
 
 
@@ -215,6 +219,15 @@ def _attempt(
         return act(environment, event)
     except EiError as error:
         return error
+
+
+def _seen_by_its_author(error: EiError, folder: Path) -> BaseException | None:
+    """Return the cause of an error with the lines of the service's folder, if it has any."""
+    cause = error.__cause__
+    lines = None if cause is None else cause.__traceback__
+    while lines is not None and folder not in Path(lines.tb_frame.f_code.co_filename).parents:
+        lines = lines.tb_next
+    return None if cause is None or lines is None else cause.with_traceback(lines)
 
 
 def _of_its_types(event: Event | None, loaded: LoadedService) -> Event | None:
