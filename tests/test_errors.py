@@ -1,6 +1,7 @@
 """Errors are sorted by blame, know their exit code, and may carry a remedy."""
 
 import inspect
+import traceback
 
 from ei import errors
 from ei.cli.exits import Exit
@@ -45,3 +46,9 @@ def test_a_remedy_comes_along() -> None:
     error = StreamError("it ended", kind="reset", remedy="try again")
 
     assert (str(error), error.kind, error.remedy) == ("it ended", "reset", "try again")
+
+
+def test_who_sees_a_traceback_sees_the_remedy() -> None:
+    error = EiError("no host.toml in /etc/ei", remedy="Write one: ei host init")
+
+    assert traceback.format_exception(error)[-1] == "Write one: ei host init\n"
