@@ -8,8 +8,10 @@ from ei.cli.exits import Exit
 def test_a_link_gets_slow_and_is_healed(lab: Run) -> None:
     impaired = lab("lab", "impair", "alice--sn1.isp-a", "--delay", "60ms", "--json").document
     slow = lab("ping", "alice", "--service", "echo", "--count", "1", "--json").document
-    assert lab("lab", "impair", "alice--sn1.isp-a").code == Exit.OK
+    healed = lab("lab", "impair", "alice--sn1.isp-a")
 
+    assert healed.code == Exit.OK
+    assert "to heal it" not in healed.err
     assert impaired["impairment"] == {"delay_ms": 60.0}
     rtts_s = slow["rtts_s"]
     assert isinstance(rtts_s, list)

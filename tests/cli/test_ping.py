@@ -1,13 +1,24 @@
+from argparse import ArgumentTypeError
+from pathlib import Path
+
 import pytest
 from tests.cli.conftest import Run
 
 from ei.cli.exits import Exit
-from ei.cli.ping import service_number, spread
+from ei.cli.parser import UsageError
+from ei.cli.ping import parse_services, service_number, spread
 
 
 def test_a_service_is_known_by_name_and_number() -> None:
     assert service_number("echo", []) == 17
     assert service_number("4000000000", []) == 4_000_000_000
+
+
+def test_who_asks_for_a_service_of_his_own_is_told_how_it_is_found(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="without --services FOLDER, no service is called 'mine'"):
+        _ = service_number("mine", [])
+    with pytest.raises(ArgumentTypeError, match="no folder of services"):
+        _ = parse_services(str(tmp_path))
 
 
 def test_the_spread_is_in_words() -> None:
@@ -28,7 +39,9 @@ def test_a_host_answers_from_another_domain(lab: Run) -> None:
 
 @pytest.mark.slow
 def test_a_service_answers(lab: Run) -> None:
-    assert "3 of 3 came back" in lab("ping", "alice", "--service", "echo").out
+    said = lab("ping", "alice", "--service", "echo")
+
+    assert "alice.isp-a → service echo: 3 of 3 came back" in said.out
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from ei.node.traces import Module, TraceRecord
 
 HOW = {
     "cached": "a cached decision answered; no service ran",
-    "decided": "the service decided, in its worker; later packets of the flow find its decision",
+    "decided": "the service decided, in its worker; a decision that it left answers later packets",
     "queued": "it waits for its service, which has not answered yet",
     "dropped": "it was dropped before anything was decided",
 }

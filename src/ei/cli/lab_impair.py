@@ -62,5 +62,6 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     _ = ask_lab("impair", wanted, name=lab_name(arguments))
     output.data(f"{'--'.join(ends)}: {words(impairment)}")
     output.document("ei.lab-impair/1", wanted)
-    output.next("ei lab status", f"ei lab impair {arguments.link}   (to heal it)")
+    heal = [f"ei lab impair {arguments.link}   (to heal it)"] if impairment else []
+    output.next("ei lab status", *heal)
     return Exit.OK

@@ -52,7 +52,7 @@ def takes_path(verb: Verb) -> None:
     verb.takes(
         "--services",
         action="append",
-        type=Path,
+        type=parse_services,
         default=[],
         metavar="FOLDER",
         help="where service modules of yours are",
@@ -122,7 +122,11 @@ def send(
     else:
         verb = "ask"
         wanted["service"] = service_number(arguments.service, arguments.services)
-    return host, msgspec.convert(host.ask(verb, wanted, deadline_s=limit_s), Pings)
+    pings = msgspec.convert(host.ask(verb, wanted, deadline_s=limit_s), Pings)
+    if arguments.service is not None:
+        # The host knows the number only.
+        pings = msgspec.structs.replace(pings, to=f"service {arguments.service}")
+    return host, pings
 
 
 def words_of(arguments: argparse.Namespace) -> str:
@@ -148,9 +152,20 @@ def service_number(name: str, folders: list[Path]) -> int:
         return int(name)
     known = find_services(folders)
     if name not in known:
+        where = "" if folders else "without --services FOLDER, "
         hint = suggestion(name, sorted(known))
-        raise UsageError(f"no service is called {name!r}{hint}", command="ei ping")
+        raise UsageError(f"{where}no service is called {name!r}{hint}", command="ei ping")
     return load_manifest(known[name]).id
+
+
+def parse_services(text: str) -> Path:
+    """Parse the name of a folder with services in it."""
+    folder = Path(text)
+    if not any(folder.glob("*/manifest.toml")) and not (folder / "manifest.toml").is_file():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no folder of services, each a folder with a manifest.toml"
+        )
+    return folder
 
 
 def spread(rtts_s: list[float]) -> str:
