@@ -184,9 +184,8 @@ impl Pipes {
             .filter(|pipe| pipe.is_up)
             .ok_or(Reason::PeerUnreachable)?;
         let index = pipe.sessions.current.ok_or(Reason::PeerUnreachable)?;
-        if Self::sealed_bytes(header.len(), payload.len(), covered) > pipe.max_datagram_bytes {
-            return Err(Reason::TooBig);
-        }
+        let room = out.len().min(pipe.max_datagram_bytes);
+        let out = out.get_mut(..room).ok_or(Reason::TooBig)?;
         let (_, _, session) = self.sessions.find(index).ok_or(Reason::PeerUnreachable)?;
         let bytes = session.seal(now_ns, &self.limits, header, payload, covered, out)?;
         let is_worn = session.shows_wear(&self.limits);

@@ -129,46 +129,49 @@ impl Datapath {
         opened: &Opened,
         datagram: &'a [u8],
     ) -> Result<Admitted<'a>, Fate> {
-        let (header, payload) = parse(opened, datagram).map_err(Fate::Dropped)?;
+        let (mut header, payload) = parse(opened, datagram).map_err(Fate::Dropped)?;
         if header.service == CONTROL_SERVICE {
             let pipes = &mut self.departures.pipes;
             return Err(pipes.handle_control(now_ns, opened, &header, payload));
         }
-        let packet = match self.check(now_ns, opened, header, payload) {
-            Ok(packet) => packet,
-            Err(reason) => {
-                let ingress = self.departures.pipes.address(opened.peer);
-                return Err(self.refuse(now_ns, ingress, &header, reason));
-            }
+        let ingress = self.departures.pipes.address(opened.peer);
+        let source = match self.check(opened, ingress, &mut header) {
+            Ok(source) => source,
+            Err(reason) => return Err(self.refuse(now_ns, ingress, &header, reason)),
         };
         if self.role == PeerKind::Host {
-            let delivered =
-                self.inbox
-                    .deliver(packet.ingress, packet.source, &packet.header, payload);
+            let delivered = self.inbox.deliver(ingress, source, &header, payload);
             return Err(delivered.unwrap_or_else(Fate::Dropped));
         }
+        let packet = Packet {
+            header,
+            ingress,
+            source,
+            payload,
+            is_covered: opened.is_covered,
+            egress: None,
+            arrived_ns: now_ns,
+        };
         let question = packet.question();
         match self.decisions.chain_key(&question, packet.is_covered) {
             Ok(key) => Ok(Admitted { packet, key }),
-            Err(reason) => Err(self.refuse(now_ns, packet.ingress, &packet.header, reason)),
+            Err(reason) => Err(self.refuse(now_ns, ingress, &packet.header, reason)),
         }
     }
 
-    /// What the first node checks, and every other.
+    /// What the first node checks, and every other; returns the source, which the header then has.
     #[inline]
-    fn check<'a>(
+    fn check(
         &self,
-        now_ns: u64,
         opened: &Opened,
-        mut header: Header<'a>,
-        payload: &'a [u8],
-    ) -> Result<Packet<'a>, Reason> {
+        ingress: Address,
+        header: &mut Header<'_>,
+    ) -> Result<Address, Reason> {
         let pipes = &self.departures.pipes;
-        let ingress = pipes.address(opened.peer);
         let is_first_node =
             self.role == PeerKind::Node && pipes.kind(opened.peer) == PeerKind::Host;
         let source = if is_first_node {
-            source_of_host(&header, ingress)?
+            source_of_host(header, ingress)?
         } else {
             // Set by the first node; later it is that domain's claim.
             header.source.ok_or(Reason::BadHeader)?
@@ -180,16 +183,7 @@ impl Datapath {
         if self.role == PeerKind::Node {
             header.hop_limit = header.hop_limit.checked_sub(1).ok_or(Reason::HopLimit)?;
         }
-        let is_covered = opened.is_covered;
-        Ok(Packet {
-            header,
-            ingress,
-            source,
-            payload,
-            is_covered,
-            egress: None,
-            arrived_ns: now_ns,
-        })
+        Ok(source)
     }
 }
 

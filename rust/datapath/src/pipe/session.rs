@@ -136,12 +136,11 @@ impl Session {
         if self.is_expired(now_ns, limits) || self.next_counter >= limits.reject_packets {
             return Err(Reason::KeyExpired);
         }
-        let total = Self::sealed_bytes(header.len(), payload.len(), is_covered);
-        let plain_bytes = if is_covered {
-            header.len() + payload.len()
-        } else {
-            header.len()
+        let (covered, uncovered) = match is_covered {
+            true => (payload, &[][..]),
+            false => (&[][..], payload),
         };
+        let plain_bytes = header.len() + covered.len();
         let sealed_bytes = plain_bytes.next_multiple_of(BLOCK_BYTES) + TAG_BYTES;
         let prefix = Prefix {
             is_covered,
@@ -150,21 +149,18 @@ impl Session {
             counter: self.next_counter,
         }
         .emit();
+        let total = Prefix::BYTES + sealed_bytes + uncovered.len();
         let out = out.get_mut(..total).ok_or(Reason::TooBig)?;
         let (place, rest) = out.split_at_mut(Prefix::BYTES);
         place.copy_from_slice(&prefix);
         let (plain, rest) = rest.split_at_mut(sealed_bytes - TAG_BYTES);
-        let (place, after_header) = plain.split_at_mut(header.len());
+        let (tag, after_seal) = rest.split_at_mut(TAG_BYTES);
+        after_seal.copy_from_slice(uncovered);
+        let (place, rest) = plain.split_at_mut(header.len());
         place.copy_from_slice(header);
-        let (tag, uncovered) = rest.split_at_mut(TAG_BYTES);
-        if is_covered {
-            let (place, padding) = after_header.split_at_mut(payload.len());
-            place.copy_from_slice(payload);
-            padding.fill(0);
-        } else {
-            after_header.fill(0);
-            uncovered.copy_from_slice(payload);
-        }
+        let (place, padding) = rest.split_at_mut(covered.len());
+        place.copy_from_slice(covered);
+        padding.fill(0);
         tag.copy_from_slice(&self.sealing.seal(self.next_counter, &prefix, plain)?);
         self.next_counter += 1;
         Ok(total)
