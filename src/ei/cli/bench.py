@@ -12,7 +12,10 @@ from ei.cli.quantities import parse_count
 if TYPE_CHECKING:
     from ei.bench.figures import Figure, Report
 
-HEADER = ("figure", "measured", "unit", "limit", "baseline", "ratio", "spread", "status")
+HEADER = ("figure", "measured", "limit", "baseline", "ratio", "spread", "status")
+MOST_PLAIN = 10_000
+"""From here on digits are grouped."""
+
 MARKS = {"ok": "ok", "printed": "ok", "missed": "bad", "invalid": "bad"}
 DETAILS = """\
 Without a name: all figures. As root it measures over namespaces that it makes and removes itself,
@@ -64,15 +67,14 @@ def _show(report: "Report", output: Output) -> None:
 
 def _cells(figure: "Figure") -> tuple[str, ...]:
     def shown(value: float | None) -> str:
-        return "-" if value is None else f"{value:g}"
+        return "-" if value is None else f"{value:.4g}" if value < MOST_PLAIN else f"{value:,.0f}"
 
     return (
         figure.name,
-        shown(figure.measured),
-        figure.unit,
+        f"{shown(figure.measured)} {figure.unit.split()[0]}",
         shown(figure.limit),
         shown(figure.baseline),
-        shown(figure.ratio),
-        f"{figure.spread[0]:g} to {figure.spread[1]:g}",
+        "-" if figure.ratio is None else f"{figure.ratio:.2f}",
+        f"{shown(figure.spread[0])}-{shown(figure.spread[1])}",
         figure.status,
     )
