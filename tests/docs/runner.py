@@ -208,8 +208,9 @@ class Shell:
             if stream is not None:
                 with suppress(BrokenPipeError):
                     stream.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             _ = self._shell.wait(timeout=0.5)
-        except subprocess.TimeoutExpired:
+        # Neither does what a page that failed left in the background end by itself.
+        with suppress(ProcessLookupError):
             os.killpg(self._shell.pid, signal.SIGKILL)
-            _ = self._shell.wait()
+        _ = self._shell.wait()

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_a_page_that_says_something_else_than_happens_fails(tmp_path: Path, body
 
     with pytest.raises(PageError):
         run_page(f"```console\n{body}\n```\n", tmp_path / "work", limit_s=0.2)
+
+
+def test_a_page_that_fails_leaves_nothing_in_the_background(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+
+    with pytest.raises(PageError):
+        run_page("```sh\nsleep 60 & echo $! > pid\n```\n```sh\nfalse\n```\n", tmp_path / "work")
+
+    status = Path("/proc", (tmp_path / "work" / "pid").read_text().strip(), "cmdline")
+    while status.exists() and status.read_bytes():
+        os.sched_yield()
 
 
 def test_output_may_be_left_out_but_not_changed() -> None:

@@ -45,7 +45,8 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         randomness=randomness(),
     )
     address = format_address(new.address)
-    output.fold(f"wrote {new.path} and a new key; {new.name} is {address}")
+    output.data(f"wrote {new.path} and a new key")
+    output.data(f"{new.name} is {address}")
     output.fold(f"attached to {', '.join(new.nodes)}")
     output.document(
         "ei.host-init/1",

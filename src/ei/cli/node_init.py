@@ -63,7 +63,8 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         services=tuple(arguments.service) or DEFAULT_SERVICES,
     )
     address = format_address(new.address)
-    output.fold(f"wrote {new.path} and a new key; {new.name} is {address}")
+    output.data(f"wrote {new.path} and a new key")
+    output.data(f"{new.name} is {address}")
     output.document("ei.node-init/1", {"path": str(new.path), "name": new.name, "address": address})
     output.talk(f"open UDP port {port} in your firewall")
     output.next(f"ei node check --config {new.path}", f"ei node run --config {new.path}")

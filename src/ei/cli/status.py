@@ -43,7 +43,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     remedies: list[str] = []
     for polled in found:
         for trouble in troubles_of(polled):
-            output.fold(f"{output.mark('bad')} {polled.target.name}: {printable(trouble)}")
+            output.data(f"{output.mark('bad')} {polled.target.name}: {printable(trouble)}")
             verb = "start" if polled.answer is None else "log"
             remedies.append(f"ei lab {verb} {polled.target.name}")
     if remedies and has_lab(arguments):

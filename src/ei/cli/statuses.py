@@ -19,11 +19,13 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
     running = msgspec.convert(answer, RunningStatus)
     node = running.node
     up = sum(peer.is_up for peer in node.peers)
+    output.data(f"{node.name}  {node.address}")
     output.fold(
-        f"{node.name}  {node.address}  up {duration(running.uptime_s)}, "
-        f"{', '.join(running.endpoints)}, {up} of {len(node.peers)} peers up"
+        f"up {duration(running.uptime_s)}, {', '.join(running.endpoints)}, "
+        f"{up} of {len(node.peers)} peers up"
     )
     output.fold(fates(node))
+    output.fold(f"dropped {reasons(node.dropped)}")
     for lost in overflows(node):
         output.data(f"{output.mark('warn')} {lost}")
     output.data("")
@@ -86,10 +88,10 @@ def troubles_of(polled: Polled) -> list[str]:
 
 
 def fates(node: NodeStatus) -> str:
-    """Return in one line what became of all packets that a node received."""
+    """Return in one line what became of all packets that a node received, but for drops."""
     return (
         f"received {node.received}: forwarded {node.forwarded}, delivered {node.delivered}, "
-        f"consumed {node.consumed}, missed {node.missed}; dropped {reasons(node.dropped)}"
+        f"consumed {node.consumed}, missed {node.missed}"
     )
 
 
@@ -118,7 +120,8 @@ def reasons(dropped: Mapping[str, int]) -> str:
 def show_host(answer: Mapping[str, object], output: Output) -> None:
     """Print the status of one host."""
     host = msgspec.convert(answer, HostStatus)
-    output.fold(f"{host.summary}  {host.address}  {host.endpoint}")
+    output.data(host.summary)
+    output.data(f"{host.address}  {host.endpoint}")
     output.fold(f"sent {counts(host.sent)}; received {counts(host.received)}")
     output.fold(f"dropped {reasons(host.dropped)}")
     output.data("")
