@@ -36,7 +36,8 @@ class Context(msgspec.Struct, Generic[ConfigT], frozen=True, gc=False):
     """All that a handler may read. It holds no clock, no socket and no file.
 
     Attributes:
-        now_s: Monotonic time of the event, in seconds, never decreasing.
+        now_s: Monotonic time of the event, in seconds, never decreasing. Nothing to keep in
+            `stable`: it begins anew when the machine does.
         unix_s: Wall clock of the event, in seconds; may jump.
         node: The node that this instance runs on.
         domain: Number of the node's domain.
