@@ -6,6 +6,8 @@ import textwrap
 
 import msgspec
 
+from ei.daemons import governance_file
+from ei.daemons.governance_file import GovernanceConfig
 from ei.host import init as host_init
 from ei.host.config import HostConfig
 from ei.lab import topology_file
@@ -32,6 +34,10 @@ def config_page() -> str:
         "`ei host init` writes it, with its comments:",
         _example(host_init.TEMPLATE),
         _keys(HostConfig),
+        "## governance.toml",
+        "`ei governance init` writes it; `node.toml` and `host.toml` name it:",
+        _example(governance_file.TEMPLATE),
+        _keys(GovernanceConfig),
         "## topology.toml",
         "What `ei lab up` starts and scenarios run in:",
         _example(_docstring_example(topology_file.__doc__ or "")),
@@ -70,6 +76,8 @@ def _shown(field: msgspec.structs.FieldInfo) -> str:
     match value:
         case None:
             return "none"
+        case "":
+            return '""'
         case bool():
             return str(value).lower()
         case tuple():

@@ -17,20 +17,31 @@ from ei.host.verbs_files import FILE_PORT
 from ei.records.envelope import MAX_ENVELOPE_BYTES, seal_record
 from ei.records.keys import make_keys
 from ei.records.kinds import AnyRecord, DomainRecord
+from ei.records.lists import (
+    MAX_LIST_BYTES,
+    MAX_SIGNATURES,
+    AnyList,
+    DomainList,
+    ListedDomain,
+    seal_list,
+)
 from ei.runtime.loader import load_service
 from ei.services.multicast.messages import Graft, Join, Leave, Prune
 
+LISTS = get_args(AnyList) or (AnyList,)
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/wire.md").read_text()
 SECTIONS = dict(re.findall(r"^## \d+\. (.+?)\n(.+?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 TABLE = re.compile(r"^\| at \|.*\n\|---.*\n((?:\|.*\n)+)", re.MULTILINE)
 SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 GROUP = bytes(range(16))
+GOVERNOR = make_keys(b"a" * 32)
 EXAMPLES = {
     "frame": encode_frame(Frame(FrameKind.DATAGRAM_WITH_RECEIPT, 5, b"hi", 9, 7)),
     "join": msgspec.msgpack.encode(Join(GROUP)),
+    "list": seal_list(DomainList(1, 2_000_000_000, (GOVERNOR.identity_key,), 1, ()), [GOVERNOR]),
     "numbered": encode_numbered(5, 7, 20),
-    "record": seal_record(DomainRecord("isp-a", 1, 2_000_000_000), make_keys(b"a" * 32)),
+    "record": seal_record(DomainRecord("isp-a", 1, 2_000_000_000), GOVERNOR),
 }
 
 
@@ -103,10 +114,14 @@ def test_the_services_and_messages_have_the_numbers_of_the_page() -> None:
 def test_every_kind_of_record_is_listed_with_its_fields() -> None:
     page = SECTIONS["Records"]
 
-    for kind in get_args(AnyRecord):
+    for kind in (*get_args(AnyRecord), *LISTS):
         fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(kind))
         assert f"| {kind.__struct_config__.tag} | `{kind.__name__}` | {fields} |" in page
+    fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(ListedDomain))
+    assert f"Each of `domains` is an array of {fields};" in page
     assert f"at most {MAX_ENVELOPE_BYTES:,} bytes" in page
+    assert f"at most {MAX_LIST_BYTES:,} bytes" in page
+    assert f"signatures, at most {MAX_SIGNATURES} |" in page
 
 
 def test_files_go_to_the_port_and_begin_as_the_page_says() -> None:

@@ -3,8 +3,10 @@
 import pytest
 
 from ei.errors import LocalError, NotFoundError
+from ei.records.governance import Governance
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
+from ei.records.lists import DomainList, ListedDomain, seal_list
 from ei.records.record_set import RecordSet, verify_records
 
 DOMAIN, ALICE, NODE = (make_keys(letter * 32) for letter in (b"d", b"a", b"n"))
@@ -75,3 +77,72 @@ def test_an_address_may_stand_for_a_name() -> None:
 
 def test_an_address_without_a_record_is_called_by_its_text() -> None:
     assert verified([]).name_of(bytes.fromhex("fd35" + "00" * 14)) == "fd35::"
+
+
+GOVERNORS = tuple(make_keys(letter * 32) for letter in (b"x", b"y", b"z"))
+GOVERNANCE = Governance(frozenset(keys.identity_key for keys in GOVERNORS), 2)
+
+
+def domain_list(number: int, *, domain_number: int = 1, expires_unix_s: int = 2_000) -> bytes:
+    body = DomainList(
+        number,
+        expires_unix_s,
+        tuple(keys.identity_key for keys in GOVERNORS),
+        2,
+        (ListedDomain("isp-a", domain_number, DOMAIN.identity_key, expires_unix_s),),
+    )
+    return seal_list(body, GOVERNORS[:2])
+
+
+def governed(records: list[bytes], *, known: tuple[bytes, ...] = ()) -> RecordSet:
+    return verify_records(records, trust={}, unix_s=1_000, governance=GOVERNANCE, known=known)
+
+
+def test_a_domain_that_governance_lists_is_believed() -> None:
+    records = governed([*envelopes(), domain_list(1)])
+
+    assert records.refused == ()
+    assert ALICE.address(1) in records.enrolments
+    assert records.lists == (domain_list(1),)
+
+
+def test_a_domain_uses_the_number_that_governance_gave_it_and_no_other() -> None:
+    records = governed([*envelopes(), domain_list(1, domain_number=7)])
+
+    assert records.why_refused("domain", "isp-a") == "its number is 1, governance gave it 7"
+    assert records.enrolments == {}
+
+
+def test_a_number_that_governance_gave_away_is_not_squatted_by_a_pinned_domain() -> None:
+    squatter = Issuer("isp-x", 1, make_keys(b"q" * 32), expires_unix_s=2_000)
+    trust = {"isp-x": squatter.keys.identity_key}
+
+    records = verify_records(
+        [squatter.domain(), domain_list(1)], trust=trust, unix_s=1_000, governance=GOVERNANCE
+    )
+
+    assert records.why_refused("domain", "isp-x") == "number 1 is that of domain isp-a"
+
+
+def test_a_frozen_list_ends_with_its_reason() -> None:
+    records = governed([*envelopes(), domain_list(3, expires_unix_s=990)])
+
+    reason = "domain list 3 expired 10 s ago, and no newer one came"
+    assert records.why_refused("domain", "isp-a") == reason
+    assert records.enrolments == {}
+
+
+def test_what_was_seen_is_not_rolled_back() -> None:
+    before = governed([domain_list(5)])
+
+    after = governed([*envelopes(), domain_list(4)], known=before.lists)
+
+    assert after.lists == before.lists
+    assert "seen before (rollback)" in after.why_refused("domain list", "4")
+
+
+def test_without_governance_a_list_is_refused_and_harms_nobody() -> None:
+    records = verified([*envelopes(), domain_list(1)])
+
+    assert [refusal.record for refusal in records.refused] == ["domain list"]
+    assert ALICE.address(1) in records.enrolments

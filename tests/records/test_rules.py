@@ -12,6 +12,7 @@ from ei.records.kinds import (
     GroupRecord,
     NodeRecord,
 )
+from ei.records.roots import Roots
 from ei.records.rules import Refused, Verifier
 from ei.sdk.packets import Address
 
@@ -58,7 +59,7 @@ def group(owner: Keys = DOMAIN, *, name: str = "news.isp-a", sequence: int = 1) 
 def verifier(*, attachment_limit_s: int = 3_600) -> Verifier:
     """One that knows domain isp-a, its node sn1 and its host alice."""
     made = Verifier(
-        trust={"isp-a": DOMAIN.identity_key, "isp-b": OTHER.identity_key},
+        roots=Roots({"isp-a": DOMAIN.identity_key, "isp-b": OTHER.identity_key}),
         unix_s=NOW_S,
         attachment_limit_s=attachment_limit_s,
     )

@@ -23,3 +23,10 @@ def test_keys_come_out_as_bytes() -> None:
 def test_what_is_no_key_is_named(trust: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         check_trust(trust)
+
+
+def test_who_names_a_governance_need_not_trust_anybody_else() -> None:
+    check_trust({}, is_governed=True)
+
+    with pytest.raises(ConfigError, match=r"trust\.isp-a"):
+        check_trust({"isp-a": "xy"}, is_governed=True)

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
+from ei.daemons.known_records import load_records
 from ei.errors import ConfigError
 from ei.host.client import Host
 from ei.host.config import HostConfig, load_host_config
 from ei.host.stack import Identity, Stack, find_nodes
 from ei.host.udp import SocketTransport
 from ei.records.key_files import read_keys
-from ei.records.record_files import read_records
-from ei.records.record_set import RecordSet, verify_records
-from ei.records.trust import trusted_keys
+from ei.records.record_set import RecordSet
 
 FILE_NAME = "host.toml"
 
@@ -72,12 +71,7 @@ def prepare_host(path: Path) -> PreparedHost:
     config = load_host_config(path)
     folder = path.resolve().parent
     keys = read_keys(folder / config.key_file)
-    records = verify_records(
-        read_records(folder / config.records_file),
-        trust=trusted_keys(config.trust),
-        unix_s=time.time(),
-        attachment_limit_s=config.attachment_limit_s,
-    )
+    records = load_records(folder, config, unix_s=time.time())
     identity = Identity(config.name, keys.address(config.domain_number), keys)
     _ = find_nodes(identity, records, config.nodes)
     return PreparedHost(folder, config, identity, records)

@@ -44,6 +44,9 @@ attachment_limit_s = 31_536_000
 # The largest datagram sent (1_328 to 65_000).
 # max_datagram_bytes = 1_452
 
+# Who lists further domains to believe; ei governance init writes the file.
+# governance = "governance.toml"
+
 # Whose records are believed: domain name to Ed25519 key.
 [trust]
 {trust}

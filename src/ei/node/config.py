@@ -40,7 +40,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         mesh_nodes: Other nodes are called at start while there are at most so many; else a pipe
             opens with the first packet.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
-        trust: Domain name to Ed25519 key, 64 hexadecimal digits.
+        governance: File that says who governs, see `ei governance`: whose lists are believed.
+        trust: Domain name to Ed25519 key, 64 hexadecimal digits; counts before governance.
         chains: Service to the services that a packet for it visits, in order, itself last.
         guards: Name of a host attached here to the services that run before the last pipe to it.
         config: Service to values that differ from its manifest's `[config]`.
@@ -63,6 +64,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     max_datagram_bytes: Annotated[int, Meta(ge=1_328, le=65_000)] = 1_452
     mesh_nodes: Annotated[int, Meta(ge=0, le=2**20)] = 64
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
+    governance: str | None = None
     trust: Trust = {}
     chains: dict[str, tuple[str, ...]] = {}
     guards: dict[str, tuple[str, ...]] = {}
@@ -92,7 +94,7 @@ def check_node_config(config: NodeConfig) -> None:
     Raises:
         ConfigError: see `load_node_config`.
     """
-    check_trust(config.trust)
+    check_trust(config.trust, is_governed=config.governance is not None)
     _check_binds(config.binds)
     if len(set(config.services)) != len(config.services):
         raise ConfigError("services: each service is named once")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ei._core import Engine
 from ei.daemons.binding import bind_error
+from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
@@ -23,7 +24,7 @@ from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
-from ei.node.prepare import PreparedNode, load_records, prepare_node
+from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.traces import Traces
 from ei.node.workers import Workers
 from ei.records.keys import Keys
@@ -128,7 +129,7 @@ class NodeDaemon:
             self._prepared.folder / self._prepared.config.admin_socket, NodeAdmin(self).answer
         )
         self._watch(supervisor_fd)
-        self._tell_refusals(self._prepared.records)
+        self._take_note(self._prepared.records)
         self.node.start()
         self.workers.start()
         self._engine.start()
@@ -172,9 +173,14 @@ class NodeDaemon:
         Raises:
             EiError: what is wrong.
         """
-        records = load_records(self._prepared.folder, self._prepared.config)
+        records = load_records(
+            self._prepared.folder,
+            self._prepared.config,
+            unix_s=time.time(),
+            known=self.node.records.lists,
+        )
         self.node.update(records)
-        self._tell_refusals(records)
+        self._take_note(records)
         self.log.info("records reloaded", records=len(records.names))
 
     def stop(self) -> None:
@@ -241,6 +247,11 @@ class NodeDaemon:
                 "records not reloaded", reason=str(error), remedy=error.remedy
             )
 
-    def _tell_refusals(self, records: RecordSet) -> None:
+    def _take_note(self, records: RecordSet) -> None:
         for refusal in records.refused:
             self.log.warn("record refused", record=refusal.record, reason=refusal.reason)
+        try:
+            keep_seen(self._prepared.seen, records)
+        except (OSError, EiError) as error:
+            # They are known until this process ends; only a start with old records could miss them.
+            self.log.error("lists not kept", reason=str(error))  # noqa: TRY400

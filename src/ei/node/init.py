@@ -56,6 +56,9 @@ services = [{services}]
 # Other nodes are called at start while there are at most so many, else when there is traffic.
 # mesh_nodes = 64
 
+# Who lists further domains to believe; ei governance init writes the file.
+# governance = "governance.toml"
+
 # Whose records are believed: domain name to Ed25519 key.
 [trust]
 {trust}

@@ -8,17 +8,18 @@ from pathlib import Path
 import msgspec
 
 from ei.daemons.config_file import convert_table
+from ei.daemons.known_records import load_records, read_seen
 from ei.errors import ConfigError
 from ei.node.config import NodeConfig, load_node_config
 from ei.node.node import Node
 from ei.node.remembering import RememberingControl
 from ei.records.key_files import read_keys
 from ei.records.keys import Keys
-from ei.records.record_files import read_records
-from ei.records.record_set import RecordSet, verify_records
-from ei.records.trust import trusted_keys
+from ei.records.record_set import RecordSet
 from ei.runtime.loader import LoadedService, load_service
 from ei.sdk.packets import Address
+
+SEEN_FILE = "seen.eir"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class PreparedNode:
         """The folder of the stable stores."""
         return self.folder / self.config.state_directory
 
+    @property
+    def seen(self) -> Path:
+        """Where the lists that were seen are kept."""
+        return self.state / SEEN_FILE
+
 
 def prepare_node(path: Path) -> PreparedNode:
     """Read and check all that a `node.toml` names: what `ei node check` does. Writes nothing.
@@ -55,7 +61,8 @@ def prepare_node(path: Path) -> PreparedNode:
     for service in services:
         _check_values(path, service, config.config.get(service.manifest.name, {}))
     keys = read_keys(folder / config.key_file)
-    records = load_records(folder, config)
+    known = read_seen(folder / config.state_directory / SEEN_FILE)
+    records = load_records(folder, config, unix_s=time.time(), known=known)
     # What a node finds wrong with its records, it finds without a datapath as well.
     _ = Node(
         config,
@@ -65,20 +72,6 @@ def prepare_node(path: Path) -> PreparedNode:
         datapath=RememberingControl(),
     )
     return PreparedNode(folder, config, keys, services, records)
-
-
-def load_records(folder: Path, config: NodeConfig) -> RecordSet:
-    """Read and verify the record file that a configuration names.
-
-    Raises:
-        EiError: it cannot be read. Records that do not verify are in `refused`.
-    """
-    return verify_records(
-        read_records(folder / config.records_file),
-        trust=trusted_keys(config.trust),
-        unix_s=time.time(),
-        attachment_limit_s=config.attachment_limit_s,
-    )
 
 
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

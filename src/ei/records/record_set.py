@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from ei.errors import IntegrityError, NotFoundError
 from ei.records.addresses import format_address, parse_address
 from ei.records.envelope import open_record
+from ei.records.governance import Followed, Governance, follow_lists
 from ei.records.kinds import (
     MAX_ATTACHMENT_S,
     AnyRecord,
@@ -20,6 +21,8 @@ from ei.records.kinds import (
     GroupRecord,
     NodeRecord,
 )
+from ei.records.lists import SignedList, is_list, open_list
+from ei.records.roots import find_roots
 from ei.records.rules import Refused, Verifier
 from ei.sdk.packets import Address
 
@@ -40,6 +43,7 @@ class RecordSet:
         domains: By name.
         enrolments, nodes, attachments, groups: By address.
         names: Full name to the address of a host, node or group.
+        governance: What governance says; `None` when none is configured.
         refused: What did not verify, at most 1_000 of them.
     """
 
@@ -51,7 +55,14 @@ class RecordSet:
     )
     groups: Mapping[Address, GroupRecord] = field(default_factory=dict[Address, GroupRecord])
     names: Mapping[str, Address] = field(default_factory=dict[str, Address])
+    governance: Followed | None = None
     refused: tuple[Refusal, ...] = ()
+
+    @property
+    def lists(self) -> tuple[bytes, ...]:
+        """The envelopes to remember, as `known` of the next time."""
+        needed = () if self.governance is None else self.governance.needed
+        return tuple(signed.envelope for signed in needed)
 
     def find(self, name: str) -> Address:
         """Return the address that `name` means: a full name, or an address as text.
@@ -92,12 +103,14 @@ class RecordSet:
 MAX_REFUSALS = 1_000
 
 
-def verify_records(
+def verify_records(  # noqa: PLR0913 all that belief rests on
     envelopes: Iterable[bytes],
     *,
     trust: Mapping[str, bytes],
     unix_s: float,
     attachment_limit_s: int = MAX_ATTACHMENT_S,
+    governance: Governance | None = None,
+    known: Iterable[bytes] = (),
 ) -> RecordSet:
     """Return the set of those records that hold.
 
@@ -106,17 +119,22 @@ def verify_records(
         trust: Domain name to its Ed25519 key, from configuration.
         unix_s: Records that have expired by then do not hold.
         attachment_limit_s: Longest time that an attachment may still have to live.
+        governance: Who says which further domains there are.
+        known: `lists` of an earlier set: no older list counts again.
     """
-    refused: list[Refusal] = []
-    opened: list[tuple[AnyRecord, bytes]] = []
-    for index, envelope in enumerate(envelopes):
-        try:
-            opened.append(open_record(envelope))
-        except IntegrityError as error:
-            refused.append(Refusal(f"record {index}", str(error)))
-    verifier = Verifier(trust=trust, unix_s=unix_s, attachment_limit_s=attachment_limit_s)
+    opened = _open_all(envelopes)
+    refused = opened.refused
+    followed = None
+    if governance is not None:
+        followed = follow_lists(governance, opened.lists, known=_open_all(known).lists)
+        refused += (Refusal(*each) for each in followed.refused)
+    elif opened.lists:
+        refused.append(Refusal("domain list", "no governance is configured here"))
+    newest = None if followed is None else followed.newest
+    roots = find_roots(trust, newest, unix_s=unix_s)
+    verifier = Verifier(roots=roots, unix_s=unix_s, attachment_limit_s=attachment_limit_s)
     # What a record rests on is verified first: domains, then hosts and nodes, then the rest.
-    for record, signer in sorted(opened, key=lambda pair: RANKS[type(pair[0])]):
+    for record, signer in sorted(opened.records, key=lambda pair: RANKS[type(pair[0])]):
         try:
             verifier.add(record, signer)
         except Refused as reason:
@@ -128,8 +146,29 @@ def verify_records(
         attachments=verifier.attachments,
         groups=verifier.groups,
         names=verifier.names,
+        governance=followed,
         refused=tuple(refused[:MAX_REFUSALS]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    records: list[tuple[AnyRecord, bytes]]
+    lists: list[SignedList]
+    refused: list[Refusal]
+
+
+def _open_all(envelopes: Iterable[bytes]) -> _Opened:
+    opened = _Opened([], [], [])
+    for index, envelope in enumerate(envelopes):
+        try:
+            if is_list(envelope):
+                opened.lists.append(open_list(envelope))
+            else:
+                opened.records.append(open_record(envelope))
+        except IntegrityError as error:
+            opened.refused.append(Refusal(f"record {index}", str(error)))
+    return opened
 
 
 RANKS: Mapping[type[AnyRecord], int] = {

@@ -1,7 +1,6 @@
 """Who may state what: the rules by which a signed record counts."""
 
 import re
-from collections.abc import Mapping
 from typing import NoReturn, TypeVar, assert_never
 
 from ei.errors import LocalError
@@ -21,6 +20,7 @@ from ei.records.kinds import (
     GroupRecord,
     NodeRecord,
 )
+from ei.records.roots import Roots
 from ei.sdk.packets import Address
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -42,17 +42,16 @@ class Verifier:
     """Collects records that hold; a record must come after those it rests on.
 
     Args:
-        trust: Domain name to its Ed25519 key.
+        roots: Who speaks for which domain.
         unix_s: Now.
         attachment_limit_s: Longest time that an attachment may still have to live.
     """
 
-    def __init__(
-        self, *, trust: Mapping[str, bytes], unix_s: float, attachment_limit_s: int
-    ) -> None:
-        self._trust = trust
+    def __init__(self, *, roots: Roots, unix_s: float, attachment_limit_s: int) -> None:
+        self._roots = roots
         self._unix_s = unix_s
         self._attachment_limit_s = attachment_limit_s
+        self._owners = {number: name for name, number in roots.numbers.items()}
         self._domains_by_number: dict[int, DomainRecord] = {}
         self._holders: dict[bytes, str] = {}
         self.domains: dict[str, DomainRecord] = {}
@@ -85,17 +84,24 @@ class Verifier:
                 assert_never(record)
 
     def _add_domain(self, record: DomainRecord, signer: bytes) -> None:
-        trusted = self._trust.get(record.name)
+        trusted = self._roots.keys.get(record.name)
         if trusted is None:
-            _refuse(f"no key of domain {record.name!r} is trusted here")
+            _refuse(
+                self._roots.reasons.get(record.name)
+                or f"no key of domain {record.name!r} is trusted here"
+            )
         if trusted != signer:
             _refuse(f"signed by {signer.hex()[:16]}, trusted is {trusted.hex()[:16]}")
         if not 1 <= record.number <= MAX_DOMAIN_NUMBER:
             _refuse(f"its number {record.number} is not 1 to {MAX_DOMAIN_NUMBER}")
         if record.name in self.domains:
             _refuse("a second record of the domain")
-        if (other := self._domains_by_number.get(record.number)) is not None:
-            _refuse(f"number {record.number} is that of domain {other.name}")
+        given = self._roots.numbers.get(record.name, record.number)
+        if record.number != given:
+            _refuse(f"its number is {record.number}, governance gave it {given}")
+        owner = self._owners.setdefault(record.number, record.name)
+        if owner != record.name:
+            _refuse(f"number {record.number} is that of domain {owner}")
         self.domains[record.name] = record
         self._domains_by_number[record.number] = record
 
@@ -148,7 +154,7 @@ class Verifier:
         self, address: Address, identity_key: bytes, names: tuple[str, ...], signer: bytes
     ) -> None:
         domain = self._home(address)
-        if self._trust[domain.name] != signer:
+        if self._roots.keys[domain.name] != signer:
             _refuse(f"signed by {signer.hex()[:16]}, not by domain {domain.name}")
         _check_key("identity", identity_key)
         if make_address(domain.number, identity_key) != address:
@@ -187,7 +193,7 @@ class Verifier:
         return domain
 
     def _is_known(self, key: bytes, domain: DomainRecord) -> bool:
-        if self._trust[domain.name] == key:
+        if self._roots.keys[domain.name] == key:
             return True
         enrolment = self.enrolments.get(make_address(domain.number, key))
         return enrolment is not None and enrolment.identity_key == key
