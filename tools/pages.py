@@ -146,6 +146,32 @@ def fields() -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics() -> str:
+    """Return the reference of what a node tells Prometheus."""
+    from ei.node.metrics import METRICS
+
+    lines = _intro(
+        "# Metrics of a node",
+        "With `metrics_bind` in [node.toml](config.md), a node serves `/metrics` for Prometheus, "
+        "`/healthz` (its process answers) and `/readyz` (its datapath answers, too, and each "
+        "service has a worker; else status 503 and what is missing). Whoever reaches the endpoint "
+        "may read them, so it belongs on the loopback: `127.0.0.1:9464`.",
+    )
+    parts = {
+        "Core": "Name, labels and meaning stay within a major version; the list only grows.",
+        "Unstable": "These may change with any version.",
+    }
+    for title, text in parts.items():
+        lines += ["", f"## {title}", "", text, ""]
+        lines += ["| metric | kind | labels | what it is |", "|---|---|---|---|"]
+        for metric in METRICS:
+            if metric.is_core == (title == "Core"):
+                labels = ", ".join(f"`{label}`" for label in metric.labels)
+                meaning = _one_line(metric.meaning)
+                lines += [f"| `{metric.name}` | {metric.kind} | {labels} | {meaning} |"]
+    return "\n".join(lines) + "\n"
+
+
 def decisions() -> str:
     """Return the index of decision records."""
     lines = _intro(
@@ -178,6 +204,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/config.md": config,
     "docs/reference/doctor.md": doctor,
     "docs/reference/fields.md": fields,
+    "docs/reference/metrics.md": metrics,
     "docs/decisions/README.md": decisions,
     "packaging/data/share/man/man1/ei.1": manual,
 }

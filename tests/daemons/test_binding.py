@@ -28,3 +28,10 @@ def test_each_refusal_has_its_kind_and_remedy(
 
 def test_an_unknown_refusal_says_what_the_system_said() -> None:
     assert "weird" in str(bind_error("x:1", OSError(999, "weird")))
+
+
+def test_a_tcp_port_in_use_is_looked_for_among_those_of_tcp() -> None:
+    error = bind_error("127.0.0.1:9464", OSError(errno.EADDRINUSE, "x"), protocol="TCP")
+
+    assert "TCP port 9464 is in use" in str(error)
+    assert "ss -ltnp 'sport = :9464'" in error.remedy

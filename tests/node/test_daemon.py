@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,3 +190,44 @@ def test_an_address_of_another_machine_is_said(
 
     assert running.end() == 2
     assert "192.0.2.1:3535: the address is not one of this machine" in running.log.read_text()
+
+
+def with_metrics(node_file: Path) -> str:
+    """Let a node serve its metrics on an address that nobody else has; return the endpoint."""
+    text = node_file.read_text()
+    address = text.partition('binds = ["')[2].partition(":")[0]
+    shown = '# metrics_bind = ""'
+    assert shown in text
+    _ = node_file.write_text(text.replace(shown, f'metrics_bind = "{address}:9464"'))
+    return f"{address}:9464"
+
+
+def test_a_node_can_be_scraped_and_says_when_it_is_ready(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    endpoint = with_metrics(node_file)
+    running = start_node(node_file)
+    running.wait_ready()
+
+    pages = {}
+    for name in ("metrics", "healthz", "readyz"):
+        with urllib.request.urlopen(f"http://{endpoint}/{name}", timeout=5) as answer:
+            pages[name] = answer.read().decode()
+
+    assert (pages["healthz"], pages["readyz"]) == ("ok\n", "ready\n")
+    assert "ei_packets_received_total 0\n" in pages["metrics"]
+    assert 'ei_module_memory_bytes{service="echo"} ' in pages["metrics"]
+    assert 'ei_health{check="workers"} 1\n' in pages["metrics"]
+
+
+def test_a_port_for_metrics_that_is_in_use_is_said(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    address = with_metrics(node_file).partition(":")[0]
+    with socket.create_server((address, 9464)):
+        running = start_node(node_file)
+
+        assert running.end() == 6
+
+    assert f"cannot listen on {address}:9464: TCP port 9464 is in use" in running.log.read_text()
+    assert not running.admin.exists()

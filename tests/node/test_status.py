@@ -2,6 +2,7 @@
 
 from ei.node.peers import Peer
 from ei.node.status import node_status
+from ei.records.kinds import NodeRecord
 from ei.records.record_set import RecordSet, Refusal
 from ei.sdk import Address, Manifest
 
@@ -27,3 +28,20 @@ def test_what_was_never_counted_is_zero() -> None:
     assert (status.services[0].name, status.services[0].decisions) == ("delivery", 0)
     assert (status.peers[0].is_up, status.peers[0].rtt_s) == (False, None)
     assert status.refused_records == {"node x": "expired"}
+
+
+def test_bytes_copies_and_the_end_of_the_own_record_are_told() -> None:
+    own = NodeRecord(NODE, "sn1.isp-a", b"i" * 32, b"p" * 32, (), (), 2_000)
+
+    status = node_status(
+        "sn1.isp-a",
+        NODE,
+        statistics={"sent": 4, "received_bytes": 5, "sent_bytes": 6, "copies_dropped": {"x": 1}},
+        manifests=[],
+        peers={},
+        records=RecordSet(nodes={NODE: own}),
+    )
+
+    assert (status.sent, status.received_bytes, status.sent_bytes) == (4, 5, 6)
+    assert status.copies_dropped == {"x": 1}
+    assert status.record_expires_unix_s == 2_000

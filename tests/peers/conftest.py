@@ -3,6 +3,9 @@
 import shutil
 
 import pytest
+from tests.node.conftest import node_file, start_node
+
+__all__ = ["node_file", "start_node"]
 
 
 @pytest.fixture(scope="session")
@@ -11,4 +14,13 @@ def tshark() -> str:
     path = shutil.which("tshark")
     if path is None:
         pytest.fail("tshark is missing. Install it: sudo apt-get install tshark")
+    return path
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Where Prometheus's own checker is."""
+    path = shutil.which("promtool")
+    if path is None:
+        pytest.fail("promtool is missing. Install it: sudo apt-get install prometheus")
     return path

@@ -29,6 +29,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         key_file, records_file: See `ei.records`.
         state_directory: Stable stores of the services.
         admin_socket: Where `ei status` and the like ask.
+        metrics_bind: Endpoint of `/metrics`, `/healthz` and `/readyz` over HTTP, for whoever
+            reaches it: 127.0.0.1:9464 is for this machine alone. Empty serves none.
         services: Names of the services that run here, in the folders of `service_folders`.
         service_folders: Further folders of service modules, searched before those that come with
             this program.
@@ -55,6 +57,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     records_file: str = "records.eir"
     state_directory: str = "state"
     admin_socket: str = "admin.sock"
+    metrics_bind: Annotated[str, Meta(max_length=64)] = ""
     services: tuple[str, ...] = DEFAULT_SERVICES
     service_folders: tuple[str, ...] = ()
     workers: Literal["process", "inline"] = "process"
@@ -96,6 +99,7 @@ def check_node_config(config: NodeConfig) -> None:
     """
     check_trust(config.trust, is_governed=config.governance is not None)
     _check_binds(config.binds)
+    _check_metrics_bind(config.metrics_bind)
     if len(set(config.services)) != len(config.services):
         raise ConfigError("services: each service is named once")
     for service, chain in config.chains.items():
@@ -116,6 +120,14 @@ def _check_binds(binds: tuple[str, ...]) -> None:
         raise ConfigError(f"binds: {error}", remedy=remedy) from error
     if len(set(families)) != len(families):
         raise ConfigError(f"binds: {list(binds)}: at most one is IPv4 and one IPv6", remedy=remedy)
+
+
+def _check_metrics_bind(bind: str) -> None:
+    try:
+        _ = bind and parse_endpoint(bind)
+    except LocalError as error:
+        remedy = 'Such as metrics_bind = "127.0.0.1:9464"'
+        raise ConfigError(f"metrics_bind: {error}", remedy=remedy) from error
 
 
 def _check_services(config: NodeConfig, where: str, services: tuple[str, ...]) -> None:

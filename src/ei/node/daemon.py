@@ -1,6 +1,7 @@
 """`ei node run`: the shell of a service node.
 
-    main thread   asyncio: notices of the engine, reports of the nursery, admin socket, signals
+    main thread   asyncio: notices of the engine, reports of the nursery, admin socket, metrics,
+                  signals
     engine        native threads: all sockets, every packet
     nursery       a process, forked before the engine's threads start; the parent of all workers
 
@@ -17,6 +18,7 @@ from ei._core import Engine
 from ei.daemons.binding import bind_error
 from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
+from ei.daemons.pages import PageServer
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
@@ -25,6 +27,7 @@ from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
 from ei.node.prepare import PreparedNode, prepare_node
+from ei.node.probes import probes
 from ei.node.traces import Traces
 from ei.node.workers import Workers
 from ei.records.keys import Keys
@@ -125,9 +128,9 @@ class NodeDaemon:
         Raises:
             EiError: it cannot go on.
         """
-        server = AdminServer(
-            self._prepared.folder / self._prepared.config.admin_socket, NodeAdmin(self).answer
-        )
+        config = self._prepared.config
+        server = AdminServer(self._prepared.folder / config.admin_socket, NodeAdmin(self).answer)
+        pages = PageServer(config.metrics_bind, probes(self.status, time.time))
         self._watch(supervisor_fd)
         self._take_note(self._prepared.records)
         self.node.start()
@@ -136,16 +139,17 @@ class NodeDaemon:
         with explained("cannot open the admin socket"):
             await server.open()
         try:
-            self.log.info(
-                "node runs", name=self._prepared.config.name, endpoints=self._engine.endpoints
-            )
+            if config.metrics_bind:
+                await pages.open()
+            self.log.info("node runs", name=config.name, endpoints=self._engine.endpoints)
             _ = await self._stopped.wait()
         finally:
+            await pages.close()
             await server.close()
             self.workers.stop()
         if self._failure is not None:
             raise self._failure
-        self.log.info("node stopped", name=self._prepared.config.name)
+        self.log.info("node stopped", name=config.name)
 
     # -- verbs ------------------------------------------------------------------------------------
 

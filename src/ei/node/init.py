@@ -37,6 +37,10 @@ attachment_limit_s = 31_536_000
 # state_directory = "state"
 # admin_socket = "admin.sock"
 
+# Where Prometheus asks for /metrics, and others for /healthz and /readyz; "" serves nobody.
+# Usual is "127.0.0.1:9464".
+# metrics_bind = ""
+
 # Services, by the names of their folders; further folders are searched first.
 services = [{services}]
 # service_folders = ["/srv/ei/services"]

@@ -48,7 +48,10 @@ class NodeStatus(msgspec.Struct, frozen=True):
         dropped: Packets by reason, those of services included.
         socket_overflows, thread_overflows, notice_overflows: Lost outside the fates; see
             `ei._core.Engine.statistics`.
+        sent, received_bytes, sent_bytes: Packets and bytes on all pipes.
+        copies_dropped: Copies of forwarded packets, by reason; law 6 counts them apart.
         refused_records: Record to the reason why it does not count.
+        record_expires_unix_s: When the node's own record ends; 0 when it is not known.
     """
 
     name: str
@@ -66,6 +69,11 @@ class NodeStatus(msgspec.Struct, frozen=True):
     socket_overflows: int = 0
     thread_overflows: int = 0
     notice_overflows: int = 0
+    sent: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    copies_dropped: dict[str, int] = {}
+    record_expires_unix_s: int = 0
 
 
 class _ServiceCounts(msgspec.Struct, frozen=True):
@@ -97,6 +105,10 @@ class _Statistics(msgspec.Struct, frozen=True):
     socket_overflows: int = 0
     thread_overflows: int = 0
     notice_overflows: int = 0
+    sent: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    copies_dropped: dict[str, int] = {}
     services: dict[int, _ServiceCounts] = {}
     peers: dict[str, _PeerCounts] = {}
 
@@ -115,6 +127,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     dropped = dict(counted.dropped)
     for reason, packets in counted.missed_dropped.items():
         dropped[reason] = dropped.get(reason, 0) + packets
+    own = records.nodes.get(address)
     return NodeStatus(
         name=name,
         address=format_address(address),
@@ -137,6 +150,11 @@ def node_status(  # noqa: PLR0913 a status joins what many know
         socket_overflows=counted.socket_overflows,
         thread_overflows=counted.thread_overflows,
         notice_overflows=counted.notice_overflows,
+        sent=counted.sent,
+        received_bytes=counted.received_bytes,
+        sent_bytes=counted.sent_bytes,
+        copies_dropped=counted.copies_dropped,
+        record_expires_unix_s=0 if own is None else own.expires_unix_s,
     )
 
 

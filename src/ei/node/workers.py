@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from ei.daemons.log import Log
+from ei.daemons.usage import usage_of
 from ei.errors import LocalError, NotFoundError
 from ei.node.inline import start_inline
 from ei.runtime.backoff import Backoff
@@ -27,6 +28,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
         pid: 0 while none runs.
         starts: How often it was started.
         last_end: Why the last one ended; empty when none did.
+        cpu_s, memory_bytes: Used by the process, since it began and now; `None` without one.
     """
 
     service: str
@@ -34,6 +36,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     state: Literal["starting", "running", "waiting"]
     starts: int
     last_end: str
+    cpu_s: float | None = None
+    memory_bytes: int | None = None
 
 
 class WorkerSockets(Protocol):
@@ -113,10 +117,7 @@ class Workers:
 
     def status(self) -> tuple[WorkerStatus, ...]:
         """Return the workers in the order of the configuration."""
-        return tuple(
-            WorkerStatus(worker.name, worker.pid, worker.state, worker.starts, worker.last_end)
-            for worker in self._workers.values()
-        )
+        return tuple(map(self._status, self._workers.values()))
 
     def start(self) -> None:
         """Start all workers, on the running loop."""
@@ -153,6 +154,19 @@ class Workers:
             case WorkerExited(pid=pid, cause=cause):
                 self._log.warn("worker ended", service=worker.name, pid=pid, cause=cause)
                 self._ended(worker, cause)
+
+    def _status(self, worker: _Worker) -> WorkerStatus:
+        # A worker that is a thread has used what the whole node has.
+        usage = usage_of(worker.pid) if self._nursery is not None and worker.pid else None
+        return WorkerStatus(
+            worker.name,
+            worker.pid,
+            worker.state,
+            worker.starts,
+            worker.last_end,
+            cpu_s=None if usage is None else usage.cpu_s,
+            memory_bytes=None if usage is None else usage.memory_bytes,
+        )
 
     # -- one worker -------------------------------------------------------------------------------
 

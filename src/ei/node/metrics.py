@@ -1,0 +1,242 @@
+"""What a node tells Prometheus. `docs/reference/metrics.md` is made from this table.
+
+Labels are bounded: services and reasons come from manifests and the datapath, checks and fates from
+this file, and of the nodes that are peers the first 256 by name are told apart.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ei._core import WIRE_VERSION
+from ei.daemons.exposition import Metric, Values, exposition
+from ei.node.admin import RunningStatus
+from ei.node.status import ServiceStatus
+
+MAX_PEER_SERIES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A node at one moment, as its metrics see it.
+
+    Attributes:
+        version: Of the program.
+    """
+
+    running: RunningStatus
+    unix_s: float
+    version: str
+
+
+def metrics_text(observed: Observed) -> str:
+    """Return the page `/metrics`."""
+    return exposition(METRICS, observed)
+
+
+def health(running: RunningStatus, *, unix_s: float) -> dict[str, str]:
+    """Return what was looked at, and what is wrong with it; empty where all is well."""
+    down = [worker.service for worker in running.workers if worker.state != "running"]
+    refused = len(running.node.refused_records)
+    is_over = running.node.record_expires_unix_s <= unix_s
+    return {
+        "workers": f"no worker runs for {', '.join(down)}" if down else "",
+        "records": f"{refused} records are refused" if refused else "",
+        "identity": "the record of this node has expired" if is_over else "",
+    }
+
+
+def _one(read: Callable[[Observed], float]) -> Callable[[Observed], Values]:
+    return lambda observed: {(): read(observed)}
+
+
+def _by_service(read: Callable[[ServiceStatus], float]) -> Callable[[Observed], Values]:
+    return lambda observed: {
+        (service.name,): read(service) for service in observed.running.node.services
+    }
+
+
+def _by_word(read: Callable[[Observed], dict[str, int]]) -> Callable[[Observed], Values]:
+    return lambda observed: {(word,): count for word, count in sorted(read(observed).items())}
+
+
+def _fates(observed: Observed) -> dict[str, int]:
+    node = observed.running.node
+    names = ("forwarded", "delivered", "consumed", "missed")
+    return {name: getattr(node, name) for name in names}
+
+
+def _peers_up(observed: Observed) -> Values:
+    nodes = [peer for peer in observed.running.node.peers if peer.kind == "node"]
+    shown = sorted(nodes, key=lambda peer: peer.name)[:MAX_PEER_SERIES]
+    return {(peer.name,): int(peer.is_up) for peer in shown}
+
+
+def _health(observed: Observed) -> Values:
+    found = health(observed.running, unix_s=observed.unix_s)
+    return {(check,): int(not trouble) for check, trouble in found.items()}
+
+
+def _cpu(observed: Observed) -> Values:
+    used = {(worker.service,): worker.cpu_s for worker in observed.running.workers}
+    return {labels: cpu_s for labels, cpu_s in used.items() if cpu_s is not None}
+
+
+def _memory(observed: Observed) -> Values:
+    used = {(worker.service,): worker.memory_bytes for worker in observed.running.workers}
+    return {labels: memory for labels, memory in used.items() if memory is not None}
+
+
+METRICS: tuple[Metric[Observed], ...] = (
+    Metric(
+        "ei_build_info",
+        "gauge",
+        "Always 1: what runs here.",
+        lambda observed: {(observed.version, str(WIRE_VERSION)): 1},
+        labels=("version", "wire"),
+        is_core=True,
+    ),
+    Metric(
+        "ei_packets_received_total",
+        "counter",
+        "Packets received, each of which has exactly one fate.",
+        _one(lambda observed: observed.running.node.received),
+        is_core=True,
+    ),
+    Metric(
+        "ei_packets_sent_total",
+        "counter",
+        "Packets sent, a copy for each next hop.",
+        _one(lambda observed: observed.running.node.sent),
+        is_core=True,
+    ),
+    Metric(
+        "ei_packets_dropped_total",
+        "counter",
+        "Packets that went no further, by reason.",
+        _by_word(lambda observed: observed.running.node.dropped),
+        labels=("reason",),
+        is_core=True,
+    ),
+    Metric(
+        "ei_bytes_received_total",
+        "counter",
+        "Bytes of the datagrams received.",
+        _one(lambda observed: observed.running.node.received_bytes),
+        is_core=True,
+    ),
+    Metric(
+        "ei_bytes_sent_total",
+        "counter",
+        "Bytes of the datagrams sent.",
+        _one(lambda observed: observed.running.node.sent_bytes),
+        is_core=True,
+    ),
+    Metric(
+        "ei_sessions",
+        "gauge",
+        "Peers whose pipe is up: hosts and nodes.",
+        _one(lambda observed: sum(peer.is_up for peer in observed.running.node.peers)),
+        is_core=True,
+    ),
+    Metric(
+        "ei_peer_up",
+        "gauge",
+        f"Whether the pipe to a node is up, for the first {MAX_PEER_SERIES} nodes by name.",
+        _peers_up,
+        labels=("peer",),
+        is_core=True,
+    ),
+    Metric(
+        "ei_module_cpu_seconds_total",
+        "counter",
+        "CPU time of the process that runs a service, since that process began.",
+        _cpu,
+        labels=("service",),
+        is_core=True,
+    ),
+    Metric(
+        "ei_module_memory_bytes",
+        "gauge",
+        "Resident memory of the process that runs a service.",
+        _memory,
+        labels=("service",),
+        is_core=True,
+    ),
+    Metric(
+        "ei_key_expiry_seconds",
+        "gauge",
+        "Time until the record of this node's keys ends; negative once it has.",
+        _one(lambda observed: observed.running.node.record_expires_unix_s - observed.unix_s),
+        is_core=True,
+    ),
+    Metric(
+        "ei_events_lost_total",
+        "counter",
+        "Notices of the datapath that found 65,536 others waiting for the node's process.",
+        _one(lambda observed: observed.running.node.notice_overflows),
+        is_core=True,
+    ),
+    Metric(
+        "ei_health",
+        "gauge",
+        "1 while all is well. workers: each service has one. records: none is refused. "
+        "identity: the record of this node is valid.",
+        _health,
+        labels=("check",),
+        is_core=True,
+    ),
+    Metric(
+        "ei_packet_fates_total",
+        "counter",
+        "Packets received that were not dropped at once, by fate.",
+        _by_word(_fates),
+        labels=("fate",),
+    ),
+    Metric(
+        "ei_copies_dropped_total",
+        "counter",
+        "Copies of forwarded packets that were not sent, by reason.",
+        _by_word(lambda observed: observed.running.node.copies_dropped),
+        labels=("reason",),
+    ),
+    Metric(
+        "ei_service_missed_total",
+        "counter",
+        "Packets without a cached decision, handed to their service.",
+        _by_service(lambda service: service.missed),
+        labels=("service",),
+    ),
+    Metric(
+        "ei_service_decisions",
+        "gauge",
+        "Decisions of a service that are cached now.",
+        _by_service(lambda service: service.decisions),
+        labels=("service",),
+    ),
+    Metric(
+        "ei_service_queue_packets",
+        "gauge",
+        "Packets that wait for a service.",
+        _by_service(lambda service: service.queue_packets),
+        labels=("service",),
+    ),
+    Metric(
+        "ei_worker_starts_total",
+        "counter",
+        "How often the worker of a service was started.",
+        lambda observed: {(worker.service,): worker.starts for worker in observed.running.workers},
+        labels=("service",),
+    ),
+    Metric(
+        "ei_socket_overflows_total",
+        "counter",
+        "Datagrams that found the kernel's buffer of the socket full.",
+        _one(lambda observed: observed.running.node.socket_overflows),
+    ),
+    Metric(
+        "ei_thread_overflows_total",
+        "counter",
+        "Datagrams that one thread received for another, while 1,024 waited for it.",
+        _one(lambda observed: observed.running.node.thread_overflows),
+    ),
+)

@@ -1,0 +1,136 @@
+"""The metrics of a node: names that hold, labels that are bounded, values that were counted."""
+
+import re
+
+import msgspec
+
+from ei.node.admin import RunningStatus
+from ei.node.metrics import MAX_PEER_SERIES, METRICS, Observed, health, metrics_text
+from ei.node.status import NodeStatus, PeerStatus, ServiceStatus
+from ei.node.workers import WorkerStatus
+
+CORE = {
+    "ei_build_info": ("version", "wire"),
+    "ei_packets_received_total": (),
+    "ei_packets_sent_total": (),
+    "ei_packets_dropped_total": ("reason",),
+    "ei_bytes_received_total": (),
+    "ei_bytes_sent_total": (),
+    "ei_sessions": (),
+    "ei_peer_up": ("peer",),
+    "ei_module_cpu_seconds_total": ("service",),
+    "ei_module_memory_bytes": ("service",),
+    "ei_key_expiry_seconds": (),
+    "ei_events_lost_total": (),
+    "ei_health": ("check",),
+}
+"""Dashboards and alarms are built on these: within a major version the list only grows."""
+
+ECHO = ServiceStatus(17, "echo", "1.0.0", 7, 2, 5, {}, {})
+WORKER = WorkerStatus("echo", 9, "running", 2, "", cpu_s=1.5, memory_bytes=4_096)
+NODE = NodeStatus(
+    name="sn1.isp-a",
+    address="fd35::1",
+    domain="isp-a",
+    received=9,
+    forwarded=5,
+    delivered=0,
+    consumed=1,
+    missed=2,
+    dropped={"replayed": 1, "no_pipe": 3},
+    services=(ECHO,),
+    peers=(),
+    refused_records={},
+    sent=6,
+    received_bytes=900,
+    sent_bytes=600,
+    record_expires_unix_s=2_000,
+)
+
+
+def peer(name: str, *, kind: str = "node", is_up: bool = True) -> PeerStatus:
+    told = {
+        "address": "", "name": name, "kind": kind, "is_up": is_up, "rtt_s": None, "endpoint": None,
+        "sent": 0, "received": 0, "sent_bytes": 0, "received_bytes": 0,
+    }  # fmt: skip
+    return msgspec.convert(told, PeerStatus)
+
+
+def running(node: NodeStatus = NODE, worker: WorkerStatus = WORKER) -> RunningStatus:
+    return RunningStatus(pid=1, uptime_s=1.0, endpoints=(), node=node, workers=(worker,))
+
+
+def values_of(status: RunningStatus) -> dict[str, float]:
+    """Return name and labels of each sample, and its value."""
+    text = metrics_text(Observed(status, unix_s=1_900.0, version="1.2.3"))
+    samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in samples}
+
+
+def test_the_core_list_is_frozen() -> None:
+    assert {metric.name: metric.labels for metric in METRICS if metric.is_core} == CORE
+
+
+def test_names_are_those_that_prometheus_expects() -> None:
+    for metric in METRICS:
+        assert re.fullmatch(r"ei_[a-z_]+", metric.name)
+        assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
+
+
+def test_what_was_counted_is_told() -> None:
+    values = values_of(running())
+
+    assert values["ei_packets_received_total"] == 9
+    assert values["ei_packets_sent_total"] == 6
+    assert values["ei_bytes_received_total"] == 900
+    assert values["ei_bytes_sent_total"] == 600
+    assert values['ei_packets_dropped_total{reason="no_pipe"}'] == 3
+    assert values['ei_packet_fates_total{fate="forwarded"}'] == 5
+    assert values['ei_service_missed_total{service="echo"}'] == 7
+    assert values['ei_module_cpu_seconds_total{service="echo"}'] == 1.5
+    assert values['ei_module_memory_bytes{service="echo"}'] == 4_096
+    assert values['ei_worker_starts_total{service="echo"}'] == 2
+    assert values["ei_key_expiry_seconds"] == 100
+    assert values['ei_build_info{version="1.2.3",wire="1"}'] == 1
+
+
+def test_sessions_are_all_pipes_that_are_up_and_only_nodes_have_a_series_of_their_own() -> None:
+    peers = (peer("sn2.isp-b"), peer("sn3.isp-b", is_up=False), peer("a.isp-a", kind="host"))
+
+    values = values_of(running(msgspec.structs.replace(NODE, peers=peers)))
+
+    assert values["ei_sessions"] == 2
+    assert {name: value for name, value in values.items() if "peer=" in name} == {
+        'ei_peer_up{peer="sn2.isp-b"}': 1,
+        'ei_peer_up{peer="sn3.isp-b"}': 0,
+    }
+
+
+def test_many_peers_do_not_make_many_series() -> None:
+    peers = tuple(peer(f"sn{number}.isp-b") for number in range(MAX_PEER_SERIES + 50))
+
+    values = values_of(running(msgspec.structs.replace(NODE, peers=peers)))
+
+    assert sum("peer=" in name for name in values) == MAX_PEER_SERIES
+
+
+def test_a_worker_without_a_process_of_its_own_has_no_usage() -> None:
+    values = values_of(running(worker=WorkerStatus("echo", 9, "running", 1, "")))
+
+    assert not [name for name in values if name.startswith("ei_module_")]
+
+
+def test_health_names_what_is_wrong() -> None:
+    sick = running(
+        msgspec.structs.replace(NODE, refused_records={"node x": "expired"}),
+        WorkerStatus("echo", 0, "waiting", 3, "exit 1"),
+    )
+
+    assert health(running(), unix_s=1_900) == {"workers": "", "records": "", "identity": ""}
+    assert health(sick, unix_s=2_000) == {
+        "workers": "no worker runs for echo",
+        "records": "1 records are refused",
+        "identity": "the record of this node has expired",
+    }
+    assert values_of(sick)['ei_health{check="workers"}'] == 0
