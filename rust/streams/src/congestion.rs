@@ -1,4 +1,4 @@
-//! Congestion control: quinn's CUBIC (RFC 9438), with two bounds that it lacks.
+//! Congestion control: quinn's CUBIC (RFC 9438), with two bounds that it lacks, and room for probes.
 //!
 //! It grows for as long as there is something to send, also while it is the send window and not its own
 //! that limits: on a fast path it then stands at hundreds of megabytes, and the first loss, or the next
@@ -15,11 +15,15 @@ use std::time::{Duration, Instant};
 use quinn_proto::RttEstimator;
 use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
 
+use crate::probing::Allowance;
+
 /// Makes the controllers of one connection's paths.
 pub(crate) struct BoundedCubic {
     pub(crate) cubic: Arc<CubicConfig>,
     /// The connection's send window.
     pub(crate) most_bytes: u64,
+    /// Of the connection.
+    pub(crate) allowance: Allowance,
 }
 
 impl ControllerFactory for BoundedCubic {
@@ -28,6 +32,7 @@ impl ControllerFactory for BoundedCubic {
         Box::new(Bounded {
             inner,
             most_bytes: self.most_bytes,
+            allowance: self.allowance.clone(),
         })
     }
 }
@@ -40,6 +45,7 @@ const QUEUED: Duration = Duration::from_millis(25);
 struct Bounded {
     inner: Box<dyn Controller>,
     most_bytes: u64,
+    allowance: Allowance,
 }
 
 impl Bounded {
@@ -55,6 +61,7 @@ impl Bounded {
 
 impl Controller for Bounded {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
+        self.allowance.spend();
         self.inner.on_sent(now, bytes, last_packet_number);
     }
 
@@ -101,7 +108,12 @@ impl Controller for Bounded {
     }
 
     fn window(&self) -> u64 {
-        self.inner.window()
+        let window = self.inner.window();
+        if self.allowance.is_granted() {
+            // More than can be under way: it is bounded by the send window, frames around it apart.
+            return window.saturating_add(2 * self.most_bytes);
+        }
+        window
     }
 
     fn metrics(&self) -> ControllerMetrics {
@@ -112,6 +124,7 @@ impl Controller for Bounded {
         Box::new(Self {
             inner: self.inner.clone_box(),
             most_bytes: self.most_bytes,
+            allowance: self.allowance.clone(),
         })
     }
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use quinn_proto::{ConnectionHandle, Dir, StreamEvent, VarInt};
 
+use crate::probing::{Allowance, Probing};
 use crate::{ConnectionKey, ConnectionStatistics, Event, Loss, LossKind, StreamsError};
 
 /// QUIC's connection with what this crate keeps beside it.
@@ -29,6 +30,8 @@ pub(crate) struct Connection {
     wants_streams: [bool; 2],
     events: VecDeque<Event>,
     announced: HashSet<(Announced, u64)>,
+    probing: Probing,
+    allowance: Allowance,
 }
 
 /// Events that wait at most once for each stream, so that a peer cannot fill memory with them.
@@ -46,6 +49,7 @@ impl Connection {
         quic: quinn_proto::Connection,
         reserved_bytes: u64,
         handshake_deadline_ns: u64,
+        allowance: Allowance,
     ) -> Self {
         Self {
             key,
@@ -60,6 +64,8 @@ impl Connection {
             wants_streams: [false; 2],
             events: VecDeque::new(),
             announced: HashSet::new(),
+            probing: Probing::default(),
+            allowance,
         }
     }
 
@@ -241,12 +247,36 @@ impl Connection {
         self.announced.clear();
     }
 
-    /// The path below is another one: measure it afresh and say something over it.
-    pub(crate) fn path_changed(&mut self, now: Instant) {
+    // -- the path ---------------------------------------------------------------------------------
+
+    /// The path below is another one: measure it afresh, and ask over it until it answers.
+    pub(crate) fn path_changed(&mut self, now: Instant, now_ns: u64) {
         if !self.is_lost && !self.is_closed {
             self.quic.path_changed(now);
+            self.probing.begin(now_ns);
+            self.probe(now_ns);
+        }
+    }
+
+    /// Ask over the path, if that is due.
+    pub(crate) fn probe(&mut self, now_ns: u64) {
+        if self.probing.take_due(now_ns) {
+            self.allowance.grant();
             self.quic.ping();
         }
+    }
+
+    /// Return when to `probe` next, as of what was sent and acknowledged by now.
+    pub(crate) fn probe_deadline_ns(&mut self, now_ns: u64) -> Option<u64> {
+        if self.is_lost || self.is_closed || !self.is_connected {
+            return None;
+        }
+        let stats = self.quic.stats();
+        let round_trip_ns = u64::try_from(stats.path.rtt.as_nanos()).unwrap_or(u64::MAX);
+        let (acknowledgements, frames) = (stats.frame_rx.acks, stats.frame_tx.stream);
+        self.probing
+            .watch(now_ns, acknowledgements, frames, round_trip_ns);
+        self.probing.deadline_ns()
     }
 
     pub(crate) fn statistics(&self) -> ConnectionStatistics {

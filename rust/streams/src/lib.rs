@@ -26,6 +26,7 @@ mod events;
 mod identity;
 mod incoming;
 mod key;
+mod probing;
 mod randomness;
 mod schedule;
 mod slots;

@@ -12,6 +12,7 @@ use quinn_proto::{ConnectionEvent, DatagramEvent};
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::incoming::Waiting;
+use crate::probing::Allowance;
 use crate::schedule::{Deadlines, Turns};
 use crate::slots::Slots;
 use crate::{
@@ -51,7 +52,7 @@ impl Streams {
         let windows = config.windows(0).ok_or_else(|| {
             StreamsError::BadConfig(format!("buffer_bytes {} is too small", config.buffer_bytes))
         })?;
-        let endpoint = Endpoint::new(&config, config.transport(windows)?)?;
+        let endpoint = Endpoint::new(&config, config.transport(windows, &Allowance::default())?)?;
         Ok(Self {
             waiting: Waiting::new(config.max_incoming, config.max_incoming_per_peer),
             config,
@@ -141,6 +142,7 @@ impl Streams {
                 );
             }
             connection.quic.handle_timeout(now);
+            connection.probe(now_ns);
             self.absorb(Some(slot));
         }
     }
@@ -290,6 +292,7 @@ impl Streams {
             quic_ns,
             connection.handshake_deadline_ns,
             connection.linger_deadline_ns,
+            connection.probe_deadline_ns(self.now_ns),
         ]
         .into_iter()
         .flatten()

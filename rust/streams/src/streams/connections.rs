@@ -6,6 +6,7 @@ use super::Streams;
 use crate::config::Windows;
 use crate::connection::Connection;
 use crate::endpoint::Accepted;
+use crate::probing::Allowance;
 use crate::{ConnectionKey, Event, StreamsError};
 
 impl Streams {
@@ -25,10 +26,11 @@ impl Streams {
         if self.waiting.contains(&key) {
             return Err(StreamsError::AlreadyConnected(key));
         }
-        let transport = self.config.transport(windows)?;
+        let allowance = Allowance::default();
+        let transport = self.config.transport(windows, &allowance)?;
         let (handle, quic) = self.endpoint.connect(now, key, peer_key, transport)?;
         self.statistics.connects += 1;
-        self.add(key, handle, quic, windows);
+        self.add(key, handle, quic, windows, allowance);
         Ok(())
     }
 
@@ -48,9 +50,10 @@ impl Streams {
             .waiting
             .take(&key)
             .ok_or(StreamsError::NotWaiting(key))?;
+        let allowance = Allowance::default();
         let room = self.check_room(key).and_then(|windows| {
             self.config
-                .transport(windows)
+                .transport(windows, &allowance)
                 .map(|transport| (windows, transport))
         });
         let (windows, transport) = match room {
@@ -67,7 +70,7 @@ impl Streams {
         {
             Accepted::Connection(handle, quic) => {
                 self.statistics.accepts += 1;
-                self.add(key, handle, quic, windows);
+                self.add(key, handle, quic, windows, allowance);
             }
             Accepted::Lost(loss, answer) => {
                 if answer.is_some() {
@@ -121,12 +124,12 @@ impl Streams {
     }
 
     /// The path to `peer` is another one, for instance after a change of attachment: its connections
-    /// measure it afresh, and say something at once.
+    /// measure it afresh, and ask over it until it answers.
     pub fn path_changed(&mut self, now_ns: u64, peer: [u8; 16]) {
         let now = self.at(now_ns);
         for (slot, connection) in self.slots.iter_mut() {
             if connection.key.peer == peer {
-                connection.path_changed(now);
+                connection.path_changed(now, self.now_ns);
                 self.to_send.add(slot);
             }
         }
@@ -155,9 +158,11 @@ impl Streams {
         handle: ConnectionHandle,
         quic: quinn_proto::Connection,
         windows: Windows,
+        allowance: Allowance,
     ) {
         let deadline_ns = self.now_ns.saturating_add(self.config.handshake_timeout_ns);
-        let connection = Connection::new(key, handle, quic, windows.sum_bytes(), deadline_ns);
+        let reserved_bytes = windows.sum_bytes();
+        let connection = Connection::new(key, handle, quic, reserved_bytes, deadline_ns, allowance);
         let slot = self.slots.add(connection);
         self.absorb(Some(slot));
     }

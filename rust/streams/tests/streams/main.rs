@@ -7,4 +7,5 @@ mod handshake;
 mod identity;
 mod lifetime;
 mod network;
+mod outage;
 mod transfer;
