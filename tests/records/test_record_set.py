@@ -6,7 +6,7 @@ from ei.errors import LocalError, NotFoundError
 from ei.records.governance import Governance
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
-from ei.records.lists import DomainList, ListedDomain, seal_list
+from ei.records.lists import DomainList, ListedDomain, RevocationList, seal_list
 from ei.records.record_set import RecordSet, verify_records
 
 DOMAIN, ALICE, NODE = (make_keys(letter * 32) for letter in (b"d", b"a", b"n"))
@@ -139,6 +139,36 @@ def test_what_was_seen_is_not_rolled_back() -> None:
 
     assert after.lists == before.lists
     assert "seen before (rollback)" in after.why_refused("domain list", "4")
+
+
+def test_a_revoked_key_and_all_that_rests_on_it_are_dropped() -> None:
+    revocation = seal_list(RevocationList("isp-a", 1, 1_000, (ALICE.identity_key,)), [DOMAIN])
+
+    records = verified([*envelopes(), revocation])
+
+    assert records.enrolments == {}
+    assert records.attachments == {}
+    assert records.why_refused("enrolment", "alice.isp-a") == "revoked by isp-a"
+    assert records.why_refused("attachment", ALICE.address(1)) == "revoked by isp-a"
+    assert records.lists == (revocation,)
+
+
+def test_a_revocation_that_was_seen_counts_also_when_it_is_not_shown_again() -> None:
+    revocation = seal_list(RevocationList("isp-a", 1, 1_000, (ALICE.identity_key,)), [DOMAIN])
+
+    records = verify_records(envelopes(), trust=TRUST, unix_s=1_000, known=[revocation])
+
+    assert records.enrolments == {}
+
+
+def test_a_revocation_is_remembered_while_nobody_speaks_for_its_domain() -> None:
+    revocation = seal_list(RevocationList("isp-a", 1, 1_000, (ALICE.identity_key,)), [DOMAIN])
+    frozen = governed([domain_list(1, expires_unix_s=990)], known=(revocation,))
+
+    after = governed([*envelopes(), domain_list(2)], known=frozen.lists)
+
+    assert after.domains.keys() == {"isp-a"}
+    assert after.enrolments == {}
 
 
 def test_without_governance_a_list_is_refused_and_harms_nobody() -> None:

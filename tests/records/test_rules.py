@@ -1,5 +1,6 @@
 """Nobody states what they may not."""
 
+import msgspec
 import pytest
 
 from ei.records.addresses import make_group_address
@@ -18,7 +19,9 @@ from ei.sdk.packets import Address
 
 NOW_S = 1_000.0
 LATER_S = 2_000
-DOMAIN, OTHER, ALICE, NODE = (make_keys(letter * 32) for letter in (b"d", b"o", b"a", b"n"))
+DOMAIN, OTHER, ALICE, NODE, BERT = (
+    make_keys(letter * 32) for letter in (b"d", b"o", b"a", b"n", b"b")
+)
 
 
 def enrolment(
@@ -56,17 +59,26 @@ def group(owner: Keys = DOMAIN, *, name: str = "news.isp-a", sequence: int = 1) 
     return GroupRecord(address, name, owner.identity_key, (NODE.address(1),), sequence, LATER_S)
 
 
-def verifier(*, attachment_limit_s: int = 3_600) -> Verifier:
+def verifier(
+    *, attachment_limit_s: int = 3_600, revoked: dict[str, set[bytes]] | None = None
+) -> Verifier:
     """One that knows domain isp-a, its node sn1 and its host alice."""
-    made = Verifier(
-        roots=Roots({"isp-a": DOMAIN.identity_key, "isp-b": OTHER.identity_key}),
-        unix_s=NOW_S,
-        attachment_limit_s=attachment_limit_s,
-    )
+    made = empty_verifier(attachment_limit_s=attachment_limit_s, revoked=revoked)
     made.add(DomainRecord("isp-a", 1, LATER_S), DOMAIN.identity_key)
     made.add(node(), DOMAIN.identity_key)
     made.add(enrolment(), DOMAIN.identity_key)
     return made
+
+
+def empty_verifier(
+    *, attachment_limit_s: int = 3_600, revoked: dict[str, set[bytes]] | None = None
+) -> Verifier:
+    return Verifier(
+        roots=Roots({"isp-a": DOMAIN.identity_key, "isp-b": OTHER.identity_key}),
+        unix_s=NOW_S,
+        attachment_limit_s=attachment_limit_s,
+        revoked=revoked,
+    )
 
 
 def test_what_the_right_ones_say_is_kept() -> None:
@@ -85,6 +97,7 @@ BAD: list[tuple[AnyRecord, Keys, str]] = [
     (DomainRecord("isp-b", 1, LATER_S), OTHER, "number 1 is that of domain isp-a"),
     (DomainRecord("isp-b", 0, LATER_S), OTHER, "number 0 is not 1 to"),
     (DomainRecord("isp-a", 1, LATER_S), DOMAIN, "a second record"),
+    (DomainRecord("isp-a", 9, LATER_S + 1), DOMAIN, "its number is 9 here and 1 there"),
     (DomainRecord("isp-b", 2, 1_000), OTHER, "expired 0 s ago"),
     (enrolment(OTHER, name="mallory.isp-a"), OTHER, "not by domain isp-a"),
     (enrolment(OTHER, number=7), DOMAIN, "domain number 7 is not known"),
@@ -92,7 +105,10 @@ BAD: list[tuple[AnyRecord, Keys, str]] = [
     (enrolment(OTHER, name="bob.isp-b"), DOMAIN, "not <name>.isp-a"),
     (enrolment(OTHER, name="Bob.isp-a"), DOMAIN, "not <name>.isp-a"),
     (enrolment(OTHER, name="bob.isp-a", pipe_key=b"p"), DOMAIN, "pipe key has 1 bytes, not 32"),
-    (enrolment(), DOMAIN, "a second record of the address"),
+    (enrolment(), DOMAIN, "a second record of the same, which expires no later"),
+    (enrolment(name="mallory.isp-a"), DOMAIN, r"its identity key is that of alice\.isp-a"),
+    (enrolment(NODE, name="bob.isp-a"), DOMAIN, r"its identity key is that of sn1\.isp-a"),
+    (enrolment(OTHER, name="bob.isp-a"), DOMAIN, r"its pipe key is that of alice\.isp-a"),
     (
         Enrolment(ALICE.address(1), ("bob.isp-a",), OTHER.identity_key, b"p" * 32, LATER_S),
         DOMAIN,
@@ -162,6 +178,68 @@ def test_what_nobody_may_say_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(Refused, match=reason):
         verifier().add(record, signer.identity_key)
+
+
+def test_a_newer_record_of_the_same_replaces_the_older() -> None:
+    kept = verifier()
+    longer_s = LATER_S + 1
+    new = Enrolment(
+        ALICE.address(1), ("alice.isp-a", "al.isp-a"), ALICE.identity_key, b"q" * 32, longer_s
+    )
+    domain = DomainRecord("isp-a", 1, longer_s)
+    moved = msgspec.structs.replace(node(endpoint="127.0.0.9:1"), expires_unix_s=longer_s)
+
+    for record in (domain, moved, new):
+        kept.add(record, DOMAIN.identity_key)
+
+    assert kept.domains["isp-a"] == domain
+    assert kept.nodes[NODE.address(1)] == moved
+    assert kept.enrolments[ALICE.address(1)] == new
+    assert kept.names["al.isp-a"] == ALICE.address(1)
+
+
+def test_a_name_that_a_newer_enrolment_gives_up_is_free() -> None:
+    kept = verifier()
+    two = Enrolment(
+        ALICE.address(1), ("alice.isp-a", "al.isp-a"), ALICE.identity_key, b"p" * 32, LATER_S + 1
+    )
+    kept.add(two, DOMAIN.identity_key)
+    kept.add(
+        msgspec.structs.replace(two, names=("alice.isp-a",), expires_unix_s=LATER_S + 2),
+        DOMAIN.identity_key,
+    )
+
+    kept.add(enrolment(OTHER, name="al.isp-a", pipe_key=b"o" * 32), DOMAIN.identity_key)
+
+    assert kept.names["al.isp-a"] == OTHER.address(1)
+
+
+@pytest.mark.parametrize(
+    ("record", "signer"),
+    [
+        (enrolment(OTHER, name="bob.isp-a", pipe_key=b"o" * 32), DOMAIN),
+        (node(OTHER, name="sn2.isp-a"), DOMAIN),
+        (enrolment(BERT, name="bert.isp-a", pipe_key=OTHER.pipe_key), DOMAIN),
+        (group(OTHER), OTHER),
+        (attachment(), ALICE),
+        (DomainRecord("isp-b", 2, LATER_S), OTHER),
+    ],
+    ids=["host", "node", "pipe key", "group", "attachment", "domain"],
+)
+def test_every_record_of_a_revoked_key_is_refused(record: AnyRecord, signer: Keys) -> None:
+    revoked = {OTHER.identity_key, OTHER.pipe_key, ALICE.identity_key}
+    strict = empty_verifier(revoked={"isp-a": revoked, "isp-b": revoked})
+    strict.add(DomainRecord("isp-a", 1, LATER_S), DOMAIN.identity_key)
+    strict.add(node(), DOMAIN.identity_key)
+
+    with pytest.raises(Refused, match="revoked by isp-"):
+        strict.add(record, signer.identity_key)
+
+
+def test_no_domain_revokes_in_another() -> None:
+    kept = verifier(revoked={"isp-b": {ALICE.identity_key}})
+
+    assert ALICE.address(1) in kept.enrolments
 
 
 def test_a_host_may_own_a_group() -> None:

@@ -41,12 +41,15 @@ class Followed:
 
     governance: Governance
     newest: DomainList | None = None
-    needed: tuple[SignedList, ...] = ()
+    needed: tuple[SignedList[DomainList], ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
 
 
 def follow_lists(
-    governance: Governance, lists: Iterable[SignedList], *, known: Sequence[SignedList] = ()
+    governance: Governance,
+    lists: Iterable[SignedList[DomainList]],
+    *,
+    known: Sequence[SignedList[DomainList]] = (),
 ) -> Followed:
     """Follow lists from the configured set to the newest list.
 
@@ -55,7 +58,7 @@ def follow_lists(
         lists: In any order.
         known: `needed` of an earlier time. No older list counts again, whoever signed it.
     """
-    accepted: list[SignedList] = []
+    accepted: list[SignedList[DomainList]] = []
     current = governance
     for signed in known:  # in their order; those of another governance fall away
         if _reason_against(signed, current, accepted) is None:
@@ -123,7 +126,7 @@ def _repeated(body: DomainList) -> Iterator[str]:
 
 
 def _reason_against(
-    signed: SignedList, current: Governance, accepted: Sequence[SignedList]
+    signed: SignedList[DomainList], current: Governance, accepted: Sequence[SignedList[DomainList]]
 ) -> str | None:
     body = signed.body
     count = len(signed.signers & current.keys)
@@ -141,8 +144,10 @@ def _following(body: DomainList) -> Governance:
     return Governance(frozenset(body.keys), body.threshold)
 
 
-def _needed(governance: Governance, accepted: Sequence[SignedList]) -> tuple[SignedList, ...]:
-    needed: list[SignedList] = []
+def _needed(
+    governance: Governance, accepted: Sequence[SignedList[DomainList]]
+) -> tuple[SignedList[DomainList], ...]:
+    needed: list[SignedList[DomainList]] = []
     current = governance
     for signed in accepted:
         following = _following(signed.body)

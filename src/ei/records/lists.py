@@ -8,7 +8,7 @@ may be carried beside records is told apart by its first two bytes: an array of 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
@@ -50,7 +50,25 @@ class DomainList(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     domains: tuple[ListedDomain, ...]
 
 
-AnyList = DomainList
+class RevocationList(
+    msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=7
+):
+    """A domain says which keys in it count no more, from now on and for the past; signed by it.
+
+    Attributes:
+        number: The larger one counts.
+        signed_unix_s: When it was true. Readers hold back from a domain whose list grows old.
+        keys: Identity keys or pipe keys, in order; its own ends the domain.
+    """
+
+    domain: str
+    number: int
+    signed_unix_s: int
+    keys: tuple[bytes, ...]
+
+
+AnyList = DomainList | RevocationList
+BodyT_co = TypeVar("BodyT_co", bound=AnyList, covariant=True)
 
 
 class _Signature(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -69,10 +87,10 @@ _bodies = msgspec.msgpack.Decoder(AnyList)
 
 
 @dataclass(frozen=True, slots=True)
-class SignedList:
+class SignedList(Generic[BodyT_co]):
     """A list and the distinct keys whose signatures of it verify."""
 
-    body: AnyList
+    body: BodyT_co
     signers: frozenset[bytes]
     envelope: bytes
 
@@ -105,7 +123,7 @@ def sign_list(envelope: bytes, keys: Keys) -> bytes:
     return _seal(opened.body, others, (keys,))
 
 
-def open_list(envelope: bytes) -> SignedList:
+def open_list(envelope: bytes) -> SignedList[AnyList]:
     """Return a list and who signed it. Whether those may is the caller's question.
 
     Args:

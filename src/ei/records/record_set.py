@@ -7,6 +7,7 @@ each with its reason. The order of the envelopes does not matter.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import assert_never
 
 from ei.errors import IntegrityError, NotFoundError
 from ei.records.addresses import format_address, parse_address
@@ -21,7 +22,8 @@ from ei.records.kinds import (
     GroupRecord,
     NodeRecord,
 )
-from ei.records.lists import SignedList, is_list, open_list
+from ei.records.lists import AnyList, DomainList, RevocationList, SignedList, is_list, open_list
+from ei.records.revocation import Revocations, read_revocations
 from ei.records.roots import find_roots
 from ei.records.rules import Refused, Verifier
 from ei.sdk.packets import Address
@@ -44,6 +46,8 @@ class RecordSet:
         enrolments, nodes, attachments, groups: By address.
         names: Full name to the address of a host, node or group.
         governance: What governance says; `None` when none is configured.
+        revocations: By domain name.
+        lists: The envelopes to remember, as `known` of the next time.
         refused: What did not verify, at most 1_000 of them.
     """
 
@@ -56,13 +60,9 @@ class RecordSet:
     groups: Mapping[Address, GroupRecord] = field(default_factory=dict[Address, GroupRecord])
     names: Mapping[str, Address] = field(default_factory=dict[str, Address])
     governance: Followed | None = None
+    revocations: Revocations = field(default_factory=dict[str, SignedList[RevocationList]])
+    lists: tuple[bytes, ...] = ()
     refused: tuple[Refusal, ...] = ()
-
-    @property
-    def lists(self) -> tuple[bytes, ...]:
-        """The envelopes to remember, as `known` of the next time."""
-        needed = () if self.governance is None else self.governance.needed
-        return tuple(signed.envelope for signed in needed)
 
     def find(self, name: str) -> Address:
         """Return the address that `name` means: a full name, or an address as text.
@@ -122,17 +122,26 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
         governance: Who says which further domains there are.
         known: `lists` of an earlier set: no older list counts again.
     """
-    opened = _open_all(envelopes)
+    opened, before = _open_all(envelopes), _open_all(known)
     refused = opened.refused
     followed = None
     if governance is not None:
-        followed = follow_lists(governance, opened.lists, known=_open_all(known).lists)
+        followed = follow_lists(governance, opened.domain_lists, known=before.domain_lists)
         refused += (Refusal(*each) for each in followed.refused)
-    elif opened.lists:
+    elif opened.domain_lists:
         refused.append(Refusal("domain list", "no governance is configured here"))
     newest = None if followed is None else followed.newest
     roots = find_roots(trust, newest, unix_s=unix_s)
-    verifier = Verifier(roots=roots, unix_s=unix_s, attachment_limit_s=attachment_limit_s)
+    read = read_revocations(roots.keys, opened.revocations, known=before.revocations)
+    refused += (Refusal(*each) for each in read.refused)
+    verifier = Verifier(
+        roots=roots,
+        unix_s=unix_s,
+        attachment_limit_s=attachment_limit_s,
+        revoked={
+            domain: frozenset(signed.body.keys) for domain, signed in read.revocations.items()
+        },
+    )
     # What a record rests on is verified first: domains, then hosts and nodes, then the rest.
     for record, signer in sorted(opened.records, key=lambda pair: RANKS[type(pair[0])]):
         try:
@@ -147,6 +156,11 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
         groups=verifier.groups,
         names=verifier.names,
         governance=followed,
+        revocations=read.revocations,
+        lists=(
+            *(signed.envelope for signed in (followed.needed if followed else ())),
+            *(signed.envelope for signed in read.needed),
+        ),
         refused=tuple(refused[:MAX_REFUSALS]),
     )
 
@@ -154,21 +168,32 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
 @dataclass(frozen=True, slots=True)
 class _Opened:
     records: list[tuple[AnyRecord, bytes]]
-    lists: list[SignedList]
+    domain_lists: list[SignedList[DomainList]]
+    revocations: list[SignedList[RevocationList]]
     refused: list[Refusal]
 
 
 def _open_all(envelopes: Iterable[bytes]) -> _Opened:
-    opened = _Opened([], [], [])
+    opened = _Opened([], [], [], [])
     for index, envelope in enumerate(envelopes):
         try:
             if is_list(envelope):
-                opened.lists.append(open_list(envelope))
+                _sort_in(open_list(envelope), opened)
             else:
                 opened.records.append(open_record(envelope))
         except IntegrityError as error:
             opened.refused.append(Refusal(f"record {index}", str(error)))
     return opened
+
+
+def _sort_in(signed: SignedList[AnyList], opened: _Opened) -> None:
+    match signed.body:
+        case DomainList() as body:
+            opened.domain_lists.append(SignedList(body, signed.signers, signed.envelope))
+        case RevocationList() as body:
+            opened.revocations.append(SignedList(body, signed.signers, signed.envelope))
+        case _:
+            assert_never(signed.body)
 
 
 RANKS: Mapping[type[AnyRecord], int] = {

@@ -1,6 +1,7 @@
 """Who may state what: the rules by which a signed record counts."""
 
 import re
+from collections.abc import Container, Mapping
 from typing import NoReturn, TypeVar, assert_never
 
 from ei.errors import LocalError
@@ -31,6 +32,7 @@ MAX_NAMES = 16
 SHORT_KEY_BYTES = 16
 """The datapath tells peers apart by so much of their pipe keys."""
 
+RenewedT = TypeVar("RenewedT", DomainRecord, Enrolment, NodeRecord)
 SequencedT = TypeVar("SequencedT", AttachmentRecord, GroupRecord)
 
 
@@ -45,10 +47,19 @@ class Verifier:
         roots: Who speaks for which domain.
         unix_s: Now.
         attachment_limit_s: Longest time that an attachment may still have to live.
+        revoked: Domain name to the keys that it has revoked.
     """
 
-    def __init__(self, *, roots: Roots, unix_s: float, attachment_limit_s: int) -> None:
+    def __init__(
+        self,
+        *,
+        roots: Roots,
+        unix_s: float,
+        attachment_limit_s: int,
+        revoked: Mapping[str, Container[bytes]] | None = None,
+    ) -> None:
         self._roots = roots
+        self._revoked = revoked or {}
         self._unix_s = unix_s
         self._attachment_limit_s = attachment_limit_s
         self._owners = {number: name for name, number in roots.numbers.items()}
@@ -94,8 +105,11 @@ class Verifier:
             _refuse(f"signed by {signer.hex()[:16]}, trusted is {trusted.hex()[:16]}")
         if not 1 <= record.number <= MAX_DOMAIN_NUMBER:
             _refuse(f"its number {record.number} is not 1 to {MAX_DOMAIN_NUMBER}")
-        if record.name in self.domains:
-            _refuse("a second record of the domain")
+        self._check_revoked(record.name, signer)
+        if (known := self.domains.get(record.name)) is not None:
+            if record.number != known.number:
+                _refuse(f"its number is {record.number} here and {known.number} there")
+            _check_newer(record, known)
         given = self._roots.numbers.get(record.name, record.number)
         if record.number != given:
             _refuse(f"its number is {record.number}, governance gave it {given}")
@@ -106,21 +120,27 @@ class Verifier:
         self._domains_by_number[record.number] = record
 
     def _add_enrolment(self, record: Enrolment, signer: bytes) -> None:
-        self._check_subject(record.address, record.identity_key, record.names, signer)
-        self._hold(record.pipe_key, record.names[0])
+        self._check_subject(record, record.names, signer)
+        known = self.enrolments.get(record.address)
+        if known is not None:
+            _check_newer(record, known)
+            for name in known.names:
+                del self.names[name]
         self.enrolments[record.address] = record
         self.names.update(dict.fromkeys(record.names, record.address))
 
     def _add_node(self, record: NodeRecord, signer: bytes) -> None:
-        self._check_subject(record.address, record.identity_key, (record.name,), signer)
+        self._check_subject(record, (record.name,), signer)
         _check_count("endpoints", len(record.endpoints), MAX_ENDPOINTS)
         for endpoint in record.endpoints:
             _check_endpoint(endpoint)
-        self._hold(record.pipe_key, record.name)
+        if (known := self.nodes.get(record.address)) is not None:
+            _check_newer(record, known)
         self.nodes[record.address] = record
         self.names[record.name] = record.address
 
     def _add_attachment(self, record: AttachmentRecord, signer: bytes) -> None:
+        self._check_revoked(self._home(record.host).name, signer)
         enrolment = self.enrolments.get(record.host)
         if enrolment is None:
             _refuse("its host is not enrolled")
@@ -136,47 +156,50 @@ class Verifier:
         if record.owner_key != signer:
             _refuse(f"signed by {signer.hex()[:16]}, not by its owner")
         domain = self._home(record.group)
+        self._check_revoked(domain.name, signer)
         _check_key("owner", record.owner_key)
         if make_group_address(domain.number, record.owner_key, record.name) != record.group:
             _refuse("its address does not follow from its owner and name")
         if not self._is_known(record.owner_key, domain):
             _refuse(f"its owner is neither domain {domain.name} nor a host of it")
         self._check_nodes(record.nodes, MAX_GROUP_NODES)
-        known = self.groups.get(record.group)
-        if known is None:
-            self._check_names((record.name,), domain)
+        self._check_names((record.name,), domain, record.group)
         _keep_newer(self.groups, record.group, record)
         self.names[record.name] = record.group
 
     # -- parts of rules --------------------------------------------------------------------------
 
     def _check_subject(
-        self, address: Address, identity_key: bytes, names: tuple[str, ...], signer: bytes
+        self, record: Enrolment | NodeRecord, names: tuple[str, ...], signer: bytes
     ) -> None:
-        domain = self._home(address)
+        domain = self._home(record.address)
         if self._roots.keys[domain.name] != signer:
             _refuse(f"signed by {signer.hex()[:16]}, not by domain {domain.name}")
-        _check_key("identity", identity_key)
-        if make_address(domain.number, identity_key) != address:
+        self._check_revoked(domain.name, record.identity_key, record.pipe_key)
+        _check_key("identity", record.identity_key)
+        if make_address(domain.number, record.identity_key) != record.address:
             _refuse("its address does not follow from its identity key")
-        if address in self.enrolments or address in self.nodes:
-            _refuse("a second record of the address")
-        self._check_names(names, domain)
-
-    def _hold(self, pipe_key: bytes, name: str) -> None:
-        """Keep a pipe key for one peer: with two of them, nobody could tell whose pipe it is."""
-        _check_key("pipe", pipe_key)
-        holder = self._holders.setdefault(pipe_key[:SHORT_KEY_BYTES], name)
-        if holder != name:
+        self._check_names(names, domain, record.address)
+        # With one key of two peers, nobody could tell whose pipe or word it is.
+        known = self.nodes.get(record.address) or self.enrolments.get(record.address)
+        if known is not None and (type(known) is not type(record) or first_name(known) != names[0]):
+            _refuse(f"its identity key is that of {first_name(known)}")
+        _check_key("pipe", record.pipe_key)
+        holder = self._holders.setdefault(record.pipe_key[:SHORT_KEY_BYTES], names[0])
+        if holder != names[0]:
             _refuse(f"its pipe key is that of {holder}")
 
-    def _check_names(self, names: tuple[str, ...], domain: DomainRecord) -> None:
+    def _check_revoked(self, domain: str, *keys: bytes) -> None:
+        if any(key in self._revoked.get(domain, ()) for key in keys):
+            _refuse(f"revoked by {domain}")
+
+    def _check_names(self, names: tuple[str, ...], domain: DomainRecord, owner: Address) -> None:
         _check_count("names", len(names), MAX_NAMES)
         for name in names:
             own, _, rest = name.partition(".")
             if rest != domain.name or NAME.fullmatch(own) is None:
                 _refuse(f"the name {name!r} is not <name>.{domain.name}")
-            if name in self.names:
+            if self.names.get(name, owner) != owner:
                 _refuse(f"the name {name} is taken")
 
     def _check_nodes(self, nodes: tuple[Address, ...], most: int) -> None:
@@ -204,6 +227,17 @@ def _keep_newer(kept: dict[Address, SequencedT], key: Address, record: Sequenced
     if known is not None and known.sequence >= record.sequence:
         _refuse(f"sequence {record.sequence} is not above {known.sequence}")
     kept[key] = record
+
+
+def _check_newer(record: RenewedT, known: RenewedT) -> None:
+    """Of two records that a domain signed of the same, the one that lives longer is the newer."""
+    if record.expires_unix_s <= known.expires_unix_s:
+        _refuse("a second record of the same, which expires no later")
+
+
+def first_name(record: Enrolment | NodeRecord) -> str:
+    """Return the preferred name of a host or node."""
+    return record.name if isinstance(record, NodeRecord) else record.names[0]
 
 
 def _check_key(what: str, key: bytes) -> None:
