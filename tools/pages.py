@@ -80,7 +80,7 @@ def errors() -> str:
 
 
 OVERFLOWS = """\
-What finds a buffer full never comes as far as the datapath, and has no fate. `ei status NODE` and
+What finds a buffer full never comes as far as the datapath, and has no fate. `ei status NAME` and
 the statistics of a node count it apart:
 
 - `socket_overflows`: datagrams that found the kernel's buffer of the socket full.

@@ -309,6 +309,10 @@ class Socket:
     def __new__(cls, bind: str) -> Self: ...
     @property
     def endpoint(self) -> str: ...
+    @property
+    def overflows(self) -> int:
+        """Datagrams that found the socket's buffer full, as the kernel counts; 0 when closed."""
+
     def fileno(self) -> int:
         """The descriptor to wait for; -1 when closed."""
 

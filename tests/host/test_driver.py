@@ -20,6 +20,7 @@ class Silence:
     """A transport that keeps what is sent, and delivers nothing."""
 
     endpoint = "192.0.2.1:1"
+    overflows = 0
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock

@@ -14,7 +14,9 @@ def test_a_status_names_nodes_and_counts(world: "World") -> None:
     _ = alice.datagrams.ping(world.now_ns, bob.identity.address)
     world.run()
 
-    status = host_status(alice, "127.0.0.3:3535", undelivered=Counter(receiver_busy=2))
+    status = host_status(
+        alice, "127.0.0.3:3535", undelivered=Counter(receiver_busy=2), socket_overflows=3
+    )
 
     assert (status.name, status.endpoint) == ("alice.isp-a", "127.0.0.3:3535")
     assert [(each.node, each.is_up, each.is_used) for each in status.attachments] == [
@@ -22,7 +24,7 @@ def test_a_status_names_nodes_and_counts(world: "World") -> None:
         ("sn2.isp-a", True, False),
     ]
     assert (status.sent, status.received) == ({"echo_request": 1}, {"echo_reply": 1})
-    assert status.dropped["receiver_busy"] == 2
+    assert (status.dropped["receiver_busy"], status.socket_overflows) == (2, 3)
     assert status.summary == "alice.isp-a: 2 of 2 nodes up, using sn1.isp-a"
 
 

@@ -96,6 +96,7 @@ class Void:
     """A transport on which nothing ever arrives."""
 
     endpoint = "192.0.2.1:1"
+    overflows = 0
 
     def now_ns(self) -> int:
         return 0

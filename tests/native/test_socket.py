@@ -40,6 +40,14 @@ def test_an_empty_datagram_is_one_and_has_its_fate(host: Datapath, receiving: So
     assert (counted["received"], counted["dropped"]) == (1, {"truncated": 1})
 
 
+def test_datagrams_that_find_the_buffer_full_are_counted(receiving: Socket) -> None:
+    send(receiving, [bytes(60_000)] * 1_000)
+
+    assert receiving.overflows in range(1, 1_000)
+    receiving.close()
+    assert receiving.overflows == 0
+
+
 @pytest.mark.parametrize("datagram", [b"", b"x"])
 def test_so_many_datagrams_are_taken_and_then_the_caller_has_its_turn(
     host: Datapath, receiving: Socket, datagram: bytes

@@ -39,6 +39,11 @@ impl Socket {
         Ok(self.open()?.endpoint().to_string())
     }
 
+    #[getter]
+    fn overflows(&self) -> u32 {
+        self.socket.as_ref().map_or(0, UdpSocket::overflowed)
+    }
+
     fn fileno(&self) -> i32 {
         self.socket.as_ref().map_or(-1, AsRawFd::as_raw_fd)
     }

@@ -27,7 +27,7 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
     output.fold(fates(node))
     output.fold(f"dropped {reasons(node.dropped)}")
     for lost in overflows(node):
-        output.data(f"{output.mark('warn')} {lost}")
+        output.fold(f"{output.mark('warn')} {lost}")
     output.data("")
     output.table(
         ("service", "version", "worker", "starts", "missed", "waiting", "decisions", "dropped"),
@@ -95,20 +95,22 @@ def fates(node: NodeStatus) -> str:
     )
 
 
-def overflows(node: NodeStatus) -> Iterator[str]:
+def overflows(status: NodeStatus | HostStatus) -> Iterator[str]:
     """Yield a sentence for each bound that was hit before anything had a fate."""
-    if node.socket_overflows:
+    if status.socket_overflows:
         yield (
-            f"{node.socket_overflows} datagrams never received: the kernel's buffer was full "
+            f"{status.socket_overflows} datagrams never received: the kernel's buffer was full "
             "(socket_overflows)"
         )
-    if node.thread_overflows:
+    if isinstance(status, HostStatus):
+        return
+    if status.thread_overflows:
         yield (
-            f"{node.thread_overflows} datagrams never handled: their thread had too much to do "
+            f"{status.thread_overflows} datagrams never handled: their thread had too much to do "
             "(thread_overflows)"
         )
-    if node.notice_overflows:
-        yield f"{node.notice_overflows} notices of the datapath never taken (notice_overflows)"
+    if status.notice_overflows:
+        yield f"{status.notice_overflows} notices of the datapath never taken (notice_overflows)"
 
 
 def reasons(dropped: Mapping[str, int]) -> str:
@@ -124,6 +126,8 @@ def show_host(answer: Mapping[str, object], output: Output) -> None:
     output.data(f"{host.address}  {host.endpoint}")
     output.fold(f"sent {counts(host.sent)}; received {counts(host.received)}")
     output.fold(f"dropped {reasons(host.dropped)}")
+    for lost in overflows(host):
+        output.fold(f"{output.mark('warn')} {lost}")
     output.data("")
     output.table(
         ("node", "pipe", "used", "rtt"),

@@ -78,7 +78,13 @@ class Host:
     def status(self) -> HostStatus:
         """Return attachments and counters."""
         undelivered = self._router.dropped + self._streams.dropped
-        return host_status(self._stack, self._transport.endpoint, undelivered=undelivered)
+        transport = self._transport
+        return host_status(
+            self._stack,
+            transport.endpoint,
+            undelivered=undelivered,
+            socket_overflows=transport.overflows,
+        )
 
     def __repr__(self) -> str:
         up = len(self._stack.attachments.up)

@@ -24,6 +24,7 @@ class HostStatus(msgspec.Struct, frozen=True):
         sent, received: Frames and packets by kind.
         dropped: What this host dropped, by reason: its datapath, its stack, and what applications
             did not take.
+        socket_overflows: Datagrams that found the buffer of the host's socket full: no fate.
     """
 
     name: str
@@ -33,6 +34,7 @@ class HostStatus(msgspec.Struct, frozen=True):
     sent: dict[str, int]
     received: dict[str, int]
     dropped: dict[str, int]
+    socket_overflows: int = 0
 
     @property
     def summary(self) -> str:
@@ -51,12 +53,15 @@ class _Statistics(msgspec.Struct, frozen=True):
     peers: dict[str, _Peer] = {}
 
 
-def host_status(stack: Stack, endpoint: str, *, undelivered: Counter[str]) -> HostStatus:
+def host_status(
+    stack: Stack, endpoint: str, *, undelivered: Counter[str], socket_overflows: int = 0
+) -> HostStatus:
     """Return the status of the host of `stack`.
 
     Args:
         endpoint: Where it receives.
         undelivered: What applications did not take, by reason.
+        socket_overflows: Datagrams that the transport lost.
     """
     counted = msgspec.convert(stack.datapath.statistics(), _Statistics)
     own = stack.statistics()
@@ -77,4 +82,5 @@ def host_status(stack: Stack, endpoint: str, *, undelivered: Counter[str]) -> Ho
         sent=own.sent,
         received=own.received,
         dropped=dict(dropped),
+        socket_overflows=socket_overflows,
     )

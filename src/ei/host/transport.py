@@ -22,6 +22,11 @@ class Transport(Protocol):
         """Where it receives."""
         ...
 
+    @property
+    def overflows(self) -> int:
+        """Datagrams that were lost because too many waited to be received."""
+        ...
+
     def open(self, datapath: Datapath, on_received: Callable[[], None]) -> None:
         """From now on, call `on_received` whenever datagrams wait, or were handed over already."""
         ...

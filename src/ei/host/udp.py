@@ -38,6 +38,11 @@ class SocketTransport:
         """Where it receives."""
         return self._socket.endpoint
 
+    @property
+    def overflows(self) -> int:
+        """Datagrams that found the kernel's buffer full."""
+        return self._socket.overflows
+
     def open(self, datapath: Datapath, on_received: Callable[[], None]) -> None:
         """Call `on_received` whenever datagrams wait."""
         self._loop = asyncio.get_running_loop()

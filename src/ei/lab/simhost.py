@@ -58,6 +58,11 @@ class SimTransport:
         """Where it receives."""
         return self._endpoint
 
+    @property
+    def overflows(self) -> int:
+        """Return 0: nothing waits here."""
+        return 0
+
     def open(self, datapath: Datapath, on_received: Callable[[], None]) -> None:
         """Receive from now on: datagrams go to `datapath` as they arrive."""
         self._datapath = datapath
