@@ -8,7 +8,7 @@ use quinn_proto::{AckFrequencyConfig, IdleTimeout, TransportConfig, VarInt};
 
 use crate::StreamsError;
 use crate::congestion::BoundedCubic;
-use crate::probing::Allowance;
+use crate::probing::Slip;
 
 /// Configuration of a `Streams`. Start from [`StreamsConfig::new`] and change what differs.
 #[derive(Clone)]
@@ -167,7 +167,7 @@ impl StreamsConfig {
     pub(crate) fn transport(
         &self,
         windows: Windows,
-        allowance: &Allowance,
+        slip: &Slip,
     ) -> Result<Arc<TransportConfig>, StreamsError> {
         let varint = |value: u64| {
             VarInt::from_u64(value).map_err(|error| StreamsError::BadConfig(error.to_string()))
@@ -181,7 +181,7 @@ impl StreamsConfig {
         let congestion = BoundedCubic {
             cubic: Arc::new(cubic),
             most_bytes: windows.send_bytes,
-            allowance: allowance.clone(),
+            slip: slip.clone(),
         };
         let idle = match self.idle_timeout_ns {
             0 => None,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use quinn_proto::RttEstimator;
 use quinn_proto::congestion::{Controller, ControllerFactory, ControllerMetrics, CubicConfig};
 
-use crate::probing::Allowance;
+use crate::probing::Slip;
 
 /// Makes the controllers of one connection's paths.
 pub(crate) struct BoundedCubic {
@@ -23,7 +23,7 @@ pub(crate) struct BoundedCubic {
     /// The connection's send window.
     pub(crate) most_bytes: u64,
     /// Of the connection.
-    pub(crate) allowance: Allowance,
+    pub(crate) slip: Slip,
 }
 
 impl ControllerFactory for BoundedCubic {
@@ -32,7 +32,7 @@ impl ControllerFactory for BoundedCubic {
         Box::new(Bounded {
             inner,
             most_bytes: self.most_bytes,
-            allowance: self.allowance.clone(),
+            slip: self.slip.clone(),
         })
     }
 }
@@ -45,7 +45,7 @@ const QUEUED: Duration = Duration::from_millis(25);
 struct Bounded {
     inner: Box<dyn Controller>,
     most_bytes: u64,
-    allowance: Allowance,
+    slip: Slip,
 }
 
 impl Bounded {
@@ -61,7 +61,7 @@ impl Bounded {
 
 impl Controller for Bounded {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
-        self.allowance.spend();
+        self.slip.note_sent(last_packet_number);
         self.inner.on_sent(now, bytes, last_packet_number);
     }
 
@@ -88,6 +88,9 @@ impl Controller for Bounded {
         app_limited: bool,
         largest_packet_num_acked: Option<u64>,
     ) {
+        if let Some(number) = largest_packet_num_acked {
+            self.slip.note_acknowledged(number);
+        }
         self.inner
             .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
     }
@@ -109,7 +112,7 @@ impl Controller for Bounded {
 
     fn window(&self) -> u64 {
         let window = self.inner.window();
-        if self.allowance.is_granted() {
+        if self.slip.is_allowed() {
             // More than can be under way: it is bounded by the send window, frames around it apart.
             return window.saturating_add(2 * self.most_bytes);
         }
@@ -124,7 +127,7 @@ impl Controller for Bounded {
         Box::new(Self {
             inner: self.inner.clone_box(),
             most_bytes: self.most_bytes,
-            allowance: self.allowance.clone(),
+            slip: self.slip.clone(),
         })
     }
 

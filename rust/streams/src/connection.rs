@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use quinn_proto::{ConnectionHandle, Dir, StreamEvent, VarInt};
 
-use crate::probing::{Allowance, Probing};
+use crate::probing::{Probing, Slip};
 use crate::{ConnectionKey, ConnectionStatistics, Event, Loss, LossKind, StreamsError};
 
 /// QUIC's connection with what this crate keeps beside it.
@@ -31,7 +31,7 @@ pub(crate) struct Connection {
     events: VecDeque<Event>,
     announced: HashSet<(Announced, u64)>,
     probing: Probing,
-    allowance: Allowance,
+    slip: Slip,
 }
 
 /// Events that wait at most once for each stream, so that a peer cannot fill memory with them.
@@ -49,7 +49,7 @@ impl Connection {
         quic: quinn_proto::Connection,
         reserved_bytes: u64,
         handshake_deadline_ns: u64,
-        allowance: Allowance,
+        slip: Slip,
     ) -> Self {
         Self {
             key,
@@ -65,7 +65,7 @@ impl Connection {
             events: VecDeque::new(),
             announced: HashSet::new(),
             probing: Probing::default(),
-            allowance,
+            slip,
         }
     }
 
@@ -261,7 +261,7 @@ impl Connection {
     /// Ask over the path, if that is due.
     pub(crate) fn probe(&mut self, now_ns: u64) {
         if self.probing.take_due(now_ns) {
-            self.allowance.grant();
+            self.slip.allow();
             self.quic.ping();
         }
     }
@@ -273,9 +273,8 @@ impl Connection {
         }
         let stats = self.quic.stats();
         let round_trip_ns = u64::try_from(stats.path.rtt.as_nanos()).unwrap_or(u64::MAX);
-        let (acknowledgements, frames) = (stats.frame_rx.acks, stats.frame_tx.stream);
         self.probing
-            .watch(now_ns, acknowledgements, frames, round_trip_ns);
+            .watch(now_ns, &self.slip, stats.frame_tx.stream, round_trip_ns);
         self.probing.deadline_ns()
     }
 

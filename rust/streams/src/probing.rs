@@ -4,7 +4,7 @@
 //! outage was long. And a probe of our own would wait for the congestion window, which what was lost fills.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 const MILLISECOND_NS: u64 = 1_000_000;
 /// An acknowledgement later than two round trips and this is missed; QUIC delays them by 25 ms.
@@ -14,48 +14,71 @@ const SPACING_NS: u64 = 50 * MILLISECOND_NS;
 /// A second of tries; a longer outage is QUIC's own affair.
 const MOST_TRIES: u32 = 20;
 
-/// Lets one payload of a connection leave although the congestion window is full.
+/// What a connection and its congestion controller tell one another, which QUIC does not.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Allowance(Arc<AtomicBool>);
+pub(crate) struct Slip(Arc<Content>);
 
-impl Allowance {
-    pub(crate) fn grant(&self) {
-        self.0.store(true, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Content {
+    is_allowed: AtomicBool,
+    sent: AtomicU64,
+    acknowledged: AtomicU64,
+}
+
+impl Slip {
+    /// Let one packet leave although the congestion window is full.
+    pub(crate) fn allow(&self) {
+        self.0.is_allowed.store(true, Relaxed);
     }
 
-    pub(crate) fn is_granted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.0.is_allowed.load(Relaxed)
     }
 
-    pub(crate) fn spend(&self) {
-        self.0.store(false, Ordering::Relaxed);
+    /// A packet left.
+    pub(crate) fn note_sent(&self, number: u64) {
+        self.0.is_allowed.store(false, Relaxed);
+        self.0.sent.store(number, Relaxed);
+    }
+
+    /// Something was acknowledged, up to this packet.
+    pub(crate) fn note_acknowledged(&self, number: u64) {
+        self.0.acknowledged.store(number, Relaxed);
+    }
+
+    /// The last packet sent, the last one acknowledged.
+    pub(crate) fn read(&self) -> (u64, u64) {
+        (self.0.sent.load(Relaxed), self.0.acknowledged.load(Relaxed))
     }
 }
 
 /// When to ask next.
 #[derive(Debug, Default)]
 pub(crate) struct Probing {
-    acknowledgements: u64,
-    /// Stream frames sent when the last acknowledgement came.
-    answered_frames: u64,
+    /// Stream frames sent so far.
+    frames: u64,
+    /// The last packet that had stream frames, or one soon after it.
+    awaited: u64,
+    acknowledged: u64,
     /// When the next try is due, and how many are left; `None` while nothing is missed.
     tries: Option<(u64, u32)>,
 }
 
 impl Probing {
-    /// Take note of the counts of acknowledgements received and stream frames sent.
-    pub(crate) fn watch(
-        &mut self,
-        now_ns: u64,
-        acknowledgements: u64,
-        sent_frames: u64,
-        round_trip_ns: u64,
-    ) {
-        if acknowledgements != self.acknowledgements {
-            self.acknowledgements = acknowledgements;
-            self.answered_frames = sent_frames;
+    /// Take note of what was sent and acknowledged by now.
+    ///
+    /// Of all packets only those with stream frames are waited for: nobody acknowledges the others.
+    pub(crate) fn watch(&mut self, now_ns: u64, slip: &Slip, frames: u64, round_trip_ns: u64) {
+        let (sent, acknowledged) = slip.read();
+        if frames != self.frames {
+            self.frames = frames;
+            self.awaited = sent;
+        }
+        if acknowledged != self.acknowledged {
+            self.acknowledged = acknowledged;
             self.tries = None;
-        } else if self.tries.is_none() && sent_frames != self.answered_frames {
+        }
+        if self.tries.is_none() && self.awaited > acknowledged {
             let patience_ns = PATIENCE_NS.saturating_add(round_trip_ns.saturating_mul(2));
             self.tries = Some((now_ns.saturating_add(patience_ns), MOST_TRIES));
         }
@@ -94,23 +117,51 @@ mod tests {
     #[test]
     fn nothing_is_asked_while_acknowledgements_come() {
         let mut probing = Probing::default();
-        for round in 0..100 {
+        let slip = Slip::default();
+        for round in 1..100 {
             let now_ns = round * 60 * MS;
-            probing.watch(now_ns, round, round, 10 * MS);
-            probing.watch(now_ns + MS, round, round + 1, 10 * MS);
+            slip.note_sent(round);
+            probing.watch(now_ns, &slip, round, 10 * MS);
+            slip.note_acknowledged(round - 1);
+            probing.watch(now_ns + 20 * MS, &slip, round, 10 * MS);
 
-            assert!(!probing.take_due(now_ns + 50 * MS));
+            assert!(!probing.take_due(now_ns + 60 * MS));
         }
     }
 
     #[test]
     fn a_second_of_silence_is_asked_into_and_then_no_more() {
         let mut probing = Probing::default();
-        probing.watch(0, 0, 1, 10 * MS);
+        let slip = Slip::default();
+        slip.note_sent(1);
+        probing.watch(0, &slip, 1, 10 * MS);
 
         let asked: Vec<u64> = (0..10_000).filter(|ms| probing.take_due(ms * MS)).collect();
 
         assert_eq!(asked, (0..20).map(|n| 70 + 50 * n).collect::<Vec<u64>>());
+        assert_eq!(probing.deadline_ns(), None);
+    }
+
+    #[test]
+    fn an_old_acknowledgement_that_comes_late_does_not_end_the_wait() {
+        let mut probing = Probing::default();
+        let slip = Slip::default();
+        slip.note_sent(9);
+        probing.watch(0, &slip, 1, 10 * MS);
+        slip.note_acknowledged(4);
+        probing.watch(60 * MS, &slip, 1, 10 * MS);
+
+        assert_eq!(probing.deadline_ns(), Some(130 * MS));
+    }
+
+    #[test]
+    fn nobody_waits_for_what_was_sent_without_stream_frames() {
+        let mut probing = Probing::default();
+        let slip = Slip::default();
+        slip.note_sent(9);
+
+        probing.watch(0, &slip, 0, 10 * MS);
+
         assert_eq!(probing.deadline_ns(), None);
     }
 }

@@ -12,7 +12,7 @@ use quinn_proto::{ConnectionEvent, DatagramEvent};
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::incoming::Waiting;
-use crate::probing::Allowance;
+use crate::probing::Slip;
 use crate::schedule::{Deadlines, Turns};
 use crate::slots::Slots;
 use crate::{
@@ -52,7 +52,7 @@ impl Streams {
         let windows = config.windows(0).ok_or_else(|| {
             StreamsError::BadConfig(format!("buffer_bytes {} is too small", config.buffer_bytes))
         })?;
-        let endpoint = Endpoint::new(&config, config.transport(windows, &Allowance::default())?)?;
+        let endpoint = Endpoint::new(&config, config.transport(windows, &Slip::default())?)?;
         Ok(Self {
             waiting: Waiting::new(config.max_incoming, config.max_incoming_per_peer),
             config,

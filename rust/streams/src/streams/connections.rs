@@ -6,7 +6,7 @@ use super::Streams;
 use crate::config::Windows;
 use crate::connection::Connection;
 use crate::endpoint::Accepted;
-use crate::probing::Allowance;
+use crate::probing::Slip;
 use crate::{ConnectionKey, Event, StreamsError};
 
 impl Streams {
@@ -26,11 +26,11 @@ impl Streams {
         if self.waiting.contains(&key) {
             return Err(StreamsError::AlreadyConnected(key));
         }
-        let allowance = Allowance::default();
-        let transport = self.config.transport(windows, &allowance)?;
+        let slip = Slip::default();
+        let transport = self.config.transport(windows, &slip)?;
         let (handle, quic) = self.endpoint.connect(now, key, peer_key, transport)?;
         self.statistics.connects += 1;
-        self.add(key, handle, quic, windows, allowance);
+        self.add(key, handle, quic, windows, slip);
         Ok(())
     }
 
@@ -50,10 +50,10 @@ impl Streams {
             .waiting
             .take(&key)
             .ok_or(StreamsError::NotWaiting(key))?;
-        let allowance = Allowance::default();
+        let slip = Slip::default();
         let room = self.check_room(key).and_then(|windows| {
             self.config
-                .transport(windows, &allowance)
+                .transport(windows, &slip)
                 .map(|transport| (windows, transport))
         });
         let (windows, transport) = match room {
@@ -70,7 +70,7 @@ impl Streams {
         {
             Accepted::Connection(handle, quic) => {
                 self.statistics.accepts += 1;
-                self.add(key, handle, quic, windows, allowance);
+                self.add(key, handle, quic, windows, slip);
             }
             Accepted::Lost(loss, answer) => {
                 if answer.is_some() {
@@ -158,11 +158,11 @@ impl Streams {
         handle: ConnectionHandle,
         quic: quinn_proto::Connection,
         windows: Windows,
-        allowance: Allowance,
+        slip: Slip,
     ) {
         let deadline_ns = self.now_ns.saturating_add(self.config.handshake_timeout_ns);
         let reserved_bytes = windows.sum_bytes();
-        let connection = Connection::new(key, handle, quic, reserved_bytes, deadline_ns, allowance);
+        let connection = Connection::new(key, handle, quic, reserved_bytes, deadline_ns, slip);
         let slot = self.slots.add(connection);
         self.absorb(Some(slot));
     }

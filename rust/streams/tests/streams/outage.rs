@@ -114,3 +114,22 @@ fn a_long_silence_is_not_filled_with_questions() {
     let sent = load.network.log.len() - before;
     assert!(sent <= 12, "{sent}");
 }
+
+/// What the receiver says of the time before is no answer to what was sent since.
+#[test]
+fn an_acknowledgement_of_earlier_payloads_does_not_end_the_questions() {
+    let mut load = Load::begin();
+    load.network.impairment = SILENT;
+    load.go_on(250 * MILLISECOND_NS);
+    load.network.impairment = WAY;
+    let now_ns = load.network.now_ns;
+    load.network.ends[BOB].path_changed(now_ns, address(ALICE));
+
+    let took_ns = back_after_ns(&mut load);
+
+    assert!(
+        took_ns <= 120 * MILLISECOND_NS,
+        "{} ms",
+        took_ns / MILLISECOND_NS
+    );
+}
