@@ -50,11 +50,15 @@ def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
 
 
 def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
-    """Show what the configuration comes to; exit 1 when a record of it does not count."""
+    """Check the configuration that the arguments name."""
+    return check_host(_config_of(arguments), output)
+
+
+def check_host(path: Path, output: Output) -> Exit:
+    """Show what a `host.toml` comes to; exit 1 when a record of it does not count."""
     from ei.host.connect import prepare_host
     from ei.records.addresses import format_address
 
-    path = _config_of(arguments)
     prepared = prepare_host(path)
     identity = prepared.identity
     address = format_address(identity.address)

@@ -72,10 +72,14 @@ def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
 
 
 def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
-    """Show what the configuration comes to; exit 1 when a record of it does not count."""
+    """Check the configuration that the arguments name."""
+    return check_node(_config_of(arguments), output)
+
+
+def check_node(path: Path, output: Output) -> Exit:
+    """Show what a `node.toml` comes to; exit 1 when a record of it does not count."""
     from ei.node.prepare import prepare_node
 
-    path = _config_of(arguments)
     prepared = prepare_node(path)
     config = prepared.config
     services = [service.manifest.name for service in prepared.services]

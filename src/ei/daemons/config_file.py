@@ -23,6 +23,19 @@ def read_config(path: Path, kind: type[ConfigT]) -> ConfigT:
         ConfigError: unreadable, not TOML, an unknown key, or a value that is not allowed: which,
             where, and what is.
     """
+    table = read_table(path)
+    try:
+        return convert_table(table, kind)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def read_table(path: Path) -> dict[str, object]:
+    """Read a configuration file, of whatever kind.
+
+    Raises:
+        ConfigError: unreadable, or not TOML.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -34,20 +47,23 @@ def read_config(path: Path, kind: type[ConfigT]) -> ConfigT:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8: {error}") from error
     try:
-        return parse_config(text, kind)
+        return _parse_table(text)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
 def parse_config(text: str, kind: type[ConfigT]) -> ConfigT:
     """Parse the text of a configuration file; see `read_config`."""
+    return convert_table(_parse_table(text), kind)
+
+
+def _parse_table(text: str) -> dict[str, object]:
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except RecursionError as error:
         raise ConfigError("not TOML of ours: tables or arrays are nested too deeply") from error
     except ValueError as error:  # TOMLDecodeError is one; absurdly long numbers raise another
         raise ConfigError(f"not TOML: {error}") from error
-    return convert_table(table, kind)
 
 
 def convert_table(table: Mapping[str, object], kind: type[ConfigT], *, where: str = "") -> ConfigT:
