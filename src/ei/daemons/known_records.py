@@ -20,7 +20,7 @@ class Believer(Protocol):
     @property
     def records_file(self) -> str: ...
     @property
-    def governance(self) -> str | None: ...
+    def governance(self) -> str: ...
     @property
     def trust(self) -> Trust: ...
     @property
@@ -39,7 +39,7 @@ def load_records(
     Raises:
         EiError: a file cannot be read. Records that do not verify are in `refused`.
     """
-    governance = None if config.governance is None else load_governance(folder / config.governance)
+    governance = load_governance(folder / config.governance) if config.governance else None
     return verify_records(
         read_records(folder / config.records_file),
         trust=trusted_keys(config.trust),

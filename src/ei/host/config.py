@@ -28,7 +28,8 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         admin_socket: Of `ei host run`.
         max_datagram_bytes: Largest datagram sent; see decision 0041.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
-        governance: File that says who governs, see `ei governance`: whose lists are believed.
+        governance: File that says who governs, such as "governance.toml": whose lists of domains
+            are believed. Empty believes none.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits; counts before governance.
     """
 
@@ -42,7 +43,7 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     admin_socket: str = "admin.sock"
     max_datagram_bytes: Annotated[int, Meta(ge=MIN_PACKET_BYTES, le=65_000)] = 1_452
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
-    governance: str | None = None
+    governance: Annotated[str, Meta(max_length=4_096)] = ""
     trust: Trust = {}
 
 
@@ -54,7 +55,7 @@ def load_host_config(path: Path) -> HostConfig:
     """
     config = read_config(path, HostConfig)
     try:
-        check_trust(config.trust, is_governed=config.governance is not None)
+        check_trust(config.trust, is_governed=bool(config.governance))
         _check_bind(config.bind)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", remedy=error.remedy) from error

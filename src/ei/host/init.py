@@ -44,8 +44,8 @@ attachment_limit_s = 31_536_000
 # The largest datagram sent (1_328 to 65_000).
 # max_datagram_bytes = 1_452
 
-# Who lists further domains to believe; ei governance init writes the file.
-# governance = "governance.toml"
+# Who lists further domains to believe, such as "governance.toml" of ei governance init.
+# governance = ""
 
 # Whose records are believed: domain name to Ed25519 key.
 [trust]

@@ -42,7 +42,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         mesh_nodes: Other nodes are called at start while there are at most so many; else a pipe
             opens with the first packet.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
-        governance: File that says who governs, see `ei governance`: whose lists are believed.
+        governance: File that says who governs, such as "governance.toml": whose lists of domains
+            are believed. Empty believes none.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits; counts before governance.
         chains: Service to the services that a packet for it visits, in order, itself last.
         guards: Name of a host attached here to the services that run before the last pipe to it.
@@ -67,7 +68,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     max_datagram_bytes: Annotated[int, Meta(ge=1_328, le=65_000)] = 1_452
     mesh_nodes: Annotated[int, Meta(ge=0, le=2**20)] = 64
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
-    governance: str | None = None
+    governance: Annotated[str, Meta(max_length=4_096)] = ""
     trust: Trust = {}
     chains: dict[str, tuple[str, ...]] = {}
     guards: dict[str, tuple[str, ...]] = {}
@@ -97,7 +98,7 @@ def check_node_config(config: NodeConfig) -> None:
     Raises:
         ConfigError: see `load_node_config`.
     """
-    check_trust(config.trust, is_governed=config.governance is not None)
+    check_trust(config.trust, is_governed=bool(config.governance))
     _check_binds(config.binds)
     _check_metrics_bind(config.metrics_bind)
     if len(set(config.services)) != len(config.services):

@@ -60,8 +60,8 @@ services = [{services}]
 # Other nodes are called at start while there are at most so many, else when there is traffic.
 # mesh_nodes = 64
 
-# Who lists further domains to believe; ei governance init writes the file.
-# governance = "governance.toml"
+# Who lists further domains to believe, such as "governance.toml" of ei governance init.
+# governance = ""
 
 # Whose records are believed: domain name to Ed25519 key.
 [trust]
