@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +81,33 @@ def test_a_full_disk_does_not_end_a_daemon() -> None:
     log.error("something")
 
     assert log.is_broken
+
+
+def test_the_journal_gets_priorities_and_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with path.open("w") as stream:
+        found = os.fstat(stream.fileno())
+        log = log_of({"JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}, stream)
+        log.info("node runs", name="sn1.isp-a")
+        log.error("worker not started", service="echo")
+
+    assert path.read_text() == (
+        "<6>node runs  name=sn1.isp-a\n<3>worker not started  service=echo\n"
+    )
+
+
+def test_json_for_the_journal_has_the_priority_before_it() -> None:
+    stream = io.StringIO()
+
+    Log(stream, is_json=True, is_journal=True).warn("worker slow", service="echo")
+
+    assert stream.getvalue().startswith("<4>{")
+    assert "time" not in json.loads(stream.getvalue()[3:])
+
+
+def test_a_stream_that_is_not_the_journal_s_is_none_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("w") as stream:
+        log_of({"JOURNAL_STREAM": "8:12345"}, stream).info("node runs")
+
+    assert json.loads(path.read_text())["event"] == "node runs"

@@ -1,13 +1,16 @@
 """What daemons say: one line an event, for people on a terminal, JSON lines otherwise.
 
+In systemd's journal, which knows the time itself, a line begins with its priority: `<6>node runs`.
 Keys and payloads are never logged. Text of strangers comes with its control characters escaped. Of
 equal lines at most 10 in 10 s are written, then one that counts the rest.
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TextIO
@@ -28,12 +31,18 @@ class Level(IntEnum):
     ERROR = 40
 
 
+PRIORITIES = {Level.DEBUG: 7, Level.INFO: 6, Level.WARN: 4, Level.ERROR: 3}
+"""Those of syslog, as sd-daemon(3) has them at the start of a line."""
+
+
 class Log:
     """Writes lines of at least `level`.
 
     Args:
         stream: Where to.
-        is_json: JSON lines rather than lines for people; by default, unless `stream` is a terminal.
+        is_json: JSON lines rather than lines for people; by default, unless `stream` is a terminal
+            or the journal.
+        is_journal: `stream` goes to systemd's journal.
         level: Can be changed while it runs.
     """
 
@@ -42,10 +51,13 @@ class Log:
         stream: TextIO | None = None,
         *,
         is_json: bool | None = None,
+        is_journal: bool = False,
         level: Level = Level.INFO,
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
-        self._is_json = not self._stream.isatty() if is_json is None else is_json
+        is_for_people = is_journal or self._stream.isatty()
+        self._is_json = not is_for_people if is_json is None else is_json
+        self._is_journal = is_journal
         self._windows: dict[str, _Window] = {}
         self._is_broken = False
         self.level = level
@@ -88,19 +100,26 @@ class Log:
             self._emit(level, event, fields)
 
     def _emit(self, level: Level, event: str, fields: Mapping[str, object]) -> None:
-        stamp = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
-        if self._is_json:
-            line = json.dumps(
-                {"time": stamp, "level": level.name.lower(), "event": event, **fields}, default=str
-            )
-        else:
-            shown = " ".join(f"{key}={_escaped(value)}" for key, value in fields.items())
-            line = f"{stamp[11:23]} {level.name.lower():5} {event}  {shown}".rstrip()
+        line = (
+            self._json(level, event, fields) if self._is_json else self._text(level, event, fields)
+        )
+        if self._is_journal:
+            line = f"<{PRIORITIES[level]}>{line}"
         try:
             print(line, file=self._stream, flush=True)
         except OSError:
             # A full disk or a closed terminal must not end a daemon; statistics() tells of it.
             self._is_broken = True
+
+    def _json(self, level: Level, event: str, fields: Mapping[str, object]) -> str:
+        start = {} if self._is_journal else {"time": _stamp()}
+        message = {**start, "level": level.name.lower(), "event": event, **fields}
+        return json.dumps(message, default=str)
+
+    def _text(self, level: Level, event: str, fields: Mapping[str, object]) -> str:
+        start = "" if self._is_journal else f"{_stamp()[11:23]} {level.name.lower():5} "
+        shown = " ".join(f"{key}={_escaped(value)}" for key, value in fields.items())
+        return f"{start}{event}  {shown}".rstrip()
 
     @property
     def is_broken(self) -> bool:
@@ -108,10 +127,14 @@ class Log:
         return self._is_broken
 
 
-def log_of(environ: Mapping[str, str]) -> Log:
+def log_of(environ: Mapping[str, str], stream: TextIO | None = None) -> Log:
     """Return the log that the environment asks for.
 
-    `EI_LOG` is debug, info, warn or error; `EI_LOG_FORMAT` is json or text.
+    `EI_LOG` is debug, info, warn or error; `EI_LOG_FORMAT` is json or text. `JOURNAL_STREAM` is
+    systemd's.
+
+    Args:
+        stream: By default stderr.
 
     Raises:
         ConfigError: another word.
@@ -122,7 +145,24 @@ def log_of(environ: Mapping[str, str]) -> Log:
     form = environ.get("EI_LOG_FORMAT", "")
     if form not in FORMATS:
         raise ConfigError(f"EI_LOG_FORMAT={form}: allowed are json and text")
-    return Log(is_json=FORMATS[form], level=Level[level.upper()])
+    written: TextIO = sys.stderr if stream is None else stream
+    is_journal = _is_journal(environ.get("JOURNAL_STREAM", ""), written)
+    return Log(written, is_json=FORMATS[form], is_journal=is_journal, level=Level[level.upper()])
+
+
+def _is_journal(named: str, stream: TextIO) -> bool:
+    """Whether `stream` is the socket that systemd has named, by device and inode (systemd.exec(5)).
+
+    A child whose stderr goes elsewhere inherits the name as well.
+    """
+    with suppress(OSError):
+        found = os.fstat(stream.fileno())
+        return named == f"{found.st_dev}:{found.st_ino}"
+    return False
+
+
+def _stamp() -> str:
+    return datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
 
 
 FORMATS = {"": None, "json": True, "text": False}
