@@ -45,3 +45,34 @@ def test_a_node_shows_its_fates_services_and_peers(lab: Run) -> None:
 @pytest.mark.slow
 def test_a_host_is_no_node(lab: Run) -> None:
     assert lab("node", "status", "alice").code == Exit.NEGATIVE
+
+
+@pytest.mark.slow
+def test_a_node_reads_its_files_again_and_says_what_has_to_wait(
+    lab: Run, running_lab: Path
+) -> None:
+    (path,) = running_lab.rglob("sn1.isp-a/node.toml")
+    text = path.read_text()
+    assert "threads = " not in text
+    _ = path.write_text("threads = 2\n" + text)
+
+    said = lab("node", "reload", "sn1.isp-a")
+    _ = path.write_text(text)
+
+    assert said.code == Exit.OK, said.err
+    assert ", 0 refused" in said.out
+    assert "threads has changed: that needs a restart" in said.out
+
+
+@pytest.mark.slow
+def test_a_reload_that_fails_says_why_and_changes_nothing(lab: Run, running_lab: Path) -> None:
+    (path,) = running_lab.rglob("sn1.isp-a/node.toml")
+    text = path.read_text()
+    _ = path.write_text("nonsense = 2\n" + text)
+
+    said = lab("node", "reload", "sn1.isp-a")
+    _ = path.write_text(text)
+
+    assert said.code == Exit.ERROR
+    assert "nonsense" in said.err
+    assert lab("node", "reload", "sn1.isp-a", "--json").document["needs_restart"] == []

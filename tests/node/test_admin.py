@@ -12,6 +12,7 @@ from ei.errors import LocalError, NotFoundError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig
 from ei.node.node import Node
+from ei.node.reloading import Reloaded
 from ei.node.remembering import RememberingControl
 from ei.node.traces import Traces
 from ei.node.workers import Workers
@@ -70,8 +71,9 @@ class Recorded:
         self.calls.append("take_traces")
         self.traces.add(self.control.take_traces())
 
-    def reload(self) -> None:
+    def reload(self) -> Reloaded:
         self.calls.append("reload")
+        return Reloaded(self.node.config, needs_restart=("threads",))
 
     def stop(self) -> None:
         self.calls.append("stop")
@@ -110,14 +112,25 @@ def test_traces_are_found_by_name_and_connection() -> None:
         _ = ask(running, "traces", source="nobody.isp-a")
 
 
-def test_reload_stop_and_log_level_are_carried_out() -> None:
+def test_a_reload_says_what_it_came_to() -> None:
     running = Recorded()
 
-    for verb in ("reload", "stop"):
-        assert ask(running, verb) == {"schema": "ei.done/1"}
+    assert ask(running, "reload") == {
+        "schema": "ei.reload/1",
+        "names": 2,
+        "refused": {},
+        "needs_restart": ("threads",),
+    }
+    assert running.calls == ["reload"]
+
+
+def test_stop_and_log_level_are_carried_out() -> None:
+    running = Recorded()
+
+    assert ask(running, "stop") == {"schema": "ei.done/1"}
     _ = ask(running, "log_level", level="error")
 
-    assert running.calls == ["reload", "stop"]
+    assert running.calls == ["stop"]
     assert running.log.level is Level.ERROR
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ei.daemons.client import ask
-from ei.errors import IntegrityError, UnreachableError
+from ei.errors import ConfigError, IntegrityError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,11 +135,24 @@ def test_new_records_are_taken_on_a_hang_up_and_bad_ones_are_not(
     _ = records.write_bytes(b"junk")
 
     node.process.send_signal(signal.SIGHUP)
-    node.wait_until(lambda: "records not reloaded" in node.log.read_text())
+    node.wait_until(lambda: "not reloaded" in node.log.read_text())
     with pytest.raises(IntegrityError, match="not a record file"):
         _ = node.ask("reload")
     _ = records.write_bytes(good)
-    assert node.ask("reload") == {"schema": "ei.done/1"}
+    assert node.ask("reload")["names"] == 1
+
+
+def test_a_changed_configuration_is_taken_as_far_as_a_running_node_can(
+    node: "RunningNode", node_file: Path
+) -> None:
+    text = node_file.read_text()
+    _ = node_file.write_text(text.replace("# threads = 1", "threads = 2"))
+
+    assert node.ask("reload")["needs_restart"] == ["threads"]
+    _ = node_file.write_text("nonsense = 1\n" + text)
+    with pytest.raises(ConfigError, match="nonsense"):
+        _ = node.ask("reload")
+    node.wait_ready()
 
 
 def test_after_a_kill_the_socket_that_is_left_is_no_obstacle(

@@ -127,6 +127,20 @@ def test_chains_and_guards_are_set_by_number() -> None:
     assert commands(datapath, "set_guards") == [(ALICE.address(1), (64,))]
 
 
+def test_new_guards_come_with_a_new_configuration_or_not_at_all() -> None:
+    datapath = RememberingControl()
+    running = node(datapath, guards={"alice.isp-a": ["shield"]})
+    running.start()
+    datapath.commands.clear()
+
+    with pytest.raises(ConfigError, match=r"'bob\.isp-a' is not attached"):
+        running.update(records(bob_at=SN2), config(guards={"bob.isp-a": ["shield"]}))
+    assert datapath.commands == []
+    running.update(records(), config(guards={"bob.isp-a": ["shield"]}))
+
+    assert commands(datapath, "set_guards") == [(ALICE.address(1), ()), (BOB.address(1), (64,))]
+
+
 def test_new_records_change_only_what_differs() -> None:
     datapath = RememberingControl()
     running = node(datapath)

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from ei.cli import host_init
+from ei.cli import host_init, log_level
 from ei.cli.exits import Exit
 from ei.cli.node import expect_file, show_records, takes_config
 from ei.cli.output import Output
@@ -32,6 +32,7 @@ def add_parser(commands: Verbs) -> None:
     status = verbs.add("status", summary="show a running host", execute=show)
     status.takes("name", nargs="?", metavar="NAME", help="a host of the lab")
     takes_target(status)
+    log_level.add_parser(verbs, kind="host")
 
 
 def _config_of(arguments: argparse.Namespace) -> Path:
@@ -61,6 +62,8 @@ def check_host(path: Path, output: Output) -> Exit:
 
     prepared = prepare_host(path)
     identity = prepared.identity
+    records = prepared.records
+    refused = {refusal.record: refusal.reason for refusal in records.refused}
     address = format_address(identity.address)
     output.data(f"{identity.name} is {address}")
     output.fold(f"nodes: {', '.join(prepared.config.nodes) or 'those of its attachment record'}")
@@ -70,11 +73,11 @@ def check_host(path: Path, output: Output) -> Exit:
             "name": identity.name,
             "address": address,
             "nodes": list(prepared.config.nodes),
-            **show_records(prepared.records, output),
+            **show_records(len(records.names), refused, output),
         },
     )
     output.next(f"ei host run --config {path}")
-    return Exit.NEGATIVE if prepared.records.refused else Exit.OK
+    return Exit.NEGATIVE if refused else Exit.OK
 
 
 def show(arguments: argparse.Namespace, output: Output) -> Exit:

@@ -2,18 +2,15 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ei.cli import node_init
+from ei.cli import log_level, node_init
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verb, Verbs
 from ei.cli.targets import takes_target
 from ei.errors import ConfigError
-
-if TYPE_CHECKING:
-    from ei.records.record_set import RecordSet
 
 DEFAULT_FILE = Path("/etc/ei/node.toml")
 
@@ -31,6 +28,15 @@ def add_parser(commands: Verbs) -> None:
     status = verbs.add("status", summary="show a running node", execute=show)
     status.takes("name", nargs="?", metavar="NAME", help="a node of the lab")
     takes_target(status)
+    reload = verbs.add(
+        "reload",
+        summary="have a running node read node.toml and the records again",
+        details="All of it counts from now on or, when something is wrong, nothing.",
+        execute=reload_node,
+    )
+    reload.takes("name", nargs="?", metavar="NAME", help="a node of the lab")
+    takes_target(reload)
+    log_level.add_parser(verbs, kind="node")
 
 
 def takes_config(verb: Verb, default: str) -> None:
@@ -82,6 +88,8 @@ def check_node(path: Path, output: Output) -> Exit:
 
     prepared = prepare_node(path)
     config = prepared.config
+    records = prepared.records
+    refused = {refusal.record: refusal.reason for refusal in records.refused}
     services = [service.manifest.name for service in prepared.services]
     output.fold(f"{config.name} listens on {', '.join(config.binds)}")
     output.fold(f"services: {', '.join(services) or 'none'}")
@@ -91,20 +99,38 @@ def check_node(path: Path, output: Output) -> Exit:
             "name": config.name,
             "binds": list(config.binds),
             "services": services,
-            **show_records(prepared.records, output),
+            **show_records(len(records.names), refused, output),
         },
     )
     output.next(f"ei node run --config {path}")
-    return Exit.NEGATIVE if prepared.records.refused else Exit.OK
+    return Exit.NEGATIVE if refused else Exit.OK
 
 
-def show_records(records: "RecordSet", output: Output) -> dict[str, object]:
+def show_records(names: int, refused: Mapping[str, str], output: Output) -> dict[str, object]:
     """Show how many names the records have and which of them do not count; return it as JSON."""
-    refused = {refusal.record: refusal.reason for refusal in records.refused}
-    output.data(f"records: {len(records.names)} names, {len(records.refused)} refused")
-    for refusal in records.refused:
-        output.fold(f"{output.mark('bad')} {refusal.record}: {refusal.reason}")
-    return {"names": len(records.names), "refused": refused}
+    output.data(f"records: {names} names, {len(refused)} refused")
+    for record, reason in refused.items():
+        output.fold(f"{output.mark('bad')} {record}: {reason}")
+    return {"names": names, "refused": dict(refused)}
+
+
+def reload_node(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Ask a node to read its files again; exit 1 when a record does not count."""
+    import msgspec
+
+    from ei.cli.targets import find_target
+    from ei.node.admin import ReloadAnswer
+
+    target = find_target(arguments.name, arguments, kind="node")
+    answer = msgspec.convert(target.ask("reload"), ReloadAnswer)
+    shown = show_records(answer.names, answer.refused, output)
+    for key in answer.needs_restart:
+        output.data(f"{output.mark('warn')} {key} has changed: that needs a restart")
+    output.document(
+        "ei.node-reload/1",
+        {"name": target.name, **shown, "needs_restart": list(answer.needs_restart)},
+    )
+    return Exit.NEGATIVE if answer.refused else Exit.OK
 
 
 def show(arguments: argparse.Namespace, output: Output) -> Exit:

@@ -5,7 +5,7 @@
     traces      source? connection?       ei.traces/1
     kill_worker service                   ei.done/1
     log_level   level                     ei.done/1
-    reload                                ei.done/1              reads the records again
+    reload                                ei.reload/1            reads node.toml and records again
     stop                                  ei.done/1
 
 `source` is a name or an address.
@@ -21,6 +21,7 @@ from ei.daemons.messages import Answer, Request
 from ei.daemons.verbs import NoArguments, arguments_of, to_answer
 from ei.errors import LocalError
 from ei.node.node import Node
+from ei.node.reloading import Reloaded
 from ei.node.status import NodeStatus
 from ei.node.traces import Traces
 from ei.node.workers import Workers, WorkerStatus
@@ -48,6 +49,14 @@ class LogLevelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     level: Literal["debug", "info", "warn", "error"]
 
 
+class ReloadAnswer(msgspec.Struct, frozen=True):
+    """What a reload came to: how many names are known, what does not count, what has to wait."""
+
+    names: int
+    refused: dict[str, str]
+    needs_restart: tuple[str, ...]
+
+
 class RunningStatus(msgspec.Struct, frozen=True):
     """A node as its daemon sees it."""
 
@@ -72,7 +81,7 @@ class Running(Protocol):
     def status(self) -> RunningStatus: ...
     def statistics(self) -> dict[str, object]: ...
     def take_traces(self) -> None: ...
-    def reload(self) -> None: ...
+    def reload(self) -> Reloaded: ...
     def stop(self) -> None: ...
 
 
@@ -129,8 +138,14 @@ class NodeAdmin:
 
     def _reload(self, request: Request) -> Answer:
         _ = arguments_of(request, NoArguments)
-        self._running.reload()
-        return DONE
+        found = self._running.reload()
+        records = self._running.node.records
+        answer = ReloadAnswer(
+            names=len(records.names),
+            refused={refusal.record: refusal.reason for refusal in records.refused},
+            needs_restart=found.needs_restart,
+        )
+        return to_answer(answer, schema="ei.reload/1")
 
     def _stop(self, request: Request) -> Answer:
         _ = arguments_of(request, NoArguments)

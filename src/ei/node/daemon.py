@@ -28,6 +28,7 @@ from ei.node.config import NodeConfig
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
 from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
+from ei.node.reloading import Reloaded, read_again
 from ei.node.traces import Traces
 from ei.node.workers import Workers
 from ei.records.keys import Keys
@@ -171,21 +172,25 @@ class NodeDaemon:
         """Take what the datapath has kept."""
         self.traces.add(self._engine.take_traces())
 
-    def reload(self) -> None:
-        """Read the records again; on any error the old ones stay.
+    def reload(self) -> Reloaded:
+        """Read `node.toml` and the records again; on any error the old ones stay.
 
         Raises:
             EiError: what is wrong.
         """
+        found = read_again(self._prepared.path, self.node.config)
         records = load_records(
             self._prepared.folder,
-            self._prepared.config,
+            found.config,
             unix_s=time.time(),
             known=self.node.records.lists,
         )
-        self.node.update(records)
+        self.node.update(records, found.config)
         self._take_note(records)
-        self.log.info("records reloaded", records=len(records.names))
+        self.log.info("reloaded", names=len(records.names))
+        if found.needs_restart:
+            self.log.warn("some keys need a restart", keys=list(found.needs_restart))
+        return found
 
     def stop(self) -> None:
         """Stop. Idempotent."""
@@ -245,10 +250,10 @@ class NodeDaemon:
 
     def _reload_or_tell(self) -> None:
         try:
-            self.reload()
+            _ = self.reload()
         except EiError as error:
             self.log.error(  # noqa: TRY400
-                "records not reloaded", reason=str(error), remedy=error.remedy
+                "not reloaded", reason=str(error), remedy=error.remedy
             )
 
     def _take_note(self, records: RecordSet) -> None:

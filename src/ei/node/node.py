@@ -3,7 +3,7 @@
 node = Node(config, keys=..., records=..., manifests=..., datapath=...)
 node.start()                                services, chains, peers, guards
 left = node.handle_notices(unix_s=...)      queries are answered here, the rest comes back
-node.update(records)                        a new record set: what changed is changed
+node.update(records, config)                new ones: what changed is changed
 node.status()
 """
 
@@ -93,12 +93,17 @@ class Node:
                     f"services: {name} and {other} both have number {manifest.id}",
                     remedy="Give one another id in its manifest.toml, from 0xF0000000 on.",
                 )
-        self._check(records)
+        self._check(records, config)
 
     @property
     def address(self) -> Address:
         """The node's own address."""
         return self._address
+
+    @property
+    def config(self) -> NodeConfig:
+        """The configuration in use."""
+        return self._config
 
     @property
     def records(self) -> RecordSet:
@@ -113,13 +118,19 @@ class Node:
             self._datapath.set_chain(self._manifests[service].id, list(self._numbers(chain)))
         self._use(self._records)
 
-    def update(self, records: RecordSet) -> None:
+    def update(self, records: RecordSet, config: NodeConfig | None = None) -> None:
         """Go over to a new record set: all of it or, on an error, nothing.
+
+        Args:
+            config: Differs from the one in use at most in what `ei.node.reloading` can change;
+                by default the one in use.
 
         Raises:
             ConfigError, LimitError: as the constructor.
         """
-        self._check(records)
+        config = self._config if config is None else config
+        self._check(records, config)
+        self._config = config
         self._use(records)
 
     def handle_notices(self, *, unix_s: float) -> list[NodeNotice]:
@@ -153,15 +164,15 @@ class Node:
             records=self._records,
         )
 
-    def _check(self, records: RecordSet) -> None:
-        name = self._config.name
+    def _check(self, records: RecordSet, config: NodeConfig) -> None:
+        name = config.name
         record = records.nodes.get(self._address)
         if record is None or record.name != name:
             said = "no node" if record is None else f"node {record.name}"
             why = records.why_refused("node", name)
             raise ConfigError(
                 f"the records know {said} with the key of {name}"
-                f" and domain_number {self._config.domain_number}" + (why and f": {why}"),
+                f" and domain_number {config.domain_number}" + (why and f": {why}"),
                 remedy="Have the domain sign a node record for this key, and add it to the file.",
             )
         if record.pipe_key != self._pipe_key:
@@ -171,7 +182,7 @@ class Node:
             )
         if (count := len(self._peers_in(records))) > MAX_PEERS:
             raise LimitError(f"the records make {count} peers of {name}, allowed are {MAX_PEERS}")
-        for host in self._config.guards:
+        for host in config.guards:
             attachment = records.attachments.get(records.names.get(host, self._address))
             if attachment is None or self._address not in attachment.nodes:
                 raise ConfigError(

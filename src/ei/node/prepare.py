@@ -24,13 +24,18 @@ SEEN_FILE = "seen.eir"
 
 @dataclass(frozen=True, slots=True)
 class PreparedNode:
-    """All that was read and checked before anything runs."""
+    """All that was read and checked before anything runs; `path` is that of `node.toml`."""
 
-    folder: Path
+    path: Path
     config: NodeConfig
     keys: Keys
     services: tuple[LoadedService, ...]
     records: RecordSet
+
+    @property
+    def folder(self) -> Path:
+        """At which relative paths start."""
+        return self.path.parent
 
     @property
     def address(self) -> Address:
@@ -71,7 +76,7 @@ def prepare_node(path: Path) -> PreparedNode:
         manifests=[service.manifest for service in services],
         datapath=RememberingControl(),
     )
-    return PreparedNode(folder, config, keys, services, records)
+    return PreparedNode(path.resolve(), config, keys, services, records)
 
 
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
