@@ -2,7 +2,8 @@
 //!
 //! Liveness is measured in the data path: whatever verifies is a sign of life. Between nodes each end
 //! sends at least every 50 ms; elsewhere a packet that stays unanswered for 50 ms is followed by
-//! probes. Three missed are down. An idle pipe of a host sends every 15 s, which keeps NATs open.
+//! probes. Three missed are down, once the last had time to come: a probe waits behind the data before
+//! it. An idle pipe of a host sends every 15 s, which keeps NATs open.
 
 mod rtt;
 mod session;
@@ -233,7 +234,7 @@ impl Pipe {
             Upkeep::Kept => self
                 .last_received_ns
                 .saturating_add(MISSED_BEATS * KEEPALIVE_NS)
-                .saturating_add(missed_ns + heartbeat_ns.max(self.rtt.timeout_ns()))
+                .saturating_add(missed_ns + self.patience_ns(heartbeat_ns))
                 .min(self.unanswered_down_ns(heartbeat_ns)),
         }
     }
@@ -241,7 +242,13 @@ impl Pipe {
     fn unanswered_down_ns(&self, heartbeat_ns: u64) -> u64 {
         self.unanswered_ns
             .saturating_add(MISSED_BEATS * heartbeat_ns)
-            .saturating_add(heartbeat_ns.max(self.rtt.timeout_ns()))
+            .saturating_add(self.patience_ns(heartbeat_ns))
+    }
+
+    /// How long the answer to the last probe may take. Never less than two and a half heartbeats: behind a
+    /// flood that has just begun even the first probe, sent with the second heartbeat, takes its time.
+    fn patience_ns(&self, heartbeat_ns: u64) -> u64 {
+        (heartbeat_ns * 5 / 2).max(self.rtt.timeout_ns())
     }
 
     /// When the next heartbeat, keepalive or probe is due.

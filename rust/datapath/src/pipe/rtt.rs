@@ -1,6 +1,8 @@
 //! Smoothed round-trip time (RFC 6298).
 
 const UNKNOWN_TIMEOUT_NS: u64 = 250_000_000;
+/// One answer that came late makes nobody wait longer than this, or a round trip, for the next.
+const MOST_JITTER_NS: u64 = 100_000_000;
 
 /// Round-trip time of a pipe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,9 +14,12 @@ pub struct Rtt {
 
 impl Rtt {
     /// One measured round trip.
+    ///
+    /// One of less than a quarter begins anew: nothing makes a path so much faster, but a peer that was
+    /// frozen, or a queue that has emptied, had made it slow.
     pub fn add(&mut self, sample_ns: u64) {
         let sample_ns = sample_ns.max(1);
-        if self.smoothed_ns == 0 {
+        if sample_ns.saturating_mul(4) < self.smoothed_ns || self.smoothed_ns == 0 {
             self.smoothed_ns = sample_ns;
             self.variation_ns = sample_ns / 2;
             return;
@@ -37,9 +42,9 @@ impl Rtt {
         }
     }
 
-    /// How much later than usual a packet may be: four times the variation.
+    /// How much later than usual a packet may be: four times the variation, at most 100 ms or a round trip.
     pub fn jitter_ns(&self) -> u64 {
-        4 * self.variation_ns
+        (4 * self.variation_ns).min(MOST_JITTER_NS.max(self.smoothed_ns))
     }
 }
 
@@ -58,6 +63,17 @@ mod tests {
 
         assert_eq!(rtt.smoothed_ns(), Some(10_000_000));
         assert!(rtt.timeout_ns() < 11_000_000);
+    }
+
+    #[test]
+    fn what_a_frozen_peer_answers_late_is_forgotten_with_the_next_answer() {
+        let mut rtt = Rtt::default();
+        rtt.add(10_000_000);
+        rtt.add(3_000_000_000);
+
+        rtt.add(10_000_000);
+
+        assert_eq!(rtt.smoothed_ns(), Some(10_000_000));
     }
 
     #[test]

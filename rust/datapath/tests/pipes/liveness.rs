@@ -71,7 +71,7 @@ fn a_host_notices_a_dead_node_when_its_data_stays_unanswered() {
     let took_ns = net.run_while(SECOND, |net| net.is_up(0, 1));
 
     assert!(
-        (150 * MS..=250 * MS).contains(&took_ns),
+        (150 * MS..=300 * MS).contains(&took_ns),
         "{} ms",
         took_ns / MS
     );
@@ -109,7 +109,7 @@ fn a_node_notices_a_dead_host_with_data_at_once_and_without_within_a_minute() {
     net.send(1, 0, b"for you").unwrap();
     let busy_ns = net.run_while(120 * SECOND, |net| net.is_up(1, 0));
 
-    assert!(busy_ns <= 250 * MS, "{} ms", busy_ns / MS);
+    assert!(busy_ns <= 300 * MS, "{} ms", busy_ns / MS);
 }
 
 #[test]
@@ -137,6 +137,86 @@ fn a_cut_that_heals_brings_nodes_back_within_a_second() {
     let took_ns = net.run_while(10 * SECOND, |net| !net.is_up(0, 1) || !net.is_up(1, 0));
 
     assert!(took_ns <= SECOND, "{} ms", took_ns / MS);
+}
+
+/// The answers that a frozen node gives when it wakes measure how long it slept, not the path.
+#[test]
+fn a_peer_that_was_slow_to_answer_once_is_noticed_as_quickly_the_next_time() {
+    for (first, second) in [
+        (PeerKind::Node, PeerKind::Node),
+        (PeerKind::Host, PeerKind::Node),
+    ] {
+        let mut net = Net::pair(1, first, second);
+        net.connect(0, 1);
+        net.link.delay_ns = 3 * SECOND;
+        for _ in 0..200 {
+            let _ = net.send(0, 1, b"anybody?");
+            net.run(10 * MS);
+        }
+        net.link.delay_ns = MS;
+        net.run(20 * SECOND);
+        assert!(net.is_up(0, 1) && net.is_up(1, 0));
+
+        net.ends[1].is_frozen = true;
+        net.send(0, 1, b"anybody?").unwrap();
+        let took_ns = net.run_while(5 * SECOND, |net| net.is_up(0, 1));
+
+        assert!(
+            took_ns <= 300 * MS,
+            "{first:?} and {second:?}: {} ms",
+            took_ns / MS
+        );
+    }
+}
+
+/// What waits in a queue behind a flood is late, not dead, also where only an idle path was measured.
+#[test]
+fn a_flood_that_fills_the_queues_is_not_taken_for_death() {
+    for (sender, receiver) in [(0, 1), (1, 0)] {
+        for kinds in [
+            (PeerKind::Host, PeerKind::Node),
+            (PeerKind::Node, PeerKind::Node),
+        ] {
+            let mut net = Net::pair(1, kinds.0, kinds.1);
+            net.connect(0, 1);
+            net.run(60 * SECOND);
+            net.link.rate_bytes_per_s = 1_250_000;
+            let mut waits_bytes = 0;
+
+            // 10 Mbit/s, before which 256 KiB wait: a queue of 210 ms, all of it at once.
+            for _ in 0..2_000 {
+                while waits_bytes < 256 * 1_024 {
+                    net.send(sender, receiver, &[0; 1_200]).unwrap();
+                    waits_bytes += 1_280;
+                }
+                net.run(MS);
+                waits_bytes -= 1_250;
+            }
+
+            assert_eq!(net.ends[sender].changes.len(), 1, "{kinds:?} {sender}");
+            assert_eq!(net.ends[receiver].changes.len(), 1, "{kinds:?} {sender}");
+        }
+    }
+}
+
+#[test]
+fn a_node_that_dies_in_a_flood_is_noticed_within_half_a_second() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    net.link.rate_bytes_per_s = 1_250_000;
+    for _ in 0..2_000 {
+        net.send(0, 1, &[0; 1_150]).unwrap();
+        net.run(MS);
+    }
+    net.ends[1].is_frozen = true;
+
+    let began_ns = net.now_ns;
+    while net.send(0, 1, &[0; 1_150]).is_ok() {
+        net.run(MS);
+    }
+
+    let took_ns = net.now_ns - began_ns;
+    assert!(took_ns <= 500 * MS, "{} ms", took_ns / MS);
 }
 
 /// Whatever state a pipe is in, its timer does not fire again and again for the same thing.

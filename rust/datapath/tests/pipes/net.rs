@@ -22,6 +22,8 @@ pub struct Link {
     pub corrupt: u64,
     /// Most datagrams lost in a row; 0 is no bound.
     pub loss_burst: u64,
+    /// What it carries each way; the rest waits in a queue without end. 0 is no bound.
+    pub rate_bytes_per_s: u64,
     pub is_cut: bool,
 }
 
@@ -34,6 +36,7 @@ impl Default for Link {
             duplicate: 0,
             corrupt: 0,
             loss_burst: 0,
+            rate_bytes_per_s: 0,
             is_cut: false,
         }
     }
@@ -62,6 +65,8 @@ pub struct Net {
     pub log: Vec<(u64, SocketAddr, SocketAddr, Vec<u8>)>,
     pub polls: usize,
     flying: BTreeMap<(u64, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    /// When all that waits for the rate has left, by sender.
+    idle_ns: BTreeMap<SocketAddr, u64>,
     sequence: u64,
     random: u64,
     lost_in_row: u64,
@@ -86,6 +91,7 @@ impl Net {
             log: Vec::new(),
             polls: 0,
             flying: BTreeMap::new(),
+            idle_ns: BTreeMap::new(),
             sequence: 0,
             random: seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15),
             lost_in_row: 0,
@@ -291,6 +297,7 @@ impl Net {
             return;
         }
         self.lost_in_row = 0;
+        let left_ns = self.wait_for_rate(from, bytes.len() as u64);
         let copies = if self.percent(link.duplicate) { 2 } else { 1 };
         for _ in 0..copies {
             let mut bytes = bytes.clone();
@@ -299,8 +306,18 @@ impl Net {
                 bytes[place] ^= 1 << self.below(8);
             }
             let jitter_ns = self.below(link.jitter_ns + 1);
-            self.deliver_at(self.now_ns + link.delay_ns + jitter_ns, from, to, bytes);
+            self.deliver_at(left_ns + link.delay_ns + jitter_ns, from, to, bytes);
         }
+    }
+
+    /// When the last byte of a datagram leaves the queue of its sender.
+    fn wait_for_rate(&mut self, from: SocketAddr, bytes: u64) -> u64 {
+        if self.link.rate_bytes_per_s == 0 {
+            return self.now_ns;
+        }
+        let idle_ns = self.idle_ns.entry(from).or_default();
+        *idle_ns = (*idle_ns).max(self.now_ns) + bytes * SECOND / self.link.rate_bytes_per_s;
+        *idle_ns
     }
 
     pub fn deliver_at(&mut self, at_ns: u64, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
