@@ -16,6 +16,7 @@ def node(*, sent: int, **peers: int) -> NodeCounters:
         missed=0,
         sent=sent,
         dropped={},
+        missed_dropped={},
         peers={name: PeerCounters(sent=count, received=0) for name, count in peers.items()},
     )
 
@@ -52,6 +53,7 @@ def test_a_packet_without_a_fate_is_found() -> None:
         "missed": 1,
         "sent": 3,
         "dropped": {"metered": 2},
+        "missed_dropped": {},
         "peers": {"00": {"sent": 1, "received": 1}},
     }
 

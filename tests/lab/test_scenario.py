@@ -33,6 +33,29 @@ nodes = ["n"]
 nodes = ["n"]
 """
 
+CALL = """
+    with lab.host("alice").call(4026531842) as channel:
+        yield promise("one is sent", channel.send(b"x"), "==", limit=True)
+    await lab.sleep(1)
+"""
+MANIFEST = """
+id = 4026531842
+name = "clumsy"
+version = "0.1.0"
+summary = "Fails."
+"""
+CLUMSY = """
+from ei.sdk import Service
+
+class Clumsy(Service):
+    __slots__ = ()
+
+    def on_packet(self, event, ctx):
+        return 1 // 0
+
+SERVICE = Clumsy
+"""
+
 
 def write(folder: Path, *, further: str = "") -> str:
     (folder / "scenario.py").write_text(SCRIPT.replace("FURTHER", further))
@@ -77,6 +100,26 @@ def test_a_mistake_in_a_scenario_is_its_own_by_file_and_line(
 
     with pytest.raises(LocalError, match=re.escape(said)):
         run_in_simulation(scenario, seed=7)
+
+
+def test_a_service_that_fails_breaks_the_run_although_its_packets_look_refused(
+    tmp_path: Path,
+) -> None:
+    place = write(tmp_path, further=CALL)
+    (tmp_path / "topology.toml").write_text(
+        TOPOLOGY.replace('["delivery"]', '["delivery", "clumsy"]\nservice_folders = ["services"]')
+    )
+    folder = tmp_path / "services" / "clumsy"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "manifest.toml").write_text(MANIFEST)
+    (folder / "service.py").write_text(CLUMSY)
+
+    report = run_in_simulation(load_scenario(place), seed=7)
+
+    assert [each.status for each in report.promises] == ["ok", "ok", "broken"]
+    assert report.promises[2].measured == 1
+    assert "service_error" in report.promises[2].name
 
 
 def test_a_mistake_in_a_task_of_a_scenario_is_its_own(tmp_path: Path) -> None:

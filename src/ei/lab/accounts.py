@@ -1,11 +1,17 @@
 """What the nodes of a lab counted: law 6, and the copies that a stream of packets became."""
 
+from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
+from ei.errors import EiError
 from ei.lab.lab import Lab
+
+FAILURES = ("service_error", "no_answer", "cpu_exceeded", "effect_refused")
+"""Drop reasons by which a service broke its contract, whatever the network did."""
 
 
 class PeerCounters(msgspec.Struct, frozen=True):
@@ -30,6 +36,7 @@ class NodeCounters(msgspec.Struct, frozen=True):
     missed: int
     sent: int
     dropped: dict[str, int]
+    missed_dropped: dict[str, int]
     peers: dict[str, PeerCounters]
 
     @property
@@ -77,6 +84,16 @@ def count_copies(
 async def counters_of(lab: Lab) -> dict[str, NodeCounters]:
     """Return the counters of all nodes that run."""
     return {name: read_counters(await lab.statistics(name)) for name in lab.topology.nodes}
+
+
+async def failures_of(lab: Lab) -> Counter[str]:
+    """Return how many packets services failed at, by reason, at all nodes that run."""
+    failures: Counter[str] = Counter()
+    for name in lab.topology.nodes:
+        with suppress(EiError):  # killed by the scenario
+            dropped = read_counters(await lab.statistics(name)).missed_dropped
+            failures.update({word: dropped[word] for word in FAILURES if dropped.get(word)})
+    return failures
 
 
 def read_counters(statistics: Mapping[str, object]) -> NodeCounters:

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import ModuleType
 
 from ei.errors import ConfigError, EiError, LocalError, NotFoundError
+from ei.lab.accounts import failures_of
 from ei.lab.catalogue import SCENARIOS, find_scenarios
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
-from ei.lab.promises import Promise, Report, ended_by, first_cause
+from ei.lab.promises import Promise, Report, ended_by, first_cause, promise
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Topology, suggestion
 from ei.lab.topology_file import load_topology
@@ -90,7 +91,7 @@ def run_in_simulation(
         await lab.open()
         try:
             with nullcontext() if capture is None else lab.capture(capture):
-                promises = await _collect(scenario.run(lab), on_promise)
+                promises = await _collect(_checked(scenario.run(lab), lab), on_promise)
             digest = lab.digest()
         finally:
             lab.close()
@@ -122,7 +123,7 @@ def run_in_processes(
         lab = ProcessLab(scenario.topology, seed=seed, environ=environ)
         try:
             await lab.open()
-            promises = await _collect(scenario.run(lab), on_promise)
+            promises = await _collect(_checked(scenario.run(lab), lab), on_promise)
         finally:
             await lab.close()
         return Report(
@@ -134,6 +135,21 @@ def run_in_processes(
         )
 
     return asyncio.run(program())
+
+
+async def _checked(run: AsyncGenerator[Promise], lab: Lab) -> AsyncGenerator[Promise]:
+    """Yield what `run` does and, if services failed meanwhile, that they did.
+
+    A drop by a bug of a service looks like one that it meant, to who counts packets only.
+    """
+    async with aclosing(run) as promises:
+        async for each in promises:
+            yield each
+    failures = await failures_of(lab)
+    if failures:
+        reasons = ", ".join(failures)
+        name = f"packets that services failed at ({reasons}; see ei lab log)"
+        yield promise(name, failures.total(), "==", 0, unit="packets")
 
 
 async def _collect(run: AsyncGenerator[Promise], on_promise: OnPromise | None) -> list[Promise]:
