@@ -24,7 +24,7 @@ def test_without_a_domain_key_the_way_to_make_one_is_said(ei: Run) -> None:
     said = ei(*NODE)
 
     assert said.code == Exit.ERROR
-    assert "ei key new domain.key" in said.err
+    assert "ei domain init" in said.err
 
 
 def test_nothing_is_overwritten(ei: Run, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from ei.cli.quantities import (
     duration,
+    lifetime,
     parse_count,
     parse_megabits,
     parse_milliseconds,
@@ -51,3 +52,18 @@ def test_times_are_shown_with_three_digits_and_a_unit_that_suits() -> None:
     assert duration(0.0019312) == "1.93 ms"
     assert duration(0.00000412) == "4.12 µs"
     assert duration(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (364.6 * 86_400, "365 days"),
+        (47 * 3_600, "47 hours"),
+        (7_200, "2 hours"),
+        (90, "90 s"),
+        (0.0, "over"),
+        (-5, "over"),
+    ],
+)
+def test_what_is_left_is_shown_in_the_unit_that_suits_it(seconds: float, shown: str) -> None:
+    assert lifetime(seconds) == shown

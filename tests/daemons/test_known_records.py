@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from ei.daemons.governance_file import governance_text
+from ei.daemons.governance_file import write_governance
 from ei.daemons.known_records import keep_seen, load_records, read_seen
 from ei.node.config import NodeConfig
 from ei.records.issuer import Issuer
@@ -23,7 +23,8 @@ def domain_list(number: int) -> bytes:
 
 def config(folder: Path, *envelopes: bytes) -> NodeConfig:
     governance = folder / "governance.toml"
-    _ = governance.write_text(governance_text(governance, (ANNE.identity_key,), 1))
+    if not governance.exists():
+        write_governance(governance, (ANNE.identity_key,), 1)
     write_records(folder / "records.eir", [ISSUER.domain(), *envelopes])
     settled = {
         "version": 1,

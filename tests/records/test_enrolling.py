@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from ei.errors import ConfigError, ConflictError, IntegrityError
-from ei.records.enrolling import Roll, full_name
+from ei.records.enrolling import Roll, find_domain, full_name
 from ei.records.issuer import Issuer
-from ei.records.keys import make_keys
-from ei.records.record_files import read_records
+from ei.records.keys import Keys, make_keys
+from ei.records.record_files import read_records, write_records
+from ei.records.requests import Request
 
 ISSUER = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=2_000)
 ALICE, BOB = make_keys(b"a" * 32), make_keys(b"b" * 32)
@@ -54,3 +55,77 @@ def test_a_short_name_gets_its_domain() -> None:
     assert full_name("sn1", "isp-a") == full_name("sn1.isp-a", "isp-a") == "sn1.isp-a"
     with pytest.raises(ConfigError, match="not of domain"):
         _ = full_name("sn1.isp-b", "isp-a")
+
+
+def alice(name: str = "a.isp-a", *, keys: Keys = ALICE) -> Request:
+    return Request(name, keys.identity_key, keys.pipe_key, (), (), 9_999)
+
+
+def test_who_is_enrolled_again_lives_longer_and_is_there_once(tmp_path: Path) -> None:
+    _ = Roll(ISSUER, tmp_path / "r", 1_000).enrol(alice())
+    longer = Issuer("isp-a", 1, ISSUER.keys, expires_unix_s=3_000)
+
+    records = Roll(longer, tmp_path / "r", 1_000).enrol(alice())
+
+    assert records.refused == ()
+    assert records.enrolments[ALICE.address(1)].expires_unix_s == 3_000
+    assert len(read_records(tmp_path / "r")) == 2
+
+
+def test_one_key_is_not_enrolled_under_two_names(tmp_path: Path) -> None:
+    roll = Roll(ISSUER, tmp_path / "r", 1_000)
+    _ = roll.enrol(alice())
+
+    with pytest.raises(ConflictError, match=r"its identity key is that of a\.isp-a"):
+        _ = roll.enrol(alice("b.isp-a"))
+
+
+def test_what_is_renewed_also_when_it_is_over(tmp_path: Path) -> None:
+    _ = Roll(ISSUER, tmp_path / "r", 1_000).enrol(alice())
+    later = Issuer("isp-a", 1, ISSUER.keys, expires_unix_s=9_000)
+
+    names = Roll(later, tmp_path / "r", 5_000).renew()
+
+    records = Roll(later, tmp_path / "r", 5_000).read()
+    assert names == ["isp-a", "a.isp-a"]
+    assert records.refused == ()
+    assert records.enrolments.keys() == {ALICE.address(1)}
+
+
+def test_what_others_signed_is_neither_renewed_nor_revoked_nor_shown(tmp_path: Path) -> None:
+    other = Issuer("isp-b", 2, make_keys(b"o" * 32), expires_unix_s=2_000)
+    foreign = [other.domain(), other.enrol(BOB, "b.isp-b")]
+    write_records(tmp_path / "r", foreign)
+    roll = Roll(ISSUER, tmp_path / "r", 1_000)
+
+    _ = roll.renew()
+    _ = roll.revoke([BOB.identity_key])
+
+    assert set(foreign) <= set(read_records(tmp_path / "r"))
+    assert roll.read().refused == ()
+
+
+def test_a_revoked_host_goes_with_all_that_it_said(tmp_path: Path) -> None:
+    roll = Roll(ISSUER, tmp_path / "r", 1_000)
+    node = ISSUER.node(BOB, "sn.isp-a", endpoints=("127.0.0.1:1",), services=())
+    _ = roll.add(lambda _: [node])
+    _ = roll.enrol(alice())
+    _ = roll.add(lambda _: [ISSUER.attach(ALICE, nodes=(BOB.address(1),), sequence=1)])
+
+    first = roll.revoke([ALICE.identity_key])
+    second = roll.revoke()
+
+    assert (first.number, second.number) == (1, 2)
+    assert first.keys == second.keys == (ALICE.identity_key,)
+    assert len(read_records(tmp_path / "r")) == 3  # domain, node, the newest list
+    assert roll.read().names.keys() == {"sn.isp-a"}
+
+
+def test_a_key_finds_its_domain() -> None:
+    envelopes = [b"junk", ISSUER.enrol(ALICE, "a.isp-a"), ISSUER.domain()]
+
+    found = find_domain(envelopes, ISSUER.keys)
+
+    assert found is not None
+    assert found.name == "isp-a"
+    assert find_domain(envelopes, ALICE) is None

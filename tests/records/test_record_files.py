@@ -1,5 +1,6 @@
 """A record file comes back whole or is refused."""
 
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ei.errors import ConfigError, IntegrityError
-from ei.records.record_files import decode_records, encode_records, read_records, write_records
+from ei.records.record_files import (
+    decode_records,
+    encode_records,
+    locked,
+    read_records,
+    write_records,
+)
 
 ENVELOPES = [b"one", b"two" * 100]
 
@@ -45,3 +52,15 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(IntegrityError, match=r"records\.eir"):
         read_records(tmp_path / "records.eir")
+
+
+def test_who_changes_a_file_is_alone_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "records.eir"
+
+    with locked(path):
+        with (tmp_path / ".records.eir.lock").open("ab") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        write_records(path, ENVELOPES)
+
+    with (tmp_path / ".records.eir.lock").open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

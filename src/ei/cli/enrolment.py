@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ei.cli.domain_file import DAY_S, LIFETIME_DAYS, read_domain_key, takes_domain_files
 from ei.cli.key import parse_domain_number
 from ei.cli.parser import Verb
 from ei.errors import ConfigError
@@ -13,8 +14,6 @@ from ei.errors import ConfigError
 if TYPE_CHECKING:
     from ei.records.enrolling import Roll
 
-LIFETIME_DAYS = 365
-DAY_S = 86_400
 RANDOM_BYTES = 32
 
 
@@ -25,23 +24,9 @@ def takes_domain(verb: Verb) -> None:
         "--domain-number",
         type=parse_domain_number,
         metavar="N",
-        required=True,
-        help="of the domain, 1 to 2^32 - 1; part of all its addresses",
+        help="of the domain, 1 to 2^32 - 1, part of all its addresses (default: as in its records)",
     )
-    verb.takes(
-        "--domain-key",
-        type=Path,
-        metavar="FILE",
-        default=Path("domain.key"),
-        help="of the domain (default: domain.key; ei key new makes one)",
-    )
-    verb.takes(
-        "--records",
-        type=Path,
-        metavar="FILE",
-        default=Path("records.eir"),
-        help="the domain's record file, made when it is not there (default: records.eir)",
-    )
+    takes_domain_files(verb)
     verb.takes(
         "--folder",
         type=Path,
@@ -60,30 +45,30 @@ def open_roll(arguments: argparse.Namespace) -> "Roll":
     """Return the record file of the domain, open for additions that last a year.
 
     Raises:
-        ConfigError: the name has no domain.
+        ConfigError: the name has no domain, or nothing says which number that has.
         EiError: the key cannot be read.
     """
-    from ei.records.enrolling import Roll
+    from ei.records.enrolling import Roll, find_domain
     from ei.records.issuer import Issuer
-    from ei.records.key_files import read_keys
+    from ei.records.record_files import read_records
 
     domain = arguments.name.partition(".")[2]
     if not domain:
         raise ConfigError(
             f"{arguments.name!r} names no domain", remedy=f"Such as {arguments.name}.isp-a"
         )
-    if not arguments.domain_key.exists():
+    keys = read_domain_key(arguments.domain_key)
+    path = arguments.records
+    own = find_domain(read_records(path), keys) if path.exists() else None
+    number: int = arguments.domain_number or (0 if own is None else own.number)
+    if not number:
         raise ConfigError(
-            f"no key of the domain in {arguments.domain_key}",
-            remedy=f"Make one, once: ei key new {arguments.domain_key}",
+            f"{path} has no record of {domain}, and so no number of it",
+            remedy=f"Begin with: ei domain init {domain} --number N; or add --domain-number N",
         )
     unix_s = time.time()
-    issuer = Issuer(
-        domain,
-        arguments.domain_number,
-        read_keys(arguments.domain_key),
-        expires_unix_s=int(unix_s) + LIFETIME_DAYS * DAY_S,
-    )
+    expires_unix_s = int(unix_s) + LIFETIME_DAYS * DAY_S
+    issuer = Issuer(domain, number, keys, expires_unix_s=expires_unix_s)
     return Roll(issuer, arguments.records, unix_s)
 
 

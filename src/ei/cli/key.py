@@ -9,6 +9,7 @@ from ei.cli.parser import Verbs
 
 MOST_DOMAIN_NUMBER = 2**32 - 1
 RANDOM_BYTES = 64
+REQUEST_S = 7 * 86_400
 
 
 def add_parser(commands: Verbs) -> None:
@@ -20,6 +21,23 @@ def add_parser(commands: Verbs) -> None:
     )
     new = verbs.add("new", summary="write a new key file", execute=make)
     show = verbs.add("show", summary="show the public half of a key file", execute=show_key)
+    request = verbs.add(
+        "request",
+        summary="write a request to be enrolled, for the domain to sign",
+        details="It proves that you hold the key, and tells nothing secret. A node has endpoints.",
+        execute=make_request,
+    )
+    request.takes("name", metavar="NAME", help="full name, such as alice.isp-a")
+    request.takes("--key", type=Path, metavar="FILE", required=True, help="your key file")
+    request.takes(
+        "--endpoint", action="append", default=[], metavar="ENDPOINT", help="where a node answers"
+    )
+    request.takes(
+        "--service", action="append", default=[], metavar="SERVICE", help="what a node runs"
+    )
+    request.takes(
+        "--out", type=Path, metavar="FILE", help="where to write (default: NAME.request)"
+    )
     for verb in (new, show):
         verb.takes("file", type=Path, metavar="FILE", help="such as /etc/ei/key")
         verb.takes(
@@ -48,6 +66,36 @@ def make(arguments: argparse.Namespace, output: Output) -> Exit:
     write_keys(arguments.file, make_keys(os.urandom(RANDOM_BYTES)))
     output.talk(f"wrote {arguments.file}, mode 0600; keep a copy where only you can read it")
     return show_key(arguments, output)
+
+
+def make_request(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Write a request to be enrolled."""
+    import time
+
+    from ei.records.endpoints import parse_endpoint
+    from ei.records.key_files import read_keys
+    from ei.records.requests import seal_request
+    from ei.runtime.loader import load_service
+
+    for endpoint in arguments.endpoint:
+        _ = parse_endpoint(endpoint)
+    keys = read_keys(arguments.key)
+    path: Path = arguments.out or Path(f"{arguments.name}.request")
+    _ = path.write_bytes(
+        seal_request(
+            keys,
+            name=arguments.name,
+            endpoints=tuple(arguments.endpoint),
+            services=tuple(load_service(name).manifest.id for name in arguments.service),
+            expires_unix_s=int(time.time()) + REQUEST_S,
+        )
+    )
+    output.data(f"wrote {path}, good for a week")
+    output.data(f"key {keys.identity_key.hex()}")
+    output.document("ei.key-request/1", {"path": str(path), "key": keys.identity_key.hex()})
+    output.talk("send it to your domain, and tell it the key by another way")
+    output.next(f"ei domain enrol {path}")
+    return Exit.OK
 
 
 def show_key(arguments: argparse.Namespace, output: Output) -> Exit:

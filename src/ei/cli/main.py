@@ -15,8 +15,8 @@ from ei.cli.parser import Execute, Parser, Verbs
 from ei.cli.problems import show_problem
 
 COMMANDS = (
-    "demo", "lab", "node", "host", "config", "key", "status", "ping", "trace", "top", "doctor",
-    "bench", "decode", "completion", "version", "help",
+    "demo", "lab", "node", "host", "config", "domain", "governance", "key", "status", "ping",
+    "trace", "top", "doctor", "bench", "decode", "completion", "version", "help",
 )  # fmt: skip
 """Files of this folder, in the order in which `ei --help` lists them."""
 

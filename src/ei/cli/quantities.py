@@ -55,6 +55,14 @@ def duration(seconds: float | None) -> str:
     return f"{seconds * 1e6:.3g} µs"
 
 
+def lifetime(seconds: float) -> str:
+    """Return a time to come for people, in the unit that suits it; `over` when it has come."""
+    for unit, size_s in (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("s", 1)):
+        if seconds >= 2 * size_s or (unit == "s" and seconds > 0):
+            return f"{seconds / size_s:.0f} {unit}"
+    return "over"
+
+
 def _parse(text: str, units: Mapping[str, float], *, example: str) -> float:
     found = NUMBER.fullmatch(text.lower())
     if found is None or found[2] not in units:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from ei.daemons.config_file import read_config, toml_string
-from ei.errors import ConfigError
+from ei.errors import ConfigError, ConflictError
 from ei.records.governance import MAX_KEYS, Governance
 from ei.records.trust import parse_key
 
@@ -45,18 +45,37 @@ def load_governance(path: Path) -> Governance:
         ConfigError: what is wrong, where, and what is allowed.
     """
     config = read_config(path, GovernanceConfig)
-    keys = [parse_key(text, where=f"{path}: keys") for text in config.keys]
-    if len(set(keys)) != len(keys):
-        raise ConfigError(f"{path}: keys: one key is there twice; each counts once")
-    if config.threshold > len(keys):
-        raise ConfigError(
-            f"{path}: threshold: {config.threshold} of {len(keys)} keys can never sign;"
-            f" allowed are 1 to {len(keys)}"
-        )
+    keys = tuple(parse_key(text, where=f"{path}: keys") for text in config.keys)
+    check_set(keys, config.threshold, where=f"{path}: keys")
     return Governance(frozenset(keys), config.threshold)
 
 
-def governance_text(path: Path, keys: tuple[bytes, ...], threshold: int) -> str:
-    """Return the content of a `governance.toml` that is to be at `path`."""
+def write_governance(path: Path, keys: tuple[bytes, ...], threshold: int) -> None:
+    """Write a new `governance.toml`.
+
+    Raises:
+        ConflictError: it exists.
+        ConfigError: such a set could not govern; nothing is written.
+    """
+    check_set(keys, threshold, where="KEY")
     lines = "\n".join(f"    {toml_string(key.hex())}," for key in keys)
-    return TEMPLATE.format(path=path, threshold=threshold, keys=lines)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            _ = file.write(TEMPLATE.format(path=path.name, threshold=threshold, keys=lines))
+    except FileExistsError as error:
+        raise ConflictError(f"{path} exists, and is not overwritten") from error
+
+
+def check_set(keys: tuple[bytes, ...], threshold: int, *, where: str) -> None:
+    """Check that so many keys of a set can sign.
+
+    Raises:
+        ConfigError: they cannot; it names `where`.
+    """
+    if len(set(keys)) != len(keys):
+        raise ConfigError(f"{where}: one key is there twice; each counts once")
+    if threshold > len(keys):
+        raise ConfigError(
+            f"{where}: a threshold of {threshold} with {len(keys)} keys can never be reached;"
+            f" allowed are 1 to {len(keys)}"
+        )

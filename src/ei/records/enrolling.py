@@ -1,18 +1,34 @@
-"""A domain adds one of its own to a record file: the static directory of small domains."""
+"""A domain keeps a record file of its own: the static directory of small domains."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ei.errors import ConfigError, ConflictError
+import msgspec
+
+from ei.errors import ConfigError, ConflictError, IntegrityError
+from ei.records.addresses import domain_number_of, make_address
+from ei.records.envelope import open_record, seal_record
 from ei.records.issuer import Issuer
-from ei.records.record_files import read_records, write_records
+from ei.records.keys import Keys
+from ei.records.kinds import (
+    AnyRecord,
+    AttachmentRecord,
+    DomainRecord,
+    Enrolment,
+    GroupRecord,
+    NodeRecord,
+)
+from ei.records.lists import AnyList, RevocationList, is_list, open_list, seal_list
+from ei.records.record_files import locked, read_records, write_records
 from ei.records.record_set import RecordSet, verify_records
+from ei.records.requests import Request
+from ei.records.revocation import next_list
 
 
 @dataclass(frozen=True, slots=True)
 class Roll:
-    """A record file of one domain, open for additions.
+    """A record file of one domain, open for changes.
 
     Attributes:
         issuer: Signs for the domain.
@@ -24,6 +40,15 @@ class Roll:
     path: Path
     unix_s: float
 
+    def read(self) -> RecordSet:
+        """Return what the file says of this domain.
+
+        Raises:
+            EiError: the file cannot be read.
+        """
+        own = [each for each in self._envelopes() if self._is_of_domain(each)]
+        return self._verify(own)
+
     def add(self, make: Callable[[RecordSet], list[bytes]]) -> RecordSet:
         """Add what `make` returns for the records that are there; return all.
 
@@ -31,17 +56,82 @@ class Roll:
             ConflictError: a name or address is taken; the file is as before.
             EiError: the file cannot be read.
         """
-        envelopes = read_records(self.path) if self.path.exists() else [self.issuer.domain()]
-        before = self._verify(envelopes)
-        if self.issuer.name not in before.domains:
-            envelopes.append(self.issuer.domain())
-        new = make(before)
-        after = self._verify([*envelopes, *new])
-        if len(after.refused) > len(before.refused):
-            refusal = after.refused[-1]
-            raise ConflictError(f"{self.path}: {refusal.record}: {refusal.reason}")
-        write_records(self.path, [*envelopes, *new])
-        return after
+        with locked(self.path):
+            envelopes = self._envelopes()
+            return self._write(envelopes, [*envelopes, *make(self._verify(envelopes))])
+
+    def enrol(self, request: Request) -> RecordSet:
+        """Sign what somebody asks for; one who is enrolled already is renewed.
+
+        Raises:
+            ConflictError: the name or a key is another's, or revoked; the file is as before.
+            EiError: the file cannot be read.
+        """
+        record = self._record_of(request)
+        with locked(self.path):
+            envelopes = self._envelopes()
+            kept = [each for each in envelopes if not self._is_older(each, record)]
+            return self._write(envelopes, [*kept, seal_record(record, self.issuer.keys)])
+
+    def renew(self, names: Iterable[str] = ()) -> list[str]:
+        """Sign again, with the issuer's expiry, what the domain has signed; return the names.
+
+        Args:
+            names: Of hosts, nodes and groups; none means all, and the domain itself.
+
+        Raises:
+            ConfigError: the file has no record of one of the names.
+            EiError: the file cannot be read.
+        """
+        wanted = set(names)
+        done: list[str] = []
+        with locked(self.path):
+            envelopes = self._envelopes()
+            renewed: list[bytes] = []
+            for envelope in envelopes:
+                record = self._own(envelope)
+                if record is None or (wanted and not wanted & set(names_in(record))):
+                    renewed.append(envelope)
+                    continue
+                new = msgspec.structs.replace(record, expires_unix_s=self.issuer.expires_unix_s)
+                if isinstance(new, GroupRecord):
+                    new = msgspec.structs.replace(new, sequence=new.sequence + 1)
+                renewed.append(seal_record(new, self.issuer.keys))
+                done += names_in(record)
+            if missing := sorted(wanted - set(done)):
+                raise ConfigError(
+                    f"{self.path} has no record of {', '.join(missing)} by {self.issuer.name}",
+                    remedy="ei domain list shows what there is.",
+                )
+            _ = self._write(envelopes, renewed)
+        return done
+
+    def revoke(self, keys: Iterable[bytes] = ()) -> RevocationList:
+        """Sign the next list of revoked keys, `keys` added, and drop their records.
+
+        Raises:
+            EiError: the file cannot be read.
+        """
+        with locked(self.path):
+            envelopes = self._envelopes()
+            before = self._verify(envelopes).revocations.get(self.issuer.name)
+            body = next_list(
+                None if before is None else before.body,
+                domain=self.issuer.name,
+                unix_s=self.unix_s,
+                revoke=keys,
+            )
+            kept = [each for each in envelopes if not self._is_revoked(each, set(body.keys))]
+            _ = self._write(envelopes, [*kept, seal_list(body, [self.issuer.keys])])
+        return body
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    def _envelopes(self) -> list[bytes]:
+        envelopes = read_records(self.path) if self.path.exists() else []
+        if find_domain(envelopes, self.issuer.keys) is None:
+            return [self.issuer.domain(), *envelopes]
+        return envelopes
 
     def _verify(self, envelopes: list[bytes]) -> RecordSet:
         return verify_records(
@@ -50,6 +140,101 @@ class Roll:
             unix_s=self.unix_s,
             attachment_limit_s=self.issuer.expires_unix_s,
         )
+
+    def _write(self, before: list[bytes], after: list[bytes]) -> RecordSet:
+        old, new = self._verify(before), self._verify(after)
+        if len(new.refused) > len(old.refused):
+            refusal = new.refused[-1]
+            raise ConflictError(f"{self.path}: {refusal.record}: {refusal.reason}")
+        write_records(self.path, after)
+        return new
+
+    def _record_of(self, request: Request) -> Enrolment | NodeRecord:
+        name = full_name(request.name, self.issuer.name)
+        address = make_address(self.issuer.number, request.identity_key)
+        keys = (request.identity_key, request.pipe_key)
+        expires_unix_s = self.issuer.expires_unix_s
+        if not request.endpoints:
+            return Enrolment(address, (name,), *keys, expires_unix_s)
+        return NodeRecord(address, name, *keys, request.endpoints, request.services, expires_unix_s)
+
+    def _own(self, envelope: bytes) -> AnyRecord | None:
+        """Return a record that the domain itself has signed."""
+        record, signer = _opened(envelope)
+        return record if signer == self.issuer.keys.identity_key else None
+
+    def _is_older(self, envelope: bytes, new: Enrolment | NodeRecord) -> bool:
+        old = self._own(envelope)
+        if not isinstance(old, Enrolment | NodeRecord) or type(old) is not type(new):
+            return False
+        is_same = (old.address, names_in(old)[0]) == (new.address, names_in(new)[0])
+        return is_same and old.expires_unix_s <= new.expires_unix_s
+
+    def _is_of_domain(self, envelope: bytes) -> bool:
+        body = _list_in(envelope)
+        if body is not None:
+            return isinstance(body, RevocationList) and body.domain == self.issuer.name
+        record, _ = _opened(envelope)
+        return record is not None and _home(record) == self.issuer.number
+
+    def _is_revoked(self, envelope: bytes, keys: set[bytes]) -> bool:
+        """Return whether it is the list before, or a record in this domain of one of `keys`."""
+        record, signer = _opened(envelope)
+        subjects = {signer}
+        if isinstance(record, Enrolment | NodeRecord):
+            subjects = {record.identity_key, record.pipe_key}
+        if isinstance(record, DomainRecord):
+            return False
+        return self._is_of_domain(envelope) and (record is None or bool(subjects & keys))
+
+
+def find_domain(envelopes: Iterable[bytes], keys: Keys) -> DomainRecord | None:
+    """Return the record that the domain with these keys states of itself; the one that lasts."""
+    found = [
+        record
+        for record, signer in map(_opened, envelopes)
+        if isinstance(record, DomainRecord) and signer == keys.identity_key
+    ]
+    return max(found, key=lambda record: record.expires_unix_s, default=None)
+
+
+def names_in(record: AnyRecord) -> tuple[str, ...]:
+    """Return the names that a record is about; an attachment is about none."""
+    match record:
+        case Enrolment():
+            return record.names
+        case AttachmentRecord():
+            return ()
+        case DomainRecord() | NodeRecord() | GroupRecord():
+            return (record.name,)
+
+
+def _home(record: AnyRecord) -> int:
+    """Return the number of the domain that a record is of."""
+    match record:
+        case DomainRecord():
+            return record.number
+        case Enrolment() | NodeRecord():
+            return domain_number_of(record.address)
+        case AttachmentRecord():
+            return domain_number_of(record.host)
+        case GroupRecord():
+            return domain_number_of(record.group)
+
+
+def _list_in(envelope: bytes) -> AnyList | None:
+    try:
+        return open_list(envelope).body if is_list(envelope) else None
+    except IntegrityError:
+        return None
+
+
+def _opened(envelope: bytes) -> tuple[AnyRecord | None, bytes]:
+    """Return the record in an envelope and who signed it; what does not verify has neither."""
+    try:
+        return (None, b"") if is_list(envelope) else open_record(envelope)
+    except IntegrityError:
+        return None, b""
 
 
 def full_name(name: str, domain: str) -> str:

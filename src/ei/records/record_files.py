@@ -6,8 +6,10 @@ The file itself needs no protection: each envelope is signed. One that was cut s
 since msgpack says how many envelopes follow.
 """
 
+import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +55,18 @@ def write_records(path: Path, envelopes: Iterable[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
     _ = new.replace(path)
+
+
+@contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Change a record file as the only one: others who would change it wait. Readers do not.
+
+    Raises:
+        OSError: the system refused.
+    """
+    with path.with_name(f".{path.name}.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def read_records(path: Path) -> list[bytes]:
