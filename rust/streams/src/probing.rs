@@ -67,7 +67,8 @@ pub(crate) struct Probing {
 impl Probing {
     /// Take note of what was sent and acknowledged by now.
     ///
-    /// Of all packets only those with stream frames are waited for: nobody acknowledges the others.
+    /// Of all packets only those with stream frames are waited for: nobody acknowledges the others. While it
+    /// asks, an acknowledgement of something older, late by the outage, changes nothing.
     pub(crate) fn watch(&mut self, now_ns: u64, slip: &Slip, frames: u64, round_trip_ns: u64) {
         let (sent, acknowledged) = slip.read();
         if frames != self.frames {
@@ -76,7 +77,10 @@ impl Probing {
         }
         if acknowledged != self.acknowledged {
             self.acknowledged = acknowledged;
-            self.tries = None;
+            let is_asking = self.tries.is_some_and(|(_, left)| left < MOST_TRIES);
+            if !is_asking || self.awaited <= acknowledged {
+                self.tries = None;
+            }
         }
         if self.tries.is_none() && self.awaited > acknowledged {
             let patience_ns = PATIENCE_NS.saturating_add(round_trip_ns.saturating_mul(2));
@@ -152,6 +156,20 @@ mod tests {
         probing.watch(60 * MS, &slip, 1, 10 * MS);
 
         assert_eq!(probing.deadline_ns(), Some(130 * MS));
+    }
+
+    #[test]
+    fn a_late_acknowledgement_does_not_make_it_patient_again_while_it_asks() {
+        let mut probing = Probing::default();
+        let slip = Slip::default();
+        slip.note_sent(9);
+        probing.watch(0, &slip, 1, 10 * MS);
+        assert!(probing.take_due(70 * MS));
+        slip.note_acknowledged(4);
+
+        probing.watch(80 * MS, &slip, 1, 100 * MS);
+
+        assert_eq!(probing.deadline_ns(), Some(120 * MS));
     }
 
     #[test]
