@@ -17,6 +17,15 @@ def test_the_first_node_is_used_until_another_is_up() -> None:
     assert attachments.up == (TWO,)
 
 
+def test_the_preferred_node_is_used_also_when_another_answers_first() -> None:
+    attachments = Attachments([ONE, TWO])
+
+    _ = attachments.change(0, TWO, is_up=True)
+    _ = attachments.change(0, ONE, is_up=True)
+
+    assert attachments.via == ONE
+
+
 def test_traffic_moves_when_its_node_goes_down_and_not_when_another_comes_back() -> None:
     attachments = Attachments([ONE, TWO])
     _ = attachments.change(0, ONE, is_up=True)

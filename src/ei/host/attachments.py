@@ -14,13 +14,14 @@ NS_PER_S = 1_000_000_000
 class _Attachment:
     node: Address
     is_up: bool = False
+    has_been_up: bool = False
     redial_ns: int | None = None
     """When to call again; `None` while the pipe is up."""
     failures: int = 0
 
 
 class Attachments:
-    """Keeps pipes to all nodes; traffic takes the first whose pipe is up.
+    """Keeps pipes to all nodes; traffic takes the preferred of those whose pipes are up.
 
     Args:
         nodes: 1 to 8, the preferred first.
@@ -44,8 +45,9 @@ class Attachments:
     def via(self) -> Address:
         """The node that packets are handed to now.
 
-        The preferred one that is up. One that comes back is used again only when the present one
-        goes down: a node that comes and goes would otherwise move all traffic each time.
+        The preferred one that is up, whichever answered first. One that comes back is used again
+        only when the present one goes down: a node that comes and goes would otherwise move all
+        traffic each time.
         """
         return self._via
 
@@ -60,8 +62,12 @@ class Attachments:
             attachment.failures = 0
         else:
             self._plan_redial(now_ns, attachment)
+        is_new = is_up and not attachment.has_been_up
+        attachment.has_been_up |= is_up
         if not self._attachments[self._via].is_up:
             self._via = next(iter(self.up), self.nodes[0])
+        elif is_new and self.nodes.index(node) < self.nodes.index(self._via):
+            self._via = node
         return True
 
     def due(self, now_ns: int) -> list[Address]:
