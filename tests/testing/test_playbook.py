@@ -26,6 +26,7 @@ id = 0xF0000001
 name = "mine"
 version = "0.0.1"
 summary = "Counts what happens."
+stable_bytes = 10_000
 ephemeral_bytes = 10_000
 drop_reasons = ["unwanted"]
 counters = ["started", "joined", "ticked", "up", "down", "resolved", "tallied"]
@@ -57,6 +58,14 @@ class Mine(Service[Config]):
     def on_packet(self, event, ctx):
         if event.packet.payload == b"hold":
             yield HoldPacket(AttachmentOf(event.packet.source))
+        elif event.packet.payload == b"keep":
+            for store in (ctx.stable, ctx.ephemeral):
+                store.put(b"kept", b"")
+            yield DropPacket("unwanted")
+        elif event.packet.payload == b"kept":
+            kept = [store.get(b"kept") is not None for store in (ctx.stable, ctx.ephemeral)]
+            yield Count("ticked", 1 + 2 * kept[0] + 4 * kept[1])
+            yield DropPacket("unwanted")
         elif event.packet.payload == b"raise":
             raise ValueError("asked to")
         elif event.packet.payload == b"undeclared":
@@ -127,6 +136,20 @@ def test_time_goes_by_only_as_the_script_says(mine: Path) -> None:
     assert play.now_s == 1_006.1
 
 
+def test_a_restart_leaves_what_is_stable_and_the_peers_that_are_up(mine: Path) -> None:
+    play = Playbook(mine, peers=["alice", "bob"])
+    _ = play.packet("alice", payload=b"keep")
+    _ = play.peer_down("bob")
+    assert play.packet("alice", payload=b"kept")[0] == Count("ticked", 7)
+
+    play.restart()
+
+    assert play.started == (Count("started"), SetTimer(b"tick", 5.0))
+    assert play.packet("alice", payload=b"kept")[0] == Count("ticked", 3)
+    assert play.statistics().timers == 1
+    assert play.peer_up("carol") == (Count("up", 2),)
+
+
 def test_held_packets_come_back_in_the_script(mine: Path) -> None:
     play = Playbook(mine)
     query = AttachmentOf(address("alice"))
@@ -172,7 +195,7 @@ def test_a_script_that_expects_too_much_or_too_little_fails(mine: Path) -> None:
 
 
 def test_a_service_that_breaks_its_contract_breaks_the_script(mine: Path) -> None:
-    with pytest.raises(ServiceError, match=r"ValueError: asked to at service\.py:25"):
+    with pytest.raises(ServiceError, match=r"ValueError: asked to at service\.py:33"):
         _ = Playbook(mine).packet("alice", payload=b"raise")
 
 

@@ -1,4 +1,4 @@
-"""`ei help`: explain a command, an error code or the reason of a drop."""
+"""`ei help`: explain a command, an error code, or what became of a packet."""
 
 import argparse
 from difflib import get_close_matches
@@ -13,7 +13,7 @@ def add_parser(commands: Verbs) -> None:
     """Add `ei help`."""
     verb = commands.add(
         "help",
-        summary="explain a command, an error code or the reason of a drop",
+        summary="explain a command, an error code, or what became of a packet",
         execute=execute,
     )
     verb.takes("topic", nargs="*", metavar="TOPIC", help="such as: lab up, EI-1005, slow_path_busy")
@@ -22,7 +22,7 @@ def add_parser(commands: Verbs) -> None:
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Print what is known of a topic."""
     topic = " ".join(arguments.topic)
-    text = _error(topic) or _command(arguments.topic) or _drop(topic)
+    text = _error(topic) or _command(arguments.topic) or _fate_or_drop(topic)
     output.data(text)
     output.document("ei.help/1", {"topic": topic, "text": text})
     return Exit.OK
@@ -46,14 +46,24 @@ def _command(words: list[str]) -> str | None:
     return parser.format_help().rstrip()
 
 
-def _drop(topic: str) -> str:
+FATES = {
+    "forwarded": "A decision sent it on, to one peer or several.",
+    "delivered": "It reached the application on a host.",
+    "consumed": "A handshake or control message: it was for the datapath itself.",
+    "missed": "No decision was cached, so its service was asked. How that ended is counted apart.",
+}
+
+
+def _fate_or_drop(topic: str) -> str:
     from ei import _core
     from ei.host.reasons import HOST_REASONS
 
+    if topic in FATES:
+        return f"A packet counted as {topic}: {FATES[topic]}"
     reasons = {**dict(_core.reasons()), **HOST_REASONS}
     if topic in reasons:
         return f"A packet dropped as {topic}: {reasons[topic].strip()}"
-    raise _unknown(topic, list(reasons))
+    raise _unknown(topic, [*FATES, *reasons])
 
 
 def _unknown(topic: str, reasons: list[str]) -> UsageError:

@@ -9,6 +9,7 @@ import msgspec
 from ei.errors import EiError
 from ei.runtime.environment import Environment, EnvironmentStatistics
 from ei.runtime.loader import LoadedService, load_afresh, load_service
+from ei.runtime.stores import MemoryStore
 from ei.sdk import (
     NOWHERE,
     Address,
@@ -40,6 +41,7 @@ def address(name: str) -> Address:
 
 
 Act = Callable[[Environment, Any], tuple[Effect, ...]]
+Start = Callable[[MemoryStore], Environment]
 
 
 class PacketFields(TypedDict, total=False):
@@ -96,15 +98,26 @@ class Playbook:
         """
         loaded = load_service(service)
         self._loaded = loaded
-        self._environment, self._twin = (
-            Environment(loaded, node=address(node), seed=seed, config=config or {})
-            for _ in range(2)
+        self._stable, self._twins = (
+            MemoryStore(limit_bytes=loaded.manifest.stable_bytes) for _ in range(2)
         )
+        self._start: Start = lambda stable: Environment(
+            loaded, node=address(node), seed=seed, config=config or {}, stable=stable
+        )
+        self._up: dict[Address, None] = {address(name): None for name in peers}
         self._pending: list[Effect] = []
         self.now_s = START_S
+        self.restart()
+
+    def restart(self) -> None:
+        """Let the worker end and start again: only `ctx.stable` is as before.
+
+        `Started` comes first, then each peer that is up; `started` has the effects of the former.
+        """
+        self._environment, self._twin = self._start(self._stable), self._start(self._twins)
         self.started = self.deliver(Started())
-        for name in peers:
-            _ = self.peer_up(name)
+        for peer in self._up:
+            _ = self.deliver(PeerChanged(peer, is_up=True))
 
     # -- events ---------------------------------------------------------------------------------
 
@@ -122,10 +135,12 @@ class Playbook:
 
     def peer_up(self, name: str) -> tuple[Effect, ...]:
         """A pipe comes up."""
+        self._up[address(name)] = None
         return self.deliver(PeerChanged(address(name), is_up=True))
 
     def peer_down(self, name: str) -> tuple[Effect, ...]:
         """A pipe goes down."""
+        _ = self._up.pop(address(name), None)
         return self.deliver(PeerChanged(address(name), is_up=False))
 
     def resolve(self, query: Query, record: Record | None) -> tuple[Effect, ...]:
