@@ -70,6 +70,18 @@ def test_all_of_one_kind_are_found(arguments: argparse.Namespace) -> None:
     ]
 
 
+def test_without_a_name_the_node_of_the_system_is_meant(
+    arguments: argparse.Namespace, tmp_path: Path
+) -> None:
+    with pytest.raises(NotFoundError, match="which node or host is meant"):
+        find_target(None, arguments, kind="node", run_folder=tmp_path)
+    (tmp_path / "node.sock").touch()
+
+    target = find_target(None, arguments, kind="node", run_folder=tmp_path)
+
+    assert target.socket == tmp_path / "node.sock"
+
+
 def test_a_socket_needs_no_lab(arguments: argparse.Namespace, tmp_path: Path) -> None:
     arguments.socket = tmp_path / "some.sock"
 

@@ -244,3 +244,23 @@ def test_a_port_for_metrics_that_is_in_use_is_said(
 
     assert f"cannot listen on {address}:9464: TCP port 9464 is in use" in running.log.read_text()
     assert not running.admin.exists()
+
+
+def test_systemd_is_told_when_it_is_ready_that_it_is_alive_and_when_it_ends(
+    start_node: "Callable[[Path], RunningNode]",
+    node_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        running = start_node(node_file)
+
+        assert manager.recv(1_000) == b"READY=1\nSTATUS=sn1.isp-a runs"
+        assert [manager.recv(1_000) for _ in range(3)] == 3 * [b"WATCHDOG=1"]
+        running.process.terminate()
+        rest = iter(lambda: manager.recv(1_000), b"STOPPING=1")
+        assert set(rest) <= {b"WATCHDOG=1"}

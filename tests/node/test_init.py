@@ -10,7 +10,7 @@ import pytest
 
 from ei.errors import ConfigError, ConflictError
 from ei.node.config import NodeConfig, load_node_config
-from ei.node.init import TEMPLATE, NewNode, init_node
+from ei.node.init import SYSTEM_FOLDER, TEMPLATE, NewNode, init_node
 from ei.records.enrolling import Roll
 from ei.records.issuer import Issuer
 from ei.records.key_files import read_keys
@@ -22,7 +22,13 @@ from ei.records.trust import trusted_keys
 ISSUER = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=2_000)
 
 
-def init(folder: Path, *, name: str = "sn1", randomness: bytes = b"n" * 32) -> NewNode:
+def init(
+    folder: Path,
+    *,
+    name: str = "sn1",
+    randomness: bytes = b"n" * 32,
+    system_folder: Path = SYSTEM_FOLDER,
+) -> NewNode:
     return init_node(
         folder / name,
         name=name,
@@ -31,7 +37,19 @@ def init(folder: Path, *, name: str = "sn1", randomness: bytes = b"n" * 32) -> N
         roll=Roll(ISSUER, folder / "records.eir", unix_s=1_000),
         randomness=randomness,
         services=("delivery", "echo"),
+        system_folder=system_folder,
     )
+
+
+def test_a_node_of_the_system_writes_where_systemd_lets_it(tmp_path: Path) -> None:
+    ours, systems = (
+        init(tmp_path),
+        init(tmp_path, name="sn2", randomness=b"m" * 32, system_folder=tmp_path),
+    )
+
+    assert load_node_config(ours.path).admin_socket == "admin.sock"
+    config = load_node_config(systems.path)
+    assert (config.state_directory, config.admin_socket) == ("/var/lib/ei", "/run/ei/node.sock")
 
 
 def test_what_was_written_is_a_node_that_its_domain_has_signed(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["node", "host"]
 DEFAULT_LAB = "default"
+RUN_FOLDER = Path("/run/ei")
+"""Where the daemons of the system have their admin sockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,20 @@ def lab_name(arguments: argparse.Namespace) -> str:
     return arguments.lab or DEFAULT_LAB
 
 
-def find_target(name: str | None, arguments: argparse.Namespace, *, kind: Kind | None) -> Target:
+def find_target(
+    name: str | None,
+    arguments: argparse.Namespace,
+    *,
+    kind: Kind | None,
+    run_folder: Path = RUN_FOLDER,
+) -> Target:
     """Return the daemon that `--socket` names, or the one called `name` in the lab.
 
     Args:
-        name: Full, or short where that is unique; not needed with `--socket`.
+        name: Full, or short where that is unique; not needed with `--socket`. Without both, the
+            node or host that the system runs is meant.
         kind: What it must be; `None` takes both.
+        run_folder: Where the system's daemons have their sockets.
 
     Raises:
         NotFoundError: nothing is called so.
@@ -89,6 +99,8 @@ def find_target(name: str | None, arguments: argparse.Namespace, *, kind: Kind |
     """
     if arguments.socket is not None:
         return _at_socket(Path(arguments.socket), arguments)
+    if name is None and kind is not None and (socket := run_folder / f"{kind}.sock").exists():
+        return Target(str(socket), socket)
     if name is None:
         raise NotFoundError(
             "which node or host is meant?", remedy="Name one: ei status lists them."

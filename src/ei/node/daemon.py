@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from ei._core import Engine
@@ -20,6 +21,7 @@ from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
 from ei.daemons.pages import PageServer
 from ei.daemons.server import AdminServer
+from ei.daemons.service_manager import ServiceManager
 from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
 from ei.errors import ConfigError, EiError, LocalError
@@ -103,6 +105,7 @@ class NodeDaemon:
         self._started_s = time.monotonic()
         self._stopped = asyncio.Event()
         self._failure: EiError | None = None
+        self._manager = ServiceManager(os.environ)
         self.log = log
         self.node = Node(
             config,
@@ -143,8 +146,11 @@ class NodeDaemon:
             if config.metrics_bind:
                 await pages.open()
             self.log.info("node runs", name=config.name, endpoints=self._engine.endpoints)
+            self._manager.say("READY=1", f"STATUS={config.name} runs")
+            self._say_alive()
             _ = await self._stopped.wait()
         finally:
+            self._manager.say("STOPPING=1")
             await pages.close()
             await server.close()
             self.workers.stop()
@@ -223,6 +229,16 @@ class NodeDaemon:
                     # Its death comes as a report of the nursery, with the reason; this is only
                     # the end of its sockets.
                     self.log.debug("worker hung up", service=service)
+
+    def _say_alive(self) -> None:
+        """Say so while the threads answer, too: a node whose datapath hangs is to be restarted."""
+        if (every_s := self._manager.alive_every_s) is None:
+            return
+        # That a thread has failed, which ends the node, comes as a notice.
+        with suppress(RuntimeError):
+            _ = self._engine.statistics()
+            self._manager.say("WATCHDOG=1")
+        _ = asyncio.get_running_loop().call_later(every_s, self._say_alive)
 
     def _fail(self, error: EiError) -> None:
         self._failure = self._failure or error

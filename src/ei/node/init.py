@@ -80,6 +80,13 @@ services = [{services}]
 # decision_s = 10.0
 """
 
+SYSTEM_FOLDER = Path("/etc")
+SYSTEM_PLACES = {
+    '# state_directory = "state"': 'state_directory = "/var/lib/ei"',
+    '# admin_socket = "admin.sock"': 'admin_socket = "/run/ei/node.sock"',
+}
+"""Below `/etc` a daemon writes nothing: these folders systemd makes for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewNode:
@@ -104,6 +111,7 @@ def init_node(  # noqa: PLR0913 all that a node is made of
     roll: Roll,
     randomness: bytes,
     services: tuple[str, ...] = DEFAULT_SERVICES,
+    system_folder: Path = SYSTEM_FOLDER,
 ) -> NewNode:
     """Write `node.toml`, `key` and the state directory; have the domain sign the node.
 
@@ -115,6 +123,7 @@ def init_node(  # noqa: PLR0913 all that a node is made of
         roll: The domain's record file.
         randomness: 32 bytes of the system, for its keys.
         services: Names of those that it runs.
+        system_folder: Below it a node is one of the system, which systemd runs.
 
     Raises:
         ConflictError: `node.toml` or the key exists, or the name is taken; nothing is overwritten.
@@ -140,5 +149,8 @@ def init_node(  # noqa: PLR0913 all that a node is made of
             services=", ".join(map(toml_string, services)),
             trust=f"{toml_string(domain.name)} = {toml_string(domain.keys.identity_key.hex())}",
         )
+        if system_folder in folder.resolve().parents:
+            for usual, place in SYSTEM_PLACES.items():
+                text = text.replace(usual, place)
         _ = path.write_text(text, encoding="utf-8")
     return NewNode(path, full, keys.address(domain.number), keys.identity_key)
