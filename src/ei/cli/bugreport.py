@@ -1,0 +1,201 @@
+"""`ei bugreport`: what somebody who is to help needs to see, and no secret."""
+
+import argparse
+import io
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ei.cli import doctor, version
+from ei.cli.bundle import Part, redacted, write_bundle
+from ei.cli.exits import Exit
+from ei.cli.output import Output
+from ei.cli.parser import Execute, Verbs
+from ei.cli.targets import RUN_FOLDER, Target, has_lab, read_lab, takes_target
+from ei.errors import EiError
+
+LOG_LINES = 500
+LOG_BYTES = 256 * 1024
+JOURNAL_S = 10.0
+SYSTEM_FOLDER = Path("/etc/ei")
+KINDS = ("node", "host")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A daemon that is reported on.
+
+    Attributes:
+        name: Of its folder in the archive.
+        config: Its configuration file; need not exist.
+        log: Returns the last that it said.
+    """
+
+    name: str
+    target: Target
+    config: Path
+    log: Callable[[], str]
+
+
+def add_parser(commands: Verbs) -> None:
+    """Add `ei bugreport`."""
+    verb = commands.add(
+        "bugreport",
+        summary="collect what helps to find a bug: state, configuration and logs, without secrets",
+        details="Reports on the node and host of the system or, where there are none, on the lab."
+        "\nNothing is sent anywhere. Names and addresses of peers are in it.",
+        execute=execute,
+    )
+    takes_target(verb)
+    verb.takes(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="archive to write (default: ei-bugreport-ID.tar.gz, here)",
+    )
+    verb.takes("--dry-run", action="store_true", help="show what would be in it, write nothing")
+
+
+def execute(arguments: argparse.Namespace, output: Output) -> Exit:
+    """List what is in the archive, then write it."""
+    from ei.daemons.startup import explained
+
+    path: Path = arguments.out or Path(f"ei-bugreport-{secrets.token_hex(4)}.tar.gz")
+    parts = list(_parts(_subjects(arguments)))
+    output.table(("file", "bytes"), [(part.name, str(part.size_bytes)) for part in parts])
+    if not arguments.dry_run:
+        with explained("cannot write"):
+            write_bundle(path, parts, unix_s=time.time())
+        output.data(f"wrote {path}")
+    output.document(
+        "ei.bugreport/1",
+        {
+            "path": None if arguments.dry_run else str(path),
+            "files": {part.name: part.size_bytes for part in parts},
+        },
+    )
+    if not arguments.dry_run:
+        output.next(f"look before you send it: tar -xzf {path}")
+    return Exit.OK
+
+
+def _subjects(arguments: argparse.Namespace) -> list[Subject]:
+    """Return the daemon of `--socket`, else those of the system, else those of the lab."""
+    if not has_lab(arguments):
+        socket = Path(arguments.socket)
+        folder = socket.parent
+        kind = "host" if (folder / "host.toml").exists() else "node"
+        target = Target(str(socket), socket)
+        return [Subject("daemon", target, folder / f"{kind}.toml", _file_log(folder / "log"))]
+    if arguments.lab is None and (systems := _system_subjects()):
+        return systems
+    with suppress(EiError):
+        return [
+            Subject(
+                daemon.name,
+                Target(daemon.name, Path(daemon.admin)),
+                Path(daemon.folder) / f"{daemon.kind}.toml",
+                _file_log(Path(daemon.folder) / "log"),
+            )
+            for daemon in read_lab(arguments).daemons.values()
+        ]
+    return []
+
+
+def _system_subjects() -> list[Subject]:
+    return [
+        Subject(kind, Target(kind, socket), config, _journal_of(f"ei-{kind}"))
+        for kind in KINDS
+        for socket, config in [(RUN_FOLDER / f"{kind}.sock", SYSTEM_FOLDER / f"{kind}.toml")]
+        if socket.exists() or config.exists()
+    ]
+
+
+def _parts(subjects: list[Subject]) -> Iterator[Part]:
+    yield Part("version.json", _said_by(version.execute))
+    yield Part("doctor.json", _said_by(doctor.execute))
+    for subject in subjects:
+        known = _secrets_of(subject.config)
+        for name, read in _readers(subject).items():
+            try:
+                part = Part(f"{subject.name}/{name}", redacted(read(), known))
+            except (EiError, OSError) as error:
+                # That it cannot be had is often what the report is about.
+                part = Part(f"{subject.name}/{name}.missing", redacted(f"{error}\n", known))
+            if part.text:
+                yield part
+
+
+def _readers(subject: Subject) -> dict[str, Callable[[], str]]:
+    return {
+        "config.toml": lambda: subject.config.read_text(encoding="utf-8"),
+        "check.json": lambda: _check(subject.config),
+        "status.json": lambda: _answer(subject.target, "status"),
+        "statistics.json": lambda: _statistics(subject),
+        "log": subject.log,
+    }
+
+
+def _answer(target: Target, verb: str) -> str:
+    return json.dumps(target.ask(verb), indent=1) + "\n"
+
+
+def _statistics(subject: Subject) -> str:
+    return _answer(subject.target, "statistics") if subject.config.name == "node.toml" else ""
+
+
+def _check(config: Path) -> str:
+    from ei.cli.host import check_host
+    from ei.cli.node import check_node
+
+    check = check_node if config.name == "node.toml" else check_host
+    return _said_by(lambda _, output: check(config, output))
+
+
+def _said_by(execute: Execute) -> str:
+    """Return the JSON that a command prints."""
+    stdout = io.StringIO()
+    nobody = Output(stdout=stdout, stderr=io.StringIO(), environ={}, is_json=True, is_quiet=True)
+    _ = execute(argparse.Namespace(), nobody)
+    return stdout.getvalue()
+
+
+def _secrets_of(config: Path) -> list[str]:
+    """Return the private keys of a daemon: whatever else is in the report, they are not."""
+    from ei.daemons.config_file import read_table
+    from ei.records.key_files import read_keys
+
+    # Who cannot read the key cannot put it into the report.
+    with suppress(EiError):
+        table: Mapping[str, object] = read_table(config)
+        keys = read_keys(config.resolve().parent / str(table.get("key_file", "key")))
+        return [keys.identity_secret.hex(), keys.pipe_secret.hex()]
+    return []
+
+
+def _file_log(path: Path) -> Callable[[], str]:
+    def read() -> str:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            _ = file.seek(max(0, size - LOG_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+        return "".join(text.splitlines(keepends=True)[-LOG_LINES:])
+
+    return read
+
+
+def _journal_of(unit: str) -> Callable[[], str]:
+    def read() -> str:
+        command = ["journalctl", "--unit", unit, "--lines", str(LOG_LINES), "--no-pager"]
+        said = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=JOURNAL_S
+        )
+        return (said.stdout + said.stderr)[-LOG_BYTES:]
+
+    return read
