@@ -249,11 +249,11 @@ impl Connection {
 
     // -- the path ---------------------------------------------------------------------------------
 
-    /// The path below is another one: measure it afresh, and ask over it until it answers.
-    pub(crate) fn path_changed(&mut self, now: Instant, now_ns: u64) {
+    /// The path below is another one: ask over it until it answers, and measure it afresh from then on. Not
+    /// before, since what the old path still had to acknowledge would be taken for the measure of the new one.
+    pub(crate) fn path_changed(&mut self, now_ns: u64) {
         if !self.is_lost && !self.is_closed {
-            self.quic.path_changed(now);
-            self.probing.begin(now_ns);
+            self.probing.change_path(now_ns, &self.slip);
             self.probe(now_ns);
         }
     }
@@ -267,7 +267,7 @@ impl Connection {
     }
 
     /// Return when to `probe` next, as of what was sent and acknowledged by now.
-    pub(crate) fn probe_deadline_ns(&mut self, now_ns: u64) -> Option<u64> {
+    pub(crate) fn probe_deadline_ns(&mut self, now: Instant, now_ns: u64) -> Option<u64> {
         if self.is_lost || self.is_closed || !self.is_connected {
             return None;
         }
@@ -275,6 +275,11 @@ impl Connection {
         let round_trip_ns = u64::try_from(stats.path.rtt.as_nanos()).unwrap_or(u64::MAX);
         self.probing
             .watch(now_ns, &self.slip, stats.frame_tx.stream, round_trip_ns);
+        if self.probing.take_answer() {
+            self.quic.path_changed(now);
+            self.quic.ping();
+            return Some(now_ns);
+        }
         self.probing.deadline_ns()
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct Probing {
     /// The last packet that had stream frames, or one soon after it.
     awaited: u64,
     acknowledged: u64,
+    /// The last packet of before the path changed, until one of after it is acknowledged.
+    changed_after: Option<u64>,
     /// When the next try is due, and how many are left; `None` while nothing is missed.
     tries: Option<(u64, u32)>,
 }
@@ -88,9 +90,20 @@ impl Probing {
         }
     }
 
-    /// Ask from now on.
-    pub(crate) fn begin(&mut self, now_ns: u64) {
+    /// The path is another one: ask from now on.
+    pub(crate) fn change_path(&mut self, now_ns: u64, slip: &Slip) {
+        let (sent, _) = slip.read();
+        self.changed_after = Some(sent);
+        self.awaited = self.awaited.max(sent + 1);
         self.tries = Some((now_ns, MOST_TRIES));
+    }
+
+    /// Whether a new path has answered for the first time, which is said once.
+    pub(crate) fn take_answer(&mut self) -> bool {
+        let acknowledged = self.acknowledged;
+        self.changed_after
+            .take_if(|number| acknowledged > *number)
+            .is_some()
     }
 
     /// Whether a try is due, which then counts as made.

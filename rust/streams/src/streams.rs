@@ -278,6 +278,7 @@ impl Streams {
     fn settle(&mut self, slot: usize) {
         self.carry(slot);
         let base = self.base;
+        let now = self.at(self.now_ns);
         let Some(connection) = self.slots.get_mut(slot) else {
             return;
         };
@@ -292,7 +293,7 @@ impl Streams {
             quic_ns,
             connection.handshake_deadline_ns,
             connection.linger_deadline_ns,
-            connection.probe_deadline_ns(self.now_ns),
+            connection.probe_deadline_ns(now, self.now_ns),
         ]
         .into_iter()
         .flatten()

@@ -126,10 +126,10 @@ impl Streams {
     /// The path to `peer` is another one, for instance after a change of attachment: its connections
     /// measure it afresh, and ask over it until it answers.
     pub fn path_changed(&mut self, now_ns: u64, peer: [u8; 16]) {
-        let now = self.at(now_ns);
+        let _ = self.at(now_ns);
         for (slot, connection) in self.slots.iter_mut() {
             if connection.key.peer == peer {
-                connection.path_changed(now, self.now_ns);
+                connection.path_changed(self.now_ns);
                 self.to_send.add(slot);
             }
         }

@@ -133,3 +133,27 @@ fn an_acknowledgement_of_earlier_payloads_does_not_end_the_questions() {
         took_ns / MILLISECOND_NS
     );
 }
+
+/// The first answer over a new path may be to payloads of before the outage: that is no measure of it.
+#[test]
+fn two_hosts_that_change_paths_at_once_go_on_at_once() {
+    for first in [ALICE, BOB] {
+        let mut load = Load::begin();
+        load.network.impairment = SILENT;
+        load.go_on(250 * MILLISECOND_NS);
+        load.network.impairment = WAY;
+        for end in [first, 1 - first] {
+            let now_ns = load.network.now_ns;
+            load.network.ends[end].path_changed(now_ns, address(1 - end));
+            load.network.flush();
+        }
+
+        let took_ns = back_after_ns(&mut load);
+
+        assert!(
+            took_ns <= 70 * MILLISECOND_NS,
+            "{} ms",
+            took_ns / MILLISECOND_NS
+        );
+    }
+}
