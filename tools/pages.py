@@ -23,7 +23,8 @@ VARIABLES = {
     "EI_LAB": "the lab that commands speak of, in the place of `default`",
     "EI_SOCKET": "admin socket of one daemon, in the place of a lab",
     "EI_LOG": "what daemons log: `debug`, `info` (the default), `warn` or `error`",
-    "EI_LOG_FORMAT": "`json` or `text`; by default text on a terminal and JSON lines elsewhere",
+    "EI_LOG_FORMAT": "`json` or `text`; by default text on a terminal and in systemd's journal, "
+    "and JSON lines elsewhere",
     "XDG_STATE_HOME": "where labs, reports and the details of bugs are kept: its folder `ei`",
     "COLUMNS": "how wide lines are; by default as the terminal, elsewhere 80",
     "NO_COLOR": "no colours",
