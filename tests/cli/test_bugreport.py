@@ -48,6 +48,8 @@ def test_a_node_that_does_not_start_is_reported_with_the_reason(ei: Run, tmp_pat
     secrets = (keys.identity_secret.hex(), keys.pipe_secret.hex())
     with (folder / "node.toml").open("a") as file:
         _ = file.write('\n[config.echo]\napi_token = "hunter2"\n')
+    # As root sees the key of the user that the node runs as: not one to be used.
+    (folder / "key").chmod(0o644)
     _ = (folder / "log").write_text("".join(f"leaked {secret}\n" for secret in secrets))
 
     said = ei("bugreport", "--socket", str(folder / "admin.sock"), "--out", "report.tar.gz")

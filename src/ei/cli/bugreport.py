@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import re
 import secrets
 import subprocess
 import time
@@ -25,6 +26,8 @@ LOG_BYTES = 256 * 1024
 JOURNAL_S = 10.0
 SYSTEM_FOLDER = Path("/etc/ei")
 KINDS = ("node", "host")
+SECRET_KEY = re.compile(r"[0-9A-Fa-f]{64}")
+KEY_FILE_BYTES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +170,18 @@ def _said_by(execute: Execute) -> str:
 
 
 def _secrets_of(config: Path) -> list[str]:
-    """Return the private keys of a daemon: whatever else is in the report, they are not."""
+    """Return the private keys of a daemon: whatever else is in the report, they are not.
+
+    They are looked for as text: a key file that is damaged, or another user's, is one as well.
+    """
     from ei.daemons.config_file import read_table
-    from ei.records.key_files import read_keys
 
     # Who cannot read the key cannot put it into the report.
-    with suppress(EiError):
+    with suppress(EiError, OSError):
         table: Mapping[str, object] = read_table(config)
-        keys = read_keys(config.resolve().parent / str(table.get("key_file", "key")))
-        return [keys.identity_secret.hex(), keys.pipe_secret.hex()]
+        path = config.resolve().parent / str(table.get("key_file", "key"))
+        with path.open("rb") as file:
+            return SECRET_KEY.findall(file.read(KEY_FILE_BYTES).decode(errors="replace"))
     return []
 
 
