@@ -3,6 +3,8 @@
 import configparser
 import shutil
 import subprocess
+import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -36,6 +38,20 @@ def test_the_wheel_takes_it_all_along() -> None:
         "lib/systemd/system/ei-node.service",
         "lib/sysusers.d/ei.conf",
     }
+
+
+@pytest.mark.slow
+def test_who_builds_from_the_source_archive_has_it_as_well(tmp_path: Path) -> None:
+    maturin = Path(sys.executable).parent / "maturin"
+    _ = subprocess.run(
+        [maturin, "sdist", "--out", tmp_path], cwd=ROOT, check=True, capture_output=True
+    )
+
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {str(path.relative_to(ROOT)) for path in DATA.rglob("*") if path.is_file()}
+    assert wanted | {"src/ei/dissector/ei.lua", "src/ei/py.typed"} <= names
 
 
 def test_the_unit_names_the_places_that_the_program_knows() -> None:
