@@ -170,19 +170,20 @@ def _said_by(execute: Execute) -> str:
 
 
 def _secrets_of(config: Path) -> list[str]:
-    """Return the private keys of a daemon: whatever else is in the report, they are not.
+    """Return the private keys that a configuration names: whatever is in the report, they are not.
 
     They are looked for as text: a key file that is damaged, or another user's, is one as well.
     """
     from ei.daemons.config_file import read_table
 
-    # Who cannot read the key cannot put it into the report.
-    with suppress(EiError, OSError):
-        table: Mapping[str, object] = read_table(config)
-        path = config.resolve().parent / str(table.get("key_file", "key"))
-        with path.open("rb") as file:
-            return SECRET_KEY.findall(file.read(KEY_FILE_BYTES).decode(errors="replace"))
-    return []
+    found: list[str] = []
+    with suppress(EiError):
+        table: Mapping[str, object] = {"key_file": "key", **read_table(config)}
+        for name in [str(value) for key, value in table.items() if key.endswith("key_file")]:
+            # Who cannot read a key cannot put it into the report.
+            with suppress(OSError), (config.resolve().parent / name).open("rb") as file:
+                found += SECRET_KEY.findall(file.read(KEY_FILE_BYTES).decode(errors="replace"))
+    return found
 
 
 def _file_log(path: Path) -> Callable[[], str]:
