@@ -1,0 +1,1 @@
+"""Failover: a host's node dies, and whoever talks with the host notices a short gap."""

@@ -1,0 +1,35 @@
+"""The scenario `failover`: every promise is kept, in virtual time and by real processes."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
+
+pytestmark = pytest.mark.slow
+
+FAULTS = ("no fault", "link cut", "node frozen", "node killed", "both hosts' nodes killed")
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_every_promise_is_kept_in_simulation(seed: int) -> None:
+    report = run_in_simulation(load_scenario("failover"), seed=seed)
+
+    assert [each for each in report.promises if each.status != "ok"] == []
+    assert [each.name for each in report.promises[::4]] == [
+        f"{fault}: largest gap of the flow" for fault in FAULTS
+    ]
+
+
+def test_a_run_is_repeated_from_its_seed() -> None:
+    first, again = (run_in_simulation(load_scenario("failover"), seed=3) for _ in range(2))
+
+    assert first == again
+
+
+@pytest.mark.timeout(180)
+def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
+    report = run_in_processes(load_scenario("failover"), seed=7, environ=environ)
+
+    assert [each for each in report.promises if each.status != "ok"] == []
+    assert report.is_ok
