@@ -4,7 +4,7 @@ import pytest
 from tests.cli.conftest import Run
 
 from ei.cli.exits import Exit
-from ei.cli.lab_run import parse_seed
+from ei.cli.lab_run import parse_runs, parse_seed
 
 
 def test_a_seed_has_64_bits() -> None:
@@ -12,6 +12,21 @@ def test_a_seed_has_64_bits() -> None:
     for text in ("-1", "18446744073709551616", "1.5", ""):
         with pytest.raises(argparse.ArgumentTypeError):
             parse_seed(text)
+
+
+def test_at_least_one_run_is_asked_for() -> None:
+    assert parse_runs("20") == 20
+    for text in ("0", "-1", "100001", "many"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            parse_runs(text)
+
+
+def test_what_repeated_runs_cannot_do_is_said(ei: Run) -> None:
+    said = ei("lab", "run", "echo", "--repeat", "2", "--capture", "x.pcapng")
+    assert said.code == Exit.ERROR
+    assert "one run" in said.err
+
+    assert ei("lab", "run", "echo", "--seed", str(2**64 - 1), "--repeat", "2").code == Exit.ERROR
 
 
 def test_an_unknown_scenario_is_refused_with_those_that_there_are(ei: Run) -> None:
@@ -31,3 +46,15 @@ def test_two_runs_from_one_seed_have_one_digest(ei: Run) -> None:
     assert first.document["schema"] == "ei.promises/1"
     assert first.document["digest"] == second.document["digest"]
     assert first.document["digest"] != other.document["digest"]
+
+
+@pytest.mark.slow
+def test_repeated_runs_are_one_document_with_the_worst_of_each_promise(ei: Run) -> None:
+    said = ei("lab", "run", "echo", "--seed", "7", "--repeat", "2", "--json")
+
+    assert said.code == Exit.OK, said.err
+    assert (said.document["schema"], said.document["repeat"]) == ("ei.promises/1", 2)
+    runs = said.document["runs"]
+    assert isinstance(runs, list)
+    assert [run["seed"] for run in runs] == [7, 8]
+    assert "seed 8: " in said.err

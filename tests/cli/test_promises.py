@@ -3,8 +3,9 @@ import json
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output
-from ei.cli.promises import show_promise, show_report
+from ei.cli.promises import show_promise, show_repeated, show_report, show_run
 from ei.lab.promises import Promise, Report, promise
+from ei.lab.repeated import merge
 
 
 def make(*promises: Promise, is_json: bool = False) -> tuple[Exit, str, str]:
@@ -45,3 +46,28 @@ def test_as_json_it_is_one_object_of_the_schema() -> None:
             "status": "ok",
         }
     ]
+
+
+def test_repeated_runs_show_the_worst_with_its_seed_and_fail_if_one_did() -> None:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    output = Output(stdout=stdout, stderr=stderr, environ={})
+    reports = [
+        Report(
+            scenario="x",
+            backend="processes",
+            seed=seed,
+            digest=None,
+            promises=(promise("gap", gap, "<=", 500.0, unit="ms"),),
+        )
+        for seed, gap in ((7, 300.0), (8, 600.0))
+    ]
+    for report in reports:
+        show_run(report, output)
+
+    code = show_repeated(merge(reports), output)
+
+    assert code is Exit.NEGATIVE
+    assert "✓ seed 7: 1 of 1 promises kept" in stderr.getvalue()
+    assert "✗ gap: 600 ms" in stderr.getvalue()
+    assert "worst of 2" in stdout.getvalue()
+    assert "1 of 2 runs kept all promises" in stdout.getvalue()

@@ -9,15 +9,18 @@ from ei.cli.output import Output
 from ei.cli.parser import UsageError, Verbs
 
 if TYPE_CHECKING:
-    from ei.lab.promises import Promise
+    from ei.lab.promises import Promise, Report
+    from ei.lab.scenario import Scenario
 
 BACKENDS = ("simulation", "processes")
 MOST_SEED = 2**64 - 1
+MOST_RUNS = 100_000
 EXAMPLES = """\
 examples:
   ei lab run core                                  in virtual time, seed 1
   ei lab run core --backend processes              real daemons over 127/8
   ei lab run ./my-scenario --seed 7 --json         a folder of yours
+  ei lab run failover --repeat 20 --seed 7         seeds 7 to 26, and the worst of each promise
 """
 
 
@@ -45,6 +48,13 @@ def add_parser(verbs: Verbs) -> None:
         "--seed", type=parse_seed, metavar="N", default=1, help="of all that is random (default 1)"
     )
     verb.takes(
+        "--repeat",
+        type=parse_runs,
+        metavar="N",
+        default=1,
+        help="so many runs, each from the next seed: shows the worst of each promise",
+    )
+    verb.takes(
         "--capture",
         type=Path,
         metavar="FILE",
@@ -61,26 +71,23 @@ def parse_seed(text: str) -> int:
     return seed
 
 
+def parse_runs(text: str) -> int:
+    """Parse a number of runs."""
+    runs = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= runs <= MOST_RUNS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_RUNS}")
+    return runs
+
+
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Run the scenario, telling about each promise as it is measured."""
-    from ei.cli.promises import show_promise, show_report
-    from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
-
-    def on_promise(each: "Promise") -> None:
-        show_promise(each, output)
+    from ei.lab.scenario import load_scenario
 
     capture: Path | None = arguments.capture
-    if capture is not None and arguments.backend != "simulation":
-        message = "--capture is for simulations; capture real processes with tcpdump -i lo"
-        raise UsageError(message, command="ei lab run")
+    _check(arguments, capture)
     scenario = load_scenario(arguments.scenario)
     output.talk(f"{scenario.name}: {scenario.summary}")
-    seed: int = arguments.seed
-    if arguments.backend == "simulation":
-        report = run_in_simulation(scenario, seed=seed, on_promise=on_promise, capture=capture)
-    else:
-        report = run_in_processes(scenario, seed=seed, on_promise=on_promise)
-    code = show_report(report, output)
+    code = (_run_many if arguments.repeat > 1 else _run_once)(scenario, arguments, output)
     if capture is not None:
         output.next(f"ei decode {capture}")
     elif code is Exit.OK:
@@ -88,3 +95,48 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     else:
         output.next(f"ei lab run {arguments.scenario} --seed {arguments.seed} --json")
     return code
+
+
+def _check(arguments: argparse.Namespace, capture: Path | None) -> None:
+    """Refuse what does not go together."""
+    last_seed: int = arguments.seed + arguments.repeat - 1
+    wrong = ""
+    if capture is not None and arguments.backend != "simulation":
+        wrong = "--capture is for simulations; capture real processes with tcpdump -i lo"
+    elif capture is not None and arguments.repeat > 1:
+        wrong = "--capture is of one run: give its --seed, and no --repeat"
+    elif last_seed > MOST_SEED:
+        wrong = f"the last of these runs would have seed {last_seed}; allowed are 0 to 2^64 - 1"
+    if wrong:
+        raise UsageError(wrong, command="ei lab run")
+
+
+def _run_once(scenario: "Scenario", arguments: argparse.Namespace, output: Output) -> Exit:
+    from ei.cli.promises import show_promise, show_report
+    from ei.lab.scenario import run_in_processes, run_in_simulation
+
+    def on_promise(each: "Promise") -> None:
+        show_promise(each, output)
+
+    seed: int = arguments.seed
+    if arguments.backend == "simulation":
+        report = run_in_simulation(
+            scenario, seed=seed, on_promise=on_promise, capture=arguments.capture
+        )
+    else:
+        report = run_in_processes(scenario, seed=seed, on_promise=on_promise)
+    return show_report(report, output)
+
+
+def _run_many(scenario: "Scenario", arguments: argparse.Namespace, output: Output) -> Exit:
+    from ei.cli.promises import show_repeated, show_run
+    from ei.lab.repeated import merge
+    from ei.lab.scenario import run_in_processes, run_in_simulation
+
+    run = run_in_simulation if arguments.backend == "simulation" else run_in_processes
+    reports: list[Report] = []
+    for seed in range(arguments.seed, arguments.seed + arguments.repeat):
+        report = run(scenario, seed=seed)
+        show_run(report, output)
+        reports.append(report)
+    return show_repeated(merge(reports), output)
