@@ -44,15 +44,19 @@ def test_status_names_the_host_and_its_nodes(in_lab: InLab) -> None:
     in_lab(script)
 
 
-def test_the_log_level_can_be_changed_and_the_daemon_stopped(in_lab: InLab) -> None:
+def test_the_log_level_and_records_can_be_changed_and_the_daemon_stopped(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         async with asyncio.TaskGroup() as group:
             admin, log, stops = _admin(lab, group)
-            for request in (Request("log_level", {"level": "debug"}), Request("stop", {})):
+            for request in (
+                Request("log_level", {"level": "debug"}),
+                Request("reload", {}),
+                Request("stop", {}),
+            ):
                 assert [each async for each in admin.answer(request)] == [{"schema": "ei.done/1"}]
 
         assert log.level is Level.DEBUG
-        assert stops == [True]
+        assert stops == [False, True]
 
     in_lab(script)
 
@@ -70,6 +74,7 @@ def _admin(lab: Simulation, group: asyncio.TaskGroup) -> tuple[HostAdmin, Log, l
         ping=PingVerbs(host, now_ns),
         files=FileVerbs(host, now_ns),
         traffic=TrafficVerbs(host, group, now_ns),
+        reload=lambda: stops.append(False),
         stop=lambda: stops.append(True),
         log=log,
     )

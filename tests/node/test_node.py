@@ -14,7 +14,8 @@ from ei.node.peers import MAX_PEERS
 from ei.node.remembering import RememberingControl
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
-from ei.records.record_set import RecordSet, verify_records
+from ei.records.lists import RevocationList, SignedList, open_list, seal_list
+from ei.records.record_set import RecordSet, verify_records, with_revocations
 from ei.runtime.loader import ENVIRONMENT_COUNTERS
 from ei.sdk import Address, Attachment, AttachmentOf, GroupOf, Manifest
 
@@ -25,13 +26,14 @@ DELIVERY = Manifest(id=16, name="delivery", version="1.0.0", summary="x", drop_r
 SHIELD = Manifest(id=64, name="shield", version="1.0.0", summary="x", match_metadata=4)
 
 
-def records(
+def records(  # noqa: PLR0913 all that differs between tests
     *,
     sn1: Keys = SN1,
     sn2: Keys = SN2,
     bob: Keys = BOB,
     sn2_at: str = "127.0.0.2:1",
     bob_at: Keys | None = SN1,
+    revoked: tuple[Keys, ...] | None = None,
 ) -> RecordSet:
     """Nodes sn1 and sn2; alice at sn1; bob where the test wants him."""
     envelopes = [
@@ -44,9 +46,12 @@ def records(
     ]
     if bob_at is not None:
         envelopes.append(ISSUER.attach(BOB, nodes=(bob_at.address(1),), sequence=1))
+    if revoked is not None:
+        body = RevocationList("isp-a", 1, 1_000, tuple(sorted(each.pipe_key for each in revoked)))
+        envelopes.append(seal_list(body, [DOMAIN]))
     trust = {"isp-a": DOMAIN.identity_key}
     found = verify_records(envelopes, trust=trust, unix_s=1_000)
-    assert found.refused == ()
+    assert revoked or found.refused == ()
     return found
 
 
@@ -154,6 +159,86 @@ def test_new_records_change_only_what_differs() -> None:
         ("add_peer", SN2.address(1), SN2.pipe_key, "node", "127.0.0.9:1"),
         ("dial", SN2.address(1)),
     ]
+
+
+def test_the_pipe_of_a_revoked_key_is_cut_at_once() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+    datapath.commands.clear()
+
+    running.update(records(revoked=(ALICE,)))
+
+    assert datapath.commands == [("remove_peer", ALICE.address(1))]
+
+
+def test_from_a_domain_with_a_stale_list_no_pipe_opens_and_none_is_cut() -> None:
+    datapath = RememberingControl()
+    running = node(datapath, records(revoked=()))
+    running.start(unix_s=1_000)
+    datapath.notices = [("peer_up", ALICE.address(1))]
+    _ = running.handle_notices(unix_s=1_000)
+    datapath.commands.clear()
+
+    running.check_ages(unix_s=1_000 + 900)
+    assert datapath.commands == []
+    running.check_ages(unix_s=1_000 + 901)
+
+    assert datapath.commands == [
+        ("remove_peer", SN2.address(1)),
+        ("remove_peer", BOB.address(1)),
+    ]
+    status = running.status()
+    assert (status.stale_revocations, status.revocation_stale) == ({"isp-a": 901}, 2)
+
+
+def test_a_pipe_that_goes_down_while_the_list_is_stale_stays_down() -> None:
+    datapath = RememberingControl()
+    running = node(datapath, records(revoked=()))
+    running.start(unix_s=1_000)
+    datapath.notices = [("peer_up", ALICE.address(1))]
+    _ = running.handle_notices(unix_s=1_000)
+    running.check_ages(unix_s=9_000)
+    datapath.commands.clear()
+
+    datapath.notices = [("peer_down", ALICE.address(1))]
+    _ = running.handle_notices(unix_s=9_000)
+
+    assert datapath.commands == [("remove_peer", ALICE.address(1))]
+    assert running.status().revocation_stale == 3
+
+
+def test_a_newer_list_lets_pipes_open_again() -> None:
+    datapath = RememberingControl()
+    running = node(datapath, records(revoked=()))
+    running.start(unix_s=9_000)
+    assert commands(datapath, "add_peer") == []
+    known = records(revoked=())
+    fresh = RevocationList("isp-a", 2, 9_000, ())
+    opened = open_list(seal_list(fresh, [DOMAIN]))
+
+    running.update(with_revocations(known, SignedList(fresh, opened.signers, opened.envelope)))
+
+    assert len(commands(datapath, "add_peer")) == 3
+    assert commands(datapath, "dial") == [(SN2.address(1),)]
+    assert running.status().revocation_stale == 0
+
+
+@pytest.mark.parametrize("jump_s", [3_600, -3_600])
+def test_a_clock_that_jumps_an_hour_and_back_cuts_nobody_who_talks(jump_s: int) -> None:
+    datapath = RememberingControl()
+    running = node(datapath, records(revoked=()))
+    running.start(unix_s=1_010)
+    everybody = [SN2.address(1), ALICE.address(1), BOB.address(1)]
+    datapath.notices = [("peer_up", address) for address in everybody]
+    _ = running.handle_notices(unix_s=1_010)
+    datapath.commands.clear()
+
+    for unix_s in (1_010 + jump_s, 1_020):
+        running.check_ages(unix_s=unix_s)
+
+    assert datapath.commands == []
+    assert running.status().stale_revocations == {}
 
 
 def test_two_peers_may_swap_their_pipe_keys() -> None:

@@ -121,6 +121,19 @@ def test_a_revoked_host_goes_with_all_that_it_said(tmp_path: Path) -> None:
     assert roll.read().names.keys() == {"sn.isp-a"}
 
 
+def test_a_list_is_refreshed_and_follows_one_that_was_seen_elsewhere(tmp_path: Path) -> None:
+    roll = Roll(ISSUER, tmp_path / "r", 1_000)
+    _ = roll.revoke([ALICE.identity_key])
+    first = roll.refresh(None)
+    write_records(tmp_path / "r", [ISSUER.domain()])  # somebody copied an old file over it
+
+    second = roll.refresh(first)
+
+    assert (first.body.number, second.body.number) == (2, 3)
+    assert second.body.keys == (ALICE.identity_key,)
+    assert read_records(tmp_path / "r") == [ISSUER.domain(), second.envelope]
+
+
 def test_a_key_finds_its_domain() -> None:
     envelopes = [b"junk", ISSUER.enrol(ALICE, "a.isp-a"), ISSUER.domain()]
 

@@ -142,7 +142,7 @@ BAD: list[tuple[AnyRecord, Keys, str]] = [
     ),
     (attachment(), NODE, "not by its host"),
     (attachment(nodes=()), ALICE, "has 0 nodes, allowed are 1 to 8"),
-    (attachment(nodes=(OTHER.address(1),)), ALICE, "a node that has no record"),
+    (attachment(nodes=(OTHER.address(1),)), ALICE, "names no node that has a record"),
     (attachment(nodes=(NODE.address(1),) * 2), ALICE, "names a node twice"),
     (attachment(expires=4_601), ALICE, "lives 3601 s more, allowed are 3600 s"),
     (
@@ -259,6 +259,14 @@ def test_of_two_attachments_the_newer_counts_and_the_older_is_refused() -> None:
     kept.add(attachment(sequence=3), ALICE.identity_key)
 
     assert kept.attachments[ALICE.address(1)].sequence == 3
+
+
+def test_a_node_that_has_no_record_any_more_takes_nobody_along() -> None:
+    kept = verifier()
+
+    kept.add(attachment(nodes=(OTHER.address(1), NODE.address(1))), ALICE.identity_key)
+
+    assert kept.attachments[ALICE.address(1)].nodes == (NODE.address(1),)
 
 
 def test_a_newer_group_record_replaces_the_older() -> None:

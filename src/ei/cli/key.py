@@ -35,9 +35,7 @@ def add_parser(commands: Verbs) -> None:
     request.takes(
         "--service", action="append", default=[], metavar="SERVICE", help="what a node runs"
     )
-    request.takes(
-        "--out", type=Path, metavar="FILE", help="where to write (default: NAME.request)"
-    )
+    request.takes("--out", type=Path, metavar="FILE", help="where to write (default: NAME.request)")
     for verb in (new, show):
         verb.takes("file", type=Path, metavar="FILE", help="such as /etc/ei/key")
         verb.takes(

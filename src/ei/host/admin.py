@@ -16,6 +16,7 @@
                     length_bytes, first
     send_receipts   to, port, count, deadline_s              ei.receipts/1
     log_level       level                                    ei.done/1
+    reload                                                   ei.done/1      reads the records again
     stop                                                     ei.done/1
 
 `to` and `node` are names or addresses. `message` is hexadecimal; so is `metadata`, or it is the
@@ -51,6 +52,7 @@ class HostAdmin:
 
     Args:
         host: Open.
+        reload: Reads the records again.
         stop: Ends the daemon.
     """
 
@@ -61,10 +63,12 @@ class HostAdmin:
         ping: PingVerbs,
         files: FileVerbs,
         traffic: TrafficVerbs,
+        reload: Callable[[], None],
         stop: Callable[[], None],
         log: Log,
     ) -> None:
         self._host = host
+        self._reload = reload
         self._stop = stop
         self._log = log
         self._verbs: dict[str, Verb] = {
@@ -80,6 +84,7 @@ class HostAdmin:
             "send_datagrams": traffic.send_datagrams,
             "send_receipts": traffic.send_receipts,
             "log_level": self._log_level,
+            "reload": self._read_again,
             "stop": self._end,
         }
 
@@ -101,6 +106,11 @@ class HostAdmin:
     async def _log_level(self, request: Request) -> AsyncIterator[Answer]:
         wanted = arguments_of(request, LogLevel)
         self._log.level = Level[wanted.level.upper()]
+        yield DONE
+
+    async def _read_again(self, request: Request) -> AsyncIterator[Answer]:
+        _ = arguments_of(request, NoArguments)
+        self._reload()
         yield DONE
 
     async def _end(self, request: Request) -> AsyncIterator[Answer]:

@@ -75,6 +75,15 @@ class Host:
         """
         return self.records.find(to) if isinstance(to, str) else to
 
+    def update(self, records: RecordSet) -> None:
+        """Go over to newer records: what rests on keys that count no more ends at once.
+
+        Raises:
+            ConfigError: they do not know this host; the old ones stay.
+        """
+        self._stack.update(self._driver.now_ns(), records)
+        self._driver.touched()
+
     def status(self) -> HostStatus:
         """Return attachments and counters."""
         undelivered = self._router.dropped + self._streams.dropped

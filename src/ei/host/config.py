@@ -11,6 +11,7 @@ from ei.errors import ConfigError, LocalError
 from ei.host.sizes import MIN_PACKET_BYTES
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
+from ei.records.revocation import REVOCATION_LIMIT_S
 from ei.records.trust import Trust, check_trust
 
 
@@ -28,6 +29,8 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         admin_socket: Of `ei host run`.
         max_datagram_bytes: Largest datagram sent; see decision 0041.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
+        revocation_limit_s: With domains whose list of revoked keys is older, no new pipe opens; see
+            decision 0085.
         governance: File that says who governs, such as "governance.toml": whose lists of domains
             are believed. Empty believes none.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits; counts before governance.
@@ -43,6 +46,7 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     admin_socket: str = "admin.sock"
     max_datagram_bytes: Annotated[int, Meta(ge=MIN_PACKET_BYTES, le=65_000)] = 1_452
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
+    revocation_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = REVOCATION_LIMIT_S
     governance: Annotated[str, Meta(max_length=4_096)] = ""
     trust: Trust = {}
 

@@ -11,7 +11,8 @@ from ei.daemons.known_records import load_records
 from ei.errors import ConfigError
 from ei.host.client import Host
 from ei.host.config import HostConfig, load_host_config
-from ei.host.stack import Identity, Stack, find_nodes
+from ei.host.finding import find_nodes
+from ei.host.stack import Identity, Stack
 from ei.host.udp import SocketTransport
 from ei.records.key_files import read_keys
 from ei.records.record_set import RecordSet
@@ -93,6 +94,7 @@ def make_host(prepared: PreparedHost) -> Host:
             numbers=SystemRandom(),
             unix_offset_ns=transport.unix_offset_ns(),
             max_datagram_bytes=config.max_datagram_bytes,
+            revocation_limit_s=config.revocation_limit_s,
         )
     except BaseException:
         transport.close()

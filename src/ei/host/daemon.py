@@ -3,20 +3,23 @@
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 from ei._core import monotonic_ns
+from ei.daemons.known_records import load_records
 from ei.daemons.log import Log, log_of
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
-from ei.errors import DeadlineError
+from ei.errors import DeadlineError, EiError
 from ei.host.admin import HostAdmin
 from ei.host.client import Host
 from ei.host.connect import PreparedHost, make_host, prepare_host
 from ei.host.verbs_files import FileVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import TrafficVerbs
+from ei.records.record_set import RecordSet
 
 ATTACH_S = 5.0
 
@@ -45,14 +48,30 @@ async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, lo
         loop.add_signal_handler(number, stopped.set)
     if supervisor_fd is not None:
         watch_supervisor(supervisor_fd, stopped.set)
-    for refusal in prepared.records.refused:
-        log.warn("record refused", record=refusal.record, reason=refusal.reason)
+    _tell_refusals(prepared.records, log)
+
+    def reload() -> None:
+        records = load_records(
+            prepared.folder, prepared.config, unix_s=time.time(), known=host.records.lists
+        )
+        host.update(records)
+        _tell_refusals(records, log)
+        log.info("reloaded", names=len(records.names))
+
+    def reload_or_tell() -> None:
+        try:
+            reload()
+        except EiError as error:
+            log.error("not reloaded", reason=str(error), remedy=error.remedy)  # noqa: TRY400
+
+    loop.add_signal_handler(signal.SIGHUP, reload_or_tell)
     async with asyncio.TaskGroup() as group:
         admin = HostAdmin(
             host,
             ping=PingVerbs(host, monotonic_ns),
             files=FileVerbs(host, monotonic_ns),
             traffic=TrafficVerbs(host, group, monotonic_ns),
+            reload=reload,
             stop=stopped.set,
             log=log,
         )
@@ -81,6 +100,11 @@ async def _attach(host: Host, log: Log) -> None:
         else:
             log.info("host runs", name=host.name, status=host.status().summary)
             return
+
+
+def _tell_refusals(records: RecordSet, log: Log) -> None:
+    for refusal in records.refused:
+        log.warn("record refused", record=refusal.record, reason=refusal.reason)
 
 
 def _cancel_others() -> None:

@@ -127,6 +127,10 @@ class Datagrams:
         self.received[frame.kind.name.lower()] += 1
         self._take_frame(now_ns, source, frame)
 
+    def forget(self, host: Address) -> None:
+        """End the session with a host, if there is one."""
+        self._sessions.forget(host)
+
     def poll(self, now_ns: int) -> None:
         """Send again what is due."""
         for outgoing in self._sessions.poll(now_ns):

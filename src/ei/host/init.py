@@ -34,9 +34,10 @@ domain_number = {domain_number}
 # key_file = "key"
 records_file = {records_file}
 
-# Records change once a day at most here, so attachments may live for longer than the hour that
-# the directory will allow.
+# Records are copied by hand here, so attachments may live for longer than the hour, and lists of
+# revoked keys for longer than the quarter of an hour, that are the rule.
 attachment_limit_s = 31_536_000
+revocation_limit_s = 31_536_000
 
 # Where `ei host` asks a running daemon.
 # admin_socket = "admin.sock"

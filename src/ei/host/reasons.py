@@ -8,6 +8,7 @@ HOST_REASONS = {
     "unknown_source": "The records know no host with the address that a datagram came from.",
     "bad_frame": "The plaintext of a datagram is no frame.",
     "answer_refused": "A peer asked for an answer, and too much waits for its session already.",
+    "revocation_stale": "A node was not called: its domain's list of revoked keys is too old.",
     "send_refused": "The pipe to the node took no more, or there is none.",
     "stream_without_port": "A stream named no port within 5 s, or ended before it did.",
     "stream_one_way": "A peer opened a stream that goes one way only.",

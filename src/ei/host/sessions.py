@@ -111,6 +111,12 @@ class Sessions:
         datagram, answers = self._end_to_end.open(now_ns, peer.key, bound, payload)
         return datagram, Outgoing(source, peer.connection, answers)
 
+    def forget(self, host: Address) -> None:
+        """End the session with a host, if there is one."""
+        if (peer := self._peers.pop(host, None)) is not None:
+            del self._by_key[peer.key]
+            self._end_to_end.forget(peer.key)
+
     def poll(self, now_ns: int) -> list[Outgoing]:
         """Return handshakes to be sent again."""
         due: list[Outgoing] = []

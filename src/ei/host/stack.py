@@ -19,6 +19,7 @@ from ei.host.events import (
     HostEvent,
     PacketReceived,
 )
+from ei.host.finding import find_enrolment, find_nodes, lost_keys
 from ei.host.ranges import check_connection, check_service, check_traffic_class
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
 from ei.host.sizes import largest_payload, largest_sealed
@@ -27,8 +28,10 @@ from ei.records.addresses import domain_number_of
 from ei.records.endpoints import first_reachable
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
+from ei.records.revocation import REVOCATION_LIMIT_S, stale_domains
 from ei.sdk.packets import Address, Protection
 
+NS_PER_S = 1_000_000_000
 MAX_METADATA_BYTES = 255
 
 
@@ -60,6 +63,7 @@ class Stack:
         seed: 32 bytes for a repeatable run; `None` takes the system's randomness.
         numbers: Draws connection numbers.
         unix_offset_ns: Wall clock minus monotonic time.
+        revocation_limit_s: No node is called whose domain's list of revoked keys is older.
         has_log: Keep the datapath's event log (simulation).
 
     Raises:
@@ -76,12 +80,16 @@ class Stack:
         numbers: Random,
         unix_offset_ns: int = 0,
         max_datagram_bytes: int = 1_452,
+        revocation_limit_s: int = REVOCATION_LIMIT_S,
         has_log: bool = False,
     ) -> None:
         self.identity = identity
         self._records = records
         self._numbers = numbers
         self._max_datagram_bytes = max_datagram_bytes
+        self._unix_offset_ns = unix_offset_ns
+        self._revocation_limit_s = revocation_limit_s
+        self._endpoint = ""
         self._attachments = Attachments(find_nodes(identity, records, nodes))
         self.datapath = Datapath(
             role="host",
@@ -157,6 +165,7 @@ class Stack:
         Raises:
             ConfigError: no node has one.
         """
+        self._endpoint = endpoint
         nodes = [self._records.nodes[node] for node in self._attachments.nodes]
         reached = [first_reachable(node.endpoints, own=(endpoint,)) for node in nodes]
         if not any(reached):
@@ -165,16 +174,42 @@ class Stack:
                 f"no node has an endpoint of the IP family of {endpoint}: {seen}",
                 remedy='Bind the other family in host.toml: bind = "[::]:0" or "0.0.0.0:0"',
             )
-        for address, node, at in zip(self._attachments.nodes, nodes, reached, strict=True):
-            self.datapath.add_peer(address, node.pipe_key, kind="node", endpoint=at)
+        for node in self._attachments.nodes:
+            self._know(node)
         self._attachments.call_all(now_ns)
         self.poll(now_ns)
+
+    def update(self, now_ns: int, records: RecordSet) -> None:
+        """Go over to a new record set: what rests on keys that count no more ends at once.
+
+        Raises:
+            ConfigError: the records do not know this host; the old ones stay.
+        """
+        _ = find_enrolment(self.identity, records)
+        before, self._records = self._records, records
+        lost = lost_keys(before.nodes, records.nodes)
+        for node in self._attachments.nodes:
+            if node in lost:
+                self.datapath.remove_peer(now_ns, node)
+                self._take_change(now_ns, node, is_up=False)
+            if node in records.nodes and records.nodes[node] != before.nodes.get(node):
+                self._know(node)
+        for host in lost_keys(before.enrolments, records.enrolments):
+            self.datagrams.forget(host)
+            self.streams.close_to(now_ns, host)
+        self.process(now_ns)
 
     def poll(self, now_ns: int) -> None:
         """Do what is due."""
         self.datapath.poll(now_ns)
         for node in self._attachments.due(now_ns):
-            self.datapath.dial(now_ns, node)
+            if self._is_stale(now_ns, node):
+                # Nor may it call here, as it may while the datapath knows it.
+                self.datapath.remove_peer(now_ns, node)
+                self._dropped["revocation_stale"] += 1
+            elif node in self._records.nodes:
+                self._know(node)
+                self.datapath.dial(now_ns, node)
         self.datagrams.poll(now_ns)
         self.streams.poll(now_ns)
         self.process(now_ns)
@@ -306,6 +341,23 @@ class Stack:
 
     # -- inside ----------------------------------------------------------------------------------
 
+    def _know(self, node: Address) -> None:
+        record = self._records.nodes[node]
+        at = first_reachable(record.endpoints, own=(self._endpoint,))
+        self.datapath.add_peer(node, record.pipe_key, kind="node", endpoint=at)
+
+    def _is_stale(self, now_ns: int, node: Address) -> bool:
+        stale = stale_domains(
+            self._records.revocations,
+            unix_s=(now_ns + self._unix_offset_ns) / NS_PER_S,
+            limit_s=self._revocation_limit_s,
+        )
+        return any(
+            self._records.domains[domain].number == domain_number_of(node)
+            for domain in stale
+            if domain in self._records.domains
+        )
+
     def _emit(self, event: HostEvent) -> None:
         self._events.append(event)
 
@@ -335,45 +387,7 @@ class Stack:
         before = self._attachments.via
         if self._attachments.change(now_ns, node, is_up=is_up):
             self._events.append(AttachmentChanged(node, is_up))
+            if not is_up and self._is_stale(now_ns, node):
+                self.datapath.remove_peer(now_ns, node)
         if self._attachments.via != before:
             self.streams.path_changed(now_ns)
-
-
-def find_nodes(identity: Identity, records: RecordSet, names: Sequence[str]) -> list[Address]:
-    """Return the nodes that a host attaches to, of those `names` or of its attachment record.
-
-    Raises:
-        ConfigError: as a `Stack` of the same arguments.
-    """
-    enrolment = records.enrolments.get(identity.address)
-    if enrolment is None:
-        why = records.why_refused("enrolment", identity.name)
-        raise ConfigError(
-            f"the records know no host with the key of {identity.name} and domain_number"
-            f" {domain_number_of(identity.address)}" + (why and f": {why}"),
-            remedy="Have the domain enrol this key, and add the enrolment to the records file.",
-        )
-    if identity.name not in enrolment.names:
-        known = ", ".join(enrolment.names)
-        raise ConfigError(f"name: {identity.name!r} seen; the records know its key as {known}")
-    if enrolment.pipe_key != identity.keys.pipe_key:
-        raise ConfigError(
-            f"the records know another pipe key of {identity.name} than its key file",
-            remedy="Have the domain enrol the host again, with the keys it has now.",
-        )
-    if names:
-        nodes = [records.names.get(name, identity.address) for name in names]
-    else:
-        attachment = records.attachments.get(identity.address)
-        nodes = [] if attachment is None else list(attachment.nodes)
-    for name, node in zip(names, nodes, strict=False):
-        if node not in records.nodes:
-            raise ConfigError(f"nodes: the records know no node {name!r}")
-    if not nodes:
-        why = records.why_refused("attachment", identity.address)
-        raise ConfigError(
-            f"{identity.name} has no nodes: none configured, and its attachment "
-            + (f"was refused: {why}" if why else "is not in the records"),
-            remedy='Name them in host.toml: nodes = ["sn1.isp-a"]',
-        )
-    return nodes

@@ -109,6 +109,13 @@ class StreamConnections:
         for key in list(self._is_up):
             self.close(now_ns, key, reason=reason)
 
+    def close_to(self, now_ns: int, host: Address) -> None:
+        """End every connection with a host whose key counts no more."""
+        for key in [key for key in self._is_up if key[0] == host]:
+            self.close(now_ns, key, reason="revoked")
+            name = self._name(host)
+            self._emit(StreamLost(*key, "revoked", f"the key of {name} counts no more"))
+
     def path_changed(self, now_ns: int) -> None:
         """The host uses another of its nodes: every path is another one."""
         if self._streams is not None:

@@ -1,12 +1,13 @@
 """A whole internet in one process, on a virtual clock, bit for bit from its seed."""
 
 import asyncio
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from ei.errors import ConflictError, NotFoundError
+from ei.errors import ConfigError, ConflictError, NotFoundError
 from ei.host.client import Host
 from ei.host.stack import Identity, Stack
 from ei.lab.capture import Capture
@@ -17,14 +18,14 @@ from ei.lab.lab import Backend
 from ei.lab.layout import lay_out
 from ei.lab.load import attach_fully
 from ei.lab.network import Network
-from ei.lab.population import LIFETIME_S, populate
+from ei.lab.population import LIFETIME_S, Population, populate
 from ei.lab.seeds import derive, derive_number
 from ei.lab.simhost import SimTransport
 from ei.lab.simnode import SimNode, World
 from ei.lab.topology import HostPlan, Impairment, NodePlan, Topology
 from ei.node.config import NodeConfig
 from ei.node.status import NodeStatus
-from ei.records.record_set import verify_records
+from ei.records.record_set import RecordSet, verify_records
 from ei.runtime.loader import LoadedService, load_service
 from ei.runtime.stores import MemoryStore, TransactionalStore
 
@@ -65,19 +66,14 @@ class Simulation:
         )
         self._endpoints = lay_out(topology, subnet=SUBNET, has_relays=False).endpoints
         self._services = _load_services(topology)
-        records = (
+        self._envelopes = [
             *self._population.records,
             *self._population.node_records(self._endpoints.__getitem__, self._number_of),
-        )
+        ]
         self._world = World(
             clock=clock,
             network=Network(clock, topology, seed=seed, log=self._log),
-            records=verify_records(
-                records,
-                trust={name: keys.identity_key for name, keys in self._population.domains.items()},
-                unix_s=UNIX_S,
-                attachment_limit_s=LIFETIME_S,
-            ),
+            records=self._verified(),
             unix_offset_ns=self._unix_offset_ns,
             log=self._log,
         )
@@ -183,6 +179,29 @@ class Simulation:
         """Return the counters of a node's datapath."""
         return self._node(name).datapath.statistics()
 
+    @property
+    def population(self) -> Population:
+        """Who lives here, with the keys of all."""
+        return self._population
+
+    def publish(self, *envelopes: bytes) -> RecordSet:
+        """Let all nodes and hosts read the records again, now with these; return them.
+
+        A host that the records do not know any more keeps its old ones.
+        """
+        self._envelopes += envelopes
+        records = self._verified(known=self._world.records.lists)
+        self._world = replace(self._world, records=records)
+        self._note(f"publish {len(envelopes)} records")
+        for node in self._nodes.values():
+            node.node.update(records)
+            node.node.check_ages(unix_s=self._unix_s())
+            node.touched()
+        for host in self._hosts.values():
+            with suppress(ConfigError):
+                host.update(records)
+        return records
+
     # -- faults -----------------------------------------------------------------------------------
 
     async def kill(self, name: str) -> None:
@@ -251,6 +270,18 @@ class Simulation:
                 self._world.network.tap = None
 
     # -- parts ------------------------------------------------------------------------------------
+
+    def _unix_s(self) -> float:
+        return (self._clock.now_ns + self._unix_offset_ns) / 1e9
+
+    def _verified(self, known: Iterable[bytes] = ()) -> RecordSet:
+        return verify_records(
+            self._envelopes,
+            trust={name: keys.identity_key for name, keys in self._population.domains.items()},
+            unix_s=self._unix_s(),
+            attachment_limit_s=LIFETIME_S,
+            known=known,
+        )
 
     def _start_node(self, plan: NodePlan) -> None:
         count = self._starts[plan.name] = self._starts.get(plan.name, 0) + 1

@@ -10,6 +10,7 @@ from ei.daemons.config_file import read_config, toml_string
 from ei.errors import ConfigError, LocalError
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
+from ei.records.revocation import REVOCATION_LIMIT_S
 from ei.records.trust import Trust, check_trust
 
 Endpoint = Annotated[str, Meta(min_length=3, max_length=64)]
@@ -42,6 +43,10 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         mesh_nodes: Other nodes are called at start while there are at most so many; else a pipe
             opens with the first packet.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
+        revocation_limit_s: With domains whose list of revoked keys is older, no new pipe opens; see
+            decision 0085.
+        domain_key_file: The domain's key, at one node of a domain: it signs the list of revoked
+            keys every minute, into the record file. Empty leaves that to `ei domain refresh`.
         governance: File that says who governs, such as "governance.toml": whose lists of domains
             are believed. Empty believes none.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits; counts before governance.
@@ -68,6 +73,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     max_datagram_bytes: Annotated[int, Meta(ge=1_328, le=65_000)] = 1_452
     mesh_nodes: Annotated[int, Meta(ge=0, le=2**20)] = 64
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
+    revocation_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = REVOCATION_LIMIT_S
+    domain_key_file: Annotated[str, Meta(max_length=4_096)] = ""
     governance: Annotated[str, Meta(max_length=4_096)] = ""
     trust: Trust = {}
     chains: dict[str, tuple[str, ...]] = {}

@@ -27,6 +27,7 @@ from ei.daemons.supervisor import watch_supervisor
 from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig
+from ei.node.keeping import LOOK_S, Keeper
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
 from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
@@ -114,6 +115,7 @@ class NodeDaemon:
             manifests=manifests,
             datapath=engine,
         )
+        self._keeper = Keeper(prepared, self.node, log=log, reload=self.reload)
         self.traces = Traces(config.name, manifests)
         self.workers = Workers(
             list(prepared.services),
@@ -137,7 +139,8 @@ class NodeDaemon:
         pages = PageServer(config.metrics_bind, probes(self.status, time.time))
         self._watch(supervisor_fd)
         self._take_note(self._prepared.records)
-        self.node.start()
+        self.node.start(unix_s=time.time())
+        self._look()
         self.workers.start()
         self._engine.start()
         with explained("cannot open the admin socket"):
@@ -263,6 +266,10 @@ class NodeDaemon:
     def _on_supervisor(self) -> None:
         self.log.info("supervisor gone")
         self.stop()
+
+    def _look(self) -> None:
+        self._keeper.look(unix_s=time.time())
+        _ = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def _reload_or_tell(self) -> None:
         try:

@@ -29,9 +29,13 @@ binds = [{bind}]
 # key_file = "key"
 records_file = {records_file}
 
-# Records change once a day at most here, so attachments may live for longer than the hour that
-# the directory will allow.
+# Records are copied by hand here, so attachments may live for longer than the hour, and lists of
+# revoked keys for longer than the quarter of an hour, that are the rule.
 attachment_limit_s = 31_536_000
+revocation_limit_s = 31_536_000
+
+# The domain's key, at one node of a domain, which then signs the list of revoked keys every minute.
+# domain_key_file = ""
 
 # What the services keep across restarts, and where `ei node status` asks.
 # state_directory = "state"

@@ -4,6 +4,7 @@ node = Node(config, keys=..., records=..., manifests=..., datapath=...)
 node.start()                                services, chains, peers, guards
 left = node.handle_notices(unix_s=...)      queries are answered here, the rest comes back
 node.update(records, config)                new ones: what changed is changed
+node.check_ages(unix_s=...)                 what is stale opens no new pipe
 node.status()
 """
 
@@ -15,10 +16,13 @@ from ei.errors import ConfigError, LimitError
 from ei.node.config import NodeConfig
 from ei.node.datapath import DatapathControl
 from ei.node.peers import MAX_PEERS, Peer, peers_of
-from ei.node.status import NodeStatus, node_status
+from ei.node.status import FRESH, Ages, NodeStatus, node_status
+from ei.records.addresses import domain_number_of
+from ei.records.expiry import find_expiring
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.records.resolver import answer_query
+from ei.records.revocation import stale_domains
 from ei.runtime.loader import datapath_options
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
@@ -85,6 +89,10 @@ class Node:
         self._datapath = datapath
         self._peers: dict[Address, Peer] = {}
         self._guards: dict[Address, tuple[int, ...]] = {}
+        self._unix_s = 0.0
+        self._up: set[Address] = set()
+        self._held: set[int] = set()
+        self._ages = FRESH
         if missing := [name for name in config.services if name not in self._manifests]:
             raise ConfigError(f"services: no manifest of {', '.join(missing)} was given")
         for name, manifest in self._manifests.items():
@@ -110,8 +118,13 @@ class Node:
         """The records in use."""
         return self._records
 
-    def start(self) -> None:
-        """Tell the datapath about services, chains, peers and guards."""
+    def start(self, *, unix_s: float = 0.0) -> None:
+        """Tell the datapath about services, chains, peers and guards.
+
+        Args:
+            unix_s: Now; by default so long ago that nothing has grown old.
+        """
+        self._unix_s = unix_s
         for manifest in self._manifests.values():
             self._datapath.add_service(manifest.id, **datapath_options(manifest))
         for service, chain in self._config.chains.items():
@@ -133,6 +146,18 @@ class Node:
         self._config = config
         self._use(records)
 
+    def check_ages(self, *, unix_s: float) -> None:
+        """Take note of what time it is; to be called every few seconds.
+
+        A domain whose list of revoked keys has grown too old opens no new pipe with this node, nor
+        this node with it, until a newer list comes. Pipes that are up stay.
+        """
+        self._unix_s = unix_s
+        if self._stale_in(self._records).keys() != self._ages.stale.keys():
+            self._use(self._records)
+        else:
+            self._ages = self._ages_with(self._ages.held_peers)
+
     def handle_notices(self, *, unix_s: float) -> list[NodeNotice]:
         """Answer what the datapath asks; return what the shell should know."""
         left: list[NodeNotice] = []
@@ -142,8 +167,7 @@ class Node:
                     record = answer_query(query, self._records, unix_s=unix_s)
                     self._datapath.resolved(service, query, record)
                 case (("peer_up" | "peer_down") as kind, peer):
-                    name = self._records.name_of(peer)
-                    left.append(PeerMoved(Address(peer), name, kind == "peer_up"))
+                    left.append(self._take_move(Address(peer), is_up=kind == "peer_up"))
                 case (("worker_lost" | "worker_slow") as kind, service):
                     left.append(WorkerFailed(self._names.get(service, str(service)), kind))
                 case ("failed", reason):
@@ -162,7 +186,18 @@ class Node:
             manifests=self._manifests.values(),
             peers=self._peers,
             records=self._records,
+            ages=self._ages,
         )
+
+    def _take_move(self, peer: Address, *, is_up: bool) -> PeerMoved:
+        if is_up:
+            self._up.add(peer)
+        else:
+            self._up.discard(peer)
+            if domain_number_of(peer) in self._held and self._peers.pop(peer, None) is not None:
+                self._datapath.remove_peer(peer)
+                self._ages = self._ages_with(self._ages.held_peers + 1)
+        return PeerMoved(peer, self._records.name_of(peer), is_up)
 
     def _check(self, records: RecordSet, config: NodeConfig) -> None:
         name = config.name
@@ -180,7 +215,7 @@ class Node:
                 f"the records know another pipe key of {name} than its key file",
                 remedy="Have the domain sign the node again, with the keys it has now.",
             )
-        if (count := len(self._peers_in(records))) > MAX_PEERS:
+        if (count := len(self._all_peers_in(records))) > MAX_PEERS:
             raise LimitError(f"the records make {count} peers of {name}, allowed are {MAX_PEERS}")
         for host in config.guards:
             attachment = records.attachments.get(records.names.get(host, self._address))
@@ -191,7 +226,14 @@ class Node:
                 )
 
     def _use(self, records: RecordSet) -> None:
-        peers = self._peers_in(records)
+        stale = self._stale_in(records)
+        held = {records.domains[domain].number for domain in stale if domain in records.domains}
+        known = self._all_peers_in(records)
+        peers = {
+            address: peer
+            for address, peer in known.items()
+            if address in self._up or not held or domain_number_of(address) not in held
+        }
         for address, peer in self._peers.items():
             # A key may have moved to another peer: it is free once who had it is gone.
             if address not in peers or peers[address].pipe_key != peer.pipe_key:
@@ -212,9 +254,20 @@ class Node:
         for host in {**self._guards, **guards}:
             if self._guards.get(host) != guards.get(host):
                 self._datapath.set_guards(host, list(guards.get(host, ())))
-        self._records, self._peers, self._guards = records, peers, guards
+        self._records, self._peers, self._guards, self._held = records, peers, guards, held
+        self._ages = self._ages_with(len(known) - len(peers))
 
-    def _peers_in(self, records: RecordSet) -> dict[Address, Peer]:
+    def _stale_in(self, records: RecordSet) -> dict[str, float]:
+        return stale_domains(
+            records.revocations, unix_s=self._unix_s, limit_s=self._config.revocation_limit_s
+        )
+
+    def _ages_with(self, held_peers: int) -> Ages:
+        name, address = self._config.name, self._address
+        soon = find_expiring(self._records, name=name, address=address, unix_s=self._unix_s)
+        return Ages(self._stale_in(self._records), held_peers, soon)
+
+    def _all_peers_in(self, records: RecordSet) -> dict[Address, Peer]:
         return peers_of(self._address, records, binds=self._config.binds)
 
     def _numbers(self, services: tuple[str, ...]) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ class PreparedNode:
     path: Path
     config: NodeConfig
     keys: Keys
+    domain_keys: Keys | None
     services: tuple[LoadedService, ...]
     records: RecordSet
 
@@ -76,7 +77,8 @@ def prepare_node(path: Path) -> PreparedNode:
         manifests=[service.manifest for service in services],
         datapath=RememberingControl(),
     )
-    return PreparedNode(path.resolve(), config, keys, services, records)
+    domain_keys = read_keys(folder / config.domain_key_file) if config.domain_key_file else None
+    return PreparedNode(path.resolve(), config, keys, domain_keys, services, records)
 
 
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,15 +1,29 @@
 """What a node says of itself: typed, from the counters of its datapath."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 from ei.node.peers import Peer
 from ei.records.addresses import format_address
+from ei.records.expiry import Expiring
 from ei.records.record_set import RecordSet
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """What has grown old, or ends soon; see `NodeStatus`."""
+
+    stale: Mapping[str, float]
+    held_peers: int
+    expiring: tuple[Expiring, ...]
+
+
+FRESH = Ages({}, 0, ())
 
 
 class ServiceStatus(msgspec.Struct, frozen=True):
@@ -51,6 +65,10 @@ class NodeStatus(msgspec.Struct, frozen=True):
         sent, received_bytes, sent_bytes: Packets and bytes on all pipes.
         copies_dropped: Copies of forwarded packets, by reason; law 6 counts them apart.
         refused_records: Record to the reason why it does not count.
+        stale_revocations: Domain to the age in seconds of its list of revoked keys, where that is
+            more than `revocation_limit_s`.
+        revocation_stale: Peers of those domains, whose pipes are down and may not open.
+        expiring: What this node stands on that ends within 30 days, the soonest first.
         record_expires_unix_s: When the node's own record ends; 0 when it is not known.
     """
 
@@ -74,6 +92,9 @@ class NodeStatus(msgspec.Struct, frozen=True):
     sent_bytes: int = 0
     copies_dropped: dict[str, int] = {}
     record_expires_unix_s: int = 0
+    stale_revocations: dict[str, float] = {}
+    revocation_stale: int = 0
+    expiring: tuple[Expiring, ...] = ()
 
 
 class _ServiceCounts(msgspec.Struct, frozen=True):
@@ -121,6 +142,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     manifests: Iterable[Manifest],
     peers: Mapping[Address, Peer],
     records: RecordSet,
+    ages: Ages = FRESH,
 ) -> NodeStatus:
     """Join the datapath's `statistics` with what the node knows about who is who."""
     counted = msgspec.convert(statistics, _Statistics)
@@ -155,6 +177,9 @@ def node_status(  # noqa: PLR0913 a status joins what many know
         sent_bytes=counted.sent_bytes,
         copies_dropped=counted.copies_dropped,
         record_expires_unix_s=0 if own is None else own.expires_unix_s,
+        stale_revocations=dict(ages.stale),
+        revocation_stale=ages.held_peers,
+        expiring=ages.expiring,
     )
 
 

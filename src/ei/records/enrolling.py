@@ -19,11 +19,18 @@ from ei.records.kinds import (
     GroupRecord,
     NodeRecord,
 )
-from ei.records.lists import AnyList, RevocationList, is_list, open_list, seal_list
+from ei.records.lists import (
+    AnyList,
+    RevocationList,
+    SignedList,
+    is_list,
+    open_list,
+    seal_list,
+)
 from ei.records.record_files import locked, read_records, write_records
 from ei.records.record_set import RecordSet, verify_records
 from ei.records.requests import Request
-from ei.records.revocation import next_list
+from ei.records.revocation import next_list, read_revocations
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,35 @@ class Roll:
             kept = [each for each in envelopes if not self._is_revoked(each, set(body.keys))]
             _ = self._write(envelopes, [*kept, seal_list(body, [self.issuer.keys])])
         return body
+
+    def refresh(self, known: SignedList[RevocationList] | None) -> SignedList[RevocationList]:
+        """Sign the next list of the same revoked keys; looks at nothing else in the file.
+
+        Args:
+            known: A list of this domain that was seen elsewhere, maybe newer than the file's.
+
+        Raises:
+            EiError: the file cannot be read.
+        """
+        with locked(self.path):
+            envelopes = read_records(self.path)
+            lists = [each for each in envelopes if is_list(each)]
+            own = [] if known is None else [known]
+            for envelope in lists:
+                opened = open_list(envelope)
+                if isinstance(opened.body, RevocationList):
+                    own.append(SignedList(opened.body, opened.signers, envelope))
+            keys = {self.issuer.name: self.issuer.keys.identity_key}
+            newest = read_revocations(keys, own).revocations.get(self.issuer.name)
+            body = next_list(
+                None if newest is None else newest.body,
+                domain=self.issuer.name,
+                unix_s=self.unix_s,
+            )
+            new = seal_list(body, [self.issuer.keys])
+            old = {each.envelope for each in own if each.body.domain == self.issuer.name}
+            write_records(self.path, [*(each for each in envelopes if each not in old), new])
+        return SignedList(body, frozenset({self.issuer.keys.identity_key}), new)
 
     # -- parts ------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ each with its reason. The order of the envelopes does not matter.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import assert_never
 
@@ -184,6 +184,17 @@ def _open_all(envelopes: Iterable[bytes]) -> _Opened:
         except IntegrityError as error:
             opened.refused.append(Refusal(f"record {index}", str(error)))
     return opened
+
+
+def with_revocations(records: RecordSet, signed: SignedList[RevocationList]) -> RecordSet:
+    """Return the set with a newer list of a domain that revokes the same keys as the one before."""
+    domain = signed.body.domain
+    old = records.revocations[domain].envelope
+    return replace(
+        records,
+        revocations={**records.revocations, domain: signed},
+        lists=tuple(signed.envelope if each == old else each for each in records.lists),
+    )
 
 
 def _sort_in(signed: SignedList[AnyList], opened: _Opened) -> None:

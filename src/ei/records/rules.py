@@ -4,6 +4,8 @@ import re
 from collections.abc import Container, Mapping
 from typing import NoReturn, TypeVar, assert_never
 
+import msgspec
+
 from ei.errors import LocalError
 from ei.records.addresses import (
     KEY_BYTES,
@@ -149,8 +151,9 @@ class Verifier:
         left_s = record.expires_unix_s - self._unix_s
         if left_s > self._attachment_limit_s:
             _refuse(f"lives {left_s:.0f} s more, allowed are {self._attachment_limit_s} s")
-        self._check_nodes(record.nodes, MAX_ATTACHED_NODES)
-        _keep_newer(self.attachments, record.host, record)
+        nodes = self._known_nodes(record.nodes, MAX_ATTACHED_NODES)
+        kept = msgspec.structs.replace(record, nodes=nodes)
+        _keep_newer(self.attachments, record.host, kept)
 
     def _add_group(self, record: GroupRecord, signer: bytes) -> None:
         if record.owner_key != signer:
@@ -162,9 +165,9 @@ class Verifier:
             _refuse("its address does not follow from its owner and name")
         if not self._is_known(record.owner_key, domain):
             _refuse(f"its owner is neither domain {domain.name} nor a host of it")
-        self._check_nodes(record.nodes, MAX_GROUP_NODES)
+        nodes = self._known_nodes(record.nodes, MAX_GROUP_NODES)
         self._check_names((record.name,), domain, record.group)
-        _keep_newer(self.groups, record.group, record)
+        _keep_newer(self.groups, record.group, msgspec.structs.replace(record, nodes=nodes))
         self.names[record.name] = record.group
 
     # -- parts of rules --------------------------------------------------------------------------
@@ -202,12 +205,15 @@ class Verifier:
             if self.names.get(name, owner) != owner:
                 _refuse(f"the name {name} is taken")
 
-    def _check_nodes(self, nodes: tuple[Address, ...], most: int) -> None:
+    def _known_nodes(self, nodes: tuple[Address, ...], most: int) -> tuple[Address, ...]:
+        """Return the nodes that have a record: one that is revoked takes nobody along."""
         _check_count("nodes", len(nodes), most)
         if len(set(nodes)) != len(nodes):
             _refuse("it names a node twice")
-        if any(node not in self.nodes for node in nodes):
-            _refuse("it names a node that has no record")
+        known = tuple(node for node in nodes if node in self.nodes)
+        if not known:
+            _refuse("it names no node that has a record")
+        return known
 
     def _home(self, address: Address) -> DomainRecord:
         domain = self._domains_by_number.get(domain_number_of(address))
