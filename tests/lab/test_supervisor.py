@@ -45,6 +45,20 @@ def test_a_link_is_impaired_and_healed(environ: Mapping[str, str]) -> None:
     assert impair(delay_ms=2.0) == 2.0
 
 
+@pytest.mark.usefixtures("running")
+def test_a_link_that_was_cut_is_healed_to_what_it_was(environ: Mapping[str, str]) -> None:
+    def after(impairment: Mapping[str, object] | None) -> object:
+        wanted = {**LINK, "impairment": impairment}
+        answer = ask_lab("impair", wanted, name="shared", environ=environ)
+        names = {each["name"]: each["impairment"] for each in rows(answer, "links")}
+        return names["alice.isp-a--sn1.isp-a"]
+
+    first = after(None)
+
+    assert after({"is_cut": True}) != first
+    assert after(None) == first
+
+
 def test_a_change_of_a_link_does_not_forget_what_crossed_it(
     running: LabFile, environ: Mapping[str, str]
 ) -> None:

@@ -44,13 +44,9 @@ def add_parser(verbs: Verbs) -> None:
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Give the link its new properties, and say which they are."""
     from ei.cli.lab_status import words
-    from ei.cli.targets import find_name
     from ei.lab.processes import ask_lab
 
-    a, dashes, b = arguments.link.partition("--")
-    if not dashes:
-        raise UsageError(f"{arguments.link!r} is not A--B", command="ei lab impair")
-    ends = [find_name(end, arguments) for end in (a, b)]
+    ends = find_ends(arguments, command="ei lab impair")
     impairment: dict[str, float | bool] = {
         name: value
         for flag, (name, *_) in QUANTITIES.items()
@@ -65,3 +61,13 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     heal = [f"ei lab impair {arguments.link}   (to heal it)"] if impairment else []
     output.next("ei lab status", *heal)
     return Exit.OK
+
+
+def find_ends(arguments: argparse.Namespace, *, command: str) -> list[str]:
+    """Return the full names of the two ends of the link `A--B`."""
+    from ei.cli.targets import find_name
+
+    a, dashes, b = arguments.link.partition("--")
+    if not dashes:
+        raise UsageError(f"{arguments.link!r} is not A--B", command=command)
+    return [find_name(end, arguments) for end in (a, b)]

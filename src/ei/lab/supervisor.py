@@ -41,11 +41,14 @@ VERBS = ("status", "impair", "kill", "freeze", "thaw", "start", "down")
 
 
 class Impair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Arguments of `impair`: give the link between `a` and `b` these properties."""
+    """Arguments of `impair`: give the link between `a` and `b` these properties.
+
+    `None` gives it those of the topology again.
+    """
 
     a: str
     b: str
-    impairment: Impairment
+    impairment: Impairment | None
 
 
 class Supervisor:
@@ -69,6 +72,7 @@ class Supervisor:
         )
         self._shaper = Shaper()
         self._relays = {ends(relay.a, relay.b): relay for relay in lab.relays}
+        self._unharmed = {link: relay.impairment for link, relay in self._relays.items()}
         self._changes = 0
         self._earlier: dict[str, dict[str, int]] = {}
         self._is_down = asyncio.Event()
@@ -181,11 +185,12 @@ class Supervisor:
                 f"there is no link {'--'.join(link)}{words}",
                 remedy="See all that there are: ei lab status",
             )
+        impairment = self._unharmed[link] if wanted.impairment is None else wanted.impairment
         self._changes += 1
         self._earlier[relay.a_side] = self._counted().get(relay.a_side, {})
-        forward, backward = self._links(relay, wanted.impairment)
+        forward, backward = self._links(relay, impairment)
         self._shaper.change(relay.a_side, forward=forward, backward=backward)
-        self._relays[link] = msgspec.structs.replace(relay, impairment=wanted.impairment)
+        self._relays[link] = msgspec.structs.replace(relay, impairment=impairment)
 
     def _counted(self) -> dict[str, dict[str, int]]:
         """Return what each relay did since the start: a changed link counts anew in the shaper."""
