@@ -6,10 +6,19 @@ import msgspec
 
 from ei.cli.output import Output
 from ei.cli.polling import Polled
-from ei.cli.statuses import counts, overflows, reasons, show_all, troubles_of
+from ei.cli.statuses import (
+    counts,
+    overflows,
+    reasons,
+    show_all,
+    troubles_of,
+    warnings_in,
+    warnings_of,
+)
 from ei.cli.targets import Target
 from ei.node.admin import RunningStatus
 from ei.node.status import NodeStatus
+from ei.records.expiry import Expiring
 
 TARGET = Target("sn1.isp-a", Path("admin.sock"))
 
@@ -83,3 +92,30 @@ def test_a_bound_that_was_hit_is_said_and_others_are_not() -> None:
 def test_what_never_happened_is_left_out() -> None:
     assert counts({"echo": 2, "datagram": 0}) == "2 echo"
     assert counts({"echo": 0}) == "nothing"
+
+
+def test_what_ends_and_what_is_stale_is_said_with_the_command_that_helps() -> None:
+    status = msgspec.structs.replace(
+        node(state="running").node,
+        expiring=(
+            Expiring("the record of sn1.isp-a", 1_000, "ei domain renew sn1.isp-a"),
+            Expiring("domain isp-a", 1_000 + 7 * 86_400, "ei domain renew"),
+        ),
+        stale_revocations={"isp-b": 1_200.0},
+        revocation_stale=3,
+    )
+
+    assert list(warnings_of(status, unix_s=1_000)) == [
+        "the record of sn1.isp-a has expired: ei domain renew sn1.isp-a",
+        "domain isp-a expires in 7 days: ei domain renew",
+        (
+            "the list of revoked keys of isp-b is 20 minutes old, isp-b is to sign it again: "
+            "ei domain refresh"
+        ),
+        "3 peers may open no pipe until then (revocation_stale)",
+    ]
+
+
+def test_who_does_not_answer_warns_of_nothing() -> None:
+    assert warnings_in(polled(state="running"), unix_s=1_000) == []
+    assert warnings_in(Polled(TARGET, None, "no answer"), unix_s=1_000) == []

@@ -15,7 +15,7 @@ import pytest
 
 import ei
 from ei.daemons.client import ask
-from ei.errors import DeadlineError, EiError, LocalError, StreamError
+from ei.errors import DeadlineError, EiError, LocalError, NotFoundError, StreamError
 from ei.host.init import init_host
 from ei.records.enrolling import Roll
 from ei.records.issuer import Issuer
@@ -252,6 +252,26 @@ def test_a_program_without_asyncio_talks_as_well(place: Place) -> None:
 
     with pytest.raises(LocalError, match="the host is closed"):
         _ = carol.ping("bob.isp-a")
+
+
+def test_a_revoked_host_is_cut_as_soon_as_its_node_reads_the_records_again(
+    own_place: Place,
+) -> None:
+    issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=0)
+    bob = make_keys(b"bob".ljust(32))
+    assert len(rtts(own_place.ask("alice", "ping", to="bob.isp-a"))) == 1
+
+    roll = Roll(issuer, own_place.folder / "records.eir", unix_s=time.time())
+    _ = roll.revoke([bob.identity_key])
+    refused = own_place.ask("sn1", "reload")["refused"]
+    assert own_place.ask("alice", "reload") == {"schema": "ei.done/1"}
+
+    assert refused == {}  # the file has no record of the key any more
+    node = own_place.ask("sn1", "status")["node"]
+    assert isinstance(node, dict)
+    assert [peer["name"] for peer in node["peers"]] == ["alice.isp-a", "carol.isp-a"]
+    with pytest.raises(NotFoundError, match=r"no record of 'bob\.isp-a'"):
+        _ = own_place.ask("alice", "ping", to="bob.isp-a")
 
 
 def test_a_host_ends_on_a_signal_and_leaves_no_socket(own_place: Place) -> None:

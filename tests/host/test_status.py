@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tests.host.conftest import UNIX_S
+
 from ei.host.status import host_status
 
 if TYPE_CHECKING:
@@ -26,6 +28,18 @@ def test_a_status_names_nodes_and_counts(world: "World") -> None:
     assert (status.sent, status.received) == ({"echo_request": 1}, {"echo_reply": 1})
     assert (status.dropped["receiver_busy"], status.socket_overflows) == (2, 3)
     assert status.summary == "alice.isp-a: 2 of 2 nodes up, using sn1.isp-a"
+
+
+def test_what_ends_soon_is_in_the_status(world: "World") -> None:
+    alice = world.hosts["alice"]
+
+    status = host_status(alice, "x", undelivered=Counter(), unix_s=UNIX_S)
+
+    assert [each.what for each in status.expiring] == [
+        "the record of alice.isp-a",
+        "the attachment of alice.isp-a",
+        "domain isp-a",
+    ]
 
 
 def test_a_host_without_nodes_says_so(world: "World") -> None:

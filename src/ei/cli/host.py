@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from ei.cli import host_init, log_level
+from ei.cli import host_attach, host_init, log_level
 from ei.cli.exits import Exit
 from ei.cli.node import expect_file, show_records, takes_config
 from ei.cli.output import Output
@@ -18,6 +18,7 @@ def add_parser(commands: Verbs) -> None:
     """Add `ei host` and its verbs."""
     verbs = commands.add_noun("host", summary="this machine as a host on the service layer")
     host_init.add_parser(verbs)
+    host_attach.add_parser(verbs, places=PLACES)
     run = verbs.add(
         "run",
         summary="run the host as a daemon, until Ctrl-C or SIGTERM",
@@ -32,6 +33,11 @@ def add_parser(commands: Verbs) -> None:
     status = verbs.add("status", summary="show a running host", execute=show)
     status.takes("name", nargs="?", metavar="NAME", help="a host of the lab")
     takes_target(status)
+    reload = verbs.add(
+        "reload", summary="have a running host read its records again", execute=reload_host
+    )
+    reload.takes("name", nargs="?", metavar="NAME", help="a host of the lab")
+    takes_target(reload)
     log_level.add_parser(verbs, kind="host")
 
 
@@ -78,6 +84,17 @@ def check_host(path: Path, output: Output) -> Exit:
     )
     output.next(f"ei host run --config {path}")
     return Exit.NEGATIVE if refused else Exit.OK
+
+
+def reload_host(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Ask a host to read its records again."""
+    from ei.cli.targets import find_target
+
+    target = find_target(arguments.name, arguments, kind="host")
+    _ = target.ask("reload")
+    output.data(f"{target.name} has read its records again")
+    output.document("ei.host-reload/1", {"name": target.name})
+    return Exit.OK
 
 
 def show(arguments: argparse.Namespace, output: Output) -> Exit:

@@ -1,6 +1,7 @@
 """`ei status`: what works, what does not, and the next command."""
 
 import argparse
+import time
 
 from ei.cli.exits import Exit
 from ei.cli.output import Output, printable
@@ -27,7 +28,7 @@ def add_parser(commands: Verbs) -> None:
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Show one daemon in full, or all of the lab in a line each."""
     from ei.cli.polling import Polled, poll
-    from ei.cli.statuses import show_all, show_one, troubles_of
+    from ei.cli.statuses import show_all, show_one, troubles_of, warnings_in
     from ei.cli.targets import find_target, has_lab, lab_targets
 
     if arguments.name is not None or arguments.socket is not None:
@@ -39,6 +40,9 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     else:
         found = poll(lab_targets(arguments, kind=None), "status")
         show_all(found, output)
+        for polled in found:
+            for warning in warnings_in(polled, unix_s=time.time()):
+                output.fold(f"{output.mark('warn')} {polled.target.name}: {printable(warning)}")
         further = ["ei top", "ei trace FROM TO --explain", "ei lab down"]
     remedies: list[str] = []
     for polled in found:

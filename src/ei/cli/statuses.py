@@ -1,12 +1,13 @@
 """How the status of nodes and hosts is shown."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from ei.cli.output import Output
 from ei.cli.polling import Polled
-from ei.cli.quantities import duration
+from ei.cli.quantities import duration, lifetime
 from ei.host.status import HostStatus
 from ei.node.admin import RunningStatus
 from ei.node.status import NodeStatus
@@ -28,6 +29,7 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
     output.fold(f"dropped {reasons(node.dropped)}")
     for lost in overflows(node):
         output.fold(f"{output.mark('warn')} {lost}")
+    show_warnings(node, output)
     output.data("")
     output.table(
         ("service", "version", "worker", "starts", "missed", "waiting", "decisions", "dropped"),
@@ -67,6 +69,29 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
     output.document(str(answer["schema"]), document)
 
 
+def show_warnings(status: NodeStatus | HostStatus, output: Output) -> None:
+    """Print what ends soon, and what is held back, each with what to do."""
+    for warning in warnings_of(status, unix_s=time.time()):
+        output.fold(f"{output.mark('warn')} {warning}")
+
+
+def warnings_of(status: NodeStatus | HostStatus, *, unix_s: float) -> Iterator[str]:
+    """Yield a sentence for each thing that ends within 30 days or has grown too old."""
+    for each in status.expiring:
+        left_s = each.expires_unix_s - unix_s
+        when = f"expires in {lifetime(left_s)}" if left_s > 0 else "has expired"
+        yield f"{each.what} {when}: {each.renew}"
+    if isinstance(status, HostStatus):
+        return
+    for domain, age_s in status.stale_revocations.items():
+        yield (
+            f"the list of revoked keys of {domain} is {lifetime(age_s)} old, {domain} is to sign"
+            f" it again: ei domain refresh"
+        )
+    if status.revocation_stale:
+        yield f"{status.revocation_stale} peers may open no pipe until then (revocation_stale)"
+
+
 def down_services(running: RunningStatus) -> dict[str, str]:
     """Return the services of a node that no worker runs now, and why."""
     return {
@@ -85,6 +110,16 @@ def troubles_of(polled: Polled) -> list[str]:
         return []
     down = down_services(msgspec.convert(polled.answer, RunningStatus))
     return [f"{service} is down: {why}" for service, why in down.items()]
+
+
+def warnings_in(polled: Polled, *, unix_s: float) -> list[str]:
+    """Return the warnings of one daemon that answered."""
+    if polled.answer is None:
+        return []
+    if polled.answer["schema"] == NODE_SCHEMA:
+        node = msgspec.convert(polled.answer, RunningStatus).node
+        return list(warnings_of(node, unix_s=unix_s))
+    return list(warnings_of(msgspec.convert(polled.answer, HostStatus), unix_s=unix_s))
 
 
 def fates(node: NodeStatus) -> str:
@@ -128,6 +163,7 @@ def show_host(answer: Mapping[str, object], output: Output) -> None:
     output.fold(f"dropped {reasons(host.dropped)}")
     for lost in overflows(host):
         output.fold(f"{output.mark('warn')} {lost}")
+    show_warnings(host, output)
     output.data("")
     output.table(
         ("node", "pipe", "used", "rtt"),

@@ -93,6 +93,7 @@ class Host:
             transport.endpoint,
             undelivered=undelivered,
             socket_overflows=transport.overflows,
+            unix_s=(transport.now_ns() + transport.unix_offset_ns()) / 1e9,
         )
 
     def __repr__(self) -> str:

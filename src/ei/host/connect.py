@@ -16,6 +16,7 @@ from ei.host.stack import Identity, Stack
 from ei.host.udp import SocketTransport
 from ei.records.key_files import read_keys
 from ei.records.record_set import RecordSet
+from ei.sdk.packets import Address
 
 FILE_NAME = "host.toml"
 
@@ -28,6 +29,7 @@ class PreparedHost:
     config: HostConfig
     identity: Identity
     records: RecordSet
+    nodes: tuple[Address, ...]
 
 
 def connect(path: Path | str | None = None, *, environ: Mapping[str, str] = os.environ) -> Host:
@@ -74,8 +76,8 @@ def prepare_host(path: Path) -> PreparedHost:
     keys = read_keys(folder / config.key_file)
     records = load_records(folder, config, unix_s=time.time())
     identity = Identity(config.name, keys.address(config.domain_number), keys)
-    _ = find_nodes(identity, records, config.nodes)
-    return PreparedHost(folder, config, identity, records)
+    nodes = tuple(find_nodes(identity, records, config.nodes))
+    return PreparedHost(folder, config, identity, records, nodes)
 
 
 def make_host(prepared: PreparedHost) -> Host:

@@ -19,9 +19,11 @@ from ei.host.connect import PreparedHost, make_host, prepare_host
 from ei.host.verbs_files import FileVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import TrafficVerbs
+from ei.records.expiry import DAY_S, ExpiryWarnings
 from ei.records.record_set import RecordSet
 
 ATTACH_S = 5.0
+LOOK_S = 60.0
 
 
 def run_host(path: Path, *, supervisor_fd: int | None = None, log: Log | None = None) -> None:
@@ -79,9 +81,13 @@ async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, lo
         with explained("cannot open the admin socket"):
             await server.open()
         try:
-            attaching = group.create_task(_attach(host, log))
+            background = [
+                group.create_task(_attach(host, log)),
+                group.create_task(_tell_expiring(host, log)),
+            ]
             _ = await stopped.wait()
-            _ = attaching.cancel()
+            for task in background:
+                _ = task.cancel()
         finally:
             await server.close()
             # Closing ends what still receives; what still sends or repeats is ended here.
@@ -100,6 +106,17 @@ async def _attach(host: Host, log: Log) -> None:
         else:
             log.info("host runs", name=host.name, status=host.status().summary)
             return
+
+
+async def _tell_expiring(host: Host, log: Log) -> None:
+    """Say what ends soon, as often as is right."""
+    warnings = ExpiryWarnings()
+    while True:
+        unix_s = time.time()
+        for each in warnings.due(host.status().expiring, unix_s=unix_s):
+            days = max(0.0, (each.expires_unix_s - unix_s) / DAY_S)
+            log.warn("expires soon", what=each.what, days=round(days, 1), renew=each.renew)
+        await asyncio.sleep(LOOK_S)
 
 
 def _tell_refusals(records: RecordSet, log: Log) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from ei.host.stack import Stack
 from ei.records.addresses import format_address
+from ei.records.expiry import Expiring, find_expiring
 
 
 class AttachmentStatus(msgspec.Struct, frozen=True):
@@ -25,6 +26,7 @@ class HostStatus(msgspec.Struct, frozen=True):
         dropped: What this host dropped, by reason: its datapath, its stack, and what applications
             did not take.
         socket_overflows: Datagrams that found the buffer of the host's socket full: no fate.
+        expiring: What this host stands on that ends within 30 days, the soonest first.
     """
 
     name: str
@@ -35,6 +37,7 @@ class HostStatus(msgspec.Struct, frozen=True):
     received: dict[str, int]
     dropped: dict[str, int]
     socket_overflows: int = 0
+    expiring: tuple[Expiring, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -54,7 +57,12 @@ class _Statistics(msgspec.Struct, frozen=True):
 
 
 def host_status(
-    stack: Stack, endpoint: str, *, undelivered: Counter[str], socket_overflows: int = 0
+    stack: Stack,
+    endpoint: str,
+    *,
+    undelivered: Counter[str],
+    socket_overflows: int = 0,
+    unix_s: float = 0.0,
 ) -> HostStatus:
     """Return the status of the host of `stack`.
 
@@ -82,5 +90,11 @@ def host_status(
         sent=own.sent,
         received=own.received,
         dropped=dict(dropped),
+        expiring=find_expiring(
+            stack.records,
+            name=stack.identity.name,
+            address=stack.identity.address,
+            unix_s=unix_s,
+        ),
         socket_overflows=socket_overflows,
     )

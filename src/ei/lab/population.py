@@ -16,7 +16,7 @@ from ei.records.kinds import (
 )
 from ei.sdk.packets import Address
 
-LIFETIME_S = 7 * 24 * 3_600
+LIFETIME_S = 365 * 24 * 3_600
 """A lab has nobody who would renew its records."""
 
 

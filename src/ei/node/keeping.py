@@ -12,7 +12,7 @@ from ei.errors import EiError
 from ei.node.node import Node
 from ei.node.prepare import PreparedNode
 from ei.records.enrolling import Roll
-from ei.records.expiry import ExpiryWarnings
+from ei.records.expiry import DAY_S, ExpiryWarnings
 from ei.records.issuer import Issuer
 from ei.records.record_set import with_revocations
 from ei.records.revocation import RESIGN_S, stale_domains
@@ -96,7 +96,7 @@ class Keeper:
             self._log.info("revocations fresh again", domain=domain)
         self._seen.stale = stale
         for each in self._warnings.due(status.expiring, unix_s=unix_s):
-            days = max(0.0, (each.expires_unix_s - unix_s) / 86_400)
+            days = max(0.0, (each.expires_unix_s - unix_s) / DAY_S)
             self._log.warn("expires soon", what=each.what, days=round(days, 1), renew=each.renew)
 
     def _file_ns(self) -> int:
