@@ -35,7 +35,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         yield each
     await until_whole(lab)
     seen = await measure(lab, "grace", "heidi", fault="kill_both")
-    for each in promises("both hosts' nodes killed", seen, calm=calm):
+    for each in promises("both killed", seen, calm=calm):
         yield each
 
 
@@ -69,7 +69,7 @@ def promises(name: str, seen: Seen, *, calm: Seen) -> Iterator[Promise]:
         ("stream", seen.stream_gap_ms, calm.stream_gap_ms),
     ):
         yield promise(
-            f"{name}: largest gap of the {what}",
+            f"{name}: gap of the {what}",
             gap,
             "<=",
             GAP_LIMIT_MS,
@@ -79,7 +79,7 @@ def promises(name: str, seen: Seen, *, calm: Seen) -> Iterator[Promise]:
         )
     yield promise(f"{name}: SHA-256 of the stream", seen.received_digest, "==", seen.sent_digest)
     yield promise(
-        f"{name}: acknowledged messages lost",
+        f"{name}: acknowledged, and lost",
         seen.lost,
         "==",
         0,
