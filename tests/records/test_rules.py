@@ -242,6 +242,15 @@ def test_no_domain_revokes_in_another() -> None:
     assert ALICE.address(1) in kept.enrolments
 
 
+def test_what_rests_on_a_domain_that_does_not_count_says_why_it_does_not() -> None:
+    kept = empty_verifier()
+    with pytest.raises(Refused):
+        kept.add(DomainRecord("isp-a", 1, 990), DOMAIN.identity_key)
+
+    with pytest.raises(Refused, match="domain number 1 is not known: isp-a expired 10 s ago"):
+        kept.add(node(), DOMAIN.identity_key)
+
+
 def test_a_host_may_own_a_group() -> None:
     kept = verifier()
 

@@ -62,7 +62,9 @@ def find_enrolment(identity: "Identity", records: RecordSet) -> Enrolment:
         raise ConfigError(
             f"the records know no host with the key of {identity.name} and domain_number"
             f" {domain_number_of(identity.address)}" + (why and f": {why}"),
-            remedy="Have the domain enrol this key, and add the enrolment to the records file.",
+            remedy=f"Renew it where the domain's key is: ei domain renew {identity.name}"
+            if "expired" in why
+            else "Have the domain enrol this key, and add the enrolment to the records file.",
         )
     if identity.name not in enrolment.names:
         known = ", ".join(enrolment.names)

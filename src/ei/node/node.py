@@ -208,7 +208,9 @@ class Node:
             raise ConfigError(
                 f"the records know {said} with the key of {name}"
                 f" and domain_number {config.domain_number}" + (why and f": {why}"),
-                remedy="Have the domain sign a node record for this key, and add it to the file.",
+                remedy=f"Renew it where the domain's key is: ei domain renew {name}"
+                if "expired" in why
+                else "Have the domain sign a node record for this key, and add it to the file.",
             )
         if record.pipe_key != self._pipe_key:
             raise ConfigError(

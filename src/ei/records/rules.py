@@ -66,6 +66,7 @@ class Verifier:
         self._attachment_limit_s = attachment_limit_s
         self._owners = {number: name for name, number in roots.numbers.items()}
         self._domains_by_number: dict[int, DomainRecord] = {}
+        self._unknown: dict[int, str] = {}
         self._holders: dict[bytes, str] = {}
         self.domains: dict[str, DomainRecord] = {}
         self.enrolments: dict[Address, Enrolment] = {}
@@ -80,6 +81,14 @@ class Verifier:
         Raises:
             Refused: it does not count.
         """
+        try:
+            self._add(record, signer)
+        except Refused as reason:
+            if isinstance(record, DomainRecord):
+                self._unknown.setdefault(record.number, f": {record.name} {reason}")
+            raise
+
+    def _add(self, record: AnyRecord, signer: bytes) -> None:
         if record.expires_unix_s <= self._unix_s:
             _refuse(f"expired {self._unix_s - record.expires_unix_s:.0f} s ago")
         match record:
@@ -218,7 +227,8 @@ class Verifier:
     def _home(self, address: Address) -> DomainRecord:
         domain = self._domains_by_number.get(domain_number_of(address))
         if domain is None:
-            _refuse(f"domain number {domain_number_of(address)} is not known")
+            number = domain_number_of(address)
+            _refuse(f"domain number {number} is not known{self._unknown.get(number, '')}")
         return domain
 
     def _is_known(self, key: bytes, domain: DomainRecord) -> bool:
