@@ -266,6 +266,8 @@ def test_a_revoked_host_is_cut_as_soon_as_its_node_reads_the_records_again(
     refused = own_place.ask("sn1", "reload")["refused"]
     assert own_place.ask("alice", "reload") == {"schema": "ei.done/1"}
 
+    # What it has seen it knows at its next start, whatever the file says then.
+    assert len(read_records(own_place.folder / "alice" / "seen.eir")) == 1
     assert refused == {}  # the file has no record of the key any more
     node = own_place.ask("sn1", "status")["node"]
     assert isinstance(node, dict)

@@ -95,6 +95,30 @@ def test_a_revoked_host_is_cut_at_once_and_nobody_else() -> None:
     run_simulated(TOPOLOGY, script, seed=7)
 
 
+def test_a_stale_list_cuts_nobody_who_talks_and_lets_nobody_in_until_it_is_fresh() -> None:
+    async def script(lab: Simulation) -> None:
+        assert await is_reached(lab, "alice", "bob")
+        old = next_list(None, domain="isp-b", unix_s=UNIX_S - 10_000)
+        _ = lab.publish(seal_list(old, [lab.population.domains["isp-b"]]))
+        assert await is_reached(lab, "alice", "bob")
+        assert (await lab.node_status("sn1.isp-a")).revocation_stale == 0
+
+        await lab.kill("sn1.isp-b")
+        await lab.sleep(60)
+        await lab.start("sn1.isp-b")
+        await lab.sleep(60)
+        assert not await is_reached(lab, "alice", "bob")
+        assert (await lab.node_status("sn1.isp-a")).revocation_stale == 1
+
+        fresh = next_list(old, domain="isp-b", unix_s=UNIX_S + 120)
+        _ = lab.publish(seal_list(fresh, [lab.population.domains["isp-b"]]))
+        await lab.sleep(60)
+        assert await is_reached(lab, "alice", "bob")
+        assert (await lab.node_status("sn1.isp-a")).stale_revocations == {}
+
+    run_simulated(TOPOLOGY, script, seed=7)
+
+
 def test_a_revoked_node_is_left_for_the_next() -> None:
     async def script(lab: Simulation) -> None:
         assert await is_reached(lab, "alice", "carol")

@@ -6,6 +6,8 @@ import pytest
 
 from ei.errors import ConfigError
 from ei.node.prepare import prepare_node
+from ei.records.key_files import write_keys
+from ei.records.keys import make_keys
 
 MANIFEST = """
 id = 0xF0000001
@@ -50,6 +52,20 @@ def test_what_the_records_do_not_know_is_said_before_anything_runs(
 
     with pytest.raises(ConfigError, match=said):
         _ = prepare_node(node_file)
+
+
+def test_only_the_key_of_its_own_domain_signs_for_a_node(node_file: Path) -> None:
+    text = node_file.read_text().replace('# domain_key_file = ""', 'domain_key_file = "d.key"')
+    _ = node_file.write_text(text)
+    path = node_file.parent / "d.key"
+
+    write_keys(path, make_keys(b"x" * 32))
+    with pytest.raises(ConfigError, match=r"is the key of no domain in the records, not of isp-a"):
+        _ = prepare_node(node_file)
+
+    path.unlink()
+    write_keys(path, make_keys(b"d" * 32))
+    assert prepare_node(node_file).domain_keys == make_keys(b"d" * 32)
 
 
 @pytest.mark.parametrize(

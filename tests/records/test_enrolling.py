@@ -134,6 +134,16 @@ def test_a_list_is_refreshed_and_follows_one_that_was_seen_elsewhere(tmp_path: P
     assert read_records(tmp_path / "r") == [ISSUER.domain(), second.envelope]
 
 
+def test_a_wrong_key_removes_no_list_of_the_right_one(tmp_path: Path) -> None:
+    _ = Roll(ISSUER, tmp_path / "r", 1_000).revoke([ALICE.identity_key])
+    before = read_records(tmp_path / "r")
+    wrong = Issuer("isp-a", 1, BOB, expires_unix_s=2_000)
+
+    _ = Roll(wrong, tmp_path / "r", 1_000).refresh(None)
+
+    assert read_records(tmp_path / "r")[:-1] == before
+
+
 def test_a_key_finds_its_domain() -> None:
     envelopes = [b"junk", ISSUER.enrol(ALICE, "a.isp-a"), ISSUER.domain()]
 

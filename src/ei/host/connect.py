@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
-from ei.daemons.known_records import load_records
+from ei.daemons.known_records import load_records, read_seen
 from ei.errors import ConfigError
 from ei.host.client import Host
 from ei.host.config import HostConfig, load_host_config
@@ -19,6 +19,7 @@ from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
 FILE_NAME = "host.toml"
+SEEN_FILE = "seen.eir"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def prepare_host(path: Path) -> PreparedHost:
     config = load_host_config(path)
     folder = path.resolve().parent
     keys = read_keys(folder / config.key_file)
-    records = load_records(folder, config, unix_s=time.time())
+    known = read_seen(folder / SEEN_FILE)
+    records = load_records(folder, config, unix_s=time.time(), known=known)
     identity = Identity(config.name, keys.address(config.domain_number), keys)
     nodes = tuple(find_nodes(identity, records, config.nodes))
     return PreparedHost(folder, config, identity, records, nodes)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ei._core import monotonic_ns
-from ei.daemons.known_records import load_records
+from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
@@ -15,7 +15,7 @@ from ei.daemons.supervisor import watch_supervisor
 from ei.errors import DeadlineError, EiError
 from ei.host.admin import HostAdmin
 from ei.host.client import Host
-from ei.host.connect import PreparedHost, make_host, prepare_host
+from ei.host.connect import SEEN_FILE, PreparedHost, make_host, prepare_host
 from ei.host.verbs_files import FileVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import TrafficVerbs
@@ -50,14 +50,14 @@ async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, lo
         loop.add_signal_handler(number, stopped.set)
     if supervisor_fd is not None:
         watch_supervisor(supervisor_fd, stopped.set)
-    _tell_refusals(prepared.records, log)
+    _take_note(prepared, prepared.records, log)
 
     def reload() -> None:
         records = load_records(
             prepared.folder, prepared.config, unix_s=time.time(), known=host.records.lists
         )
         host.update(records)
-        _tell_refusals(records, log)
+        _take_note(prepared, records, log)
         log.info("reloaded", names=len(records.names))
 
     def reload_or_tell() -> None:
@@ -119,9 +119,14 @@ async def _tell_expiring(host: Host, log: Log) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-def _tell_refusals(records: RecordSet, log: Log) -> None:
+def _take_note(prepared: PreparedHost, records: RecordSet, log: Log) -> None:
     for refusal in records.refused:
         log.warn("record refused", record=refusal.record, reason=refusal.reason)
+    try:
+        keep_seen(prepared.folder / SEEN_FILE, records)
+    except (OSError, EiError) as error:
+        # They are known until this process ends; only a start with old records could miss them.
+        log.error("lists not kept", reason=str(error))  # noqa: TRY400
 
 
 def _cancel_others() -> None:

@@ -99,7 +99,7 @@ class SimNode:
         self._is_worker_due = False
         self._is_alive = True
         self._is_frozen = False
-        self.node.start()
+        self.node.start(unix_s=world.unix_s(world.clock.now_ns))
         self._work(self._clock.now_ns)
 
     @property

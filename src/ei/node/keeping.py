@@ -42,6 +42,7 @@ class Keeper:
         self._log = log
         self._reload = reload
         self._warnings = ExpiryWarnings()
+        self._trouble = ""
         self._seen = _Seen(self._file_ns(), frozenset())
 
     def look(self, *, unix_s: float) -> None:
@@ -50,7 +51,11 @@ class Keeper:
             self._sign(unix_s)
             self._read_news(unix_s)
         except (OSError, EiError) as error:
-            self._log.error("records not kept fresh", reason=str(error))
+            if str(error) != self._trouble:  # it would be the same every few seconds
+                self._log.error("records not kept fresh", reason=str(error))
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
         self._node.check_ages(unix_s=unix_s)
         self._tell(unix_s)
 

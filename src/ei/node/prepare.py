@@ -13,8 +13,10 @@ from ei.errors import ConfigError
 from ei.node.config import NodeConfig, load_node_config
 from ei.node.node import Node
 from ei.node.remembering import RememberingControl
+from ei.records.enrolling import find_domain
 from ei.records.key_files import read_keys
 from ei.records.keys import Keys
+from ei.records.record_files import read_records
 from ei.records.record_set import RecordSet
 from ei.runtime.loader import LoadedService, load_service
 from ei.sdk.packets import Address
@@ -77,8 +79,26 @@ def prepare_node(path: Path) -> PreparedNode:
         manifests=[service.manifest for service in services],
         datapath=RememberingControl(),
     )
-    domain_keys = read_keys(folder / config.domain_key_file) if config.domain_key_file else None
+    domain_keys = _read_domain_keys(folder, config) if config.domain_key_file else None
     return PreparedNode(path.resolve(), config, keys, domain_keys, services, records)
+
+
+def _read_domain_keys(folder: Path, config: NodeConfig) -> Keys:
+    """Read the key of the node's domain, with which the node is to sign.
+
+    Raises:
+        ConfigError: it is the key of another domain, or of none.
+    """
+    keys = read_keys(folder / config.domain_key_file)
+    own = config.name.partition(".")[2]
+    found = find_domain(read_records(folder / config.records_file), keys)
+    if found is None or found.name != own:
+        whose = "of no domain in the records" if found is None else f"of domain {found.name}"
+        raise ConfigError(
+            f"domain_key_file: {config.domain_key_file} is the key {whose}, not of {own}",
+            remedy="Name the key that ei domain init has made, or leave domain_key_file out.",
+        )
+    return keys
 
 
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -144,22 +144,24 @@ class Roll:
         with locked(self.path):
             envelopes = read_records(self.path)
             lists = [each for each in envelopes if is_list(each)]
+            key = self.issuer.keys.identity_key
             own = [] if known is None else [known]
-            for envelope in lists:
-                opened = open_list(envelope)
-                if isinstance(opened.body, RevocationList):
-                    own.append(SignedList(opened.body, opened.signers, envelope))
-            keys = {self.issuer.name: self.issuer.keys.identity_key}
-            newest = read_revocations(keys, own).revocations.get(self.issuer.name)
+            for opened in map(open_list, lists):
+                body = opened.body
+                if isinstance(body, RevocationList) and body.domain == self.issuer.name:
+                    own.append(SignedList(body, opened.signers, opened.envelope))
+            newest = read_revocations({self.issuer.name: key}, own).revocations.get(
+                self.issuer.name
+            )
             body = next_list(
                 None if newest is None else newest.body,
                 domain=self.issuer.name,
                 unix_s=self.unix_s,
             )
             new = seal_list(body, [self.issuer.keys])
-            old = {each.envelope for each in own if each.body.domain == self.issuer.name}
+            old = {each.envelope for each in own if key in each.signers}
             write_records(self.path, [*(each for each in envelopes if each not in old), new])
-        return SignedList(body, frozenset({self.issuer.keys.identity_key}), new)
+        return SignedList(body, frozenset({key}), new)
 
     # -- parts ------------------------------------------------------------------------------------
 

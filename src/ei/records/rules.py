@@ -85,7 +85,7 @@ class Verifier:
             self._add(record, signer)
         except Refused as reason:
             if isinstance(record, DomainRecord):
-                self._unknown.setdefault(record.number, f": {record.name} {reason}")
+                _ = self._unknown.setdefault(record.number, f": {record.name} {reason}")
             raise
 
     def _add(self, record: AnyRecord, signer: bytes) -> None:
