@@ -12,6 +12,10 @@ import pytest
 
 from ei.daemons.client import ask
 from ei.errors import ConfigError, IntegrityError, UnreachableError
+from ei.records.key_files import write_keys
+from ei.records.keys import make_keys
+from ei.records.lists import is_list, open_list
+from ei.records.record_files import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +144,20 @@ def test_new_records_are_taken_on_a_hang_up_and_bad_ones_are_not(
         _ = node.ask("reload")
     _ = records.write_bytes(good)
     assert node.ask("reload")["names"] == 1
+
+
+def test_the_node_that_has_its_domains_key_signs_the_list_of_revoked_keys(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    text = node_file.read_text().replace('# domain_key_file = ""', 'domain_key_file = "d.key"')
+    _ = node_file.write_text(text)
+    write_keys(node_file.parent / "d.key", make_keys(b"d" * 32))
+
+    start_node(node_file).wait_ready()
+
+    lists = [each for each in read_records(node_file.parents[1] / "records.eir") if is_list(each)]
+    assert [open_list(each).body.number for each in lists] == [1]
+    assert read_records(node_file.parent / "state" / "seen.eir") == lists
 
 
 def test_a_changed_configuration_is_taken_as_far_as_a_running_node_can(

@@ -9,7 +9,7 @@ from ei.cli.parser import Verbs
 
 EXAMPLES = """\
 example:
-  ei host init alice.isp-a --domain-number 1 --node sn1.isp-a --node sn2.isp-a
+  ei host init alice.isp-a --node sn1.isp-a --node sn2.isp-a
 """
 
 

@@ -9,8 +9,8 @@ from ei.cli.parser import Verbs
 
 EXAMPLES = """\
 examples:
-  ei key new domain.key
-  ei node init sn1.isp-a --domain-number 1 --endpoint 192.0.2.1:3535
+  ei domain init isp-a --number 1
+  ei node init sn1.isp-a --endpoint 192.0.2.1:3535
 """
 
 
