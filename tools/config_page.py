@@ -18,8 +18,8 @@ from ei.sdk.manifest import Manifest
 
 INTRO = """\
 All are TOML. An unknown key is refused, with the one that was probably meant; so is a value out of
-range, with what is allowed. `ei config check` reads a file and all that it names; `ei config show --effective
---origin` shows every key that counts, and whether it is from the file or a default.
+range, with what is allowed. `ei config check` reads a file and all that it names; `ei config show
+--effective --origin` shows every key that counts, and whether it is from the file or a default.
 """
 
 
