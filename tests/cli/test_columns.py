@@ -19,6 +19,20 @@ def test_columns_are_as_wide_as_their_widest_cells_where_that_fits() -> None:
     ]
 
 
+def test_numbers_go_to_the_right_and_keys_that_begin_with_a_digit_do_not() -> None:
+    rows = [("1973709b8f1337b0", "365 days", "6/6"), ("95cedb55a5d99597", "9 days", "12")]
+
+    shown = [
+        line for row in table_lines(("key", "time left", "up"), rows, width=80) for line in row
+    ]
+
+    assert shown == [
+        "key               time left   up",
+        "1973709b8f1337b0   365 days  6/6",
+        "95cedb55a5d99597     9 days   12",
+    ]
+
+
 def test_cells_are_folded_at_their_words_to_fit() -> None:
     assert lines(width=40) == [
         "node       services             received",

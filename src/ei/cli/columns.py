@@ -7,6 +7,9 @@ from collections.abc import Sequence
 GAP = "  "
 NARROWEST = 6
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
+QUANTITY = re.compile(r"[\d.,/%-]*\d[\d.,/%-]*( .*)?")
+"""A number, perhaps with its unit behind it; no key or name that begins with a digit."""
+
 BREAKS = "-./:,_"
 """After these a word is broken, where it does not fit otherwise."""
 
@@ -76,7 +79,7 @@ def _padded(text: str, width: int, *, is_right: bool) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return cell in {"", "-"} or cell[:1].isdigit()
+    return cell in {"", "-"} or QUANTITY.fullmatch(cell) is not None
 
 
 def _broken(word: str, width: int) -> list[str]:
