@@ -14,11 +14,17 @@ class DomainRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
     Attributes:
         name: Last part of the names in it, such as `isp-a`.
         number: Part of all its addresses, 1 to 2^32 - 1.
+        providers: Numbers of the domains that carry its traffic to all others, at most 64; what
+            anybody announces of it is checked against them.
+        directories: Addresses of its nodes that answer for its names, at most 8, the preferred
+            first; none means that all its nodes do.
     """
 
     name: str
     number: int
     expires_unix_s: int
+    providers: tuple[int, ...] = ()
+    directories: tuple[Address, ...] = ()
 
 
 class Enrolment(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):

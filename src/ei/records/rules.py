@@ -8,9 +8,11 @@ import msgspec
 
 from ei.errors import LocalError
 from ei.records.addresses import (
+    ADDRESS_BYTES,
     KEY_BYTES,
     MAX_DOMAIN_NUMBER,
     domain_number_of,
+    format_address,
     make_address,
     make_group_address,
 )
@@ -31,6 +33,8 @@ MAX_ATTACHED_NODES = 8
 MAX_GROUP_NODES = 64
 MAX_ENDPOINTS = 8
 MAX_NAMES = 16
+MAX_PROVIDERS = 64
+MAX_DIRECTORIES = 8
 SHORT_KEY_BYTES = 16
 """The datapath tells peers apart by so much of their pipe keys."""
 
@@ -117,6 +121,7 @@ class Verifier:
         if not 1 <= record.number <= MAX_DOMAIN_NUMBER:
             _refuse(f"its number {record.number} is not 1 to {MAX_DOMAIN_NUMBER}")
         self._check_revoked(record.name, signer)
+        _check_relations(record)
         if (known := self.domains.get(record.name)) is not None:
             if record.number != known.number:
                 _refuse(f"its number is {record.number} here and {known.number} there")
@@ -254,6 +259,19 @@ def _check_newer(record: RenewedT, known: RenewedT) -> None:
 def first_name(record: Enrolment | NodeRecord) -> str:
     """Return the preferred name of a host or node."""
     return record.name if isinstance(record, NodeRecord) else record.names[0]
+
+
+def _check_relations(record: DomainRecord) -> None:
+    if len(record.providers) > MAX_PROVIDERS:
+        _refuse(f"it has {len(record.providers)} providers, allowed are {MAX_PROVIDERS}")
+    for provider in record.providers:
+        if not 1 <= provider <= MAX_DOMAIN_NUMBER or provider == record.number:
+            _refuse(f"its provider {provider} is not the number of another domain")
+    if len(record.directories) > MAX_DIRECTORIES:
+        _refuse(f"it has {len(record.directories)} directories, allowed are {MAX_DIRECTORIES}")
+    for directory in record.directories:
+        if len(directory) != ADDRESS_BYTES or domain_number_of(directory) != record.number:
+            _refuse(f"its directory {format_address(directory)} is no node of it")
 
 
 def _check_key(what: str, key: bytes) -> None:
