@@ -1,0 +1,56 @@
+"""Control messages of service 4, which a node answers itself: msgpack arrays, the kind first.
+
+    0  Draining   grace_ms            a node to all who have a pipe with it: I shall stop
+    1  Moved                          the answer: I hand you nothing more
+
+Kinds 8 to 15 are for registering, 16 to 23 for explaining.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from ei.errors import PeerError
+
+ATTACHMENT = 4
+
+
+class Draining(
+    msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0, forbid_unknown_fields=True
+):
+    """A node stops soon, and asks to be left: `Moved` is the answer, once it is true.
+
+    Attributes:
+        grace_ms: How long it waits for that answer.
+    """
+
+    grace_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
+
+
+class Moved(
+    msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1, forbid_unknown_fields=True
+):
+    """Who sends it hands the node nothing more; what the node still hands on is taken."""
+
+
+AttachmentMessage = Draining | Moved
+
+_decoder: msgspec.msgpack.Decoder[AttachmentMessage] = msgspec.msgpack.Decoder(AttachmentMessage)
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(message: AttachmentMessage) -> bytes:
+    """Return the message as it travels."""
+    return _encoder.encode(message)
+
+
+def decode(message: bytes) -> AttachmentMessage:
+    """Parse a message.
+
+    Raises:
+        PeerError: it is none of these: what is wrong.
+    """
+    try:
+        return _decoder.decode(message)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise PeerError(f"not a message of service {ATTACHMENT}: {error}") from error
