@@ -1,17 +1,15 @@
 """A request to be enrolled: who somebody says to be, proven by the key that is to be enrolled.
 
-    ["ei-request", 1, body: canonical msgpack, signature 64 B]
-
-The signature is over `TAG` and the body, by the identity key in it. The file holds nothing secret;
-what makes its sender a member is the domain's signature, on a record of the same.
+The form is that of `ei.records.signed`, tag `ei request 1`, signed by the identity key in it. The
+file holds nothing secret; what makes its sender a member is the domain's signature, on a record of
+the same.
 """
-
-from typing import Literal
 
 import msgspec
 
 from ei.errors import IntegrityError
-from ei.records.keys import Keys, is_signed
+from ei.records.keys import Keys
+from ei.records.signed import Form
 
 TAG = b"ei request 1\0"
 MAX_REQUEST_BYTES = 4_096
@@ -33,15 +31,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
     expires_unix_s: int
 
 
-class _File(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    magic: Literal["ei-request"]
-    version: Literal[1]
-    body: bytes
-    signature: bytes
-
-
-_files = msgspec.msgpack.Decoder(_File)
-_bodies = msgspec.msgpack.Decoder(Request)
+REQUESTS: Form[Request] = Form("request", msgspec.msgpack.Decoder(Request), TAG, MAX_REQUEST_BYTES)
 
 
 def seal_request(
@@ -53,10 +43,8 @@ def seal_request(
     expires_unix_s: int,
 ) -> bytes:
     """Return the content of a request file."""
-    body = msgspec.msgpack.encode(
-        Request(name, keys.identity_key, keys.pipe_key, endpoints, services, expires_unix_s)
-    )
-    return msgspec.msgpack.encode(_File("ei-request", 1, body, keys.sign(TAG + body)))
+    request = Request(name, keys.identity_key, keys.pipe_key, endpoints, services, expires_unix_s)
+    return REQUESTS.seal(request, keys)
 
 
 def open_request(content: bytes, *, unix_s: float) -> Request:
@@ -65,19 +53,9 @@ def open_request(content: bytes, *, unix_s: float) -> Request:
     Raises:
         IntegrityError: too large, not a request, not canonical, not signed by its key, or expired.
     """
-    if len(content) > MAX_REQUEST_BYTES:
-        raise IntegrityError(
-            f"request of {len(content)} B exceeds the allowed {MAX_REQUEST_BYTES} B"
-        )
-    try:
-        file = _files.decode(content)
-        request = _bodies.decode(file.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise IntegrityError(f"not a request: {error}") from error
-    if not is_signed(TAG + file.body, file.signature, request.identity_key):
+    request, signer = REQUESTS.open(content)
+    if signer != request.identity_key:
         raise IntegrityError("the request is not signed by the key in it")
-    if msgspec.msgpack.encode(request) != file.body:
-        raise IntegrityError("the request is not in canonical form")
     if request.expires_unix_s <= unix_s:
         raise IntegrityError(
             f"the request of {request.name} expired {unix_s - request.expires_unix_s:.0f} s ago"

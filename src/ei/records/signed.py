@@ -1,0 +1,76 @@
+"""One form for all that one key signs: records, requests, what nodes say about packets.
+
+    [1, signer: Ed25519 key 32 B, body: canonical msgpack, signature 64 B]
+
+The signature is over the tag of the form and the body exactly as received; nothing is encoded again
+to verify it. A body that is not in canonical form, the one form that is written here, is refused:
+what means the same has the same bytes. The tag keeps what is signed as one thing from being read as
+another.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from ei.errors import IntegrityError
+from ei.records.keys import Keys, is_signed
+
+BodyT = TypeVar("BodyT")
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Signed bytes, of whatever form."""
+
+    version: Literal[1]
+    signer: bytes
+    body: bytes
+    signature: bytes
+
+
+_envelopes = msgspec.msgpack.Decoder(Envelope)
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[BodyT]):
+    """What can be signed as one kind of thing.
+
+    Attributes:
+        noun: In errors, such as `record`.
+        decoder: Of the body, strict.
+        tag: Before the body under the signature; no other form has it.
+        limit_bytes: Of an envelope.
+    """
+
+    noun: str
+    decoder: msgspec.msgpack.Decoder[BodyT]
+    tag: bytes
+    limit_bytes: int
+
+    def seal(self, body: BodyT, keys: Keys) -> bytes:
+        """Return the envelope of `body`, signed by `keys`."""
+        encoded = msgspec.msgpack.encode(body)
+        signature = keys.sign(self.tag + encoded)
+        return msgspec.msgpack.encode(Envelope(1, keys.identity_key, encoded, signature))
+
+    def open(self, envelope: bytes) -> tuple[BodyT, bytes]:
+        """Return (body, key of its signer). Whether that key may say so is the caller's question.
+
+        Raises:
+            IntegrityError: too large, not of this form, not canonical, or the signature does not
+                verify.
+        """
+        if len(envelope) > self.limit_bytes:
+            raise IntegrityError(
+                f"{self.noun} of {len(envelope)} B exceeds the allowed {self.limit_bytes} B"
+            )
+        try:
+            opened = _envelopes.decode(envelope)
+            body = self.decoder.decode(opened.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise IntegrityError(f"not a {self.noun}: {error}") from error
+        if not is_signed(self.tag + opened.body, opened.signature, opened.signer):
+            raise IntegrityError(f"the signature by {opened.signer.hex()[:16]} does not verify")
+        if msgspec.msgpack.encode(body) != opened.body:
+            raise IntegrityError(f"the {self.noun} is signed but not in canonical form")
+        return body, opened.signer
