@@ -114,7 +114,19 @@ class Datapath:
         """
 
     def send_control(self, now_ns: int, peer: bytes, service: int, message: bytes) -> None:
-        """Send a control message on the pipe to `peer` (hosts; a node's services use effects)."""
+        """Send a control message on the pipe to `peer`: a host, or a node for itself.
+
+        The modules of a node use effects.
+
+        Raises:
+            ValueError: no such peer, over 64 KiB, or 1 MiB waits for the pipe.
+        """
+
+    def close_peer(self, now_ns: int, address: bytes) -> None:
+        """End the pipe to a peer and tell it. Either end may open another one."""
+
+    def set_fallback(self, service: int | None) -> None:
+        """The service that packets visit whose service is not here; `None`: they are dropped."""
 
     def take_notices(
         self,
@@ -126,8 +138,9 @@ class Datapath:
     ]:
         """What the node or host should know, oldest first.
 
-        Pipes up and down (peer), queries (service, query), for hosts control messages (peer,
-        service, message), for an Engine the loss of a worker (service).
+        Pipes up and down (peer), queries (service, query), control messages for a host or of the
+        node's own services, those below 16 (peer, service, message), for an Engine the loss of a
+        worker (service).
         """
 
     def statistics(self) -> dict[str, object]:
@@ -148,12 +161,13 @@ class Datapath:
         "received", "sent_bytes", "received_bytes"}}}.
         """
 
-    def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int]]]:
+    def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int], bytes]]:
         """Records of packets with the trace flag, oldest first, at most 4,096 kept.
 
         One for each step: (when it was done, source, service, connection, how: "cached" | "decided"
         | "queued" | "dropped", verdict: the fate's or reason's word or "forwarded to <hex>",
-        nanoseconds since the packet came, services that had a say or could not be asked).
+        nanoseconds since the packet came, services that had a say or could not be asked, peer by
+        whose pipe it came).
         """
 
     # -- the pure walk --------------------------------------------------------------------------
@@ -338,8 +352,12 @@ class EndToEnd:
     def __new__(
         cls, private_key: bytes, *, seed: bytes | None = None, unix_offset_ns: int = 0
     ) -> Self: ...
-    def seal(self, now_ns: int, peer_key: bytes, associated: bytes, datagram: bytes) -> list[bytes]:
-        """Payloads to send now: the sealed datagram, or a handshake message while it waits.
+    def seal(
+        self, now_ns: int, peer_key: bytes, associated: bytes, datagram: bytes
+    ) -> list[tuple[bytes, bytes]]:
+        """(associated, payload) to send now: the sealed datagram, or a handshake while it waits.
+
+        `associated` is that of the datagram; a handshake goes the way of the one that began it.
 
         Raises:
             ValueError: 64 datagrams wait for the same handshake.
@@ -347,15 +365,18 @@ class EndToEnd:
 
     def open(
         self, now_ns: int, peer_key: bytes, associated: bytes, payload: bytes
-    ) -> tuple[bytes | None, list[bytes]]:
-        """One received payload: (datagram or None, payloads to send back).
+    ) -> tuple[bytes | None, list[tuple[bytes, bytes]]]:
+        """One received payload: (datagram or None, (associated, payload) to send back).
+
+        What goes back are answers of the handshake, with b"" for they go the way that the payload
+        came, then datagrams that waited for it.
 
         Raises:
             ValueError: the payload does not verify.
         """
 
-    def poll(self, now_ns: int) -> list[tuple[bytes, bytes]]:
-        """Due retries: (peer_key, payload)."""
+    def poll(self, now_ns: int) -> list[tuple[bytes, bytes, bytes]]:
+        """Due retries: (peer_key, associated, payload)."""
 
     def next_deadline_ns(self) -> int | None: ...
     def forget(self, peer_key: bytes) -> None:
@@ -411,6 +432,9 @@ class Engine:
     ) -> None: ...
     def remove_peer(self, address: bytes) -> None: ...
     def dial(self, address: bytes) -> None: ...
+    def close_peer(self, address: bytes) -> None: ...
+    def send_control(self, peer: bytes, service: int, message: bytes) -> None: ...
+    def set_fallback(self, service: int | None) -> None: ...
     def add_service(
         self,
         number: int,
@@ -459,7 +483,7 @@ class Engine:
         "notice_overflows" (notices beyond the 65,536 that wait to be taken).
         """
 
-    def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int]]]: ...
+    def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int], bytes]]: ...
 
 @final
 class Link:

@@ -99,8 +99,8 @@ def test_status_and_statistics_are_told() -> None:
 def test_traces_are_found_by_name_and_connection() -> None:
     running = Recorded()
     running.control.traces = [
-        (1, ALICE.address(1), 16, 5, "cached", "metered", 9, [16]),
-        (2, SN1.address(1), 16, 5, "cached", "metered", 9, [16]),
+        (1, ALICE.address(1), 16, 5, "cached", "metered", 9, [16], SN1.address(1)),
+        (2, SN1.address(1), 16, 5, "cached", "metered", 9, [16], SN1.address(1)),
     ]
 
     answer = ask(running, "traces", source="alice.isp-a", connection=5)

@@ -8,7 +8,7 @@ def test_commands_are_kept_in_order_and_notices_are_handed_out_once() -> None:
     memory = RememberingControl()
     control: DatapathControl = memory
     memory.notices = [("peer_up", b"p")]
-    memory.traces = [(1, b"s", 16, 2, "cached", "forwarded", 3, [16])]
+    memory.traces = [(1, b"s", 16, 2, "cached", "forwarded", 3, [16], b"")]
 
     control.add_peer(b"a", b"k", kind="host")
     control.dial(b"a")

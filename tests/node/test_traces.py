@@ -19,7 +19,7 @@ DELIVERY = Manifest(id=16, name="delivery", version="1.2.3", summary="x")
 def test_a_trace_says_who_did_what_by_name() -> None:
     traces = Traces("sn1.isp-a", [DELIVERY])
     to = f"forwarded to {BOB.address(1).hex()}"
-    traces.add([(7, ALICE.address(1), 16, 9, "decided", to, 1_500, [16, 99])])
+    traces.add([(7, ALICE.address(1), 16, 9, "decided", to, 1_500, [16, 99], b"")])
 
     [found] = traces.find(RECORDS)
 
@@ -32,7 +32,7 @@ def test_traces_are_found_by_source_and_connection() -> None:
     traces = Traces("sn1.isp-a", [DELIVERY])
     for source in (ALICE, BOB):
         for connection in (1, 2):
-            traces.add([(0, source.address(1), 16, connection, "cached", "no_route", 1, [])])
+            traces.add([(0, source.address(1), 16, connection, "cached", "no_route", 1, [], b"")])
 
     found = traces.find(RECORDS, source=ALICE.address(1), connection=2)
 
@@ -44,7 +44,7 @@ def test_traces_are_found_by_source_and_connection() -> None:
 def test_only_the_newest_are_kept() -> None:
     traces = Traces("sn1.isp-a", [DELIVERY])
 
-    traces.add((number, b"s", 16, 1, "cached", "x", 1, []) for number in range(MAX_TRACES + 5))
+    traces.add((number, b"s", 16, 1, "cached", "x", 1, [], b"") for number in range(MAX_TRACES + 5))
 
     found = traces.find(RECORDS)
     assert (len(found), found[0].now_ns) == (MAX_TRACES, 5)
@@ -52,6 +52,6 @@ def test_only_the_newest_are_kept() -> None:
 
 def test_a_verdict_that_names_no_address_is_left_as_it_is() -> None:
     traces = Traces("sn1.isp-a", [])
-    traces.add([(0, b"s", 16, 1, "cached", "forwarded to nobody", 1, [])])
+    traces.add([(0, b"s", 16, 1, "cached", "forwarded to nobody", 1, [], b"")])
 
     assert traces.find(RECORDS)[0].to == "nobody"

@@ -160,6 +160,17 @@ impl Datapath {
             .map_err(refused)
     }
 
+    fn close_peer(&mut self, now_ns: u64, address: &[u8]) -> PyResult<()> {
+        let peer = arguments::address(address)?;
+        self.pure.close_peer(now_ns, &peer);
+        Ok(())
+    }
+
+    #[pyo3(signature = (service))]
+    fn set_fallback(&mut self, service: Option<u32>) {
+        self.pure.set_fallback(service);
+    }
+
     fn take_notices<'py>(&mut self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let notices = std::iter::from_fn(|| self.pure.take_notice());
         notices.map(|notice| notice_tuple(py, notice)).collect()

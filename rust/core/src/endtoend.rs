@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ei_datapath::endtoend::EndToEnd as Sessions;
+use ei_datapath::endtoend::{EndToEnd as Sessions, Outgoing};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -10,6 +10,16 @@ use crate::arguments::exactly;
 use crate::objects::refused;
 
 type Payload<'py> = Bound<'py, PyBytes>;
+
+/// What it was sealed with besides its bytes, and the payload.
+type Bundled<'py> = (Payload<'py>, Payload<'py>);
+
+fn bundled<'py>(py: Python<'py>, outgoing: &Outgoing) -> Bundled<'py> {
+    (
+        PyBytes::new(py, &outgoing.associated),
+        PyBytes::new(py, &outgoing.payload),
+    )
+}
 
 /// Noise IK sessions between hosts, inside the payloads of datagrams (sans-IO).
 #[pyclass(module = "ei._core")]
@@ -36,7 +46,7 @@ impl EndToEnd {
         peer_key: &[u8],
         associated: &[u8],
         datagram: &[u8],
-    ) -> PyResult<Vec<Payload<'py>>> {
+    ) -> PyResult<Vec<Bundled<'py>>> {
         let peer_key = exactly("peer_key", peer_key)?;
         let outgoing = self
             .sessions
@@ -44,7 +54,7 @@ impl EndToEnd {
             .map_err(refused)?;
         Ok(outgoing
             .iter()
-            .map(|outgoing| PyBytes::new(py, &outgoing.payload))
+            .map(|outgoing| bundled(py, outgoing))
             .collect())
     }
 
@@ -55,7 +65,7 @@ impl EndToEnd {
         peer_key: &[u8],
         associated: &[u8],
         payload: &[u8],
-    ) -> PyResult<(Option<Payload<'py>>, Vec<Payload<'py>>)> {
+    ) -> PyResult<(Option<Payload<'py>>, Vec<Bundled<'py>>)> {
         let peer_key = exactly("peer_key", peer_key)?;
         let opened = self
             .sessions
@@ -65,9 +75,7 @@ impl EndToEnd {
         let outgoing = opened.outgoing.iter();
         Ok((
             datagram,
-            outgoing
-                .map(|outgoing| PyBytes::new(py, &outgoing.payload))
-                .collect(),
+            outgoing.map(|outgoing| bundled(py, outgoing)).collect(),
         ))
     }
 
@@ -75,14 +83,12 @@ impl EndToEnd {
         &mut self,
         py: Python<'py>,
         now_ns: u64,
-    ) -> Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    ) -> Vec<(Payload<'py>, Payload<'py>, Payload<'py>)> {
         self.sessions.poll(now_ns);
         let due = std::iter::from_fn(|| self.sessions.take_outgoing());
         due.map(|(peer_key, outgoing)| {
-            (
-                PyBytes::new(py, &peer_key),
-                PyBytes::new(py, &outgoing.payload),
-            )
+            let (associated, payload) = bundled(py, &outgoing);
+            (PyBytes::new(py, &peer_key), associated, payload)
         })
         .collect()
     }

@@ -16,7 +16,7 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::arguments;
 use crate::bookkeeping::{statistics_dict, sum, threads_list};
 use crate::clock::{monotonic_ns, unix_ns};
-use crate::objects::{notice_tuple, trace_tuple};
+use crate::objects::{notice_tuple, refused, trace_tuple};
 use fleet::{Fleet, FleetConfig, FleetError};
 use notices::News;
 
@@ -122,6 +122,41 @@ impl Engine {
         py.detach(|| {
             self.fleet
                 .order(0, move |lane, now_ns| lane.datapath.dial(now_ns, &peer))
+        })?;
+        Ok(())
+    }
+
+    fn close_peer(&self, py: Python<'_>, address: &[u8]) -> PyResult<()> {
+        let peer = arguments::address(address)?;
+        py.detach(|| {
+            self.fleet.order(0, move |lane, now_ns| {
+                lane.datapath.close_peer(now_ns, &peer);
+            })
+        })?;
+        Ok(())
+    }
+
+    fn send_control(
+        &self,
+        py: Python<'_>,
+        peer: &[u8],
+        service: u32,
+        message: Vec<u8>,
+    ) -> PyResult<()> {
+        let peer = arguments::address(peer)?;
+        let sent = py.detach(|| {
+            self.fleet.order(0, move |lane, now_ns| {
+                lane.datapath.send_control(now_ns, &peer, service, &message)
+            })
+        })?;
+        sent.map_err(refused)
+    }
+
+    #[pyo3(signature = (service))]
+    fn set_fallback(&self, py: Python<'_>, service: Option<u32>) -> PyResult<()> {
+        py.detach(|| {
+            self.fleet
+                .order_all(move |lane, _| lane.datapath.set_fallback(service))
         })?;
         Ok(())
     }

@@ -41,6 +41,7 @@ pub(crate) fn trace_tuple<'py>(
         &trace.verdict,
         trace.spent_ns(),
         &trace.services,
+        PyBytes::new(py, &packet.ingress.0),
     )
         .into_pyobject(py)
 }

@@ -9,7 +9,7 @@
 //! Service 0 marks a signal, which has no number and is not repeated:
 //!
 //! ```text
-//! payload of a signal:     kind u8 (0 beat, 1 probe, 2 answer) | token u64 unless a beat | padding
+//! payload of a signal:     kind u8 (0 beat, 1 probe, 2 answer, 3 close) | token u64 of 1 and 2 | padding
 //! ```
 
 mod receiving;
@@ -91,6 +91,8 @@ pub enum Signal {
         /// The probe's.
         token: u64,
     },
+    /// I end this pipe, and all that I had to say on it was said before.
+    Close,
 }
 
 impl Signal {
@@ -104,6 +106,7 @@ impl Signal {
             2 => Some(Self::Answer {
                 token: u64_at(bytes, 1)?,
             }),
+            3 => Some(Self::Close),
             _ => None,
         }
     }
@@ -114,6 +117,7 @@ impl Signal {
             Self::Beat => (0, 0),
             Self::Probe { token } => (1, token),
             Self::Answer { token } => (2, token),
+            Self::Close => (3, 0),
         };
         let mut bytes = [0; 9];
         bytes[0] = kind;
@@ -232,12 +236,13 @@ mod tests {
             (Signal::Beat, [0; 9]),
             (Signal::Probe { token }, [1, 1, 2, 3, 4, 5, 6, 7, 8]),
             (Signal::Answer { token }, [2, 1, 2, 3, 4, 5, 6, 7, 8]),
+            (Signal::Close, [3, 0, 0, 0, 0, 0, 0, 0, 0]),
         ] {
             assert_eq!(signal.emit(), golden);
             assert_eq!(Signal::parse(&golden), Some(signal));
         }
         assert_eq!(Signal::parse(&[]), None);
         assert_eq!(Signal::parse(&[1, 2, 3]), None);
-        assert_eq!(Signal::parse(&[3; 9]), None);
+        assert_eq!(Signal::parse(&[4; 9]), None);
     }
 }

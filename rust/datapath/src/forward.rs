@@ -227,6 +227,11 @@ impl Datapath {
         self.decisions.routes.set_chain(service, services)
     }
 
+    /// The service that packets visit whose service is not here; `None`: they are dropped.
+    pub fn set_fallback(&mut self, service: Option<u32>) {
+        self.decisions.routes.set_fallback(service);
+    }
+
     /// Services that run before the last pipe to `host`; empty removes them.
     ///
     /// # Errors

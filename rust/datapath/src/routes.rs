@@ -1,7 +1,8 @@
 //! Which services a packet visits, in order: the chain of the service it names, and before the last
 //! pipe to a host that host's guards.
 //!
-//! A service without a configured chain is a chain of itself alone.
+//! A service without a configured chain is a chain of itself alone. Packets whose service is not here
+//! visit the fallback, if there is one: it knows where to take them.
 
 use std::collections::BTreeMap;
 
@@ -103,6 +104,8 @@ pub struct Routes {
     running: BTreeMap<u32, Running>,
     configured: BTreeMap<u32, Vec<u32>>,
     guards: BTreeMap<Address, Vec<u32>>,
+    fallback: Option<u32>,
+    fallback_chain: Option<Chain>,
     chains: BTreeMap<u32, Chain>,
     guard_chains: BTreeMap<Address, Chain>,
     generation: u32,
@@ -149,6 +152,12 @@ impl Routes {
         Ok(())
     }
 
+    /// The service that packets visit whose service is not here.
+    pub fn set_fallback(&mut self, service: Option<u32>) {
+        self.fallback = service;
+        self.derive();
+    }
+
     /// Services that run before the last pipe to `host`; empty means none.
     ///
     /// # Errors
@@ -174,7 +183,10 @@ impl Routes {
     #[inline]
     pub fn chain(&self, question: &Question<'_>) -> Option<&Chain> {
         match &question.egress {
-            None => self.chains.get(&question.service),
+            None => self
+                .chains
+                .get(&question.service)
+                .or(self.fallback_chain.as_ref()),
             Some(egress) => self.guard_chains.get(egress),
         }
     }
@@ -207,7 +219,14 @@ impl Routes {
         for (host, services) in &self.guards {
             guard_chains.insert(*host, self.chain_of(services, false));
         }
+        let mut fallback_chain = self
+            .fallback
+            .filter(|number| self.running.contains_key(number))
+            .map(|number| self.chain_of(&[number], true));
         let mut generation = self.generation;
+        if let Some(chain) = &mut fallback_chain {
+            renew(chain, self.fallback_chain.as_ref(), &mut generation);
+        }
         for (number, chain) in &mut chains {
             renew(chain, self.chains.get(number), &mut generation);
         }
@@ -216,6 +235,7 @@ impl Routes {
         }
         self.generation = generation;
         self.chains = chains;
+        self.fallback_chain = fallback_chain;
         self.guard_chains = guard_chains;
     }
 

@@ -45,6 +45,8 @@ pub struct Traced {
     pub connection: u64,
     /// When it came here.
     pub arrived_ns: u64,
+    /// By whose pipe.
+    pub ingress: Address,
 }
 
 impl Traced {
@@ -55,6 +57,7 @@ impl Traced {
             service: packet.header.service,
             connection: packet.header.connection,
             arrived_ns: packet.arrived_ns,
+            ingress: packet.ingress,
         })
     }
 }
@@ -154,6 +157,7 @@ mod tests {
             service: 16,
             connection: 1,
             arrived_ns: 1,
+            ingress: Address::default(),
         };
         TraceRecord {
             packet,

@@ -95,7 +95,7 @@ class Sessions:
         except ValueError as error:
             name = self._records().name_of(to)
             raise LimitError(f"no session with {name} yet, and too much waits for it") from error
-        return Outgoing(to, peer.connection, payloads)
+        return Outgoing(to, peer.connection, [payload for _, payload in payloads])
 
     def open(
         self, now_ns: int, source: Address, connection: int, payload: bytes
@@ -109,7 +109,7 @@ class Sessions:
         peer = self._peer(source)
         bound = associated_data(source, self.address, connection)
         datagram, answers = self._end_to_end.open(now_ns, peer.key, bound, payload)
-        return datagram, Outgoing(source, peer.connection, answers)
+        return datagram, Outgoing(source, peer.connection, [payload for _, payload in answers])
 
     def forget(self, host: Address) -> None:
         """End the session with a host, if there is one."""
@@ -120,7 +120,7 @@ class Sessions:
     def poll(self, now_ns: int) -> list[Outgoing]:
         """Return handshakes to be sent again."""
         due: list[Outgoing] = []
-        for key, payload in self._end_to_end.poll(now_ns):
+        for key, _, payload in self._end_to_end.poll(now_ns):
             peer = self._by_key[key]
             due.append(Outgoing(peer.address, peer.connection, [payload]))
         return due

@@ -13,7 +13,7 @@ Notice = (
     | tuple[Literal["worker_lost", "worker_slow"], int]
     | tuple[Literal["failed"], str]
 )
-Trace = tuple[int, bytes, int, int, str, str, int, list[int]]
+Trace = tuple[int, bytes, int, int, str, str, int, list[int], bytes]
 Kind = Literal["node", "host"]
 Fail = Literal["closed", "open", "bypass"]
 
@@ -26,6 +26,9 @@ class DatapathControl(Protocol):
     ) -> None: ...
     def remove_peer(self, address: bytes) -> None: ...
     def dial(self, address: bytes) -> None: ...
+    def close_peer(self, address: bytes) -> None: ...
+    def send_control(self, peer: bytes, service: int, message: bytes) -> None: ...
+    def set_fallback(self, service: int | None) -> None: ...
     def add_service(  # noqa: PLR0913 one for each bound of a service
         self,
         number: int,
@@ -69,6 +72,15 @@ class PureControl:
 
     def dial(self, address: bytes) -> None:
         self._datapath.dial(self._now_ns(), address)
+
+    def close_peer(self, address: bytes) -> None:
+        self._datapath.close_peer(self._now_ns(), address)
+
+    def send_control(self, peer: bytes, service: int, message: bytes) -> None:
+        self._datapath.send_control(self._now_ns(), peer, service, message)
+
+    def set_fallback(self, service: int | None) -> None:
+        self._datapath.set_fallback(service)
 
     def add_service(  # noqa: PLR0913 as the native method
         self,

@@ -32,6 +32,15 @@ class RememberingControl:
     def dial(self, address: bytes) -> None:
         self.commands.append(("dial", address))
 
+    def close_peer(self, address: bytes) -> None:
+        self.commands.append(("close_peer", address))
+
+    def send_control(self, peer: bytes, service: int, message: bytes) -> None:
+        self.commands.append(("send_control", peer, service, message))
+
+    def set_fallback(self, service: int | None) -> None:
+        self.commands.append(("set_fallback", service))
+
     def add_service(  # noqa: PLR0913 as the native method
         self,
         number: int,

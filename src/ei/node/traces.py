@@ -89,7 +89,7 @@ class Traces:
 def _name(
     trace: Trace, node: str, records: RecordSet, modules: Mapping[int, Module]
 ) -> TraceRecord:
-    now_ns, source, service, connection, how, verdict, spent_ns, services = trace
+    now_ns, source, service, connection, how, verdict, spent_ns, services, _ = trace
     to = ""
     if verdict.startswith(FORWARDED):
         to = _peer(verdict.removeprefix(FORWARDED), records)

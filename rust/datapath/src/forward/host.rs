@@ -160,7 +160,8 @@ impl Datapath {
         self.inbox.take()
     }
 
-    /// Send a control message on the pipe to a peer (hosts; a node's services use effects).
+    /// Send a control message on the pipe to a peer (hosts, and a node's own services;
+    /// modules use effects).
     ///
     /// # Errors
     /// `PeerUnreachable`, `TooBig`, `DialQueueFull`, `BadControl`.

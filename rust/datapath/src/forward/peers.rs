@@ -13,6 +13,8 @@ use crate::wire::Address;
 const MAX_NOTICES: usize = 8_192;
 /// Round trips are told at most this often.
 const MEASURE_NS: u64 = 1_000_000_000;
+/// Services below this one are the node's own: it answers their control messages itself.
+const FIRST_MODULE: u32 = 16;
 /// A round trip has changed when it did so by more than this, and by more than a fifth.
 const NOTICEABLE_NS: u64 = 200_000;
 
@@ -36,7 +38,7 @@ pub enum Notice {
         /// Opaque.
         query: Vec<u8>,
     },
-    /// A control message for this host.
+    /// A control message for this host, or for a service of this node's own.
     ControlReceived {
         /// Who sent it.
         peer: Address,
@@ -113,6 +115,14 @@ impl Datapath {
     pub fn dial(&mut self, now_ns: u64, address: &Address) {
         if let Some(peer) = self.departures.pipes.find(address) {
             self.departures.pipes.dial(now_ns, peer);
+        }
+    }
+
+    /// End the pipe to a peer, and tell it; all that was decided to go to it is decided anew.
+    pub fn close_peer(&mut self, now_ns: u64, address: &Address) {
+        if let Some(peer) = self.departures.pipes.find(address) {
+            self.departures.pipes.close_peer(now_ns, peer);
+            self.take_in_changes(now_ns);
         }
     }
 
@@ -202,14 +212,16 @@ impl Datapath {
         }
     }
 
-    /// Control messages to the queue of their service, or to this host.
+    /// Control messages to the queue of their service, or to this host or node itself.
     #[inline]
     fn take_in_control(&mut self) {
         while self.peers.has_room()
             && let Some(message) = self.departures.pipes.take_control()
         {
             let peer = self.departures.pipes.address(message.peer);
-            if self.role == PeerKind::Host {
+            let is_own = self.role == PeerKind::Host || message.service < FIRST_MODULE;
+            let index = self.decisions.routes.index(message.service);
+            if is_own && index.is_none() {
                 self.departures.pipes.commit_control(message.receipt);
                 self.peers.notices.push_back(Notice::ControlReceived {
                     peer,
@@ -218,7 +230,6 @@ impl Datapath {
                 });
                 continue;
             }
-            let index = self.decisions.routes.index(message.service);
             match index.and_then(|index| self.service(index)) {
                 Some(service) => service
                     .queue

@@ -60,6 +60,7 @@ impl Datapath {
                 service: header.service,
                 connection: header.connection,
                 arrived_ns: now_ns,
+                ingress,
             };
             let record = TraceRecord::dropped(packet, now_ns, reason, Vec::new());
             self.traces.push(record);

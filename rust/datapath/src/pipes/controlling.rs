@@ -59,6 +59,7 @@ impl Pipes {
     fn take_signal(&mut self, now_ns: u64, peer: PeerIndex, signal: Signal, from: SocketAddr) {
         match signal {
             Signal::Beat => {}
+            Signal::Close => self.end_pipe(now_ns, peer),
             Signal::Probe { token } => {
                 self.send_signal(now_ns, peer, Signal::Answer { token }, Some(from));
             }
@@ -174,6 +175,35 @@ impl Pipes {
             };
             self.send_own(now_ns, peer, &header, &payload, None);
         }
+    }
+
+    /// End the pipe to a peer, and tell it: it need not find out by our silence. Either end may open
+    /// another one.
+    pub fn close_peer(&mut self, now_ns: u64, peer: PeerIndex) {
+        self.clock_ns = self.clock_ns.max(now_ns);
+        self.send_signal(now_ns, peer, Signal::Close, None);
+        self.end_dialling(peer);
+        if let Some(pipe) = self.pipe_mut(peer) {
+            pipe.is_wanted = false;
+        }
+        self.end_pipe(now_ns, peer);
+        self.rearm(now_ns, peer);
+    }
+
+    /// Seal nothing more under the pipe's key; what is under way may still be opened for a while.
+    fn end_pipe(&mut self, now_ns: u64, peer: PeerIndex) {
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        let Some(current) = pipe.sessions.current.take() else {
+            return;
+        };
+        let stale = pipe.sessions.previous.replace(current);
+        pipe.retire_previous_ns = now_ns.saturating_add(super::upkeep::PREVIOUS_KEY_NS);
+        if let Some(stale) = stale {
+            self.retire(stale);
+        }
+        self.went_down(now_ns, peer);
     }
 
     /// Ask the peer for a sign of life, which also measures the round trip.

@@ -9,7 +9,7 @@ use crate::pipe::{Candidate, NEVER_NS, Next, Upkeep};
 const MILLISECOND_NS: u64 = 1_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
 /// Packets sealed under the previous key may be under way this long.
-const PREVIOUS_KEY_NS: u64 = 10 * SECOND_NS;
+pub(super) const PREVIOUS_KEY_NS: u64 = 10 * SECOND_NS;
 /// Other threads get this long to learn a new key before the peer may use it.
 const LANE_GRACE_NS: u64 = 50 * MILLISECOND_NS;
 /// Between nodes a round trip is measured this often.

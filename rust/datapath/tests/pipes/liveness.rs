@@ -265,3 +265,52 @@ fn no_state_keeps_the_timer_busy() {
         }
     }
 }
+
+#[test]
+fn a_closed_pipe_is_down_at_once_at_both_ends_until_somebody_dials() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    net.send(0, 1, b"said before").unwrap();
+
+    let (now_ns, peer) = (net.now_ns, net.peer(0, 1));
+    net.ends[0].pipes.close_peer(now_ns, peer);
+    net.flush(0);
+    let took_ns = net.run_while(SECOND, |net| net.is_up(1, 0));
+
+    assert!(took_ns < 5 * MS, "{} ms", took_ns / MS);
+    assert!(!net.is_up(0, 1));
+    net.run(5 * SECOND);
+    assert!(!net.is_up(0, 1) && !net.is_up(1, 0));
+    net.connect(0, 1);
+}
+
+#[test]
+fn who_wants_a_pipe_that_the_other_end_closed_dials_at_once() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+
+    let (now_ns, peer) = (net.now_ns, net.peer(1, 0));
+    net.ends[1].pipes.close_peer(now_ns, peer);
+    net.flush(1);
+    net.run_while(SECOND, |net| net.is_up(0, 1));
+    net.run(100 * MS);
+
+    assert!(net.is_up(0, 1) && net.is_up(1, 0));
+}
+
+#[test]
+fn what_comes_after_the_close_of_its_pipe_is_opened_but_revives_nothing() {
+    let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+    net.connect(0, 1);
+    let late = net.sealed(0, 1, b"late");
+    let (now_ns, peer) = (net.now_ns, net.peer(0, 1));
+    net.ends[0].pipes.close_peer(now_ns, peer);
+    net.flush(0);
+    net.run_while(SECOND, |net| net.is_up(1, 0));
+
+    let mut late = late;
+    let fate = net.handle(1, endpoint(0), &mut late);
+
+    assert_eq!(fate, ei_datapath::counters::Fate::Delivered);
+    assert!(!net.is_up(1, 0));
+}

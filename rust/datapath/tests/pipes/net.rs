@@ -182,6 +182,19 @@ impl Net {
     }
 
     pub fn send(&mut self, a: usize, b: usize, payload: &[u8]) -> Result<(), Reason> {
+        let out = self.try_seal(a, b, payload)?;
+        let to = self.ends[a].pipes.endpoint(self.peer(a, b)).unwrap();
+        let from = self.ends[a].endpoint;
+        self.carry(from, to, out);
+        self.flush(a);
+        Ok(())
+    }
+
+    pub fn sealed(&mut self, a: usize, b: usize, payload: &[u8]) -> Vec<u8> {
+        self.try_seal(a, b, payload).unwrap()
+    }
+
+    fn try_seal(&mut self, a: usize, b: usize, payload: &[u8]) -> Result<Vec<u8>, Reason> {
         let peer = self.peer(a, b);
         let header = Header {
             hop_limit: 64,
@@ -202,11 +215,7 @@ impl Net {
             .pipes
             .seal(self.now_ns, peer, &header_bytes, payload, false, &mut out)?;
         out.truncate(length);
-        let to = end.pipes.endpoint(peer).unwrap();
-        let from = end.endpoint;
-        self.carry(from, to, out);
-        self.flush(a);
-        Ok(())
+        Ok(out)
     }
 
     pub fn send_control(&mut self, a: usize, b: usize, message: &[u8]) -> Result<(), Reason> {
