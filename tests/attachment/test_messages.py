@@ -4,13 +4,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from ei.attachment import AttachmentMessage, Draining, Moved, decode, encode
+from ei.attachment import (
+    AttachmentMessage,
+    Draining,
+    Explain,
+    Explained,
+    Moved,
+    decode,
+    encode,
+)
 from ei.errors import PeerError
+from ei.sdk.packets import Address
+
+EXPLAIN = "951007c410000102030405060708090a0b0c0d0e0f1009"
 
 
 @pytest.mark.parametrize(
     ("message", "golden"),
-    [(Draining(10_000), "9200cd2710"), (Moved(), "9101")],
+    [
+        (Draining(10_000), "9200cd2710"),
+        (Moved(), "9101"),
+        (Explain(7, Address(bytes(range(16))), 16, 9), EXPLAIN),
+        (Explained(7, b"signed"), "931107c4067369676e6564"),
+    ],
 )
 def test_the_layout_is_pinned(message: AttachmentMessage, golden: str) -> None:
     assert encode(message).hex() == golden

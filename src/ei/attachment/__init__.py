@@ -1,5 +1,23 @@
 """Between a host and its nodes, and between nodes: the words of service 4."""
 
-from ei.attachment.messages import ATTACHMENT, AttachmentMessage, Draining, Moved, decode, encode
+from ei.attachment.messages import (
+    ATTACHMENT,
+    AttachmentMessage,
+    Draining,
+    Explain,
+    Explained,
+    Moved,
+    decode,
+    encode,
+)
 
-__all__ = ["ATTACHMENT", "AttachmentMessage", "Draining", "Moved", "decode", "encode"]
+__all__ = [
+    "ATTACHMENT",
+    "AttachmentMessage",
+    "Draining",
+    "Explain",
+    "Explained",
+    "Moved",
+    "decode",
+    "encode",
+]

@@ -2,6 +2,9 @@
 
     0  Draining   grace_ms            a node to all who have a pipe with it: I shall stop
     1  Moved                          the answer: I hand you nothing more
+    16 Explain    number, source, service, connection
+                                      to the node that a packet was handed to: what became of it?
+    17 Explained  number, statement   the answer of that node, or of one further on
 
 Kinds 8 to 15 are for registering, 16 to 23 for explaining.
 """
@@ -10,7 +13,9 @@ from typing import Annotated
 
 import msgspec
 
+from ei.attachment.statements import MAX_STATEMENT_BYTES
 from ei.errors import PeerError
+from ei.sdk.packets import Peer
 
 ATTACHMENT = 4
 
@@ -33,7 +38,35 @@ class Moved(
     """Who sends it hands the node nothing more; what the node still hands on is taken."""
 
 
-AttachmentMessage = Draining | Moved
+class Explain(
+    msgspec.Struct, frozen=True, gc=False, array_like=True, tag=16, forbid_unknown_fields=True
+):
+    """What became of a packet, there and further on? Asked by who handed the packet over.
+
+    Attributes:
+        number: Drawn by the source, new for each question; all answers repeat it.
+    """
+
+    number: Annotated[int, msgspec.Meta(ge=0)]
+    source: Peer
+    service: Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+    connection: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Explained(
+    msgspec.Struct, frozen=True, gc=False, array_like=True, tag=17, forbid_unknown_fields=True
+):
+    """One answer to `Explain`; nodes hand on those of the nodes after them.
+
+    Attributes:
+        statement: Signed, see `ei.attachment.statements`.
+    """
+
+    number: Annotated[int, msgspec.Meta(ge=0)]
+    statement: Annotated[bytes, msgspec.Meta(max_length=MAX_STATEMENT_BYTES)]
+
+
+AttachmentMessage = Draining | Moved | Explain | Explained
 
 _decoder: msgspec.msgpack.Decoder[AttachmentMessage] = msgspec.msgpack.Decoder(AttachmentMessage)
 _encoder = msgspec.msgpack.Encoder()
