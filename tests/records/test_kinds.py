@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from ei.records.kinds import (
+    Absence,
     AnyRecord,
     AttachmentRecord,
     DomainRecord,
@@ -22,7 +23,8 @@ RECORDS: list[AnyRecord] = [
     Enrolment(HOST, ("alice.isp-a",), KEY, KEY, 9),
     NodeRecord(NODE, "sn1.isp-a", KEY, KEY, ("127.0.0.1:3535",), (16,), 9),
     AttachmentRecord(HOST, (NODE,), 7, 9),
-    GroupRecord(HOST, "news.isp-a", KEY, (NODE,), 7, 9),
+    GroupRecord(HOST, "news.isp-a", KEY, (NODE,), 7, 9, (2, HOST), (0,)),
+    Absence("nobody.isp-a", b"", False, 9),  # noqa: FBT003 as on the wire
 ]
 
 
@@ -35,6 +37,7 @@ def test_a_record_of_each_kind_survives_its_bytes(record: AnyRecord) -> None:
 
 def test_the_bytes_of_a_record_are_pinned() -> None:
     assert msgspec.msgpack.encode(RECORDS[0]).hex() == "9601a56973702d6101099090"
+    assert msgspec.msgpack.encode(RECORDS[5]).hex() == "9508ac6e6f626f64792e6973702d61c400c209"
 
 
 def test_a_record_with_a_field_too_many_is_refused() -> None:

@@ -4,8 +4,11 @@ import msgspec
 import pytest
 
 from ei.records.addresses import make_group_address
+from ei.records.fields import Refused
 from ei.records.keys import Keys, make_keys
 from ei.records.kinds import (
+    EVERYBODY,
+    Absence,
     AnyRecord,
     AttachmentRecord,
     DomainRecord,
@@ -14,7 +17,7 @@ from ei.records.kinds import (
     NodeRecord,
 )
 from ei.records.roots import Roots
-from ei.records.rules import Refused, Verifier
+from ei.records.rules import Verifier
 from ei.sdk.packets import Address
 
 NOW_S = 1_000.0
@@ -54,9 +57,22 @@ def attachment(
     return AttachmentRecord(ALICE.address(1), nodes, sequence, expires)
 
 
-def group(owner: Keys = DOMAIN, *, name: str = "news.isp-a", sequence: int = 1) -> GroupRecord:
+def group(
+    owner: Keys = DOMAIN,
+    *,
+    name: str = "news.isp-a",
+    sequence: int = 1,
+    senders: tuple[int | bytes, ...] = (),
+    members: tuple[int | bytes, ...] = (EVERYBODY,),
+) -> GroupRecord:
     address = make_group_address(1, owner.identity_key, name)
-    return GroupRecord(address, name, owner.identity_key, (NODE.address(1),), sequence, LATER_S)
+    nodes = (NODE.address(1),)
+    key = owner.identity_key
+    return GroupRecord(address, name, key, nodes, sequence, LATER_S, senders, members)
+
+
+def absence(*, name: str = "", address: bytes = b"", expires: int = 1_060) -> Absence:
+    return Absence(name, address, is_attachment=False, expires_unix_s=expires)
 
 
 def verifier(
@@ -85,7 +101,8 @@ def test_what_the_right_ones_say_is_kept() -> None:
     kept = verifier()
 
     kept.add(attachment(), ALICE.identity_key)
-    kept.add(group(), DOMAIN.identity_key)
+    kept.add(group(senders=(0, 7, ALICE.address(1))), DOMAIN.identity_key)
+    kept.add(absence(name="bob.isp-a"), NODE.identity_key)
 
     assert kept.names.keys() == {"alice.isp-a", "sn1.isp-a", "news.isp-a"}
     assert kept.attachments == {ALICE.address(1): attachment()}
@@ -178,6 +195,20 @@ BAD: list[tuple[AnyRecord, Keys, str]] = [
         Keys(b"k" * 32, b"k" * 32),
         "not by its owner",
     ),
+    (group(senders=tuple(range(49))), DOMAIN, "allows 49 senders, at most 48"),
+    (group(senders=(2, 1)), DOMAIN, "senders are not numbers, then addresses, each in order"),
+    (group(senders=(ALICE.address(1), 1)), DOMAIN, "senders are not numbers, then addresses"),
+    (group(members=(1, 1)), DOMAIN, "members are not numbers, then addresses"),
+    (group(members=(2**32,)), DOMAIN, "members name a domain number above"),
+    (group(members=(b"x",)), DOMAIN, "members name an address of other than 16 bytes"),
+    (absence(name="bob.isp-a"), ALICE, "no directory of isp-a"),
+    (absence(name="bob.isp-a"), DOMAIN, "no directory of isp-a"),
+    (absence(name="bob.isp-z"), NODE, "the domain of 'bob.isp-z' is not known"),
+    (absence(address=OTHER.address(7)), NODE, "domain number 7 is not known"),
+    (absence(name="bob.isp-a", address=OTHER.address(1)), NODE, "not about either a name or an"),
+    (absence(), NODE, "not about either a name or an address"),
+    (absence(name="bob.isp-a", expires=1_061), NODE, "lives 61 s more, allowed are 60 s"),
+    (absence(name="bob.isp-a", expires=1_000), NODE, "expired 0 s ago"),
 ]
 
 
@@ -302,3 +333,32 @@ def test_a_configuration_may_allow_longer_attachments() -> None:
     kept.add(attachment(expires=9_000), ALICE.identity_key)
 
     assert ALICE.address(1) in kept.attachments
+
+
+def test_only_the_directories_that_a_domain_names_say_that_something_is_not_there() -> None:
+    named = empty_verifier()
+    named.add(
+        DomainRecord("isp-a", 1, LATER_S, directories=(OTHER.address(1),)), DOMAIN.identity_key
+    )
+    for keys, name in ((NODE, "sn1.isp-a"), (OTHER, "sn2.isp-a")):
+        named.add(node(keys, name=name), DOMAIN.identity_key)
+
+    named.add(absence(name="bob.isp-a"), OTHER.identity_key)
+
+    with pytest.raises(Refused, match="no directory of isp-a"):
+        named.add(absence(name="bob.isp-a"), NODE.identity_key)
+
+
+def test_what_is_known_is_looked_at_and_not_changed() -> None:
+    known = verifier()
+
+    over = Verifier(
+        roots=Roots({"isp-a": DOMAIN.identity_key}),
+        unix_s=NOW_S,
+        attachment_limit_s=3_600,
+        known=known,
+    )
+    over.add(attachment(), ALICE.identity_key)
+
+    assert over.attachments == {ALICE.address(1): attachment()}
+    assert known.attachments == {}

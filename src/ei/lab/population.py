@@ -8,6 +8,7 @@ from ei.records.addresses import make_group_address
 from ei.records.envelope import seal_record
 from ei.records.keys import Keys, make_keys
 from ei.records.kinds import (
+    EVERYBODY,
     AttachmentRecord,
     DomainRecord,
     Enrolment,
@@ -142,5 +143,7 @@ def _group_record(
         nodes=tuple(residents[node].address for node in plan.nodes),
         sequence=unix_s * 1_000_000,
         expires_unix_s=unix_s + LIFETIME_S,
+        senders=(EVERYBODY,),
+        members=(EVERYBODY,),
     )
     return seal_record(record, owner)

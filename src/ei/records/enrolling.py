@@ -12,6 +12,7 @@ from ei.records.envelope import open_record, seal_record
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys
 from ei.records.kinds import (
+    Absence,
     AnyRecord,
     AttachmentRecord,
     DomainRecord,
@@ -241,7 +242,7 @@ def names_in(record: AnyRecord) -> tuple[str, ...]:
     match record:
         case Enrolment():
             return record.names
-        case AttachmentRecord():
+        case AttachmentRecord() | Absence():
             return ()
         case DomainRecord() | NodeRecord() | GroupRecord():
             return (record.name,)
@@ -258,6 +259,8 @@ def _home(record: AnyRecord) -> int:
             return domain_number_of(record.host)
         case GroupRecord():
             return domain_number_of(record.group)
+        case Absence():
+            return 0  # never in a file
 
 
 def _list_in(envelope: bytes) -> AnyList | None:

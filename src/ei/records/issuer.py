@@ -6,6 +6,7 @@ from ei.records.addresses import make_group_address
 from ei.records.envelope import seal_record
 from ei.records.keys import Keys
 from ei.records.kinds import (
+    EVERYBODY,
     AttachmentRecord,
     DomainRecord,
     Enrolment,
@@ -66,11 +67,18 @@ class Issuer:
         )
 
     def group(self, name: str, *, nodes: tuple[Address, ...], sequence: int) -> bytes:
-        """Return the record of a group that the domain itself owns."""
+        """Return the record of an open group that the domain itself owns."""
         address = make_group_address(self.number, self.keys.identity_key, name)
         return seal_record(
             GroupRecord(
-                address, name, self.keys.identity_key, nodes, sequence, self.expires_unix_s
+                address,
+                name,
+                self.keys.identity_key,
+                nodes,
+                sequence,
+                self.expires_unix_s,
+                senders=(EVERYBODY,),
+                members=(EVERYBODY,),
             ),
             self.keys,
         )

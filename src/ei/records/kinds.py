@@ -4,6 +4,12 @@ import msgspec
 
 from ei.sdk.packets import Address
 
+MAX_ABSENCE_S = 60
+"""A statement that something is not there is refused when it holds for longer than this."""
+
+EVERYBODY = 0
+"""Among those whom a group allows: no domain has the number."""
+
 MAX_ATTACHMENT_S = 3_600
 """An attachment that lives longer than this is refused, unless a configuration says otherwise."""
 
@@ -77,12 +83,15 @@ class AttachmentRecord(
 
 
 class GroupRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):
-    """The owner of a group says where its members meet; signed by the owner.
+    """The owner of a group says where its members meet, and who they are; signed by the owner.
 
     Attributes:
         name: Full name, such as `news.isp-a`.
         nodes: 1 to 64, the preferred first.
         sequence: As of an attachment.
+        senders: Who may send to it: numbers of domains, 0 for `EVERYBODY`, then addresses of
+            hosts; in order, each once, at most 48. Nobody else may, the owner neither.
+        members: Who may join it, likewise.
     """
 
     group: Address
@@ -91,6 +100,24 @@ class GroupRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     nodes: tuple[Address, ...]
     sequence: int
     expires_unix_s: int
+    senders: tuple[int | bytes, ...] = ()
+    members: tuple[int | bytes, ...] = ()
 
 
-AnyRecord = DomainRecord | Enrolment | NodeRecord | AttachmentRecord | GroupRecord
+class Absence(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=8):
+    """A directory says that its domain has no such record; signed by the node that answers.
+
+    Attributes:
+        name: Full name that means nothing; empty when it is about an address.
+        address: Of no host and no group; empty when it is about a name.
+        is_attachment: The host may exist, but it is attached nowhere.
+        expires_unix_s: At most 60 s from now.
+    """
+
+    name: str
+    address: bytes
+    is_attachment: bool
+    expires_unix_s: int
+
+
+AnyRecord = DomainRecord | Enrolment | NodeRecord | AttachmentRecord | GroupRecord | Absence

@@ -12,9 +12,11 @@ from typing import assert_never
 from ei.errors import IntegrityError, NotFoundError
 from ei.records.addresses import format_address, parse_address
 from ei.records.envelope import open_record
+from ei.records.fields import Refused
 from ei.records.governance import Followed, Governance, follow_lists
 from ei.records.kinds import (
     MAX_ATTACHMENT_S,
+    Absence,
     AnyRecord,
     AttachmentRecord,
     DomainRecord,
@@ -24,8 +26,8 @@ from ei.records.kinds import (
 )
 from ei.records.lists import AnyList, DomainList, RevocationList, SignedList, is_list, open_list
 from ei.records.revocation import Revocations, read_revocations
-from ei.records.roots import find_roots
-from ei.records.rules import Refused, Verifier
+from ei.records.roots import Roots, find_roots
+from ei.records.rules import Verifier
 from ei.sdk.packets import Address
 
 
@@ -42,9 +44,14 @@ class RecordSet:
     """Verified records, by what they are about.
 
     Attributes:
-        domains: By name.
+        domains, numbers: By name, and by number.
         enrolments, nodes, attachments, groups: By address.
         names: Full name to the address of a host, node or group.
+        holders: First 16 bytes of a pipe key to the name of who has it.
+        envelopes: Of enrolments and groups by address, as they were signed.
+        attachment_envelopes: By host.
+        roots: Who speaks for which domain.
+        revoked: Domain name to the keys that count no more.
         governance: What governance says; `None` when none is configured.
         revocations: By domain name.
         lists: The envelopes to remember, as `known` of the next time.
@@ -59,6 +66,12 @@ class RecordSet:
     )
     groups: Mapping[Address, GroupRecord] = field(default_factory=dict[Address, GroupRecord])
     names: Mapping[str, Address] = field(default_factory=dict[str, Address])
+    numbers: Mapping[int, DomainRecord] = field(default_factory=dict[int, DomainRecord])
+    holders: Mapping[bytes, str] = field(default_factory=dict[bytes, str])
+    envelopes: Mapping[Address, bytes] = field(default_factory=dict[Address, bytes])
+    attachment_envelopes: Mapping[Address, bytes] = field(default_factory=dict[Address, bytes])
+    roots: Roots = field(default_factory=lambda: Roots({}))
+    revoked: Mapping[str, frozenset[bytes]] = field(default_factory=dict[str, frozenset[bytes]])
     governance: Followed | None = None
     revocations: Revocations = field(default_factory=dict[str, SignedList[RevocationList]])
     lists: tuple[bytes, ...] = ()
@@ -134,20 +147,28 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
     roots = find_roots(trust, newest, unix_s=unix_s)
     read = read_revocations(roots.keys, opened.revocations, known=before.revocations)
     refused += (Refusal(*each) for each in read.refused)
+    revoked = {domain: frozenset(signed.body.keys) for domain, signed in read.revocations.items()}
     verifier = Verifier(
-        roots=roots,
-        unix_s=unix_s,
-        attachment_limit_s=attachment_limit_s,
-        revoked={
-            domain: frozenset(signed.body.keys) for domain, signed in read.revocations.items()
-        },
+        roots=roots, unix_s=unix_s, attachment_limit_s=attachment_limit_s, revoked=revoked
     )
+    signed_by_address: dict[Address, bytes] = {}
+    signed_attachments: dict[Address, bytes] = {}
     # What a record rests on is verified first: domains, then hosts and nodes, then the rest.
-    for record, signer in sorted(opened.records, key=lambda pair: RANKS[type(pair[0])]):
+    for record, signer, envelope in sorted(opened.records, key=lambda each: RANKS[type(each[0])]):
         try:
-            verifier.add(record, signer)
+            _ = verifier.add(record, signer)
         except Refused as reason:
             refused.append(Refusal(_title(record), str(reason)))
+            continue
+        match record:
+            case Enrolment(address=address) | GroupRecord(group=address):
+                signed_by_address[address] = envelope
+            case AttachmentRecord(host=host):
+                signed_attachments[host] = envelope
+            case DomainRecord() | NodeRecord() | Absence():
+                pass
+            case _:
+                assert_never(record)
     return RecordSet(
         domains=verifier.domains,
         enrolments=verifier.enrolments,
@@ -155,6 +176,12 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
         attachments=verifier.attachments,
         groups=verifier.groups,
         names=verifier.names,
+        numbers=verifier.numbers,
+        holders=verifier.holders,
+        envelopes=signed_by_address,
+        attachment_envelopes=signed_attachments,
+        roots=roots,
+        revoked=revoked,
         governance=followed,
         revocations=read.revocations,
         lists=(
@@ -167,7 +194,7 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    records: list[tuple[AnyRecord, bytes]]
+    records: list[tuple[AnyRecord, bytes, bytes]]
     domain_lists: list[SignedList[DomainList]]
     revocations: list[SignedList[RevocationList]]
     refused: list[Refusal]
@@ -180,7 +207,7 @@ def _open_all(envelopes: Iterable[bytes]) -> _Opened:
             if is_list(envelope):
                 _sort_in(open_list(envelope), opened)
             else:
-                opened.records.append(open_record(envelope))
+                opened.records.append((*open_record(envelope), envelope))
         except IntegrityError as error:
             opened.refused.append(Refusal(f"record {index}", str(error)))
     return opened
@@ -213,6 +240,7 @@ RANKS: Mapping[type[AnyRecord], int] = {
     Enrolment: 2,
     AttachmentRecord: 3,
     GroupRecord: 4,
+    Absence: 5,
 }
 
 
@@ -228,3 +256,5 @@ def _title(record: AnyRecord) -> str:
             return f"attachment {format_address(record.host)}"
         case GroupRecord():
             return f"group {record.name}"
+        case Absence():
+            return f"absence {record.name or format_address(record.address)}"

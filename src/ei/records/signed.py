@@ -62,15 +62,21 @@ class Form(Generic[BodyT]):
         """
         if len(envelope) > self.limit_bytes:
             raise IntegrityError(
-                f"{self.noun} of {len(envelope)} B exceeds the allowed {self.limit_bytes} B"
+                f"{self.noun} of {len(envelope)} B exceeds the allowed {self.limit_bytes} B",
+                word="over_long",
             )
         try:
             opened = _envelopes.decode(envelope)
             body = self.decoder.decode(opened.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise IntegrityError(f"not a {self.noun}: {error}") from error
+            raise IntegrityError(f"not a {self.noun}: {error}", word="malformed") from error
         if not is_signed(self.tag + opened.body, opened.signature, opened.signer):
-            raise IntegrityError(f"the signature by {opened.signer.hex()[:16]} does not verify")
+            raise IntegrityError(
+                f"the signature by {opened.signer.hex()[:16]} does not verify",
+                word="bad_signature",
+            )
         if msgspec.msgpack.encode(body) != opened.body:
-            raise IntegrityError(f"the {self.noun} is signed but not in canonical form")
+            raise IntegrityError(
+                f"the {self.noun} is signed but not in canonical form", word="not_canonical"
+            )
         return body, opened.signer
