@@ -1,6 +1,7 @@
 """Traces are kept, bounded, and come out with names."""
 
-from ei.node.traces import MAX_TRACES, Module, Traces
+from ei.node.datapath import Trace
+from ei.node.traces import MAX_TRACES, Flow, Module, Passage, Traces
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
 from ei.records.record_set import verify_records
@@ -55,3 +56,68 @@ def test_a_verdict_that_names_no_address_is_left_as_it_is() -> None:
     traces.add([(0, b"s", 16, 1, "cached", "forwarded to nobody", 1, [], b"")])
 
     assert traces.find(RECORDS)[0].to == "nobody"
+
+
+ALICES = Flow(ALICE.address(1), 16, 9)
+
+
+def step(  # noqa: PLR0913 a step has many fields
+    verdict: str,
+    *,
+    how: str = "cached",
+    now_ns: int = 7_000,
+    spent_ns: int = 2_000,
+    services: tuple[int, ...] = (16,),
+    ingress: bytes = ALICES.source,
+) -> Trace:
+    return (now_ns, *ALICES, how, verdict, spent_ns, list(services), ingress)
+
+
+def test_the_steps_of_a_packet_are_one_passage_with_all_its_services() -> None:
+    traces = Traces("sn1.isp-a", [])
+    to = f"forwarded to {BOB.address(1).hex()}"
+    traces.add(
+        [
+            step("missed", how="queued", now_ns=5_000, spent_ns=0, services=(91,)),
+            step("passed", how="decided", now_ns=6_000, spent_ns=1_000, services=(91,)),
+            step(to, now_ns=6_500, spent_ns=1_500),
+        ]
+    )
+
+    passage = traces.newest(ALICES, ingress=ALICES.source)
+
+    assert passage == Passage("decided", "forwarded", BOB.address(1), 1_500, (91, 16))
+
+
+def test_the_newest_packet_of_a_connection_is_meant() -> None:
+    traces = Traces("sn1.isp-a", [])
+    traces.add([step("no_route", now_ns=3_000), step("hop_limit", now_ns=9_000)])
+
+    passage = traces.newest(ALICES, ingress=ALICES.source)
+
+    assert passage is not None
+    assert passage.verdict == "hop_limit"
+
+
+def test_a_packet_is_found_by_whose_pipe_it_came() -> None:
+    traces = Traces("sn1.isp-a", [])
+    traces.add([step("no_route", ingress=b"another")])
+
+    assert traces.newest(ALICES, ingress=ALICES.source) is None
+
+
+def test_what_is_forgotten_is_not_found_by_its_flow() -> None:
+    traces = Traces("sn1.isp-a", [])
+    traces.add([step("no_route")])
+
+    traces.add((number, b"s", 16, 1, "cached", "x", 1, [], b"") for number in range(MAX_TRACES))
+
+    assert traces.newest(ALICES, ingress=ALICES.source) is None
+
+
+def test_what_the_datapath_has_recorded_is_fetched_when_somebody_asks() -> None:
+    fresh = [[step("no_route")]]
+    traces = Traces("sn1.isp-a", [], take=lambda: fresh.pop() if fresh else [])
+
+    assert traces.newest(ALICES, ingress=ALICES.source) is not None
+    assert len(traces.find(RECORDS)) == 1

@@ -1,7 +1,8 @@
-"""What a node remembers of traced packets, for whoever asks."""
+"""What a node remembers of traced packets, for whoever may ask."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +21,11 @@ class Module(msgspec.Struct, frozen=True):
     number: int
     name: str
     version: str
+
+    @property
+    def title(self) -> str:
+        """Name and version, such as `delivery@0.1.0`."""
+        return f"{self.name}@{self.version}" if self.version else self.name
 
 
 class TraceRecord(msgspec.Struct, frozen=True):
@@ -54,40 +60,115 @@ class TraceRecord(msgspec.Struct, frozen=True):
         return self.now_ns - self.spent_ns
 
 
+class Flow(NamedTuple):
+    """What the packets of one connection have in common."""
+
+    source: bytes
+    service: int
+    connection: int
+
+
+class Passage(NamedTuple):
+    """One packet's way through this node: what all its steps came to.
+
+    Attributes:
+        verdict: The word of a fate or reason; `forwarded` with `to`.
+        to: Address of the peer that got it; empty when nobody did.
+        numbers: Of the services that had a say, in order.
+    """
+
+    how: str
+    verdict: str
+    to: bytes
+    spent_ns: int
+    numbers: tuple[int, ...]
+
+
 class Traces:
     """Keeps the newest 4,096 records of a node.
 
     Args:
         node: Its name.
         manifests: Of its services.
+        take: Returns what the datapath has recorded since it was last called.
     """
 
-    def __init__(self, node: str, manifests: Iterable[Manifest]) -> None:
+    def __init__(
+        self,
+        node: str,
+        manifests: Iterable[Manifest],
+        *,
+        take: Callable[[], Iterable[Trace]] = tuple,
+    ) -> None:
         self._node = node
         self._modules = {
             manifest.id: Module(manifest.id, manifest.name, manifest.version)
             for manifest in manifests
         }
-        self._kept: deque[Trace] = deque(maxlen=MAX_TRACES)
-
-    def add(self, traces: Iterable[Trace]) -> None:
-        """Keep records that the datapath handed over."""
-        self._kept.extend(traces)
+        self._take = take
+        self._kept: deque[Trace] = deque()
+        self._flows: dict[Flow, deque[Trace]] = {}
 
     def find(
         self, records: RecordSet, *, source: bytes | None = None, connection: int | None = None
     ) -> list[TraceRecord]:
         """Return the records of a source and a connection, oldest first; `None` is any."""
+        self.add(self._take())
         return [
-            _name(trace, self._node, records, self._modules)
+            _name(trace, self._node, records, self.module)
             for trace in self._kept
             if (source is None or trace[1] == source)
             and (connection is None or trace[3] == connection)
         ]
 
+    def newest(self, flow: Flow, *, ingress: bytes) -> Passage | None:
+        """Return what became of the newest packet of a flow that came from `ingress`."""
+        self.add(self._take())
+        came = [trace for trace in self._flows.get(flow, ()) if trace[8] == ingress]
+        if not came:
+            return None
+        newest_ns = max(map(_arrived_ns, came))
+        return _join([trace for trace in came if _arrived_ns(trace) == newest_ns])
+
+    def module(self, number: int) -> Module:
+        """Return who a service is that had a say."""
+        return self._modules.get(number, Module(number, str(number), ""))
+
+    def add(self, traces: Iterable[Trace]) -> None:
+        """Keep records that the datapath handed over."""
+        for trace in traces:
+            self._kept.append(trace)
+            self._flows.setdefault(_flow(trace), deque()).append(trace)
+            if len(self._kept) > MAX_TRACES:
+                oldest = _flow(self._kept.popleft())
+                _ = self._flows[oldest].popleft()
+                if not self._flows[oldest]:
+                    del self._flows[oldest]
+
+
+def _flow(trace: Trace) -> Flow:
+    return Flow(trace[1], trace[2], trace[3])
+
+
+def _arrived_ns(trace: Trace) -> int:
+    """When the packet came: the same in all its steps."""
+    return trace[0] - trace[6]
+
+
+def _join(steps: Sequence[Trace]) -> Passage:
+    """Join the steps of one packet: all services, and what the last step came to."""
+    _, _, _, _, how, verdict, spent_ns, _, _ = steps[-1]
+    was_decided = how == "cached" and any(step[4] == "decided" for step in steps)
+    to = b""
+    if verdict.startswith(FORWARDED):
+        to = bytes.fromhex(verdict.removeprefix(FORWARDED))
+        verdict = "forwarded"
+    numbers = dict.fromkeys(number for step in steps for number in step[7])
+    return Passage("decided" if was_decided else how, verdict, to, spent_ns, tuple(numbers))
+
 
 def _name(
-    trace: Trace, node: str, records: RecordSet, modules: Mapping[int, Module]
+    trace: Trace, node: str, records: RecordSet, module: Callable[[int], Module]
 ) -> TraceRecord:
     now_ns, source, service, connection, how, verdict, spent_ns, services, _ = trace
     to = ""
@@ -105,7 +186,7 @@ def _name(
         verdict=verdict,
         to=to,
         spent_ns=spent_ns,
-        modules=tuple(modules.get(number, Module(number, str(number), "")) for number in services),
+        modules=tuple(module(number) for number in services),
     )
 
 

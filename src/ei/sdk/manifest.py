@@ -61,6 +61,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         fail: What becomes of its packets while no worker runs: dropped; forwarded by what is
             still cached (`open`); or handed on along the chain (`bypass`).
         state: What the loss of a node may cost: nothing that does not heal by itself.
+        receipts: Whether nodes say what became of its packets, to who sent them; a service that
+            hides who talks to whom says no.
         config: Default configuration, checked against the `Config` of the service.
     """
 
@@ -85,6 +87,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     counters: Words = ()
     fail: Annotated[Fail, Meta(description=_listed(Fail))] = "closed"
     state: Annotated[State, Meta(description=_listed(State))] = "recomputable"
+    receipts: Annotated[bool, Meta(description="true or false")] = True
     config: Annotated[dict[str, object], Meta(description="a table")] = {}
 
 

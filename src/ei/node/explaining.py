@@ -1,0 +1,280 @@
+"""What a node tells of packets, and to whom: signed, and no more than its operator wants.
+
+    source             first node           next node           ...
+       | --- Explain ---> |                     |
+       | <-- Explained -- | ----- Explain ----> |
+       | <------------ Explained -------------- |
+
+Only who handed a packet to this node may ask about it here. So a question goes the way that the
+packet went, and the answers come back along it. Who asks about a packet that came from another is
+told what is told of a packet that never came.
+
+What a domain reveals is its operator's choice. `hops`: each node speaks for itself. `domain`: the
+node where a packet enters says what became of it in the domain, and names no other node. `nothing`:
+the same node says that it does not say. Nodes of other domains speak for themselves in any case.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ei.attachment import Explain, Explained, encode
+from ei.attachment.statements import STATEMENTS, Asker, Fate, Part, Statement
+from ei.errors import IntegrityError
+from ei.node.traces import Flow, Passage, Traces
+from ei.records.addresses import domain_number_of
+from ei.records.keys import Keys
+from ei.records.record_set import RecordSet
+from ei.sdk.manifest import Manifest
+from ei.sdk.packets import Address
+
+Explains = Literal["hops", "domain", "nothing"]
+
+MAX_WAITING = 4_096
+WAIT_S = 5.0
+MAX_ANSWERS = 32
+"""Handed on for one question; a packet passes no more nodes than its hop limit."""
+
+HOST_RATE = 100.0
+NODE_RATE = 1_000.0
+"""Questions a second that a peer may ask, and at once. An answer is a signature: 0.1 ms."""
+
+MAX_US = 2**32 - 1
+DOMAIN_PREFIX_BYTES = 6
+WAITING = ("missed", "held", "passed")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A question that was handed on."""
+
+    asker: Address
+    question: Explain
+    expires_s: float
+    answers: int = 0
+
+
+@dataclass(slots=True)
+class _Allowance:
+    questions: float
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainingStatistics:
+    """What was asked and answered since the start, and what was refused, by reason."""
+
+    answered: int
+    handed_on: int
+    refused: dict[str, int]
+
+
+class Explaining:
+    """Answers questions about packets at one node, and hands them on.
+
+    Args:
+        keys: That sign.
+        address: The node's.
+        traces: What is remembered.
+        manifests: Of the services that run here.
+
+    Attributes:
+        explains: What is revealed.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        address: Address,
+        *,
+        traces: Traces,
+        manifests: Mapping[int, Manifest],
+        explains: Explains = "hops",
+    ) -> None:
+        self._keys = keys
+        self._address = address
+        self.explains: Explains = explains
+        self._traces = traces
+        self._silent = {number for number, each in manifests.items() if not each.receipts}
+        self._waiting: dict[tuple[Address, int], _Asked] = {}
+        self._allowances: dict[Address, _Allowance] = {}
+        self._answered = 0
+        self._handed_on = 0
+        self._refused: Counter[str] = Counter()
+
+    def statistics(self) -> ExplainingStatistics:
+        """Return counts since the start."""
+        return ExplainingStatistics(self._answered, self._handed_on, dict(self._refused))
+
+    def take(
+        self, now_s: float, sender: Address, message: Explain | Explained, *, records: RecordSet
+    ) -> list[tuple[Address, bytes]]:
+        """Take a question or an answer of a peer; return the messages to send, each to a peer.
+
+        Args:
+            now_s: Of any clock; it may jump.
+        """
+        match message:
+            case Explain():
+                return self._answer(now_s, sender, message, records)
+            case Explained():
+                return self._hand_on(now_s, sender, message, records)
+
+    def _answer(
+        self, now_s: float, sender: Address, question: Explain, records: RecordSet
+    ) -> list[tuple[Address, bytes]]:
+        if not self._is_allowed(now_s, sender, rate=_rate(sender, records)):
+            self._refused["asked_too_often"] += 1
+            return []
+        self._answered += 1
+        if question.service in self._silent:
+            return [self._say(sender, question, "refused")]
+        flow = Flow(question.source, question.service, question.connection)
+        passage = self._traces.newest(flow, ingress=sender)
+        if passage is None:
+            return [self._say(sender, question, "unseen")]
+        said = [self._tell(sender, question, passage)]
+        following = Address(passage.to)
+        # What a host has received it says itself, end to end.
+        if passage.verdict == "forwarded" and following in records.nodes:
+            if self._wait(now_s, sender, following, question):
+                said.append((following, encode(question)))
+            else:
+                self._refused["asked_twice"] += 1
+        return said
+
+    def _wait(self, now_s: float, sender: Address, following: Address, question: Explain) -> bool:
+        while self._waiting:
+            oldest, asked = next(iter(self._waiting.items()))
+            if asked.expires_s > now_s and len(self._waiting) < MAX_WAITING:
+                break
+            del self._waiting[oldest]
+        key = (following, question.number)
+        if key in self._waiting:
+            return False
+        self._waiting[key] = _Asked(sender, question, now_s + WAIT_S)
+        return True
+
+    def _hand_on(
+        self, now_s: float, sender: Address, answer: Explained, records: RecordSet
+    ) -> list[tuple[Address, bytes]]:
+        asked = self._waiting.get((sender, answer.number))
+        if asked is None or asked.expires_s <= now_s:
+            self._refused["not_asked"] += 1
+            return []
+        asked.answers += 1
+        if asked.answers > MAX_ANSWERS:
+            self._refused["answered_too_often"] += 1
+            return []
+        self._handed_on += 1
+        if self.explains == "hops":
+            return [(asked.asker, encode(answer))]
+        return self._speak_for(asked, answer, records)
+
+    def _speak_for(
+        self, asked: _Asked, answer: Explained, records: RecordSet
+    ) -> list[tuple[Address, bytes]]:
+        """Say in the own name what another node of this domain says; leave other domains' as is."""
+        try:
+            said, signer = STATEMENTS.open(answer.statement)
+        except IntegrityError:
+            self._refused["bad_statement"] += 1
+            return []
+        if domain_number_of(said.node) != domain_number_of(self._address):
+            return [(asked.asker, encode(answer))]
+        record = records.nodes.get(said.node)
+        if record is None or record.identity_key != signer or not _is_about(said, asked.question):
+            self._refused["bad_statement"] += 1
+            return []
+        if self.explains == "nothing":
+            return []
+        to = said.to[:DOMAIN_PREFIX_BYTES]
+        return [self._say(asked.asker, asked.question, said.fate, reason=said.reason, to=to)]
+
+    def _tell(self, asker: Address, question: Explain, passage: Passage) -> tuple[Address, bytes]:
+        if self.explains == "nothing":
+            return self._say(asker, question, "withheld")
+        fate, reason = _fate(passage.verdict)
+        if self.explains == "domain":
+            to = passage.to[:DOMAIN_PREFIX_BYTES]
+            return self._say(asker, question, fate, reason=reason, to=to)
+        return self._say(asker, question, fate, reason=reason, to=passage.to, passage=passage)
+
+    def _say(  # noqa: PLR0913 as many as a statement has parts
+        self,
+        asker: Address,
+        question: Explain,
+        fate: Fate,
+        *,
+        reason: str = "",
+        to: bytes = b"",
+        passage: Passage | None = None,
+    ) -> tuple[Address, bytes]:
+        numbers = () if passage is None else passage.numbers
+        askers = who_asked(question.service, numbers)
+        statement = Statement(
+            node=self._address,
+            number=question.number,
+            source=question.source,
+            service=question.service,
+            connection=question.connection,
+            fate=fate,
+            reason=reason,
+            to=to,
+            how="" if passage is None else passage.how,
+            spent_us=0 if passage is None else min(passage.spent_ns // 1_000, MAX_US),
+            parts=tuple(
+                Part(self._traces.module(number).title, asked_by)
+                for number, asked_by in zip(numbers, askers, strict=True)
+            ),
+        )
+        sealed = STATEMENTS.seal(statement, self._keys)
+        return asker, encode(Explained(question.number, sealed))
+
+    def _is_allowed(self, now_s: float, peer: Address, *, rate: float) -> bool:
+        allowance = self._allowances.get(peer)
+        if allowance is None:
+            if len(self._allowances) >= MAX_WAITING:
+                del self._allowances[next(iter(self._allowances))]
+            allowance = self._allowances[peer] = _Allowance(rate, now_s)
+        grown = max(0.0, now_s - allowance.at_s) * rate
+        allowance.questions = min(rate, allowance.questions + grown)
+        allowance.at_s = now_s
+        if allowance.questions < 1.0:
+            return False
+        allowance.questions -= 1.0
+        return True
+
+
+def who_asked(service: int, numbers: tuple[int, ...]) -> tuple[Asker, ...]:
+    """Return who asked for each service that had a say in a packet, by its place in the chain.
+
+    The chain ends with the service that the source named; before it come those of the node's
+    operator, after it the guards of the receiver. A packet that did not come as far as the named
+    one came to no guard either.
+    """
+    named = numbers.index(service) if service in numbers else len(numbers)
+    return tuple(
+        "source" if place == named else "operator" if place < named else "receiver"
+        for place in range(len(numbers))
+    )
+
+
+def _fate(verdict: str) -> tuple[Fate, str]:
+    if verdict == "forwarded":
+        return "forwarded", ""
+    if verdict in WAITING:
+        return "waiting", verdict
+    if verdict in ("answered", "delivered", "consumed"):
+        return "answered", ""
+    return "dropped", verdict
+
+
+def _is_about(said: Statement, question: Explain) -> bool:
+    asked = (question.number, question.source, question.service, question.connection)
+    return (said.number, said.source, said.service, said.connection) == asked
+
+
+def _rate(peer: Address, records: RecordSet) -> float:
+    return NODE_RATE if peer in records.nodes else HOST_RATE
