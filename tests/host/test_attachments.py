@@ -78,3 +78,68 @@ def test_the_pipe_of_a_stranger_changes_nothing() -> None:
 
     assert not attachments.change(0, OTHER, is_up=True)
     assert attachments.up == ()
+
+
+def test_a_node_that_wants_to_be_left_is_left_for_one_that_is_up() -> None:
+    attachments = both_up()
+
+    attachments.leave(ONE)
+
+    assert attachments.via == TWO
+    assert attachments.take_left() == [ONE]
+    assert attachments.take_left() == []
+
+
+def test_a_node_that_wants_to_be_left_serves_until_another_is_up() -> None:
+    attachments = Attachments([ONE, TWO])
+    _ = attachments.change(0, ONE, is_up=True)
+
+    attachments.leave(ONE)
+    assert attachments.via == ONE
+    assert attachments.take_left() == []
+
+    _ = attachments.change(0, TWO, is_up=True)
+    assert attachments.via == TWO
+    assert attachments.take_left() == [ONE]
+
+
+def test_traffic_does_not_move_to_a_node_that_wants_to_be_left() -> None:
+    three = Address(b"3" * 16)
+    attachments = Attachments([ONE, TWO, three])
+    for node in (ONE, TWO, three):
+        _ = attachments.change(0, node, is_up=True)
+    attachments.leave(TWO)
+
+    _ = attachments.change(S, ONE, is_up=False)
+
+    assert attachments.via == three
+
+
+def test_a_node_that_comes_back_is_as_good_as_any() -> None:
+    attachments = both_up()
+    attachments.leave(ONE)
+    _ = attachments.change(S, ONE, is_up=False)
+
+    _ = attachments.change(2 * S, ONE, is_up=True)
+    _ = attachments.change(3 * S, TWO, is_up=False)
+
+    assert attachments.via == ONE
+    assert attachments.take_left() == []
+
+
+def test_only_own_nodes_that_are_up_can_be_left() -> None:
+    attachments = Attachments([ONE, TWO])
+    _ = attachments.change(0, TWO, is_up=True)
+
+    for node in (ONE, OTHER):
+        attachments.leave(node)
+
+    assert attachments.via == TWO
+    assert attachments.take_left() == []
+
+
+def both_up() -> Attachments:
+    attachments = Attachments([ONE, TWO])
+    _ = attachments.change(0, ONE, is_up=True)
+    _ = attachments.change(0, TWO, is_up=True)
+    return attachments

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ei.host.sizes import MIN_PACKET_BYTES, largest_payload, largest_sealed
+from ei.errors import LimitError
+from ei.host.sizes import MIN_PACKET_BYTES, check_room, largest_payload, largest_sealed
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,14 @@ def test_what_hosts_may_rely_on_is_kept_from_1404_bytes_on(
     max_datagram_bytes: int, allowed: int
 ) -> None:
     assert largest_sealed(max_datagram_bytes) == allowed
+
+
+@pytest.mark.parametrize(
+    ("payload_bytes", "metadata_bytes", "said"),
+    [(1_281, 0, "1281 B beside 0 B of metadata; allowed are 1280"), (0, 256, "allowed are 255 B")],
+)
+def test_what_has_no_room_is_refused_with_what_is_allowed(
+    payload_bytes: int, metadata_bytes: int, said: str
+) -> None:
+    with pytest.raises(LimitError, match=said):
+        check_room([b"x", bytes(payload_bytes)], bytes(metadata_bytes), 1_452)

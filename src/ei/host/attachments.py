@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ei.sdk.packets import Address
 
@@ -18,6 +19,8 @@ class _Attachment:
     redial_ns: int | None = None
     """When to call again; `None` while the pipe is up."""
     failures: int = 0
+    leaving: Literal["", "asked", "told"] = ""
+    """Whether the node wants to be left, and was told that it is; until its pipe goes down."""
 
 
 class Attachments:
@@ -57,6 +60,7 @@ class Attachments:
         if attachment is None:
             return False
         attachment.is_up = is_up
+        attachment.leaving = ""
         if is_up:
             attachment.redial_ns = None
             attachment.failures = 0
@@ -64,11 +68,30 @@ class Attachments:
             self._plan_redial(now_ns, attachment)
         is_new = is_up and not attachment.has_been_up
         attachment.has_been_up |= is_up
-        if not self._attachments[self._via].is_up:
-            self._via = next(iter(self.up), self.nodes[0])
+        via = self._attachments[self._via]
+        if not via.is_up or via.leaving:
+            self._via = self._best()
         elif is_new and self.nodes.index(node) < self.nodes.index(self._via):
             self._via = node
         return True
+
+    def leave(self, node: Address) -> None:
+        """Move to another node as soon as there is one: this one will stop."""
+        attachment = self._attachments.get(node)
+        if attachment is not None and attachment.is_up and not attachment.leaving:
+            attachment.leaving = "asked"
+            self._via = self._best()
+
+    def take_left(self) -> list[Address]:
+        """Return the nodes that want to be left and are not used any more, each once."""
+        left = [
+            attachment
+            for node, attachment in self._attachments.items()
+            if attachment.leaving == "asked" and node != self._via
+        ]
+        for attachment in left:
+            attachment.leaving = "told"
+        return [attachment.node for attachment in left]
 
     def due(self, now_ns: int) -> list[Address]:
         """Return the nodes to call now, and plan the call after this one."""
@@ -94,6 +117,14 @@ class Attachments:
             ),
             default=None,
         )
+
+    def _best(self) -> Address:
+        """Return the preferred node that is up; one that wants to be left is the last resort."""
+        up = self.up
+        staying = [node for node in up if not self._attachments[node].leaving]
+        if staying or self._via not in up:
+            return (*staying, *up, *self.nodes)[0]
+        return self._via
 
     def _plan_redial(self, now_ns: int, attachment: _Attachment) -> None:
         wait_s = min(REDIAL_S * 2**attachment.failures, REDIAL_MAX_S)

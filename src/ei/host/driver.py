@@ -53,6 +53,7 @@ class Driver:
         """Say what is left to say, and stop. Idempotent."""
         if self._loop is not None:
             self._stack.send_streams(self.now_ns())
+            self._stack.leave(self.now_ns())
             _ = self._transport.flush(self._stack.datapath)
         for handle in (self._timer, self._flush):
             if handle is not None:

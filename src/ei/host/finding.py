@@ -7,6 +7,7 @@ from ei.errors import ConfigError
 from ei.records.addresses import domain_number_of
 from ei.records.kinds import Enrolment, NodeRecord
 from ei.records.record_set import RecordSet
+from ei.records.revocation import stale_domains
 from ei.sdk.packets import Address
 
 if TYPE_CHECKING:
@@ -23,6 +24,16 @@ def lost_keys(
         for address, record in before.items()
         if address not in after or after[address].pipe_key != record.pipe_key
     }
+
+
+def is_stale(node: Address, records: RecordSet, *, unix_s: float, limit_s: float) -> bool:
+    """Return whether the list of revoked keys of a node's domain has grown too old."""
+    stale = stale_domains(records.revocations, unix_s=unix_s, limit_s=limit_s)
+    return any(
+        records.domains[domain].number == domain_number_of(node)
+        for domain in stale
+        if domain in records.domains
+    )
 
 
 def find_nodes(identity: "Identity", records: RecordSet, names: Sequence[str]) -> list[Address]:

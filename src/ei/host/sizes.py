@@ -1,5 +1,10 @@
 """How much goes into one packet, pure: what is around a payload on its way, what that leaves."""
 
+from collections.abc import Sequence
+
+from ei.errors import LimitError
+
+MAX_METADATA_BYTES = 255
 MAX_SEALED_BYTES = 1_280
 """What hosts may rely on inside the end-to-end seal (architecture 7, "Size")."""
 MIN_PACKET_BYTES = 1_328
@@ -25,3 +30,16 @@ def largest_sealed(max_datagram_bytes: int) -> int:
     header = -(-(HEADER_BYTES + DESTINATION_BYTES) // BLOCK_BYTES) * BLOCK_BYTES
     around = PREFIX_AND_TAG_BYTES + header + END_TO_END_BYTES
     return min(MAX_SEALED_BYTES, max_datagram_bytes - around)
+
+
+def check_room(payloads: Sequence[bytes], metadata: bytes, max_datagram_bytes: int) -> None:
+    """Raise a `LimitError` unless each payload fits a packet beside the metadata."""
+    if len(metadata) > MAX_METADATA_BYTES:
+        raise LimitError(f"metadata of {len(metadata)} B; allowed are {MAX_METADATA_BYTES} B")
+    longest = max(map(len, payloads), default=0)
+    allowed = largest_payload(max_datagram_bytes, len(metadata))
+    if longest > allowed:
+        raise LimitError(
+            f"a payload of {longest} B beside {len(metadata)} B of metadata; "
+            f"allowed are {allowed} B"
+        )

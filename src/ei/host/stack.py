@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from random import Random
 
 from ei._core import Datapath, EndToEnd, Streams
-from ei.errors import ConfigError, LimitError, LocalError
+from ei.attachment import ATTACHMENT
+from ei.errors import LimitError, LocalError
+from ei.host.attaching import Attaching, Told
 from ei.host.attachments import Attachments
 from ei.host.datagrams import Datagrams
 from ei.host.events import (
-    AttachmentChanged,
     ControlReceived,
     HostEvent,
     PacketReceived,
@@ -22,17 +23,14 @@ from ei.host.events import (
 from ei.host.finding import find_enrolment, find_nodes, lost_keys
 from ei.host.ranges import check_connection, check_service, check_traffic_class
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
-from ei.host.sizes import largest_payload, largest_sealed
+from ei.host.sizes import check_room, largest_sealed
 from ei.host.stream_connections import StreamConnections
-from ei.records.addresses import domain_number_of
-from ei.records.endpoints import first_reachable
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
-from ei.records.revocation import REVOCATION_LIMIT_S, stale_domains
+from ei.records.revocation import REVOCATION_LIMIT_S
 from ei.sdk.packets import Address, Protection
 
 NS_PER_S = 1_000_000_000
-MAX_METADATA_BYTES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +85,7 @@ class Stack:
         self._records = records
         self._numbers = numbers
         self._max_datagram_bytes = max_datagram_bytes
-        self._unix_offset_ns = unix_offset_ns
-        self._revocation_limit_s = revocation_limit_s
-        self._endpoint = ""
-        self._attachments = Attachments(find_nodes(identity, records, nodes))
+        found = find_nodes(identity, records, nodes)
         self.datapath = Datapath(
             role="host",
             address=identity.address,
@@ -120,10 +115,18 @@ class Stack:
             draw=self.draw_number,
             emit=self._emit,
         )
+        self._dropped: Counter[str] = Counter()
+        self._attaching = Attaching(
+            self.datapath,
+            found,
+            records=lambda: self._records,
+            unix_offset_ns=unix_offset_ns,
+            revocation_limit_s=revocation_limit_s,
+            told=Told(self._emit, self._dropped, self.streams.path_changed),
+        )
         self._events: list[HostEvent] = []
         self._sent: Counter[str] = Counter()
         self._received: Counter[str] = Counter()
-        self._dropped: Counter[str] = Counter()
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -135,7 +138,7 @@ class Stack:
     @property
     def attachments(self) -> Attachments:
         """The nodes of this host."""
-        return self._attachments
+        return self._attaching.attachments
 
     def draw_number(self) -> int:
         """Return a random connection number, 64 bits."""
@@ -165,18 +168,7 @@ class Stack:
         Raises:
             ConfigError: no node has one.
         """
-        self._endpoint = endpoint
-        nodes = [self._records.nodes[node] for node in self._attachments.nodes]
-        reached = [first_reachable(node.endpoints, own=(endpoint,)) for node in nodes]
-        if not any(reached):
-            seen = "; ".join(f"{node.name} at {', '.join(node.endpoints)}" for node in nodes)
-            raise ConfigError(
-                f"no node has an endpoint of the IP family of {endpoint}: {seen}",
-                remedy='Bind the other family in host.toml: bind = "[::]:0" or "0.0.0.0:0"',
-            )
-        for node in self._attachments.nodes:
-            self._know(node)
-        self._attachments.call_all(now_ns)
+        self._attaching.start(now_ns, endpoint)
         self.poll(now_ns)
 
     def update(self, now_ns: int, records: RecordSet) -> None:
@@ -187,29 +179,20 @@ class Stack:
         """
         _ = find_enrolment(self.identity, records)
         before, self._records = self._records, records
-        lost = lost_keys(before.nodes, records.nodes)
-        for node in self._attachments.nodes:
-            if node in lost:
-                self.datapath.remove_peer(now_ns, node)
-                self._take_change(now_ns, node, is_up=False)
-            if node in records.nodes and records.nodes[node] != before.nodes.get(node):
-                self._know(node)
+        self._attaching.update(now_ns, before)
         for host in lost_keys(before.enrolments, records.enrolments):
             self.datagrams.forget(host)
             self.streams.close_to(now_ns, host)
         self.process(now_ns)
 
+    def leave(self, now_ns: int) -> None:
+        """Tell the nodes that this host goes: they need not find out by its silence."""
+        self._attaching.leave(now_ns)
+
     def poll(self, now_ns: int) -> None:
         """Do what is due."""
         self.datapath.poll(now_ns)
-        for node in self._attachments.due(now_ns):
-            if self._is_stale(now_ns, node):
-                # Nor may it call here, as it may while the datapath knows it.
-                self.datapath.remove_peer(now_ns, node)
-                self._dropped["revocation_stale"] += 1
-            elif node in self._records.nodes:
-                self._know(node)
-                self.datapath.dial(now_ns, node)
+        self._attaching.poll(now_ns)
         self.datagrams.poll(now_ns)
         self.streams.poll(now_ns)
         self.process(now_ns)
@@ -218,7 +201,7 @@ class Stack:
         """Return when `poll` has something to do next."""
         deadlines = (
             self.datapath.next_deadline_ns(),
-            self._attachments.next_deadline_ns(),
+            self._attaching.attachments.next_deadline_ns(),
             self.datagrams.next_deadline_ns(),
             self.streams.next_deadline_ns(),
         )
@@ -229,9 +212,9 @@ class Stack:
         for notice in self.datapath.take_notices():
             match notice:
                 case (("peer_up" | "peer_down") as kind, node):
-                    self._take_change(now_ns, Address(node), is_up=kind == "peer_up")
+                    self._attaching.change(now_ns, Address(node), is_up=kind == "peer_up")
                 case ("control", node, service, message):
-                    self._events.append(ControlReceived(Address(node), service, message))
+                    self._hear(now_ns, Address(node), service, message)
                 case _:
                     raise AssertionError(f"a notice that no host gets: {notice[0]}")
         for packets in self.datapath.take_received():
@@ -285,19 +268,11 @@ class Stack:
         check_service(service)
         check_connection(connection)
         check_traffic_class(traffic_class)
-        if len(metadata) > MAX_METADATA_BYTES:
-            raise LimitError(f"metadata of {len(metadata)} B; allowed are {MAX_METADATA_BYTES} B")
-        longest = max(map(len, payloads), default=0)
-        allowed = largest_payload(self._max_datagram_bytes, len(metadata))
-        if longest > allowed:
-            raise LimitError(
-                f"a payload of {longest} B beside {len(metadata)} B of metadata; "
-                f"allowed are {allowed} B"
-            )
+        check_room(payloads, metadata, self._max_datagram_bytes)
         try:
             taken = self.datapath.send(
                 now_ns,
-                self._attachments.via if node is None else node,
+                self._attaching.attachments.via if node is None else node,
                 service,
                 connection,
                 metadata,
@@ -326,7 +301,7 @@ class Stack:
             LocalError: no service has that number.
         """
         check_service(service)
-        to = self._attachments.via if node is None else node
+        to = self._attaching.attachments.via if node is None else node
         try:
             self.datapath.send_control(now_ns, to, service, message)
         except ValueError as error:
@@ -340,23 +315,6 @@ class Stack:
             self._send(now_ns, outgoing, protection=Protection.STREAMS)
 
     # -- inside ----------------------------------------------------------------------------------
-
-    def _know(self, node: Address) -> None:
-        record = self._records.nodes[node]
-        at = first_reachable(record.endpoints, own=(self._endpoint,))
-        self.datapath.add_peer(node, record.pipe_key, kind="node", endpoint=at)
-
-    def _is_stale(self, now_ns: int, node: Address) -> bool:
-        stale = stale_domains(
-            self._records.revocations,
-            unix_s=(now_ns + self._unix_offset_ns) / NS_PER_S,
-            limit_s=self._revocation_limit_s,
-        )
-        return any(
-            self._records.domains[domain].number == domain_number_of(node)
-            for domain in stale
-            if domain in self._records.domains
-        )
 
     def _emit(self, event: HostEvent) -> None:
         self._events.append(event)
@@ -373,7 +331,7 @@ class Stack:
             return
         taken = self.datapath.send(
             now_ns,
-            self._attachments.via,
+            self._attaching.attachments.via,
             DELIVERY,
             outgoing.connection,
             outgoing.to,
@@ -383,11 +341,8 @@ class Stack:
         )
         self._dropped["send_refused"] += len(outgoing.payloads) - taken
 
-    def _take_change(self, now_ns: int, node: Address, *, is_up: bool) -> None:
-        before = self._attachments.via
-        if self._attachments.change(now_ns, node, is_up=is_up):
-            self._events.append(AttachmentChanged(node, is_up))
-            if not is_up and self._is_stale(now_ns, node):
-                self.datapath.remove_peer(now_ns, node)
-        if self._attachments.via != before:
-            self.streams.path_changed(now_ns)
+    def _hear(self, now_ns: int, node: Address, service: int, message: bytes) -> None:
+        if service == ATTACHMENT:
+            self._attaching.hear(now_ns, node, message)
+        else:
+            self._events.append(ControlReceived(node, service, message))
