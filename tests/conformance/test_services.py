@@ -32,7 +32,9 @@ from ei.sdk import (
     Query,
     Record,
     Resolved,
+    Route,
     SendPacket,
+    ServiceAt,
     TallyRead,
     TimerFired,
 )
@@ -43,10 +45,13 @@ SERVICES = sorted(find_services())
 SELF, EAST, WEST = map(address, [NODE, "east", "west"])
 ALICE, BOB, CAROL = map(address, ["alice", "bob", "carol"])
 NEWS, WEATHER = map(address, ["news", "weather"])
+REACH = 18
+"""The one service that asks where a service is; here it is asked for itself."""
 ADDRESSES = [ALICE, BOB, CAROL, EAST, WEST, SELF, NEWS, WEATHER]
 RECORDS: dict[Query, Record] = {
     AttachmentOf(CAROL): Attachment(CAROL, (SELF,)),
     GroupOf(NEWS): Group(NEWS, (SELF,)),
+    ServiceAt(REACH): Route((CAROL,)),
 }
 
 

@@ -9,7 +9,17 @@ from ei.records.keys import make_keys
 from ei.records.record_set import verify_records
 from ei.records.resolver import answer_query, resolve_query
 from ei.sdk.packets import Address
-from ei.sdk.records import Attachment, AttachmentOf, Group, GroupOf, Query, Record
+from ei.sdk.records import (
+    Attachment,
+    AttachmentOf,
+    Group,
+    GroupOf,
+    Query,
+    Record,
+    Route,
+    RouteTo,
+    ServiceAt,
+)
 
 DOMAIN, ALICE, NODE = (make_keys(letter * 32) for letter in (b"d", b"a", b"n"))
 ISSUER = Issuer("isp-a", 1, DOMAIN, expires_unix_s=2_000)
@@ -40,6 +50,11 @@ def test_a_group_is_found() -> None:
     group = RECORDS.find("news.isp-a")
 
     assert answer(GroupOf(group)) == Group(group, NODES)
+
+
+def test_the_nodes_of_a_domain_lead_to_it_and_those_of_a_service() -> None:
+    assert answer(RouteTo(1)) == answer(ServiceAt(16)) == Route(NODES)
+    assert answer(RouteTo(2)) is answer(ServiceAt(48)) is None
 
 
 def test_who_has_no_record_is_not_found() -> None:

@@ -1,26 +1,40 @@
 import msgspec
 
-from ei.sdk import Address, Attachment, AttachmentOf, Group, GroupOf, Query, Record
+from ei.sdk import (
+    Address,
+    Attachment,
+    AttachmentOf,
+    Group,
+    GroupOf,
+    Query,
+    Record,
+    Route,
+    RouteTo,
+    ServiceAt,
+)
 
 A = Address(b"a" * 16)
 A_HEX = "c410" + "61" * 16
 
 
 def test_queries_are_arrays_that_start_with_their_tag() -> None:
-    queries: list[Query] = [AttachmentOf(A), GroupOf(A)]
+    queries: list[Query] = [AttachmentOf(A), GroupOf(A), RouteTo(3, (5,)), ServiceAt(32)]
 
     assert [msgspec.msgpack.encode(query).hex() for query in queries] == [
         f"9200{A_HEX}",
         f"9201{A_HEX}",
+        "940203910590",
+        "920320",
     ]
 
 
 def test_records_are_arrays_that_start_with_their_tag() -> None:
-    records: list[Record] = [Attachment(A, (A,)), Group(A, (A, A))]
+    records: list[Record] = [Attachment(A, (A,)), Group(A, (A, A)), Route((A,))]
 
     assert [msgspec.msgpack.encode(record).hex() for record in records] == [
         f"9300{A_HEX}91{A_HEX}",
         f"9301{A_HEX}92{A_HEX}{A_HEX}",
+        f"920291{A_HEX}",
     ]
 
 

@@ -11,6 +11,7 @@ import ipaddress
 
 from ei.errors import LocalError
 from ei.sdk.packets import Address
+from ei.sdk.packets import domain_number_of as domain_number_of
 
 ADDRESS_BYTES = 16
 KEY_BYTES = 32
@@ -36,11 +37,6 @@ def make_address(domain_number: int, identity_key: bytes) -> Address:
 def make_group_address(domain_number: int, owner_key: bytes, name: str) -> Address:
     """Return the address of the group `name` of an owner; see `make_address`."""
     return _hashed(domain_number, GROUP_TAG, owner_key, name.encode())
-
-
-def domain_number_of(address: bytes) -> int:
-    """Return the number of the home domain that answers for `address`."""
-    return int.from_bytes(address[2:6], "big")
 
 
 def format_address(address: bytes) -> str:

@@ -1,11 +1,25 @@
-"""Answers what services ask the directory, from a set of verified records."""
+"""Answers what services ask, from a set of verified records alone.
+
+As if all domains were neighbours of one another: their nodes lead to them.
+"""
 
 from typing import assert_never
 
 import msgspec
 
 from ei.records.record_set import RecordSet
-from ei.sdk.records import Attachment, AttachmentOf, Group, GroupOf, Query, Record
+from ei.sdk.packets import domain_number_of
+from ei.sdk.records import (
+    Attachment,
+    AttachmentOf,
+    Group,
+    GroupOf,
+    Query,
+    Record,
+    Route,
+    RouteTo,
+    ServiceAt,
+)
 
 _queries: msgspec.msgpack.Decoder[Query] = msgspec.msgpack.Decoder(Query)
 
@@ -23,6 +37,13 @@ def resolve_query(query: Query, records: RecordSet, *, unix_s: float) -> Record 
             if found is None or found.expires_unix_s <= unix_s:
                 return None
             return Group(group, found.nodes)
+        case RouteTo(domain):
+            hops = tuple(node for node in records.nodes if domain_number_of(node) == domain)
+            return Route(hops) if hops else None
+        case ServiceAt(service):
+            nodes = records.nodes.items()
+            hops = tuple(node for node, record in nodes if service in record.services)
+            return Route(hops) if hops else None
         case _:
             assert_never(query)
 

@@ -29,11 +29,29 @@ from ei.sdk.events import (
     TimerFired,
 )
 from ei.sdk.manifest import Capability, Manifest, load_manifest
-from ei.sdk.packets import NOWHERE, Address, Connection, Packet, Protection
-from ei.sdk.records import Attachment, AttachmentOf, Group, GroupOf, Query, Record
+from ei.sdk.packets import (
+    NOWHERE,
+    Address,
+    Connection,
+    Packet,
+    Protection,
+    domain_number_of,
+)
+from ei.sdk.records import (
+    Attachment,
+    AttachmentOf,
+    Group,
+    GroupOf,
+    Query,
+    Record,
+    Route,
+    RouteTo,
+    ServiceAt,
+)
 from ei.sdk.service import Context, Service
 from ei.sdk.stages import Meter, Stage, Tally
 from ei.sdk.storage import Store, Table
+from ei.sdk.ways import Towards, Way, read_way, towards, write_way
 
 __all__ = [
     "NOWHERE",
@@ -73,9 +91,12 @@ __all__ = [
     "Resolve",
     "Resolved",
     "RevokeDecisions",
+    "Route",
+    "RouteTo",
     "SendControl",
     "SendPacket",
     "Service",
+    "ServiceAt",
     "ServiceError",
     "SetTimer",
     "Stage",
@@ -85,9 +106,15 @@ __all__ = [
     "Tally",
     "TallyRead",
     "TimerFired",
+    "Towards",
+    "Way",
+    "domain_number_of",
     "forward",
     "hand_on",
     "key_of",
     "load_manifest",
+    "read_way",
     "refuse",
+    "towards",
+    "write_way",
 ]

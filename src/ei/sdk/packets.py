@@ -12,6 +12,12 @@ Address = NewType("Address", bytes)
 Peer = Annotated[Address, Meta(min_length=16, max_length=16)]
 """The address of a peer, in what a service asks for."""
 
+
+def domain_number_of(address: bytes) -> int:
+    """Return the number of the domain that is home to `address`."""
+    return int.from_bytes(address[2:6], "big")
+
+
 Connection = NewType("Connection", int)
 """Chosen by the source, unique for its (source, service): unsigned 64 bits."""
 

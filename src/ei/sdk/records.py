@@ -1,8 +1,17 @@
-"""What a service can ask the directory, and what it gets: verified, without its signatures."""
+"""What a service can ask, and what it gets: verified, without its signatures.
+
+Where hosts and groups are the directory says; which peer leads there, the routing between domains.
+"""
+
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from ei.sdk.packets import Address
+
+Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Domains = Annotated[tuple[Number, ...], Meta(max_length=8)]
 
 
 class AttachmentOf(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -17,7 +26,27 @@ class GroupOf(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     group: Address
 
 
-Query = AttachmentOf | GroupOf
+class RouteTo(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
+    """Which peers lead to this domain?
+
+    Attributes:
+        domain: Its number.
+        avoid: Domains that no packet may pass, at most 8.
+        require: Domains that it must pass, in any order, at most 8.
+    """
+
+    domain: Number
+    avoid: Domains = ()
+    require: Domains = ()
+
+
+class ServiceAt(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
+    """Which peers lead to the nearest node that runs this service?"""
+
+    service: Number
+
+
+Query = AttachmentOf | GroupOf | RouteTo | ServiceAt
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -34,4 +63,10 @@ class Group(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     nodes: tuple[Address, ...]
 
 
-Record = Attachment | Group
+class Route(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
+    """Peers that lead where was asked, the preferred one first; the others are backups."""
+
+    hops: tuple[Address, ...]
+
+
+Record = Attachment | Group | Route

@@ -36,8 +36,13 @@ START_S = 1_000.0
 
 
 def address(name: str) -> Address:
-    """Make a readable address: `address("alice")` is those letters, filled up to 16 bytes."""
-    return Address(name.encode().ljust(16, b"\0"))
+    """Make a readable address: `address("alice")` in domain 1, `address("bob.2")` in domain 2.
+
+    Args:
+        name: Up to 10 letters, and the number of another domain than 1.
+    """
+    own, _, domain = name.partition(".")
+    return Address(b"\xfd5" + int(domain or 1).to_bytes(4, "big") + own.encode().ljust(10, b"\0"))
 
 
 Act = Callable[[Environment, Any], tuple[Effect, ...]]

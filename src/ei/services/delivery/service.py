@@ -1,11 +1,13 @@
 """Delivery: a packet to a host, wherever it is attached.
 
-The metadata is the address of the destination. A host that is attached here gets the packet on
-its own pipe; for any other the directory says where it is attached, and the packet goes to the
-first of those nodes that is up, or calls one of them, which does the same.
+The metadata is a way: the address of the destination, and in time the node that it is attached to.
+A host that is attached here gets the packet on its own pipe. For any other the directory says where
+it is attached, and the packet goes to the first of those nodes that can be reached: at once in this
+domain, else by the peer that the routing between domains leads to, which does the same.
 
-Decisions carry the next hop as their tag, refusals the destination: a pipe that comes up or goes
-down ends just those that it makes wrong. All else heals when a decision's time is over.
+Decisions carry their destination as tag, so that news of a host end what was decided without them.
+A pipe that goes down takes what was decided to use it along, and so does a route that changes; all
+else heals when a decision's time is over.
 """
 
 from collections.abc import Iterable
@@ -26,11 +28,13 @@ from ei.sdk import (
     Resolved,
     RevokeDecisions,
     Service,
+    Way,
     forward,
+    read_way,
     refuse,
+    towards,
+    write_way,
 )
-
-ADDRESS_BYTES = 16
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,47 +60,65 @@ class Delivery(Service[Config]):
     def on_packet(self, event: PacketArrived, ctx: Context[Config]) -> Iterable[Effect]:
         """Send on towards the destination, and let the datapath do so from now on."""
         packet = event.packet
-        destination = Address(packet.metadata)
-        if destination in ctx.peers:
-            return send(packet, destination, ctx)
-        if len(destination) != ADDRESS_BYTES:
+        way = read_way(packet.metadata)
+        if way is None:
             return refuse(packet, "bad_destination", ttl_s=ctx.config.decision_s)
-        return send_abroad(packet, destination, ctx)
+        if way.destination in ctx.peers:
+            return send(packet, way.destination, Way(way.destination), ctx.config.decision_s)
+        if way.node in (None, ctx.node):
+            return send_abroad(packet, way, ctx)
+        return send_on(packet, way, (way.node,), ctx)
 
     def on_peer(self, event: PeerChanged, ctx: Context[Config]) -> Iterable[Effect]:
-        """Decide anew about a peer that came or went."""
+        """Decide anew about a host that came or went."""
         yield RevokeDecisions(tag=event.peer)
 
     def on_resolved(self, event: Resolved, ctx: Context[Config]) -> Iterable[Effect]:
-        """Refuse a host no longer once the directory knows it."""
+        """Decide anew about a host once the directory knows more of it."""
         if isinstance(event.record, Attachment):
             yield RevokeDecisions(tag=event.record.host)
 
 
-def send(packet: Packet, hop: Address, ctx: Context[Config]) -> Iterable[Effect]:
-    """Send to a peer."""
-    return forward(packet, (Hop(hop),), ttl_s=ctx.config.decision_s, tag=hop)
+def send(packet: Packet, hop: Address, way: Way, ttl_s: float) -> Iterable[Effect]:
+    """Send to a peer, with what it needs to know of the way."""
+    metadata = write_way(way)
+    changed = None if metadata == packet.metadata else metadata
+    return forward(packet, (Hop(hop, changed),), ttl_s=ttl_s, tag=way.destination)
 
 
-def send_abroad(packet: Packet, destination: Address, ctx: Context[Config]) -> Iterable[Effect]:
+def send_abroad(packet: Packet, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
     """Send to a node that the destination is attached to."""
-    query = AttachmentOf(destination)
+    query = AttachmentOf(way.destination)
     if query not in ctx.records:
         return (HoldPacket(until=query, timeout_s=ctx.config.hold_s),)
     record = ctx.records[query]
     if not isinstance(record, Attachment):
-        return refuse(packet, "unknown_destination", ttl_s=ctx.config.refusal_s, tag=destination)
-    # This node has no pipe to the host, and the node before sent it here: neither again.
-    nodes = [node for node in record.nodes if node not in (ctx.node, packet.ingress)]
-    for node in nodes:
-        if node in ctx.peers:
-            return send(packet, node, ctx)
-    if nodes:
-        # Sending to a node calls it, and the packet waits for the pipe. Nobody knows which of
-        # them answers, so the next try, soon, may be with another.
-        node = ctx.random.choice(nodes)
-        return forward(packet, (Hop(node),), ttl_s=ctx.config.refusal_s, tag=node)
-    return refuse(packet, "host_unreachable", ttl_s=ctx.config.refusal_s, tag=destination)
+        return give_up(packet, "unknown_destination", way, ctx)
+    # This node has no pipe to the host.
+    return send_on(packet, way, [node for node in record.nodes if node != ctx.node], ctx)
+
+
+def send_on(
+    packet: Packet, way: Way, nodes: Iterable[Address], ctx: Context[Config]
+) -> Iterable[Effect]:
+    """Send to the peer that leads to the first of the nodes that can be reached."""
+    # The node before sent it here: not back.
+    found = towards(nodes, ctx, way=way, but=(packet.ingress,))
+    if not isinstance(found, tuple):
+        return (HoldPacket(until=found, timeout_s=ctx.config.hold_s),)
+    if not found:
+        return give_up(packet, "host_unreachable", way, ctx)
+    # Sending to a node calls it, and the packet waits for the pipe. Nobody knows which of them
+    # answers, so the next try, soon, may be with another.
+    best = found[0] if found[0].is_up else ctx.random.choice(found)
+    ttl_s = ctx.config.decision_s if best.is_up else ctx.config.refusal_s
+    node = None if best.node == best.hop else best.node
+    return send(packet, best.hop, msgspec.structs.replace(way, node=node), ttl_s)
+
+
+def give_up(packet: Packet, reason: str, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
+    """Refuse for a while."""
+    return refuse(packet, reason, ttl_s=ctx.config.refusal_s, tag=way.destination)
 
 
 SERVICE = Delivery

@@ -1,0 +1,1 @@
+"""Reach: packets of services that are not here, to the nearest node that has them."""
