@@ -12,7 +12,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub(super) const PREVIOUS_KEY_NS: u64 = 10 * SECOND_NS;
 /// Other threads get this long to learn a new key before the peer may use it.
 const LANE_GRACE_NS: u64 = 50 * MILLISECOND_NS;
-/// Between nodes a round trip is measured this often.
+/// Between nodes, and on pipes of hosts that are in use, a round trip is measured this often.
 const MEASURE_NS: u64 = SECOND_NS;
 /// While down, a peer is probed this often under the key it may still have.
 const REVIVE_NS: u64 = 500 * MILLISECOND_NS;
@@ -111,11 +111,17 @@ impl Pipes {
             self.went_down(now_ns, peer);
             return;
         }
+        let is_measuring = now_ns.saturating_sub(pipe.measured_ns) >= MEASURE_NS;
         if now_ns < pipe.probe_ns(heartbeat_ns) {
+            // Sending woke the timer. A pipe in use is measured as often: how long its handshake took says
+            // how busy both ends were when they started.
+            let is_in_use = now_ns.saturating_sub(pipe.last_sent_ns) <= 2 * heartbeat_ns;
+            if is_measuring && is_in_use && pipe.upkeep != Upkeep::Beating {
+                self.send_probe(now_ns, peer);
+            }
             return;
         }
         let is_suspect = now_ns.saturating_sub(pipe.last_received_ns) >= heartbeat_ns * 3 / 2;
-        let is_measuring = now_ns.saturating_sub(pipe.measured_ns) >= MEASURE_NS;
         match pipe.upkeep {
             Upkeep::Beating if is_suspect => {
                 pipe.next_probe_ns = now_ns + heartbeat_ns / 4;

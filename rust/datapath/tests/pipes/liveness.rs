@@ -169,6 +169,47 @@ fn a_peer_that_was_slow_to_answer_once_is_noticed_as_quickly_the_next_time() {
     }
 }
 
+/// Two programs that start on a busy machine take long to answer one another, and soon do not any more.
+#[test]
+fn a_slow_handshake_makes_nobody_wait_for_a_peer_that_dies_later() {
+    for (sender, receiver) in [(0, 1), (1, 0)] {
+        let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+        net.link.delay_ns = 200 * MS;
+        net.connect(0, 1);
+        net.run(5 * SECOND);
+        net.link.delay_ns = MS;
+        for _ in 0..200 {
+            net.send(0, 1, b"data").unwrap();
+            net.send(1, 0, b"data").unwrap();
+            net.run(10 * MS);
+        }
+
+        net.ends[receiver].is_frozen = true;
+        net.send(sender, receiver, b"anybody?").unwrap();
+        let took_ns = net.run_while(5 * SECOND, |net| net.is_up(sender, receiver));
+
+        assert!(took_ns <= 300 * MS, "from {sender}: {} ms", took_ns / MS);
+    }
+}
+
+#[test]
+fn a_pipe_in_use_is_measured_once_a_second() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    net.run(SECOND);
+    let before = net.log.len();
+    for _ in 0..1_000 {
+        net.send(0, 1, b"data").unwrap();
+        net.send(1, 0, b"data").unwrap();
+        net.run(10 * MS);
+    }
+
+    let beside = net.log.len() - before - 2_000;
+
+    // Each end asks, and the other answers.
+    assert!((36..=44).contains(&beside), "{beside}");
+}
+
 /// What waits in a queue behind a flood is late, not dead, also where only an idle path was measured.
 #[test]
 fn a_flood_that_fills_the_queues_is_not_taken_for_death() {
