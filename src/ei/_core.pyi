@@ -105,7 +105,7 @@ class Datapath:
         """Services that run before the last pipe to `host`. At most 8; empty removes them."""
 
     def resolved(self, now_ns: int, service: int, query: bytes, record: bytes | None) -> None:
-        """Answer a `("resolve", service, query)` notice."""
+        """Answer a `("resolve", service, query)` notice, or tell of a record that has changed."""
 
     def lose_worker(self, now_ns: int, service: int) -> None:
         """Drop what the service's dead worker had not answered (`worker_lost`).
@@ -124,6 +124,15 @@ class Datapath:
 
     def close_peer(self, now_ns: int, address: bytes) -> None:
         """End the pipe to a peer and tell it. Either end may open another one."""
+
+    def set_peer_avoided(self, address: bytes, *, is_avoided: bool) -> None:
+        """Let services think that a peer which is up is down, so that they decide for others.
+
+        Packets from and to it flow on, and no notice says so. Ends by itself when its pipe does.
+        """
+
+    def revoke_peer(self, address: bytes) -> None:
+        """Forget all decisions that go to a peer: it no longer leads where it did."""
 
     def set_fallback(self, service: int | None) -> None:
         """The service that packets visit whose service is not here; `None`: they are dropped."""
@@ -433,6 +442,8 @@ class Engine:
     def remove_peer(self, address: bytes) -> None: ...
     def dial(self, address: bytes) -> None: ...
     def close_peer(self, address: bytes) -> None: ...
+    def set_peer_avoided(self, address: bytes, *, is_avoided: bool) -> None: ...
+    def revoke_peer(self, address: bytes) -> None: ...
     def send_control(self, peer: bytes, service: int, message: bytes) -> None: ...
     def set_fallback(self, service: int | None) -> None: ...
     def add_service(

@@ -166,6 +166,19 @@ impl Datapath {
         Ok(())
     }
 
+    #[pyo3(signature = (address, *, is_avoided))]
+    fn set_peer_avoided(&mut self, address: &[u8], is_avoided: bool) -> PyResult<()> {
+        let peer = arguments::address(address)?;
+        self.pure.set_peer_avoided(&peer, is_avoided);
+        Ok(())
+    }
+
+    fn revoke_peer(&mut self, address: &[u8]) -> PyResult<()> {
+        let peer = arguments::address(address)?;
+        self.pure.revoke_peer(&peer);
+        Ok(())
+    }
+
     #[pyo3(signature = (service))]
     fn set_fallback(&mut self, service: Option<u32>) {
         self.pure.set_fallback(service);

@@ -152,6 +152,25 @@ impl Engine {
         sent.map_err(refused)
     }
 
+    #[pyo3(signature = (address, *, is_avoided))]
+    fn set_peer_avoided(&self, py: Python<'_>, address: &[u8], is_avoided: bool) -> PyResult<()> {
+        let peer = arguments::address(address)?;
+        py.detach(|| {
+            self.fleet
+                .order_all(move |lane, _| lane.datapath.set_peer_avoided(&peer, is_avoided))
+        })?;
+        Ok(())
+    }
+
+    fn revoke_peer(&self, py: Python<'_>, address: &[u8]) -> PyResult<()> {
+        let peer = arguments::address(address)?;
+        py.detach(|| {
+            self.fleet
+                .order_all(move |lane, _| lane.datapath.revoke_peer(&peer))
+        })?;
+        Ok(())
+    }
+
     #[pyo3(signature = (service))]
     fn set_fallback(&self, py: Python<'_>, service: Option<u32>) -> PyResult<()> {
         py.detach(|| {

@@ -28,6 +28,8 @@ class DatapathControl(Protocol):
     def dial(self, address: bytes) -> None: ...
     def close_peer(self, address: bytes) -> None: ...
     def send_control(self, peer: bytes, service: int, message: bytes) -> None: ...
+    def set_peer_avoided(self, address: bytes, *, is_avoided: bool) -> None: ...
+    def revoke_peer(self, address: bytes) -> None: ...
     def set_fallback(self, service: int | None) -> None: ...
     def add_service(  # noqa: PLR0913 one for each bound of a service
         self,
@@ -78,6 +80,12 @@ class PureControl:
 
     def send_control(self, peer: bytes, service: int, message: bytes) -> None:
         self._datapath.send_control(self._now_ns(), peer, service, message)
+
+    def set_peer_avoided(self, address: bytes, *, is_avoided: bool) -> None:
+        self._datapath.set_peer_avoided(address, is_avoided=is_avoided)
+
+    def revoke_peer(self, address: bytes) -> None:
+        self._datapath.revoke_peer(address)
 
     def set_fallback(self, service: int | None) -> None:
         self._datapath.set_fallback(service)

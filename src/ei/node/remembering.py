@@ -38,6 +38,12 @@ class RememberingControl:
     def send_control(self, peer: bytes, service: int, message: bytes) -> None:
         self.commands.append(("send_control", peer, service, message))
 
+    def set_peer_avoided(self, address: bytes, *, is_avoided: bool) -> None:
+        self.commands.append(("set_peer_avoided", address, is_avoided))
+
+    def revoke_peer(self, address: bytes) -> None:
+        self.commands.append(("revoke_peer", address))
+
     def set_fallback(self, service: int | None) -> None:
         self.commands.append(("set_fallback", service))
 

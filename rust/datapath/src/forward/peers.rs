@@ -1,6 +1,6 @@
 //! Peers: who they are, what becomes of them, and who is told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use super::{Datapath, LaneMessage};
@@ -57,6 +57,8 @@ pub(super) struct Peers {
     notices: VecDeque<Notice>,
     told_rtts_ns: BTreeMap<Address, u64>,
     measure_ns: u64,
+    /// Up, and down for services.
+    avoided: BTreeSet<Address>,
 }
 
 impl Peers {
@@ -126,7 +128,36 @@ impl Datapath {
         }
     }
 
-    /// The directory's answer to a `ResolveWanted`.
+    /// Let services think that a peer which is up is down, so that they decide for others; packets from
+    /// and to it flow on. Ends by itself when its pipe does.
+    pub fn set_peer_avoided(&mut self, address: &Address, is_avoided: bool) {
+        let pipes = &self.departures.pipes;
+        let Some(peer) = pipes.find(address).filter(|peer| pipes.is_up(*peer)) else {
+            return;
+        };
+        let avoided = &mut self.peers.avoided;
+        let is_changed = match is_avoided {
+            true => avoided.insert(*address),
+            false => avoided.remove(address),
+        };
+        if !is_changed {
+            return;
+        }
+        if is_avoided {
+            self.decisions.revoke_peer(peer);
+            self.peers.told_rtts_ns.remove(address);
+        }
+        self.tell_services(*address, !is_avoided);
+    }
+
+    /// Forget all that was decided to go to a peer: it no longer leads where it did.
+    pub fn revoke_peer(&mut self, address: &Address) {
+        if let Some(peer) = self.departures.pipes.find(address) {
+            self.decisions.revoke_peer(peer);
+        }
+    }
+
+    /// The directory's answer to a `ResolveWanted`, or news of a record that nobody asked for just now.
     pub fn resolved(&mut self, number: u32, query: &[u8], record: Option<&[u8]>) {
         let Some(index) = self.decisions.routes.index(number) else {
             return;
@@ -151,17 +182,20 @@ impl Datapath {
         notice
     }
 
-    /// Peers that are up, and their round trips in seconds.
+    /// Peers that are up for services, and their round trips in seconds.
     pub(super) fn peers_now(&self) -> (Vec<Address>, Vec<(Address, f64)>) {
         let pipes = &self.departures.pipes;
-        let up: Vec<_> = pipes.peers().filter(|peer| pipes.is_up(*peer)).collect();
-        let rtts = up.iter().filter_map(|peer| {
-            let rtt_ns = pipes.rtt_ns(*peer)?;
-            Some((pipes.address(*peer), rtt_ns as f64 / 1e9))
-        });
+        let up = pipes.peers().filter(|peer| pipes.is_up(*peer));
+        let known = up.map(|peer| (pipes.address(peer), pipes.rtt_ns(peer)));
+        let offered: Vec<_> = known
+            .filter(|(address, _)| !self.peers.avoided.contains(address))
+            .collect();
+        let rtts = offered
+            .iter()
+            .filter_map(|(address, rtt_ns)| Some((*address, (*rtt_ns)? as f64 / 1e9)));
         let rtts = rtts.collect();
         (
-            up.into_iter().map(|peer| pipes.address(peer)).collect(),
+            offered.into_iter().map(|(address, _)| address).collect(),
             rtts,
         )
     }
@@ -190,12 +224,13 @@ impl Datapath {
         } else {
             self.decisions.revoke_peer(peer);
         }
-        if self.lane != 0 {
-            return;
-        }
         let Some(address) = self.peers.addresses.get(peer.0 as usize).copied() else {
             return;
         };
+        let was_avoided = self.peers.avoided.remove(&address);
+        if self.lane != 0 {
+            return;
+        }
         self.peers.told_rtts_ns.remove(&address);
         let notice = if is_up {
             Notice::PeerUp { peer: address }
@@ -204,11 +239,17 @@ impl Datapath {
         };
         // Pipes go up and down a few times a second at most, so these are bounded by taking them.
         self.peers.notices.push_back(notice);
+        if !was_avoided {
+            self.tell_services(address, is_up);
+        }
+    }
+
+    fn tell_services(&mut self, peer: Address, is_up: bool) {
+        if self.lane != 0 {
+            return;
+        }
         for service in self.services.iter_mut().flatten() {
-            service.queue.push_news(News::PeerChanged {
-                peer: address,
-                is_up,
-            });
+            service.queue.push_news(News::PeerChanged { peer, is_up });
         }
     }
 
@@ -265,6 +306,9 @@ impl Datapath {
             let (address, Some(rtt_ns)) = (pipes.address(peer), pipes.rtt_ns(peer)) else {
                 continue;
             };
+            if self.peers.avoided.contains(&address) {
+                continue;
+            }
             let told_ns = self.peers.told_rtts_ns.get(&address).copied();
             let is_noticeable = told_ns
                 .is_none_or(|told_ns| rtt_ns.abs_diff(told_ns) > NOTICEABLE_NS.max(told_ns / 5));

@@ -1,0 +1,195 @@
+//! What services hear of peers, and which decisions fall with them.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
+
+mod world;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ei_datapath::codec::{Answer, Event};
+use ei_datapath::forward::{Notice, ServiceConfig};
+use ei_datapath::wire::Address;
+use world::*;
+
+const SOURCE: usize = 0;
+const NODE: usize = 1;
+const DESTINATION: usize = 2;
+
+/// Peers as they were told of.
+type Told = Rc<RefCell<Vec<(Address, bool)>>>;
+
+/// Delivers, and remembers what it hears of peers.
+struct Listens {
+    delivery: Delivery,
+    told: Told,
+}
+
+impl Service for Listens {
+    fn answer<'a>(&mut self, event: &Event<'a>) -> Answer<'a> {
+        if let Event::PeerChanged { peer, is_up } = event {
+            let peer = Address((*peer).try_into().unwrap());
+            self.told.borrow_mut().push((peer, *is_up));
+        }
+        self.delivery.answer(event)
+    }
+}
+
+/// host 0 — node 1 — host 2, with a decided flow from 0 to 2; nothing of it is told yet.
+fn decided() -> (World, Told) {
+    let mut world = World::new();
+    let (source, node, destination) = (world.host(), world.node(), world.host());
+    let told = listen(&mut world, 16);
+    world.join(source, node);
+    world.join(destination, node);
+    flow(&mut world);
+    told.borrow_mut().clear();
+    let _heard = notices(&mut world);
+    (world, told)
+}
+
+fn listen(world: &mut World, number: u32) -> Told {
+    let told = Told::default();
+    let listens = Listens {
+        delivery: Delivery::new(),
+        told: Rc::clone(&told),
+    };
+    world.serve(NODE, ServiceConfig::new(number), listens);
+    told
+}
+
+/// One packet of the flow; returns how many the service was asked about so far.
+fn flow(world: &mut World) -> u64 {
+    let packet = world.packet(NODE, 7, DESTINATION);
+    world.send(SOURCE, &packet).unwrap();
+    world.settle();
+    world.counters(NODE).missed
+}
+
+fn notices(world: &mut World) -> Vec<Notice> {
+    std::iter::from_fn(|| world.ends[NODE].datapath.take_notice()).collect()
+}
+
+fn avoid(world: &mut World, is_avoided: bool) {
+    let peer = world.ends[DESTINATION].address;
+    let datapath = &mut world.ends[NODE].datapath;
+    datapath.set_peer_avoided(&peer, is_avoided);
+    world.settle();
+}
+
+#[test]
+fn an_avoided_peer_is_down_for_services_while_its_packets_flow() {
+    let (mut world, told) = decided();
+    let peer = world.ends[DESTINATION].address;
+    let before = world.counters(NODE).missed;
+
+    avoid(&mut world, true);
+    avoid(&mut world, true);
+
+    assert_eq!(*told.borrow(), [(peer, false)]);
+    assert_eq!(flow(&mut world), before + 1, "decided anew");
+    assert_eq!(world.received(DESTINATION).len(), 2);
+    assert_eq!(notices(&mut world), []);
+    let late = listen(&mut world, 17);
+    world.pass(2 * SECOND_NS);
+    assert_eq!(*late.borrow(), [(address(SOURCE), true)]);
+    let statistics = world.ends[NODE].datapath.statistics();
+    let seen = statistics.peers.iter().find(|one| one.address == peer);
+    assert!(seen.unwrap().is_up);
+}
+
+#[test]
+fn services_hear_of_a_peer_that_is_avoided_no_more() {
+    let (mut world, told) = decided();
+    let peer = world.ends[DESTINATION].address;
+
+    avoid(&mut world, true);
+    avoid(&mut world, false);
+    avoid(&mut world, false);
+
+    assert_eq!(*told.borrow(), [(peer, false), (peer, true)]);
+}
+
+#[test]
+fn an_avoided_peer_that_leaves_and_comes_back_is_a_peer_like_any_other() {
+    let (mut world, told) = decided();
+    let peer = world.ends[DESTINATION].address;
+
+    avoid(&mut world, true);
+    let now_ns = world.now_ns;
+    let node = world.ends[NODE].address;
+    world.ends[DESTINATION].datapath.close_peer(now_ns, &node);
+    world.settle();
+    let after_close = told.borrow().clone();
+    world.join(DESTINATION, NODE);
+    world.pass(SECOND_NS);
+
+    assert_eq!(after_close, [(peer, false)], "it was down for them already");
+    assert_eq!(*told.borrow(), [(peer, false), (peer, true)]);
+    assert_eq!(
+        notices(&mut world),
+        [Notice::PeerDown { peer }, Notice::PeerUp { peer }]
+    );
+}
+
+#[test]
+fn who_is_down_cannot_be_avoided() {
+    let mut world = World::new();
+    let (source, node, destination) = (world.host(), world.node(), world.host());
+    let told = listen(&mut world, 16);
+    world.join(source, node);
+    world.acquaint(destination, node);
+
+    avoid(&mut world, true);
+    world.join(destination, node);
+
+    assert_eq!(
+        *told.borrow(),
+        [(address(source), true), (address(destination), true)]
+    );
+}
+
+#[test]
+fn decisions_that_go_to_a_peer_are_forgotten_on_demand_and_nothing_else_happens() {
+    let (mut world, told) = decided();
+    let peer = world.ends[DESTINATION].address;
+    let before = flow(&mut world);
+
+    world.ends[NODE].datapath.revoke_peer(&peer);
+
+    assert_eq!(flow(&mut world), before + 1);
+    assert_eq!(flow(&mut world), before + 1, "decided again");
+    assert_eq!(*told.borrow(), []);
+    assert_eq!(notices(&mut world), []);
+}
+
+#[test]
+fn an_answer_older_than_the_revocation_of_its_peer_decides_nothing() {
+    let (mut world, _) = decided();
+    let (now_ns, peer) = (world.now_ns, world.ends[DESTINATION].address);
+    let packet = world.packet(NODE, 8, DESTINATION);
+    world.ends[NODE].stopped.insert(16);
+    world.send(SOURCE, &packet).unwrap();
+    world.settle();
+    let datapath = &mut world.ends[NODE].datapath;
+    let mut events = Vec::new();
+    datapath.take_events(now_ns, 0.0, 16, &mut events);
+
+    datapath.revoke_peer(&peer);
+    let effects = answer(&mut Delivery::new(), &events);
+    datapath.put_effects(now_ns, 16, &effects).unwrap();
+    world.settle();
+
+    let counters = world.counters(NODE);
+    assert_eq!(counters.stale_decisions, 1);
+    assert_eq!(
+        world.received(DESTINATION).len(),
+        2,
+        "its packet still goes"
+    );
+}
