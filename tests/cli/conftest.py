@@ -1,16 +1,20 @@
 """Running `ei` in this process, as the console script does."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ei.cli.main import main
+from ei.errors import DeniedError
+from ei.lab.namespaces import check_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,30 @@ def running_lab() -> Generator[Path]:
 
     Sockets of a lab have long names, and there is a limit on them: hence a short path.
     """
+    with lab_of("processes") as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+def spread_lab() -> Generator[Path]:
+    """The same in network namespaces; skips where these may not be made."""
+    try:
+        check_allowed(environ=os.environ)
+    except DeniedError as error:
+        pytest.skip(str(error))
+    with lab_of("netns") as home:
+        yield home
+
+
+@contextmanager
+def lab_of(backend: str) -> Generator[Path]:
+    """Run the lab of `LAB_TOPOLOGY`; return its state home."""
     with tempfile.TemporaryDirectory(prefix="ei-", dir="/tmp") as name:
         home = Path(name)
         (home / "topology.toml").write_text(LAB_TOPOLOGY)
         command = [sys.executable, "-c", "import sys; from ei.cli import main; sys.exit(main())"]
         environ = {"XDG_STATE_HOME": name, "HOME": name, "PATH": "/usr/bin:/bin"}
-        up = [*command, "lab", "up", str(home / "topology.toml")]
+        up = [*command, "lab", "up", str(home / "topology.toml"), "--backend", backend]
         subprocess.run(up, check=True, env=environ, capture_output=True)
         try:
             yield home

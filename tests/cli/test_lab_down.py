@@ -60,5 +60,5 @@ def test_nothing_is_left_of_a_lab() -> None:
         document = ei("down")
 
         assert document["was_running"] is True
-        assert document["left"] == {"processes": 0, "sockets": 0, "files": 0}
+        assert document["left"] == {"processes": 0, "sockets": 0, "files": 0, "namespaces": 0}
         assert not (Path(home) / "ei" / "lab" / "other").exists()

@@ -52,3 +52,33 @@ def test_the_shell_knows_its_configuration(running_lab: Path) -> None:
     variables = dict(line.split("=", 1) for line in said.stdout.splitlines())
     assert Path(variables["EI_CONFIG"]).exists()
     assert variables["EI_LAB"] == "default"
+
+
+KNOCK = """
+import socket, sys, time
+began_s = time.monotonic()
+try:
+    socket.create_connection((sys.argv[1], 80), timeout=5).close()
+except ConnectionRefusedError:
+    print("refused after", time.monotonic() - began_s)
+"""
+
+
+@pytest.mark.slow
+def test_any_program_runs_over_the_links_of_a_netns_lab(spread_lab: Path) -> None:
+    def ei(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", SCRIPT, "lab", *words],
+            check=True, env=environ, capture_output=True, text=True,
+        )  # fmt: skip
+
+    environ = {"XDG_STATE_HOME": str(spread_lab), "HOME": str(spread_lab), "PATH": "/usr/bin:/bin"}
+    knock = ["shell", "alice", "--", sys.executable, "-c", KNOCK]
+
+    directly = ei(*knock, "bob.isp-b").stdout
+    _ = ei("impair", "alice--bob", "--delay", "100ms")
+    slowly = ei(*knock, "bob.isp-b").stdout
+    _ = ei("heal", "alice--bob")
+
+    assert float(directly.removeprefix("refused after ")) < 0.1
+    assert float(slowly.removeprefix("refused after ")) >= 0.2

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ei.errors import DeniedError
 from ei.lab.catalogue import find_topology
 from ei.lab.demo import Outcome, run_demo
+from ei.lab.namespaces import check_allowed
 from ei.lab.narrator import Narrator
 from ei.lab.processes import start_lab, stop_lab
 from ei.lab.run_folder import LabFile
@@ -21,6 +23,22 @@ def environ() -> Iterator[Mapping[str, str]]:
     folder = tempfile.mkdtemp(prefix="ei-")
     yield {**os.environ, "XDG_STATE_HOME": folder}
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def allowed() -> None:
+    """Skip where network namespaces may not be made."""
+    try:
+        check_allowed(environ=os.environ)
+    except DeniedError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def spread(allowed: None, environ: Mapping[str, str]) -> Iterator[LabFile]:  # noqa: ARG001
+    """A lab of the topology `echo` in network namespaces: leave it as you found it."""
+    yield start_lab(find_topology("echo"), name="spread", environ=environ, backend="netns")
+    stop_lab(name="spread", environ=environ)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """What the supervisor of a lab promises to those who ask it."""
 
 import os
+import signal
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -9,8 +11,8 @@ import pytest
 
 from ei.errors import ConfigError, ConflictError, NotFoundError, UnreachableError
 from ei.lab.catalogue import find_topology
-from ei.lab.census import run_id_of
-from ei.lab.processes import ask_lab, start_lab
+from ei.lab.census import marked_namespaces, marked_processes, run_id_of
+from ei.lab.processes import ask_lab, start_lab, stop_lab
 from ei.lab.run_folder import LabFile, run_folder
 
 pytestmark = pytest.mark.slow
@@ -117,6 +119,40 @@ def test_a_lab_goes_down_with_its_owner(environ: Mapping[str, str], *, is_ready:
     folder = run_folder("owned", environ).path
     while folder.exists() or run_id_of(folder) is not None:
         os.sched_yield()
+
+
+def test_faults_are_the_same_in_namespaces(spread: LabFile, environ: Mapping[str, str]) -> None:
+    def ask(verb: str, **arguments: object) -> dict[str, object]:
+        return ask_lab(verb, arguments, name="spread", environ=environ)
+
+    def states(answer: Mapping[str, object]) -> dict[object, object]:
+        return {each["name"]: each["state"] for each in rows(answer, "daemons")}
+
+    status = ask("status")
+    frozen = ask("freeze", name="alice.isp-a")
+    thawed = ask("thaw", name="alice.isp-a")
+    killed = ask("kill", name="alice.isp-a")
+    started = ask("start", name="alice.isp-a")
+
+    assert (status["backend"], spread.backend) == ("netns", "netns")
+    assert states(frozen)["alice.isp-a"] == "frozen"
+    assert states(thawed)["alice.isp-a"] == "running"
+    assert states(killed)["alice.isp-a"] == "ended"
+    assert states(started)["alice.isp-a"] == "running"
+
+
+def test_f3_a_dead_supervisor_leaves_nothing_of_namespaces(
+    allowed: None,  # noqa: ARG001
+    environ: Mapping[str, str],
+) -> None:
+    lab = start_lab(find_topology("echo"), name="dies", environ=environ, backend="netns")
+    for pid in marked_processes(lab.run_id):
+        os.kill(pid, signal.SIGKILL)
+    while marked_processes(lab.run_id):
+        time.sleep(0.01)
+
+    assert marked_namespaces(lab.run_id) == {}
+    assert stop_lab(name="dies", environ=environ).left.count == 0
 
 
 def rows(answer: Mapping[str, object], table: str) -> list[dict[str, object]]:

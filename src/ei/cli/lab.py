@@ -9,8 +9,8 @@ VERBS = ("up", "down", "status", "log", "shell", "impair", "cut", "kill", "run",
 
 DETAILS = """\
 A lab is made from one topology file: domains, nodes, hosts, and links with delay, loss and other
-impairments. It runs as real processes over 127/8, without root, or as a simulation in virtual time,
-repeated bit for bit from its seed."""
+impairments. It runs as real processes over 127/8, without root; with each of them in a network
+namespace, as root; or as a simulation in virtual time, repeated bit for bit from its seed."""
 
 
 def add_parser(commands: Verbs) -> None:

@@ -3,7 +3,7 @@
 import argparse
 
 from ei.cli.exits import Exit
-from ei.cli.output import Output
+from ei.cli.output import Output, printable
 from ei.cli.parser import Verbs
 from ei.cli.targets import lab_name, takes_lab
 
@@ -20,13 +20,11 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
 
     name = lab_name(arguments)
     ended = stop_lab(name=name)
-    counts = {
-        "processes": len(ended.left.processes),
-        "sockets": len(ended.left.sockets),
-        "files": len(ended.left.files),
-    }
-    if ended.was_running or any(counts.values()):
+    counts = ended.left.counts
+    if ended.was_running or ended.left.count:
         output.data(f"{', '.join(f'{count} {what}' for what, count in counts.items())} left")
+        for thing in ended.left.things:
+            output.talk(f"left: {printable(thing)}")
     else:
         output.data(f"no lab {name!r} runs")
     output.document(
@@ -35,4 +33,4 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     )
     if not ended.was_running and (others := running_labs()):
         output.next(*(f"ei lab down --lab {other}" for other in others))
-    return Exit.NEGATIVE if any(counts.values()) else Exit.OK
+    return Exit.NEGATIVE if ended.left.count else Exit.OK

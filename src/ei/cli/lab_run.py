@@ -1,6 +1,7 @@
 """`ei lab run`: run a scenario and hold what it measures against what it promises."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from ei.lab.promises import Promise, Report
     from ei.lab.scenario import Scenario
 
-BACKENDS = ("simulation", "processes")
+BACKENDS = ("simulation", "processes", "netns")
 MOST_SEED = 2**64 - 1
 MOST_RUNS = 100_000
 EXAMPLES = """\
@@ -42,7 +43,8 @@ def add_parser(verbs: Verbs) -> None:
         choices=BACKENDS,
         metavar="BACKEND",
         default=BACKENDS[0],
-        help="simulation (virtual time; default) or processes (real daemons)",
+        help="simulation (virtual time; default), processes (real daemons), or netns (real daemons "
+        "in network namespaces, as root)",
     )
     verb.takes(
         "--seed", type=parse_seed, metavar="N", default=1, help="of all that is random (default 1)"
@@ -102,7 +104,7 @@ def _check(arguments: argparse.Namespace, capture: Path | None) -> None:
     last_seed: int = arguments.seed + arguments.repeat - 1
     wrong = ""
     if capture is not None and arguments.backend != "simulation":
-        wrong = "--capture is for simulations; capture real processes with tcpdump -i lo"
+        wrong = "--capture is for simulations; capture real daemons with tcpdump"
     elif capture is not None and arguments.repeat > 1:
         wrong = "--capture is of one run: give its --seed, and no --repeat"
     elif last_seed > MOST_SEED:
@@ -124,7 +126,9 @@ def _run_once(scenario: "Scenario", arguments: argparse.Namespace, output: Outpu
             scenario, seed=seed, on_promise=on_promise, capture=arguments.capture
         )
     else:
-        report = run_in_processes(scenario, seed=seed, on_promise=on_promise)
+        report = run_in_processes(
+            scenario, seed=seed, backend=arguments.backend, on_promise=on_promise
+        )
     return show_report(report, output)
 
 
@@ -133,7 +137,9 @@ def _run_many(scenario: "Scenario", arguments: argparse.Namespace, output: Outpu
     from ei.lab.repeated import merge
     from ei.lab.scenario import run_in_processes, run_in_simulation
 
-    run = run_in_simulation if arguments.backend == "simulation" else run_in_processes
+    run = run_in_simulation
+    if arguments.backend != "simulation":
+        run = partial(run_in_processes, backend=arguments.backend)
     reports: list[Report] = []
     for seed in range(arguments.seed, arguments.seed + arguments.repeat):
         report = run(scenario, seed=seed)

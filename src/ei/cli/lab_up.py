@@ -1,6 +1,7 @@
-"""`ei lab up`: start a lab of real processes."""
+"""`ei lab up`: start a lab of real daemons."""
 
 import argparse
+import time
 
 from ei.cli.exits import Exit
 from ei.cli.lab_run import parse_seed
@@ -8,10 +9,16 @@ from ei.cli.output import Output
 from ei.cli.parser import Verbs
 from ei.cli.targets import lab_name, takes_lab
 
+BACKENDS = ("processes", "netns")
+
 
 def add_parser(verbs: Verbs) -> None:
     """Add `ei lab up`."""
-    verb = verbs.add("up", summary="start a lab of real processes over 127/8", execute=execute)
+    verb = verbs.add(
+        "up",
+        summary="start a lab of real daemons: processes over 127/8, or in network namespaces",
+        execute=execute,
+    )
     verb.takes(
         "topology",
         nargs="?",
@@ -21,6 +28,14 @@ def add_parser(verbs: Verbs) -> None:
         "(default: threedomains)",
     )
     takes_lab(verb)
+    verb.takes(
+        "--backend",
+        choices=BACKENDS,
+        metavar="BACKEND",
+        default=BACKENDS[0],
+        help="processes (over 127/8; default), or netns (each in a network namespace, where "
+        "foreign programs run as well; as root)",
+    )
     verb.takes("--seed", type=parse_seed, metavar="N", default=1, help="of what links do")
 
 
@@ -38,19 +53,29 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         output.progress(f"{len(ready)} of {total} ready: {name}")
 
     output.progress(f"starting {total} daemons")
-    lab = start_lab(topology, name=lab_name(arguments), seed=arguments.seed, on_progress=on_ready)
+    began_s = time.monotonic()
+    lab = start_lab(
+        topology,
+        name=lab_name(arguments),
+        seed=arguments.seed,
+        backend=arguments.backend,
+        on_progress=on_ready,
+    )
+    took_s = round(time.monotonic() - began_s, 2)
     services = {service for node in topology.nodes.values() for service in node.services}
     output.fold(
         f"domains {len(topology.domains)} ({', '.join(topology.domains)})"
         f"   service nodes {len(topology.nodes)}   hosts {len(topology.hosts)}"
         f"   services {len(services)}"
     )
-    output.data(f"seed {lab.seed}, addresses {lab.subnet}.0.0/16")
+    output.data(f"seed {lab.seed}, addresses {lab.subnet}.0.0/16, {lab.backend}: up in {took_s} s")
     output.document(
         "ei.lab-up/1",
         {
             "name": lab.name,
             "topology": lab.topology,
+            "backend": lab.backend,
+            "took_s": took_s,
             "seed": lab.seed,
             "subnet": lab.subnet,
             "domains": list(topology.domains),
@@ -61,5 +86,6 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     )
     hosts = [name.partition(".")[0] for name in topology.hosts]
     ping = [f"ei ping {hosts[0]} {hosts[-1]}"] if len(hosts) > 1 else []
-    output.next("ei status", *ping, "ei lab down")
+    shell = [f"ei lab shell {hosts[0]}"] if hosts and lab.backend == "netns" else []
+    output.next("ei status", *ping, *shell, "ei lab down")
     return Exit.OK

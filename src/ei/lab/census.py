@@ -1,4 +1,4 @@
-"""What of a run is alive: processes, sockets, files; and how to end it without hitting a stranger.
+"""What of a run is alive, and how to end it without hitting a stranger.
 
 Every process of a run inherits the mark `EI_LAB_RUN=<run id>` in its environment, which survives
 `fork` and re-parenting and which no other process carries. A process is ended through its pidfd,
@@ -18,16 +18,38 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What is left of a run: processes and their names, sockets and files by path or endpoint."""
+    """What is left of a run.
 
-    processes: tuple[str, ...]
-    sockets: tuple[str, ...]
-    files: tuple[str, ...]
+    Attributes:
+        processes: Their ids and names.
+        sockets, files: By endpoint or path.
+        namespaces: Each by a process in it, which need not be one of the run.
+    """
+
+    processes: tuple[str, ...] = ()
+    sockets: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each kind."""
+        return {
+            "processes": len(self.processes),
+            "sockets": len(self.sockets),
+            "files": len(self.files),
+            "namespaces": len(self.namespaces),
+        }
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """All of them, for people."""
+        return (*self.processes, *self.sockets, *self.files, *self.namespaces)
 
     @property
     def count(self) -> int:
         """All of them together."""
-        return len(self.processes) + len(self.sockets) + len(self.files)
+        return len(self.things)
 
 
 def marked_processes(run_id: str) -> list[int]:
@@ -35,6 +57,25 @@ def marked_processes(run_id: str) -> list[int]:
     mark = f"{MARK}={run_id}".encode()
     pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
     return [pid for pid in sorted(pids) if pid != os.getpid() and _is_marked(pid, mark)]
+
+
+def mark_device(run_id: str) -> str:
+    """Return the name that one device in each network namespace of a run has."""
+    return f"ei{run_id[:12]}"
+
+
+def marked_namespaces(run_id: str) -> dict[str, int]:
+    """Return the network namespaces of a run that have a process, with one process of each."""
+    mark = f"{mark_device(run_id)}:"
+    known: dict[str, int] = {}
+    for entry in PROC.iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name == str(os.getpid()) or not entry.name.isdigit():
+                continue
+            if (place := str((entry / "ns/net").readlink())) not in known:
+                is_marked = mark in (entry / "net/dev").read_text()
+                known[place] = int(entry.name) if is_marked else 0
+    return {place: pid for place, pid in known.items() if pid}
 
 
 def run_id_of(folder: Path) -> str | None:
@@ -112,7 +153,9 @@ def leftovers(run_id: str | None, *, subnet: str | None, folder: Path) -> Leftov
     processes = tuple(f"{pid} {command_of(pid)}" for pid in pids)
     files = (str(folder), *map(str, folder.rglob("*"))) if folder.exists() else ()
     udp = [] if subnet is None else _udp_sockets(subnet)
-    return Leftovers(processes, (*udp, *_unix_sockets(folder)), files)
+    marked = {} if run_id is None else marked_namespaces(run_id)
+    namespaces = tuple(f"{place} with {pid} {command_of(pid)}" for place, pid in marked.items())
+    return Leftovers(processes, (*udp, *_unix_sockets(folder)), files, namespaces)
 
 
 def _udp_sockets(subnet: str) -> list[str]:

@@ -33,7 +33,7 @@ def end_lab(folder: RunFolder) -> Ended:
         ConflictError: the folder is not that of a lab.
     """
     if not folder.path.exists():
-        return Ended(was_running=False, killed=0, left=Leftovers((), (), ()))
+        return Ended(was_running=False, killed=0, left=Leftovers())
     lab = _content(folder)
     # Where `lab.json` cannot be read, the processes themselves know whose they are.
     run_id = run_id_of(folder.path) if lab is None else lab.run_id
@@ -44,7 +44,8 @@ def end_lab(folder: RunFolder) -> Ended:
             time.sleep(0.01)
         killed = end_processes(run_id, timeout_s=DOWN_LIMIT_S)
     folder.remove()
-    subnet = None if lab is None else lab.subnet
+    # What has a namespace of its own has left no endpoint in ours.
+    subnet = None if lab is None or lab.backend == "netns" else lab.subnet
     left = leftovers(run_id, subnet=subnet, folder=folder.path)
     return Ended(was_running=run_id is not None, killed=killed, left=left)
 

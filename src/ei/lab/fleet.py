@@ -29,7 +29,12 @@ _reports: msgspec.msgpack.Decoder[Started | Exited] = msgspec.msgpack.Decoder(St
 
 
 class DaemonState(msgspec.Struct):
-    """One daemon. `status` is its exit code, or minus the signal that ended it."""
+    """One daemon.
+
+    Attributes:
+        status: Its exit code, or minus the signal that ended it.
+        namespace: Path of its network namespace; empty in a lab of processes.
+    """
 
     name: str
     kind: str
@@ -37,6 +42,7 @@ class DaemonState(msgspec.Struct):
     pid: int = 0
     status: int | None = None
     starts: int = 0
+    namespace: str = ""
 
 
 class Fleet:
@@ -78,6 +84,11 @@ class Fleet:
     def open(self) -> None:
         """Listen to the stem, on the running loop."""
         asyncio.get_running_loop().add_reader(self._stem.fileno(), self._hear_stem)
+
+    def place(self, namespaces: Mapping[str, str]) -> None:
+        """Have daemons in network namespaces, by name and path, from their next start."""
+        for state in self._states.values():
+            state.namespace = namespaces[state.name]
 
     def state(self, name: object) -> DaemonState:
         """Return one daemon.
@@ -164,7 +175,8 @@ class Fleet:
             raise ConflictError(f"{state.name} is {state.state}", remedy="See: ei lab status")
         state.state, state.status = "starting", None
         state.starts += 1
-        order = Start(state.name, state.kind, str(self._folder_of(state.name)))
+        folder = str(self._folder_of(state.name))
+        order = Start(state.name, state.kind, folder, state.namespace)
         _ = self._stem.send(msgspec.msgpack.encode(order))
 
     async def _wait_ready(self, state: DaemonState, deadline_s: float) -> None:

@@ -9,8 +9,10 @@ from ei.host.client import Host
 from ei.lab.topology import Impairment, Topology
 from ei.node.status import NodeStatus
 
-Backend = Literal["simulation", "processes"]
-BACKENDS: tuple[Backend, ...] = ("simulation", "processes")
+RealBackend = Literal["processes", "netns"]
+REAL_BACKENDS: tuple[RealBackend, ...] = ("processes", "netns")
+Backend = Literal["simulation"] | RealBackend
+BACKENDS: tuple[Backend, ...] = ("simulation", *REAL_BACKENDS)
 
 
 class Lab(Protocol):

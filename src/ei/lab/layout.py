@@ -14,7 +14,7 @@ from itertools import combinations
 import msgspec
 
 from ei.errors import LimitError
-from ei.lab.topology import Impairment, Topology, ends
+from ei.lab.topology import HostPlan, Impairment, Topology, ends
 
 PORT = 3535
 OCTET = 256
@@ -96,6 +96,20 @@ def lay_out(topology: Topology, *, subnet: str, has_relays: bool = True) -> Layo
                 impairment=topology.impairment(a, b),
             )
     return Layout(endpoints, relays)
+
+
+def ip_addresses(layout: Layout) -> dict[str, str]:
+    """Return name to IP address of all nodes and hosts."""
+    return {name: end.rpartition(":")[0] for name, end in layout.endpoints.items()}
+
+
+def hosts_text(addresses: Mapping[str, str], hosts: Mapping[str, HostPlan]) -> str:
+    """Return a hosts(5) file in which all of these have their names, aliases included."""
+    lines = ["127.0.0.1 localhost"]
+    for name, address in addresses.items():
+        aliases = hosts[name].aliases if name in hosts else ()
+        lines.append(" ".join([address, name, *aliases]))
+    return "\n".join(lines) + "\n"
 
 
 def _links(topology: Topology) -> Iterator[tuple[str, str]]:

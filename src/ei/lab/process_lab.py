@@ -1,10 +1,10 @@
-"""A lab of real processes as scenarios see it: nodes are daemons, hosts live in this program."""
+"""A lab of real nodes as scenarios see it: nodes are daemons, hosts live in this program."""
 
 import asyncio
 import os
 import socket
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -14,8 +14,9 @@ from ei.errors import LocalError, NotFoundError
 from ei.host.client import Host
 from ei.host.connect import connect
 from ei.lab.daemon_files import HOST_FILE
-from ei.lab.lab import Backend
+from ei.lab.lab import Backend, RealBackend
 from ei.lab.load import attach_fully
+from ei.lab.namespaces import inside
 from ei.lab.processes import Progress, ask_lab, start_lab, stop_lab
 from ei.lab.run_folder import LabFile, run_folder
 from ei.lab.topology import Impairment, Topology
@@ -25,11 +26,12 @@ ASK_LIMIT_S = 5.0
 
 
 class ProcessLab:
-    """A lab over 127/8, private to this program: it ends with it, however that ends.
+    """A lab private to this program: it ends with it, however that ends.
 
     Args:
         topology: What to run.
         seed: Of what the links do.
+        backend: Where its nodes run, and its hosts have their sockets.
         environ: Where files go.
         on_progress: Gets the name of each node that became ready.
     """
@@ -39,11 +41,13 @@ class ProcessLab:
         topology: Topology,
         *,
         seed: int,
+        backend: RealBackend = "processes",
         environ: Mapping[str, str] = os.environ,
         on_progress: Progress = str,
     ) -> None:
         self._topology = topology
         self._seed = seed
+        self._backend: RealBackend = backend
         self._environ = environ
         self._on_progress = on_progress
         self._name = f"run-{os.getpid()}"
@@ -66,14 +70,17 @@ class ProcessLab:
             self._topology,
             name=self._name,
             seed=self._seed,
+            backend=self._backend,
             environ=self._environ,
             has_host_daemons=False,
             owner=owner,
             on_progress=self._on_progress,
         )
         folder = run_folder(self._name, self._environ)
+        namespaces = await self._namespaces() if self._backend == "netns" else {}
         for name in self._topology.hosts:
-            self._hosts[name] = connect(folder.folder_of(name) / HOST_FILE)
+            with inside(namespaces[name]) if namespaces else nullcontext():
+                self._hosts[name] = connect(folder.folder_of(name) / HOST_FILE)
         async with asyncio.TaskGroup() as group:
             for host in self._hosts.values():
                 _ = group.create_task(attach_fully(host, deadline_s=deadline_s))
@@ -89,8 +96,8 @@ class ProcessLab:
 
     @property
     def backend(self) -> Backend:
-        """`processes`."""
-        return "processes"
+        """`processes` or `netns`."""
+        return self._backend
 
     @property
     def seed(self) -> int:
@@ -133,11 +140,11 @@ class ProcessLab:
 
     async def kill(self, name: str) -> None:
         """Kill the daemon of a node; its workers follow by themselves."""
-        await self._ask_lab("kill", {"name": self._topology.find(name)})
+        _ = await self._ask_lab("kill", {"name": self._topology.find(name)})
 
     async def start(self, name: str) -> None:
         """Start a node that was killed, on the state that it left."""
-        await self._ask_lab("start", {"name": self._topology.find(name)})
+        _ = await self._ask_lab("start", {"name": self._topology.find(name)})
 
     async def kill_worker(self, name: str, service: str) -> None:
         """Kill the worker process of one service of a node."""
@@ -145,16 +152,16 @@ class ProcessLab:
 
     async def freeze(self, name: str) -> None:
         """Stop a node and its workers where they are."""
-        await self._ask_lab("freeze", {"name": self._topology.find(name)})
+        _ = await self._ask_lab("freeze", {"name": self._topology.find(name)})
 
     async def thaw(self, name: str) -> None:
         """Let a frozen node go on."""
-        await self._ask_lab("thaw", {"name": self._topology.find(name)})
+        _ = await self._ask_lab("thaw", {"name": self._topology.find(name)})
 
     async def impair(self, a: str, b: str, impairment: Impairment) -> None:
         """Give the link between two names these properties, both ways."""
         link = {"a": self._topology.find(a), "b": self._topology.find(b)}
-        await self._ask_lab("impair", link | {"impairment": msgspec.to_builtins(impairment)})
+        _ = await self._ask_lab("impair", link | {"impairment": msgspec.to_builtins(impairment)})
 
     async def cut(self, a: str, b: str) -> None:
         """Let nothing pass between two names."""
@@ -180,8 +187,12 @@ class ProcessLab:
 
     # -- parts ------------------------------------------------------------------------------------
 
-    async def _ask_lab(self, verb: str, arguments: Mapping[str, object]) -> None:
-        _ = await asyncio.to_thread(
+    async def _namespaces(self) -> dict[str, str]:
+        status = await self._ask_lab("status", {})
+        return msgspec.convert(status["namespaces"], dict[str, str])
+
+    async def _ask_lab(self, verb: str, arguments: Mapping[str, object]) -> dict[str, object]:
+        return await asyncio.to_thread(
             ask_lab, verb, arguments, name=self._name, environ=self._environ
         )
 

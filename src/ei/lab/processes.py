@@ -1,4 +1,7 @@
-"""Starts and ends labs of real daemons over 127/8: what `ei lab up`, `down` and `status` do."""
+"""Starts and ends labs of real daemons: what `ei lab up`, `down` and `status` do.
+
+They are processes over 127/8, or, as root, each in a network namespace of its own.
+"""
 
 import io
 import json
@@ -10,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import cast
 
 import msgspec
@@ -20,10 +23,12 @@ from ei.errors import ConflictError, DeadlineError, EiError, LimitError, Unreach
 from ei.lab.census import MARK
 from ei.lab.daemon_files import write_daemon_files
 from ei.lab.ending import DOWN_LIMIT_S, Ended, end_lab
-from ei.lab.layout import PORT, lay_out
+from ei.lab.lab import RealBackend
+from ei.lab.layout import PORT, hosts_text, ip_addresses, lay_out
+from ei.lab.namespaces import SUBNET, check_allowed
 from ei.lab.population import populate
 from ei.lab.run_folder import DEFAULT_NAME, LabFile, RunFolder, exclusive, run_folder
-from ei.lab.topology import Topology
+from ei.lab.topology import LinkKind, Topology
 from ei.runtime.loader import load_service
 
 START_LIMIT_S = 40.0
@@ -38,6 +43,7 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
     *,
     name: str = DEFAULT_NAME,
     seed: int = 1,
+    backend: RealBackend = "processes",
     environ: Mapping[str, str] = os.environ,
     has_host_daemons: bool = True,
     owner: socket.socket | None = None,
@@ -49,6 +55,7 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
         topology: What to run.
         name: Of the lab; several may run side by side.
         seed: Of what the links do. Keys come from the system.
+        backend: Where they run.
         environ: Where files go, see `run_folder`.
         has_host_daemons: Else hosts get their files only, for a program that is these hosts.
         owner: One of a pair: when the other is closed, at the latest by the death of the program
@@ -58,23 +65,26 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
     Raises:
         ConflictError: the lab runs already, or a daemon could not start.
         ConfigError, LimitError: the topology asks for what cannot be.
+        DeniedError: this system or user may not have namespaces.
         DeadlineError: a daemon did not become ready.
     """
     folder = run_folder(name, environ)
     folder.check_length([plan.name for plan in topology.residents])
+    if backend == "netns":
+        check_allowed(environ=environ)
     with exclusive(folder):
         _clear(folder)
-        claim, subnet = claim_subnet()
-        with claim:
+        claim, subnet = (None, SUBNET) if backend == "netns" else claim_subnet()
+        with claim or nullcontext():
             try:
-                lab = _write_files(folder, topology, subnet=subnet, seed=seed)
+                lab = _write_files(folder, topology, subnet=subnet, seed=seed, backend=backend)
                 if not has_host_daemons:
                     nodes = {
                         name: each for name, each in lab.daemons.items() if each.kind == "node"
                     }
                     lab = msgspec.structs.replace(lab, daemons=nodes)
                     folder.write(lab)
-                held = [claim] if owner is None else [claim, owner]
+                held = (claim, owner)
                 _run_supervisor(folder, lab, held, environ=environ, on_progress=on_progress)
             except BaseException:
                 # Also when the user pressed Ctrl-C: nothing stays half started.
@@ -152,7 +162,9 @@ def _clear(folder: RunFolder) -> None:
     )
 
 
-def _write_files(folder: RunFolder, topology: Topology, *, subnet: str, seed: int) -> LabFile:
+def _write_files(
+    folder: RunFolder, topology: Topology, *, subnet: str, seed: int, backend: RealBackend
+) -> LabFile:
     folder.path.mkdir(parents=True, mode=0o700)
     layout = lay_out(topology, subnet=subnet)
     unix_s = time.time()
@@ -165,8 +177,12 @@ def _write_files(folder: RunFolder, topology: Topology, *, subnet: str, seed: in
         started_unix_s=unix_s,
         topology=topology.name,
         relays=list(layout.relays.values()),
+        addresses=ip_addresses(layout) if backend == "netns" else {},
+        other_links=topology.link_defaults[LinkKind.HOST],
     )
     folder.write(lab)
+    if backend == "netns":
+        _ = folder.hosts.write_text(hosts_text(lab.addresses, topology.hosts))
     names = {service for node in topology.nodes.values() for service in node.services}
     services = {name: load_service(name, topology.service_folders) for name in sorted(names)}
     population = populate(
@@ -187,15 +203,17 @@ def _write_files(folder: RunFolder, topology: Topology, *, subnet: str, seed: in
 def _run_supervisor(
     folder: RunFolder,
     lab: LabFile,
-    held: list[socket.socket],
+    held: tuple[socket.socket | None, socket.socket | None],
     *,
     environ: Mapping[str, str],
     on_progress: Progress,
 ) -> None:
     """Start the supervisor with what it holds: the claim, and its end of the owner's pair."""
     reading, writing = os.pipe()
-    _, *owner = [str(each.fileno()) for each in held]
-    program = [sys.executable, "-m", "ei.lab.supervisor", str(folder.path), str(writing), *owner]
+    _, owner = held
+    program = [sys.executable, "-m", "ei.lab.supervisor", str(folder.path), str(writing)]
+    if owner is not None:
+        program.append(str(owner.fileno()))
     with io.FileIO(reading, "rb") as ready:
         try:
             with folder.log.open("ab") as log:
@@ -206,7 +224,7 @@ def _run_supervisor(
                     stdout=log,
                     stderr=log,
                     env={**environ, MARK: lab.run_id},
-                    pass_fds=(writing, *(each.fileno() for each in held)),
+                    pass_fds=(writing, *(each.fileno() for each in held if each is not None)),
                     start_new_session=True,
                     cwd="/",
                     check=False,

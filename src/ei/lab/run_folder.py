@@ -4,6 +4,7 @@
 $XDG_STATE_HOME/ei/lab/<name>/     (default ~/.local/state)
     lab.json                        what runs, for every command that talks to it
     lab.sock                        the supervisor
+    hosts                           names and addresses, where there are network namespaces
     lab.log                         what the supervisor and the daemons say
     <node or host>/                 node.toml or host.toml, key, records, log, admin.sock
 ```
@@ -22,6 +23,7 @@ import msgspec
 
 from ei.errors import ConfigError, ConflictError, IntegrityError, LocalError, UnreachableError
 from ei.lab.layout import Relay
+from ei.lab.topology import Impairment
 
 DEFAULT_NAME = "default"
 SCHEMA = "ei.lab/1"
@@ -58,6 +60,9 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
         topology: Name of its topology.
         groups: Name to address in hex.
         relays: Links, each with the endpoints that stand for its ends.
+        addresses: Name to IP address of all that have a network namespace of their own: all in a
+            lab of namespaces, none in one of processes.
+        other_links: Properties of links between two of these that have no relay.
     """
 
     schema: str = SCHEMA
@@ -70,6 +75,13 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
     daemons: dict[str, Daemon] = {}
     groups: dict[str, str] = {}
     relays: list[Relay] = []
+    addresses: dict[str, str] = {}
+    other_links: Impairment = Impairment()
+
+    @property
+    def backend(self) -> Literal["processes", "netns"]:
+        """How it runs."""
+        return "netns" if self.addresses else "processes"
 
 
 class RunFolder:
@@ -81,6 +93,7 @@ class RunFolder:
         self.new_lab_file = path / "lab.new"
         self.socket = path / "lab.sock"
         self.log = path / "lab.log"
+        self.hosts = path / "hosts"
 
     def folder_of(self, daemon: str) -> Path:
         """Return where a node or host keeps its files."""
@@ -130,7 +143,7 @@ class RunFolder:
         if path.is_dir():
             # Of a node or host: its key is the first thing in it.
             return (path / "key").exists() or not any(path.iterdir())
-        return path in {self.new_lab_file, self.socket, self.log}
+        return path in {self.new_lab_file, self.socket, self.log, self.hosts}
 
     def check_length(self, daemons: list[str]) -> None:
         """Refuse a path under which the admin sockets could not be bound.

@@ -16,7 +16,7 @@ from ei.errors import ConfigError, EiError, LocalError, NotFoundError
 from ei.lab.accounts import failures_of
 from ei.lab.catalogue import SCENARIOS, find_scenarios
 from ei.lab.clock import VirtualClock, run_virtual
-from ei.lab.lab import Lab
+from ei.lab.lab import Lab, RealBackend
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, Report, ended_by, first_cause, promise
 from ei.lab.simulation import Simulation
@@ -110,17 +110,18 @@ def run_in_processes(
     scenario: Scenario,
     *,
     seed: int,
+    backend: RealBackend = "processes",
     on_promise: OnPromise | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Report:
-    """Run a scenario with real daemons over 127/8; nothing is left of them.
+    """Run a scenario with real daemons, over 127/8 or in namespaces; nothing is left of them.
 
     Raises:
         EiError: the lab could not be started.
     """
 
     async def program() -> Report:
-        lab = ProcessLab(scenario.topology, seed=seed, environ=environ)
+        lab = ProcessLab(scenario.topology, seed=seed, backend=backend, environ=environ)
         try:
             await lab.open()
             promises = await _collect(_checked(scenario.run(lab), lab), on_promise)

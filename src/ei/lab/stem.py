@@ -18,6 +18,7 @@ from typing import NoReturn
 
 import msgspec
 
+from ei.lab.namespaces import enter
 from ei.runtime.mortality import die_with_parent
 
 MAX_MESSAGE_BYTES = 65_536
@@ -31,11 +32,13 @@ class Start(msgspec.Struct, frozen=True, tag=True):
         name: Of the node or host.
         kind: Which of the programs that the stem was given.
         folder: Its files; the working directory stays the supervisor's.
+        namespace: Path of its network namespace; empty for the supervisor's.
     """
 
     name: str
     kind: str
     folder: str
+    namespace: str = ""
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
@@ -105,7 +108,7 @@ class _Stem:
         pid = os.fork()
         if pid == 0:
             self._close()
-            _run_child(self._programs[start.kind], Path(start.folder), parent)
+            _run_child(self._programs[start.kind], start, parent)
         self._names[pid] = start.name
         _send(self._control, Started(start.name, pid))
 
@@ -138,14 +141,17 @@ def become_reaper() -> None:
         raise OSError(number, os.strerror(number))
 
 
-def _run_child(program: Program, folder: Path, parent: int) -> NoReturn:
+def _run_child(program: Program, start: Start, parent: int) -> NoReturn:
     """Become a daemon of its own session; never return."""
     status = 1
+    folder = Path(start.folder)
     try:
         die_with_parent(parent)
         os.setsid()
         _write_output_to(folder / "log")
         _ = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if start.namespace:
+            enter(start.namespace)
         status = program(folder)
     except SystemExit as wanted:
         status = wanted.code if isinstance(wanted.code, int) else 1

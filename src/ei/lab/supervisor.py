@@ -19,21 +19,19 @@ from pathlib import Path
 
 import msgspec
 
-from ei._core import Link, Shaper
 from ei.daemons.messages import Answer, Request, encode_line
 from ei.daemons.server import AdminServer
 from ei.daemons.supervisor import watch_supervisor
-from ei.errors import ConfigError, DeadlineError, EiError, NotFoundError
+from ei.errors import ConfigError, DeadlineError, EiError
 from ei.lab.census import end_processes
 from ei.lab.ending import DOWN_LIMIT_S
 from ei.lab.fleet import Fleet
-from ei.lab.layout import Relay
-from ei.lab.network import make_link
+from ei.lab.namespaces import Namespaces
 from ei.lab.programs import preload, readiness
+from ei.lab.relays import Relays
 from ei.lab.run_folder import LabFile, RunFolder
-from ei.lab.seeds import derive_number
 from ei.lab.stem import run_stem
-from ei.lab.topology import Impairment, ends, suggestion
+from ei.lab.topology import Impairment, suggestion
 
 Report = Callable[[dict[str, object]], object]
 
@@ -70,11 +68,8 @@ class Supervisor:
             folder_of=folder.folder_of,
             readiness=readiness,
         )
-        self._shaper = Shaper()
-        self._relays = {ends(relay.a, relay.b): relay for relay in lab.relays}
-        self._unharmed = {link: relay.impairment for link, relay in self._relays.items()}
-        self._changes = 0
-        self._earlier: dict[str, dict[str, int]] = {}
+        self._relays = Relays(lab)
+        self._namespaces: Namespaces | None = None
         self._is_down = asyncio.Event()
         self._is_orphan = False
         self._server = AdminServer(folder.socket, self._answer)
@@ -105,7 +100,9 @@ class Supervisor:
         finally:
             await self._fleet.end()
             await self._server.close()
-            self._shaper.stop()
+            self._relays.stop()
+            if self._namespaces is not None:
+                self._namespaces.close()
             if self._is_orphan:
                 # Nobody does it for us; and one that still starts would write on.
                 _ = end_processes(self._lab.run_id, timeout_s=DOWN_LIMIT_S)
@@ -114,7 +111,10 @@ class Supervisor:
     async def _start(self, report: Report) -> None:
         try:
             self._fleet.open()
-            self._start_relays()
+            if self._lab.addresses:
+                self._namespaces = Namespaces(self._lab.run_id, self._lab.addresses)
+                self._fleet.place(self._namespaces.paths)
+            self._relays.start(self._namespaces)
             await self._server.open()
             await self._fleet.start(self._lab.daemons, lambda name: report({"running": name}))
             _ = report({"ready": True})
@@ -125,22 +125,6 @@ class Supervisor:
     def _lose_owner(self) -> None:
         self._is_orphan = True
         self._is_down.set()
-
-    def _start_relays(self) -> None:
-        for relay in self._relays.values():
-            forward, backward = self._links(relay, relay.impairment)
-            sides = (relay.a_side, relay.a_endpoint, relay.b_side, relay.b_endpoint)
-            _ = self._shaper.add(*sides, forward=forward, backward=backward)
-        self._shaper.start()
-
-    def _links(self, relay: Relay, impairment: Impairment) -> tuple[Link, Link]:
-        def seed(sender: str, receiver: str) -> int:
-            return derive_number(self._lab.seed, "link", sender, receiver, str(self._changes))
-
-        return (
-            make_link(impairment, seed=seed(relay.a, relay.b)),
-            make_link(impairment, seed=seed(relay.b, relay.a)),
-        )
 
     # -- what can be asked ----------------------------------------------------------------------
 
@@ -177,44 +161,18 @@ class Supervisor:
             wanted = msgspec.convert(arguments, Impair)
         except msgspec.ValidationError as error:
             raise ConfigError(f"impair: {error}") from error
-        link = ends(wanted.a, wanted.b)
-        relay = self._relays.get(link)
-        if relay is None:
-            words = suggestion("--".join(link), [other.name for other in self._relays.values()])
-            raise NotFoundError(
-                f"there is no link {'--'.join(link)}{words}",
-                remedy="See all that there are: ei lab status",
-            )
-        impairment = self._unharmed[link] if wanted.impairment is None else wanted.impairment
-        self._changes += 1
-        self._earlier[relay.a_side] = self._counted().get(relay.a_side, {})
-        forward, backward = self._links(relay, impairment)
-        self._shaper.change(relay.a_side, forward=forward, backward=backward)
-        self._relays[link] = msgspec.structs.replace(relay, impairment=impairment)
-
-    def _counted(self) -> dict[str, dict[str, int]]:
-        """Return what each relay did since the start: a changed link counts anew in the shaper."""
-        counted: dict[str, dict[str, int]] = {}
-        for side, now in self._shaper.statistics().items():
-            earlier = self._earlier.get(side, {})
-            counted[side] = {word: count + earlier.get(word, 0) for word, count in now.items()}
-        return counted
+        self._relays.change(wanted.a, wanted.b, wanted.impairment)
 
     def _status(self) -> dict[str, object]:
-        shaped = self._counted()
+        namespaces = {} if self._namespaces is None else self._namespaces.paths
         return {
             "schema": "ei.lab-status/1",
             "name": self._lab.name,
+            "backend": self._lab.backend,
             "topology": self._lab.topology,
             "daemons": [msgspec.to_builtins(state) for state in self._fleet.states],
-            "links": [
-                {
-                    "name": relay.name,
-                    "impairment": msgspec.to_builtins(relay.impairment),
-                    **shaped.get(relay.a_side, {}),
-                }
-                for relay in self._relays.values()
-            ],
+            "links": self._relays.status(),
+            "namespaces": namespaces,
         }
 
 

@@ -34,11 +34,9 @@ class Size:
     pause_s: float
 
 
-SIZES = {
-    # In virtual time nothing else would make a stream last: pauses do.
-    "simulation": Size(piece_bytes=10_000, count=200, pause_s=0.012),
-    "processes": Size(piece_bytes=1_000_000, count=200, pause_s=0.0),
-}
+VIRTUAL = Size(piece_bytes=10_000, count=200, pause_s=0.012)
+"""In virtual time nothing else would make a stream last: pauses do."""
+REAL = Size(piece_bytes=1_000_000, count=200, pause_s=0.0)
 
 
 @dataclass(slots=True)
@@ -153,7 +151,7 @@ async def _take_flow(lab: Lab, inbox: DatagramChannel, seen: Seen) -> None:
 
 
 async def _write_stream(lab: Lab, source: Host, to: Host, seen: Seen) -> None:
-    size = SIZES[lab.backend]
+    size = VIRTUAL if lab.backend == "simulation" else REAL
     noise = derive(lab.seed, "failover") * (size.piece_bytes // 32 + 1)
     hasher = hashlib.sha256()
     stream = await source.open_stream(to.address, STREAM_PORT)
