@@ -52,3 +52,16 @@ def test_its_schema_can_be_had_for_editors() -> None:
     definition = schema["$defs"]["HostConfig"]
     assert definition["additionalProperties"] is False
     assert set(definition["required"]) == {"version", "name", "domain_number"}
+
+
+def test_a_dns_domain_and_resolvers_are_checked(tmp_path: Path) -> None:
+    asked = 'dns_domain = "isp-a.example"\nresolvers = ["192.0.2.53:53"]\n[trust]'
+    config = load(tmp_path, GOOD.replace("[trust]", asked))
+    assert (config.dns_domain, config.resolvers) == ("isp-a.example", ("192.0.2.53:53",))
+
+    for wrong, said in (
+        ('dns_domain = "not a name"', "not the name of a DNS domain"),
+        ('resolvers = ["192.0.2.53"]', "resolvers: '192.0.2.53' is not IP:PORT"),
+    ):
+        with pytest.raises(ConfigError, match=rf"host\.toml: .*{said}"):
+            _ = load(tmp_path, GOOD.replace("[trust]", f"{wrong}\n[trust]"))

@@ -115,3 +115,27 @@ def test_a_host_enrolled_with_another_pipe_key_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="another pipe key of alice"):
         _ = prepare_host(path)
+
+
+def test_when_the_dns_is_silent_the_nodes_of_the_file_count(tmp_path: Path) -> None:
+    path = files(tmp_path)
+    silent = 'dns_domain = "isp-a.example"\nresolvers = ["127.0.0.1:9"]\n[trust]'
+    _ = _rewrite(path, path.read_text().replace("[trust]", silent))
+
+    prepared = prepare_host(path)
+
+    assert prepared.names == ("sn1.isp-a",)
+    assert prepared.located is not None
+    assert "the DNS does not say where the nodes of isp-a.example are" in prepared.located.trouble
+
+
+def test_without_any_nodes_the_dns_is_blamed_as_well(tmp_path: Path) -> None:
+    path = files(tmp_path)
+    silent = 'dns_domain = "isp-a.example"\nresolvers = ["127.0.0.1:9"]\n[trust]'
+    text = path.read_text().replace('nodes = ["sn1.isp-a"]', "").replace("[trust]", silent)
+    _ = _rewrite(path, text.replace("attachment_limit_s = 31_536_000", "attachment_limit_s = 1"))
+
+    with pytest.raises(ConfigError, match=r"DNS does not say.*has no nodes") as caught:
+        _ = prepare_host(path)
+
+    assert "nodes = " in caught.value.remedy

@@ -28,3 +28,12 @@ def promtool() -> str:
     if path is None:
         pytest.fail("promtool is missing. Get it: .ci/ground test")
     return path
+
+
+@pytest.fixture(scope="session")
+def dig_and_named() -> str:
+    """Where BIND's server is; dig is on the path."""
+    path = shutil.which("named") or shutil.which(BORROWED / "named")
+    if path is None or shutil.which("dig") is None:
+        pytest.fail("named or dig is missing. Get them: .ci/ground test")
+    return path

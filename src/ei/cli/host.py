@@ -72,13 +72,17 @@ def check_host(path: Path, output: Output) -> Exit:
     refused = {refusal.record: refusal.reason for refusal in records.refused}
     address = format_address(identity.address)
     output.data(f"{identity.name} is {address}")
-    output.fold(f"nodes: {', '.join(prepared.config.nodes) or 'those of its attachment record'}")
+    output.fold(f"nodes: {', '.join(prepared.names) or 'those of its attachment record'}")
+    located = prepared.located
+    if located is not None and located.trouble:
+        output.fold(f"{output.mark('warn')} {located.trouble}")
     output.document(
         "ei.host-check/1",
         {
             "name": identity.name,
             "address": address,
-            "nodes": list(prepared.config.nodes),
+            "nodes": list(prepared.names),
+            "dns_trouble": "" if located is None else located.trouble,
             **show_records(len(records.names), refused, output),
         },
     )

@@ -9,6 +9,7 @@ from msgspec import Meta
 from ei.daemons.config_file import read_config
 from ei.errors import ConfigError, LocalError
 from ei.host.sizes import MIN_PACKET_BYTES
+from ei.records.dns_zone import check_zone
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.revocation import REVOCATION_LIMIT_S
@@ -25,6 +26,9 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         bind: Endpoint of the host's one UDP socket; port 0 takes any.
         nodes: Full names of the nodes to attach to, the preferred first; empty takes those of the
             host's attachment record.
+        dns_domain: Whose SRV records `_ei._udp` say which nodes to attach to, such as
+            "isp-a.example"; `nodes` are for when the DNS does not say. See decision 0130.
+        resolvers: Endpoints of the DNS resolvers to ask; empty asks the system's.
         key_file, records_file: See `ei.records`.
         admin_socket: Of `ei host run`.
         max_datagram_bytes: Largest datagram sent; see decision 0041.
@@ -41,6 +45,8 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     domain_number: Annotated[int, Meta(ge=1, le=2**32 - 1)]
     bind: Annotated[str, Meta(min_length=3, max_length=64)] = "0.0.0.0:0"
     nodes: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
+    dns_domain: Annotated[str, Meta(max_length=253)] = ""
+    resolvers: Annotated[tuple[str, ...], Meta(max_length=3)] = ()
     key_file: str = "key"
     records_file: str = "records.eir"
     admin_socket: str = "admin.sock"
@@ -61,6 +67,7 @@ def load_host_config(path: Path) -> HostConfig:
     try:
         check_trust(config.trust, is_governed=bool(config.governance))
         _check_bind(config.bind)
+        _check_dns(config)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", remedy=error.remedy) from error
     return config
@@ -71,3 +78,15 @@ def _check_bind(bind: str) -> None:
         _ = parse_endpoint(bind)
     except LocalError as error:
         raise ConfigError(f"bind: {error}", remedy='Such as bind = "0.0.0.0:0"') from error
+
+
+def _check_dns(config: HostConfig) -> None:
+    if config.dns_domain:
+        check_zone(config.dns_domain.rstrip("."))
+    for resolver in config.resolvers:
+        try:
+            _ = parse_endpoint(resolver)
+        except LocalError as error:
+            raise ConfigError(
+                f"resolvers: {error}", remedy='Such as resolvers = ["192.0.2.53:53"]'
+            ) from error

@@ -11,7 +11,8 @@ from ei.daemons.known_records import load_records, read_seen
 from ei.errors import ConfigError
 from ei.host.client import Host
 from ei.host.config import HostConfig, load_host_config
-from ei.host.finding import find_nodes
+from ei.host.dns import DnsAnswer, ask_dns
+from ei.host.finding import find_enrolment, find_nodes
 from ei.host.stack import Identity, Stack
 from ei.host.udp import SocketTransport
 from ei.records.key_files import read_keys
@@ -24,13 +25,26 @@ SEEN_FILE = "seen.eir"
 
 @dataclass(frozen=True, slots=True)
 class PreparedHost:
-    """All that was read and checked before anything runs."""
+    """All that was read and checked before anything runs.
+
+    Attributes:
+        nodes: To attach to, the preferred first.
+        located: What the DNS said of them; `None` where it is not asked.
+    """
 
     folder: Path
     config: HostConfig
     identity: Identity
     records: RecordSet
     nodes: tuple[Address, ...]
+    located: DnsAnswer | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the nodes that configuration or DNS name; else the attachment record does."""
+        if self.located is not None and self.located.nodes:
+            return tuple(self.records.name_of(node) for node in self.nodes)
+        return self.config.nodes
 
 
 def connect(path: Path | str | None = None, *, environ: Mapping[str, str] = os.environ) -> Host:
@@ -69,6 +83,8 @@ def find_host_config(path: Path | str | None, *, environ: Mapping[str, str]) -> 
 def prepare_host(path: Path) -> PreparedHost:
     """Read and check all that a `host.toml` names: what `ei host check` does. Writes nothing.
 
+    Where the DNS is to say which nodes to attach to, it is asked, for 3 s at most.
+
     Raises:
         EiError: what is wrong and what to do.
     """
@@ -78,8 +94,17 @@ def prepare_host(path: Path) -> PreparedHost:
     known = read_seen(folder / SEEN_FILE)
     records = load_records(folder, config, unix_s=time.time(), known=known)
     identity = Identity(config.name, keys.address(config.domain_number), keys)
-    nodes = tuple(find_nodes(identity, records, config.nodes))
-    return PreparedHost(folder, config, identity, records, nodes)
+    located = ask_dns(config, records, random=SystemRandom())
+    if located is not None and located.nodes:
+        _ = find_enrolment(identity, records)
+        return PreparedHost(folder, config, identity, records, located.nodes, located)
+    try:
+        nodes = tuple(find_nodes(identity, records, config.nodes))
+    except ConfigError as error:
+        if located is None:
+            raise
+        raise ConfigError(f"{located.trouble}; {error}", remedy=error.remedy) from error
+    return PreparedHost(folder, config, identity, records, nodes, located)
 
 
 def make_host(prepared: PreparedHost) -> Host:
@@ -94,7 +119,7 @@ def make_host(prepared: PreparedHost) -> Host:
         stack = Stack(
             prepared.identity,
             prepared.records,
-            nodes=config.nodes,
+            nodes=prepared.names,
             numbers=SystemRandom(),
             unix_offset_ns=transport.unix_offset_ns(),
             max_datagram_bytes=config.max_datagram_bytes,

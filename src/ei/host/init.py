@@ -30,6 +30,9 @@ domain_number = {domain_number}
 # Nodes to attach to, the preferred first. Empty takes those of the host's attachment record.
 # nodes = []
 
+# A DNS domain whose SRV records say which nodes to attach to; those above are for when it does not.
+# dns_domain = "isp-a.example"
+
 # The host's private keys; mode 0600. And the signed records of everybody, all domains together.
 # key_file = "key"
 records_file = {records_file}
