@@ -165,9 +165,14 @@ class Datapath:
         "waiting", "copies", "sent", "copies_ended", "copies_waiting", "signals" (datagrams of the
         pipes themselves), "received_bytes", "sent_bytes", "stale_decisions", "effects_refused",
         "decisions", "log_lost": int, "dropped", "missed_dropped", "copies_dropped": {word: int},
-        "services": {number: {"missed", "queue_packets", "decisions", "dropped": {word: int},
-        "counters": {name: int}}}, "peers": {address hex: {"is_up", "rtt_s", "endpoint", "sent",
-        "received", "sent_bytes", "received_bytes"}}}.
+        "handshakes": {"initiated", "answered", "completed", "refused": int}, "services": {number:
+        {"missed", "queue_packets", "queue_bytes" (with 256 for each packet), "queue_limit_bytes",
+        "decisions", "batches", "events" (answered), "failed" (events lost with a worker, or of
+        whose effects one was refused), "batch_ns" (from handing batches over to their answers, all
+        together), "batch_seconds": [batches that took up to 50 µs, 100 µs, 250 µs, 500 µs, 1 ms,
+        2.5 ms, 5 ms, 10 ms, 25 ms, 100 ms, 1 s, longer], "dropped": {word: int}, "counters": {name:
+        int}}}, "peers": {address hex: {"is_up", "rtt_s", "endpoint", "sent", "received",
+        "sent_bytes", "received_bytes"}}}.
         """
 
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int], bytes]]:
@@ -429,7 +434,10 @@ class Engine:
     def endpoints(self) -> list[str]: ...
     def start(self) -> None: ...
     def stop(self) -> None:
-        """End the threads within 1 s; what they hold is dropped. Idempotent."""
+        """End the threads within 1 s; what they hold is dropped. Idempotent.
+
+        What was ordered before is done, and the datagrams that it makes are sent.
+        """
 
     def add_peer(
         self,

@@ -182,6 +182,22 @@ def test_a_worker_starts_with_started_and_the_peers_that_are_up(rig: Rig) -> Non
     }
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_avoided_peer_is_told_to_the_worker_by_the_first_thread_alone(threads: int) -> None:
+    with Rig(threads=threads) as rig:
+        worker = rig.attach()
+        _, other = rig.pair(worker)
+
+        rig.node.set_peer_avoided(other.address, is_avoided=True)
+        rig.node.set_peer_avoided(other.address, is_avoided=False)
+
+        def told() -> list[bool]:
+            changes = [item for item in worker.items() if isinstance(item, PeerChanged)]
+            return [change.is_up for change in changes if change.peer == other.address]
+
+        pump_until(lambda: told() == [True, False, True], other, worker)
+
+
 def test_under_load_batches_grow(rig: Rig) -> None:
     worker = rig.attach()
     worker.installs = False
@@ -378,6 +394,20 @@ def test_stop_ends_the_threads_within_a_second_and_frees_the_port() -> None:
     node(binds=made.endpoints).stop()
     with pytest.raises(RuntimeError, match="the engine is stopped"):
         made.dial(address(1))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_was_ordered_before_the_stop_is_sent_before_it(threads: int) -> None:
+    with Rig(threads=threads) as rig:
+        hosts = [rig.host(number) for number in range(1, 9)]
+        pump_until(lambda: all(host.is_up for host in hosts), *hosts)
+
+        for host in hosts:
+            rig.node.close_peer(host.address)
+        rig.node.stop()
+
+        # By itself an idle host would ask for a sign of life after 15 s.
+        pump_until(lambda: not any(host.is_up for host in hosts), *hosts)
 
 
 def test_a_forgotten_engine_ends_its_threads() -> None:

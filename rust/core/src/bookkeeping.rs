@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ei_datapath::counters::{ByReason, Counters, Reason};
 use ei_datapath::forward::{PeerStatistics, ServiceStatistics, Statistics};
+use ei_datapath::pipes::HandshakeCounts;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -44,6 +45,9 @@ pub(crate) fn sum(threads: Vec<Statistics>) -> Option<Statistics> {
 fn add_service(sum: &mut ServiceStatistics, other: ServiceStatistics) {
     sum.missed += other.missed;
     sum.queue_packets += other.queue_packets;
+    sum.queue_bytes += other.queue_bytes;
+    sum.queue_limit_bytes += other.queue_limit_bytes;
+    sum.batches.add(&other.batches);
     sum.decisions += other.decisions;
     for (word, count) in other.dropped {
         *sum.dropped.entry(word).or_default() += count;
@@ -151,6 +155,7 @@ pub(crate) fn statistics_dict<'py>(
     let dict = counters_dict(py, &statistics.counters)?;
     dict.set_item("decisions", statistics.decisions)?;
     dict.set_item("log_lost", statistics.log_lost)?;
+    dict.set_item("handshakes", handshakes_dict(py, &statistics.handshakes)?)?;
     let services = PyDict::new(py);
     for service in &statistics.services {
         services.set_item(service.number, service_dict(py, service)?)?;
@@ -212,10 +217,29 @@ fn reasons_dict<'py>(py: Python<'py>, counts: &ByReason) -> PyResult<Bound<'py, 
     Ok(dict)
 }
 
+fn handshakes_dict<'py>(
+    py: Python<'py>,
+    handshakes: &HandshakeCounts,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("initiated", handshakes.initiated)?;
+    dict.set_item("answered", handshakes.answered)?;
+    dict.set_item("completed", handshakes.completed)?;
+    dict.set_item("refused", handshakes.refused)?;
+    Ok(dict)
+}
+
 fn service_dict<'py>(py: Python<'py>, service: &ServiceStatistics) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("missed", service.missed)?;
     dict.set_item("queue_packets", service.queue_packets)?;
+    dict.set_item("queue_bytes", service.queue_bytes)?;
+    dict.set_item("queue_limit_bytes", service.queue_limit_bytes)?;
+    dict.set_item("batches", service.batches.batches)?;
+    dict.set_item("events", service.batches.events)?;
+    dict.set_item("failed", service.batches.failed)?;
+    dict.set_item("batch_ns", service.batches.spent_ns)?;
+    dict.set_item("batch_seconds", service.batches.by_duration)?;
     dict.set_item("decisions", service.decisions)?;
     dict.set_item("dropped", &service.dropped)?;
     dict.set_item("counters", &service.counters)?;

@@ -12,6 +12,7 @@
 //! own, and `LaneMessage`s go between them.
 
 mod arrive;
+mod batches;
 mod books;
 mod check;
 mod departures;
@@ -25,6 +26,7 @@ mod services;
 mod statistics;
 mod tracing;
 
+pub use batches::{BATCH_BOUNDS_NS, BatchStatistics};
 pub use host::{OutgoingPacket, ReceivedPacket};
 pub use lanes::LaneMessage;
 pub use peers::Notice;

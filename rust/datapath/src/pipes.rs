@@ -20,7 +20,7 @@ mod upkeep;
 
 pub use config::{PipesConfig, PipesError};
 pub use lanes::{LaneReport, LaneUpdate};
-pub use outcomes::{ControlMessage, Opened, PipeChange, PipesStatistics};
+pub use outcomes::{ControlMessage, HandshakeCounts, Opened, PipeChange, PipesStatistics};
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -66,6 +66,7 @@ pub struct Pipes {
     messages: VecDeque<ControlMessage>,
     updates: VecDeque<LaneUpdate>,
     reports: VecDeque<LaneReport>,
+    handshakes: HandshakeCounts,
 }
 
 impl Pipes {
@@ -98,6 +99,7 @@ impl Pipes {
             messages: VecDeque::new(),
             updates: VecDeque::new(),
             reports: VecDeque::new(),
+            handshakes: HandshakeCounts::default(),
             config: PipesConfig {
                 lanes: config.lanes.clamp(1, MAX_LANES),
                 ..config
@@ -218,6 +220,7 @@ impl Pipes {
             Ok(DatagramType::Data) => Err(Reason::UnknownType),
             Err(reason) => Err(reason),
         };
+        self.handshakes.refused += u64::from(handled.is_err());
         handled.map_or_else(Fate::Dropped, |()| Fate::Consumed)
     }
 

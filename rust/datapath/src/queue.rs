@@ -126,6 +126,16 @@ impl MissQueue {
         self.packets
     }
 
+    /// What they count for: their bytes, and 256 for each.
+    pub fn bytes(&self) -> usize {
+        self.packet_cost
+    }
+
+    /// Most that they may count for.
+    pub fn limit_bytes(&self) -> usize {
+        self.limit_packets.saturating_mul(MEAN_COST)
+    }
+
     /// Whether nothing at all waits.
     pub fn is_empty(&self) -> bool {
         self.news.is_empty() && self.turns.is_empty()
@@ -269,8 +279,7 @@ impl MissQueue {
     }
 
     fn has_room(&self, cost: usize) -> bool {
-        self.packets < self.limit_packets
-            && self.packet_cost + cost <= self.limit_packets.saturating_mul(MEAN_COST).max(cost)
+        self.packets < self.limit_packets && self.packet_cost + cost <= self.limit_bytes().max(cost)
     }
 
     fn share(&mut self, ingress: Address) -> &mut Share {

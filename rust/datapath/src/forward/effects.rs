@@ -43,7 +43,7 @@ impl Datapath {
         let batch = EffectBatch::decode(bytes)?;
         let unknown = CodecError::UnknownService { service: number };
         let index = self.decisions.routes.index(number).ok_or(unknown)?;
-        let items = self.items_of(index, &batch)?;
+        let items = self.items_of(now_ns, index, &batch)?;
         let mut items = items.into_iter();
         for answer in &batch.answers {
             let handed = items.next();
@@ -54,7 +54,15 @@ impl Datapath {
             };
             let place = self.traces.made();
             let arrived_ns = traced.map_or(now_ns, |traced| traced.arrived_ns);
+            let refused = self.departures.counters.effects_refused;
             let sent = self.apply(now_ns, index, batch.epoch, answer, arrived_ns);
+            let is_refused = self.departures.counters.effects_refused > refused;
+            if is_refused
+                && handed.is_some()
+                && let Some(service) = self.service(index)
+            {
+                service.batches.failed += 1;
+            }
             if let Some(traced) = traced {
                 self.trace_decided(now_ns, place, index, traced, answer, sent);
             }
@@ -70,6 +78,7 @@ impl Datapath {
     /// What the batch answers: the items of the oldest outstanding one, or nothing.
     fn items_of(
         &mut self,
+        now_ns: u64,
         index: ServiceIndex,
         batch: &EffectBatch<'_>,
     ) -> Result<Vec<Handed>, CodecError> {
@@ -91,10 +100,15 @@ impl Datapath {
         if answers < items {
             return Err(CodecError::TooFewAnswers { items, answers });
         }
-        let oldest = self
-            .service(index)
-            .and_then(|service| service.outstanding.pop_front());
-        Ok(oldest.map_or_else(Vec::new, |oldest| oldest.items))
+        let Some(service) = self.service(index) else {
+            return Ok(Vec::new());
+        };
+        let Some(oldest) = service.outstanding.pop_front() else {
+            return Ok(Vec::new());
+        };
+        let spent_ns = now_ns.saturating_sub(oldest.handed_ns);
+        service.batches.note_answered(oldest.items.len(), spent_ns);
+        Ok(oldest.items)
     }
 
     /// Apply the effects of one answer; returns what became of the packets that it sends.

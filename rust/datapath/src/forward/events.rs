@@ -49,9 +49,11 @@ impl Datapath {
         {
             service.sequence += 1;
             let sequence = service.sequence;
-            service
-                .outstanding
-                .push_back(Outstanding { sequence, items });
+            service.outstanding.push_back(Outstanding {
+                sequence,
+                handed_ns: now_ns,
+                items,
+            });
             batch.write(sequence, epoch, now_ns as f64 / 1e9, unix_s, out);
         }
         self.batch = batch;
@@ -233,6 +235,7 @@ impl Datapath {
         let mut lost = Vec::new();
         let mut traced: Vec<_> = service.held_traces.drain(..).collect();
         for handed in service.outstanding.drain(..).flat_map(|batch| batch.items) {
+            service.batches.failed += 1;
             match handed {
                 Handed::Packet { book, trace } => {
                     lost.push(book);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::batches::BatchStatistics;
 use crate::control::ControlReceipt;
 use crate::counters::{Book, ByReason, Reason};
 use crate::queue::MissQueue;
@@ -74,6 +75,7 @@ pub(super) enum Handed {
 #[derive(Clone, Debug)]
 pub(super) struct Outstanding {
     pub(super) sequence: u64,
+    pub(super) handed_ns: u64,
     pub(super) items: Vec<Handed>,
 }
 
@@ -123,6 +125,7 @@ pub(super) struct RunningService {
     /// Its worker died, and no new one has asked for events yet.
     pub(super) is_down: bool,
     pub(super) missed: u64,
+    pub(super) batches: BatchStatistics,
     dropped: Box<ByReason>,
     words: BTreeMap<String, u16>,
     dropped_words: Vec<u64>,
@@ -147,6 +150,7 @@ impl RunningService {
             must_start,
             is_down: false,
             missed: 0,
+            batches: BatchStatistics::default(),
             dropped: Box::new([0; Reason::ALL.len()]),
             words,
             dropped_words: vec![0; config.drop_reasons.len()],

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::Datapath;
+use super::{BatchStatistics, Datapath};
 use crate::cache::ServiceIndex;
 use crate::counters::Counters;
 use crate::pipe::PipeStatistics;
+use crate::pipes::HandshakeCounts;
 use crate::wire::Address;
 
 /// Everything that can be seen of a datapath.
@@ -18,6 +19,8 @@ pub struct Statistics {
     pub services: Vec<ServiceStatistics>,
     /// In the order in which they were added.
     pub peers: Vec<PeerStatistics>,
+    /// Of the pipes.
+    pub handshakes: HandshakeCounts,
     /// Entries of the cache.
     pub decisions: usize,
     /// Records that the event log could not keep.
@@ -33,6 +36,12 @@ pub struct ServiceStatistics {
     pub missed: u64,
     /// Packets in its queue now.
     pub queue_packets: usize,
+    /// What those count for.
+    pub queue_bytes: usize,
+    /// Most that they may count for.
+    pub queue_limit_bytes: usize,
+    /// How its worker fares.
+    pub batches: BatchStatistics,
     /// Cache entries that begin with an answer of it.
     pub decisions: usize,
     /// By the datapath's words and its own.
@@ -68,6 +77,9 @@ impl Datapath {
                     number: service.config.number,
                     missed: service.missed,
                     queue_packets: service.queue.packets(),
+                    queue_bytes: service.queue.bytes(),
+                    queue_limit_bytes: service.queue.limit_bytes(),
+                    batches: service.batches,
                     decisions: self.decisions.cache().len_of(ServiceIndex(place)),
                     dropped: service.dropped(),
                     counters: service.counts(),
@@ -86,6 +98,7 @@ impl Datapath {
             counters: self.departures.counters.clone(),
             services,
             peers: peers.collect(),
+            handshakes: pipes.handshakes(),
             decisions: self.decisions.cache().len(),
             log_lost: self.log.as_ref().map_or(0, crate::log::EventLog::lost),
         }

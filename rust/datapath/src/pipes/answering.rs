@@ -135,6 +135,7 @@ impl Pipes {
             mac_keys.mac1(before)
         })?;
         self.outgoing.push_back((from, datagram));
+        self.handshakes.answered += 1;
 
         let max_datagram_bytes = self.common_max(hello.max_datagram_bytes);
         let jitter_ns = self.randomness.jitter_below(UNCONFIRMED_JITTER_NS);

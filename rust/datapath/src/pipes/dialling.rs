@@ -162,6 +162,7 @@ impl Pipes {
         dialling.mac1 = mac1;
         dialling.waiting = Some(waiting);
         self.outgoing.push_back((endpoint, datagram));
+        self.handshakes.initiated += 1;
     }
 
     fn hello(&mut self, now_ns: u64) -> Hello {
@@ -218,6 +219,7 @@ impl Pipes {
             pipe.last_received_ns = now_ns;
             pipe.unanswered_ns = NEVER_NS;
         }
+        self.handshakes.completed += 1;
         self.promote_when_known(now_ns, peer, index, Some(endpoint));
         self.rearm(now_ns, peer);
         Ok(())

@@ -58,6 +58,19 @@ pub struct ControlMessage {
     pub receipt: ControlReceipt,
 }
 
+/// Handshakes of a `Pipes`, each step on its own: a flood of one shows as such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HandshakeCounts {
+    /// Initiations sent, repeated ones as well.
+    pub initiated: u64,
+    /// Initiations of peers that were answered.
+    pub answered: u64,
+    /// Those that gave a new key, whoever began.
+    pub completed: u64,
+    /// Handshake datagrams that were dropped, for whatever reason.
+    pub refused: u64,
+}
+
 /// Gauges of a `Pipes`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PipesStatistics {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{PeerIndex, PeerKind, PipeChange, Pipes, PipesError, PipesStatistics};
+use super::{HandshakeCounts, PeerIndex, PeerKind, PipeChange, Pipes, PipesError, PipesStatistics};
 use crate::aead::KEY_BYTES;
 use crate::pipe::{Pipe, PipeStatistics, Upkeep};
 use crate::wire::Address;
@@ -157,6 +157,11 @@ impl Pipes {
             outgoing: self.outgoing.len(),
             messages: self.messages.len(),
         }
+    }
+
+    /// What became of handshakes.
+    pub fn handshakes(&self) -> HandshakeCounts {
+        self.handshakes
     }
 
     /// Sessions and unfinished handshakes.

@@ -251,6 +251,7 @@ impl Pipes {
         if let Some(boot) = next.boot {
             self.note_boot(peer, boot);
         }
+        self.handshakes.completed += 1;
         self.promote(now_ns, peer, next.index, next.endpoint);
     }
 

@@ -1,7 +1,7 @@
 //! Pipes open: dialling, crossing, restarting, agreeing on sizes.
 
 use ei_datapath::counters::Reason;
-use ei_datapath::pipes::{PeerKind, PipeChange, Pipes, PipesError};
+use ei_datapath::pipes::{HandshakeCounts, PeerKind, PipeChange, Pipes, PipesError};
 
 use crate::net::{MS, Net, SECOND, address, endpoint};
 
@@ -47,6 +47,39 @@ fn a_pipe_opens_within_two_round_trips() {
 
     assert_eq!((host_ns, node_ns), (20 * MS, 10 * MS));
     assert_eq!(net.ends[0].pipes.rtt_ns(net.peer(0, 1)), Some(20 * MS));
+}
+
+#[test]
+fn both_ends_count_the_steps_of_their_handshakes() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.link.is_cut = true;
+    net.dial(0, 1);
+    net.run(100 * MS);
+    net.link.is_cut = false;
+    net.run(SECOND);
+    let initiation = net.log[0].3.clone();
+
+    net.handle(1, endpoint(0), &mut initiation.clone());
+    net.handle(1, endpoint(0), &mut initiation[..40].to_vec());
+
+    let counts = |index: usize| net.ends[index].pipes.handshakes();
+    assert_eq!(
+        counts(0),
+        HandshakeCounts {
+            initiated: 2,
+            completed: 1,
+            ..HandshakeCounts::default()
+        }
+    );
+    assert_eq!(
+        counts(1),
+        HandshakeCounts {
+            answered: 1,
+            completed: 1,
+            refused: 2,
+            ..HandshakeCounts::default()
+        }
+    );
 }
 
 #[test]
