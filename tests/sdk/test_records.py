@@ -23,7 +23,7 @@ def test_queries_are_arrays_that_start_with_their_tag() -> None:
     assert [msgspec.msgpack.encode(query).hex() for query in queries] == [
         f"9200{A_HEX}",
         f"9201{A_HEX}",
-        "940203910590",
+        "95020391059000",
         "920320",
     ]
 

@@ -33,11 +33,14 @@ class RouteTo(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
         domain: Its number.
         avoid: Domains that no packet may pass, at most 8.
         require: Domains that it must pass, in any order, at most 8.
+        came_from: Domain that handed the packet over, which gets no more than what was announced
+            to it; 0 for packets of this domain's own.
     """
 
     domain: Number
     avoid: Domains = ()
     require: Domains = ()
+    came_from: Number = 0
 
 
 class ServiceAt(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):

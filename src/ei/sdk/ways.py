@@ -7,12 +7,12 @@ to, when that is in another domain, so that the domains between need not ask for
 that nobody asked yet. Constraints are the host's: 0 avoid, 1 require, at most 8 of them.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
-from ei.sdk.packets import Address, domain_number_of
+from ei.sdk.packets import Address, Packet, domain_number_of
 from ei.sdk.records import Query, Route, RouteTo
 from ei.sdk.service import Context
 
@@ -90,26 +90,30 @@ class Towards(msgspec.Struct, frozen=True):
 
 
 def towards(
-    nodes: Iterable[Address], ctx: Context[Any], *, way: Way | None = None, but: Container[Address]
+    nodes: Iterable[Address], packet: Packet, ctx: Context[Any], *, way: Way | None = None
 ) -> tuple[Towards, ...] | Query:
     """Return the peers that lead to one of `nodes`, those that are up first; or what to ask first.
 
     A node of this domain is its own next hop; to those of others the routing between domains leads.
+    The peer that the packet came by is no way on.
 
     Args:
         nodes: The preferred first.
         way: Its constraints hold.
-        but: Peers that are no way on, such as the one that the packet came from.
     """
+    came_from = domain_number_of(packet.ingress)
+    if came_from == ctx.domain or packet.ingress == packet.source:
+        came_from = 0
+    avoid, require = ((), ()) if way is None else (way.avoid, way.require)
     found: list[Towards] = []
     for node in nodes:
         hops: tuple[Address, ...] = (node,)
         if (domain := domain_number_of(node)) != ctx.domain:
-            query = RouteTo(domain) if way is None else RouteTo(domain, way.avoid, way.require)
+            query = RouteTo(domain, avoid, require, came_from)
             if query not in ctx.records:
                 return query
             route = ctx.records[query]
             hops = route.hops if isinstance(route, Route) else ()
             hops = (node,) if node in hops else hops
-        found += (Towards(hop, node, hop in ctx.peers) for hop in hops if hop not in but)
+        found += (Towards(hop, node, hop in ctx.peers) for hop in hops if hop != packet.ingress)
     return tuple(sorted(found, key=lambda each: not each.is_up))

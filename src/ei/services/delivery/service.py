@@ -103,7 +103,7 @@ def send_on(
 ) -> Iterable[Effect]:
     """Send to the peer that leads to the first of the nodes that can be reached."""
     # The node before sent it here: not back.
-    found = towards(nodes, ctx, way=way, but=(packet.ingress,))
+    found = towards(nodes, packet, ctx, way=way)
     if not isinstance(found, tuple):
         return (HoldPacket(until=found, timeout_s=ctx.config.hold_s),)
     if not found:

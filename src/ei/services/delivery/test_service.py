@@ -239,12 +239,28 @@ def test_the_backup_is_used_while_the_first_peer_is_down() -> None:
     assert next_hops(play.packet("alice", metadata=CAROL)) == [address("other.2")]
 
 
-def test_no_packet_goes_back_to_the_domain_it_came_from() -> None:
-    play = routed(BORDER, peers=["border.2"])
+def test_no_packet_goes_back_to_the_node_it_came_from() -> None:
+    play = Playbook("delivery", peers=["border.2"])
+    _ = play.resolve(RouteTo(3, came_from=2), Route((BORDER,)))
 
     effects = play.packet("alice.4", ingress="border.2", metadata=CAROL + FAR)
 
     assert reasons(effects) == ["host_unreachable"]
+
+
+def test_a_domain_gets_the_ways_that_were_announced_to_it_alone() -> None:
+    play = routed(address("fifth.5"), peers=["border.2", "fifth.5"])
+    letter = play.make_packet("alice.4", ingress="border.2", metadata=CAROL + FAR)
+
+    asked = RouteTo(3, came_from=2)
+    assert play >> PacketArrived(letter) << HoldPacket(until=asked, timeout_s=1.0)
+    assert reasons(play.resolve(asked, None)) == ["host_unreachable"]
+
+
+def test_a_guest_of_another_domain_speaks_for_itself() -> None:
+    play = routed(BORDER, peers=["border.2", "guest.7"])
+
+    assert next_hops(play.packet("guest.7", metadata=CAROL)) == [BORDER]
 
 
 def test_a_domain_to_which_no_way_leads_is_unreachable() -> None:

@@ -86,7 +86,7 @@ def send_back(packet: Packet, ctx: Context[Config]) -> Iterable[Effect]:
     if not isinstance(record, Attachment):
         return give_up(packet, "unknown_destination", ctx)
     nodes = [node for node in record.nodes if node != ctx.node]
-    found = towards(nodes, ctx, but=(packet.ingress,))
+    found = towards(nodes, packet, ctx)
     if not isinstance(found, tuple):
         return hold(found, ctx)
     if not found:

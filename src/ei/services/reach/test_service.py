@@ -90,8 +90,8 @@ def test_a_source_in_another_domain_is_reached_by_its_route() -> None:
 
     held = play.deliver(PacketArrived(back))
 
-    assert held == (HoldPacket(until=RouteTo(4), timeout_s=1.0),)
-    assert hops(play.resolve(RouteTo(4), Route((WEST,)))) == [WEST]
+    assert held == (HoldPacket(until=RouteTo(4, came_from=2), timeout_s=1.0),)
+    assert hops(play.resolve(RouteTo(4, came_from=2), Route((WEST,)))) == [WEST]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_source_in_another_domain_is_reached_by_its_route() -> None:
 def test_a_source_that_nobody_can_reach_is_refused(record: Record | None, reason: str) -> None:
     play = knowing("border.2")
     _ = play.resolve(AttachmentOf(CAROL), record)
-    _ = play.resolve(RouteTo(2), Route((BORDER,)))
+    _ = play.resolve(RouteTo(2, came_from=2), Route((BORDER,)))
 
     assert reasons(play.packet("carol", ingress="border.2", service=50)) == [reason]
 
