@@ -52,6 +52,9 @@ def test_hosts_of_this_program_talk_through_nodes_of_others(environ: Mapping[str
         await lab.kill("sn1.isp-b")
         assert await until(lab, is_reached, limit_s=10) is not None
         await lab.start("sn1.isp-b")
+        assert await until(lab, is_reached, limit_s=10) is not None
+        assert await lab.drain("sn1.isp-a", grace_s=1) == 0
+        await lab.start("sn1.isp-a")
         await lab.freeze("sn2.isp-b")
         assert await until(lab, is_reached, limit_s=15) is not None
         await lab.thaw("sn2.isp-b")

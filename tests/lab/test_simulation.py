@@ -76,6 +76,17 @@ def test_a_killed_node_is_gone_until_it_is_started() -> None:
     run_simulated(TOPOLOGY, script)
 
 
+def test_a_drained_node_is_left_by_all_before_it_ends() -> None:
+    async def script(lab: Simulation) -> tuple[int, bool]:
+        _ = await is_reached(lab)
+        left = await lab.drain("sn1.isp-a")
+        with pytest.raises(NotFoundError, match=r"sn1\.isp-a does not run"):
+            await lab.node_status("sn1.isp-a")
+        return left, await is_reached(lab)
+
+    assert run_simulated(TOPOLOGY, script) == (0, True)
+
+
 def test_a_frozen_lab_answers_when_it_is_thawed() -> None:
     async def script(lab: Simulation) -> list[bool]:
         nodes = ("sn1.isp-b", "sn2.isp-b")

@@ -8,7 +8,7 @@ import pytest
 
 from ei.daemons.log import Level, Log
 from ei.daemons.messages import Request
-from ei.errors import LocalError, NotFoundError
+from ei.errors import ConflictError, LocalError, NotFoundError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig
 from ei.node.node import Node
@@ -75,6 +75,12 @@ class Recorded:
         self.calls.append("reload")
         return Reloaded(self.node.config, needs_restart=("threads",))
 
+    def drain(self, *, grace_s: float, spread_s: float) -> None:
+        self.calls.append(f"drain {grace_s} {spread_s}")
+        self.node.drain(1.0, grace_s=grace_s, spread_s=spread_s)
+        assert self.node.step_drain(1.0) is None
+        assert self.node.step_drain(2.0) is not None
+
     def stop(self) -> None:
         self.calls.append("stop")
 
@@ -122,6 +128,21 @@ def test_a_reload_says_what_it_came_to() -> None:
         "needs_restart": ("threads",),
     }
     assert running.calls == ["reload"]
+
+
+def test_a_drain_is_answered_when_it_is_over() -> None:
+    running = Recorded()
+
+    assert ask(running, "drain", grace_s=3) == {
+        "schema": "ei.node-drain/1",
+        "moved": 0,
+        "left": (),
+        "waiting": 0,
+        "took_s": 1.0,
+    }
+    assert running.calls == ["drain 3.0 0.0"]
+    with pytest.raises(ConflictError, match="drains already"):
+        _ = ask(running, "drain")
 
 
 def test_stop_and_log_level_are_carried_out() -> None:

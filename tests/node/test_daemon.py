@@ -90,6 +90,14 @@ def test_the_verb_stop_ends_it_as_well(node: "RunningNode") -> None:
     assert node.end() == 0
 
 
+def test_f1_a_node_that_was_drained_ends_as_if_nothing_were_wrong(node: "RunningNode") -> None:
+    answer = node.ask("drain", grace_s=5)
+
+    assert (answer["schema"], answer["left"], answer["waiting"]) == ("ei.node-drain/1", [], 0)
+    assert node.end() == 0
+    assert "node drained" in node.log.read_text()
+
+
 def test_it_dies_with_its_supervisor(node: "RunningNode") -> None:
     pids = node.pids().values()
 

@@ -127,10 +127,16 @@ def test_health_names_what_is_wrong() -> None:
         WorkerStatus("echo", 0, "waiting", 3, "exit 1"),
     )
 
-    assert health(running(), unix_s=1_900) == {"workers": "", "records": "", "identity": ""}
+    assert health(running(), unix_s=1_900) == {
+        "workers": "",
+        "records": "",
+        "identity": "",
+        "draining": "",
+    }
     assert health(sick, unix_s=2_000) == {
         "workers": "no worker runs for echo",
         "records": "1 records are refused",
         "identity": "the record of this node has expired",
+        "draining": "",
     }
     assert values_of(sick)['ei_health{check="workers"}'] == 0

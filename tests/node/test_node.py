@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from ei._core import Datapath
+from ei.attachment import Draining, Moved, encode
 from ei.errors import ConfigError, LimitError
 from ei.node.config import NodeConfig
 from ei.node.datapath import DatapathControl, PureControl
+from ei.node.draining import Drained, DrainStatus
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
 from ei.node.peers import MAX_PEERS
 from ei.node.remembering import RememberingControl
@@ -400,3 +402,55 @@ def test_status_joins_counters_with_names() -> None:
         ("alice.isp-a", True, "[::1]:7"),
         ("bob.isp-a", False, None),
     ]
+
+
+@pytest.mark.parametrize("service", [4, 9])
+def test_a_control_message_that_a_node_does_not_know_changes_nothing(service: int) -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+    datapath.notices = [("control", ALICE.address(1), service, b"nonsense")]
+    datapath.commands.clear()
+
+    assert running.handle_notices(unix_s=1_000) == []
+    assert datapath.commands == []
+
+
+def test_f1_a_node_that_drains_tells_all_that_are_up_and_is_done_when_they_have_moved() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+    datapath.notices = [("peer_up", ALICE.address(1)), ("peer_up", SN2.address(1))]
+    _ = running.handle_notices(unix_s=1_000)
+
+    running.drain(5.0, grace_s=10.0, spread_s=0.0)
+    assert {peer for peer, _, _ in commands(datapath, "send_control")} == {
+        ALICE.address(1), SN2.address(1),
+    }  # fmt: skip
+    assert running.step_drain(6.0) is None
+    moved = encode(Moved())
+    datapath.notices = [("control", keys.address(1), 4, moved) for keys in (ALICE, SN2)]
+    _ = running.handle_notices(unix_s=1_000)
+    datapath.counted = {"waiting": 1}
+    assert running.step_drain(7.0) is None
+    assert running.status().drain == DrainStatus(2, 2, 0, 1, is_over=False)
+
+    datapath.counted = {}
+    assert running.step_drain(8.0) == Drained(2, (), 0, 3.0)
+    running.close()
+
+    assert {peer for (peer,) in commands(datapath, "close_peer")} == {
+        ALICE.address(1), SN2.address(1),
+    }  # fmt: skip
+
+
+def test_a_node_that_is_asked_to_leave_another_says_that_it_has() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+    datapath.notices = [("control", SN2.address(1), 4, encode(Draining(1_000)))]
+
+    _ = running.handle_notices(unix_s=1_000)
+
+    assert commands(datapath, "set_peer_avoided") == [(SN2.address(1), True)]
+    assert commands(datapath, "send_control") == [(SN2.address(1), 4, encode(Moved()))]

@@ -8,6 +8,7 @@ from tests.node.test_metrics import NODE, running
 
 from ei.errors import LocalError
 from ei.node.admin import RunningStatus
+from ei.node.draining import DrainStatus
 from ei.node.probes import probes
 from ei.node.workers import WorkerStatus
 
@@ -29,6 +30,15 @@ def test_a_service_without_a_worker_makes_it_unready_and_is_named() -> None:
 
     assert page.status == HTTPStatus.SERVICE_UNAVAILABLE
     assert page.text == "no worker runs for echo\n"
+
+
+def test_a_node_that_drains_is_not_ready() -> None:
+    node = msgspec.structs.replace(NODE, drain=DrainStatus(3, 3, 1, 0, is_over=False))
+
+    page = probes(lambda: running(node), lambda: 1_900.0)["/readyz"]()
+
+    assert page.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert page.text == "the node drains, and stops then\n"
 
 
 def test_a_record_of_a_stranger_does_not_make_it_unready() -> None:

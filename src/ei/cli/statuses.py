@@ -10,6 +10,7 @@ from ei.cli.polling import Polled
 from ei.cli.quantities import duration, lifetime
 from ei.host.status import HostStatus
 from ei.node.admin import RunningStatus
+from ei.node.draining import DrainStatus
 from ei.node.status import NodeStatus
 
 NODE_SCHEMA = "ei.node-status/1"
@@ -27,6 +28,8 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
     )
     output.fold(fates(node))
     output.fold(f"dropped {reasons(node.dropped)}")
+    if node.drain is not None:
+        output.fold(f"{output.mark('warn')} {draining(node.drain)}")
     for lost in overflows(node):
         output.fold(f"{output.mark('warn')} {lost}")
     show_warnings(node, output)
@@ -90,6 +93,12 @@ def warnings_of(status: NodeStatus | HostStatus, *, unix_s: float) -> Iterator[s
         )
     if status.revocation_stale:
         yield f"{status.revocation_stale} peers may open no pipe until then (revocation_stale)"
+
+
+def draining(drain: DrainStatus) -> str:
+    """Return in one line how far a node is with stopping."""
+    using = f"{drain.using} of {drain.peers} peers still use it"
+    return f"drains: {using}, {drain.waiting} packets wait"
 
 
 def down_services(running: RunningStatus) -> dict[str, str]:

@@ -62,8 +62,12 @@ class Lab(Protocol):
         """End a node at once, as `kill -9` does; what it had not made stable is lost."""
         ...
 
+    async def drain(self, name: str, *, grace_s: float = 10.0) -> int:
+        """End a node without loss, as `ei node drain`; return how many peers had not moved."""
+        ...
+
     async def start(self, name: str) -> None:
-        """Start a node that was killed, on the state that it left."""
+        """Start a node that has ended, on the state that it left."""
         ...
 
     async def kill_worker(self, name: str, service: str) -> None:

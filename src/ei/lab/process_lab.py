@@ -14,8 +14,9 @@ from ei.errors import LocalError, NotFoundError
 from ei.host.client import Host
 from ei.host.connect import connect
 from ei.lab.daemon_files import HOST_FILE
+from ei.lab.fleet import DaemonState
 from ei.lab.lab import Backend, RealBackend
-from ei.lab.load import attach_fully
+from ei.lab.load import attach_fully, until
 from ei.lab.namespaces import inside
 from ei.lab.processes import Progress, ask_lab, start_lab, stop_lab
 from ei.lab.run_folder import LabFile, run_folder
@@ -142,6 +143,13 @@ class ProcessLab:
         """Kill the daemon of a node; its workers follow by themselves."""
         _ = await self._ask_lab("kill", {"name": self._topology.find(name)})
 
+    async def drain(self, name: str, *, grace_s: float = 10.0) -> int:
+        """End a node without loss; return how many peers had not moved."""
+        wanted = {"grace_s": grace_s}
+        answer = await self._ask_node(name, "drain", wanted, deadline_s=grace_s + ASK_LIMIT_S)
+        _ = await until(self, lambda: self._has_ended(name), limit_s=ASK_LIMIT_S)
+        return len(msgspec.convert(answer["left"], list[str]))
+
     async def start(self, name: str) -> None:
         """Start a node that was killed, on the state that it left."""
         _ = await self._ask_lab("start", {"name": self._topology.find(name)})
@@ -196,11 +204,22 @@ class ProcessLab:
             ask_lab, verb, arguments, name=self._name, environ=self._environ
         )
 
+    async def _has_ended(self, name: str) -> bool:
+        full = self._topology.find(name)
+        status = await self._ask_lab("status", {})
+        states = msgspec.convert(status["daemons"], list[DaemonState])
+        return any(each.name == full and each.state == "ended" for each in states)
+
     async def _ask_node(
-        self, name: str, verb: str, arguments: Mapping[str, object] | None = None
+        self,
+        name: str,
+        verb: str,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        deadline_s: float = ASK_LIMIT_S,
     ) -> dict[str, object]:
         full = self._topology.find(name)
         if self._lab is None or full not in self._lab.daemons:
             raise NotFoundError(f"{full} is no node of this lab")
         path = Path(self._lab.daemons[full].admin)
-        return await asyncio.to_thread(ask, path, verb, arguments, deadline_s=ASK_LIMIT_S)
+        return await asyncio.to_thread(ask, path, verb, arguments, deadline_s=deadline_s)

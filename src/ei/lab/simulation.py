@@ -33,6 +33,7 @@ UNIX_S = 1_800_000_000
 """The wall clock of every simulation at its start: 15 January 2027."""
 
 SUBNET = "10.0"
+DRAIN_STEP_S = 0.02
 
 
 class Simulation:
@@ -209,11 +210,23 @@ class Simulation:
         node = self._node(name)
         self._note(f"kill {node.name}")
         self._retire(node)
-        self._world.network.detach(node.name)
-        del self._nodes[node.name]
+
+    async def drain(self, name: str, *, grace_s: float = 10.0) -> int:
+        """End a node without loss; return how many peers had not moved."""
+        node = self._node(name)
+        self._note(f"drain {node.name}")
+        node.node.drain(self._clock.now_s, grace_s=grace_s, spread_s=0.0)
+        while (ended := node.node.step_drain(self._clock.now_s)) is None:
+            node.touched()
+            await asyncio.sleep(DRAIN_STEP_S)
+        node.node.close()
+        node.touched()
+        self._note(f"drained {node.name}")
+        self._retire(node)
+        return len(ended.left)
 
     async def start(self, name: str) -> None:
-        """Start a node that was killed."""
+        """Start a node that has ended."""
         full = self._topology.find(name)
         if full in self._nodes:
             raise ConflictError(f"{full} runs")
@@ -336,6 +349,8 @@ class Simulation:
     def _retire(self, node: SimNode) -> None:
         node.end()
         _ = node.take_log()
+        self._world.network.detach(node.name)
+        del self._nodes[node.name]
 
     def _node(self, name: str) -> SimNode:
         return self._nodes[self._find(name, self._nodes)]

@@ -6,18 +6,21 @@
     kill_worker service                   ei.done/1
     log_level   level                     ei.done/1
     reload                                ei.reload/1            reads node.toml and records again
+    drain       grace_s, spread_s         ei.node-drain/1        after ei.progress/1; then it stops
     stop                                  ei.done/1
 
 `source` is a name or an address.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from ei.daemons.log import Level, Log
-from ei.daemons.messages import Answer, Request
+from ei.daemons.messages import PROGRESS, Answer, Request
 from ei.daemons.verbs import NoArguments, arguments_of, to_answer
 from ei.errors import LocalError
 from ei.node.node import Node
@@ -26,7 +29,9 @@ from ei.node.status import NodeStatus
 from ei.node.traces import Traces
 from ei.node.workers import Workers, WorkerStatus
 
-VERBS = ("status", "statistics", "traces", "kill_worker", "log_level", "reload", "stop")
+VERBS = ("status", "statistics", "traces", "kill_worker", "log_level", "reload", "drain", "stop")
+WATCH_S = 0.05
+"""How often somebody who waits for a drain is told how far it is."""
 DONE: Answer = {"schema": "ei.done/1"}
 
 
@@ -47,6 +52,22 @@ class LogLevelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """What is logged from now on."""
 
     level: Literal["debug", "info", "warn", "error"]
+
+
+class DrainArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long at most, and over which time hosts are told."""
+
+    grace_s: Annotated[float, Meta(ge=0, le=3_600)] = 10.0
+    spread_s: Annotated[float, Meta(ge=0, le=3_600)] = 0.0
+
+
+class DrainAnswer(msgspec.Struct, frozen=True):
+    """How a drain ended: `left` are the names of peers that had not moved in time."""
+
+    moved: int
+    left: tuple[str, ...]
+    waiting: int
+    took_s: float
 
 
 class ReloadAnswer(msgspec.Struct, frozen=True):
@@ -82,6 +103,7 @@ class Running(Protocol):
     def statistics(self) -> dict[str, object]: ...
     def take_traces(self) -> None: ...
     def reload(self) -> Reloaded: ...
+    def drain(self, *, grace_s: float, spread_s: float) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -97,6 +119,10 @@ class NodeAdmin:
         Raises:
             LocalError: no such verb, or wrong arguments; else as the verb.
         """
+        if request.verb == "drain":
+            async for answer in self._drain(request):
+                yield answer
+            return
         verbs: dict[str, Callable[[Request], Answer]] = {
             "status": self._status,
             "statistics": self._statistics,
@@ -146,6 +172,18 @@ class NodeAdmin:
             needs_restart=found.needs_restart,
         )
         return to_answer(answer, schema="ei.reload/1")
+
+    async def _drain(self, request: Request) -> AsyncIterator[Answer]:
+        wanted = arguments_of(request, DrainArguments)
+        self._running.drain(grace_s=wanted.grace_s, spread_s=wanted.spread_s)
+        node = self._running.node
+        while (ended := node.drained) is None:
+            if (status := node.drain_status) is not None:
+                yield to_answer(status, schema=PROGRESS)
+            await asyncio.sleep(WATCH_S)
+        left = tuple(map(node.records.name_of, ended.left))
+        answer = DrainAnswer(ended.moved, left, ended.waiting, ended.took_s)
+        yield to_answer(answer, schema="ei.node-drain/1")
 
     def _stop(self, request: Request) -> Answer:
         _ = arguments_of(request, NoArguments)

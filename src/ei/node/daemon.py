@@ -39,6 +39,9 @@ from ei.records.record_set import RecordSet
 from ei.runtime.nursery import Nursery
 
 TRACE_PERIOD_S = 1.0
+DRAIN_STEP_S = 0.02
+LAST_WORD_S = 0.2
+"""From the end of a drain to that of the node: whoever asked for it gets the answer."""
 
 
 def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = None) -> None:
@@ -154,6 +157,7 @@ class NodeDaemon:
             _ = await self._stopped.wait()
         finally:
             self._manager.say("STOPPING=1")
+            self.node.close()
             await pages.close()
             await server.close()
             self.workers.stop()
@@ -201,6 +205,19 @@ class NodeDaemon:
             self.log.warn("some keys need a restart", keys=list(found.needs_restart))
         return found
 
+    def drain(self, *, grace_s: float, spread_s: float) -> None:
+        """Begin to stop without losing anything; at its end the node stops.
+
+        Raises:
+            ConflictError: it drains already.
+        """
+        now_s = asyncio.get_running_loop().time()
+        self.node.drain(now_s, grace_s=grace_s, spread_s=spread_s)
+        name = self._prepared.config.name
+        self.log.info("node drains", name=name, grace_s=grace_s, spread_s=spread_s)
+        self._manager.say(f"STATUS={name} drains")
+        self._step_drain()
+
     def stop(self) -> None:
         """Stop. Idempotent."""
         self._stopped.set()
@@ -232,6 +249,18 @@ class NodeDaemon:
                     # Its death comes as a report of the nursery, with the reason; this is only
                     # the end of its sockets.
                     self.log.debug("worker hung up", service=service)
+
+    def _step_drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        ended = self.node.step_drain(loop.time())
+        if ended is None:
+            _ = loop.call_later(DRAIN_STEP_S, self._step_drain)
+            return
+        names = [self.node.records.name_of(peer) for peer in ended.left]
+        tell = self.log.warn if names or ended.waiting else self.log.info
+        tell("node drained", moved=ended.moved, left=names, waiting=ended.waiting)
+        self.node.close()
+        _ = loop.call_later(LAST_WORD_S, self.stop)
 
     def _say_alive(self) -> None:
         """Say so while the threads answer, too: a node whose datapath hangs is to be restarted."""

@@ -42,6 +42,7 @@ def health(running: RunningStatus, *, unix_s: float) -> dict[str, str]:
         "workers": f"no worker runs for {', '.join(down)}" if down else "",
         "records": f"{refused} records are refused" if refused else "",
         "identity": "the record of this node has expired" if is_over else "",
+        "draining": "" if running.node.drain is None else "the node drains, and stops then",
     }
 
 
@@ -180,7 +181,7 @@ METRICS: tuple[Metric[Observed], ...] = (
         "ei_health",
         "gauge",
         "1 while all is well. workers: each service has one. records: none is refused. "
-        "identity: the record of this node is valid.",
+        "identity: the record of this node is valid. draining: it does not.",
         _health,
         labels=("check",),
         is_core=True,

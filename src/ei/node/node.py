@@ -9,12 +9,18 @@ node.status()
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from ei.errors import ConfigError, LimitError
+import msgspec
+
+from ei.attachment import ATTACHMENT, Moved, decode
+from ei.attachment import Draining as DrainingMessage
+from ei.errors import ConfigError, LimitError, PeerError
 from ei.node.config import NodeConfig
 from ei.node.datapath import DatapathControl
+from ei.node.draining import Drained, Draining, DrainStatus, Passed
 from ei.node.peers import MAX_PEERS, Peer, peers_of
 from ei.node.status import FRESH, Ages, NodeStatus, node_status
 from ei.records.addresses import domain_number_of
@@ -93,6 +99,7 @@ class Node:
         self._up: set[Address] = set()
         self._held: set[int] = set()
         self._ages = FRESH
+        self._draining = Draining(datapath)
         if missing := [name for name in config.services if name not in self._manifests]:
             raise ConfigError(f"services: no manifest of {', '.join(missing)} was given")
         for name, manifest in self._manifests.items():
@@ -172,10 +179,59 @@ class Node:
                     left.append(WorkerFailed(self._names.get(service, str(service)), kind))
                 case ("failed", reason):
                     left.append(DatapathFailed(reason))
-                case _:
-                    # Control messages are for hosts; a node's go to the workers of its services.
-                    raise AssertionError(f"a notice that no node gets: {notice[0]}")
+                case ("control", sender, service, message):
+                    self._hear(Address(sender), service, message)
         return left
+
+    def _hear(self, sender: Address, service: int, message: bytes) -> None:
+        """Take a control message for the node itself; one that it does not know changes nothing."""
+        if service != ATTACHMENT:
+            return
+        with suppress(PeerError):
+            match decode(message):
+                case (DrainingMessage() | Moved()) as said:
+                    self._draining.take(sender, said)
+                case _:
+                    pass
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def drain(self, now_s: float, *, grace_s: float, spread_s: float) -> None:
+        """Begin to stop without loss; see `ei.node.draining`.
+
+        Args:
+            now_s: Monotonic time.
+            grace_s: Longest wait for peers to move, after the last was told.
+            spread_s: Time over which hosts are told.
+
+        Raises:
+            ConflictError: it drains already.
+        """
+        peers: dict[Address, Literal["node", "host"]] = {
+            peer: known.kind for peer, known in self._peers.items() if peer in self._up
+        }
+        self._draining.begin(now_s, grace_s=grace_s, spread_s=spread_s, peers=peers)
+
+    @property
+    def drained(self) -> Drained | None:
+        """How the drain ended; `None` before."""
+        return self._draining.outcome
+
+    @property
+    def drain_status(self) -> DrainStatus | None:
+        """How far it is; `None` where nothing drains."""
+        return self._draining.status()
+
+    def step_drain(self, now_s: float) -> Drained | None:
+        """Go on with it; to be called every few milliseconds. Return how it ended, once it has."""
+        counted = msgspec.convert(self._datapath.statistics(), Passed)
+        _ = self._draining.step(now_s, carried=counted.carried, waiting=counted.inside)
+        return self._draining.outcome
+
+    def close(self) -> None:
+        """Close all pipes with a word, so that no peer finds out by silence."""
+        for peer in self._up:
+            self._datapath.close_peer(peer)
 
     def status(self) -> NodeStatus:
         """Return what `ei status` shows."""
@@ -187,9 +243,11 @@ class Node:
             peers=self._peers,
             records=self._records,
             ages=self._ages,
+            drain=self._draining.status(),
         )
 
     def _take_move(self, peer: Address, *, is_up: bool) -> PeerMoved:
+        self._draining.take_move(peer, is_up=is_up)
         if is_up:
             self._up.add(peer)
         else:

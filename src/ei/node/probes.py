@@ -2,8 +2,8 @@
 
 /metrics    Prometheus
 /healthz    200: the node's process answers
-/readyz     200: the datapath's threads answer, too, and each service has a worker; else 503 and
-            what is missing
+/readyz     200: the datapath's threads answer, too, each service has a worker, and the node does
+            not drain; else 503 and why
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from ei.daemons.pages import Page
 from ei.node.admin import RunningStatus
 from ei.node.metrics import Observed, health, metrics_text
 
-NEEDED = ("workers", "identity")
+NEEDED = ("workers", "identity", "draining")
 """Without these no packet gets anywhere. A refused record is mostly the fault of somebody else."""
 
 

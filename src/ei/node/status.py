@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from ei.node.draining import DrainStatus
 from ei.node.peers import Peer
 from ei.records.addresses import format_address
 from ei.records.expiry import Expiring
@@ -69,6 +70,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
             more than `revocation_limit_s`.
         revocation_stale: Peers of those domains, whose pipes are down and may not open.
         expiring: What this node stands on that ends within 30 days, the soonest first.
+        drain: How far it is with stopping; `None` where it does not.
         record_expires_unix_s: When the node's own record ends; 0 when it is not known.
     """
 
@@ -95,6 +97,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     stale_revocations: dict[str, float] = {}
     revocation_stale: int = 0
     expiring: tuple[Expiring, ...] = ()
+    drain: DrainStatus | None = None
 
 
 class _ServiceCounts(msgspec.Struct, frozen=True):
@@ -143,6 +146,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     peers: Mapping[Address, Peer],
     records: RecordSet,
     ages: Ages = FRESH,
+    drain: DrainStatus | None = None,
 ) -> NodeStatus:
     """Join the datapath's `statistics` with what the node knows about who is who."""
     counted = msgspec.convert(statistics, _Statistics)
@@ -180,6 +184,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
         stale_revocations=dict(ages.stale),
         revocation_stale=ages.held_peers,
         expiring=ages.expiring,
+        drain=drain,
     )
 
 

@@ -1,0 +1,1 @@
+"""Drain: nodes are restarted one after another, and nobody loses anything."""

@@ -1,0 +1,201 @@
+"""The load of the scenario: messages with receipts at a steady rate, and a stream that lasts."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from ei.errors import LocalError
+from ei.host.channels import DatagramChannel
+from ei.host.client import Host
+from ei.host.streams import StreamListener
+from ei.lab.lab import Lab
+from ei.lab.seeds import derive
+
+FLOW_PORT = 7
+STREAM_PORT = 9
+TICK_S = 0.01
+RECEIPT_S = 3.0
+LAST_S = 0.5
+"""What was sent last gets this long to arrive."""
+STREAM_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much, and for how long.
+
+    Attributes:
+        rate_pps: Messages a second, of all pairs of hosts together.
+        piece_bytes: Of the stream, in each tick.
+        every_s: From one restart to the next.
+        duration_s: Of it all.
+    """
+
+    rate_pps: int
+    piece_bytes: int
+    every_s: float
+    duration_s: float
+
+
+SIZES = {
+    "simulation": Size(rate_pps=400, piece_bytes=2_000, every_s=5.0, duration_s=60.0),
+    "processes": Size(rate_pps=5_000, piece_bytes=10_000, every_s=5.0, duration_s=180.0),
+}
+
+
+@dataclass(slots=True)
+class Flow:
+    """Messages from one host to another; times are those of the lab's clock."""
+
+    sent: int = 0
+    statuses: Counter[str] = field(default_factory=Counter[str])
+    numbers: set[int] = field(default_factory=set[int])
+    times_s: list[float] = field(default_factory=list[float])
+    copies: int = 0
+
+    @property
+    def lost(self) -> int:
+        """Messages that were sent, and never came."""
+        return self.sent - len(self.numbers)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the load saw."""
+
+    flows: list[Flow]
+    stream_s: list[float] = field(default_factory=list[float])
+    sent_digest: str = ""
+    received_digest: str = ""
+    duration_s: float = 0.0
+
+    @property
+    def sent(self) -> int:
+        """Messages of all flows."""
+        return sum(flow.sent for flow in self.flows)
+
+    @property
+    def lost(self) -> int:
+        """Those that never came."""
+        return sum(flow.lost for flow in self.flows)
+
+    @property
+    def delivered(self) -> int:
+        """Those that a receipt calls delivered."""
+        return sum(flow.statuses["delivered"] for flow in self.flows)
+
+    @property
+    def gap_ms(self) -> float:
+        """The longest time in which one flow brought nothing."""
+        return max((gap_ms(flow.times_s) for flow in self.flows), default=0.0)
+
+    @property
+    def rate_pps(self) -> float:
+        """Messages a second that were sent."""
+        return self.sent / self.duration_s if self.duration_s else 0.0
+
+
+def gap_ms(times_s: Sequence[float]) -> float:
+    """Return the longest time between one arrival and the next; 0 without any."""
+    gaps = (after - before for before, after in pairwise(times_s))
+    return round(max(gaps, default=0.0) * 1e3, 1)
+
+
+async def load(
+    lab: Lab,
+    pairs: Sequence[tuple[str, str]],
+    size: Size,
+    *,
+    meanwhile: Callable[[], Awaitable[object]],
+) -> Seen:
+    """Send between pairs of hosts, and a stream between the first, until `meanwhile` is done.
+
+    Raises:
+        DeadlineError, StreamError: the stream did not arrive.
+    """
+    seen = Seen([Flow() for _ in pairs])
+    is_over = asyncio.Event()
+    began_s = lab.now_s()
+    async with asyncio.TaskGroup() as group:
+        for (source, to), flow in zip(pairs, seen.flows, strict=True):
+            rate_pps = size.rate_pps / len(pairs)
+            ends = (lab.host(source), lab.host(to))
+            _ = group.create_task(_run_flow(lab, ends, flow, rate_pps, is_over))
+        first = (lab.host(pairs[0][0]), lab.host(pairs[0][1]))
+        _ = group.create_task(_run_stream(lab, first, size.piece_bytes, seen, is_over))
+        _ = await meanwhile()
+        seen.duration_s = lab.now_s() - began_s
+        is_over.set()
+    return seen
+
+
+async def _run_flow(
+    lab: Lab, ends: tuple[Host, Host], flow: Flow, rate_pps: float, is_over: asyncio.Event
+) -> None:
+    source, to = ends
+    with source.datagrams() as outbox, to.datagrams(FLOW_PORT, limit_items=65_536) as inbox:
+        async with asyncio.TaskGroup() as group:
+            _ = group.create_task(_take(lab, inbox, flow))
+            async with asyncio.TaskGroup() as waiting:
+                began_s = lab.now_s()
+                while not is_over.is_set():
+                    # What is late is made up for.
+                    while flow.sent <= (lab.now_s() - began_s) * rate_pps:
+                        _ = waiting.create_task(_send(outbox, to, flow, flow.sent))
+                        flow.sent += 1
+                    await lab.sleep(TICK_S)
+            await lab.sleep(LAST_S)
+            inbox.close()
+
+
+async def _send(outbox: DatagramChannel, to: Host, flow: Flow, number: int) -> None:
+    data = number.to_bytes(4, "little")
+    receipt = await outbox.send_with_receipt(to.address, data, port=FLOW_PORT, deadline_s=RECEIPT_S)
+    flow.statuses[receipt.status] += 1
+
+
+async def _take(lab: Lab, inbox: DatagramChannel, flow: Flow) -> None:
+    try:
+        while True:
+            datagram = await inbox.receive(deadline_s=STREAM_LIMIT_S)
+            number = int.from_bytes(datagram.data, "little")
+            flow.copies += number in flow.numbers
+            flow.numbers.add(number)
+            flow.times_s.append(lab.now_s())
+    except LocalError:
+        return  # closed: the load is over
+
+
+async def _run_stream(
+    lab: Lab, ends: tuple[Host, Host], piece_bytes: int, seen: Seen, is_over: asyncio.Event
+) -> None:
+    source, to = ends
+    with to.accept_streams(STREAM_PORT) as listener:
+        async with asyncio.TaskGroup() as group:
+            _ = group.create_task(_read(lab, listener, seen))
+            hasher = hashlib.sha256()
+            noise = derive(lab.seed, "drain") * (piece_bytes // 32 + 1)
+            stream = await source.open_stream(to.address, STREAM_PORT)
+            number = 0
+            while not is_over.is_set():
+                # No piece is like another, so that none can be taken for its neighbour.
+                piece = (number.to_bytes(4, "little") + noise)[:piece_bytes]
+                hasher.update(piece)
+                await stream.write(piece, deadline_s=STREAM_LIMIT_S)
+                number += 1
+                await lab.sleep(TICK_S)
+            await stream.finish(deadline_s=STREAM_LIMIT_S)
+            seen.sent_digest = hasher.hexdigest()
+
+
+async def _read(lab: Lab, listener: StreamListener, seen: Seen) -> None:
+    hasher = hashlib.sha256()
+    stream = await listener.accept(deadline_s=STREAM_LIMIT_S)
+    while piece := await stream.read(deadline_s=STREAM_LIMIT_S):
+        seen.stream_s.append(lab.now_s())
+        hasher.update(piece)
+    seen.received_digest = hasher.hexdigest()
+    await stream.finish()

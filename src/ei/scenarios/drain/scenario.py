@@ -1,0 +1,78 @@
+"""Drain: every node is restarted in turn, again and again, under load, and nothing is lost."""
+
+from collections.abc import AsyncIterator
+from itertools import cycle
+
+from ei.lab.lab import Lab
+from ei.lab.promises import Promise, promise
+from ei.scenarios.drain.load import SIZES, Size, gap_ms, load
+
+GAP_LIMIT_MS = 500.0
+PAIRS = (("alice", "bob"), ("bob", "alice"), ("carol", "dave"), ("dave", "carol"))
+REACHED = 0.95
+"""Of the rate, at least: with less there is no figure."""
+
+
+async def run(lab: Lab) -> AsyncIterator[Promise]:
+    """Restart nodes for three minutes, or one in simulation, and count what arrives."""
+    size = SIZES[lab.backend]
+    restarts: list[int] = []
+    late: list[float] = []
+
+    async def restart_all() -> None:
+        restarts.extend(await _restart_in_turn(lab, size, late))
+
+    seen = await load(lab, PAIRS, size, meanwhile=restart_all)
+    is_loaded = seen.rate_pps >= REACHED * size.rate_pps
+    yield promise("nodes restarted", len(restarts), ">=", size.duration_s // size.every_s - 1)
+    yield promise(
+        "messages sent", round(seen.rate_pps), ">=", REACHED * size.rate_pps, unit="packets/s"
+    )
+    yield promise("peers that a node gave up", sum(restarts), "==", 0)
+    yield promise("restarts that took longer than their turn", len(late), "==", 0, unit="restarts")
+    yield promise(
+        "messages sent, and never arrived",
+        seen.lost,
+        "==",
+        0,
+        unit="messages",
+        is_valid=is_loaded,
+    )
+    yield promise(
+        "messages without a receipt",
+        seen.sent - seen.delivered,
+        "==",
+        0,
+        unit="messages",
+        is_valid=is_loaded,
+    )
+    yield promise(
+        "gap of the messages", seen.gap_ms, "<=", GAP_LIMIT_MS, unit="ms", is_valid=is_loaded
+    )
+    yield promise(
+        "gap of the stream",
+        gap_ms(seen.stream_s),
+        "<=",
+        GAP_LIMIT_MS,
+        unit="ms",
+        is_valid=len(seen.stream_s) > size.duration_s,
+    )
+    yield promise("SHA-256 of the stream", seen.received_digest, "==", seen.sent_digest)
+
+
+async def _restart_in_turn(lab: Lab, size: Size, late: list[float]) -> list[int]:
+    """Restart one node after another; return how many peers each one gave up."""
+    began_s = lab.now_s()
+    left: list[int] = []
+    await lab.sleep(1.0)
+    for node in cycle(lab.topology.nodes):
+        turn_s = lab.now_s()
+        if turn_s + size.every_s > began_s + size.duration_s:
+            break
+        left.append(await lab.drain(node, grace_s=size.every_s - 1.0))
+        await lab.start(node)
+        spent_s = lab.now_s() - turn_s
+        if spent_s > size.every_s:
+            late.append(spent_s)
+        await lab.sleep(max(0.0, size.every_s - spent_s))
+    return left
