@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use ei_datapath::codec::{
     Action, Answer, Effect, EffectBatch, Event, Hop, Outcome, Packet, StageList,
 };
+use ei_datapath::counters::Fate;
 use ei_datapath::forward::{Datapath, DatapathConfig, Notice, ServiceConfig};
 use ei_datapath::handshake::public_key;
 use ei_datapath::pipes::PeerKind;
@@ -255,4 +256,55 @@ fn only_the_first_thread_starts_the_service_and_tells_of_peers() {
 
     assert_eq!(one.lanes[0].services_with_events(), [16]);
     assert!(one.lanes[1].services_with_events().is_empty());
+}
+
+#[test]
+fn a_close_by_the_first_thread_overtakes_the_data_of_another_and_loses_none() {
+    let (mut now_ns, mut one, mut other) = joined();
+    send_from(now_ns, &mut one, 1, other.address);
+    settle(&mut now_ns, &mut one, &mut other);
+    send_from(now_ns, &mut one, 1, other.address);
+    let mut under_way = one.lanes[1].next_train().unwrap().bytes.to_vec();
+
+    one.lanes[0].close_peer(now_ns, &other.address);
+    settle(&mut now_ns, &mut one, &mut other);
+    let fate = other
+        .steered(&under_way.clone())
+        .handle(now_ns, one.endpoint, &mut under_way);
+
+    assert_eq!(fate, Fate::Missed);
+    let down = Notice::PeerDown { peer: one.address };
+    let told = std::iter::from_fn(|| other.lanes[0].take_notice()).last();
+    assert_eq!(told, Some(down));
+    for (node, peer) in [(&one, &other), (&other, &one)] {
+        for lane in &node.lanes {
+            let seen = lane.statistics().peers;
+            assert!(
+                seen.iter()
+                    .all(|seen| seen.address == peer.address && !seen.is_up)
+            );
+        }
+    }
+}
+
+#[test]
+fn no_thread_seals_under_a_key_whose_pipe_another_closed() {
+    let (mut now_ns, mut one, mut other) = joined();
+    send_from(now_ns, &mut one, 1, other.address);
+    settle(&mut now_ns, &mut one, &mut other);
+    one.lanes[0].close_peer(now_ns, &other.address);
+    one.gossip(now_ns);
+
+    send_from(now_ns, &mut one, 1, other.address);
+
+    assert!(one.lanes[1].next_train().is_none());
+    settle(&mut now_ns, &mut one, &mut other);
+    now_ns += SECOND_NS;
+    one.lanes[0].poll(now_ns);
+    settle(&mut now_ns, &mut one, &mut other);
+    assert_eq!(
+        one.lanes[1].statistics().counters.sent,
+        2,
+        "by a pipe of its own"
+    );
 }

@@ -47,7 +47,7 @@ impl Pipes {
         }
         if control_header.is_signal() {
             let signal = Signal::parse(payload).ok_or(Reason::BadControl)?;
-            self.take_signal(now_ns, peer, signal, opened.from);
+            self.take_signal(now_ns, opened, signal);
         } else {
             self.take_fragment(now_ns, peer, &control_header, payload)?;
         }
@@ -56,10 +56,17 @@ impl Pipes {
         Ok(())
     }
 
-    fn take_signal(&mut self, now_ns: u64, peer: PeerIndex, signal: Signal, from: SocketAddr) {
+    fn take_signal(&mut self, now_ns: u64, opened: &Opened, signal: Signal) {
+        let (peer, from) = (opened.peer, opened.from);
         match signal {
             Signal::Beat => {}
-            Signal::Close => self.end_pipe(now_ns, peer),
+            Signal::Close => {
+                let current = self.pipe(peer).and_then(|pipe| pipe.sessions.current);
+                // Under an earlier key it comes late: the pipe that it ended is there again.
+                if current == Some(opened.pipe) {
+                    self.end_pipe(now_ns, peer);
+                }
+            }
             Signal::Probe { token } => {
                 self.send_signal(now_ns, peer, Signal::Answer { token }, Some(from));
             }
@@ -182,7 +189,6 @@ impl Pipes {
     pub fn close_peer(&mut self, now_ns: u64, peer: PeerIndex) {
         self.clock_ns = self.clock_ns.max(now_ns);
         self.send_signal(now_ns, peer, Signal::Close, None);
-        self.end_dialling(peer);
         if let Some(pipe) = self.pipe_mut(peer) {
             pipe.is_wanted = false;
         }
@@ -190,8 +196,16 @@ impl Pipes {
         self.rearm(now_ns, peer);
     }
 
-    /// Seal nothing more under the pipe's key; what is under way may still be opened for a while.
+    /// Seal nothing more under the pipe's key, and never use the next; what is under way may still be
+    /// opened for a while.
     fn end_pipe(&mut self, now_ns: u64, peer: PeerIndex) {
+        self.end_dialling(peer);
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        if let Some(next) = pipe.next.take() {
+            self.retire(next.index);
+        }
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };

@@ -11,6 +11,7 @@
 mod net;
 
 mod admission;
+mod closing;
 mod control;
 mod faults;
 mod keys;
