@@ -32,9 +32,12 @@ class Issuer:
     keys: Keys
     expires_unix_s: int
 
-    def domain(self) -> bytes:
+    def domain(
+        self, *, providers: tuple[int, ...] = (), directories: tuple[Address, ...] = ()
+    ) -> bytes:
         """Return the envelope of the domain's own record."""
-        return seal_record(DomainRecord(self.name, self.number, self.expires_unix_s), self.keys)
+        record = DomainRecord(self.name, self.number, self.expires_unix_s, providers, directories)
+        return seal_record(record, self.keys)
 
     def enrol(self, host: Keys, *names: str) -> bytes:
         """Return the enrolment of a host under its full names, the preferred first."""
