@@ -143,3 +143,62 @@ def both_up() -> Attachments:
     _ = attachments.change(0, ONE, is_up=True)
     _ = attachments.change(0, TWO, is_up=True)
     return attachments
+
+
+MS = 1_000_000
+
+
+def test_traffic_follows_what_arrives_when_its_own_node_is_silent() -> None:
+    attachments = both_up()
+    attachments.hear(S, ONE)
+
+    attachments.hear(S + 149 * MS, TWO)
+    assert attachments.via == ONE
+
+    attachments.hear(S + 150 * MS, TWO)
+    assert attachments.via == TWO
+
+
+def test_packets_that_come_both_ways_move_nothing() -> None:
+    attachments = both_up()
+
+    for step in range(1_000):
+        attachments.hear(S + step * 100 * MS, (ONE, TWO)[step % 2])
+
+    assert attachments.via == ONE
+
+
+def test_two_peers_that_come_by_different_nodes_move_traffic_every_5_s_at_most() -> None:
+    attachments = both_up()
+    moves = 0
+
+    for step in range(60):
+        before = attachments.via
+        attachments.hear(10 * S + step * S, (TWO, ONE)[step % 2])
+        moves += attachments.via != before
+
+    assert 1 < moves <= 12
+
+
+def test_nothing_follows_to_a_node_that_is_down_or_leaving_or_a_strangers() -> None:
+    attachments = both_up()
+    attachments.leave(TWO)
+    attachments.hear(S, TWO)
+    attachments.hear(S, OTHER)
+    assert attachments.via == ONE
+
+    _ = attachments.change(S, TWO, is_up=False)
+    attachments.hear(2 * S, TWO)
+
+    assert attachments.via == ONE
+
+
+def test_a_node_that_was_just_chosen_has_its_time_to_speak() -> None:
+    attachments = both_up()
+    _ = attachments.change(S, ONE, is_up=False)
+    _ = attachments.change(S, ONE, is_up=True)
+    assert attachments.via == TWO
+
+    attachments.hear(S + 100 * MS, ONE)
+
+    assert attachments.via == TWO

@@ -9,6 +9,10 @@ from ei.sdk.packets import Address
 REDIAL_S = 0.5
 REDIAL_MAX_S = 30.0
 NS_PER_S = 1_000_000_000
+SILENT_NS = 150_000_000
+"""Three heartbeats: so long nothing came by the node in use, while something comes by another."""
+FOLLOW_NS = 5_000_000_000
+"""Between two moves after what arrives: two peers that come by different nodes cost no more."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,8 @@ class Attachments:
     def __init__(self, nodes: Sequence[Address]) -> None:
         self._attachments = {node: _Attachment(node) for node in nodes}
         self._via = nodes[0]
+        self._heard_ns = 0
+        self._followed_ns = -FOLLOW_NS
 
     @property
     def nodes(self) -> tuple[Address, ...]:
@@ -48,9 +54,9 @@ class Attachments:
     def via(self) -> Address:
         """The node that packets are handed to now.
 
-        The preferred one that is up, whichever answered first. One that comes back is used again
-        only when the present one goes down: a node that comes and goes would otherwise move all
-        traffic each time.
+        The preferred one that is up, whichever answered first, until packets come by another (see
+        `hear`). One that comes back is used again only when the present one goes down: a node that
+        comes and goes would otherwise move all traffic each time.
         """
         return self._via
 
@@ -59,6 +65,7 @@ class Attachments:
         attachment = self._attachments.get(node)
         if attachment is None:
             return False
+        before = self._via
         attachment.is_up = is_up
         attachment.leaving = ""
         if is_up:
@@ -73,7 +80,29 @@ class Attachments:
             self._via = self._best()
         elif is_new and self.nodes.index(node) < self.nodes.index(self._via):
             self._via = node
+        if self._via != before or self._via == node:
+            self._heard_ns = now_ns
         return True
+
+    def hear(self, now_ns: int, node: Address) -> None:
+        """Take note of a packet of another host: traffic follows it to where the nodes send it.
+
+        They hand a host's packets to its preferred node while that is up for them, and notice its
+        death also when the host has nothing to send, whose own probes then find nothing missing.
+        """
+        if node == self._via:
+            self._heard_ns = now_ns
+            return
+        attachment = self._attachments.get(node)
+        if (
+            attachment is not None
+            and attachment.is_up
+            and not attachment.leaving
+            and now_ns - self._heard_ns >= SILENT_NS
+            and now_ns - self._followed_ns >= FOLLOW_NS
+        ):
+            self._via = node
+            self._heard_ns = self._followed_ns = now_ns
 
     def leave(self, node: Address) -> None:
         """Move to another node as soon as there is one: this one will stop."""
