@@ -1,7 +1,6 @@
 """`ei lab run`: run a scenario and hold what it measures against what it promises."""
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,14 +134,15 @@ def _run_once(scenario: "Scenario", arguments: argparse.Namespace, output: Outpu
 def _run_many(scenario: "Scenario", arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.cli.promises import show_repeated, show_run
     from ei.lab.repeated import merge
-    from ei.lab.scenario import run_in_processes, run_in_simulation
+    from ei.lab.scenario import run_in_processes
+    from ei.lab.series import run_series
 
-    run = run_in_simulation
-    if arguments.backend != "simulation":
-        run = partial(run_in_processes, backend=arguments.backend)
+    seeds = range(arguments.seed, arguments.seed + arguments.repeat)
+    runs = (run_in_processes(scenario, seed=seed, backend=arguments.backend) for seed in seeds)
+    if arguments.backend == "simulation":
+        runs = run_series(arguments.scenario, seeds)
     reports: list[Report] = []
-    for seed in range(arguments.seed, arguments.seed + arguments.repeat):
-        report = run(scenario, seed=seed)
+    for report in runs:
         show_run(report, output)
         reports.append(report)
     return show_repeated(merge(reports), output)
