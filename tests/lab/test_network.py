@@ -153,3 +153,21 @@ def test_a_tap_sees_what_arrives() -> None:
 def test_freezing_a_stranger_is_refused() -> None:
     with pytest.raises(NotFoundError, match=r"c\.d is not on the underlay"):
         run(Impairment(), lambda rig: rig.network.freeze("c.d"))
+
+
+def test_who_moved_is_reached_where_it_is_and_not_where_it_was() -> None:
+    def script(rig: Rig) -> None:
+        rig.send(rig.b, b"before")
+        rig.network.rebind("a.d", "10.0.0.9:4000")
+        rig.network.send(
+            rig.b, [("10.0.0.1:3535", b"to the old"), ("10.0.0.9:4000", b"to the new")]
+        )
+        rig.send(rig.a, b"from the new")
+
+    rig = run(Impairment(delay_ms=1), script)
+
+    assert [(source, datagram) for _, source, datagram in rig.arrivals] == [
+        ("10.0.0.2:3535", b"before"),
+        ("10.0.0.2:3535", b"to the new"),
+        ("10.0.0.9:4000", b"from the new"),
+    ]

@@ -159,6 +159,15 @@ class Network:
             if path is not None:
                 path.link = self._make_link(sender, receiver, impairment)
 
+    def rebind(self, name: str, endpoint: str) -> None:
+        """Move `name` to another endpoint, as a NAT does: what is sent to the old one is lost."""
+        port = self._port(name)
+        for other in self._ports.values():
+            _ = other.paths.pop(port.endpoint, None)
+        del self._ports[port.endpoint]
+        port.endpoint = endpoint
+        self._ports[endpoint] = port
+
     def freeze(self, name: str) -> None:
         """Let what arrives at `name` wait, as at a process that is stopped."""
         port = self._port(name)
