@@ -9,7 +9,9 @@ from random import Random
 
 from ei.directory import Directory, MemoryStore, Query, Resolution
 from ei.directory.messages import Message, decode, encode
+from ei.directory.statements import Open
 from ei.errors import PeerError
+from ei.records.envelope import open_record
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
 from ei.records.record_set import RecordSet, verify_records
@@ -43,6 +45,7 @@ class World:
         self.names: dict[str, Address] = {}
         self.trust = {name: issuer.keys.identity_key for name, issuer in self.domains.items()}
         self.public: list[bytes] = []
+        self._read: dict[tuple[bytes, ...], RecordSet] = {}
         self.private: dict[str, list[bytes]] = {name: [] for name in self.domains}
         for name, issuer in self.domains.items():
             addresses = [self._add_node(issuer, f"sn{i}.{name}") for i in range(1, nodes + 1)]
@@ -66,10 +69,12 @@ class World:
         self.names[name] = address
         return address
 
-    def records(self, domain: str, *more: bytes, unix_s: float = UNIX_S) -> RecordSet:
+    def records(self, domain: str, *more: bytes) -> RecordSet:
         """Return what the nodes of a domain read from their file."""
         envelopes = (*self.public, *self.private[domain], *more)
-        return verify_records(envelopes, trust=self.trust, unix_s=unix_s)
+        if envelopes not in self._read:
+            self._read[envelopes] = verify_records(envelopes, trust=self.trust, unix_s=UNIX_S)
+        return self._read[envelopes]
 
     def attach(
         self, host: str, *nodes: str, sequence: int = 1, life_s: int = 3_000, unix_s: float = UNIX_S
@@ -89,6 +94,8 @@ class Net:
     Args:
         delay_s: Shortest and longest time that a message takes.
         loss: Share of messages that come after a retransmission.
+        limit_of_record: Subscribers of one query.
+        open_envelope: See `Directory`.
     """
 
     def __init__(
@@ -99,13 +106,15 @@ class Net:
         delay_s: tuple[float, float] = (0.01, 0.01),
         loss: float = 0.0,
         limit_of_record: int = 1_024,
+        open_envelope: Open = open_record,
     ) -> None:
         self.world = world
+        self._open_envelope = open_envelope
         self.now_s = 100.0
         self.unix_offset_s = UNIX_S - self.now_s
         self.sent: list[Sent] = []
         self.heard: dict[Address, list[Message]] = {}
-        self.answers: dict[Address, list[tuple[float, Resolution]]] = {}
+        self.answers: dict[Address, dict[Query, list[tuple[float, Resolution]]]] = {}
         self.stores: dict[Address, MemoryStore] = {}
         self._random = Random(seed)
         self._delay_s = delay_s
@@ -119,7 +128,7 @@ class Net:
         for name, address in world.names.items():
             if name.startswith("sn"):
                 self.start(name)
-                self.answers[address] = []
+                self.answers[address] = {}
 
     @property
     def unix_s(self) -> float:
@@ -142,6 +151,7 @@ class Net:
             unix_s=self.unix_s,
             store=self.stores[address],
             limit_of_record=self._limit_of_record,
+            open_envelope=self._open_envelope,
         )
         self._dead.discard(address)
 
@@ -160,10 +170,14 @@ class Net:
         self.run(0.0 if found else within_s)
         return found or self.last_answer(name, query)
 
+    def answers_to(self, name: str, query: Query) -> list[tuple[float, Resolution]]:
+        """Return when a node got which answer without asking again."""
+        return self.answers[self.world.names[name]].get(query, [])
+
     def last_answer(self, name: str, query: Query) -> Resolution | None:
-        """Return the last answer that a node got without asking again."""
-        answers = self.answers[self.world.names[name]]
-        return next((each for _, each in reversed(answers) if each.query == query), None)
+        """Return the last of them."""
+        answers = self.answers_to(name, query)
+        return answers[-1][1] if answers else None
 
     def say(self, sender: str, receiver: str, message: Message | bytes) -> None:
         """Have anybody send anything."""
@@ -228,8 +242,8 @@ class Net:
 
     def _carry(self, sender: Address, sends: list[tuple[Address, bytes]]) -> None:
         if sender in self.nodes:
-            taken = self.nodes[sender].take_answers()
-            self.answers[sender] += [(self.now_s, each) for each in taken]
+            for each in self.nodes[sender].take_answers():
+                self.answers[sender].setdefault(each.query, []).append((self.now_s, each))
         for receiver, message in sends:
             delay_s = self._random.uniform(*self._delay_s)
             if self._random.random() < self._loss:

@@ -76,7 +76,7 @@ def test_a_changed_attachment_reaches_the_nodes_that_use_it_within_a_second() ->
     registered(net, "sn1.isp-b", sequence=2)
 
     for user in users:
-        at_s, last = net.answers[net.world.names[user]][-1]
+        at_s, last = net.answers_to(user, bob)[-1]
         assert isinstance(last.record, AttachmentRecord)
         assert last.record.sequence == 2
         assert at_s - moved_s < 1.0
