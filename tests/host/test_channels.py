@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from ei.errors import DeadlineError, LimitError, LocalError
-from ei.host.channels import Receipt, Wanted
+from ei.host.channels import Wanted
 from ei.host.events import PacketReceived
+from ei.host.verdicts import Receipt
 from ei.lab.simulation import Simulation
 from ei.sdk import Address
 
@@ -18,9 +19,9 @@ def test_a_datagram_can_be_answered_where_it_came_from(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         alice, bob = lab.host("alice"), lab.host("bob")
         with alice.datagrams() as mine, bob.datagrams(7) as served:
-            mine.send("bob.right", b"question", port=7)
+            assert mine.try_send("bob.right", b"question", port=7)
             question = await served.receive(deadline_s=1)
-            served.send(question.source, b"answer", port=question.source_port)
+            assert served.try_send(question.source, b"answer", port=question.source_port)
             answer = await mine.receive(deadline_s=1)
 
         assert (question.source, question.data) == (alice.address, b"question")
@@ -33,16 +34,15 @@ def test_a_receipt_tells_what_became_of_a_datagram(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         alice, bob = lab.host("alice"), lab.host("bob")
         with alice.datagrams() as mine, bob.datagrams(7, limit_items=1):
-            taken = await mine.send_with_receipt("bob.right", b"1", port=7, deadline_s=1)
-            full = await mine.send_with_receipt("bob.right", b"2", port=7, deadline_s=1)
-            nobody = await mine.send_with_receipt("bob.right", b"3", port=8, deadline_s=1)
+            taken = await mine.send("bob.right", b"1", port=7, deadline_s=1)
+            full = await mine.send("bob.right", b"2", port=7, deadline_s=1)
+            nobody = await mine.send("bob.right", b"3", port=8, deadline_s=1)
             await lab.cut("bob", "n1.right")
-            silent = await mine.send_with_receipt("bob.right", b"4", port=7, deadline_s=1)
+            silent = await mine.send("bob.right", b"4", port=7, deadline_s=1)
 
-        assert taken == Receipt("delivered")
-        assert (full.status, nobody.status) == ("dropped", "dropped")
-        assert silent.status == "unknown"
-        assert "there was no receipt" in silent.reason
+        assert taken == Receipt("delivered", by="bob.right", is_signed=True)
+        assert full == nobody == Receipt("dropped", "not_taken", "bob.right", is_signed=True)
+        assert silent.outcome == "unknown"
 
     in_lab(script)
 

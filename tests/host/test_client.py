@@ -84,7 +84,7 @@ def test_a_number_that_fits_no_packet_is_refused_when_it_is_named(in_lab: InLab)
 def test_too_large_a_datagram_is_refused_at_once(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         with lab.host("alice").datagrams() as channel, pytest.raises(LimitError):
-            channel.send("bob.right", bytes(2_000))
+            _ = channel.try_send("bob.right", bytes(2_000))
 
     in_lab(script)
 
@@ -112,9 +112,9 @@ def test_an_application_that_does_not_read_loses_only_its_own_and_the_status_say
         with bob.datagrams(7, limit_items=4) as stuck, bob.datagrams(8) as reading:
             with alice.datagrams() as channel:
                 for number in range(20):
-                    channel.send("bob.right", bytes([number]), port=7)
-                channel.send("bob.right", b"for a reader", port=8)
-                channel.send("bob.right", b"for nobody", port=9)
+                    assert channel.try_send("bob.right", bytes([number]), port=7)
+                assert channel.try_send("bob.right", b"for a reader", port=8)
+                assert channel.try_send("bob.right", b"for nobody", port=9)
             assert (await reading.receive(deadline_s=1)).data == b"for a reader"
             _ = await alice.ping("bob.right")
 

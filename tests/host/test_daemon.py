@@ -240,8 +240,8 @@ def test_a_program_without_asyncio_talks_as_well(place: Place) -> None:
         with carol.call(17, metadata=b"m") as echo:
             assert echo.ask(b"hello").payload == b"hello"
         with carol.datagrams() as mine:
-            assert mine.send_with_receipt("bob.isp-a", b"x", port=8).status == "dropped"
-            mine.send(carol.address, b"to myself")
+            assert mine.send("bob.isp-a", b"x", port=8).outcome == "dropped"
+            assert mine.try_send(carol.address, b"to myself")
             assert mine.receive().data == b"to myself"
         with carol.accept_streams(80) as listener:
             near = carol.open_stream("bob.isp-a", 99)

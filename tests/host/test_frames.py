@@ -37,5 +37,5 @@ def test_any_bytes_are_a_frame_or_refused(received: bytes) -> None:
 def test_what_was_seen_and_what_is_allowed_are_said() -> None:
     with pytest.raises(PeerError, match="12 B is shorter than its 13 B header"):
         _ = parse_frame(bytes(12))
-    with pytest.raises(PeerError, match="kind 99; known are 1 to 6"):
+    with pytest.raises(PeerError, match="kind 99; known are 1 to 7"):
         _ = parse_frame(b"\x63" + bytes(12))

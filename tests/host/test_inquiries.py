@@ -127,7 +127,7 @@ def test_a_statement_that_is_forged_or_replayed_is_refused(
     assert not is_taken
     assert asking.way() == [("a1.isp-a", "forwarded")]
     assert why in asking.account.refused[0]
-    assert asking.inquiries.refused == {"bad_statement": 1}
+    assert asking.inquiries.dropped == {"bad_statement": 1}
 
 
 @pytest.mark.parametrize("name", ["b2.isp-b", "c1.isp-c", "a1.isp-a"])
@@ -200,7 +200,7 @@ def test_an_answer_counts_only_from_the_node_that_was_asked_while_it_is_awaited(
     asking.inquiries.close(asking.question.number)
     assert not asking.inquiries.take(AT["a1.isp-a"], answer)
 
-    assert asking.inquiries.refused == {"not_asked": 2}
+    assert asking.inquiries.dropped == {"not_asked": 2}
 
 
 def test_a_node_that_answers_without_end_fills_no_memory() -> None:
@@ -210,7 +210,7 @@ def test_a_node_that_answers_without_end_fills_no_memory() -> None:
         asking.hear("c1.isp-c", "dropped")
 
     assert len(asking.account.refused) == MAX_REFUSALS
-    assert asking.inquiries.refused == {"bad_statement": MAX_STATEMENTS, "not_asked": 9}
+    assert asking.inquiries.dropped == {"bad_statement": MAX_STATEMENTS, "not_asked": 9}
 
 
 def test_of_too_many_questions_the_oldest_is_given_up() -> None:

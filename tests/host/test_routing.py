@@ -13,7 +13,6 @@ from ei.host.events import (
     DatagramReceived,
     EchoReceived,
     PacketReceived,
-    ReceiptReceived,
 )
 from ei.host.routing import FIRST_OWN_PORT, Router
 from ei.lab.clock import run_virtual
@@ -143,14 +142,11 @@ def test_only_the_host_that_was_asked_can_answer() -> None:
     async def main() -> None:
         router = Router()
         echo = router.echoes[PEER, 5] = asyncio.get_running_loop().create_future()
-        receipt = router.receipts[PEER, 6] = asyncio.get_running_loop().create_future()
 
         for number in range(10):
             _ = router.take(EchoReceived(STRANGER, number, b"", 9))
-            _ = router.take(ReceiptReceived(STRANGER, number, is_delivered=True))
 
         assert not echo.done()
-        assert not receipt.done()
 
     run_virtual(lambda _: main())
 
@@ -158,7 +154,7 @@ def test_only_the_host_that_was_asked_can_answer() -> None:
 def test_closing_tells_all_that_wait() -> None:
     async def main() -> None:
         router = Router()
-        waiting = router.receipts[PEER, 1] = asyncio.get_running_loop().create_future()
+        waiting = router.echoes[PEER, 1] = asyncio.get_running_loop().create_future()
         router.close(LocalError("closed"))
 
         with pytest.raises(LocalError, match="closed"):

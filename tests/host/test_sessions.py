@@ -40,26 +40,45 @@ def test_what_a_seal_binds_is_pinned() -> None:
 
 def test_the_first_datagram_waits_for_a_handshake_and_arrives_after_it() -> None:
     alice, bob = sessions(ALICE), sessions(BOB)
-    first = alice.seal(MS, BOB.address(1), b"hello")
+    [first] = alice.seal(MS, BOB.address(1), b"hello")
     assert (first.to, len(first.payloads)) == (BOB.address(1), 1)
 
-    nothing, answer = bob.open(2 * MS, ALICE.address(1), first.connection, first.payloads[0])
-    _, now_sealed = alice.open(3 * MS, BOB.address(1), answer.connection, answer.payloads[0])
-    datagram, _ = bob.open(4 * MS, ALICE.address(1), now_sealed.connection, now_sealed.payloads[0])
+    nothing, [answer] = bob.open(2 * MS, ALICE.address(1), first.connection, first.payloads[0])
+    _, [sealed] = alice.open(3 * MS, BOB.address(1), answer.connection, answer.payloads[0])
+    datagram, _ = bob.open(4 * MS, ALICE.address(1), sealed.connection, sealed.payloads[0])
 
     assert nothing is None
     assert datagram == b"hello"
-    assert now_sealed.connection == first.connection == alice.connection_to(BOB.address(1))
+    assert sealed.connection == first.connection == alice.connection_to(BOB.address(1))
 
 
 def test_a_datagram_on_another_connection_does_not_verify() -> None:
     alice, bob = sessions(ALICE), sessions(BOB)
-    first = alice.seal(MS, BOB.address(1), b"hello")
-    _, answer = bob.open(2 * MS, ALICE.address(1), first.connection, first.payloads[0])
-    _, sealed = alice.open(3 * MS, BOB.address(1), answer.connection, answer.payloads[0])
+    [first] = alice.seal(MS, BOB.address(1), b"hello")
+    _, [answer] = bob.open(2 * MS, ALICE.address(1), first.connection, first.payloads[0])
+    _, [sealed] = alice.open(3 * MS, BOB.address(1), answer.connection, answer.payloads[0])
 
     with pytest.raises(ValueError, match="bad_end_to_end"):
         _ = bob.open(4 * MS, ALICE.address(1), sealed.connection + 1, sealed.payloads[0])
+
+
+def test_a_message_has_a_connection_of_its_own_also_when_it_waited_for_the_session() -> None:
+    alice, bob = sessions(ALICE), sessions(BOB)
+    [handshake] = alice.seal(MS, BOB.address(1), b"message", connection=77)
+    assert alice.seal(MS, BOB.address(1), b"datagram") == []
+    _, [answer] = bob.open(2 * MS, ALICE.address(1), handshake.connection, handshake.payloads[0])
+
+    _, released = alice.open(3 * MS, BOB.address(1), answer.connection, answer.payloads[0])
+
+    ordinary = alice.connection_to(BOB.address(1))
+    assert (handshake.connection, handshake.is_message) == (ordinary, False)
+    sent = [(each.connection, each.is_message) for each in released]
+    assert sent == [(77, True), (ordinary, False)]
+    got = [
+        bob.open(4 * MS, ALICE.address(1), each.connection, each.payloads[0])[0]
+        for each in released
+    ]
+    assert got == [b"message", b"datagram"]
 
 
 def test_a_lost_handshake_is_sent_again() -> None:

@@ -115,19 +115,17 @@ def test_a_ping_is_answered_by_the_other_hosts_stack(world: "World") -> None:
 
 def test_a_receipt_is_the_destinations_own_statement(world: "World") -> None:
     alice, bob = world.hosts["alice"], world.hosts["bob"]
-    number = alice.datagrams.send(
-        world.now_ns, bob.identity.address, b"x", port=7, wants_receipt=True
-    )
+    message = alice.datagrams.send_message(world.now_ns, bob.identity.address, b"x", port=7)
     world.run()
     [datagram] = world.of("bob", DatagramReceived)
     assert isinstance(datagram, DatagramReceived)
     assert world.of("alice", ReceiptReceived) == []
 
-    bob.datagrams.acknowledge(world.now_ns, datagram, is_delivered=True)
+    bob.datagrams.acknowledge(world.now_ns, datagram, "delivered")
     world.run()
 
     assert world.of("alice", ReceiptReceived) == [
-        ReceiptReceived(bob.identity.address, number, is_delivered=True)
+        ReceiptReceived(bob.identity.address, message.number, "delivered")
     ]
 
 

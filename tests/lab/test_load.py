@@ -47,7 +47,7 @@ def test_receipts_come_for_all_datagrams() -> None:
         bob = lab.host("bob")
         with bob.datagrams(7):
             receipts = await send_with_receipts(lab.host("alice"), bob.name, port=7, count=40)
-        return [receipt.status for receipt in receipts]
+        return [receipt.outcome for receipt in receipts]
 
     assert run_simulated(TOPOLOGY, script) == ["delivered"] * 40
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ei._core import Datapath
-from ei.attachment import ATTACHMENT, Draining, Moved, decode, encode
+from ei.attachment import ATTACHMENT, Draining, Explained, Moved, decode, encode
 from ei.errors import ConfigError, PeerError
 from ei.host.attachments import Attachments
 from ei.host.events import AttachmentChanged, HostEvent
@@ -25,11 +25,13 @@ class Told:
         emit: Gets each event.
         dropped: Counts what is dropped, by reason.
         moved: Called when packets take another node from now on.
+        explained: Gets what a node says of a packet.
     """
 
     emit: Callable[[HostEvent], None]
     dropped: Counter[str]
     moved: Callable[[int], None]
+    explained: Callable[[Address, Explained], None]
 
 
 class Attaching:
@@ -112,6 +114,13 @@ class Attaching:
                 self._datapath.remove_peer(now_ns, node)
         self._follow(now_ns, before)
 
+    def arrived(self, now_ns: int, node: Address) -> None:
+        """Take note of packets of another host: which of the nodes handed them over."""
+        before = self.attachments.via
+        self.attachments.hear(now_ns, node)
+        if self.attachments.via != before:
+            self._follow(now_ns, before)
+
     def hear(self, now_ns: int, node: Address, message: bytes) -> None:
         """Take what a node says for itself."""
         try:
@@ -122,6 +131,8 @@ class Attaching:
         before = self.attachments.via
         if isinstance(said, Draining):
             self.attachments.leave(node)
+        elif isinstance(said, Explained):
+            self._told.explained(node, said)
         if self.attachments.via != before:
             # Who keeps something at the node in use tells the next one, as after any move.
             self._told.emit(AttachmentChanged(self.attachments.via, is_up=True))

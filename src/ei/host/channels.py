@@ -2,32 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar
-
-import msgspec
+from typing import Generic, Self, TypeVar
 
 from ei.errors import LimitError, LocalError
 from ei.host.deadlines import DEFAULT_S
 from ei.host.events import ControlReceived, DatagramReceived, PacketReceived
 from ei.host.inbox import Inbox
+from ei.host.outbox import Outbox
 from ei.host.ranges import check_connection, check_port, check_service
+from ei.host.verdicts import Receipt
 from ei.sdk.packets import Address, Protection
 
-if TYPE_CHECKING:
-    from ei.host.client import Host
-
 ItemT = TypeVar("ItemT")
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """What is known of a datagram by its deadline.
-
-    `delivered` is the destination's own end-to-end statement, `dropped` is the destination's or
-    this host's, and without either it is `unknown`.
-    """
-
-    status: Literal["delivered", "dropped", "unknown"]
-    reason: str = ""
 
 
 class _Receiver(Generic[ItemT]):
@@ -68,23 +54,36 @@ class _Receiver(Generic[ItemT]):
 
 
 class DatagramChannel(_Receiver[DatagramReceived]):
-    """A port of this host. Made by `Host.datagrams`."""
+    """A port of this host. Made by `Host.datagrams`.
 
-    def __init__(self, host: "Host", port: int, *, limit_items: int) -> None:
+    Attributes:
+        confirms: Whether the program says by `confirm` what it keeps; else each datagram that waits
+            to be received is delivered.
+    """
+
+    def __init__(
+        self, outbox: Outbox, port: int, *, limit_items: int, confirms: bool = False
+    ) -> None:
         check_port(port)
         super().__init__(
             f"datagram on port {port}",
             f"channel on port {port}",
-            release=lambda: host.release(self),
+            release=lambda: outbox.release(self),
             limit_items=limit_items,
         )
-        self._host = host
+        self._outbox = outbox
         self.port = port
+        self.confirms = confirms
 
-    def send(
-        self, to: str | Address, data: bytes, *, port: int | None = None, is_traced: bool = False
-    ) -> None:
-        """Send a datagram and forget it: at most once, without order.
+    async def send(
+        self,
+        to: str | Address,
+        data: bytes,
+        *,
+        port: int | None = None,
+        deadline_s: float = DEFAULT_S,
+    ) -> Receipt:
+        """Send a datagram and say what became of it, by the deadline: at most once, without order.
 
         Args:
             to: Name or address of a host.
@@ -95,18 +94,24 @@ class DatagramChannel(_Receiver[DatagramReceived]):
             NotFoundError: no record of `to`.
             LimitError: too long.
         """
-        _ = self._host.send_datagram(self, to, data, port=port, is_traced=is_traced)
+        return await self._outbox.send_message(self, to, data, port=port, deadline_s=deadline_s)
 
-    async def send_with_receipt(
-        self,
-        to: str | Address,
-        data: bytes,
-        *,
-        port: int | None = None,
-        deadline_s: float = DEFAULT_S,
-    ) -> Receipt:
-        """Send a datagram and say what became of it by the deadline; see `send`."""
-        return await self._host.send_for_receipt(self, to, data, port=port, deadline_s=deadline_s)
+    def try_send(
+        self, to: str | Address, data: bytes, *, port: int | None = None, is_traced: bool = False
+    ) -> bool:
+        """Send a datagram and forget it; see `send`.
+
+        Returns:
+            Whether it was taken: not while too much waits for the destination or for the node.
+        """
+        return self._outbox.send_datagram(self, to, data, port=port, is_traced=is_traced)
+
+    def confirm(self, datagram: DatagramReceived) -> None:
+        """State to the sender, if it asked, that nothing will lose this datagram any more.
+
+        To be called after what it says is in stable storage; see `Host.datagrams`.
+        """
+        self._outbox.confirm(datagram)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +145,15 @@ class ServiceChannel(_Receiver[PacketReceived]):
     """
 
     def __init__(
-        self, host: "Host", wanted: Wanted, *, connection: int, metadata: bytes, limit_items: int
+        self, outbox: Outbox, wanted: Wanted, *, connection: int, metadata: bytes, limit_items: int
     ) -> None:
         super().__init__(
             f"packet of service {wanted.service}",
             f"channel to service {wanted.service}",
-            release=lambda: host.release(self),
+            release=lambda: outbox.release(self),
             limit_items=limit_items,
         )
-        self._host = host
+        self._outbox = outbox
         self.wanted = wanted
         self.connection = connection
         self.metadata = metadata
@@ -168,7 +173,7 @@ class ServiceChannel(_Receiver[PacketReceived]):
         Raises:
             LimitError: a payload is too long.
         """
-        return self._host.send_packets(
+        return self._outbox.send_packets(
             self.wanted.service,
             list(payloads),
             connection=self.connection,
@@ -178,6 +183,16 @@ class ServiceChannel(_Receiver[PacketReceived]):
             traffic_class=traffic_class,
             is_traced=is_traced,
             node=node,
+        )
+
+    async def fate(self, *, node: Address | None = None, deadline_s: float = 2.0) -> Receipt:
+        """Return what became of the newest traced packet of this channel, as nodes say.
+
+        Args:
+            node: Where it was sent; by default the node in use.
+        """
+        return await self._outbox.fate(
+            self.wanted.service, self.connection, node=node, deadline_s=deadline_s
         )
 
     async def ask(self, payload: bytes, *, deadline_s: float = DEFAULT_S) -> PacketReceived:
@@ -195,17 +210,17 @@ class ServiceChannel(_Receiver[PacketReceived]):
 class ControlChannel(_Receiver[ControlReceived]):
     """Control messages of one service at the host's nodes. Made by `Host.controls`."""
 
-    def __init__(self, host: "Host", service: int, *, limit_items: int) -> None:
+    def __init__(self, outbox: Outbox, service: int, *, limit_items: int) -> None:
         check_service(service)
         super().__init__(
             f"control message of service {service}",
             f"control channel of service {service}",
-            release=lambda: host.release(self),
+            release=lambda: outbox.release(self),
             limit_items=limit_items,
         )
-        self._host = host
+        self._outbox = outbox
         self.service = service
 
     def send(self, message: bytes, *, node: Address | None = None) -> None:
         """Send a message, reliably and in order, to the service at `node` (the one in use)."""
-        self._host.send_control(self.service, message, node=node)
+        self._outbox.send_control(self.service, message, node=node)

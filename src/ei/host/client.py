@@ -3,7 +3,7 @@
     async with ei.aio.connect("host.toml") as host:
         pong = await host.ping("bob.isp-b")
         with host.datagrams() as channel:
-            channel.send("bob.isp-b", b"hello", port=7)
+            receipt = await channel.send("bob.isp-b", b"hello", port=7)
 
 Everything here runs on one event loop; nothing is thread-safe.
 """
@@ -11,28 +11,36 @@ Everything here runs on one event loop; nothing is thread-safe.
 import asyncio
 from typing import Self, TypeVar
 
-from ei.errors import DeadlineError, LocalError
-from ei.host.channels import ControlChannel, DatagramChannel, Receipt, ServiceChannel, Wanted
+from ei.errors import LocalError
+from ei.host.channels import ControlChannel, DatagramChannel, ServiceChannel, Wanted
 from ei.host.deadlines import DEFAULT_S, within
 from ei.host.driver import Driver
 from ei.host.events import (
+    ContactLearned,
     DatagramReceived,
     HostEvent,
+    ReceiptReceived,
+    StatementReceived,
     StreamArrived,
     StreamConnected,
     StreamLost,
     StreamMoved,
     StreamsAvailable,
+    Word,
 )
 from ei.host.inbox import DEFAULT_ITEMS
-from ei.host.routing import Answers, Channel, Router
+from ei.host.inquiries import Account
+from ei.host.lookups import Lookups
+from ei.host.outbox import Outbox
+from ei.host.receipts import Receipts
+from ei.host.routing import Answers, Router
 from ei.host.stack import Stack
 from ei.host.status import HostStatus, host_status
 from ei.host.stream_routing import StreamRouter
 from ei.host.streams import Stream, StreamListener
 from ei.host.transport import Transport
 from ei.records.record_set import RecordSet
-from ei.sdk.packets import Address, Protection
+from ei.sdk.packets import Address
 
 AnswerT = TypeVar("AnswerT")
 ChannelT = TypeVar("ChannelT", DatagramChannel, ServiceChannel, ControlChannel)
@@ -46,6 +54,11 @@ class Host:
         self._transport = transport
         self._driver = Driver(stack, transport, self._take)
         self._router = Router()
+        self._lookups = Lookups(stack, now_ns=self._driver.now_ns, touched=self._driver.touched)
+        self._receipts = Receipts(stack, now_ns=self._driver.now_ns, touched=self._driver.touched)
+        self._outbox = Outbox(
+            stack, self._driver, self._router, lookups=self._lookups, receipts=self._receipts
+        )
         self._streams = StreamRouter(
             stack, now_ns=self._driver.now_ns, touched=self._driver.touched
         )
@@ -67,8 +80,17 @@ class Host:
         """Whom this host knows."""
         return self._stack.records
 
+    async def lookup(self, to: str | Address, *, deadline_s: float = DEFAULT_S) -> Address:
+        """Return the address of a host or group, asking the directory if it is not known here.
+
+        Raises:
+            DeadlineError: the directory did not answer in time.
+            NotFoundError: its domain says that there is none.
+        """
+        return await self._lookups.find(to, deadline_s=deadline_s)
+
     def find(self, to: str | Address) -> Address:
-        """Return the address that a name means; an address is returned as it is.
+        """Return the address that a name means, of those known here; see `lookup`.
 
         Raises:
             NotFoundError: no record has the name.
@@ -86,7 +108,7 @@ class Host:
 
     def status(self) -> HostStatus:
         """Return attachments and counters."""
-        undelivered = self._router.dropped + self._streams.dropped
+        undelivered = self._router.dropped + self._streams.dropped + self._lookups.dropped
         transport = self._transport
         return host_status(
             self._stack,
@@ -130,6 +152,8 @@ class Host:
         """Leave the network; whoever waits is told. Idempotent."""
         closed = LocalError(f"the host {self.name} was closed")
         self._router.close(closed)
+        self._receipts.fail(closed)
+        self._lookups.close()
         self._streams.close(closed)
         self._driver.close()
 
@@ -160,7 +184,7 @@ class Host:
             DeadlineError: no answer.
             NotFoundError: no record of `to`.
         """
-        address = self.find(to)
+        address = await self.lookup(to, deadline_s=deadline_s)
         sent_ns = self._driver.now_ns()
         number = self._stack.datagrams.ping(sent_ns, address, data, is_traced=is_traced)
         what = f"echo from {self.records.name_of(address)}"
@@ -172,11 +196,14 @@ class Host:
         """Return the connection of this host's datagrams to `to`, as traces show it."""
         return self._stack.datagrams.connection_to(self.find(to))
 
-    def datagrams(self, port: int = 0, *, limit_items: int = DEFAULT_ITEMS) -> DatagramChannel:
+    def datagrams(
+        self, port: int = 0, *, limit_items: int = DEFAULT_ITEMS, confirms: bool = False
+    ) -> DatagramChannel:
         """Open a port for datagrams; port 0 takes a free one.
 
         Args:
             limit_items: Datagrams that may wait to be received; further ones are dropped.
+            confirms: No receipt says `delivered`: the program says `durable`, by `confirm`.
 
         Raises:
             ConflictError: the port is open already.
@@ -184,7 +211,9 @@ class Host:
             LocalError: it is not 0 to 65_535.
         """
         own = port or self._router.free_port()
-        return self._add(DatagramChannel(self, own, limit_items=limit_items))
+        return self._add(
+            DatagramChannel(self._outbox, own, limit_items=limit_items, confirms=confirms)
+        )
 
     def call(
         self,
@@ -206,7 +235,7 @@ class Host:
         number = self._stack.draw_number() if connection is None else connection
         return self._add(
             ServiceChannel(
-                self,
+                self._outbox,
                 Wanted(service, connection=number),
                 connection=number,
                 metadata=metadata,
@@ -223,7 +252,7 @@ class Host:
         """
         return self._add(
             ServiceChannel(
-                self,
+                self._outbox,
                 Wanted(service, metadata=metadata),
                 connection=self._stack.draw_number(),
                 metadata=metadata,
@@ -237,7 +266,11 @@ class Host:
         Raises:
             ConflictError: a channel for them is open already.
         """
-        return self._add(ControlChannel(self, service, limit_items=limit_items))
+        return self._add(ControlChannel(self._outbox, service, limit_items=limit_items))
+
+    def send_control(self, service: int, message: bytes, *, node: Address | None = None) -> None:
+        """Send a control message without a channel; see `ControlChannel.send`."""
+        self._outbox.send_control(service, message, node=node)
 
     async def open_stream(
         self, to: str | Address, port: int, *, deadline_s: float = DEFAULT_S
@@ -249,7 +282,19 @@ class Host:
             StreamError: it refuses, or proves another key than its record's.
             NotFoundError: no record of `to`.
         """
-        return await self._streams.open(self.find(to), port, deadline_s=deadline_s)
+        address = await self.lookup(to, deadline_s=deadline_s)
+        return await self._streams.open(address, port, deadline_s=deadline_s)
+
+    async def explain(
+        self, service: int, connection: int, *, node: Address | None = None, deadline_s: float = 2.0
+    ) -> Account:
+        """Return what nodes say of the newest traced packet of a connection, from `node` on.
+
+        Args:
+            node: The first that got it; by default the one in use.
+        """
+        first = self._stack.attachments.via if node is None else node
+        return await self._receipts.explain(service, connection, node=first, deadline_s=deadline_s)
 
     def accept_streams(self, port: int, *, limit_items: int = 64) -> StreamListener:
         """Let other hosts open streams to a port.
@@ -261,91 +306,6 @@ class Host:
             ConflictError: somebody listens there already.
         """
         return self._streams.listen(port, limit_items=limit_items)
-
-    # -- for channels -----------------------------------------------------------------------------
-
-    def send_datagram(  # noqa: PLR0913 as many as a datagram has fields
-        self,
-        channel: DatagramChannel,
-        to: str | Address,
-        data: bytes,
-        *,
-        port: int | None,
-        wants_receipt: bool = False,
-        is_traced: bool = False,
-    ) -> int:
-        """Send for a channel; see `DatagramChannel.send`."""
-        number = self._stack.datagrams.send(
-            self._driver.now_ns(),
-            self.find(to),
-            data,
-            port=channel.port if port is None else port,
-            source_port=channel.port,
-            wants_receipt=wants_receipt,
-            is_traced=is_traced,
-        )
-        self._driver.touched()
-        return number
-
-    async def send_for_receipt(
-        self,
-        channel: DatagramChannel,
-        to: str | Address,
-        data: bytes,
-        *,
-        port: int | None,
-        deadline_s: float,
-    ) -> Receipt:
-        """Send for a channel; see `DatagramChannel.send_with_receipt`."""
-        address = self.find(to)
-        number = self.send_datagram(channel, address, data, port=port, wants_receipt=True)
-        try:
-            received = await self._answer(
-                self._router.receipts, (address, number), "receipt", deadline_s=deadline_s
-            )
-        except DeadlineError as error:
-            return Receipt("unknown", str(error))
-        if received.is_delivered:
-            return Receipt("delivered")
-        return Receipt("dropped", "nobody took it at the destination")
-
-    def send_packets(  # noqa: PLR0913 as many as a packet has fields
-        self,
-        service: int,
-        payloads: list[bytes],
-        *,
-        connection: int,
-        metadata: bytes,
-        protection: Protection,
-        is_covered: bool,
-        traffic_class: int,
-        is_traced: bool,
-        node: Address | None,
-    ) -> int:
-        """Send for a channel; see `ServiceChannel.send`."""
-        taken = self._stack.call(
-            self._driver.now_ns(),
-            service,
-            payloads,
-            connection=connection,
-            metadata=metadata,
-            protection=protection,
-            is_covered=is_covered,
-            traffic_class=traffic_class,
-            is_traced=is_traced,
-            node=node,
-        )
-        self._driver.touched()
-        return taken
-
-    def send_control(self, service: int, message: bytes, *, node: Address | None = None) -> None:
-        """Send for a channel; see `ControlChannel.send`."""
-        self._stack.send_control(self._driver.now_ns(), service, message, node=node)
-        self._driver.touched()
-
-    def release(self, channel: Channel) -> None:
-        """Forget a channel that closes. Idempotent."""
-        self._router.remove(channel)
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -376,10 +336,14 @@ class Host:
                 | StreamsAvailable()
             ):  # fmt: skip
                 _ = self._streams.take(event)
+            case ContactLearned():
+                self._lookups.take(event)
+            case ReceiptReceived() | StatementReceived():
+                self._receipts.take(event)
             case DatagramReceived():
                 is_taken = self._router.take(event)
-                self._stack.datagrams.acknowledge(
-                    self._driver.now_ns(), event, is_delivered=is_taken
-                )
+                if not (is_taken and self._router.confirms(event.port)):
+                    word: Word = "delivered" if is_taken else "dropped"
+                    self._stack.datagrams.acknowledge(self._driver.now_ns(), event, word)
             case _:
                 _ = self._router.take(event)

@@ -5,18 +5,29 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ei.errors import LimitError, NotFoundError, PeerError
-from ei.host.events import DatagramReceived, EchoReceived, HostEvent, ReceiptReceived
+from ei.host.events import DatagramReceived, EchoReceived, HostEvent, ReceiptReceived, Word
 from ei.host.frames import HEADER_BYTES, Frame, FrameKind, encode_frame, parse_frame
+from ei.host.messages import Message, Messages
 from ei.host.ranges import check_port
-from ei.host.sessions import Outgoing, Sessions
+from ei.host.sessions import HANDSHAKE, Outgoing, Sessions
 from ei.host.sizes import MAX_SEALED_BYTES
 from ei.sdk.packets import Address
 
 
 class Send(Protocol):
-    """Hands sealed payloads to the datapath."""
+    """Hands sealed payloads to the datapath; returns the node that got them, if it took all."""
 
-    def __call__(self, now_ns: int, outgoing: Outgoing, *, is_traced: bool = False) -> None: ...
+    def __call__(
+        self, now_ns: int, outgoing: Outgoing, *, is_traced: bool = False
+    ) -> Address | None: ...
+
+
+WORDS: dict[FrameKind, Word] = {
+    FrameKind.RECEIPT: "delivered",
+    FrameKind.DURABLE: "durable",
+    FrameKind.REFUSAL: "dropped",
+}
+KINDS = {word: kind for kind, word in WORDS.items()}
 
 
 class Datagrams:
@@ -46,6 +57,7 @@ class Datagrams:
         self._emit = emit
         self._max_data_bytes = max_sealed_bytes - HEADER_BYTES
         self._last_number = 0
+        self._messages = Messages()
         self.sent: Counter[str] = Counter()
         self.received: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
@@ -66,10 +78,9 @@ class Datagrams:
         *,
         port: int,
         source_port: int = 0,
-        wants_receipt: bool = False,
         is_traced: bool = False,
-    ) -> int:
-        """Send a datagram; return its number, which a receipt repeats.
+    ) -> bool:
+        """Send a datagram; return whether it was taken, which it is not while too much waits.
 
         Args:
             data: 0 to 1_267 bytes; fewer where the host's `max_datagram_bytes` is below 1_404.
@@ -78,16 +89,39 @@ class Datagrams:
 
         Raises:
             NotFoundError: the records do not know `to`.
-            LimitError: too long, or too much waits for the session; nothing is sent.
+            LimitError: too long.
             LocalError: a port out of range.
         """
-        check_port(port)
-        check_port(source_port)
-        kind = FrameKind.DATAGRAM_WITH_RECEIPT if wants_receipt else FrameKind.DATAGRAM
-        self._last_number += 1
-        frame = Frame(kind, self._last_number, data, source_port, port)
-        self._send_frame(now_ns, to, frame, is_traced=is_traced)
-        return self._last_number
+        frame = self._frame(FrameKind.DATAGRAM, data, port, source_port)
+        try:
+            return self._send_frame(now_ns, to, frame, is_traced=is_traced)
+        except LimitError:
+            self.dropped["send_refused"] += 1
+            return False
+
+    def send_message(
+        self, now_ns: int, to: Address, data: bytes, *, port: int, source_port: int = 0
+    ) -> Message:
+        """Send a datagram that its destination answers with a receipt, on a connection of its own.
+
+        To be closed by `close_message`.
+
+        Raises:
+            NotFoundError, LimitError, LocalError: as `send`.
+        """
+        frame = self._frame(FrameKind.DATAGRAM_WITH_RECEIPT, data, port, source_port)
+        message = Message(to, frame.number, self._sessions.draw())
+        try:
+            self._messages.open(message)
+            _ = self._send_frame(now_ns, to, frame, connection=message.connection)
+        except LimitError:
+            message.is_refused = True
+            self.dropped["send_refused"] += 1
+        return message
+
+    def close_message(self, message: Message) -> None:
+        """Await a message no more; if it has not left by now, it never will. Idempotent."""
+        self._messages.close(message)
 
     def ping(self, now_ns: int, to: Address, data: bytes = b"", *, is_traced: bool = False) -> int:
         """Ask the stack of `to` for an echo; return the number that `EchoReceived` repeats.
@@ -95,28 +129,26 @@ class Datagrams:
         Raises:
             NotFoundError, LimitError: as `send`.
         """
-        self._last_number += 1
-        frame = Frame(FrameKind.ECHO_REQUEST, self._last_number, data)
-        self._send_frame(now_ns, to, frame, is_traced=is_traced)
-        return self._last_number
+        frame = self._frame(FrameKind.ECHO_REQUEST, data)
+        _ = self._send_frame(now_ns, to, frame, is_traced=is_traced)
+        return frame.number
 
-    def acknowledge(self, now_ns: int, datagram: DatagramReceived, *, is_delivered: bool) -> None:
+    def acknowledge(self, now_ns: int, datagram: DatagramReceived, word: Word) -> None:
         """State to the source what became of a datagram; without effect if it did not ask."""
         if datagram.number is not None:
-            kind = FrameKind.RECEIPT if is_delivered else FrameKind.REFUSAL
-            self._answer(now_ns, datagram.source, Frame(kind, datagram.number))
+            self._answer(now_ns, datagram.source, Frame(KINDS[word], datagram.number))
 
     def take(self, now_ns: int, source: Address, connection: int, payload: bytes) -> None:
         """Take a sealed payload that came on a connection. Any bytes: bad ones are counted."""
         try:
-            datagram, answer = self._sessions.open(now_ns, source, connection, payload)
+            datagram, answers = self._sessions.open(now_ns, source, connection, payload)
         except NotFoundError:
             self.dropped["unknown_source"] += 1
             return
         except ValueError:
             self.dropped["bad_end_to_end"] += 1
             return
-        self._send(now_ns, answer)
+        _ = self._leave(now_ns, answers)
         if datagram is None:
             return
         try:
@@ -133,8 +165,7 @@ class Datagrams:
 
     def poll(self, now_ns: int) -> None:
         """Send again what is due."""
-        for outgoing in self._sessions.poll(now_ns):
-            self._send(now_ns, outgoing)
+        _ = self._leave(now_ns, self._sessions.poll(now_ns))
 
     def next_deadline_ns(self) -> int | None:
         """Return when `poll` has something to do next."""
@@ -153,9 +184,8 @@ class Datagrams:
                         frame.number if is_asked else None,
                     )
                 )
-            case FrameKind.RECEIPT | FrameKind.REFUSAL:
-                is_delivered = frame.kind is FrameKind.RECEIPT
-                self._emit(ReceiptReceived(source, frame.number, is_delivered))
+            case FrameKind.RECEIPT | FrameKind.REFUSAL | FrameKind.DURABLE:
+                self._emit(ReceiptReceived(source, frame.number, WORDS[frame.kind]))
             case FrameKind.ECHO_REQUEST:
                 self._answer(now_ns, source, Frame(FrameKind.ECHO_REPLY, frame.number, frame.data))
             case FrameKind.ECHO_REPLY:
@@ -164,24 +194,56 @@ class Datagrams:
     def _answer(self, now_ns: int, to: Address, frame: Frame) -> None:
         """Send what a peer's frame asks for; what it causes may not raise."""
         try:
-            self._send_frame(now_ns, to, frame)
+            _ = self._send_frame(now_ns, to, frame)
         except LimitError:
             self.dropped["answer_refused"] += 1
 
-    def _send_frame(
-        self, now_ns: int, to: Address, frame: Frame, *, is_traced: bool = False
-    ) -> None:
-        if len(frame.data) > self._max_data_bytes:
+    def _frame(self, kind: FrameKind, data: bytes, port: int = 0, source_port: int = 0) -> Frame:
+        """Return a frame of this host with the next number."""
+        check_port(port)
+        check_port(source_port)
+        if len(data) > self._max_data_bytes:
             raise LimitError(
-                f"a datagram of {len(frame.data)} B; allowed are {self._max_data_bytes} B",
+                f"a datagram of {len(data)} B; allowed are {self._max_data_bytes} B",
                 remedy="Send it over a stream.",
             )
+        self._last_number += 1
+        return Frame(kind, self._last_number, data, source_port, port)
+
+    def _send_frame(
+        self,
+        now_ns: int,
+        to: Address,
+        frame: Frame,
+        *,
+        connection: int | None = None,
+        is_traced: bool = False,
+    ) -> bool:
+        """Seal a frame and let it leave, or wait for its session; return whether it was taken."""
         if to == self._sessions.address:
             # To itself: nothing leaves, since a session needs two ends.
             self.sent[frame.kind.name.lower()] += 1
             self.received[frame.kind.name.lower()] += 1
             self._take_frame(now_ns, to, frame)
-            return
-        outgoing = self._sessions.seal(now_ns, to, encode_frame(frame))
+            return True
+        outgoing = self._sessions.seal(now_ns, to, encode_frame(frame), connection=connection)
         self.sent[frame.kind.name.lower()] += 1
-        self._send(now_ns, outgoing, is_traced=is_traced)
+        return self._leave(now_ns, outgoing, is_traced=is_traced)
+
+    def _leave(self, now_ns: int, outgoing: list[Outgoing], *, is_traced: bool = False) -> bool:
+        """Hand payloads to the node; return whether it took all."""
+        taken = [self._leave_one(now_ns, one, is_traced=is_traced) for one in outgoing]
+        return all(taken)
+
+    def _leave_one(self, now_ns: int, outgoing: Outgoing, *, is_traced: bool) -> bool:
+        if not outgoing.is_message:
+            # Where a handshake ends is worth knowing: what waits for it ends with it.
+            is_handshake = outgoing.payloads[0].startswith(HANDSHAKE)
+            return self._send(now_ns, outgoing, is_traced=is_traced or is_handshake) is not None
+        message = self._messages.find(outgoing.connection)
+        if message is None:
+            self.dropped["given_up"] += 1
+            return False
+        message.node = self._send(now_ns, outgoing, is_traced=True)
+        message.is_refused = message.node is None
+        return not message.is_refused

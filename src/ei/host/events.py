@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from ei.directory.messages import Query
 from ei.sdk.packets import Address
 
 
@@ -12,6 +13,13 @@ class AttachmentChanged(msgspec.Struct, frozen=True):
 
     node: Address
     is_up: bool
+
+
+class ContactLearned(msgspec.Struct, frozen=True):
+    """The directory answered, or will not: then `reason` says why, and nothing was learned."""
+
+    query: Query
+    reason: str = ""
 
 
 class DatagramReceived(msgspec.Struct, frozen=True, gc=False):
@@ -24,12 +32,22 @@ class DatagramReceived(msgspec.Struct, frozen=True, gc=False):
     number: int | None
 
 
+Word = Literal["delivered", "durable", "dropped"]
+"""What a destination can say: somebody took it, somebody keeps it for good, nobody took it."""
+
+
 class ReceiptReceived(msgspec.Struct, frozen=True, gc=False):
     """The destination's own statement about the datagram `number`."""
 
     source: Address
     number: int
-    is_delivered: bool
+    word: Word
+
+
+class StatementReceived(msgspec.Struct, frozen=True, gc=False):
+    """A node has said what became of a packet; `number` is that of the question."""
+
+    number: int
 
 
 class EchoReceived(msgspec.Struct, frozen=True, gc=False):
@@ -123,8 +141,10 @@ class StreamsAvailable(msgspec.Struct, frozen=True):
 
 HostEvent = (
     AttachmentChanged
+    | ContactLearned
     | DatagramReceived
     | ReceiptReceived
+    | StatementReceived
     | EchoReceived
     | PacketReceived
     | ControlReceived

@@ -28,6 +28,8 @@ class FrameKind(IntEnum):
     ECHO_REPLY = 5
     REFUSAL = 6
     """A receipt's opposite: nobody listens on the port, or the listener's inbox is full."""
+    DURABLE = 7
+    """More than a receipt: who has taken it says that nothing will lose it any more."""
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):

@@ -72,7 +72,7 @@ class Inquiries:
         draw: Returns a random number, 64 bits.
 
     Attributes:
-        refused: Answers that did not count, by reason.
+        dropped: Answers that did not count, by reason.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Inquiries:
         self._records = records
         self._draw = draw
         self._open: dict[int, _Inquiry] = {}
-        self.refused: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
 
     def ask(self, node: Address, service: int, connection: int) -> Explain:
         """Return a question about the newest packet of a connection, for the node that got it.
@@ -99,13 +99,13 @@ class Inquiries:
         """Take an answer; return whether it counts. Any bytes: bad ones are counted."""
         inquiry = self._open.get(answer.number)
         if inquiry is None or inquiry.node != node or inquiry.count >= MAX_STATEMENTS:
-            self.refused["not_asked"] += 1
+            self.dropped["not_asked"] += 1
             return False
         inquiry.count += 1
         try:
             self._check(inquiry, answer.statement)
         except IntegrityError as error:
-            self.refused["bad_statement"] += 1
+            self.dropped["bad_statement"] += 1
             if len(inquiry.refused) < MAX_REFUSALS:
                 inquiry.refused.append(str(error))
             return False

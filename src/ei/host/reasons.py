@@ -5,8 +5,15 @@ Words that the datapath has for the same thing are the datapath's: `bad_end_to_e
 """
 
 HOST_REASONS = {
-    "unknown_source": "The records know no host with the address that a datagram came from.",
+    "unknown_source": "Nobody knows the host that something came from, not the directory either.",
+    "unknown_destination": "Nor the host that a datagram was for.",
+    "contacts_full": "Too much waits already until the directory says who its sources are.",
+    "bad_message": "A node sent what is no message of the directory.",
+    "unexpected_message": "A node sent a message of the directory that answers nothing.",
     "bad_frame": "The plaintext of a datagram is no frame.",
+    "given_up": "A message waited for its session longer than its sender did.",
+    "not_asked": "A node answered a question about a packet that was not asked, or no more.",
+    "bad_statement": "A node's statement about a packet is forged, replayed or from off its way.",
     "answer_refused": "A peer asked for an answer, and too much waits for its session already.",
     "revocation_stale": "A node was not called: its domain's list of revoked keys is too old.",
     "send_refused": "The pipe to the node took no more, or there is none.",

@@ -12,7 +12,6 @@ from ei.host.events import (
     DatagramReceived,
     EchoReceived,
     PacketReceived,
-    ReceiptReceived,
 )
 from ei.host.inbox import Inbox
 from ei.host.ranges import MAX_PORT
@@ -26,14 +25,7 @@ FIRST_OWN_PORT = 49_152
 """Ports from here on are given out to who names none (RFC 6335: dynamic ports)."""
 
 
-Event = (
-    AttachmentChanged
-    | ControlReceived
-    | DatagramReceived
-    | EchoReceived
-    | PacketReceived
-    | ReceiptReceived
-)
+Event = AttachmentChanged | ControlReceived | DatagramReceived | EchoReceived | PacketReceived
 
 
 class Answers(dict[tuple[Address, int], "asyncio.Future[AnswerT]"]):
@@ -69,7 +61,6 @@ class Router:
         self._services: dict[int, list[ServiceChannel]] = {}
         self._controls: dict[int, ControlChannel] = {}
         self.echoes: Answers[EchoReceived] = Answers()
-        self.receipts: Answers[ReceiptReceived] = Answers()
         self.moved = asyncio.Event()
         self.dropped: Counter[str] = Counter()
 
@@ -83,6 +74,10 @@ class Router:
             if port not in self._ports:
                 return port
         raise LimitError(f"all ports from {FIRST_OWN_PORT} on are open")
+
+    def confirms(self, port: int) -> bool:
+        """Return whether who has a port says itself what it keeps."""
+        return port in self._ports and self._ports[port].confirms
 
     def add(self, channel: Channel) -> None:
         """Send a channel what is meant for it.
@@ -124,7 +119,6 @@ class Router:
         for control in list(self._controls.values()):
             control.close()
         self.echoes.fail(error)
-        self.receipts.fail(error)
 
     def take(self, event: Event) -> bool:
         """Hand an event to whom it is meant for; return whether anybody took it."""
@@ -133,8 +127,6 @@ class Router:
                 self.moved.set()
             case EchoReceived():
                 self.echoes.finish(event.source, event.number, event)
-            case ReceiptReceived():
-                self.receipts.finish(event.source, event.number, event)
             case DatagramReceived():
                 port = self._ports.get(event.port)
                 return self._offer(event, [] if port is None else [port.inbox])

@@ -1,7 +1,9 @@
 """End-to-end sessions for datagrams: whose key, which connection, bound to what.
 
-All datagrams from this host to one other travel on one connection of the delivery service, drawn
-at random: nodes on the way do not see which of their applications talk. Ports are inside the seal.
+Datagrams from this host to one other travel on one connection of the delivery service, drawn at
+random: nodes on the way do not see which of their applications talk. Ports are inside the seal. A
+message whose sender wants to know what becomes of it has a connection of its own, by which nodes
+can be asked about it.
 """
 
 from collections.abc import Callable
@@ -13,6 +15,9 @@ from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
 DELIVERY = 16
+HANDSHAKE = bytes(4)
+"""What a payload begins with that is none of a session: no key has this number."""
+CONNECTION_BYTES = 8
 
 
 def associated_data(source: bytes, destination: bytes, connection: int) -> bytes:
@@ -34,11 +39,16 @@ def associated_data(source: bytes, destination: bytes, connection: int) -> bytes
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """Payloads for one host, to be sent on one connection of delivery."""
+    """Payloads for one host, to be sent on one connection of delivery.
+
+    Attributes:
+        is_message: It is one datagram, the only one on this connection.
+    """
 
     to: Address
     connection: int
     payloads: list[bytes]
+    is_message: bool = False
 
 
 @dataclass(slots=True)
@@ -69,7 +79,7 @@ class Sessions:
         self.address = address
         self._end_to_end = end_to_end
         self._records = records
-        self._draw = draw
+        self.draw = draw
         self._peers: dict[Address, _Peer] = {}
         self._by_key: dict[bytes, _Peer] = {}
 
@@ -81,26 +91,33 @@ class Sessions:
         """
         return self._peer(to).connection
 
-    def seal(self, now_ns: int, to: Address, datagram: bytes) -> Outgoing:
+    def seal(
+        self, now_ns: int, to: Address, datagram: bytes, *, connection: int | None = None
+    ) -> list[Outgoing]:
         """Seal `datagram` for a host; while there is no session yet, its handshake goes out.
+
+        Args:
+            connection: Of this datagram alone; by default that of all others to the host.
 
         Raises:
             NotFoundError: the records do not know the host.
             LimitError: as many datagrams as may wait for the session do.
         """
         peer = self._peer(to)
-        bound = associated_data(self.address, to, peer.connection)
+        bound = associated_data(
+            self.address, to, peer.connection if connection is None else connection
+        )
         try:
-            payloads = self._end_to_end.seal(now_ns, peer.key, bound, datagram)
+            sealed = self._end_to_end.seal(now_ns, peer.key, bound, datagram)
         except ValueError as error:
             name = self._records().name_of(to)
             raise LimitError(f"no session with {name} yet, and too much waits for it") from error
-        return Outgoing(to, peer.connection, [payload for _, payload in payloads])
+        return _sort(peer, sealed)
 
     def open(
         self, now_ns: int, source: Address, connection: int, payload: bytes
-    ) -> tuple[bytes | None, Outgoing]:
-        """Open one payload: (datagram, unless it was a handshake; what to send back).
+    ) -> tuple[bytes | None, list[Outgoing]]:
+        """Open one payload: (datagram, unless it was a handshake; what to send now).
 
         Raises:
             NotFoundError: the records do not know the source.
@@ -108,8 +125,8 @@ class Sessions:
         """
         peer = self._peer(source)
         bound = associated_data(source, self.address, connection)
-        datagram, answers = self._end_to_end.open(now_ns, peer.key, bound, payload)
-        return datagram, Outgoing(source, peer.connection, [payload for _, payload in answers])
+        datagram, sealed = self._end_to_end.open(now_ns, peer.key, bound, payload)
+        return datagram, _sort(peer, sealed)
 
     def forget(self, host: Address) -> None:
         """End the session with a host, if there is one."""
@@ -119,11 +136,11 @@ class Sessions:
 
     def poll(self, now_ns: int) -> list[Outgoing]:
         """Return handshakes to be sent again."""
-        due: list[Outgoing] = []
-        for key, _, payload in self._end_to_end.poll(now_ns):
-            peer = self._by_key[key]
-            due.append(Outgoing(peer.address, peer.connection, [payload]))
-        return due
+        return [
+            outgoing
+            for key, bound, payload in self._end_to_end.poll(now_ns)
+            for outgoing in _sort(self._by_key[key], [(bound, payload)])
+        ]
 
     def next_deadline_ns(self) -> int | None:
         """Return when `poll` has something to do next."""
@@ -136,7 +153,22 @@ class Sessions:
         enrolment = self._records().enrolments.get(address)
         if enrolment is None:
             raise NotFoundError(f"no record of the host {self._records().name_of(address)}")
-        peer = _Peer(address, enrolment.pipe_key, self._draw())
+        peer = _Peer(address, enrolment.pipe_key, self.draw())
         self._peers[address] = peer
         self._by_key[peer.key] = peer
         return peer
+
+
+def _sort(peer: _Peer, sealed: list[tuple[bytes, bytes]]) -> list[Outgoing]:
+    """Join payloads of one connection; handshakes go with what is no message of its own."""
+    sorted_: list[Outgoing] = []
+    for bound, payload in sealed:
+        connection = int.from_bytes(bound[-CONNECTION_BYTES:], "little")
+        is_other = bound != b"" and connection != peer.connection
+        if is_other and not payload.startswith(HANDSHAKE):
+            sorted_.append(Outgoing(peer.address, connection, [payload], is_message=True))
+        elif sorted_ and not sorted_[-1].is_message:
+            sorted_[-1].payloads.append(payload)
+        else:
+            sorted_.append(Outgoing(peer.address, peer.connection, [payload]))
+    return sorted_

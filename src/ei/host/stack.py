@@ -10,17 +10,22 @@ from dataclasses import dataclass
 from random import Random
 
 from ei._core import Datapath, EndToEnd, Streams
-from ei.attachment import ATTACHMENT
+from ei.attachment import ATTACHMENT, Explained, encode
+from ei.directory.messages import DIRECTORY, Addressed
 from ei.errors import LimitError, LocalError
 from ei.host.attaching import Attaching, Told
 from ei.host.attachments import Attachments
+from ei.host.contacts import Contacts
 from ei.host.datagrams import Datagrams
 from ei.host.events import (
+    ContactLearned,
     ControlReceived,
     HostEvent,
     PacketReceived,
+    StatementReceived,
 )
 from ei.host.finding import find_enrolment, find_nodes, lost_keys
+from ei.host.inquiries import Inquiries
 from ei.host.ranges import check_connection, check_service, check_traffic_class
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
 from ei.host.sizes import check_room, largest_sealed
@@ -49,6 +54,16 @@ class StackStatistics:
     sent: dict[str, int]
     received: dict[str, int]
     dropped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """Payloads of one connection of delivery."""
+
+    source: Address
+    connection: int
+    protection: int
+    payloads: list[bytes]
 
 
 class Stack:
@@ -82,7 +97,6 @@ class Stack:
         has_log: bool = False,
     ) -> None:
         self.identity = identity
-        self._records = records
         self._numbers = numbers
         self._max_datagram_bytes = max_datagram_bytes
         found = find_nodes(identity, records, nodes)
@@ -96,10 +110,13 @@ class Stack:
             max_datagram_bytes=max_datagram_bytes,
             has_log=has_log,
         )
+        self.contacts: Contacts[_Arrived] = Contacts(
+            records, send=self._ask, emit=self._learn, unix_offset_ns=unix_offset_ns
+        )
         sessions = Sessions(
             identity.address,
             EndToEnd(identity.keys.pipe_secret, seed=seed, unix_offset_ns=unix_offset_ns),
-            records=lambda: self._records,
+            records=lambda: self.contacts.records,
             draw=self.draw_number,
         )
         self.datagrams = Datagrams(
@@ -111,7 +128,7 @@ class Stack:
         self.streams = StreamConnections(
             identity.address,
             lambda: Streams(identity_key=identity.keys.identity_secret, seed=seed),
-            records=lambda: self._records,
+            records=lambda: self.contacts.records,
             draw=self.draw_number,
             emit=self._emit,
         )
@@ -119,12 +136,16 @@ class Stack:
         self._attaching = Attaching(
             self.datapath,
             found,
-            records=lambda: self._records,
+            records=lambda: self.contacts.records,
             unix_offset_ns=unix_offset_ns,
             revocation_limit_s=revocation_limit_s,
-            told=Told(self._emit, self._dropped, self.streams.path_changed),
+            told=Told(self._emit, self._dropped, self.streams.path_changed, self._explained),
+        )
+        self.inquiries = Inquiries(
+            identity.address, records=lambda: self.records, draw=self.draw_number
         )
         self._events: list[HostEvent] = []
+        self._learned: list[Address] = []
         self._sent: Counter[str] = Counter()
         self._received: Counter[str] = Counter()
 
@@ -132,8 +153,8 @@ class Stack:
 
     @property
     def records(self) -> RecordSet:
-        """The records in use."""
-        return self._records
+        """The records in use, and what was learned beside them."""
+        return self.contacts.records
 
     @property
     def attachments(self) -> Attachments:
@@ -149,7 +170,12 @@ class Stack:
         return StackStatistics(
             dict(self._sent + self.datagrams.sent),
             dict(self._received + self.datagrams.received),
-            dict(self._dropped + self.datagrams.dropped + self.streams.dropped),
+            dict(
+                self._dropped
+                + self.datagrams.dropped
+                + self.streams.dropped
+                + self.contacts.dropped
+            ),
         )
 
     def take_events(self) -> list[HostEvent]:
@@ -178,7 +204,9 @@ class Stack:
             ConfigError: the records do not know this host; the old ones stay.
         """
         _ = find_enrolment(self.identity, records)
-        before, self._records = self._records, records
+        before = self.contacts.records
+        self.contacts.update(records)
+        records = self.contacts.records
         self._attaching.update(now_ns, before)
         for host in lost_keys(before.enrolments, records.enrolments):
             self.datagrams.forget(host)
@@ -192,6 +220,7 @@ class Stack:
     def poll(self, now_ns: int) -> None:
         """Do what is due."""
         self.datapath.poll(now_ns)
+        self.contacts.poll(now_ns)
         self._attaching.poll(now_ns)
         self.datagrams.poll(now_ns)
         self.streams.poll(now_ns)
@@ -201,6 +230,7 @@ class Stack:
         """Return when `poll` has something to do next."""
         deadlines = (
             self.datapath.next_deadline_ns(),
+            self.contacts.next_deadline_ns(),
             self._attaching.attachments.next_deadline_ns(),
             self.datagrams.next_deadline_ns(),
             self.streams.next_deadline_ns(),
@@ -217,14 +247,22 @@ class Stack:
                     self._hear(now_ns, Address(node), service, message)
                 case _:
                     raise AssertionError(f"a notice that no host gets: {notice[0]}")
+        self._take_packets(now_ns)
+        self.send_streams(now_ns)
+
+    def _take_packets(self, now_ns: int) -> None:
+        while self._learned:
+            for arrived in self.contacts.take_held(self._learned.pop()):
+                self._deliver(now_ns, arrived)
         for packets in self.datapath.take_received():
             node, service, source, connection, metadata, protection, is_traced, payloads = packets
-            if service == DELIVERY and protection == Protection.DATAGRAMS:
-                for payload in payloads:
-                    self.datagrams.take(now_ns, Address(source), connection, payload)
-                continue
-            if service == DELIVERY and protection == Protection.STREAMS:
-                self.streams.handle(now_ns, Address(source), connection, payloads)
+            if service == DELIVERY and protection in (Protection.DATAGRAMS, Protection.STREAMS):
+                self._attaching.arrived(now_ns, Address(node))
+                arrived = _Arrived(Address(source), connection, protection, payloads)
+                if self.contacts.knows(arrived.source):
+                    self._deliver(now_ns, arrived)
+                else:
+                    self.contacts.hold(now_ns, arrived.source, arrived)
                 continue
             self._received["packet"] += len(payloads)
             self._events.extend(
@@ -234,7 +272,6 @@ class Stack:
                 )
                 for payload in payloads
             )  # fmt: skip
-        self.send_streams(now_ns)
 
     # -- sending ---------------------------------------------------------------------------------
 
@@ -305,14 +342,28 @@ class Stack:
         try:
             self.datapath.send_control(now_ns, to, service, message)
         except ValueError as error:
-            name = self._records.name_of(to)
+            name = self.records.name_of(to)
             raise LimitError(f"{name} gets no control message now: {error}") from error
         self._sent["control"] += 1
+
+    def inquire(self, now_ns: int, node: Address, service: int, connection: int) -> int | None:
+        """Ask the nodes, from `node` on, about the newest traced packet of a connection.
+
+        Returns:
+            Number of the question, which `inquiries` knows; `None` while nothing reaches the node.
+        """
+        question = self.inquiries.ask(node, service, connection)
+        try:
+            self.datapath.send_control(now_ns, node, ATTACHMENT, encode(question))
+        except ValueError:
+            self.inquiries.close(question.number)
+            return None
+        return question.number
 
     def send_streams(self, now_ns: int) -> None:
         """Give the datapath what the streams want to send; to be called after using them."""
         for outgoing in self.streams.take_outgoing(now_ns):
-            self._send(now_ns, outgoing, protection=Protection.STREAMS)
+            _ = self._send(now_ns, outgoing, protection=Protection.STREAMS)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -326,12 +377,11 @@ class Stack:
         *,
         protection: Protection = Protection.DATAGRAMS,
         is_traced: bool = False,
-    ) -> None:
-        if not outgoing.payloads:
-            return
+    ) -> Address | None:
+        via = self._attaching.attachments.via
         taken = self.datapath.send(
             now_ns,
-            self._attaching.attachments.via,
+            via,
             DELIVERY,
             outgoing.connection,
             outgoing.to,
@@ -339,10 +389,37 @@ class Stack:
             protection=protection,
             is_traced=is_traced,
         )
-        self._dropped["send_refused"] += len(outgoing.payloads) - taken
+        refused = len(outgoing.payloads) - taken
+        self._dropped["send_refused"] += refused
+        return None if refused else via
+
+    def _deliver(self, now_ns: int, arrived: "_Arrived") -> None:
+        source, connection = arrived.source, arrived.connection
+        if arrived.protection == Protection.STREAMS:
+            self.streams.handle(now_ns, source, connection, arrived.payloads)
+            return
+        for payload in arrived.payloads:
+            self.datagrams.take(now_ns, source, connection, payload)
+
+    def _ask(self, now_ns: int, message: bytes) -> None:
+        try:
+            self.datapath.send_control(now_ns, self._attaching.attachments.via, DIRECTORY, message)
+        except ValueError:
+            self._dropped["send_refused"] += 1  # and asked again soon
+
+    def _learn(self, learned: ContactLearned) -> None:
+        self._events.append(learned)
+        if isinstance(learned.query, Addressed):
+            self._learned.append(Address(learned.query.address))
+
+    def _explained(self, node: Address, said: Explained) -> None:
+        if self.inquiries.take(node, said):
+            self._emit(StatementReceived(said.number))
 
     def _hear(self, now_ns: int, node: Address, service: int, message: bytes) -> None:
         if service == ATTACHMENT:
             self._attaching.hear(now_ns, node, message)
+        elif service == DIRECTORY:
+            self.contacts.hear(now_ns, message)
         else:
             self._events.append(ControlReceived(node, service, message))

@@ -3,7 +3,7 @@
     with ei.connect("host.toml") as host:
         print(host.ping("bob.isp-b"))
         with host.datagrams() as channel:
-            channel.send("bob.isp-b", b"hello", port=7)
+            receipt = channel.send("bob.isp-b", b"hello", port=7)
 
 One background thread runs the event loop; calls may come from any thread.
 """
@@ -18,12 +18,13 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from ei.errors import LocalError
 from ei.host import client
-from ei.host.channels import DatagramChannel, Receipt, ServiceChannel
+from ei.host.channels import DatagramChannel, ServiceChannel
 from ei.host.connect import connect as connect_async
 from ei.host.deadlines import DEFAULT_S
 from ei.host.events import DatagramReceived, PacketReceived
 from ei.host.status import HostStatus
 from ei.host.streams import READ_BYTES, Stream, StreamListener
+from ei.host.verdicts import Receipt
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
@@ -117,9 +118,10 @@ class Host:
         """Ask another host for an echo; return the round trip in seconds."""
         return self._loop.run(self._host.ping(to, data, deadline_s=deadline_s))
 
-    def datagrams(self, port: int = 0) -> "Datagrams":
+    def datagrams(self, port: int = 0, *, confirms: bool = False) -> "Datagrams":
         """Open a port for datagrams."""
-        return Datagrams(self._loop.call(lambda: self._host.datagrams(port)), self._loop)
+        channel = self._loop.call(lambda: self._host.datagrams(port, confirms=confirms))
+        return Datagrams(channel, self._loop)
 
     def call(self, service: int, *, metadata: bytes = b"") -> "Call":
         """Open a connection to a service."""
@@ -186,11 +188,11 @@ class Datagrams(_Closable[DatagramChannel]):
         """The port."""
         return self._inner.port
 
-    def send(self, to: str | Address, data: bytes, *, port: int | None = None) -> None:
-        """Send a datagram and forget it."""
-        self._loop.call(lambda: self._inner.send(to, data, port=port))
+    def try_send(self, to: str | Address, data: bytes, *, port: int | None = None) -> bool:
+        """Send a datagram and forget it; return whether it was taken."""
+        return self._loop.call(lambda: self._inner.try_send(to, data, port=port))
 
-    def send_with_receipt(
+    def send(
         self,
         to: str | Address,
         data: bytes,
@@ -199,13 +201,15 @@ class Datagrams(_Closable[DatagramChannel]):
         deadline_s: float = DEFAULT_S,
     ) -> Receipt:
         """Send a datagram and say what became of it by the deadline."""
-        return self._loop.run(
-            self._inner.send_with_receipt(to, data, port=port, deadline_s=deadline_s)
-        )
+        return self._loop.run(self._inner.send(to, data, port=port, deadline_s=deadline_s))
 
     def receive(self, *, deadline_s: float = DEFAULT_S) -> DatagramReceived:
         """Return the next datagram."""
         return self._loop.run(self._inner.receive(deadline_s=deadline_s))
+
+    def confirm(self, datagram: DatagramReceived) -> None:
+        """State to the sender, if it asked, that nothing will lose this datagram any more."""
+        self._loop.call(lambda: self._inner.confirm(datagram))
 
 
 class Call(_Closable[ServiceChannel]):

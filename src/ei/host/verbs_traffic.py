@@ -8,7 +8,7 @@ import msgspec
 
 from ei.daemons.messages import Answer, Request
 from ei.daemons.verbs import arguments_of, to_answer
-from ei.errors import LimitError, LocalError
+from ei.errors import LocalError
 from ei.host.client import Host
 from ei.host.names import bytes_of, metadata_of
 from ei.host.traffic import Collectors, send_numbered
@@ -155,14 +155,10 @@ class TrafficVerbs:
         with self._host.datagrams() as channel:
 
             def send(payloads: list[bytes]) -> int:
-                taken = 0
-                for payload in payloads:
-                    try:
-                        channel.send(to, payload, port=wanted.port)
-                    except LimitError:
-                        break  # the session is not there yet; those count as refused
-                    taken += 1
-                return taken
+                for taken, payload in enumerate(payloads):
+                    if not channel.try_send(to, payload, port=wanted.port):
+                        return taken  # the session is not there yet; the rest count as refused
+                return len(payloads)
 
             yield await self._send_load(wanted, send)
 
@@ -172,13 +168,13 @@ class TrafficVerbs:
         statuses: Counter[str] = Counter()
         with self._host.datagrams() as channel:
             for number in range(wanted.count):
-                receipt = await channel.send_with_receipt(
+                receipt = await channel.send(
                     wanted.to,
                     number.to_bytes(8, "little"),
                     port=wanted.port,
                     deadline_s=wanted.deadline_s,
                 )
-                statuses[receipt.status] += 1
+                statuses[receipt.outcome] += 1
         yield to_answer(Receipts(wanted.count, dict(statuses)), schema="ei.receipts/1")
 
     async def _send_load(self, load: Load, send: Callable[[list[bytes]], int]) -> Answer:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ei.errors import DeadlineError
-from ei.host.channels import Receipt
 from ei.host.client import Host
+from ei.host.verdicts import Receipt
 from ei.lab.lab import Lab
 
 ResultT = TypeVar("ResultT")
@@ -66,7 +66,7 @@ async def send_with_receipts(
     with host.datagrams() as channel:
         return await gather_bounded(
             [
-                channel.send_with_receipt(
+                channel.send(
                     to, number.to_bytes(4, "little"), port=port, deadline_s=deadline_s
                 )
                 for number in range(count)

@@ -1,6 +1,6 @@
 """What the load of the scenario counts."""
 
-from ei.host.channels import Receipt
+from ei.host.verdicts import Receipt
 from ei.scenarios.failover.load import Seen, gap_ms
 
 

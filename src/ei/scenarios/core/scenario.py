@@ -56,7 +56,7 @@ async def chain(lab: Lab) -> AsyncIterator[Promise]:
     before = await misses(lab, node, "gauge")
     with bob.datagrams(PORT):
         receipts = await send_with_receipts(alice, bob.name, port=PORT, count=DATAGRAMS)
-    delivered = sum(receipt.status == "delivered" for receipt in receipts)
+    delivered = sum(receipt.outcome == "delivered" for receipt in receipts)
     yield promise("datagrams through a chain", delivered, "==", DATAGRAMS, unit="receipts")
     decided = await misses(lab, node, "gauge") - before
     yield promise(

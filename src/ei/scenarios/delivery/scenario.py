@@ -39,7 +39,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
     alice, bob = lab.host("alice"), lab.host("bob")
     with bob.datagrams(PORT) as inbox:
         receipts = await send_with_receipts(alice, bob.name, port=PORT, count=COUNT)
-        delivered = sum(receipt.status == "delivered" for receipt in receipts)
+        delivered = sum(receipt.outcome == "delivered" for receipt in receipts)
         yield promise("every datagram is delivered", delivered, "==", COUNT, unit="receipts")
         _ = await numbers_in(inbox)
 
@@ -47,7 +47,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         receipts = await send_with_receipts(alice, bob.name, port=PORT, count=COUNT, deadline_s=1.0)
         await lab.heal(first, "sn1.isp-b")
         got = await numbers_in(inbox)
-        claimed = {n for n, receipt in enumerate(receipts) if receipt.status == "delivered"}
+        claimed = {n for n, receipt in enumerate(receipts) if receipt.outcome == "delivered"}
         # The receipt may be lost as well as the datagram: never claimed without being there.
         yield promise("no receipt lies", len(claimed - got), "==", 0, unit="false receipts")
         lost_share = 1 - len(got) / COUNT
@@ -61,7 +61,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             baseline=LOSS,
             is_valid=is_lossy,
         )
-        fates = Counter(receipt.status for receipt in receipts)
+        fates = Counter(receipt.outcome for receipt in receipts)
         yield promise(
             "every datagram has a fate by its deadline",
             sum(fates.values()),

@@ -153,8 +153,8 @@ async def _run_flow(
 
 async def _send(outbox: DatagramChannel, to: Host, flow: Flow, number: int) -> None:
     data = number.to_bytes(4, "little")
-    receipt = await outbox.send_with_receipt(to.address, data, port=FLOW_PORT, deadline_s=RECEIPT_S)
-    flow.statuses[receipt.status] += 1
+    receipt = await outbox.send(to.address, data, port=FLOW_PORT, deadline_s=RECEIPT_S)
+    flow.statuses[receipt.outcome] += 1
 
 
 async def _take(lab: Lab, inbox: DatagramChannel, flow: Flow) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ei.errors import LocalError
-from ei.host.channels import DatagramChannel, Receipt
+from ei.host.channels import DatagramChannel
 from ei.host.client import Host
 from ei.host.streams import StreamListener
+from ei.host.verdicts import Receipt
 from ei.lab.lab import Lab
 from ei.lab.seeds import SEED_LIMIT, derive, derive_number
 
@@ -80,7 +81,7 @@ class Seen:
         return len(self._claimed() - self.numbers)
 
     def _claimed(self) -> set[int]:
-        return {n for n, each in enumerate(self.receipts) if each.status == "delivered"}
+        return {n for n, each in enumerate(self.receipts) if each.outcome == "delivered"}
 
 
 def gap_ms(times_s: list[float]) -> float:
@@ -109,7 +110,7 @@ async def load(lab: Lab, source: Host, to: Host, *, fault: Callable[[], Awaitabl
 
             def send(number: int) -> None:
                 data = number.to_bytes(4, "little")
-                receipt = outbox.send_with_receipt(
+                receipt = outbox.send(
                     to.address, data, port=FLOW_PORT, deadline_s=RECEIPT_S
                 )
                 receipts.append(group.create_task(receipt))
