@@ -91,6 +91,7 @@ class Internet:
 
     Attributes:
         tamper: What becomes of a message from one node to another.
+        unix_offsets: By how much the clock of a node is wrong.
     """
 
     def __init__(  # noqa: PLR0913 all that a test may set
@@ -106,6 +107,7 @@ class Internet:
         self.edges = list(edges)
         self.now_s = 100.0
         self.unix_offset_s = UNIX_S
+        self.unix_offsets: dict[Address, float] = {}
         self.messages = 0
         self.tamper: Callable[[Address, Address, bytes], bytes | None] = lambda _a, _b, said: said
         self._queue: list[tuple[float, int, Address, Address, bytes, int]] = []
@@ -163,12 +165,18 @@ class Internet:
             if arrives_s <= due_s:
                 self._arrive()
             else:
-                self._send(end, self.routers[end].poll(now_s=self.now_s, unix_s=self.unix_s))
+                self._send(
+                    end, self.routers[end].poll(now_s=self.now_s, unix_s=self.unix_s_at(end))
+                )
 
     @property
     def unix_s(self) -> float:
         """The wall clock."""
         return self.unix_offset_s + self.now_s
+
+    def unix_s_at(self, address: Address) -> float:
+        """Return what a node takes for the time."""
+        return self.unix_s + self.unix_offsets.get(address, 0.0)
 
     def path(self, source: int, to: int) -> tuple[int, ...] | None:
         """Return the domains of the best route from the first node of a domain."""
@@ -177,7 +185,7 @@ class Internet:
 
     def walk(self, source: int, to: int, *, most: int = 64) -> list[int]:
         """Return the domains that a packet passes, node by node, until nobody leads on."""
-        at, came_from, passed = node(source), None, [source]
+        at, came_from, passed = node(source), 0, [source]
         for _ in range(most):
             domain = domain_number_of(at)
             if domain == to:
@@ -193,7 +201,7 @@ class Internet:
 
     def inject(self, sender: Address, to: Address, message: bytes) -> None:
         """Have a node say something that its router did not make."""
-        out = self.routers[to].take(sender, message, now_s=self.now_s, unix_s=self.unix_s)
+        out = self.routers[to].take(sender, message, now_s=self.now_s, unix_s=self.unix_s_at(to))
         self._send(to, out)
 
     def _arrive(self) -> None:

@@ -30,12 +30,10 @@ class Choice:
     up: Mapping[Address, float]
     sessions: Mapping[Address, Session]
 
-    def wanted(
-        self, avoid: Collection[int], require: Collection[int], came_from: int | None
-    ) -> Wanted:
+    def wanted(self, avoid: Collection[int], require: Collection[int], came_from: int) -> Wanted:
         """Return what a route must keep to; see `Router.route_to`."""
         source = None
-        if came_from not in (None, self.own) and self.relations is not None:
+        if came_from not in (0, self.own) and self.relations is not None:
             source = (came_from, self.relations.get(came_from, Relation.PEER))
         return Wanted(frozenset(avoid), frozenset(require), source)
 

@@ -108,7 +108,7 @@ class Hearing:
         for each in kept:
             said = read_announcement(each.announced)
             try:
-                _ = self._verifier.check_path(said, sender=each.path[0])
+                self._verifier.check_path(said, sender=each.path[0])
             except Refused as error:
                 self._refusals.note(each.hop, error.reason, str(error), said, unix_s=unix_s)
                 yield from self._routes.remove(each.origin, each.key, now_s=now_s, is_flap=False)

@@ -223,16 +223,15 @@ class Router:
         *,
         avoid: Collection[int] = (),
         require: Collection[int] = (),
-        came_from: int | None = None,
+        came_from: int = 0,
     ) -> Route | None:
         """Return who leads to a domain; `None` when nobody does who is allowed to.
 
         Args:
             avoid: Domains that must not be on the way, the last one included.
             require: Domains that must be on it.
-            came_from: Number of the domain of the peer that handed the packet over, for a packet
-                that is neither of this domain nor of its hosts: it is led only where that domain
-                was told that it would be.
+            came_from: The neighbour domain that handed the packet over, which gets only what was
+                announced to it; 0 for a packet of this domain.
         """
         return self._choice().to_domain(domain, self._choice().wanted(avoid, require, came_from))
 
@@ -243,7 +242,7 @@ class Router:
         version: Version | None = None,
         avoid: Collection[int] = (),
         require: Collection[int] = (),
-        came_from: int | None = None,
+        came_from: int = 0,
     ) -> Route | None:
         """Return who leads to the nearest domain that offers a service; see `route_to`.
 

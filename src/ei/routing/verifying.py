@@ -101,21 +101,29 @@ class Verifier:
         Raises:
             Refused: it does not.
         """
-        signer = self.check_path(said, sender=sender)
+        walk = (*said.path[::-1], self._own)
+        signer = self._check_form(said, walk, sender=sender)
         left_s = said.expires_unix_s - unix_s
         if left_s <= 0:
             refuse("expired", f"expired {-left_s:.0f} s ago")
         if left_s > MAX_LIFE_S:
             refuse("lives_too_long", f"lives {left_s:.0f} s more, allowed are {MAX_LIFE_S} s")
-        return self._check_signatures(said), signer
+        # Before anybody on the path is said to leak, it is certain that they said so.
+        digest = self._check_signatures(said)
+        self._check_valley(walk)
+        return digest, signer
 
-    def check_path(self, said: Announcement, *, sender: int) -> Address:
-        """Check all but signatures and time; return the node of the origin that says it.
+    def check_path(self, said: Announcement, *, sender: int) -> None:
+        """Check all but signatures and time, of what held before.
 
         Raises:
             Refused: the path does not hold by the records of now.
         """
         walk = (*said.path[::-1], self._own)
+        _ = self._check_form(said, walk, sender=sender)
+        self._check_valley(walk)
+
+    def _check_form(self, said: Announcement, walk: tuple[int, ...], *, sender: int) -> Address:
         if len(said.hops) > MAX_PATH:
             refuse("path_too_long", f"{len(said.hops)} domains, allowed are {MAX_PATH}")
         if walk[-2] != sender:
@@ -123,12 +131,13 @@ class Verifier:
         if said.hops[-1].next != self._own:
             refuse("not_for_us", f"said to {self._name(said.hops[-1].next)}")
         if len(set(walk)) != len(walk):
-            refuse("loop", self._shown(walk))
-        signer = self._check_signers(said, walk)
+            refuse("loop", " ".join(map(self._name, walk)))
+        return self._check_signers(said, walk)
+
+    def _check_valley(self, walk: tuple[int, ...]) -> None:
         if (valley := find_valley(walk, self._atlas)) is not None:
             low, following = map(self._name, valley)
             refuse("route_leak", f"{low} had it from above or beside, and gave it to {following}")
-        return signer
 
     def _check_signers(self, said: Announcement, walk: tuple[int, ...]) -> Address:
         signers: list[Address] = []
@@ -168,9 +177,6 @@ class Verifier:
 
     def _name(self, number: int) -> str:
         return self._atlas.name(number)
-
-    def _shown(self, walk: tuple[int, ...]) -> str:
-        return " ".join(map(self._name, walk))
 
 
 def refuse(reason: Reason, detail: str) -> NoReturn:
