@@ -1,6 +1,8 @@
 """What the digest of a run promises."""
 
-from ei.lab.eventlog import EventLog
+import pytest
+
+from ei.lab.eventlog import Entry, EventLog, read_entry, split_entries
 
 
 def log_of(*, length: int = 100, fate: str = "forwarded", headers: bytes = b"h") -> EventLog:
@@ -51,3 +53,32 @@ def test_the_logs_of_datapaths_may_come_in_any_order_between_them() -> None:
     other.headers("a", b"1")
 
     assert one.digest() == other.digest()
+
+
+def test_who_watches_gets_each_entry_as_it_comes() -> None:
+    seen: list[bytes] = []
+    log = EventLog()
+    log.watch = seen.append
+
+    log.datagram(1_000, link=3, length=100, fate="forwarded")
+    log.note(2_000, "kill sn1.isp-a")
+
+    assert [read_entry(entry) for entry in seen] == [
+        Entry(1_000, 3, 100, "forwarded"),
+        Entry(2_000, 0, 0, "kill sn1.isp-a"),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1_000])
+def test_entries_are_found_again_in_pieces_of_any_size(size: int) -> None:
+    seen: list[bytes] = []
+    log = EventLog()
+    log.watch = seen.append
+    for number in range(10):
+        log.datagram(number, link=1, length=number, fate="delivered"[:number])
+        log.note(number, "x" * number)
+    whole = b"".join(seen) + seen[0][:-1]
+
+    found = split_entries(whole[at : at + size] for at in range(0, len(whole), size))
+
+    assert list(found) == seen

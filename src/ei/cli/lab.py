@@ -4,7 +4,19 @@ from importlib import import_module
 
 from ei.cli.parser import Verbs
 
-VERBS = ("up", "down", "status", "log", "shell", "impair", "cut", "kill", "run", "examples")
+VERBS = (
+    "up",
+    "down",
+    "status",
+    "log",
+    "shell",
+    "impair",
+    "cut",
+    "kill",
+    "run",
+    "replay",
+    "examples",
+)
 """Files `lab_<verb>.py` of this folder, in the order in which `ei lab --help` lists them."""
 
 DETAILS = """\

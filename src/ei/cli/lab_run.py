@@ -1,6 +1,8 @@
 """`ei lab run`: run a scenario and hold what it measures against what it promises."""
 
 import argparse
+import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +95,8 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         output.next(f"ei decode {capture}")
     elif code is Exit.OK:
         output.next("ei lab examples", "ei lab up")
+    elif arguments.backend == "simulation" and arguments.repeat == 1:
+        output.next(f"ei lab replay {scenario.name}-{arguments.seed}")
     else:
         output.next(f"ei lab run {arguments.scenario} --seed {arguments.seed} --json")
     return code
@@ -114,15 +118,23 @@ def _check(arguments: argparse.Namespace, capture: Path | None) -> None:
 
 def _run_once(scenario: "Scenario", arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.cli.promises import show_promise, show_report
-    from ei.lab.scenario import run_in_processes, run_in_simulation
+    from ei.lab.recording import RunStore, run_recorded
+    from ei.lab.scenario import run_in_processes
 
     def on_promise(each: "Promise") -> None:
         show_promise(each, output)
 
     seed: int = arguments.seed
     if arguments.backend == "simulation":
-        report = run_in_simulation(
-            scenario, seed=seed, on_promise=on_promise, capture=arguments.capture
+        # Kept, so that it can be replayed.
+        report = run_recorded(
+            scenario,
+            RunStore(os.environ),
+            seed=seed,
+            unix_s=time.time(),
+            on_promise=on_promise,
+            capture=arguments.capture,
+            on_unsaved=lambda error: output.talk(f"the run is not kept: {error}"),
         )
     else:
         report = run_in_processes(

@@ -31,6 +31,9 @@ class Tap(Protocol):
 MIN_DELAY_S = 1e-6
 """So that time moves even where a topology asks for no delay at all."""
 
+LOST = "lost on the link"
+"""Fate of a datagram that no end of a link ever sees."""
+
 FROZEN_DATAGRAMS = 256
 """What the socket buffer of a process that is stopped keeps: 212_992 B at 832 B a datagram."""
 
@@ -140,9 +143,7 @@ class Network:
             if not arrivals:
                 self.lost += 1
                 if self._log is not None:
-                    self._log.datagram(
-                        now_ns, link=path.number, length=len(datagram), fate="lost on the link"
-                    )
+                    self._log.datagram(now_ns, link=path.number, length=len(datagram), fate=LOST)
             for at_ns, copy in arrivals:
                 if path.open_batch_ns == at_ns and path.open_batch is not None:
                     path.open_batch.append(copy)
@@ -179,6 +180,17 @@ class Network:
         waiting, port.frozen = port.frozen or [], None
         for path, batch in waiting:
             self._arrive(path, batch, self._clock.now_ns)
+
+    def link_ends(self, number: int) -> tuple[str, str]:
+        """Return the names of sender and receiver of the link of a number in the event log.
+
+        Raises:
+            NotFoundError: no link has that number yet.
+        """
+        for path in self._paths.values():
+            if path.number == number:
+                return path.sender.name, path.receiver.name
+        raise NotFoundError(f"there is no link {number}; {len(self._paths)} are in use")
 
     def statistics(self) -> dict[str, int]:
         """Datagrams offered and lost so far, links in use."""

@@ -25,6 +25,7 @@ from ei.lab.topology_file import load_topology
 
 Run = Callable[[Lab], AsyncGenerator[Promise]]
 OnPromise = Callable[[Promise], object]
+OnStart = Callable[[Simulation, VirtualClock], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,14 @@ class Scenario:
 
     Attributes:
         name: Of its folder.
+        folder: Where its files are.
         summary: First line of its docstring.
         topology: Where it happens.
         run: What happens, and what it says of itself when it ends early.
     """
 
     name: str
+    folder: Path
     summary: str
     topology: Topology
     run: Run
@@ -66,7 +69,11 @@ def load_scenario(place: str) -> Scenario:
         raise ConfigError(f"{path}{line}: `async def run(lab)` that yields promises is missing")
     summary = (module.__doc__ or "").strip().partition("\n")[0]
     return Scenario(
-        folder.name, summary, load_topology(folder / "topology.toml"), _answerable(run, path)
+        folder.name,
+        folder,
+        summary,
+        load_topology(folder / "topology.toml"),
+        _answerable(run, path),
     )
 
 
@@ -76,10 +83,12 @@ def run_in_simulation(
     seed: int,
     on_promise: OnPromise | None = None,
     capture: Path | None = None,
+    on_start: OnStart | None = None,
 ) -> Report:
     """Run a scenario in virtual time.
 
     Args:
+        on_start: Gets the lab before anything happens in it, in the task of the run.
         capture: Where to write all that crosses the underlay, as pcapng.
 
     Raises:
@@ -88,8 +97,10 @@ def run_in_simulation(
 
     async def program(clock: VirtualClock) -> Report:
         lab = Simulation(clock, scenario.topology, seed=seed)
-        await lab.open()
         try:
+            if on_start is not None:
+                _ = on_start(lab, clock)
+            await lab.open()
             with nullcontext() if capture is None else lab.capture(capture):
                 promises = await _collect(_checked(scenario.run(lab), lab), on_promise)
             digest = lab.digest()

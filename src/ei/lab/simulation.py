@@ -156,6 +156,11 @@ class Simulation:
         return self._hosts
 
     @property
+    def log(self) -> EventLog | None:
+        """What happened so far; `None` when no log is kept."""
+        return self._log
+
+    @property
     def network(self) -> Network:
         """The underlay."""
         return self._world.network
