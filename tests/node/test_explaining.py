@@ -178,6 +178,13 @@ def test_a_domain_that_reveals_no_nodes_speaks_with_one_voice() -> None:
     assert all(said.parts == () and said.how == "" for said in world.heard[1:3])
 
 
+def test_such_a_domain_says_when_it_has_handed_the_packet_to_its_destination() -> None:
+    world = World(isp_b="domain")
+    world.packet("alice.isp-a", "a1.isp-a", "b1.isp-b", "b2.isp-b", "bob.isp-c")
+
+    assert world.ask()[-1] == ("b1.isp-b", "forwarded", "bob.isp-c")
+
+
 def test_a_drop_inside_such_a_domain_is_told_by_its_first_node() -> None:
     world = World(isp_b="domain")
     world.packet("alice.isp-a", "a1.isp-a", "b1.isp-b", "b2.isp-b", "host_unreachable")

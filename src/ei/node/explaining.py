@@ -134,7 +134,7 @@ class Explaining:
         passage = self._traces.newest(flow, ingress=sender)
         if passage is None:
             return [self._say(sender, question, "unseen")]
-        said = [self._tell(sender, question, passage)]
+        said = [self._tell(sender, question, passage, records)]
         following = Address(passage.to)
         # What a host has received it says itself, end to end.
         if passage.verdict == "forwarded" and following in records.nodes:
@@ -189,15 +189,17 @@ class Explaining:
             return []
         if self.explains == "nothing":
             return []
-        to = said.to[:DOMAIN_PREFIX_BYTES]
+        to = _domain_of(said.to, records)
         return [self._say(asked.asker, asked.question, said.fate, reason=said.reason, to=to)]
 
-    def _tell(self, asker: Address, question: Explain, passage: Passage) -> tuple[Address, bytes]:
+    def _tell(
+        self, asker: Address, question: Explain, passage: Passage, records: RecordSet
+    ) -> tuple[Address, bytes]:
         if self.explains == "nothing":
             return self._say(asker, question, "withheld")
         fate, reason = _fate(passage.verdict)
         if self.explains == "domain":
-            to = passage.to[:DOMAIN_PREFIX_BYTES]
+            to = _domain_of(passage.to, records)
             return self._say(asker, question, fate, reason=reason, to=to)
         return self._say(asker, question, fate, reason=reason, to=passage.to, passage=passage)
 
@@ -269,6 +271,11 @@ def _fate(verdict: str) -> tuple[Fate, str]:
     if verdict in ("answered", "delivered", "consumed"):
         return "answered", ""
     return "dropped", verdict
+
+
+def _domain_of(to: bytes, records: RecordSet) -> bytes:
+    """Return what all in the domain of a node have; a host is told, who sent to it knows it."""
+    return to[:DOMAIN_PREFIX_BYTES] if to in records.nodes else to
 
 
 def _is_about(said: Statement, question: Explain) -> bool:
