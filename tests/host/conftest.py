@@ -133,9 +133,11 @@ class World:
     def _settle(self) -> None:
         """Let everything follow that follows from what just happened, and send."""
         for name, datapath in self.nodes.items():
-            _ = self._logic[name].handle_notices(unix_s=UNIX_S)
+            now_s = self.now_ns / 1e9
+            _ = self._logic[name].handle_notices(now_s=now_s, unix_s=UNIX_S)
             _ = self._services[name].pump(datapath, self.now_ns, UNIX_S)
-            _ = self._logic[name].handle_notices(unix_s=UNIX_S)
+            _ = self._logic[name].handle_notices(now_s=now_s, unix_s=UNIX_S)
+            self._logic[name].poll(now_s=now_s, unix_s=UNIX_S)
             self._send(name, datapath)
         for name, stack in self.hosts.items():
             stack.process(self.now_ns)

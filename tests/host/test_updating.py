@@ -23,6 +23,7 @@ def without(records: RecordSet, name: str) -> RecordSet:
         enrolments={key: each for key, each in records.enrolments.items() if key != gone},
         nodes={key: each for key, each in records.nodes.items() if key != gone},
         names={name: address for name, address in records.names.items() if address != gone},
+        revoked={"isp-a": frozenset({keys_of(name).identity_key})},
     )
 
 
@@ -52,7 +53,7 @@ def test_a_revoked_host_is_heard_no_more(world: "World") -> None:
 
     alice.update(world.now_ns, without(world.records, "bob"))
     bob.datagrams.send(world.now_ns, alice_at, b"after", port=7)
-    world.run(200)
+    world.run(5_000)  # until nobody has answered who that is
 
     assert len(world.of("bob", DatagramReceived)) == 1
     assert world.of("alice", DatagramReceived) == []
@@ -93,7 +94,7 @@ def test_a_host_that_is_revoked_itself_is_told_and_keeps_its_records(world: "Wor
     with pytest.raises(ConfigError, match="know no host with the key of alice"):
         alice.update(world.now_ns, without(world.records, "alice"))
 
-    assert alice.records is world.records
+    assert alice.records == world.records
 
 
 def test_no_node_of_a_domain_with_a_stale_list_is_called(world: "World") -> None:
@@ -111,3 +112,22 @@ def test_no_node_of_a_domain_with_a_stale_list_is_called(world: "World") -> None
     alice.update(world.now_ns, with_list_of(world.records, 1_000))
     world.run(60_000)
     assert len(alice.attachments.up) == 2
+
+
+def test_a_host_that_is_told_other_nodes_moves_and_closes_the_pipe_it_left(world: "World") -> None:
+    alice = world.hosts["alice"]
+    sn1, sn2 = (keys_of(name).address(1) for name in ("sn1", "sn2"))
+    alice.update(world.now_ns, world.records, nodes=[sn1])
+    world.run(100)
+    assert (alice.attachments.via, alice.attachments.up) == (sn1, (sn1,))
+
+    alice.update(world.now_ns, world.records, nodes=[sn2])
+    assert alice.attachments.via == sn1  # until the other one answers
+    world.run(100)
+
+    assert (alice.attachments.via, alice.attachments.nodes) == (sn2, (sn2,))
+    assert sn1.hex() not in alice.datapath.statistics()["peers"]  # type: ignore[operator]
+    assert alice.identity.address.hex() in world.nodes["sn2"].statistics()["peers"]  # type: ignore[operator]
+    alice.datagrams.send(world.now_ns, keys_of("bob").address(1), b"by the other", port=7)
+    world.run(300)
+    assert len(world.of("bob", DatagramReceived)) == 1

@@ -14,7 +14,6 @@ from ei.node.config import NodeConfig
 from ei.node.node import Node
 from ei.node.reloading import Reloaded
 from ei.node.remembering import RememberingControl
-from ei.node.traces import Traces
 from ei.node.workers import Workers
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
@@ -33,7 +32,6 @@ class Recorded:
         self.control = RememberingControl()
         self.log = Log(io.StringIO())
         self.calls: list[str] = []
-        self.traces = Traces("sn1.isp-a", [DELIVERY])
         self.node = Node(
             NodeConfig(
                 version=1,
@@ -66,10 +64,6 @@ class Recorded:
 
     def statistics(self) -> dict[str, object]:
         return {"received": 3}
-
-    def take_traces(self) -> None:
-        self.calls.append("take_traces")
-        self.traces.add(self.control.take_traces())
 
     def reload(self) -> Reloaded:
         self.calls.append("reload")

@@ -18,7 +18,7 @@ from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
 from ei.records.lists import RevocationList, SignedList, open_list, seal_list
 from ei.records.record_set import RecordSet, verify_records, with_revocations
-from ei.runtime.loader import ENVIRONMENT_COUNTERS
+from ei.runtime.loader import ENVIRONMENT_COUNTERS, load_service
 from ei.sdk import Address, Attachment, AttachmentOf, GroupOf, Manifest
 
 DOMAIN, SN1, SN2, ALICE, BOB = (make_keys(letter * 32) for letter in (b"d", b"1", b"2", b"a", b"b"))
@@ -89,7 +89,7 @@ def commands(datapath: RememberingControl, name: str) -> list[tuple[object, ...]
     return [command[1:] for command in datapath.commands if command[0] == name]
 
 
-def test_all_nodes_and_the_hosts_attached_here_become_peers() -> None:
+def test_all_nodes_and_the_hosts_of_the_domain_become_peers() -> None:
     datapath = RememberingControl()
 
     node(datapath, records(bob_at=SN2)).start()
@@ -97,6 +97,7 @@ def test_all_nodes_and_the_hosts_attached_here_become_peers() -> None:
     assert commands(datapath, "add_peer") == [
         (SN2.address(1), SN2.pipe_key, "node", "127.0.0.2:1"),
         (ALICE.address(1), ALICE.pipe_key, "host", None),
+        (BOB.address(1), BOB.pipe_key, "host", None),
     ]
 
 
@@ -108,6 +109,28 @@ def test_other_nodes_are_called_at_start_while_they_are_few() -> None:
 
     assert commands(few, "dial") == [(SN2.address(1),)]
     assert commands(many, "dial") == []
+
+
+def test_only_neighbours_are_called_where_there_are_some() -> None:
+    own, abroad = RememberingControl(), RememberingControl()
+
+    node(own, neighbours={"isp-b": "peer"}, mesh_nodes=0).start()
+    node(abroad, neighbours={}, mesh_nodes=0).start()
+
+    assert commands(own, "dial") == [(SN2.address(1),)]
+    assert commands(abroad, "dial") == []
+
+
+def test_packets_of_absent_services_visit_reach_where_it_runs() -> None:
+    datapath = RememberingControl()
+    reach = load_service("reach").manifest
+
+    Node(
+        config(services=["reach"]), keys=SN1, records=records(), manifests=[reach],
+        datapath=datapath,
+    ).start()  # fmt: skip
+
+    assert commands(datapath, "set_fallback") == [(reach.id,)]
 
 
 def test_services_come_with_the_bounds_of_their_manifests() -> None:
@@ -158,7 +181,6 @@ def test_new_records_change_only_what_differs() -> None:
     running.update(records(sn2_at="127.0.0.9:1", bob_at=None))
 
     assert datapath.commands == [
-        ("remove_peer", BOB.address(1)),
         ("add_peer", SN2.address(1), SN2.pipe_key, "node", "127.0.0.9:1"),
         ("dial", SN2.address(1)),
     ]
@@ -180,7 +202,7 @@ def test_from_a_domain_with_a_stale_list_no_pipe_opens_and_none_is_cut() -> None
     running = node(datapath, records(revoked=()))
     running.start(unix_s=1_000)
     datapath.notices = [("peer_up", ALICE.address(1))]
-    _ = running.handle_notices(unix_s=1_000)
+    _ = running.handle_notices(now_s=0.0, unix_s=1_000)
     datapath.commands.clear()
 
     running.check_ages(unix_s=1_000 + 900)
@@ -200,12 +222,12 @@ def test_a_pipe_that_goes_down_while_the_list_is_stale_stays_down() -> None:
     running = node(datapath, records(revoked=()))
     running.start(unix_s=1_000)
     datapath.notices = [("peer_up", ALICE.address(1))]
-    _ = running.handle_notices(unix_s=1_000)
+    _ = running.handle_notices(now_s=0.0, unix_s=1_000)
     running.check_ages(unix_s=9_000)
     datapath.commands.clear()
 
     datapath.notices = [("peer_down", ALICE.address(1))]
-    _ = running.handle_notices(unix_s=9_000)
+    _ = running.handle_notices(now_s=0.0, unix_s=9_000)
 
     assert datapath.commands == [("remove_peer", ALICE.address(1))]
     assert running.status().revocation_stale == 3
@@ -234,7 +256,7 @@ def test_a_clock_that_jumps_an_hour_and_back_cuts_nobody_who_talks(jump_s: int) 
     running.start(unix_s=1_010)
     everybody = [SN2.address(1), ALICE.address(1), BOB.address(1)]
     datapath.notices = [("peer_up", address) for address in everybody]
-    _ = running.handle_notices(unix_s=1_010)
+    _ = running.handle_notices(now_s=0.0, unix_s=1_010)
     datapath.commands.clear()
 
     for unix_s in (1_010 + jump_s, 1_020):
@@ -276,7 +298,7 @@ def test_queries_are_answered_from_the_records() -> None:
     unknown = msgspec.msgpack.encode(GroupOf(Address(bytes(16))))
     datapath.notices = [("resolve", 16, query), ("resolve", 16, unknown)]
 
-    left = running.handle_notices(unix_s=1_000)
+    left = running.handle_notices(now_s=0.0, unix_s=1_000)
 
     nodes = (SN1.address(1), SN2.address(1))
     answer = msgspec.msgpack.encode(Attachment(ALICE.address(1), nodes))
@@ -293,7 +315,7 @@ def test_what_the_shell_must_know_comes_back_by_name() -> None:
         ("failed", "a thread ended"),
     ]
 
-    left = node(datapath).handle_notices(unix_s=1_000)
+    left = node(datapath).handle_notices(now_s=0.0, unix_s=1_000)
 
     assert left == [
         PeerMoved(ALICE.address(1), "alice.isp-a", is_up=True),
@@ -412,7 +434,7 @@ def test_a_control_message_that_a_node_does_not_know_changes_nothing(service: in
     datapath.notices = [("control", ALICE.address(1), service, b"nonsense")]
     datapath.commands.clear()
 
-    assert running.handle_notices(unix_s=1_000) == []
+    assert running.handle_notices(now_s=0.0, unix_s=1_000) == []
     assert datapath.commands == []
 
 
@@ -421,7 +443,7 @@ def test_f1_a_node_that_drains_tells_all_that_are_up_and_is_done_when_they_have_
     running = node(datapath)
     running.start()
     datapath.notices = [("peer_up", ALICE.address(1)), ("peer_up", SN2.address(1))]
-    _ = running.handle_notices(unix_s=1_000)
+    _ = running.handle_notices(now_s=0.0, unix_s=1_000)
 
     running.drain(5.0, grace_s=10.0, spread_s=0.0)
     assert {peer for peer, _, _ in commands(datapath, "send_control")} == {
@@ -430,7 +452,7 @@ def test_f1_a_node_that_drains_tells_all_that_are_up_and_is_done_when_they_have_
     assert running.step_drain(6.0) is None
     moved = encode(Moved())
     datapath.notices = [("control", keys.address(1), 4, moved) for keys in (ALICE, SN2)]
-    _ = running.handle_notices(unix_s=1_000)
+    _ = running.handle_notices(now_s=0.0, unix_s=1_000)
     datapath.counted = {"waiting": 1}
     assert running.step_drain(7.0) is None
     assert running.status().drain == DrainStatus(2, 2, 0, 1, is_over=False)
@@ -450,7 +472,7 @@ def test_a_node_that_is_asked_to_leave_another_says_that_it_has() -> None:
     running.start()
     datapath.notices = [("control", SN2.address(1), 4, encode(Draining(1_000)))]
 
-    _ = running.handle_notices(unix_s=1_000)
+    _ = running.handle_notices(now_s=0.0, unix_s=1_000)
 
     assert commands(datapath, "set_peer_avoided") == [(SN2.address(1), True)]
     assert commands(datapath, "send_control") == [(SN2.address(1), 4, encode(Moved()))]

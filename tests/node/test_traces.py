@@ -1,7 +1,9 @@
 """Traces are kept, bounded, and come out with names."""
 
+from collections.abc import Iterable
+
 from ei.node.datapath import Trace
-from ei.node.traces import MAX_TRACES, Flow, Module, Passage, Traces
+from ei.node.traces import MAX_TRACES, Flow, Module, Passage, TraceRecord, Traces
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
 from ei.records.record_set import verify_records
@@ -14,15 +16,40 @@ RECORDS = verify_records(
     trust={"isp-a": DOMAIN.identity_key},
     unix_s=1_000,
 )
+
+
+class Recorded:
+    """A node's traces, and what its datapath has recorded since somebody asked."""
+
+    def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
+        self._fresh: list[Trace] = []
+        self.traces = Traces("sn1.isp-a", manifests, take=self._take)
+
+    def add(self, traces: Iterable[Trace]) -> None:
+        self._fresh.extend(traces)
+
+    def find(
+        self, *, source: bytes | None = None, connection: int | None = None
+    ) -> list[TraceRecord]:
+        return self.traces.find(RECORDS, source=source, connection=connection)
+
+    def newest(self, *, ingress: bytes = ALICE.address(1)) -> Passage | None:
+        return self.traces.newest(ALICES, ingress=ingress)
+
+    def _take(self) -> list[Trace]:
+        taken, self._fresh = self._fresh, []
+        return taken
+
+
 DELIVERY = Manifest(id=16, name="delivery", version="1.2.3", summary="x")
 
 
 def test_a_trace_says_who_did_what_by_name() -> None:
-    traces = Traces("sn1.isp-a", [DELIVERY])
+    traces = Recorded([DELIVERY])
     to = f"forwarded to {BOB.address(1).hex()}"
     traces.add([(7, ALICE.address(1), 16, 9, "decided", to, 1_500, [16, 99], b"")])
 
-    [found] = traces.find(RECORDS)
+    [found] = traces.find()
 
     assert (found.node, found.source_name, found.to) == ("sn1.isp-a", "alice.isp-a", "bob.isp-a")
     assert (found.how, found.verdict, found.spent_ns) == ("decided", "forwarded", 1_500)
@@ -30,32 +57,32 @@ def test_a_trace_says_who_did_what_by_name() -> None:
 
 
 def test_traces_are_found_by_source_and_connection() -> None:
-    traces = Traces("sn1.isp-a", [DELIVERY])
+    traces = Recorded([DELIVERY])
     for source in (ALICE, BOB):
         for connection in (1, 2):
             traces.add([(0, source.address(1), 16, connection, "cached", "no_route", 1, [], b"")])
 
-    found = traces.find(RECORDS, source=ALICE.address(1), connection=2)
+    found = traces.find(source=ALICE.address(1), connection=2)
 
     assert [(trace.source_name, trace.connection) for trace in found] == [("alice.isp-a", 2)]
-    assert len(traces.find(RECORDS, connection=1)) == 2
-    assert len(traces.find(RECORDS)) == 4
+    assert len(traces.find(connection=1)) == 2
+    assert len(traces.find()) == 4
 
 
 def test_only_the_newest_are_kept() -> None:
-    traces = Traces("sn1.isp-a", [DELIVERY])
+    traces = Recorded([DELIVERY])
 
     traces.add((number, b"s", 16, 1, "cached", "x", 1, [], b"") for number in range(MAX_TRACES + 5))
 
-    found = traces.find(RECORDS)
+    found = traces.find()
     assert (len(found), found[0].now_ns) == (MAX_TRACES, 5)
 
 
 def test_a_verdict_that_names_no_address_is_left_as_it_is() -> None:
-    traces = Traces("sn1.isp-a", [])
+    traces = Recorded()
     traces.add([(0, b"s", 16, 1, "cached", "forwarded to nobody", 1, [], b"")])
 
-    assert traces.find(RECORDS)[0].to == "nobody"
+    assert traces.find()[0].to == "nobody"
 
 
 ALICES = Flow(ALICE.address(1), 16, 9)
@@ -74,7 +101,7 @@ def step(  # noqa: PLR0913 a step has many fields
 
 
 def test_the_steps_of_a_packet_are_one_passage_with_all_its_services() -> None:
-    traces = Traces("sn1.isp-a", [])
+    traces = Recorded()
     to = f"forwarded to {BOB.address(1).hex()}"
     traces.add(
         [
@@ -84,40 +111,45 @@ def test_the_steps_of_a_packet_are_one_passage_with_all_its_services() -> None:
         ]
     )
 
-    passage = traces.newest(ALICES, ingress=ALICES.source)
+    passage = traces.newest()
 
     assert passage == Passage("decided", "forwarded", BOB.address(1), 1_500, (91, 16))
 
 
 def test_the_newest_packet_of_a_connection_is_meant() -> None:
-    traces = Traces("sn1.isp-a", [])
+    traces = Recorded()
     traces.add([step("no_route", now_ns=3_000), step("hop_limit", now_ns=9_000)])
 
-    passage = traces.newest(ALICES, ingress=ALICES.source)
+    passage = traces.newest()
 
     assert passage is not None
     assert passage.verdict == "hop_limit"
 
 
 def test_a_packet_is_found_by_whose_pipe_it_came() -> None:
-    traces = Traces("sn1.isp-a", [])
+    traces = Recorded()
     traces.add([step("no_route", ingress=b"another")])
 
-    assert traces.newest(ALICES, ingress=ALICES.source) is None
+    assert traces.newest() is None
+    assert traces.newest(ingress=b"another") is not None
 
 
 def test_what_is_forgotten_is_not_found_by_its_flow() -> None:
-    traces = Traces("sn1.isp-a", [])
+    traces = Recorded()
     traces.add([step("no_route")])
 
     traces.add((number, b"s", 16, 1, "cached", "x", 1, [], b"") for number in range(MAX_TRACES))
 
-    assert traces.newest(ALICES, ingress=ALICES.source) is None
+    assert traces.newest() is None
 
 
-def test_what_the_datapath_has_recorded_is_fetched_when_somebody_asks() -> None:
-    fresh = [[step("no_route")]]
-    traces = Traces("sn1.isp-a", [], take=lambda: fresh.pop() if fresh else [])
+def test_what_the_datapath_records_is_fetched_when_somebody_asks() -> None:
+    traces = Recorded()
+    traces.add([step("no_route")])
+    first = traces.newest()
 
-    assert traces.newest(ALICES, ingress=ALICES.source) is not None
-    assert len(traces.find(RECORDS)) == 1
+    traces.add([step("hop_limit", now_ns=9_000)])
+
+    assert first is not None
+    assert first.verdict == "no_route"
+    assert len(traces.find()) == 2

@@ -56,6 +56,7 @@ class Asks:
         self._asks: dict[Query, Ask] = {}
         self._deadlines: Deadlines[Query] = Deadlines()
         self._down_until_s: dict[Address, float] = {}
+        self._up: set[Address] = set()
         self._begun = 0
         self._given_up = 0
 
@@ -72,10 +73,13 @@ class Asks:
         """Begin a question; return whether there is room and anybody to ask."""
         if not directories or len(self._asks) >= MAX_ASKS:
             return False
-        order = sorted(directories, key=lambda each: self._down_until_s.get(each, 0.0) > now_s)
+        order = sorted(directories, key=lambda each: self._doubt(each, now_s=now_s))
         self._asks[query] = Ask(tuple(order), now_s)
         self._begun += 1
         return True
+
+    def _doubt(self, directory: Address, *, now_s: float) -> tuple[bool, bool]:
+        return self._down_until_s.get(directory, 0.0) > now_s, directory not in self._up
 
     def next_peer(self, query: Query, *, now_s: float) -> Address | None:
         """Return who is to be asked now; `None` once the question is given up, and forgotten."""
@@ -114,10 +118,12 @@ class Asks:
 
     def mark_down(self, peer: Address, *, now_s: float) -> None:
         """Ask `peer` last for a while."""
+        self._up.discard(peer)
         self._down_until_s[peer] = now_s + DOWN_S
 
     def mark_up(self, peer: Address) -> None:
-        """Ask `peer` in its turn again."""
+        """Ask `peer` in its turn again, before those to which there is no pipe yet."""
+        self._up.add(peer)
         _ = self._down_until_s.pop(peer, None)
 
     def next_s(self) -> float:

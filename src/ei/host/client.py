@@ -9,6 +9,7 @@ Everything here runs on one event loop; nothing is thread-safe.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Self, TypeVar
 
 from ei.errors import LocalError
@@ -76,6 +77,11 @@ class Host:
         return self._stack.identity.address
 
     @property
+    def nodes(self) -> tuple[Address, ...]:
+        """The nodes that it attaches to, the preferred first."""
+        return self._stack.attachments.nodes
+
+    @property
     def records(self) -> RecordSet:
         """Whom this host knows."""
         return self._stack.records
@@ -97,13 +103,16 @@ class Host:
         """
         return self.records.find(to) if isinstance(to, str) else to
 
-    def update(self, records: RecordSet) -> None:
+    def update(self, records: RecordSet, *, nodes: Sequence[Address] | None = None) -> None:
         """Go over to newer records: what rests on keys that count no more ends at once.
+
+        Args:
+            nodes: To attach to from now on, the preferred first; `None` keeps those it has.
 
         Raises:
             ConfigError: they do not know this host; the old ones stay.
         """
-        self._stack.update(self._driver.now_ns(), records)
+        self._stack.update(self._driver.now_ns(), records, nodes=nodes)
         self._driver.touched()
 
     def status(self) -> HostStatus:

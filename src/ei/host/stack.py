@@ -197,8 +197,13 @@ class Stack:
         self._attaching.start(now_ns, endpoint)
         self.poll(now_ns)
 
-    def update(self, now_ns: int, records: RecordSet) -> None:
+    def update(
+        self, now_ns: int, records: RecordSet, *, nodes: Sequence[Address] | None = None
+    ) -> None:
         """Go over to a new record set: what rests on keys that count no more ends at once.
+
+        Args:
+            nodes: To attach to from now on, the preferred first; `None` keeps those it has.
 
         Raises:
             ConfigError: the records do not know this host; the old ones stay.
@@ -208,6 +213,8 @@ class Stack:
         self.contacts.update(records)
         records = self.contacts.records
         self._attaching.update(now_ns, before)
+        if nodes is not None:
+            self._attaching.use(now_ns, nodes)
         for host in lost_keys(before.enrolments, records.enrolments):
             self.datagrams.forget(host)
             self.streams.close_to(now_ns, host)

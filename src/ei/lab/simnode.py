@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil, inf
 
 from ei._core import Datapath
 from ei.lab.capture import fate_comment, opened_form, read_log
@@ -19,6 +20,7 @@ from ei.runtime.limits import VirtualCost
 from ei.runtime.loader import LoadedService
 from ei.runtime.stores import TransactionalStore
 
+NS_PER_S = 1_000_000_000
 WORKER_NS = 60_000
 """From a miss to its worker's answer: two hand-overs of a socket on a 2-core machine. Packets that
 miss meanwhile are in the same batch, as with a real worker."""
@@ -159,7 +161,9 @@ class SimNode:
 
     def _settle(self, now_ns: int) -> None:
         """Let everything follow that follows from what just happened."""
-        _ = self.node.handle_notices(unix_s=self._world.unix_s(now_ns))
+        unix_s = self._world.unix_s(now_ns)
+        _ = self.node.handle_notices(now_s=now_ns / NS_PER_S, unix_s=unix_s)
+        self._poll_node(now_ns)
         datapath = self.datapath
         if not self._is_worker_due and datapath.services_with_events():
             self._is_worker_due = True
@@ -184,8 +188,18 @@ class SimNode:
             self._pump(now_ns)
         self._settle(now_ns)
 
+    def _poll_node(self, now_ns: int) -> None:
+        # Deadlines are floats of seconds: a nanosecond too early would poll for ever.
+        now_s = now_ns / NS_PER_S
+        if self.node.next_deadline_s() <= now_s:
+            self.node.poll(now_s=now_s, unix_s=self._world.unix_s(now_ns))
+
     def _plan(self) -> None:
         earliest_ns = self.datapath.next_deadline_ns()
+        due_s = self.node.next_deadline_s()
+        if due_s < inf:
+            due_ns = ceil(due_s * NS_PER_S) + 1
+            earliest_ns = due_ns if earliest_ns is None else min(earliest_ns, due_ns)
         if self._services_ns is not None:
             earliest_ns = min(earliest_ns or self._services_ns, self._services_ns)
         if earliest_ns is None:

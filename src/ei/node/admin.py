@@ -26,7 +26,6 @@ from ei.errors import LocalError
 from ei.node.node import Node
 from ei.node.reloading import Reloaded
 from ei.node.status import NodeStatus
-from ei.node.traces import Traces
 from ei.node.workers import Workers, WorkerStatus
 
 VERBS = ("status", "statistics", "traces", "kill_worker", "log_level", "reload", "drain", "stop")
@@ -96,12 +95,9 @@ class Running(Protocol):
     @property
     def workers(self) -> Workers: ...
     @property
-    def traces(self) -> Traces: ...
-    @property
     def log(self) -> Log: ...
     def status(self) -> RunningStatus: ...
     def statistics(self) -> dict[str, object]: ...
-    def take_traces(self) -> None: ...
     def reload(self) -> Reloaded: ...
     def drain(self, *, grace_s: float, spread_s: float) -> None: ...
     def stop(self) -> None: ...
@@ -148,8 +144,7 @@ class NodeAdmin:
         wanted = arguments_of(request, TracesArguments)
         records = self._running.node.records
         source = None if wanted.source is None else records.find(wanted.source)
-        self._running.take_traces()
-        found = self._running.traces.find(records, source=source, connection=wanted.connection)
+        found = self._running.node.traces.find(records, source=source, connection=wanted.connection)
         return {"schema": "ei.traces/1", "traces": msgspec.to_builtins(found)}
 
     def _kill_worker(self, request: Request) -> Answer:

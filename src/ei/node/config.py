@@ -12,6 +12,7 @@ from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.revocation import REVOCATION_LIMIT_S
 from ei.records.trust import Trust, check_trust
+from ei.routing.policy import Word
 
 Endpoint = Annotated[str, Meta(min_length=3, max_length=64)]
 
@@ -49,7 +50,11 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             keys every minute, into the record file. Empty leaves that to `ei domain refresh`.
         governance: File that says who governs, such as "governance.toml": whose lists of domains
             are believed. Empty believes none.
+        explains: What is told of a packet to who sent it, over the nodes on its way: `hops` each of
+            its hops, `domain` what became of it here and no nodes, `nothing` that nothing is told.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits; counts before governance.
+        neighbours: Domain name to what it is to this one: customer, peer or provider; routes are
+            told accordingly. None makes every known domain a direct peer.
         chains: Service to the services that a packet for it visits, in order, itself last.
         guards: Name of a host attached here to the services that run before the last pipe to it.
         config: Service to values that differ from its manifest's `[config]`.
@@ -76,7 +81,9 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     revocation_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = REVOCATION_LIMIT_S
     domain_key_file: Annotated[str, Meta(max_length=4_096)] = ""
     governance: Annotated[str, Meta(max_length=4_096)] = ""
+    explains: Literal["hops", "domain", "nothing"] = "hops"
     trust: Trust = {}
+    neighbours: dict[str, Word] = {}
     chains: dict[str, tuple[str, ...]] = {}
     guards: dict[str, tuple[str, ...]] = {}
     config: dict[str, dict[str, Any]] = {}

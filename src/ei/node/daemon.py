@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 from ei._core import Engine
@@ -32,13 +33,11 @@ from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
 from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
 from ei.node.reloading import Reloaded, read_again
-from ei.node.traces import Traces
 from ei.node.workers import Workers
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.runtime.nursery import Nursery
 
-TRACE_PERIOD_S = 1.0
 DRAIN_STEP_S = 0.02
 LAST_WORD_S = 0.2
 """From the end of a drain to that of the node: whoever asked for it gets the answer."""
@@ -109,6 +108,7 @@ class NodeDaemon:
         self._started_s = time.monotonic()
         self._stopped = asyncio.Event()
         self._failure: EiError | None = None
+        self._planned: asyncio.TimerHandle | None = None
         self._manager = ServiceManager(os.environ)
         self.log = log
         self.node = Node(
@@ -119,7 +119,6 @@ class NodeDaemon:
             datapath=engine,
         )
         self._keeper = Keeper(prepared, self.node, log=log, reload=self.reload)
-        self.traces = Traces(config.name, manifests)
         self.workers = Workers(
             list(prepared.services),
             node=prepared.address,
@@ -152,6 +151,7 @@ class NodeDaemon:
             if config.metrics_bind:
                 await pages.open()
             self.log.info("node runs", name=config.name, endpoints=self._engine.endpoints)
+            self._plan()
             self._manager.say("READY=1", f"STATUS={config.name} runs")
             self._say_alive()
             _ = await self._stopped.wait()
@@ -181,10 +181,6 @@ class NodeDaemon:
         """Return the datapath's counters."""
         return self._engine.statistics()
 
-    def take_traces(self) -> None:
-        """Take what the datapath has kept."""
-        self.traces.add(self._engine.take_traces())
-
     def reload(self) -> Reloaded:
         """Read `node.toml` and the records again; on any error the old ones stay.
 
@@ -199,6 +195,7 @@ class NodeDaemon:
             known=self.node.records.lists,
         )
         self.node.update(records, found.config)
+        self._plan()
         self._take_note(records)
         self.log.info("reloaded", names=len(records.names))
         if found.needs_restart:
@@ -236,7 +233,7 @@ class NodeDaemon:
             watch_supervisor(supervisor_fd, self._on_supervisor)
 
     def _on_notices(self) -> None:
-        for notice in self.node.handle_notices(unix_s=time.time()):
+        for notice in self.node.handle_notices(now_s=time.monotonic(), unix_s=time.time()):
             match notice:
                 case DatapathFailed(reason=reason):
                     self._fail(LocalError(f"the datapath has failed: {reason}"))
@@ -249,6 +246,7 @@ class NodeDaemon:
                     # Its death comes as a report of the nursery, with the reason; this is only
                     # the end of its sockets.
                     self.log.debug("worker hung up", service=service)
+        self._plan()
 
     def _step_drain(self) -> None:
         loop = asyncio.get_running_loop()
@@ -261,6 +259,19 @@ class NodeDaemon:
         tell("node drained", moved=ended.moved, left=names, waiting=ended.waiting)
         self.node.close()
         _ = loop.call_later(LAST_WORD_S, self.stop)
+
+    def _plan(self) -> None:
+        """Let directory and routing do what they have to, when it is due."""
+        due_s = self.node.next_deadline_s()
+        if self._planned is not None:
+            self._planned.cancel()
+        self._planned = None
+        if due_s < inf:
+            self._planned = asyncio.get_running_loop().call_at(due_s, self._poll)
+
+    def _poll(self) -> None:
+        self.node.poll(now_s=time.monotonic(), unix_s=time.time())
+        self._plan()
 
     def _say_alive(self) -> None:
         """Say so while the threads answer, too: a node whose datapath hangs is to be restarted."""

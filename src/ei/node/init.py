@@ -64,12 +64,21 @@ services = [{services}]
 # Other nodes are called at start while there are at most so many, else when there is traffic.
 # mesh_nodes = 64
 
+# Who sends a packet may ask what became of it. "hops": each node answers for itself. "domain": the
+# first node in the domain answers for all, and names none. "nothing": nothing is told of it.
+# explains = "hops"
+
 # Who lists further domains to believe, such as "governance.toml" of ei governance init.
 # governance = ""
 
 # Whose records are believed: domain name to Ed25519 key.
 [trust]
 {trust}
+
+# Neighbour domains, and what each is to this one: customer, peer or provider. None at all makes
+# every known domain a direct peer.
+# [neighbours]
+# isp-b = "peer"
 
 # Services that the operator interposes: a packet for the first visits all, in order.
 # [chains]

@@ -2,7 +2,8 @@
 
 node = Node(config, keys=..., records=..., manifests=..., datapath=...)
 node.start()                                services, chains, peers, guards
-left = node.handle_notices(unix_s=...)      queries are answered here, the rest comes back
+left = node.handle_notices(now_s=..., unix_s=...)     what is asked is answered, the rest comes back
+node.poll(now_s=..., unix_s=...)            at `next_deadline_s()`: directory and routing
 node.update(records, config)                new ones: what changed is changed
 node.check_ages(unix_s=...)                 what is stale opens no new pipe
 node.status()
@@ -15,20 +16,23 @@ from typing import Literal
 
 import msgspec
 
-from ei.attachment import ATTACHMENT, Moved, decode
+from ei.attachment import ATTACHMENT, Explain, Explained, Moved, decode
 from ei.attachment import Draining as DrainingMessage
 from ei.errors import ConfigError, LimitError, PeerError
 from ei.node.config import NodeConfig
+from ei.node.control import ControlPlane
 from ei.node.datapath import DatapathControl
 from ei.node.draining import Drained, Draining, DrainStatus, Passed
+from ei.node.explaining import Explaining
 from ei.node.peers import MAX_PEERS, Peer, peers_of
 from ei.node.status import FRESH, Ages, NodeStatus, node_status
+from ei.node.traces import Traces
 from ei.records.addresses import domain_number_of
 from ei.records.expiry import find_expiring
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
-from ei.records.resolver import answer_query
 from ei.records.revocation import stale_domains
+from ei.routing import Offer, read_version
 from ei.runtime.loader import datapath_options
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
@@ -57,6 +61,9 @@ class DatapathFailed:
 
     reason: str
 
+
+REACH = "reach"
+"""The service that packets visit whose service is not here."""
 
 NodeNotice = PeerMoved | WorkerFailed | DatapathFailed
 
@@ -100,6 +107,14 @@ class Node:
         self._held: set[int] = set()
         self._ages = FRESH
         self._draining = Draining(datapath)
+        self.traces = Traces(config.name, manifests, take=datapath.take_traces)
+        self._explaining = Explaining(
+            keys,
+            self._address,
+            traces=self.traces,
+            manifests={manifest.id: manifest for manifest in manifests},
+            explains=config.explains,
+        )
         if missing := [name for name in config.services if name not in self._manifests]:
             raise ConfigError(f"services: no manifest of {', '.join(missing)} was given")
         for name, manifest in self._manifests.items():
@@ -109,6 +124,17 @@ class Node:
                     remedy="Give one another id in its manifest.toml, from 0xF0000000 on.",
                 )
         self._check(records, config)
+        self.control = ControlPlane(
+            keys=keys,
+            address=self._address,
+            records=records,
+            neighbours=config.neighbours,
+            offers=tuple(
+                Offer(manifest.id, *read_version(manifest.version)) for manifest in manifests
+            ),
+            datapath=datapath,
+            attachment_limit_s=config.attachment_limit_s,
+        )
 
     @property
     def address(self) -> Address:
@@ -134,6 +160,8 @@ class Node:
         self._unix_s = unix_s
         for manifest in self._manifests.values():
             self._datapath.add_service(manifest.id, **datapath_options(manifest))
+        if REACH in self._manifests:
+            self._datapath.set_fallback(self._manifests[REACH].id)
         for service, chain in self._config.chains.items():
             self._datapath.set_chain(self._manifests[service].id, list(self._numbers(chain)))
         self._use(self._records)
@@ -151,6 +179,7 @@ class Node:
         config = self._config if config is None else config
         self._check(records, config)
         self._config = config
+        self._explaining.explains = config.explains
         self._use(records)
 
     def check_ages(self, *, unix_s: float) -> None:
@@ -165,34 +194,55 @@ class Node:
         else:
             self._ages = self._ages_with(self._ages.held_peers)
 
-    def handle_notices(self, *, unix_s: float) -> list[NodeNotice]:
-        """Answer what the datapath asks; return what the shell should know."""
+    def poll(self, *, now_s: float, unix_s: float) -> None:
+        """Do what directory and routing have to do by themselves."""
+        self.control.poll(now_s=now_s, unix_s=unix_s)
+
+    def next_deadline_s(self) -> float:
+        """Return when `poll` has something to do; infinity for never."""
+        return self.control.next_deadline_s()
+
+    def handle_notices(self, *, now_s: float, unix_s: float) -> list[NodeNotice]:
+        """Answer what the datapath asks; return what the shell should know.
+
+        Args:
+            now_s, unix_s: Monotonic and wall clock.
+        """
         left: list[NodeNotice] = []
         for notice in self._datapath.take_notices():
             match notice:
                 case ("resolve", service, query):
-                    record = answer_query(query, self._records, unix_s=unix_s)
-                    self._datapath.resolved(service, query, record)
+                    self.control.resolve(service, query, now_s=now_s, unix_s=unix_s)
                 case (("peer_up" | "peer_down") as kind, peer):
-                    left.append(self._take_move(Address(peer), is_up=kind == "peer_up"))
+                    is_up = kind == "peer_up"
+                    left.append(self._take_move(Address(peer), is_up=is_up))
+                    self.control.peer_changed(
+                        Address(peer), is_up=is_up, now_s=now_s, unix_s=unix_s
+                    )
                 case (("worker_lost" | "worker_slow") as kind, service):
                     left.append(WorkerFailed(self._names.get(service, str(service)), kind))
                 case ("failed", reason):
                     left.append(DatapathFailed(reason))
                 case ("control", sender, service, message):
-                    self._hear(Address(sender), service, message)
+                    if service == ATTACHMENT:
+                        self._hear(Address(sender), message, now_s=now_s)
+                    else:
+                        self.control.take(
+                            Address(sender), service, message, now_s=now_s, unix_s=unix_s
+                        )
         return left
 
-    def _hear(self, sender: Address, service: int, message: bytes) -> None:
-        """Take a control message for the node itself; one that it does not know changes nothing."""
-        if service != ATTACHMENT:
-            return
+    def _hear(self, sender: Address, message: bytes, *, now_s: float) -> None:
+        """Take a message about attachments; one that it does not know changes nothing."""
         with suppress(PeerError):
             match decode(message):
                 case (DrainingMessage() | Moved()) as said:
                     self._draining.take(sender, said)
-                case _:
-                    pass
+                case (Explain() | Explained()) as said:
+                    sends = self._explaining.take(now_s, sender, said, records=self._records)
+                    for peer, answer in sends:
+                        with suppress(ValueError):  # who asks is not told, and finds that unknown
+                            self._datapath.send_control(peer, ATTACHMENT, answer)
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -298,13 +348,14 @@ class Node:
             # A key may have moved to another peer: it is free once who had it is gone.
             if address not in peers or peers[address].pipe_key != peer.pipe_key:
                 self._datapath.remove_peer(address)
-        is_mesh = len(records.nodes) - 1 <= self._config.mesh_nodes
+        self.control.use(records, self._config.neighbours)
+        called = self._called(records)
         for address, peer in peers.items():
             if self._peers.get(address) != peer:
                 self._datapath.add_peer(
                     address, peer.pipe_key, kind=peer.kind, endpoint=peer.endpoint
                 )
-                if is_mesh and peer.kind == "node":
+                if address in called:
                     # Both ends call: whichever starts last finds the other there.
                     self._datapath.dial(address)
         guards = {
@@ -316,6 +367,18 @@ class Node:
                 self._datapath.set_guards(host, list(guards.get(host, ())))
         self._records, self._peers, self._guards, self._held = records, peers, guards, held
         self._ages = self._ages_with(len(known) - len(peers))
+
+    def _called(self, records: RecordSet) -> set[Address]:
+        """Return the nodes to hold a pipe with."""
+        if not self._config.neighbours:
+            return set(records.nodes if len(records.nodes) - 1 <= self._config.mesh_nodes else ())
+        numbers = {
+            records.domains[name].number
+            for name in self._config.neighbours
+            if name in records.domains
+        }
+        numbers.add(self._config.domain_number)
+        return {node for node in records.nodes if domain_number_of(node) in numbers}
 
     def _stale_in(self, records: RecordSet) -> dict[str, float]:
         return stale_domains(

@@ -98,7 +98,7 @@ class Traces:
         node: str,
         manifests: Iterable[Manifest],
         *,
-        take: Callable[[], Iterable[Trace]] = tuple,
+        take: Callable[[], Iterable[Trace]],
     ) -> None:
         self._node = node
         self._modules = {
@@ -113,7 +113,7 @@ class Traces:
         self, records: RecordSet, *, source: bytes | None = None, connection: int | None = None
     ) -> list[TraceRecord]:
         """Return the records of a source and a connection, oldest first; `None` is any."""
-        self.add(self._take())
+        self._refresh()
         return [
             _name(trace, self._node, records, self.module)
             for trace in self._kept
@@ -123,7 +123,7 @@ class Traces:
 
     def newest(self, flow: Flow, *, ingress: bytes) -> Passage | None:
         """Return what became of the newest packet of a flow that came from `ingress`."""
-        self.add(self._take())
+        self._refresh()
         came = [trace for trace in self._flows.get(flow, ()) if trace[8] == ingress]
         if not came:
             return None
@@ -134,9 +134,8 @@ class Traces:
         """Return who a service is that had a say."""
         return self._modules.get(number, Module(number, str(number), ""))
 
-    def add(self, traces: Iterable[Trace]) -> None:
-        """Keep records that the datapath handed over."""
-        for trace in traces:
+    def _refresh(self) -> None:
+        for trace in self._take():
             self._kept.append(trace)
             self._flows.setdefault(_flow(trace), deque()).append(trace)
             if len(self._kept) > MAX_TRACES:

@@ -1,0 +1,278 @@
+"""The services that are the node's own: directory and routing, and who asked them what.
+
+They hold the node's key and the roots of trust, so they are no modules (decision 0100); what the
+modules of this node resolve is answered here, and answered again when it changes.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import assert_never
+
+import msgspec
+
+from ei.directory import DIRECTORY, Directory, asked_with, query_of
+from ei.directory.services import answer_of
+from ei.directory.stores import Store
+from ei.directory.uses import Resolution
+from ei.node.datapath import DatapathControl
+from ei.records.keys import Keys
+from ei.records.kinds import AnyRecord, AttachmentRecord
+from ei.records.record_set import RecordSet
+from ei.routing import ROUTING, Atlas, Changes, Offer, Policy, Router, read_policy
+from ei.routing.policy import Word
+from ei.sdk.packets import Address, domain_number_of
+from ei.sdk.records import AttachmentOf, GroupOf, Query, Record, Route, RouteTo, ServiceAt
+
+MAX_QUERIES = 65_536
+ASKED_S = 60.0
+"""Who asked is told of changes for so long: decisions live for less, and then it asks again."""
+
+_queries: msgspec.msgpack.Decoder[Query] = msgspec.msgpack.Decoder(Query)
+
+
+class ControlPlane:
+    """Directory and routing of one node.
+
+    Args:
+        keys: The node's own.
+        address: The node's own.
+        records: Of all domains and nodes, and of the own domain's hosts.
+        neighbours: Domain name to what it is to this one; none makes every domain a direct peer.
+        offers: The services that run here.
+        datapath: Carries what is sent, and gets the answers.
+        attachment_limit_s: Longest time that an attachment may still have to live.
+        store: Of registered attachments.
+        commit: Called before anything is sent: what is acknowledged is kept.
+    """
+
+    def __init__(  # noqa: PLR0913 all that it rests on
+        self,
+        *,
+        keys: Keys,
+        address: Address,
+        records: RecordSet,
+        neighbours: Mapping[str, Word],
+        offers: tuple[Offer, ...],
+        datapath: DatapathControl,
+        attachment_limit_s: int,
+        store: Store | None = None,
+        commit: Callable[[], None] | None = None,
+    ) -> None:
+        self._address = address
+        self._domain = domain_number_of(address)
+        self._datapath = datapath
+        self._commit = commit
+        self._owners: Mapping[int, Address] = {}
+        self._waiting: tuple[RecordSet, Policy | None] | None = None
+        self._asked: OrderedDict[Query, dict[int, float]] = OrderedDict()
+        self._told: dict[Query, Record | None] = {}
+        self._due_s = 0.0
+        self.dropped: Counter[str] = Counter()
+        self.directory = Directory(
+            keys=keys,
+            address=address,
+            records=records,
+            now_s=0.0,
+            unix_s=0.0,
+            attachment_limit_s=attachment_limit_s,
+            store=store,
+        )
+        self.router = Router(
+            keys=keys,
+            domain_number=self._domain,
+            atlas=Atlas(records),
+            policy=_policy(neighbours),
+            random=Random(address),  # of delays: the same for a node in every run
+            offers=offers,
+        )
+
+    # -- what happens -----------------------------------------------------------------------------
+
+    def use(self, records: RecordSet, neighbours: Mapping[str, Word]) -> None:
+        """Go over to new records and neighbours with the next thing that happens."""
+        self._waiting = (records, _policy(neighbours))
+        self._due_s = 0.0
+
+    def take(
+        self, sender: Address, service: int, message: bytes, *, now_s: float, unix_s: float
+    ) -> None:
+        """Take a control message; whatever it is, it raises nothing."""
+        if service == DIRECTORY:
+            sends = self.directory.take(sender, message, now_s=now_s, unix_s=unix_s)
+        elif service == ROUTING:
+            sends = self.router.take(sender, message, now_s=now_s, unix_s=unix_s)
+        else:
+            self.dropped["unknown_service"] += 1
+            return
+        self._settle(service, sends, now_s=now_s)
+
+    def peer_changed(self, peer: Address, *, is_up: bool, now_s: float, unix_s: float) -> None:
+        """Take it that a pipe came up or went down."""
+        sends = self.router.peer_changed(peer, is_up=is_up, now_s=now_s)
+        self._settle(ROUTING, sends, now_s=now_s)
+        sends = self.directory.peer_changed(peer, is_up=is_up, now_s=now_s, unix_s=unix_s)
+        self._settle(DIRECTORY, sends, now_s=now_s)
+
+    def poll(self, *, now_s: float, unix_s: float) -> None:
+        """Do what is due."""
+        if self._waiting is not None:
+            (records, policy), self._waiting = self._waiting, None
+            sends = self.router.update(Atlas(records), policy, now_s=now_s, unix_s=unix_s)
+            self._settle(ROUTING, sends, now_s=now_s)
+            sends = self.directory.update(records, now_s=now_s, unix_s=unix_s)
+            self._settle(DIRECTORY, sends, now_s=now_s)
+        if self.directory.next_deadline_s() <= now_s:
+            sends = self.directory.poll(now_s=now_s, unix_s=unix_s)
+            self._settle(DIRECTORY, sends, now_s=now_s)
+        sends = []
+        if self.router.next_deadline_s() <= now_s:
+            sends = self.router.poll(now_s=now_s, unix_s=unix_s)
+        self._settle(ROUTING, sends, now_s=now_s)
+
+    def next_deadline_s(self) -> float:
+        """Return when `poll` has something to do; infinity for never."""
+        return self._due_s
+
+    def set_owners(self, owners: Mapping[int, Address]) -> None:
+        """Say which member of this node's cluster has the state of a service."""
+        changed = {
+            service
+            for service in {*owners, *self._owners}
+            if owners.get(service) != self._owners.get(service)
+        }
+        self._owners = dict(owners)
+        for query in [each for each in self._asked if isinstance(each, ServiceAt)]:
+            if query.service in changed:
+                self._tell_again(query)
+
+    # -- what is asked ----------------------------------------------------------------------------
+
+    def resolve(self, service: int, encoded: bytes, *, now_s: float, unix_s: float) -> None:
+        """Answer what a service asks, now or when it is known.
+
+        Args:
+            service: Number of who asks.
+            encoded: msgpack of an `ei.sdk.records.Query`, as the environment of a service wrote it.
+        """
+        try:
+            query = _queries.decode(encoded)
+        except msgspec.DecodeError:
+            self._datapath.resolved(service, encoded, None)
+            return
+        self._note(query, service, now_s=now_s)
+        match query:
+            case AttachmentOf() | GroupOf():
+                found, sends = self.directory.ask(query_of(query), now_s=now_s, unix_s=unix_s)
+                self._settle(DIRECTORY, sends, now_s=now_s)
+                if found is not None:
+                    self._tell(query, found.record, [service])
+            case RouteTo() | ServiceAt():
+                self._told[query] = route = self._route(query)
+                self._datapath.resolved(service, encoded, _encoded(route))
+            case _:
+                assert_never(query)
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _settle(self, service: int, sends: list[tuple[Address, bytes]], *, now_s: float) -> None:
+        if sends and self._commit is not None and service == DIRECTORY:
+            self._commit()
+        for peer, message in sends:
+            try:
+                self._datapath.send_control(peer, service, message)
+            except ValueError:
+                # No such peer, or too much waits for it: both services ask again.
+                self.dropped["control_refused"] += 1
+        for resolution in self.directory.take_answers():
+            self._tell_answer(resolution, now_s=now_s)
+        changes = self.router.take_changes()
+        if changes.domains or changes.services:
+            self._tell_changes(changes)
+        if self._waiting is None:
+            self._due_s = min(self.directory.next_deadline_s(), self.router.next_deadline_s())
+
+    def _tell_changes(self, changes: Changes) -> None:
+        for query in list(self._asked):
+            match query:
+                case RouteTo(domain) if domain in changes.domains:
+                    self._tell_again(query)
+                case ServiceAt(number) if number in changes.services:
+                    self._tell_again(query)
+                case _:
+                    pass
+
+    def _note(self, query: Query, service: int, *, now_s: float) -> None:
+        self._asked.setdefault(query, {})[service] = now_s
+        self._asked.move_to_end(query)
+        while self._asked:
+            oldest, by = next(iter(self._asked.items()))
+            if len(self._asked) <= MAX_QUERIES and max(by.values()) > now_s - ASKED_S:
+                break
+            del self._asked[oldest]
+            _ = self._told.pop(oldest, None)
+
+    def _tell_answer(self, resolution: Resolution, *, now_s: float) -> None:
+        query = asked_with(resolution.query)
+        if query is None:
+            return
+        services = [
+            service
+            for service, asked_s in self._asked.get(query, {}).items()
+            if asked_s > now_s - ASKED_S
+        ]
+        self._tell(query, resolution.record, services)
+
+    def _tell(self, query: Query, record: AnyRecord | None, services: list[int]) -> None:
+        answer = answer_of(record)
+        encoded = msgspec.msgpack.encode(query)
+        for service in services:
+            if isinstance(record, AttachmentRecord):
+                self._tell_ways(record, service)
+            self._datapath.resolved(service, encoded, _encoded(answer))
+
+    def _tell_ways(self, record: AttachmentRecord, service: int) -> None:
+        """Say how the host's nodes are reached before it is asked: one wait instead of two."""
+        domains = dict.fromkeys(domain_number_of(node) for node in record.nodes)
+        for domain in domains:
+            if domain != self._domain:
+                query = RouteTo(domain)
+                self._told[query] = route = self._route(query)
+                by = self._asked.get(AttachmentOf(record.host), {})
+                self._note(query, service, now_s=by.get(service, 0.0))
+                self._datapath.resolved(service, msgspec.msgpack.encode(query), _encoded(route))
+
+    def _tell_again(self, query: RouteTo | ServiceAt) -> None:
+        before, now = self._told.get(query), self._route(query)
+        if before == now:
+            return
+        self._told[query] = now
+        encoded = msgspec.msgpack.encode(query)
+        for service in self._asked[query]:
+            self._datapath.resolved(service, encoded, _encoded(now))
+        # What was decided to go by the peer that led there is decided anew.
+        if isinstance(before, Route) and (now is None or now.hops[:1] != before.hops[:1]):
+            self._datapath.revoke_peer(before.hops[0])
+
+    def _route(self, query: RouteTo | ServiceAt) -> Route | None:
+        match query:
+            case RouteTo(domain, avoid, require, came_from):
+                found = self.router.route_to(
+                    domain, avoid=avoid, require=require, came_from=came_from
+                )
+            case ServiceAt(service):
+                owner = self._owners.get(service)
+                if owner is not None:
+                    return Route((owner,)) if owner != self._address else None
+                found = self.router.service_route(service)
+            case _:
+                assert_never(query)
+        return None if found is None else Route(found.hops)
+
+
+def _policy(neighbours: Mapping[str, Word]) -> Policy | None:
+    return read_policy(neighbours) if neighbours else None
+
+
+def _encoded(record: Record | None) -> bytes | None:
+    return None if record is None else msgspec.msgpack.encode(record)

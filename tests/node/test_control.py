@@ -1,0 +1,242 @@
+"""Directory and routing of a node: what its services ask is answered, and again when it changes."""
+
+import msgspec
+
+from ei.directory import DIRECTORY, Attached
+from ei.directory.messages import Answer, Ask, decode, encode
+from ei.node.control import ControlPlane
+from ei.node.remembering import RememberingControl
+from ei.records.issuer import Issuer
+from ei.records.keys import Keys, make_keys
+from ei.records.kinds import MAX_ATTACHMENT_S
+from ei.records.record_set import RecordSet, verify_records
+from ei.routing import Offer
+from ei.sdk.packets import Address
+from ei.sdk.records import (
+    Attachment,
+    AttachmentOf,
+    Query,
+    Record,
+    Route,
+    RouteTo,
+    ServiceAt,
+)
+
+UNIX_S = 1_000
+DELIVERY = 16
+A, B, SN1, SN2, BORDER, FAR, ALICE, BOB = (make_keys(letter * 32) for letter in (
+    b"A", b"B", b"1", b"2", b"3", b"4", b"a", b"b"
+))  # fmt: skip
+ISP_A = Issuer("isp-a", 1, A, expires_unix_s=4_000)
+ISP_B = Issuer("isp-b", 2, B, expires_unix_s=4_000)
+SELF, MATE = SN1.address(1), SN2.address(1)
+AT_BORDER, AT_FAR = BORDER.address(2), FAR.address(2)
+PUBLIC = [
+    ISP_A.domain(),
+    ISP_A.node(SN1, "sn1.isp-a", endpoints=("127.0.0.1:1",), services=(DELIVERY,)),
+    ISP_A.node(SN2, "sn2.isp-a", endpoints=("127.0.0.2:1",), services=(DELIVERY, 50)),
+    ISP_B.domain(),
+    ISP_B.node(BORDER, "border.isp-b", endpoints=("127.0.0.3:1",), services=(DELIVERY,)),
+    ISP_B.node(FAR, "far.isp-b", endpoints=("127.0.0.4:1",), services=(DELIVERY,)),
+]
+TRUST = {"isp-a": A.identity_key, "isp-b": B.identity_key}
+
+
+def records(*more: bytes) -> RecordSet:
+    found = verify_records(
+        [*PUBLIC, ISP_A.enrol(ALICE, "alice.isp-a"), *more], trust=TRUST, unix_s=UNIX_S
+    )
+    assert found.refused == ()
+    return found
+
+
+class Rig:
+    """The control plane of sn1.isp-a, on a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1.0
+        self.datapath = RememberingControl()
+        self.commits = 0
+        self.plane = ControlPlane(
+            keys=SN1,
+            address=SELF,
+            records=records(),
+            neighbours={},
+            offers=(Offer(DELIVERY),),
+            datapath=self.datapath,
+            attachment_limit_s=MAX_ATTACHMENT_S,
+            commit=self.commit,
+        )
+        self.up(MATE, AT_BORDER, AT_FAR)
+        self.datapath.commands.clear()
+
+    def commit(self) -> None:
+        self.commits += 1
+
+    def up(self, *peers: Address, is_up: bool = True) -> None:
+        for peer in peers:
+            self.plane.peer_changed(peer, is_up=is_up, now_s=self.now_s, unix_s=UNIX_S)
+
+    def ask(self, query: Query) -> None:
+        encoded = msgspec.msgpack.encode(query)
+        self.plane.resolve(DELIVERY, encoded, now_s=self.now_s, unix_s=UNIX_S)
+
+    def told(self) -> list[tuple[Query, Record | None]]:
+        """Take what the service was told since the last call."""
+        told = [command[2:] for command in self.datapath.commands if command[0] == "resolved"]
+        self.datapath.commands = [
+            command for command in self.datapath.commands if command[0] != "resolved"
+        ]
+        return [
+            (
+                msgspec.msgpack.decode(query, type=Query),
+                None if record is None else msgspec.msgpack.decode(record, type=Record),
+            )
+            for query, record in told
+        ]
+
+    def said(self) -> list[tuple[object, object]]:
+        """Take what went out: to whom, what."""
+        said = [command for command in self.datapath.commands if command[0] == "send_control"]
+        self.datapath.commands = [
+            command for command in self.datapath.commands if command[0] != "send_control"
+        ]
+        return [
+            (peer, decode(message))  # type: ignore[arg-type]
+            for _, peer, service, message in said
+            if service == DIRECTORY
+        ]
+
+    def hear(self, sender: Address, message: bytes, service: int = DIRECTORY) -> None:
+        self.plane.take(sender, service, message, now_s=self.now_s, unix_s=UNIX_S)
+
+
+def attachment_of(host: Keys, *nodes: Address, sequence: int = 1) -> bytes:
+    return ISP_B.attach(host, nodes=nodes, sequence=sequence)
+
+
+def answer(*nodes: Address, sequence: int = 1) -> bytes:
+    envelopes = (
+        ISP_B.enrol(BOB, "bob.isp-b"),
+        attachment_of(BOB, *nodes, sequence=sequence),
+    )
+    return encode(Answer(Attached(BOB.address(2)), envelopes, 60, is_leased=True))
+
+
+WHERE_IS_BOB = AttachmentOf(BOB.address(2))
+TO_B = RouteTo(2)
+
+
+def test_what_another_domain_answers_for_is_asked_there_and_told() -> None:
+    rig = Rig()
+    rig.ask(WHERE_IS_BOB)
+    [(asked, message)] = rig.said()
+    assert isinstance(message, Ask)
+    assert message.query == Attached(BOB.address(2))
+    assert rig.told() == []
+
+    rig.hear(Address(asked), answer(AT_FAR))  # type: ignore[arg-type]
+
+    # The way comes first, so that the packet that waits need not wait twice.
+    told = rig.told()
+    assert [query for query, _ in told] == [TO_B, WHERE_IS_BOB]
+    assert told[1][1] == Attachment(BOB.address(2), (AT_FAR,))
+
+
+def test_who_asked_is_told_when_the_answer_changes() -> None:
+    rig = Rig()
+    rig.ask(WHERE_IS_BOB)
+    [(asked, _)] = rig.said()
+    rig.hear(Address(asked), answer(AT_FAR))  # type: ignore[arg-type]
+    _ = rig.told()
+
+    rig.now_s += 30.0
+    rig.hear(Address(asked), answer(AT_BORDER, sequence=2))  # type: ignore[arg-type]
+
+    assert rig.told()[-1] == (WHERE_IS_BOB, Attachment(BOB.address(2), (AT_BORDER,)))
+
+
+def test_who_has_not_asked_for_a_minute_is_not_told() -> None:
+    rig = Rig()
+    rig.ask(WHERE_IS_BOB)
+    [(asked, _)] = rig.said()
+    rig.hear(Address(asked), answer(AT_FAR))  # type: ignore[arg-type]
+    _ = rig.told()
+
+    rig.now_s += 61.0
+    rig.hear(Address(asked), answer(AT_BORDER, sequence=2))  # type: ignore[arg-type]
+
+    assert rig.told() == []
+
+
+def test_without_neighbours_the_nodes_of_a_domain_lead_there() -> None:
+    rig = Rig()
+
+    rig.ask(TO_B)
+
+    [(query, route)] = rig.told()
+    assert query == TO_B
+    assert isinstance(route, Route)
+    assert set(route.hops) == {AT_BORDER, AT_FAR}
+
+
+def test_a_service_of_another_node_of_the_domain_is_found() -> None:
+    rig = Rig()
+
+    rig.ask(ServiceAt(50))
+    rig.ask(ServiceAt(99))
+
+    assert rig.told() == [(ServiceAt(50), Route((MATE,))), (ServiceAt(99), None)]
+
+
+def test_the_owner_in_a_cluster_is_where_the_service_is_and_a_change_is_told() -> None:
+    rig = Rig()
+    rig.plane.set_owners({50: MATE})
+    rig.ask(ServiceAt(50))
+    assert rig.told() == [(ServiceAt(50), Route((MATE,)))]
+
+    rig.plane.set_owners({50: AT_FAR})
+
+    assert rig.told() == [(ServiceAt(50), Route((AT_FAR,)))]
+    assert ("revoke_peer", MATE) in rig.datapath.commands
+
+
+def test_bytes_that_are_no_query_have_no_answer() -> None:
+    rig = Rig()
+
+    rig.plane.resolve(DELIVERY, b"\xc1", now_s=1.0, unix_s=UNIX_S)
+
+    assert rig.datapath.commands == [("resolved", DELIVERY, b"\xc1", None)]
+
+
+def test_messages_of_no_service_and_of_no_sense_are_counted() -> None:
+    rig = Rig()
+
+    rig.hear(MATE, b"x", service=7)
+    rig.hear(MATE, b"\xc1")
+
+    assert rig.plane.dropped["unknown_service"] == 1
+    assert rig.plane.directory.statistics().refused == {"bad_message": 1}
+
+
+def test_what_is_acknowledged_is_committed_before() -> None:
+    rig = Rig()
+
+    rig.ask(WHERE_IS_BOB)
+
+    assert (len(rig.said()), rig.commits) == (1, 1)
+
+
+def test_new_records_count_with_the_next_poll() -> None:
+    rig = Rig()
+    rig.ask(ServiceAt(48))
+    _ = rig.told()
+    more = ISP_A.node(make_keys(b"9" * 32), "sn9.isp-a", endpoints=("127.0.0.9:1",), services=(48,))
+
+    rig.plane.use(records(more), {})
+    assert rig.plane.next_deadline_s() <= rig.now_s
+    rig.plane.poll(now_s=rig.now_s, unix_s=UNIX_S)
+    rig.up(make_keys(b"9" * 32).address(1))
+
+    rig.ask(ServiceAt(48))
+    assert rig.told()[-1] == (ServiceAt(48), Route((make_keys(b"9" * 32).address(1),)))
