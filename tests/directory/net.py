@@ -98,7 +98,7 @@ class Net:
         open_envelope: See `Directory`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all that can differ
         self,
         world: World,
         *,
