@@ -202,3 +202,39 @@ def test_a_node_that_was_just_chosen_has_its_time_to_speak() -> None:
     attachments.hear(S + 100 * MS, ONE)
 
     assert attachments.via == TWO
+
+
+def test_other_nodes_are_used_once_one_of_them_is_up_and_then_the_old_are_forgotten() -> None:
+    attachments = both_up()
+
+    assert attachments.use(S, [TWO, OTHER]) == [OTHER]
+
+    assert attachments.via == TWO
+    assert attachments.take_retired() == [ONE]
+    assert attachments.nodes == (TWO, OTHER)
+    assert attachments.due(S) == [OTHER]
+
+
+def test_without_any_of_the_new_nodes_the_old_one_stays_in_use() -> None:
+    attachments = Attachments([ONE])
+    _ = attachments.change(0, ONE, is_up=True)
+    assert attachments.use(S, [TWO]) == [TWO]
+    assert attachments.via == ONE
+    assert attachments.take_retired() == []
+
+    _ = attachments.change(2 * S, TWO, is_up=True)
+
+    assert attachments.via == TWO
+    assert attachments.take_retired() == [ONE]
+    assert attachments.nodes == (TWO,)
+
+
+def test_a_node_that_is_wanted_again_stays() -> None:
+    attachments = Attachments([ONE])
+    _ = attachments.change(0, ONE, is_up=True)
+    _ = attachments.use(S, [TWO])
+
+    assert attachments.use(2 * S, [ONE, TWO]) == []
+
+    _ = attachments.change(3 * S, TWO, is_up=True)
+    assert (attachments.via, attachments.take_retired()) == (ONE, [])

@@ -94,6 +94,13 @@ class Attaching:
             if node in records.nodes and records.nodes[node] != before.nodes.get(node):
                 self._know(node)
 
+    def use(self, now_ns: int, nodes: Sequence[Address]) -> None:
+        """Attach to other nodes; those left out are left once traffic has moved to one of these."""
+        before = self.attachments.via
+        for node in self.attachments.use(now_ns, nodes):
+            self._know(node)
+        self._follow(now_ns, before)
+
     def poll(self, now_ns: int) -> None:
         """Call the nodes that are to be called now."""
         for node in self.attachments.due(now_ns):
@@ -149,6 +156,10 @@ class Attaching:
             self._told.moved(now_ns)
         for node in self.attachments.take_left():
             self._datapath.send_control(now_ns, node, ATTACHMENT, encode(Moved()))
+        for node in self.attachments.take_retired():
+            self._datapath.close_peer(now_ns, node)
+            self._datapath.remove_peer(now_ns, node)
+            self._told.emit(AttachmentChanged(node, is_up=False))
 
     def _know(self, node: Address) -> None:
         record = self._records().nodes[node]

@@ -25,6 +25,13 @@ class _Attachment:
     failures: int = 0
     leaving: Literal["", "asked", "told"] = ""
     """Whether the node wants to be left, and was told that it is; until its pipe goes down."""
+    is_retired: bool = False
+    """The host wants to leave it: it is forgotten once another is used."""
+
+    @property
+    def is_staying(self) -> bool:
+        """Whether it may be moved to."""
+        return not self.leaving and not self.is_retired
 
 
 class Attachments:
@@ -76,7 +83,7 @@ class Attachments:
         is_new = is_up and not attachment.has_been_up
         attachment.has_been_up |= is_up
         via = self._attachments[self._via]
-        if not via.is_up or via.leaving:
+        if not via.is_up or not via.is_staying:
             self._via = self._best()
         elif is_new and self.nodes.index(node) < self.nodes.index(self._via):
             self._via = node
@@ -97,7 +104,7 @@ class Attachments:
         if (
             attachment is not None
             and attachment.is_up
-            and not attachment.leaving
+            and attachment.is_staying
             and now_ns - self._heard_ns >= SILENT_NS
             and now_ns - self._followed_ns >= FOLLOW_NS
         ):
@@ -110,6 +117,32 @@ class Attachments:
         if attachment is not None and attachment.is_up and not attachment.leaving:
             attachment.leaving = "asked"
             self._via = self._best()
+
+    def use(self, now_ns: int, nodes: Sequence[Address]) -> list[Address]:
+        """Attach to `nodes` from now on, the preferred first; return those that are new.
+
+        Traffic stays where it is until one of them is up.
+        """
+        new = [node for node in nodes if node not in self._attachments]
+        before = self._attachments
+        kept = {node: before.get(node) or _Attachment(node, redial_ns=now_ns) for node in nodes}
+        self._attachments = {**kept, **before}
+        for node, attachment in self._attachments.items():
+            attachment.is_retired = node not in kept
+        if not self._attachments[self._via].is_staying:
+            self._via = self._best()
+        return new
+
+    def take_retired(self) -> list[Address]:
+        """Forget the nodes that `use` has left out and that are not used any more; return them."""
+        retired = [
+            node
+            for node, attachment in self._attachments.items()
+            if attachment.is_retired and node != self._via
+        ]
+        for node in retired:
+            del self._attachments[node]
+        return retired
 
     def take_left(self) -> list[Address]:
         """Return the nodes that want to be left and are not used any more, each once."""
@@ -150,7 +183,7 @@ class Attachments:
     def _best(self) -> Address:
         """Return the preferred node that is up; one that wants to be left is the last resort."""
         up = self.up
-        staying = [node for node in up if not self._attachments[node].leaving]
+        staying = [node for node in up if self._attachments[node].is_staying]
         if staying or self._via not in up:
             return (*staying, *up, *self.nodes)[0]
         return self._via
