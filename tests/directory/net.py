@@ -147,8 +147,6 @@ class Net:
             keys=self.world.keys[address],
             address=address,
             records=self.world.records(name.partition(".")[2]),
-            now_s=self.now_s,
-            unix_s=self.unix_s,
             store=self.stores[address],
             limit_of_record=self._limit_of_record,
             open_envelope=self._open_envelope,

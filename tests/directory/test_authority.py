@@ -16,13 +16,13 @@ TIMES = {"now_s": 100.0, "unix_s": UNIX_S}
 
 
 def authority(*more: bytes, store: MemoryStore | None = None) -> Authority:
-    return Authority(
+    made = Authority(
         keys=WORLD.keys[WORLD.names["sn1.isp-a"]],
         reader=Reader(WORLD.records("isp-a", *more), 3_600, open_record),
         store=store or MemoryStore(),
-        now_s=100.0,
-        unix_s=UNIX_S,
     )
+    made.load(**TIMES)
+    return made
 
 
 def sequence_at(known: Authority, now_s: float = 100.0) -> int | None:

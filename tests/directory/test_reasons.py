@@ -1,4 +1,4 @@
-"""Every word that a directory counts by is explained, and none is explained that it does not use."""
+"""Every word that a directory counts by is explained, and none that it does not use."""
 
 import re
 from pathlib import Path

@@ -32,7 +32,6 @@ class Rig:
                 keys=self.world.keys[self.world.names[node]],
                 reader=Reader(records, 3_600, open_record),
                 store=MemoryStore(),
-                **TIMES,
             ),
             handing=Handing(send=self.send),
             send=self.send,

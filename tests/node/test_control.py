@@ -56,7 +56,6 @@ class Rig:
     def __init__(self) -> None:
         self.now_s = 1.0
         self.datapath = RememberingControl()
-        self.commits = 0
         self.plane = ControlPlane(
             keys=SN1,
             address=SELF,
@@ -65,13 +64,9 @@ class Rig:
             offers=(Offer(DELIVERY),),
             datapath=self.datapath,
             attachment_limit_s=MAX_ATTACHMENT_S,
-            commit=self.commit,
         )
         self.up(MATE, AT_BORDER, AT_FAR)
         self.datapath.commands.clear()
-
-    def commit(self) -> None:
-        self.commits += 1
 
     def up(self, *peers: Address, is_up: bool = True) -> None:
         for peer in peers:
@@ -217,14 +212,6 @@ def test_messages_of_no_service_and_of_no_sense_are_counted() -> None:
 
     assert rig.plane.dropped["unknown_service"] == 1
     assert rig.plane.directory.statistics().refused == {"bad_message": 1}
-
-
-def test_what_is_acknowledged_is_committed_before() -> None:
-    rig = Rig()
-
-    rig.ask(WHERE_IS_BOB)
-
-    assert (len(rig.said()), rig.commits) == (1, 1)
 
 
 def test_new_records_count_with_the_next_poll() -> None:

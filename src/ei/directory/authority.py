@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from math import inf
 
 from ei.directory.deadlines import Deadlines
 from ei.directory.filed import filed
@@ -40,30 +41,35 @@ class Authority:
     Args:
         keys: The node's own: they sign what is not there.
         reader: With the records of the domain.
-        store: Keeps registered attachments.
+        store: Keeps registered attachments; loaded when the time is known.
     """
 
-    def __init__(
-        self, *, keys: Keys, reader: Reader, store: Store, now_s: float, unix_s: float
-    ) -> None:
+    def __init__(self, *, keys: Keys, reader: Reader, store: Store) -> None:
         self._keys = keys
         self._reader = reader
         self._store = store
         self._registered: dict[Address, Registration] = {}
         self._ends: Deadlines[Address] = Deadlines()
         self._absences: OrderedDict[Query, Statement] = OrderedDict()
-        for envelope in store.load():
-            try:
-                registration = self._weigh(envelope, now_s=now_s, unix_s=unix_s)
-            except (IntegrityError, Refused):
-                continue  # expired, or its host was revoked meanwhile
-            self._keep(registration)
+        self._is_loaded = False
 
     def __repr__(self) -> str:
         return f"<Authority with {len(self._registered)} attachments registered>"
 
     def __len__(self) -> int:
         return len(self._registered)
+
+    def load(self, *, now_s: float, unix_s: float) -> None:
+        """Load what the store has, once; to be called before anything else."""
+        if self._is_loaded:
+            return
+        self._is_loaded = True
+        for envelope in self._store.load():
+            try:
+                registration = self._weigh(envelope, now_s=now_s, unix_s=unix_s)
+            except (IntegrityError, Refused):
+                continue  # expired, or its host was revoked meanwhile
+            self._keep(registration)
 
     # -- answering -------------------------------------------------------------------------------
 
@@ -155,8 +161,8 @@ class Authority:
                 self._registered[host] = Registration(weighed.record, kept, registration.at_s)
 
     def next_s(self) -> float:
-        """Return when the next attachment expires."""
-        return self._ends.next_s()
+        """Return when the next attachment expires; at once when there may be some to load."""
+        return self._ends.next_s() if self._is_loaded else -inf
 
     def expire(self, now_s: float) -> None:
         """Forget the attachments whose time is over."""

@@ -1,6 +1,6 @@
 """The directory as one node has it: asks for its services and hosts, answers for its domain.
 
-directory = Directory(keys=..., address=..., records=..., now_s=..., unix_s=...)
+directory = Directory(keys=..., address=..., records=..., store=...)
 resolution, sends = directory.ask(Attached(host), now_s=..., unix_s=...)
 sends = directory.take(sender, message, now_s=..., unix_s=...)      control messages of service 2
 sends = directory.peer_changed(peer, is_up=..., now_s=..., unix_s=...)
@@ -8,8 +8,7 @@ sends = directory.poll(now_s=..., unix_s=...)                       at next_dead
 sends = directory.update(records, now_s=..., unix_s=...)
 for resolution in directory.take_answers(): ...                     after any of them
 
-`sends` are pairs of peer and message, to go by `send_control(peer, DIRECTORY, message)`. With a
-store, commit it before: what is acknowledged is kept.
+`sends` are pairs of peer and message, to go by `send_control(peer, DIRECTORY, message)`.
 """
 
 from collections import Counter
@@ -76,8 +75,6 @@ class Directory:
         keys: Keys,
         address: Address,
         records: RecordSet,
-        now_s: float,
-        unix_s: float,
         attachment_limit_s: int = MAX_ATTACHMENT_S,
         store: Store | None = None,
         open_envelope: Open = open_record,
@@ -89,9 +86,7 @@ class Directory:
         self._open_envelope = open_envelope
         self._places = Places(address, records)
         reader = self._reader(records)
-        self._authority = Authority(
-            keys=keys, reader=reader, store=store or MemoryStore(), now_s=now_s, unix_s=unix_s
-        )
+        self._authority = Authority(keys=keys, reader=reader, store=store or MemoryStore())
         self._publishing = Publishing(send=self._send, limit_of_record=limit_of_record)
         self._resolver = Resolver(
             places=self._places,
@@ -126,6 +121,7 @@ class Directory:
 
         Changes of what was asked for within the last minute come by `take_answers` as well.
         """
+        self._authority.load(now_s=now_s, unix_s=unix_s)
         self._uses.note(query, now_s=now_s)
         statement = self._known(query, now_s=now_s, unix_s=unix_s)
         if statement is not None:
@@ -146,6 +142,7 @@ class Directory:
 
     def take(self, sender: Address, message: bytes, *, now_s: float, unix_s: float) -> Sends:
         """Take a control message from a peer. Whatever it is, it raises nothing."""
+        self._authority.load(now_s=now_s, unix_s=unix_s)
         try:
             decoded = decode(message)
         except PeerError as error:
@@ -161,6 +158,7 @@ class Directory:
 
     def peer_changed(self, peer: Address, *, is_up: bool, now_s: float, unix_s: float) -> Sends:
         """Take it that a pipe came up or went down."""
+        self._authority.load(now_s=now_s, unix_s=unix_s)
         if is_up:
             self._resolver.peer_up(peer)
             self._registering.peer_up(peer, is_sibling=self._places.is_sibling(peer), now_s=now_s)
@@ -174,6 +172,7 @@ class Directory:
 
     def poll(self, *, now_s: float, unix_s: float) -> Sends:
         """Do what time asks for."""
+        self._authority.load(now_s=now_s, unix_s=unix_s)
         self._authority.expire(now_s)
         self._publishing.expire(now_s)
         self._resolver.poll(now_s)
@@ -192,6 +191,7 @@ class Directory:
 
     def update(self, records: RecordSet, *, now_s: float, unix_s: float) -> Sends:
         """Go over to a new record set."""
+        self._authority.load(now_s=now_s, unix_s=unix_s)
         followed = [
             query
             for query in {*self._publishing.queries(), *self._uses.queries()}

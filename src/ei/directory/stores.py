@@ -7,18 +7,18 @@ from ei.sdk.packets import Address
 
 
 class Store(Protocol):
-    """Envelopes of attachments by host.
-
-    Writes may wait for a commit of the shell, which comes before it sends what the directory wants
-    sent: what is acknowledged is kept (law 3).
-    """
+    """Envelopes of attachments by host. What is written is kept, whatever ends the node (law 3)."""
 
     def load(self) -> Iterable[bytes]:
         """Return all envelopes, in any order."""
         ...
 
     def keep(self, host: Address, envelope: bytes) -> None:
-        """Keep an envelope in the place of an earlier one of the host."""
+        """Keep an envelope in the place of an earlier one of the host.
+
+        Raises:
+            LimitError: there is no room; what was there stays.
+        """
         ...
 
     def forget(self, host: Address) -> None:

@@ -5,7 +5,7 @@ modules of this node resolve is answered here, and answered again when it change
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 from typing import assert_never
 
@@ -43,7 +43,6 @@ class ControlPlane:
         datapath: Carries what is sent, and gets the answers.
         attachment_limit_s: Longest time that an attachment may still have to live.
         store: Of registered attachments.
-        commit: Called before anything is sent: what is acknowledged is kept.
     """
 
     def __init__(  # noqa: PLR0913 all that it rests on
@@ -57,12 +56,10 @@ class ControlPlane:
         datapath: DatapathControl,
         attachment_limit_s: int,
         store: Store | None = None,
-        commit: Callable[[], None] | None = None,
     ) -> None:
         self._address = address
         self._domain = domain_number_of(address)
         self._datapath = datapath
-        self._commit = commit
         self._owners: Mapping[int, Address] = {}
         self._waiting: tuple[RecordSet, Policy | None] | None = None
         self._asked: OrderedDict[Query, dict[int, float]] = OrderedDict()
@@ -73,8 +70,6 @@ class ControlPlane:
             keys=keys,
             address=address,
             records=records,
-            now_s=0.0,
-            unix_s=0.0,
             attachment_limit_s=attachment_limit_s,
             store=store,
         )
@@ -176,8 +171,6 @@ class ControlPlane:
     # -- inside -----------------------------------------------------------------------------------
 
     def _settle(self, service: int, sends: list[tuple[Address, bytes]], *, now_s: float) -> None:
-        if sends and self._commit is not None and service == DIRECTORY:
-            self._commit()
         for peer, message in sends:
             try:
                 self._datapath.send_control(peer, service, message)

@@ -32,6 +32,7 @@ from ei.node.keeping import LOOK_S, Keeper
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
 from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
+from ei.node.registered import RegisteredStore
 from ei.node.reloading import Reloaded, read_again
 from ei.node.workers import Workers
 from ei.records.keys import Keys
@@ -111,12 +112,14 @@ class NodeDaemon:
         self._planned: asyncio.TimerHandle | None = None
         self._manager = ServiceManager(os.environ)
         self.log = log
+        self._registered = RegisteredStore(prepared.state / "directory.sqlite")
         self.node = Node(
             config,
             keys=prepared.keys,
             records=prepared.records,
             manifests=manifests,
             datapath=engine,
+            store=self._registered,
         )
         self._keeper = Keeper(prepared, self.node, log=log, reload=self.reload)
         self.workers = Workers(
@@ -161,6 +164,7 @@ class NodeDaemon:
             await pages.close()
             await server.close()
             self.workers.stop()
+            self._registered.close()
         if self._failure is not None:
             raise self._failure
         self.log.info("node stopped", name=config.name)

@@ -18,6 +18,7 @@ import msgspec
 
 from ei.attachment import ATTACHMENT, Explain, Explained, Moved, decode
 from ei.attachment import Draining as DrainingMessage
+from ei.directory import Store
 from ei.errors import ConfigError, LimitError, PeerError
 from ei.node.config import NodeConfig
 from ei.node.control import ControlPlane
@@ -77,6 +78,7 @@ class Node:
         records: Who the others are.
         manifests: Of the services that run here: those that `config` names.
         datapath: Gets all commands.
+        store: Of attachments that hosts register; by default they end with the process.
 
     Raises:
         ConfigError: the records do not know this node, or know another pipe key of it; a guarded
@@ -84,7 +86,7 @@ class Node:
         LimitError: more peers than a datapath holds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all that it is made of
         self,
         config: NodeConfig,
         *,
@@ -92,6 +94,7 @@ class Node:
         records: RecordSet,
         manifests: Sequence[Manifest],
         datapath: DatapathControl,
+        store: Store | None = None,
     ) -> None:
         self._config = config
         self._address = keys.address(config.domain_number)
@@ -129,11 +132,10 @@ class Node:
             address=self._address,
             records=records,
             neighbours=config.neighbours,
-            offers=tuple(
-                Offer(manifest.id, *read_version(manifest.version)) for manifest in manifests
-            ),
+            offers=tuple(Offer(each.id, *read_version(each.version)) for each in manifests),
             datapath=datapath,
             attachment_limit_s=config.attachment_limit_s,
+            store=store,
         )
 
     @property
