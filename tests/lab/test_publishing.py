@@ -48,7 +48,7 @@ async def is_reached(lab: Simulation, source: str, to: str) -> bool:
     return ping.round_trip_s is not None
 
 
-def test_what_is_renewed_under_traffic_keeps_its_pipes_and_loses_nothing() -> None:
+def test_a18_what_is_renewed_under_traffic_keeps_its_pipes_and_loses_nothing() -> None:
     async def script(lab: Simulation) -> None:
         node = "sn1.isp-a"
         _ = await ping_pairs(lab, [("alice", "bob")] * 5)
@@ -82,7 +82,7 @@ def test_what_is_renewed_under_traffic_keeps_its_pipes_and_loses_nothing() -> No
     run_simulated(TOPOLOGY, script, seed=7)
 
 
-def test_a_revoked_host_is_cut_at_once_and_nobody_else() -> None:
+def test_a17_a_revoked_host_is_cut_at_once_and_nobody_else() -> None:
     async def script(lab: Simulation) -> None:
         assert await is_reached(lab, "carol", "alice")
         revoke(lab, "bob.isp-b")

@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_read_costs_nothing_but_a_line(signer: Kept) -> No
     assert signer.number == 1
 
 
-def test_what_ends_is_said_at_30_7_and_1_days_with_the_command(reader: Kept) -> None:
+def test_a18_what_ends_is_said_at_30_7_and_1_days_with_the_command(reader: Kept) -> None:
     for left in (31, 30, 8, 7, 2, 1):
         for hour in (0, 1):
             reader.look(ISSUER.expires_unix_s - left * DAY_S + hour * 3_600)

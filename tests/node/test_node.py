@@ -186,7 +186,7 @@ def test_new_records_change_only_what_differs() -> None:
     ]
 
 
-def test_the_pipe_of_a_revoked_key_is_cut_at_once() -> None:
+def test_a17_the_pipe_of_a_revoked_key_is_cut_at_once() -> None:
     datapath = RememberingControl()
     running = node(datapath)
     running.start()
@@ -197,7 +197,7 @@ def test_the_pipe_of_a_revoked_key_is_cut_at_once() -> None:
     assert datapath.commands == [("remove_peer", ALICE.address(1))]
 
 
-def test_from_a_domain_with_a_stale_list_no_pipe_opens_and_none_is_cut() -> None:
+def test_a17_from_a_domain_with_a_stale_list_no_pipe_opens_and_none_is_cut() -> None:
     datapath = RememberingControl()
     running = node(datapath, records(revoked=()))
     running.start(unix_s=1_000)
@@ -250,7 +250,7 @@ def test_a_newer_list_lets_pipes_open_again() -> None:
 
 
 @pytest.mark.parametrize("jump_s", [3_600, -3_600])
-def test_a_clock_that_jumps_an_hour_and_back_cuts_nobody_who_talks(jump_s: int) -> None:
+def test_a17_a_clock_that_jumps_an_hour_and_back_cuts_nobody_who_talks(jump_s: int) -> None:
     datapath = RememberingControl()
     running = node(datapath, records(revoked=()))
     running.start(unix_s=1_010)
@@ -338,7 +338,7 @@ def test_a_node_that_the_records_do_not_know_says_what_to_do() -> None:
     assert "sign a node record" in caught.value.remedy
 
 
-def test_a_node_whose_record_has_expired_is_told_the_command_that_renews_it() -> None:
+def test_a18_a_node_whose_record_has_expired_is_told_the_command_that_renews_it() -> None:
     with pytest.raises(ConfigError, match="expired 7200 s ago") as caught:
         _ = node(RememberingControl(), records(unix_s=9_200))
 

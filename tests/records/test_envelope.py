@@ -40,7 +40,7 @@ def test_an_envelope_that_is_cut_short_is_refused(length: int) -> None:
         open_record(ENVELOPE[:length])
 
 
-def test_a_signed_body_in_another_form_is_refused() -> None:
+def test_a17_a_signed_body_in_another_form_is_refused() -> None:
     # The number 1 as an unsigned 16-bit integer: the same value, other bytes.
     body = bytes.fromhex("9601a56973702d61cd0001ce773594009090")
     envelope = msgspec.msgpack.encode([1, KEYS.identity_key, body, KEYS.sign(TAG + body)])
@@ -49,7 +49,7 @@ def test_a_signed_body_in_another_form_is_refused() -> None:
         open_record(envelope)
 
 
-def test_the_other_root_of_a_signature_is_refused() -> None:
+def test_a17_the_other_root_of_a_signature_is_refused() -> None:
     # S + L verifies the same equation; RFC 8032 5.1.7 refuses it, else one record had two forms.
     order = 2**252 + 27742317777372353535851937790883648493
     signature = KEYS.sign(TAG + msgspec.msgpack.encode(RECORD))

@@ -49,7 +49,9 @@ def test_of_several_lists_the_newest_counts_in_any_order() -> None:
         (signed(2), "number 2 is not above 2, seen before (rollback)"),
     ],
 )
-def test_nobody_takes_a_revocation_back(attack: SignedList[RevocationList], reason: str) -> None:
+def test_a17_nobody_takes_a_revocation_back(
+    attack: SignedList[RevocationList], reason: str
+) -> None:
     read = read_revocations(KEYS, [attack], known=[signed(2, STOLEN)])
 
     assert read.revocations["isp-a"].body.keys == (STOLEN,)

@@ -266,7 +266,7 @@ def test_a_name_that_a_newer_enrolment_gives_up_is_free() -> None:
     ],
     ids=["host", "node", "pipe key", "group", "attachment", "domain"],
 )
-def test_every_record_of_a_revoked_key_is_refused(record: AnyRecord, signer: Keys) -> None:
+def test_a17_every_record_of_a_revoked_key_is_refused(record: AnyRecord, signer: Keys) -> None:
     revoked = {OTHER.identity_key, OTHER.pipe_key, ALICE.identity_key}
     strict = empty_verifier(revoked={"isp-a": revoked, "isp-b": revoked})
     strict.add(DomainRecord("isp-a", 1, LATER_S), DOMAIN.identity_key)
