@@ -46,6 +46,7 @@ class World:
         hosts: Names of the hosts to their stacks.
         events: What happened to each host so far.
         is_lost: Decides, for each datagram (from, to), whether it is lost.
+        alter: Returns what becomes of a datagram (from, to, bytes) on its way.
     """
 
     def __init__(self, attached: dict[str, tuple[str, ...]]) -> None:
@@ -55,6 +56,7 @@ class World:
         self.hosts: dict[str, Stack] = {}
         self.events: dict[str, list[HostEvent]] = {}
         self.is_lost: Callable[[str, str], bool] = lambda _from, _to: False
+        self.alter: Callable[[str, str, bytes], bytes] = lambda _from, _to, datagram: datagram
         self._services: dict[str, InProcess] = {}
         self._logic: dict[str, Node] = {}
         self._under_way: list[tuple[int, int, str, str, bytes]] = []
@@ -149,7 +151,8 @@ class World:
             to = _name_at(endpoint)
             if not self.is_lost(name, to):
                 self._sent += 1
-                heapq.heappush(self._under_way, (self.now_ns + MS, self._sent, name, to, datagram))
+                changed = self.alter(name, to, datagram)
+                heapq.heappush(self._under_way, (self.now_ns + MS, self._sent, name, to, changed))
 
     def _next_ns(self) -> int:
         deadlines = [
