@@ -114,6 +114,30 @@ def test_a_long_table_is_told_in_portions() -> None:
     assert told.said == ["+a", "+b"]
 
 
+def test_a_long_table_goes_at_the_pace_of_the_pipe() -> None:
+    told = Told(size_bytes=PACE_BYTES)
+    told.now = {"a": b"1", "b": b"1"}
+    outlet = Outlet[str]()
+    outlet.start(told.now, at_s=0.0)
+
+    outlet.flush(told, now_s=0.0, round_trip_s=0.3)
+
+    assert outlet.due_s == 4 * 0.3
+
+
+def test_what_did_not_leave_is_told_again_from_the_beginning() -> None:
+    told = Told()
+    told.now = {"a": b"1", "b": b"1"}
+    outlet = started(told)
+
+    outlet.again(at_s=5.0)
+
+    assert outlet.due_s == 5.0
+    outlet.flush(told, now_s=5.0)
+    assert told.said == ["+a", "+b", "+a", "+b"]
+    Outlet[str]().again(at_s=5.0)
+
+
 def test_what_was_withdrawn_long_ago_is_forgotten() -> None:
     told = Told()
     told.now = {"a": b"1"}

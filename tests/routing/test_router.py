@@ -268,6 +268,18 @@ def test_the_table_and_the_reasons_name_every_way() -> None:
     assert repr(router).startswith("<Router of sn0.d5: 3 sessions")
 
 
+def test_what_could_not_be_sent_is_told_again() -> None:
+    internet = settled()
+    before = internet.router(5).statistics().announced
+
+    internet.router(5).not_sent(node(1), now_s=internet.now_s)
+    internet.router(5).not_sent(node(99), now_s=internet.now_s)
+    internet.run(6.0)
+
+    assert internet.router(5).statistics().announced > before
+    assert internet.path(1, 6) == (5, 6)
+
+
 def test_a_host_is_no_peer_of_routing() -> None:
     router: Router = Internet(EDGES).router(6)
 

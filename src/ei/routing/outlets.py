@@ -11,8 +11,9 @@ BATCH_S = 0.05
 """What changes within this time goes in one message."""
 INTERVAL_S = 1.0
 """Between two announcements of one thing to one peer: BGP's MRAI, but each thing for itself."""
-PACE_BYTES = 1_000_000
-"""In one batch; the whole table of 1_000 domains is half of it."""
+PACE_BYTES = 131_072
+"""In one batch: a pipe's control channel carries so much in three round trips, and holds 1 MiB."""
+PACE_ROUND_TRIPS = 4
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 KeyT_contra = TypeVar("KeyT_contra", bound=Hashable, contravariant=True)
@@ -62,6 +63,11 @@ class Outlet(Generic[KeyT]):
         self.is_started = True
         self.due_s = at_s
 
+    def again(self, *, at_s: float) -> None:
+        """Tell all that was told once more, from the beginning: some of it did not leave."""
+        if self.is_started:
+            self.start((*self.sent, *self.pending), at_s=at_s)
+
     def note(self, key: KeyT, *, now_s: float) -> None:
         """Something about `key` may have changed."""
         if self.is_started:
@@ -72,13 +78,17 @@ class Outlet(Generic[KeyT]):
         """Have it flushed at `at_s`, or before."""
         self.due_s = at_s if self.due_s is None else min(self.due_s, at_s)
 
-    def flush(self, writer: Writer[KeyT], *, now_s: float) -> None:
-        """Say what has changed, and is not to wait."""
+    def flush(self, writer: Writer[KeyT], *, now_s: float, round_trip_s: float = 0.0) -> None:
+        """Say what has changed, and is not to wait.
+
+        Args:
+            round_trip_s: Of the pipe, which sets the pace of what takes several batches.
+        """
         said_bytes = 0
         self.due_s = None
         for key in list(self.pending):
             if said_bytes >= PACE_BYTES:
-                self.due(now_s + BATCH_S)
+                self.due(now_s + max(BATCH_S, PACE_ROUND_TRIPS * round_trip_s))
                 break
             digest = writer.digest(key)
             was, at_s = self.sent.get(key, NEVER)

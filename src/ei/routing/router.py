@@ -40,6 +40,7 @@ MAX_PEER_PENALTIES = 4_096
 START_LEAST_S = 2.0
 """Between two times that one peer is told all."""
 SWEEP_S = 10.0
+NOT_SENT_S = 5.0
 
 Out = list[tuple[Address, bytes]]
 
@@ -156,10 +157,16 @@ class Router:
         self._up[peer] = FAR_S if round_trip_s is None else round_trip_s
         if not was_up:
             self._note_nodes(peer, domain)
-            return self._begin(peer, now_s=now_s)
+            return self._begin(peer, now_s=now_s, round_trip_s=round_trip_s)
         for origin, _key in list(self._routes.table.keys_of(peer)):
             self._moved([self._routes.reconsider(origin)], now_s=now_s)
         return []
+
+    def not_sent(self, peer: Address, *, now_s: float) -> None:
+        """Note that a message to a peer could not be sent: it is told all again a little later."""
+        session = self._sessions.get(peer)
+        if session is not None:
+            session.outlet.again(at_s=now_s + NOT_SENT_S)
 
     def poll(self, *, now_s: float, unix_s: float) -> Out:
         """Do what is due."""
@@ -327,12 +334,14 @@ class Router:
             return "not_neighbour", "there is no policy here: every domain is reached directly"
         return "not_neighbour", f"the policy here does not name {name}"
 
-    def _begin(self, peer: Address, *, now_s: float) -> Out:
+    def _begin(self, peer: Address, *, now_s: float, round_trip_s: float | None = None) -> Out:
         is_spoken_to, relation = self._role(peer)
         if not is_spoken_to:
             return []
         session = self._sessions[peer] = Session(peer, domain_number_of(peer), relation)
         session.ask_s = now_s
+        if round_trip_s is not None:
+            session.round_trip_s = round_trip_s
         if self._peer_damping.is_damped(peer):
             session.ask_s = self._peer_damping.reusable_at_s(peer)
         return self._ask(session, now_s=now_s)

@@ -28,6 +28,7 @@ class Session:
         ask_after_s: How long until it is asked once more.
         asked_s: When it was asked last.
         started_s: When it last asked.
+        round_trip_s: Of the pipe; a guess until it is known.
     """
 
     peer: Address
@@ -43,6 +44,7 @@ class Session:
     ask_after_s: float = ASK_AGAIN_S
     asked_s: float = float("-inf")
     started_s: float = float("-inf")
+    round_trip_s: float = 0.1
 
     @property
     def is_inside(self) -> bool:

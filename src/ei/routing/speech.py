@@ -142,7 +142,7 @@ class Speech:
     def _speak_outside(self, session: Session, *, now_s: float) -> list[bytes]:
         outlet = session.outward
         writer = BatchWriter[int](partial(self._say, session))
-        outlet.flush(writer, now_s=now_s)
+        outlet.flush(writer, now_s=now_s, round_trip_s=session.round_trip_s)
         messages: list[bytes] = []
         for batch, has_more in self._to_send(
             writer.batches, is_first=outlet.number == 0, is_whole=not outlet.pending
@@ -204,7 +204,7 @@ class Speech:
         writer = BatchWriter[tuple[int, int]](
             self._tell, reserved_bytes=len(offers or ()) * OFFER_BYTES
         )
-        outlet.flush(writer, now_s=now_s)
+        outlet.flush(writer, now_s=now_s, round_trip_s=session.round_trip_s)
         messages: list[bytes] = []
         for batch, has_more in self._to_send(
             writer.batches,
