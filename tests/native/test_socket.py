@@ -4,7 +4,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from tests.native.rig import address, key
+from tests.native.rig import Rig, address, key, pump_until
 
 from ei._core import Datapath, Socket, monotonic_ns
 
@@ -46,6 +46,28 @@ def test_datagrams_that_find_the_buffer_full_are_counted(receiving: Socket) -> N
     assert receiving.overflows in range(1, 1_000)
     receiving.close()
     assert receiving.overflows == 0
+
+
+@pytest.mark.slow
+def test_a_host_whose_buffer_overflowed_shows_its_node_that_it_lives() -> None:
+    with Rig() as rig:
+        host = rig.host(1)
+        pump_until(lambda: host.is_up, host)
+
+        def heard() -> object:
+            peers = rig.node.statistics()["peers"]
+            assert isinstance(peers, dict)
+            return peers[host.address.hex()]["received"]
+
+        before = heard()
+
+        def is_heard() -> bool:
+            send(host.socket, [bytes(60_000)] * 1_000)
+            host.pump()
+            return heard() != before
+
+        # An idle host would say so after 15 s.
+        pump_until(is_heard)
 
 
 @pytest.mark.parametrize("datagram", [b"", b"x"])

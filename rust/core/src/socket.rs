@@ -21,6 +21,8 @@ pub(crate) struct Socket {
     /// None once it is closed.
     socket: Option<UdpSocket>,
     receiver: Receiver,
+    /// Overflows that the datapath knows of.
+    told_overflows: u32,
 }
 
 #[pymethods]
@@ -31,6 +33,7 @@ impl Socket {
         Ok(Self {
             socket: Some(socket),
             receiver: Receiver::new(BATCH_TRAINS),
+            told_overflows: 0,
         })
     }
 
@@ -49,10 +52,15 @@ impl Socket {
     }
 
     fn receive(&mut self, py: Python<'_>, datapath: &mut Datapath, now_ns: u64) -> PyResult<usize> {
-        let (socket, receiver) = self.parts()?;
+        let socket = self.socket.as_ref().ok_or_else(closed)?;
+        let (receiver, told_overflows) = (&mut self.receiver, &mut self.told_overflows);
         let datapath = datapath.pure();
         py.detach(|| {
             let mut count = 0;
+            let overflows = socket.overflowed();
+            if std::mem::replace(told_overflows, overflows) != overflows {
+                datapath.note_overflow(now_ns);
+            }
             while count < MOST_DATAGRAMS && receiver.receive(socket)? > 0 {
                 for train in receiver.trains() {
                     count += train.datagrams();

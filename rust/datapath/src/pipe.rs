@@ -27,6 +27,10 @@ pub const KEEPALIVE_NS: u64 = 15_000_000_000;
 /// Heartbeats that may be missed before a peer counts as down.
 pub const MISSED_BEATS: u64 = 3;
 
+/// Probes that may stay unanswered while our own socket loses datagrams: of ten answers nine may be lost
+/// among them.
+const EXCUSED_PROBES: u64 = 40;
+
 /// What a peer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerKind {
@@ -53,6 +57,14 @@ impl Upkeep {
             (PeerKind::Node, PeerKind::Node) => Self::Beating,
             (PeerKind::Host, _) => Self::Keeping,
             (PeerKind::Node, PeerKind::Host) => Self::Kept,
+        }
+    }
+
+    /// A silent peer is probed this often.
+    pub(crate) fn probe_spacing_ns(self, heartbeat_ns: u64) -> u64 {
+        match self {
+            Self::Beating => heartbeat_ns / 4,
+            Self::Keeping | Self::Kept => heartbeat_ns,
         }
     }
 }
@@ -222,60 +234,59 @@ impl Pipe {
         is_first
     }
 
-    /// When the peer counts as down if nothing comes.
-    pub(crate) fn down_ns(&self, heartbeat_ns: u64) -> u64 {
-        let missed_ns = MISSED_BEATS * heartbeat_ns;
-        match self.upkeep {
-            Upkeep::Beating => self
-                .last_received_ns
-                .saturating_add(missed_ns)
-                .saturating_add(heartbeat_ns.max(self.rtt.jitter_ns())),
-            Upkeep::Keeping => self.unanswered_down_ns(heartbeat_ns),
-            Upkeep::Kept => self
-                .last_received_ns
+    /// When the peer counts as down if nothing comes. Silence counts anew from `overflowed_ns`, when our own
+    /// socket was full and lost datagrams, for a while: some may have been the peer's.
+    pub(crate) fn down_ns(&self, heartbeat_ns: u64, overflowed_ns: u64) -> u64 {
+        let tolerance_ns = MISSED_BEATS * heartbeat_ns + self.patience_ns(heartbeat_ns);
+        let unanswered_ns = self.unanswered_ns.saturating_add(tolerance_ns);
+        let silent_ns = self.last_received_ns.saturating_add(tolerance_ns);
+        let down_ns = match self.upkeep {
+            Upkeep::Beating => silent_ns,
+            Upkeep::Keeping => unanswered_ns,
+            Upkeep::Kept => silent_ns
                 .saturating_add(MISSED_BEATS * KEEPALIVE_NS)
-                .saturating_add(missed_ns + self.patience_ns(heartbeat_ns))
-                .min(self.unanswered_down_ns(heartbeat_ns)),
+                .min(unanswered_ns),
+        };
+        if overflowed_ns < self.last_received_ns {
+            return down_ns;
         }
+        let excused_ns = EXCUSED_PROBES * self.upkeep.probe_spacing_ns(heartbeat_ns);
+        let latest_ns = down_ns.saturating_add(excused_ns);
+        latest_ns.min(down_ns.max(overflowed_ns.saturating_add(tolerance_ns)))
     }
 
-    fn unanswered_down_ns(&self, heartbeat_ns: u64) -> u64 {
-        self.unanswered_ns
-            .saturating_add(MISSED_BEATS * heartbeat_ns)
-            .saturating_add(self.patience_ns(heartbeat_ns))
-    }
-
-    /// How long the answer to the last probe may take. Never less than two and a half heartbeats: behind a
-    /// flood that has just begun even the first probe, sent with the second heartbeat, takes its time.
+    /// How long the answer to the last probe may take. Between nodes both ends speak by themselves. Else
+    /// never less than two and a half heartbeats: behind a flood that has just begun even the first probe,
+    /// sent with the second heartbeat, takes its time.
     fn patience_ns(&self, heartbeat_ns: u64) -> u64 {
-        (heartbeat_ns * 5 / 2).max(self.rtt.timeout_ns())
+        match self.upkeep {
+            Upkeep::Beating => heartbeat_ns.max(self.rtt.jitter_ns()),
+            Upkeep::Keeping | Upkeep::Kept => (heartbeat_ns * 5 / 2).max(self.rtt.timeout_ns()),
+        }
     }
 
     /// When the next heartbeat, keepalive or probe is due.
     pub(crate) fn probe_ns(&self, heartbeat_ns: u64) -> u64 {
+        let unanswered_ns = self.after_silence_ns(self.unanswered_ns, heartbeat_ns);
         match self.upkeep {
-            Upkeep::Beating => {
-                let beat_ns = self.last_sent_ns.saturating_add(heartbeat_ns);
-                let suspect_ns = self.last_received_ns.saturating_add(heartbeat_ns * 3 / 2);
-                beat_ns.min(suspect_ns.max(self.next_probe_ns))
-            }
+            Upkeep::Beating => self
+                .last_sent_ns
+                .saturating_add(heartbeat_ns)
+                .min(self.after_silence_ns(self.last_received_ns, heartbeat_ns * 3 / 2)),
             Upkeep::Keeping => self
                 .last_sent_ns
                 .saturating_add(KEEPALIVE_NS)
-                .min(self.unanswered_probe_ns(heartbeat_ns)),
-            Upkeep::Kept => self.unanswered_probe_ns(heartbeat_ns),
+                .min(unanswered_ns),
+            Upkeep::Kept => unanswered_ns,
         }
     }
 
-    fn unanswered_probe_ns(&self, heartbeat_ns: u64) -> u64 {
-        if self.unanswered_ns == NEVER_NS {
-            return NEVER_NS;
-        }
-        let first_ns = self.unanswered_ns.saturating_add(heartbeat_ns);
-        if self.next_probe_ns == NEVER_NS {
-            first_ns
-        } else {
-            first_ns.max(self.next_probe_ns)
+    /// The first probe of a silence goes out after `wait_ns`, the others by `next_probe_ns`.
+    fn after_silence_ns(&self, silent_ns: u64, wait_ns: u64) -> u64 {
+        let first_ns = silent_ns.saturating_add(wait_ns);
+        match self.next_probe_ns {
+            NEVER_NS => first_ns,
+            next_ns => first_ns.max(next_ns),
         }
     }
 }

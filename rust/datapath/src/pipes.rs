@@ -53,6 +53,8 @@ pub struct Pipes {
     last_timestamp: u64,
     /// The latest time that was given, for calls that give none.
     clock_ns: u64,
+    /// When our socket's buffer was seen to overflow last; 0 for never.
+    overflowed_ns: u64,
     peers: Vec<Option<Box<Pipe>>>,
     free_peers: VecDeque<u32>,
     by_address: HashMap<Address, PeerIndex>,
@@ -86,6 +88,7 @@ impl Pipes {
             boot,
             last_timestamp: 0,
             clock_ns: 0,
+            overflowed_ns: 0,
             peers: Vec::new(),
             free_peers: VecDeque::new(),
             by_address: HashMap::new(),

@@ -40,6 +40,8 @@ pub(crate) struct Lane {
     pub(crate) datapath: Datapath,
     sockets: Vec<UdpSocket>,
     receiver: Receiver,
+    /// Overflows that the datapath knows of.
+    told_overflows: u64,
     workers: BTreeMap<u32, WorkerSocket>,
     readiness: Readiness,
     shared: Arc<Shared>,
@@ -72,6 +74,7 @@ impl Lane {
             datapath,
             sockets,
             receiver: Receiver::new(BATCH_TRAINS),
+            told_overflows: 0,
             workers: BTreeMap::new(),
             readiness,
             shared,
@@ -104,6 +107,7 @@ impl Lane {
                 .next_deadline_ns()
                 .is_some_and(|due_ns| due_ns <= now_ns)
             {
+                self.tell_overflows(now_ns);
                 self.datapath.poll(now_ns);
             }
             self.send_events(now_ns);
@@ -143,6 +147,13 @@ impl Lane {
         }
         let _sent = send_trains(&mut self.datapath, &self.sockets);
         Ok(())
+    }
+
+    fn tell_overflows(&mut self, now_ns: u64) {
+        let overflows = self.socket_overflows() + self.thread_overflows();
+        if std::mem::replace(&mut self.told_overflows, overflows) != overflows {
+            self.datapath.note_overflow(now_ns);
+        }
     }
 
     fn take_mail(&mut self, now_ns: u64) {
@@ -289,16 +300,24 @@ impl Lane {
 
     /// What this thread has done.
     pub(crate) fn statistics(&self) -> ThreadStatistics {
-        let mailbox = self.shared.mailboxes.get(self.number);
-        let sockets = self.sockets.iter();
         ThreadStatistics {
             datapath: self.datapath.statistics(),
             cpu_ns: thread_cpu_ns(),
             thread_id: rustix::thread::gettid().as_raw_nonzero().get(),
             batches_outstanding: self.workers.values().map(WorkerSocket::outstanding).sum(),
-            socket_overflows: sockets.map(|socket| u64::from(socket.overflowed())).sum(),
-            thread_overflows: mailbox.map_or(0, Mailbox::refused),
+            socket_overflows: self.socket_overflows(),
+            thread_overflows: self.thread_overflows(),
         }
+    }
+
+    fn socket_overflows(&self) -> u64 {
+        let sockets = self.sockets.iter();
+        sockets.map(|socket| u64::from(socket.overflowed())).sum()
+    }
+
+    fn thread_overflows(&self) -> u64 {
+        let mailbox = self.shared.mailboxes.get(self.number);
+        mailbox.map_or(0, Mailbox::refused)
     }
 
     fn lose_worker(&mut self, service: u32, why: &str) {

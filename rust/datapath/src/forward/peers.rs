@@ -157,6 +157,11 @@ impl Datapath {
         }
     }
 
+    /// Datagrams came of late that found no room in this thread's socket: nobody knows whose they were.
+    pub fn note_overflow(&mut self, now_ns: u64) {
+        self.departures.pipes.note_overflow(now_ns);
+    }
+
     /// The directory's answer to a `ResolveWanted`, or news of a record that nobody asked for just now.
     pub fn resolved(&mut self, number: u32, query: &[u8], record: Option<&[u8]>) {
         let Some(index) = self.decisions.routes.index(number) else {

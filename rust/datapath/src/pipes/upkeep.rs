@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::{LaneReport, LaneUpdate, PeerIndex, PipeChange, Pipes};
+use super::{LaneReport, LaneUpdate, PeerIndex, PeerKind, PipeChange, Pipes};
 use crate::control::Signal;
-use crate::pipe::{Candidate, NEVER_NS, Next, Upkeep};
+use crate::pipe::{Candidate, NEVER_NS, Next, Pipe, Upkeep};
 
 const MILLISECOND_NS: u64 = 1_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
@@ -12,7 +12,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub(super) const PREVIOUS_KEY_NS: u64 = 10 * SECOND_NS;
 /// Other threads get this long to learn a new key before the peer may use it.
 const LANE_GRACE_NS: u64 = 50 * MILLISECOND_NS;
-/// Between nodes, and on pipes of hosts that are in use, a round trip is measured this often.
+/// Between nodes, and on pipes of hosts that are in use, the round trip is measured this often.
 const MEASURE_NS: u64 = SECOND_NS;
 /// While down, a peer is probed this often under the key it may still have.
 const REVIVE_NS: u64 = 500 * MILLISECOND_NS;
@@ -88,6 +88,7 @@ impl Pipes {
     /// Send what shows that we live, and notice when the peer does not.
     fn keep_alive(&mut self, now_ns: u64, peer: PeerIndex) {
         let heartbeat_ns = self.config.heartbeat_ns;
+        let overflowed_ns = self.overflowed_ns;
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
@@ -107,7 +108,7 @@ impl Pipes {
             }
             return;
         }
-        if now_ns >= pipe.down_ns(heartbeat_ns) {
+        if now_ns >= pipe.down_ns(heartbeat_ns, overflowed_ns) {
             self.went_down(now_ns, peer);
             return;
         }
@@ -116,7 +117,7 @@ impl Pipes {
             // Sending woke the timer. A pipe in use is measured as often: how long its handshake took says
             // how busy both ends were when they started.
             let is_in_use = now_ns.saturating_sub(pipe.last_sent_ns) <= 2 * heartbeat_ns;
-            if is_measuring && is_in_use && pipe.upkeep != Upkeep::Beating {
+            if is_measuring && is_in_use {
                 self.send_probe(now_ns, peer);
             }
             return;
@@ -124,13 +125,13 @@ impl Pipes {
         let is_suspect = now_ns.saturating_sub(pipe.last_received_ns) >= heartbeat_ns * 3 / 2;
         match pipe.upkeep {
             Upkeep::Beating if is_suspect => {
-                pipe.next_probe_ns = now_ns + heartbeat_ns / 4;
+                pipe.next_probe_ns = now_ns + pipe.upkeep.probe_spacing_ns(heartbeat_ns);
                 self.send_probe(now_ns, peer);
             }
             Upkeep::Beating if is_measuring => self.send_probe(now_ns, peer),
             Upkeep::Beating => self.send_signal(now_ns, peer, Signal::Beat, None),
             Upkeep::Keeping | Upkeep::Kept => {
-                pipe.next_probe_ns = now_ns + heartbeat_ns;
+                pipe.next_probe_ns = now_ns + pipe.upkeep.probe_spacing_ns(heartbeat_ns);
                 self.send_probe(now_ns, peer);
             }
         }
@@ -153,7 +154,7 @@ impl Pipes {
         if pipe.is_up {
             deadline_ns = deadline_ns
                 .min(pipe.probe_ns(heartbeat_ns))
-                .min(pipe.down_ns(heartbeat_ns));
+                .min(pipe.down_ns(heartbeat_ns, self.overflowed_ns));
             if let Some(control) = &pipe.control {
                 deadline_ns = deadline_ns.min(control.deadline_ns(pipe.rtt.timeout_ns()));
             }
@@ -326,6 +327,27 @@ impl Pipes {
         self.tell_state(peer);
         if is_wanted {
             self.begin_dialling(now_ns, peer);
+        }
+    }
+
+    /// Datagrams came of late that found our socket's buffer full. Whose they were nobody knows: their
+    /// silence is excused for a while (decision record 16), and a host says that it lives, since it may
+    /// not hear that its nodes ask.
+    pub fn note_overflow(&mut self, now_ns: u64) {
+        self.overflowed_ns = now_ns;
+        if self.config.kind != PeerKind::Host {
+            return;
+        }
+        let is_due = |pipe: &Pipe| {
+            let silent_ns = now_ns.saturating_sub(pipe.last_sent_ns);
+            pipe.is_up && silent_ns >= self.config.heartbeat_ns
+        };
+        let due: Vec<_> = self
+            .peers()
+            .filter(|peer| self.pipe(*peer).is_some_and(is_due))
+            .collect();
+        for peer in due {
+            self.send_signal(now_ns, peer, Signal::Beat, None);
         }
     }
 

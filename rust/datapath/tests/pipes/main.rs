@@ -18,5 +18,6 @@ mod keys;
 mod lanes;
 mod liveness;
 mod opening;
+mod overflowing;
 mod roaming;
 mod silence;

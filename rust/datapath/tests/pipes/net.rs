@@ -49,6 +49,8 @@ pub struct End {
     pub key: [u8; 32],
     pub kind: PeerKind,
     pub is_frozen: bool,
+    /// Percent of what arrives that finds its socket full.
+    pub overflow: u64,
     /// Payloads received: (sender, payload).
     pub received: Vec<(PeerIndex, Vec<u8>)>,
     pub changes: Vec<PipeChange>,
@@ -141,6 +143,7 @@ impl Net {
             key,
             kind,
             is_frozen: false,
+            overflow: 0,
             received: Vec::new(),
             changes: Vec::new(),
             messages: Vec::new(),
@@ -340,6 +343,9 @@ impl Net {
             return;
         };
         if self.ends[index].is_frozen {
+            return;
+        }
+        if self.percent(self.ends[index].overflow) {
             return;
         }
         let fate = self.handle(index, from, &mut bytes);
