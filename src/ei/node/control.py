@@ -175,8 +175,10 @@ class ControlPlane:
             try:
                 self._datapath.send_control(peer, service, message)
             except ValueError:
-                # No such peer, or too much waits for it: both services ask again.
+                # No such peer, or too much waits for it: the directory asks again by itself.
                 self.dropped["control_refused"] += 1
+                if service == ROUTING:
+                    self.router.not_sent(peer, now_s=now_s)
         for resolution in self.directory.take_answers():
             self._tell_answer(resolution, now_s=now_s)
         changes = self.router.take_changes()
