@@ -1,122 +1,94 @@
-from ei.cli.hops import in_order
-from ei.node.traces import Module, TraceRecord
+"""What nodes state of a packet is shown in words, with who asked for what and who says nothing."""
 
-DELIVERY = Module(16, "delivery", "0.1.0")
-SHIELD = Module(90, "shield", "1.2.0")
-TELEMETRY = Module(91, "telemetry", "0.3.0")
+from ei.cli.hops import hops_of
+from ei.host.verbs_explain import Explained, HopSaid, ModulePart
+
+DELIVERY = ModulePart("delivery@0.1.0", "source")
+SHIELD = ModulePart("shield@1.2.0", "receiver")
+TELEMETRY = ModulePart("telemetry@0.3.0", "operator")
 
 
-def record(  # noqa: PLR0913 a record has many fields
+def said(  # noqa: PLR0913 a statement has many fields
     node: str,
-    to: str,
+    to: str = "",
     *,
-    modules: tuple[Module, ...] = (DELIVERY,),
-    now_ns: int = 0,
+    fate: str = "forwarded",
+    reason: str = "",
     how: str = "cached",
-    verdict: str = "no_route",
-    spent_ns: int = 4_000,
-) -> TraceRecord:
-    return TraceRecord(
-        node=node, now_ns=now_ns, source="fd35::a", source_name="alice.isp-a", service=16,
-        connection=7, how=how, verdict="forwarded" if to else verdict, to=to, spent_ns=spent_ns,
-        modules=modules,
+    parts: tuple[ModulePart, ...] = (DELIVERY,),
+) -> HopSaid:
+    return HopSaid(node, fate, reason, to, how, 4, parts)
+
+
+def explained(*hops: HopSaid, is_whole: bool = True) -> Explained:
+    return Explained("sn1.isp-a", hops, is_whole, ())
+
+
+def test_a_hop_says_what_became_of_the_packet_and_who_decided() -> None:
+    [hop] = hops_of(explained(said("sn1.isp-a", "sn1.isp-b")), source="alice.isp-a")
+
+    assert (hop.node, hop.how, hop.verdict, hop.to) == (
+        "sn1.isp-a", "cached", "forwarded", "sn1.isp-b",
     )  # fmt: skip
-
-
-def test_hops_are_ordered_by_who_sent_to_whom_not_by_clocks() -> None:
-    records = [
-        record("sn2.isp-b", "bob.isp-b", now_ns=5),
-        record("sn1.isp-a", "sn2.isp-b", now_ns=900),
-    ]
-
-    assert [hop.node for hop in in_order(records)] == ["sn1.isp-a", "sn2.isp-b"]
-
-
-def test_only_the_newest_packet_of_a_connection_is_shown() -> None:
-    records = [
-        record("sn1.isp-a", "sn1.isp-b", now_ns=1, how="decided"),
-        record("sn1.isp-a", "sn2.isp-b", now_ns=2, how="cached"),
-    ]
-
-    (hop,) = in_order(records)
-
-    assert (hop.to, hop.how, hop.spent_s) == ("sn2.isp-b", "cached", 4e-6)
-
-
-def test_a_loop_of_packets_ends() -> None:
-    records = [record("a.x", "b.x"), record("b.x", "a.x")]
-
-    assert [hop.node for hop in in_order(records)] == ["a.x", "b.x"]
+    assert (hop.modules, hop.spent_s, hop.is_signed) == (("delivery@0.1.0",), 4e-6, True)
 
 
 def test_it_is_said_who_asked_for_each_service() -> None:
-    modules = (TELEMETRY, DELIVERY, SHIELD)
+    parts = (TELEMETRY, DELIVERY, SHIELD)
 
-    (hop,) = in_order([record("sn1.isp-b", "bob.isp-b", modules=modules)])
+    [hop] = hops_of(explained(said("sn1.isp-b", "bob.isp-b", parts=parts)), source="alice.isp-a")
 
-    assert hop.modules == ("telemetry@0.3.0", "delivery@0.1.0", "shield@1.2.0")
     assert hop.reasons[:3] == (
         "telemetry@0.3.0: interposed by the operator of isp-b (chains in node.toml)",
         "delivery@0.1.0: named by the source, alice.isp-a",
         "shield@1.2.0: a guard that the receiver, bob.isp-b, asked for",
     )
+    assert hop.reasons[3] == "a cached decision answered; no service ran"
 
 
-def test_the_steps_of_one_packet_are_one_hop_with_all_its_services() -> None:
-    steps = [
-        record("sn1.isp-a", "", modules=(TELEMETRY,), now_ns=9, spent_ns=0, how="queued"),
-        record("sn1.isp-a", "", modules=(TELEMETRY,), now_ns=309, spent_ns=300, how="decided"),
-        record("sn1.isp-a", "", modules=(DELIVERY,), now_ns=309, spent_ns=300, how="queued"),
-        record("sn1.isp-a", "sn1.isp-b", now_ns=709, spent_ns=700, how="decided"),
-    ]
+def test_a_drop_is_explained_by_its_reason() -> None:
+    dropped = said("sn1.isp-b", fate="dropped", reason="worker_lost", how="dropped")
 
-    (hop,) = in_order(steps)
+    hop = hops_of(explained(said("sn1.isp-a", "sn1.isp-b"), dropped), source="a")[-1]
 
-    assert (hop.how, hop.to, hop.spent_s) == ("decided", "sn1.isp-b", 700e-9)
-    assert hop.modules == ("telemetry@0.3.0", "delivery@0.1.0")
-    assert hop.reasons[:2] == (
-        "telemetry@0.3.0: interposed by the operator of isp-a (chains in node.toml)",
-        "delivery@0.1.0: named by the source, alice.isp-a",
+    assert (hop.node, hop.verdict) == ("sn1.isp-b", "worker_lost")
+    assert hop.reasons[-1].startswith("worker_lost: ")
+
+
+def test_a_packet_that_is_held_waits_for_the_directory() -> None:
+    held = said("sn1.isp-a", fate="waiting", reason="held", how="decided")
+
+    [hop] = hops_of(explained(held), source="a")
+
+    assert (hop.verdict, hop.reasons[-1]) == (
+        "held",
+        "the service keeps it until the directory answers",
     )
 
 
-def test_a_packet_of_which_a_part_was_decided_was_not_answered_by_the_cache_alone() -> None:
-    steps = [
-        record("sn1.isp-a", "", modules=(TELEMETRY,), now_ns=309, spent_ns=300, how="decided"),
-        record("sn1.isp-a", "sn1.isp-b", now_ns=310, spent_ns=301, how="cached"),
+def test_what_a_domain_does_not_reveal_is_a_row_that_says_so() -> None:
+    withheld = said("sn1.isp-b", fate="withheld", how="", parts=())
+
+    hop = hops_of(explained(said("sn1.isp-a", "sn1.isp-b"), withheld), source="a")[1]
+
+    assert (hop.verdict, hop.how, hop.reasons) == ("not revealed by isp-b", "", ())
+    assert hop.is_signed
+
+
+def test_a_node_that_says_nothing_is_the_last_row() -> None:
+    hops = hops_of(explained(said("sn1.isp-a", "sn1.isp-b"), is_whole=False), source="a")
+
+    assert [(hop.node, hop.verdict, hop.is_signed) for hop in hops] == [
+        ("sn1.isp-a", "forwarded", True),
+        ("sn1.isp-b", "says nothing", False),
     ]
-
-    (hop,) = in_order(steps)
-
-    assert (hop.how, hop.modules) == ("decided", ("telemetry@0.3.0", "delivery@0.1.0"))
+    [silent] = hops_of(explained(is_whole=False), source="a")
+    assert (silent.node, silent.verdict) == ("sn1.isp-a", "says nothing")
 
 
-def test_a_drop_is_the_last_hop_with_its_reason_explained() -> None:
-    steps = [
-        record("sn1.isp-a", "sn1.isp-b"),
-        record("sn1.isp-b", "", how="queued", verdict="missed", now_ns=4_001),
-        record("sn1.isp-b", "", how="dropped", verdict="worker_lost", now_ns=5_001, spent_ns=5_000),
-    ]
+def test_after_a_domain_that_reveals_nothing_nobody_is_said_to_be_silent() -> None:
+    withheld = said("sn1.isp-b", fate="withheld", how="", parts=())
 
-    last = in_order(steps)[-1]
+    hops = hops_of(explained(withheld, is_whole=False), source="a")
 
-    assert (last.node, last.how, last.verdict) == ("sn1.isp-b", "dropped", "worker_lost")
-    assert last.reasons[-1].startswith("worker_lost: ")
-
-
-def test_a_packet_dropped_before_the_named_service_met_no_guard() -> None:
-    steps = [record("sn1.isp-a", "", modules=(TELEMETRY,), how="dropped", verdict="service_down")]
-
-    (hop,) = in_order(steps)
-
-    assert hop.reasons[0].startswith("telemetry@0.3.0: interposed by the operator")
-
-
-def test_a_packet_that_ended_nowhere_is_the_last_hop() -> None:
-    hops = in_order([record("sn1.isp-a", "sn2.isp-b"), record("sn2.isp-b", "")])
-
-    assert [(hop.node, hop.verdict) for hop in hops][-1] == ("sn2.isp-b", "no_route")
-
-
-def test_nothing_remembered_is_no_hop() -> None:
-    assert in_order([]) == []
+    assert [hop.node for hop in hops] == ["sn1.isp-b"]

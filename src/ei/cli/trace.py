@@ -11,10 +11,15 @@ from ei.cli.quantities import duration
 
 if TYPE_CHECKING:
     from ei.cli.hops import Hop
+    from ei.host.verbs_ping import Pings
 
 DETAILS = """\
-Sends one packet that asks every node on its way to keep a record, then collects the records. With
---explain it says who asked for each service on the way: nothing is interposed silently."""
+Sends one packet that asks every node on its way to keep a record, then asks the nodes what became
+of it. Each signs what it says, as far as its domain reveals it. With --explain it says who asked
+for each service on the way: nothing is interposed silently."""
+DELIVERY = 16
+ANSWER_S = 2.0
+"""How long nodes are waited for."""
 
 
 def add_parser(commands: Verbs) -> None:
@@ -30,20 +35,27 @@ def add_parser(commands: Verbs) -> None:
 
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
-    """Send a traced packet, collect what the nodes say, and show it in order."""
-    from ei.cli.hops import collect, in_order
-    from ei.cli.targets import has_lab, lab_targets
+    """Send a traced packet, ask what became of it, and show that in order."""
+    import msgspec
+
+    from ei.cli.hops import hops_of
+    from ei.host.verbs_explain import Explained
 
     host, pings = send(arguments, count=1, interval_s=0.0, length_bytes=32, is_traced=True)
-    nodes = lab_targets(arguments, kind="node") if has_lab(arguments) else []
-    if not nodes:
-        output.talk("no lab: only the nodes of a lab can be asked for their records")
-    hops = in_order(collect(nodes, pings.source, pings.connection))
-    _show(host.name, hops, output, has_reasons=arguments.explain)
-    if pings.rtts_s:
-        answered = f"answered, round trip {duration(pings.rtts_s[0])}"
-        output.data(f"{len(hops) + 2:2}  {pings.to}  {answered}")
-    else:
+    question = {
+        "service": pings.service,
+        "connection": pings.connection,
+        "deadline_s": ANSWER_S,
+    }
+    answer = host.ask("explain", question, deadline_s=ANSWER_S + 2.0)
+    explained = msgspec.convert(answer, Explained)
+    hops = hops_of(explained, source=host.name)
+    _show(host.name, hops, pings, output)
+    if arguments.explain:
+        _explain(hops, output)
+    for reason in explained.refused:
+        output.fold(f"{output.mark('bad')} refused: {reason}")
+    if not pings.rtts_s:
         output.fold(f"{output.mark('bad')} {pings.reason}")
     output.document(
         "ei.trace/1",
@@ -54,6 +66,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
             "connection": pings.connection,
             "rtts_s": pings.rtts_s,
             "hops": [hop.content() for hop in hops],
+            "refused": list(explained.refused),
         },
     )
     again = [] if arguments.explain else [f"ei trace {words_of(arguments)} --explain"]
@@ -61,16 +74,23 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     return Exit.OK if pings.rtts_s else Exit.NEGATIVE
 
 
-def _show(host: str, hops: "list[Hop]", output: Output, *, has_reasons: bool) -> None:
-    output.data(f" 1  {host}  sent")
+def _show(host: str, hops: "list[Hop]", pings: "Pings", output: Output) -> None:
+    rows = [["1", host, "", "", "sent", "", ""]]
     for number, hop in enumerate(hops, 2):
-        modules = ", ".join(hop.modules) or "-"
-        where = f" → {hop.to}" if hop.to else ""
-        spent = duration(hop.spent_s)
-        output.fold(
-            f"{number:2}  {hop.node}  {hop.how:8} {modules}  {hop.verdict}{where}  {spent}",
-            indent="      ",
-        )
-        if has_reasons:
-            for reason in hop.reasons:
-                output.fold(output.paint(f"      {reason}", "dim"), indent="        ")
+        where = f"{hop.verdict} → {hop.to}" if hop.to else hop.verdict
+        spent = duration(hop.spent_s) if hop.how else ""
+        proof = "signed" if hop.is_signed else "-"
+        rows.append([str(number), hop.node, hop.how, " ".join(hop.modules), where, spent, proof])
+    if pings.rtts_s:
+        took = duration(pings.rtts_s[0])
+        proof = "sealed" if pings.service == DELIVERY else "-"
+        rows.append([str(len(rows) + 1), pings.to, "", "", "answered", took, proof])
+    output.table(("hop", "who", "how", "services", "what became of it", "took", "proof"), rows)
+
+
+def _explain(hops: "list[Hop]", output: Output) -> None:
+    for number, hop in enumerate(hops, 2):
+        if hop.reasons:
+            output.data(f"{number:3}  {hop.node}")
+        for reason in hop.reasons:
+            output.fold(output.paint(f"       {reason}", "dim"), indent="         ")

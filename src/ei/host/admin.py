@@ -5,6 +5,7 @@
                     is_traced, length_bytes
     ask             service, count, interval_s, metadata,    ei.ping/1      such as echo, 17
                     deadline_s, is_traced, length_bytes
+    explain         service, connection, deadline_s          ei.explained/1   of a traced packet
     send_file       to, path, port, deadline_s               ei.file/1      after ei.progress/1
     receive_file    path, port, deadline_s                   ei.file/1      after ei.progress/1
     control         service, message, every_s, node          ei.done/1      such as joining a group
@@ -34,6 +35,7 @@ from ei.daemons.messages import Answer, Request
 from ei.daemons.verbs import NoArguments, arguments_of, to_answer
 from ei.errors import LocalError
 from ei.host.client import Host
+from ei.host.verbs_explain import ExplainVerbs
 from ei.host.verbs_files import FileVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import DONE, TrafficVerbs
@@ -75,6 +77,7 @@ class HostAdmin:
             "status": self._status,
             "ping": ping.ping,
             "ask": ping.ask,
+            "explain": ExplainVerbs(host).explain,
             "send_file": files.send,
             "receive_file": files.receive,
             "control": traffic.control,

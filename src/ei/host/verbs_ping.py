@@ -10,6 +10,7 @@ from ei.daemons.verbs import arguments_of, to_answer
 from ei.errors import DeadlineError
 from ei.host.client import Host
 from ei.host.names import metadata_of
+from ei.host.sessions import DELIVERY
 from ei.records.addresses import format_address
 
 
@@ -39,13 +40,14 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Pings(msgspec.Struct, frozen=True):
     """Round trips, in seconds; those without an answer are missing, and `reason` is the last's.
 
-    `source` and `connection` are those of the packets, for whoever asks nodes for their traces.
+    `source`, `service` and `connection` are those of the packets, by which nodes know them.
     """
 
     to: str
     sent: int
     rtts_s: list[float]
     source: str
+    service: int
     connection: int
     reason: str
 
@@ -60,7 +62,7 @@ class PingVerbs:
     async def ping(self, request: Request) -> AsyncIterator[Answer]:
         """Ask another host's stack for echoes, one after another."""
         wanted = arguments_of(request, Ping)
-        to = self._host.find(wanted.to)
+        to = await self._host.lookup(wanted.to, deadline_s=wanted.deadline_s)
         data = bytes(wanted.length_bytes)
 
         async def once() -> float:
@@ -70,13 +72,17 @@ class PingVerbs:
 
         connection = self._host.connection_to(to)
         yield await self._repeat(
-            self._host.records.name_of(to), once, wanted.count, wanted.interval_s, connection
+            self._host.records.name_of(to),
+            once,
+            wanted,
+            service=DELIVERY,
+            connection=connection,
         )
 
     async def ask(self, request: Request) -> AsyncIterator[Answer]:
         """Send packets to a service and wait for what comes back, one after another."""
         wanted = arguments_of(request, Ask)
-        metadata = metadata_of(self._host, wanted.metadata)
+        metadata = await metadata_of(self._host, wanted.metadata)
         payload = bytes(wanted.length_bytes)
         with self._host.call(wanted.service, metadata=metadata) as channel:
 
@@ -89,27 +95,29 @@ class PingVerbs:
             yield await self._repeat(
                 f"service {wanted.service}",
                 once,
-                wanted.count,
-                wanted.interval_s,
-                channel.connection,
+                wanted,
+                service=wanted.service,
+                connection=channel.connection,
             )
 
     async def _repeat(
         self,
         to: str,
         once: Callable[[], Awaitable[float]],
-        count: int,
-        interval_s: float,
+        wanted: Ping | Ask,
+        *,
+        service: int,
         connection: int,
     ) -> Answer:
         rtts_s: list[float] = []
         reason = ""
-        for number in range(count):
-            if number and interval_s:
-                await asyncio.sleep(interval_s)
+        for number in range(wanted.count):
+            if number and wanted.interval_s:
+                await asyncio.sleep(wanted.interval_s)
             try:
                 rtts_s.append(await once())
             except DeadlineError as error:
                 reason = str(error)
-        pings = Pings(to, count, rtts_s, format_address(self._host.address), connection, reason)
+        source = format_address(self._host.address)
+        pings = Pings(to, wanted.count, rtts_s, source, service, connection, reason)
         return to_answer(pings, schema="ei.ping/1")

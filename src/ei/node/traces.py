@@ -54,11 +54,6 @@ class TraceRecord(msgspec.Struct, frozen=True):
     spent_ns: int
     modules: tuple[Module, ...]
 
-    @property
-    def arrived_ns(self) -> int:
-        """When the packet came: the same in all its records of this node."""
-        return self.now_ns - self.spent_ns
-
 
 class Flow(NamedTuple):
     """What the packets of one connection have in common."""
