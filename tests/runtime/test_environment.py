@@ -307,6 +307,22 @@ def test_the_service_hears_the_answer_before_the_packets_come_back() -> None:
     assert seen == ["packet", "resolved", "packet"]
 
 
+def test_a_record_that_changed_is_heard_and_kept_although_nobody_asked() -> None:
+    heard: list[object] = []
+
+    def on_resolved(event: Resolved, ctx: Context[Any]) -> Iterator[Effect]:
+        heard.append((event.record, ctx.records[QUERY]))
+        return iter(())
+
+    rig = Rig(toy(on_packet=hold, on_resolved=on_resolved))
+    moved = Attachment(B, (B,))
+    _ = rig.batch(QueryResolved(encoded(QUERY), encoded(RECORD)))
+    _ = rig.batch(QueryResolved(encoded(QUERY), encoded(moved)))
+
+    assert heard == [(RECORD, RECORD), (moved, moved)]
+    assert [answer.outcome for answer in rig.batch(toy_packet())] == [Outcome.ANSWERED]
+
+
 def test_an_answer_goes_to_the_thread_whose_packet_waited() -> None:
     rig = Rig(toy(on_packet=hold))
     _ = rig.batch(toy_packet(), origin=3, epoch=8)
