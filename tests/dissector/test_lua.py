@@ -5,6 +5,7 @@ from importlib.resources import files
 
 from ei.dissector.datagrams import PROTECTIONS, TYPES
 from ei.dissector.fields import FIELDS
+from ei.dissector.messages import MESSAGES
 from ei.runtime.loader import find_services
 from ei.sdk.manifest import load_manifest
 
@@ -13,7 +14,7 @@ LUA = (files("ei.dissector") / "ei.lua").read_text()
 
 def table(name: str) -> dict[int, str]:
     """Return a table of numbers and words in the script."""
-    found = re.search(rf"local {name} = \{{(.*?)\}}", LUA)
+    found = re.search(rf"local {name} = \{{(.*?)\}}", LUA, re.DOTALL)
     assert found
     return {int(number): word for number, word in re.findall(r'\[(\d+)\] = "(\w+)"', found[1])}
 
@@ -21,7 +22,20 @@ def table(name: str) -> dict[int, str]:
 def test_it_names_the_services_by_their_manifests() -> None:
     manifests = [load_manifest(folder) for folder in find_services().values()]
 
-    assert table("SERVICES") == {1: "control"} | {one.id: one.name for one in manifests}
+    nodes = {1: "control", 2: "directory", 3: "routing", 4: "attachment"}
+    assert table("SERVICES") == nodes | {one.id: one.name for one in manifests}
+
+
+def test_it_names_the_control_messages_alike() -> None:
+    found = re.search(r"local MESSAGES = \{(.*?)\n\}", LUA, re.DOTALL)
+    assert found
+
+    services = re.findall(r"\[(\d+)\] = \{(.*?)\}", found[1], re.DOTALL)
+
+    assert {
+        int(service): {int(kind): name for kind, name in re.findall(r'\[(\d+)\] = "(\w+)"', rest)}
+        for service, rest in services
+    } == MESSAGES
 
 
 def test_it_names_types_and_protections_alike() -> None:

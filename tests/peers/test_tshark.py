@@ -10,28 +10,60 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from ei.directory.messages import Answer, Ask, Attached, Find, Named
 from ei.dissector.capture import read_capture
 from ei.dissector.datagrams import dissect, is_ours
 from ei.dissector.fields import FIELDS
 from ei.lab.capture import Capture
+from ei.services.multicast.messages import Join
 
 DATAGRAMS = 2_000
 
 
-def some_header(chance: random.Random) -> tuple[bytes, int]:
-    """Return an L3.5 header, sometimes of the control channel, and its payload's length."""
-    is_control = chance.random() < 0.2
+def some_header(chance: random.Random, payload_bytes: int, *, is_control: bool) -> bytes:
+    """Return an L3.5 header."""
     has_origin, is_traced = chance.random() < 0.5, chance.random() < 0.5
     metadata = chance.randbytes(13 if is_control else chance.choice([0, 1, 16, 255]))
     service = 1 if is_control else chance.choice([16, 17, 48, 0xF000_0001])
-    payload_bytes = chance.choice([0, 1, 100, 1_200])
+    if is_control and chance.random() < 0.7:
+        number = chance.choice([0, 2, 2, 2, 3, 4, 16, 48])
+        more = bytes([chance.random() < 0.2])
+        metadata = number.to_bytes(4, "little") + chance.randbytes(8) + more
     header = bytes([0x10 | has_origin | is_traced << 1, chance.randrange(256)])
     header += chance.randbytes(2) + service.to_bytes(4, "little") + chance.randbytes(8)
     header += payload_bytes.to_bytes(2, "little") + bytes([len(metadata), chance.randrange(4)])
     source = chance.choice([chance.randbytes(16), bytes(15) + b"\1", b"\xfd\x35" + bytes(14)])
-    return header + (source if has_origin else b"") + metadata, payload_bytes
+    return header + (source if has_origin else b"") + metadata
+
+
+def some_value(chance: random.Random, depth: int = 3) -> object:
+    """Return what a field of a message may be, and now and then what it may not."""
+    values = [
+        *(chance.randrange(2 ** chance.choice([7, 8, 16, 32, 64])), -chance.randrange(1, 2**20)),
+        *(None, True, False, 0.5, {"a": 1}) * (chance.random() < 0.1),
+        *(b"\xfd\x35" + bytes(chance.choice([0, 0, 9]) for _ in range(14)), chance.randbytes(16)),
+        *(chance.randbytes(chance.choice([0, 3, 32, 33, 300])), "bob.isp-b", 'a"\\\n\u00e9'),
+    ]
+    if depth and chance.random() < 0.2:
+        return [some_value(chance, depth - 1) for _ in range(chance.choice([0, 1, 2, 20]))]
+    return chance.choice(values)
+
+
+def some_message(chance: random.Random) -> bytes:
+    """Return a control message, or something like one."""
+    message = chance.choice(
+        [
+            Find(7, Named("bob.isp-b")),
+            Ask(Attached(b"\xfd\x35" + bytes(14)), 120),
+            Answer(Named("bob.isp-b"), (bytes(300), bytes(200)), 120, is_leased=True),
+            Join(bytes(range(16))),
+            [chance.randrange(140), *(some_value(chance) for _ in range(chance.randrange(17)))],
+        ]
+    )
+    return msgspec.msgpack.encode(message) + chance.randbytes(chance.choice([0, 0, 0, 1]))
 
 
 def some_end_to_end(chance: random.Random) -> bytes:
@@ -43,8 +75,12 @@ def some_end_to_end(chance: random.Random) -> bytes:
 
 def some_data(chance: random.Random) -> bytes:
     """Return a data datagram, covered or not, opened by a tap or not."""
-    header, payload_bytes = some_header(chance)
+    is_control = chance.random() < 0.3
+    payload_bytes = chance.choice([0, 1, 100, 1_200])
     body = some_end_to_end(chance)[:payload_bytes].ljust(payload_bytes, b"\7")
+    if is_control and chance.random() < 0.9:
+        body = some_message(chance)
+    header = some_header(chance, len(body), is_control=is_control)
     body += chance.randbytes(chance.choice([0, 0, 7]))
     is_covered, is_opened = chance.random() < 0.5, chance.random() < 0.7
     sealed = header + (body if is_covered else b"") + chance.randbytes(16)

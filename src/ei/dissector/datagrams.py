@@ -4,8 +4,11 @@ What is sealed stays bytes, except where the flag OPENED says that our own tap w
 plaintext; that flag exists in capture files only. Layouts: docs/reference/wire.md.
 """
 
+from typing import NamedTuple
+
 from ei.dissector.end_to_end import end_to_end
 from ei.dissector.fields import Field
+from ei.dissector.messages import control_message
 from ei.dissector.walk import Malformed, Walk
 
 WIRE_VERSION = 1
@@ -139,15 +142,17 @@ def _data(walk: Walk) -> None:
         _ = walk.take("ei.tag", TAG_BYTES)
         _ = walk.take("ei.payload", after_bytes)
         return
-    payload_bytes, protection = _header(walk, end=after_bytes + TAG_BYTES)
+    header = _header(walk, end=after_bytes + TAG_BYTES)
     if flags & COVERED:
-        payload = _payload(walk, payload_bytes, end=TAG_BYTES)
+        payload = _payload(walk, header.payload_bytes, end=TAG_BYTES)
         _ = walk.take("ei.tag", TAG_BYTES)
     else:
         _ = walk.take("ei.padding", walk.left - after_bytes - TAG_BYTES)
         _ = walk.take("ei.tag", TAG_BYTES)
-        payload = _payload(walk, payload_bytes, end=0)
-    if PROTECTIONS[protection] == "datagrams":
+        payload = _payload(walk, header.payload_bytes, end=0)
+    if header.message_for:
+        control_message(walk, payload, header.message_for)
+    if PROTECTIONS[header.protection] == "datagrams":
         end_to_end(walk.within(payload))
 
 
@@ -157,8 +162,21 @@ HEADER_BYTES = 20
 SOURCE_BYTES = 16
 
 
-def _header(walk: Walk, *, end: int) -> tuple[int, int]:
-    """Pass a plaintext header that leaves `end` bytes; return payload length and protection."""
+class Header(NamedTuple):
+    """What a header says of what follows it.
+
+    Attributes:
+        message_for: Service whose control message the payload may be; 0 when it is none, or one
+            of several fragments.
+    """
+
+    payload_bytes: int
+    protection: int
+    message_for: int
+
+
+def _header(walk: Walk, *, end: int) -> Header:
+    """Pass a plaintext header that leaves `end` bytes."""
     if walk.left - end < HEADER_BYTES:
         raise Malformed("bad_header")
     version, flags = walk.nibbles("ei.header.version", "ei.header.flags")
@@ -181,13 +199,13 @@ def _header(walk: Walk, *, end: int) -> tuple[int, int]:
         raise Malformed("bad_header")
     _ = walk.take("ei.source", source_bytes)
     if service == CONTROL_SERVICE and metadata_bytes == CONTROL_METADATA_BYTES:
-        _ = walk.take("ei.control.service", 4)
+        message_for = walk.number("ei.control.service", 4)
         _ = walk.take("ei.control.sequence", 4)
         _ = walk.take("ei.control.acknowledged", 4)
-        _ = walk.take("ei.control.more", 1)
-    else:
-        _ = walk.take("ei.metadata", metadata_bytes)
-    return payload_bytes, protection
+        has_more = walk.number("ei.control.more", 1)
+        return Header(payload_bytes, protection, 0 if has_more else message_for)
+    _ = walk.take("ei.metadata", metadata_bytes)
+    return Header(payload_bytes, protection, 0)
 
 
 def _payload(walk: Walk, payload_bytes: int, *, end: int) -> bytes:

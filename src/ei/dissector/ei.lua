@@ -11,7 +11,19 @@ local ei = Proto("ei", "Extensible Internet")
 
 local TYPES = { [1] = "initiation", [2] = "response", [3] = "cookie", [4] = "data" }
 local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "groups" }
-local SERVICES = { [1] = "control", [16] = "delivery", [17] = "echo", [48] = "multicast" }
+local SERVICES = {
+    [1] = "control", [2] = "directory", [3] = "routing", [4] = "attachment", [16] = "delivery",
+    [17] = "echo", [18] = "reach", [48] = "multicast",
+}
+
+-- Control messages by service and kind.
+local MESSAGES = {
+    [2] = { [0] = "Find", [1] = "Found", [2] = "Unfound", [3] = "Register", [4] = "Registered",
+            [5] = "Ask", [6] = "Answer", [7] = "Refused", [8] = "Release" },
+    [3] = { [0] = "Start", [1] = "Update", [2] = "Inside" },
+    [4] = { [0] = "Draining", [1] = "Moved", [16] = "Explain", [17] = "Explained" },
+    [48] = { [0] = "Join", [1] = "Leave", [2] = "Graft", [3] = "Prune" },
+}
 
 local PORT = 3535
 local TAG, MAC = 16, 16
@@ -72,6 +84,8 @@ field("control.service", number(32), "Control: service", base.DEC, SERVICES)
 field("control.sequence", number(32), "Control: sequence")
 field("control.acknowledged", number(32), "Control: acknowledged")
 field("control.more", number(8), "Control: more fragments")
+field("message", ProtoField.string, "Control message")
+field("message.text", ProtoField.string, "Control message as text")
 field("e2e.key_id", number(32), "End to end: key, or 0 in a handshake", base.HEX)
 field("e2e.counter", number(64), "End to end: counter")
 field("e2e.ciphertext", ProtoField.bytes, "End to end: ciphertext")
@@ -173,7 +187,8 @@ local function cookie(walk)
     walk:take("cookie.tag", TAG)
 end
 
--- A plaintext L3.5 header that leaves at least `after` bytes; returns payload length, service, protection.
+-- A plaintext L3.5 header that leaves at least `after` bytes; returns payload length, service, protection,
+-- and for whom the payload is a control message (0: it is none, or one of several fragments).
 local function header(walk, after)
     if walk:left() - after < HEADER then malformed("bad_header") end
     local version, flags = walk:nibbles("header.version", "header.flags")
@@ -196,14 +211,14 @@ local function header(walk, after)
         walk.at = walk.at + SOURCE
     end
     if service == CONTROL_SERVICE and metadata == CONTROL_METADATA then
-        walk:take("control.service", 4)
+        local message_for = walk:number("control.service", 4)
         walk:take("control.sequence", 4)
         walk:take("control.acknowledged", 4)
-        walk:take("control.more", 1)
-    else
-        walk:take("metadata", metadata)
+        local more = walk:number("control.more", 1)
+        return payload, service, protection, more == 0 and message_for or 0
     end
-    return payload, service, protection
+    walk:take("metadata", metadata)
+    return payload, service, protection, 0
 end
 
 local function payload_and_padding(walk, payload, after)
@@ -244,6 +259,100 @@ local function end_to_end(range, tree)
     end
 end
 
+-- A value of msgpack as text, and where it ends; nil for what no message has.
+local value
+
+local SIZES = { [0xc4] = 1, [0xc5] = 2, [0xc6] = 4, [0xcc] = 1, [0xcd] = 2, [0xce] = 4, [0xcf] = 8,
+                [0xd9] = 1, [0xda] = 2, [0xdb] = 4, [0xdc] = 2, [0xdd] = 4 }
+
+local function address(raw)
+    local groups = {}
+    for at = 1, 16, 2 do groups[#groups + 1] = raw:byte(at) * 256 + raw:byte(at + 1) end
+    local best_at, best = 0, 1 -- the longest run of two zero groups or more is left out
+    local at = 1
+    while at <= 8 do
+        local to = at
+        while to <= 8 and groups[to] == 0 do to = to + 1 end
+        if to - at > best then best_at, best = at, to - at end
+        at = math.max(to, at) + 1
+    end
+    local parts = {}
+    for i = 1, 8 do parts[i] = string.format("%x", groups[i]) end
+    if best_at == 0 then return table.concat(parts, ":") end
+    return table.concat(parts, ":", 1, best_at - 1) .. "::" .. table.concat(parts, ":", best_at + best, 8)
+end
+
+local function binary(raw)
+    if #raw == 16 and raw:sub(1, 2) == "\xfd\x35" then return address(raw) end
+    if #raw > 32 then return "<" .. #raw .. " B>" end
+    return (raw:gsub(".", function(c) return string.format("%02x", c:byte()) end))
+end
+
+local function escaped(char)
+    local byte = char:byte()
+    if byte < 0x20 or byte > 0x7e or char == '"' or char == "\\" then
+        return string.format("\\x%02x", byte)
+    end
+end
+
+local function quoted(raw) return '"' .. raw:gsub(".", escaped) .. '"' end
+
+local function bytes(raw, size, at, show)
+    if size > #raw - at + 1 then return nil end
+    return show(raw:sub(at, at + size - 1)), at + size
+end
+
+local function array(raw, count, at, depth)
+    if count > #raw - at + 1 then return nil end
+    local parts = {}
+    for i = 1, count do
+        parts[i], at = value(raw, at, depth - 1)
+        if parts[i] == nil then return nil end
+    end
+    return "[" .. table.concat(parts, ", ") .. "]", at
+end
+
+value = function(raw, at, depth)
+    local code = raw:byte(at)
+    if code == nil or depth == 0 then return nil end
+    at = at + 1
+    if code < 0x80 then return tostring(code), at end
+    if code >= 0xe0 then return tostring(code - 256), at end
+    if code >= 0x90 and code <= 0x9f then return array(raw, code - 0x90, at, depth) end
+    if code >= 0xa0 and code <= 0xbf then return bytes(raw, code - 0xa0, at, quoted) end
+    if code == 0xc0 then return "null", at end
+    if code == 0xc2 then return "false", at end
+    if code == 0xc3 then return "true", at end
+    local size = SIZES[code]
+    if size == nil or size > #raw - at + 1 then return nil end
+    local number = raw:sub(at, at + size - 1)
+    at = at + size
+    if code == 0xcf then
+        local hex = number:gsub(".", function(c) return string.format("%02x", c:byte()) end)
+        return tostring(UInt64.fromhex(hex)), at
+    end
+    local n = 0
+    for i = 1, size do n = n * 256 + number:byte(i) end
+    if code <= 0xc6 then return bytes(raw, n, at, binary) end
+    if code >= 0xd9 and code <= 0xdb then return bytes(raw, n, at, quoted) end
+    if code >= 0xdc then return array(raw, n, at, depth) end
+    return string.format("%.0f", n), at
+end
+
+-- An array of up to 15, its kind in one byte first: as all messages begin.
+local function control_message(walk, range, service, info)
+    local raw = range:raw()
+    local text, after = value(raw, 1, 8)
+    if text == nil or after ~= #raw + 1 then return end
+    local first, kind = raw:byte(1, 2)
+    if first < 0x90 or first > 0x9f or kind == nil or kind >= 0x80 then return end
+    local name = MESSAGES[service] and MESSAGES[service][kind] or "kind " .. kind
+    if #text > 200 then text = text:sub(1, 200) .. "..." end
+    walk:note("message", name)
+    walk:note("message.text", text)
+    info.service = (SERVICES[service] or tostring(service)) .. " " .. name
+end
+
 local function data(walk, info)
     local flags = walk:number("flags", 1)
     walk:bit("flags.covered", flags, COVERED)
@@ -263,7 +372,7 @@ local function data(walk, info)
         walk:take("payload", after)
         return
     end
-    local payload, service, protection = header(walk, after + TAG)
+    local payload, service, protection, message_for = header(walk, after + TAG)
     info.service = SERVICES[service] or tostring(service)
     local range
     if is_covered then
@@ -274,6 +383,7 @@ local function data(walk, info)
         walk:take("tag", TAG)
         range = payload_and_padding(walk, payload, 0)
     end
+    if message_for ~= 0 and range ~= nil then control_message(walk, range, message_for, info) end
     if PROTECTIONS[protection] == "datagrams" then end_to_end(range, walk.tree) end
 end
 

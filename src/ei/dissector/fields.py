@@ -59,6 +59,8 @@ FIELDS = {
     "ei.control.sequence": (Kind.NUMBER, "Control: sequence"),
     "ei.control.acknowledged": (Kind.NUMBER, "Control: acknowledged"),
     "ei.control.more": (Kind.NUMBER, "Control: more fragments"),
+    "ei.message": (Kind.TEXT, "Control message"),
+    "ei.message.text": (Kind.TEXT, "Control message as text"),
     "ei.e2e.key_id": (Kind.HEX, "End to end: key, or 0 in a handshake"),
     "ei.e2e.counter": (Kind.NUMBER, "End to end: counter"),
     "ei.e2e.ciphertext": (Kind.BYTES, "End to end: ciphertext"),
