@@ -20,11 +20,11 @@ def test_metadata_is_hexadecimal_or_the_address_of_a_name(in_lab: "InLab") -> No
     async def script(lab: "Simulation") -> None:
         alice = lab.host("alice")
 
-        assert metadata_of(alice, "") == b""
-        assert metadata_of(alice, "00ff") == b"\x00\xff"
-        assert metadata_of(alice, "bob.right") == lab.host("bob").address
+        assert await metadata_of(alice, "") == b""
+        assert await metadata_of(alice, "00ff") == b"\x00\xff"
+        assert await metadata_of(alice, "bob.right") == lab.host("bob").address
         with pytest.raises(LocalError, match="neither hexadecimal nor a name"):
-            _ = metadata_of(alice, "nobody")
+            _ = await metadata_of(alice, "nobody")
 
     in_lab(script)
 

@@ -15,7 +15,8 @@ InLab = Callable[[Callable[[Simulation], Coroutine[Any, Any, None]]], None]
 async def explain(lab: Simulation) -> Explained:
     """Let alice ask about her newest traced packet to bob."""
     alice = lab.host("alice")
-    question = {"service": 16, "connection": alice.connection_to("bob.right"), "deadline_s": 1.0}
+    bob = await alice.lookup("bob.right")
+    question = {"service": 16, "connection": alice.connection_to(bob), "deadline_s": 1.0}
     answers = ExplainVerbs(alice).explain(Request("explain", question))
     [answer] = [each async for each in answers]
     assert answer["schema"] == "ei.explained/1"

@@ -80,6 +80,7 @@ def test_when_its_node_at_home_dies_the_one_abroad_carries_on(seed: int) -> None
 def test_an_idle_host_answers_the_first_message_after_its_node_died() -> None:
     async def script(lab: Simulation) -> None:
         await meet(lab)
+        await lab.sleep(2)
         await lab.kill(HOME)
         await lab.sleep(1)
         assert using(lab, "alice") == HOME  # nothing told her

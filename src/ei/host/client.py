@@ -193,12 +193,13 @@ class Host:
             DeadlineError: no answer.
             NotFoundError: no record of `to`.
         """
-        address = await self.lookup(to, deadline_s=deadline_s)
-        sent_ns = self._driver.now_ns()
-        number = self._stack.datagrams.ping(sent_ns, address, data, is_traced=is_traced)
-        what = f"echo from {self.records.name_of(address)}"
-        asked = (address, number)
-        echo = await self._answer(self._router.echoes, asked, what, deadline_s=deadline_s)
+        name = to if isinstance(to, str) else self.records.name_of(to)
+        async with within(deadline_s, what := f"echo from {name}"):
+            address = await self.lookup(to, deadline_s=deadline_s)
+            sent_ns = self._driver.now_ns()
+            number = self._stack.datagrams.ping(sent_ns, address, data, is_traced=is_traced)
+            asked = (address, number)
+            echo = await self._answer(self._router.echoes, asked, what, deadline_s=deadline_s)
         return (echo.now_ns - sent_ns) / 1e9
 
     def connection_to(self, to: str | Address) -> int:

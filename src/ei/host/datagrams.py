@@ -198,15 +198,19 @@ class Datagrams:
         except LimitError:
             self.dropped["answer_refused"] += 1
 
-    def _frame(self, kind: FrameKind, data: bytes, port: int = 0, source_port: int = 0) -> Frame:
-        """Return a frame of this host with the next number."""
-        check_port(port)
-        check_port(source_port)
+    def check_room(self, data: bytes) -> None:
+        """Raise a `LimitError` unless the data fit a datagram."""
         if len(data) > self._max_data_bytes:
             raise LimitError(
                 f"a datagram of {len(data)} B; allowed are {self._max_data_bytes} B",
                 remedy="Send it over a stream.",
             )
+
+    def _frame(self, kind: FrameKind, data: bytes, port: int = 0, source_port: int = 0) -> Frame:
+        """Return a frame of this host with the next number."""
+        check_port(port)
+        check_port(source_port)
+        self.check_room(data)
         self._last_number += 1
         return Frame(kind, self._last_number, data, source_port, port)
 

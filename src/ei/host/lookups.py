@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from difflib import get_close_matches
 
 from ei.directory.messages import Addressed, Named, Query
 from ei.errors import LimitError, NotFoundError
@@ -10,10 +11,11 @@ from ei.host.deadlines import within
 from ei.host.events import ContactLearned
 from ei.host.stack import Stack
 from ei.records.addresses import format_address
+from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
-MAX_WAITING = 64
-"""Acts that wait for one answer: as many as datagrams wait for a session."""
+MAX_WAITING = 1_024
+"""Acts that wait for one answer."""
 
 
 class Lookups:
@@ -117,9 +119,18 @@ def _query_for(to: str | Address, stack: Stack) -> Query:
     if isinstance(to, str) and ":" not in to:
         own, _, domain = to.partition(".")
         if not own or domain not in stack.records.domains:
-            _ = stack.records.find(to)  # says what is like it
+            raise NotFoundError(f"no record of {to!r}{_hint(to, stack.records)}")
         return Named(to)
     return Addressed(stack.records.find(to) if isinstance(to, str) else to)
+
+
+def _hint(name: str, records: RecordSet) -> str:
+    own, _, domain = name.partition(".")
+    if near := get_close_matches(name, records.names, n=1):
+        return f"; did you mean {near[0]}?"
+    if near := get_close_matches(domain, records.domains, n=1):
+        return f"; did you mean {own}.{near[0]}?"
+    return f"; {len(records.domains)} domains are known, and names end with one of them"
 
 
 def _text(to: str | Address) -> str:

@@ -4,7 +4,7 @@ from ei.errors import LocalError, NotFoundError
 from ei.host.client import Host
 
 
-def metadata_of(host: Host, text: str) -> bytes:
+async def metadata_of(host: Host, text: str) -> bytes:
     """Return metadata: hexadecimal digits, or the address of what is called `text`.
 
     Raises:
@@ -15,7 +15,7 @@ def metadata_of(host: Host, text: str) -> bytes:
     except ValueError:
         pass
     try:
-        return host.find(text)
+        return await host.lookup(text)
     except NotFoundError as error:
         raise LocalError(f"metadata {text!r} is neither hexadecimal nor a name: {error}") from error
 

@@ -44,6 +44,7 @@ class Outbox:
         is_traced: bool = False,
     ) -> bool:
         """Send for a channel; see `DatagramChannel.try_send`."""
+        self._stack.datagrams.check_room(data)
 
         def send(address: Address) -> bool:
             is_taken = self._stack.datagrams.send(

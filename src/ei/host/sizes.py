@@ -7,7 +7,7 @@ from ei.errors import LimitError
 MAX_METADATA_BYTES = 255
 MAX_SEALED_BYTES = 1_280
 """What hosts may rely on inside the end-to-end seal (architecture 7, "Size")."""
-MIN_PACKET_BYTES = 1_328
+MIN_PACKET_BYTES = 1_344
 """What streams need, whose packets of 1,232 bytes have one size on every way."""
 PREFIX_AND_TAG_BYTES = 32
 HEADER_BYTES = 20 + 16
@@ -15,7 +15,8 @@ HEADER_BYTES = 20 + 16
 BLOCK_BYTES = 16
 """What is sealed is padded to a multiple of it."""
 END_TO_END_BYTES = 28
-DESTINATION_BYTES = 16
+WAY_BYTES = 16 + 16
+"""The destination, and the node that it is attached to, which the first node may add."""
 
 
 def largest_payload(max_datagram_bytes: int, metadata_bytes: int) -> int:
@@ -27,7 +28,7 @@ def largest_payload(max_datagram_bytes: int, metadata_bytes: int) -> int:
 
 def largest_sealed(max_datagram_bytes: int) -> int:
     """Return how long what two hosts seal may be, on its way by `delivery`."""
-    header = -(-(HEADER_BYTES + DESTINATION_BYTES) // BLOCK_BYTES) * BLOCK_BYTES
+    header = -(-(HEADER_BYTES + WAY_BYTES) // BLOCK_BYTES) * BLOCK_BYTES
     around = PREFIX_AND_TAG_BYTES + header + END_TO_END_BYTES
     return min(MAX_SEALED_BYTES, max_datagram_bytes - around)
 

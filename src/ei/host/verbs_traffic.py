@@ -125,7 +125,7 @@ class TrafficVerbs:
         else:
             channel = self._host.listen(
                 wanted.service or 0,
-                metadata=metadata_of(self._host, wanted.metadata),
+                metadata=await metadata_of(self._host, wanted.metadata),
                 limit_items=INBOX_ITEMS,
             )
 
@@ -144,14 +144,14 @@ class TrafficVerbs:
     async def send_packets(self, request: Request) -> AsyncIterator[Answer]:
         """Send numbered packets that name a service."""
         wanted = arguments_of(request, SendPackets)
-        metadata = metadata_of(self._host, wanted.metadata)
+        metadata = await metadata_of(self._host, wanted.metadata)
         with self._host.call(wanted.service, metadata=metadata) as channel:
             yield await self._send_load(wanted, lambda payloads: channel.send(*payloads))
 
     async def send_datagrams(self, request: Request) -> AsyncIterator[Answer]:
         """Send numbered datagrams to a port of a host."""
         wanted = arguments_of(request, SendDatagrams)
-        to = self._host.find(wanted.to)
+        to = await self._host.lookup(wanted.to)
         with self._host.datagrams() as channel:
 
             def send(payloads: list[bytes]) -> int:

@@ -46,7 +46,8 @@ def write_daemon_files(
         seen = partial(layout.seen_from, plan.name)
         nodes = population.node_records(seen, service_numbers.__getitem__)
         write_keys(own / "key", resident.keys)
-        write_records(own / "records.eir", (*population.records, *nodes))
+        known = (*population.public, *nodes, *population.private[plan.domain])
+        write_records(own / "records.eir", known)
         if isinstance(plan, NodePlan):
             _ = (own / NODE_FILE).write_text(_node_toml(plan, topology, endpoint, trust))
         else:
@@ -77,9 +78,11 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, trust: Mapping
         f"binds = {_list([endpoint])}",
         f"services = {_list(plan.services)}",
         f"service_folders = {_list(map(str, topology.service_folders))}",
+        f"explains = {toml_string(topology.domains[plan.domain].explains)}",
         # Many nodes share a few cores here: none may poll.
         "spin_us = 0",
         *_trust(trust),
+        *_neighbours(topology.neighbours(plan.domain)),
         *_lists("chains", plan.chains),
         *_lists("guards", guards_at(topology, plan.name)),
     ]
@@ -108,6 +111,13 @@ def _head(name: str, domain_number: int) -> list[str]:
 
 def _trust(trust: Mapping[str, str]) -> list[str]:
     return ["", "[trust]", *(f"{toml_string(name)} = {toml_string(trust[name])}" for name in trust)]
+
+
+def _neighbours(neighbours: Mapping[str, str]) -> list[str]:
+    if not neighbours:
+        return []
+    rows = (f"{toml_string(name)} = {toml_string(word)}" for name, word in neighbours.items())
+    return ["", "[neighbours]", *rows]
 
 
 def _lists(table: str, rows: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -39,8 +39,9 @@ class Population:
         domains: Keys of the domains by name.
         groups: Addresses of the groups by full name.
         names: Full names by address.
-        records: Signed envelopes of all that does not depend on who looks: domains, hosts,
-            attachments, groups.
+        public: Signed envelopes of what everybody knows: domains and groups; nodes come beside.
+        private: By domain those of the hosts that are enrolled in it or attached to its nodes, and
+            of where they are attached to begin with.
     """
 
     topology: Topology
@@ -49,7 +50,8 @@ class Population:
     domains: Mapping[str, Keys]
     groups: Mapping[str, Address]
     names: Mapping[bytes, str]
-    records: tuple[bytes, ...]
+    public: tuple[bytes, ...]
+    private: Mapping[str, tuple[bytes, ...]]
 
     def node_records(
         self, endpoint_of: Callable[[str], str], service_number: Callable[[str], int]
@@ -98,19 +100,43 @@ def populate(topology: Topology, *, randomness: Callable[[str], bytes], unix_s: 
         for plan in topology.groups.values()
     }
     expires_unix_s = unix_s + LIFETIME_S
-    records = [
-        seal_record(DomainRecord(plan.name, plan.number, expires_unix_s), domains[plan.name])
+    public = [
+        seal_record(
+            DomainRecord(
+                plan.name,
+                plan.number,
+                expires_unix_s,
+                providers=tuple(topology.domains[name].number for name in plan.providers),
+            ),
+            domains[plan.name],
+        )
         for plan in topology.domains.values()
     ]
+    private: dict[str, list[bytes]] = {name: [] for name in topology.domains}
     for host in topology.hosts.values():
-        records += _host_records(host, residents, domains[host.domain], unix_s)
-    for group in topology.groups.values():
-        records.append(
-            _group_record(group, groups[group.name], residents, domains[group.domain], unix_s)
-        )
+        own = _host_records(host, residents, domains[host.domain], unix_s)
+        for domain in dict.fromkeys((host.domain, *(_domain_of(node) for node in host.nodes))):
+            private[domain] += own
+    public += (
+        _group_record(group, groups[group.name], residents, domains[group.domain], unix_s)
+        for group in topology.groups.values()
+    )
     names = {bytes(resident.address): resident.name for resident in residents.values()}
     names |= {bytes(address): name for name, address in groups.items()}
-    return Population(topology, unix_s, residents, domains, groups, names, tuple(records))
+    return Population(
+        topology,
+        unix_s,
+        residents,
+        domains,
+        groups,
+        names,
+        tuple(public),
+        {domain: tuple(records) for domain, records in private.items()},
+    )
+
+
+def _domain_of(name: str) -> str:
+    return name.partition(".")[2]
 
 
 def _host_records(

@@ -32,7 +32,6 @@ class World:
 
     clock: VirtualClock
     network: Network
-    records: RecordSet
     unix_offset_ns: int
     log: EventLog | None
 
@@ -49,6 +48,7 @@ class SimNode:
         resident: Who it is.
         endpoint: Where it answers.
         config: As a real node's.
+        records: What its domain has of them.
         services: Loaded, those of `config.services`.
         seed: 32 bytes; its first 8 seed the services.
         stores: Stable stores by service name, which outlive the node; missing ones are made.
@@ -61,6 +61,7 @@ class SimNode:
         endpoint: str,
         config: NodeConfig,
         *,
+        records: RecordSet,
         services: Iterable[LoadedService],
         seed: bytes,
         stores: dict[str, TransactionalStore],
@@ -82,7 +83,7 @@ class SimNode:
         self.node = Node(
             config,
             keys=resident.keys,
-            records=world.records,
+            records=records,
             manifests=[service.manifest for service in loaded],
             datapath=PureControl(self.datapath, lambda: world.clock.now_ns),
         )

@@ -1,15 +1,15 @@
 """A whole internet in one process, on a virtual clock, bit for bit from its seed."""
 
 import asyncio
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 from ei.errors import ConfigError, ConflictError, NotFoundError
 from ei.host.client import Host
 from ei.host.stack import Identity, Stack
+from ei.lab.archive import Archive
 from ei.lab.capture import Capture
 from ei.lab.clock import VirtualClock
 from ei.lab.daemon_files import guards_at
@@ -25,7 +25,7 @@ from ei.lab.simnode import SimNode, World
 from ei.lab.topology import HostPlan, Impairment, NodePlan, Topology
 from ei.node.config import NodeConfig
 from ei.node.status import NodeStatus
-from ei.records.record_set import RecordSet, verify_records
+from ei.records.record_set import RecordSet
 from ei.runtime.loader import LoadedService, load_service
 from ei.runtime.stores import MemoryStore, TransactionalStore
 
@@ -67,14 +67,14 @@ class Simulation:
         )
         self._endpoints = lay_out(topology, subnet=SUBNET, has_relays=False).endpoints
         self._services = _load_services(topology)
-        self._envelopes = [
-            *self._population.records,
-            *self._population.node_records(self._endpoints.__getitem__, self._number_of),
-        ]
+        self._archive = Archive(
+            self._population,
+            self._population.node_records(self._endpoints.__getitem__, self._number_of),
+            unix_s=UNIX_S,
+        )
         self._world = World(
             clock=clock,
             network=Network(clock, topology, seed=seed, log=self._log),
-            records=self._verified(),
             unix_offset_ns=self._unix_offset_ns,
             log=self._log,
         )
@@ -195,17 +195,15 @@ class Simulation:
 
         A host that the records do not know any more keeps its old ones.
         """
-        self._envelopes += envelopes
-        records = self._verified(known=self._world.records.lists)
-        self._world = replace(self._world, records=records)
+        records = self._archive.add(envelopes, unix_s=self._unix_s())
         self._note(f"publish {len(envelopes)} records")
-        for node in self._nodes.values():
-            node.node.update(records)
+        for name, node in self._nodes.items():
+            node.node.update(self._archive.view(self._topology.nodes[name].domain))
             node.node.check_ages(unix_s=self._unix_s())
             node.touched()
-        for host in self._hosts.values():
+        for name, host in self._hosts.items():
             with suppress(ConfigError):
-                host.update(records)
+                host.update(self._archive.view(self._topology.hosts[name].domain))
         return records
 
     # -- faults -----------------------------------------------------------------------------------
@@ -292,15 +290,6 @@ class Simulation:
     def _unix_s(self) -> float:
         return (self._clock.now_ns + self._unix_offset_ns) / 1e9
 
-    def _verified(self, known: Iterable[bytes] = ()) -> RecordSet:
-        return verify_records(
-            self._envelopes,
-            trust={name: keys.identity_key for name, keys in self._population.domains.items()},
-            unix_s=self._unix_s(),
-            attachment_limit_s=LIFETIME_S,
-            known=known,
-        )
-
     def _start_node(self, plan: NodePlan) -> None:
         count = self._starts[plan.name] = self._starts.get(plan.name, 0) + 1
         stores = self._stores.setdefault(
@@ -322,10 +311,13 @@ class Simulation:
                 services=plan.services,
                 cache_entries=self._cache_entries,
                 attachment_limit_s=LIFETIME_S,
+                explains=self._topology.domains[plan.domain].explains,
                 trust=self._trust,
+                neighbours=dict(self._topology.neighbours(plan.domain)),
                 chains=dict(plan.chains),
                 guards=guards_at(self._topology, plan.name),
             ),
+            records=self._archive.view(plan.domain),
             services=[self._services[name] for name in plan.services],
             seed=derive(self._seed, "node", plan.name, str(count)),
             stores=stores,
@@ -335,7 +327,7 @@ class Simulation:
         resident = self._population.residents[plan.name]
         stack = Stack(
             Identity(plan.name, resident.address, resident.keys),
-            self._world.records,
+            self._archive.view(plan.domain),
             seed=derive(self._seed, "host", plan.name),
             numbers=Random(derive_number(self._seed, "numbers", plan.name)),
             unix_offset_ns=self._unix_offset_ns,

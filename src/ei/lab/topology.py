@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -67,10 +67,21 @@ class LinkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DomainPlan:
-    """One operator. `number` is part of every address of the domain: 1 to 2^32 - 1."""
+    """One operator.
+
+    Attributes:
+        number: Part of every address of the domain, 1 to 2^32 - 1.
+        providers, peers: Names of domains that carry its traffic to all others, and of those with
+            which it exchanges its own and its customers'. Where no domain has any, each is a direct
+            peer of every other one, and nothing is announced.
+        explains: What its nodes tell of a packet to who sent it, as in `node.toml`.
+    """
 
     name: str
     number: int
+    providers: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    explains: Literal["hops", "domain", "nothing"] = "hops"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,19 @@ class Topology:
     def __post_init__(self) -> None:
         _check(self)
 
+    def neighbours(self, domain: str) -> dict[str, Literal["customer", "peer", "provider"]]:
+        """Return what other domains are to this one; nothing where routing has no policy."""
+        plan = self.domains[domain]
+        found: dict[str, Literal["customer", "peer", "provider"]] = {}
+        for other in self.domains.values():
+            if other.name in plan.providers:
+                found[other.name] = "provider"
+            elif domain in other.providers:
+                found[other.name] = "customer"
+            elif other.name in plan.peers or domain in other.peers:
+                found[other.name] = "peer"
+        return found
+
     @property
     def residents(self) -> list[NodePlan | HostPlan]:
         """Nodes, then hosts, in the order of the file."""
@@ -204,6 +228,7 @@ def _check(topology: Topology) -> None:
     if not topology.nodes:
         raise ConfigError("a topology needs at least one node")
     _check_domains(topology)
+    _check_relations(topology)
     _check_names(topology)
     _check_attachments(topology)
     _check_chains(topology)
@@ -224,6 +249,17 @@ def _check_domains(topology: Topology) -> None:
             raise ConfigError(
                 f"domains {other} and {domain.name}: both have number {domain.number}"
             )
+
+
+def _check_relations(topology: Topology) -> None:
+    for domain in topology.domains.values():
+        for other in (*domain.providers, *domain.peers):
+            _expect(other, topology.domains, f"domain {domain.name}")
+            if other == domain.name:
+                raise ConfigError(f"domain {domain.name}: is no neighbour of itself")
+        for other in domain.providers:
+            if other in domain.peers or domain.name in topology.domains[other].providers:
+                raise ConfigError(f"domains {domain.name} and {other}: are two things to another")
 
 
 def _check_names(topology: Topology) -> None:

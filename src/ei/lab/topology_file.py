@@ -5,6 +5,9 @@ version = 1
 services = ["delivery", "echo"]       # of every node that lists none
 service_folders = ["services"]        # further modules, beside this file
 
+[domains.isp-a]                       # without providers and peers anywhere: all are peers
+providers = ["transit"]               # domains that carry its traffic to all others
+peers = ["isp-b"]                     # that exchange theirs and their customers' with it
 [domains.isp-a.nodes.sn1]             # sn1.isp-a
 [domains.isp-a.hosts.alice]           # alice.isp-a
 nodes = ["sn1", "sn2", "sn1.isp-b"]   # own domain unless said
@@ -26,7 +29,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 import msgspec
 
@@ -62,6 +65,9 @@ class _File(msgspec.Struct, frozen=True):
 
 class _Domain(msgspec.Struct, frozen=True):
     number: int | None = None
+    providers: tuple[str, ...] = ()
+    peers: tuple[str, ...] = ()
+    explains: Literal["hops", "domain", "nothing"] = "hops"
     nodes: dict[str, Table] = {}
     hosts: dict[str, Table] = {}
     groups: dict[str, Table] = {}
@@ -137,7 +143,13 @@ def _domain_plans(domains: Mapping[str, _Domain]) -> dict[str, DomainPlan]:
     taken = {domain.number for domain in domains.values()}
     free = (number for number in range(1, len(domains) + len(taken) + 1) if number not in taken)
     return {
-        own: DomainPlan(own, next(free) if domain.number is None else domain.number)
+        own: DomainPlan(
+            own,
+            next(free) if domain.number is None else domain.number,
+            providers=domain.providers,
+            peers=domain.peers,
+            explains=domain.explains,
+        )
         for own, domain in domains.items()
     }
 

@@ -75,7 +75,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
     cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
-    max_datagram_bytes: Annotated[int, Meta(ge=1_328, le=65_000)] = 1_452
+    max_datagram_bytes: Annotated[int, Meta(ge=1_344, le=65_000)] = 1_452
     mesh_nodes: Annotated[int, Meta(ge=0, le=2**20)] = 64
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
     revocation_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = REVOCATION_LIMIT_S

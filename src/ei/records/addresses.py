@@ -11,7 +11,7 @@ import ipaddress
 
 from ei.errors import LocalError
 from ei.sdk.packets import Address
-from ei.sdk.packets import domain_number_of as domain_number_of
+from ei.sdk.packets import domain_number_of as domain_number_of  # noqa: PLC0414 part of this page
 
 ADDRESS_BYTES = 16
 KEY_BYTES = 32

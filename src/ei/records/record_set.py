@@ -27,7 +27,7 @@ from ei.records.kinds import (
 from ei.records.lists import AnyList, DomainList, RevocationList, SignedList, is_list, open_list
 from ei.records.revocation import Revocations, read_revocations
 from ei.records.roots import Roots, find_roots
-from ei.records.rules import Verifier
+from ei.records.rules import Verifier, over
 from ei.sdk.packets import Address
 
 
@@ -151,10 +151,54 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
     verifier = Verifier(
         roots=roots, unix_s=unix_s, attachment_limit_s=attachment_limit_s, revoked=revoked
     )
+    base = RecordSet(
+        roots=roots,
+        revoked=revoked,
+        governance=followed,
+        revocations=read.revocations,
+        lists=(
+            *(signed.envelope for signed in (followed.needed if followed else ())),
+            *(signed.envelope for signed in read.needed),
+        ),
+        refused=tuple(refused),
+    )
+    return _verified(opened.records, verifier, base)
+
+
+def with_records(
+    base: RecordSet,
+    envelopes: Iterable[bytes],
+    *,
+    unix_s: float,
+    attachment_limit_s: int = MAX_ATTACHMENT_S,
+) -> RecordSet:
+    """Return a set with further records over those of `base`, which is shared, not copied.
+
+    Args:
+        envelopes: Of records; lists count in `verify_records` alone.
+    """
+    opened = _open_all(envelopes)
+    verifier = Verifier(
+        roots=base.roots,
+        unix_s=unix_s,
+        attachment_limit_s=attachment_limit_s,
+        revoked=base.revoked,
+        known=base,
+    )
+    lists = len(opened.domain_lists) + len(opened.revocations)
+    refused = [*opened.refused, *[Refusal("list", "lists are not added to a set")] * lists]
+    return _verified(opened.records, verifier, replace(base, refused=tuple(refused)))
+
+
+def _verified(
+    opened: Iterable[tuple[AnyRecord, bytes, bytes]], verifier: Verifier, base: RecordSet
+) -> RecordSet:
+    """Return `base` with what the verifier knows and those of the opened records that hold."""
+    refused = list(base.refused)
     signed_by_address: dict[Address, bytes] = {}
     signed_attachments: dict[Address, bytes] = {}
     # What a record rests on is verified first: domains, then hosts and nodes, then the rest.
-    for record, signer, envelope in sorted(opened.records, key=lambda each: RANKS[type(each[0])]):
+    for record, signer, envelope in sorted(opened, key=lambda each: RANKS[type(each[0])]):
         try:
             _ = verifier.add(record, signer)
         except Refused as reason:
@@ -169,7 +213,8 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
                 pass
             case _:
                 assert_never(record)
-    return RecordSet(
+    return replace(
+        base,
         domains=verifier.domains,
         enrolments=verifier.enrolments,
         nodes=verifier.nodes,
@@ -178,16 +223,8 @@ def verify_records(  # noqa: PLR0913 all that belief rests on
         names=verifier.names,
         numbers=verifier.numbers,
         holders=verifier.holders,
-        envelopes=signed_by_address,
-        attachment_envelopes=signed_attachments,
-        roots=roots,
-        revoked=revoked,
-        governance=followed,
-        revocations=read.revocations,
-        lists=(
-            *(signed.envelope for signed in (followed.needed if followed else ())),
-            *(signed.envelope for signed in read.needed),
-        ),
+        envelopes=over(base.envelopes, signed_by_address),
+        attachment_envelopes=over(base.attachment_envelopes, signed_attachments),
         refused=tuple(refused[:MAX_REFUSALS]),
     )
 

@@ -110,10 +110,10 @@ class Verifier:
         self.groups: MutableMapping[Address, GroupRecord] = {}
         self.names: MutableMapping[str, Address] = {}
         if known is not None:
-            self.domains, self.numbers = _over(known.domains), _over(known.numbers)
-            self.holders, self.names = _over(known.holders), _over(known.names)
-            self.enrolments, self.nodes = _over(known.enrolments), _over(known.nodes)
-            self.attachments, self.groups = _over(known.attachments), _over(known.groups)
+            self.domains, self.numbers = over(known.domains), over(known.numbers)
+            self.holders, self.names = over(known.holders), over(known.names)
+            self.enrolments, self.nodes = over(known.enrolments), over(known.nodes)
+            self.attachments, self.groups = over(known.attachments), over(known.groups)
 
     def add(self, record: AnyRecord, signer: bytes) -> AnyRecord:
         """Keep `record`, signed by the Ed25519 key `signer`; return it as far as it counts.
@@ -321,9 +321,12 @@ class Verifier:
         return enrolment is not None and enrolment.identity_key == key
 
 
-def _over(known: Mapping[KeyT, ValueT]) -> MutableMapping[KeyT, ValueT]:
+def over(
+    known: Mapping[KeyT, ValueT], new: dict[KeyT, ValueT] | None = None
+) -> MutableMapping[KeyT, ValueT]:
     """Return a map for what comes, with what is known behind it; that is not copied."""
-    return ChainMap({}, cast("dict[KeyT, ValueT]", known))
+    new = {} if new is None else new
+    return ChainMap(new, cast("dict[KeyT, ValueT]", known)) if known else new
 
 
 def _keep_newer(

@@ -39,7 +39,7 @@ async def join(
     Raises:
         NotFoundError: No record of the group.
     """
-    address = bytes(host.find(group))
+    address = bytes(await host.lookup(group))
     with host.listen(MULTICAST, metadata=address) as channel:
         async with asyncio.TaskGroup() as tasks:
             keeper = tasks.create_task(_stay(host, address, repeat_s), name=f"member of {group!r}")
