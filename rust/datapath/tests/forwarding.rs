@@ -614,39 +614,6 @@ fn control_messages_of_a_nodes_own_services_come_to_the_node_and_it_answers_by_i
 }
 
 #[test]
-fn packets_of_a_service_that_is_not_here_visit_the_fallback() {
-    // host 0 — node 1 (no 32, knows the way) — node 2 (32)
-    let mut world = World::new();
-    let (source, first, second) = (world.host(), world.node(), world.node());
-    world.serve(
-        first,
-        ServiceConfig::new(17),
-        Delivery::new().via(second, second),
-    );
-    world.serve(second, ServiceConfig::new(32), Delivery::new());
-    world.join(source, first);
-    world.join(first, second);
-    let packet = Outgoing {
-        service: 32,
-        ..world.packet(first, 7, second)
-    };
-
-    world.send(source, &packet).unwrap();
-    world.settle();
-    assert_eq!(dropped(&world, first, Reason::UnknownService), 1);
-    world.ends[first].datapath.set_fallback(Some(17));
-    world.send(source, &packet).unwrap();
-    world.settle();
-    world.send(source, &packet).unwrap();
-    world.settle();
-
-    let counters = world.counters(first);
-    assert_eq!((counters.missed, counters.forwarded), (1, 1));
-    assert!(world.counters(second).missed > 0);
-    world.assert_balanced();
-}
-
-#[test]
 fn what_is_too_big_for_the_nodes_of_its_way_is_refused_at_its_source() {
     let mut world = two_nodes();
     let mut taken = Vec::new();
