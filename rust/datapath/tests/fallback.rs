@@ -171,9 +171,5 @@ fn what_hosts_sealed_for_each_other_is_nothing_for_a_far_service_that_reads() {
     send(&mut world, &sealed);
 
     let dropped = world.counters(SECOND).dropped;
-    assert_eq!(
-        dropped[Reason::Unprotected as usize],
-        1,
-        "by who would read it"
-    );
+    assert_eq!(dropped[Reason::NotCovered as usize], 1);
 }
