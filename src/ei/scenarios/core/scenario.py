@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from ei.errors import DeadlineError
 from ei.lab.accounts import count_copies, counters_of
@@ -12,7 +13,6 @@ from ei.lab.load import (
     carry,
     node_in_use,
     ping_pairs,
-    send_with_receipts,
     until,
 )
 from ei.lab.promises import Promise, promise
@@ -54,10 +54,15 @@ async def chain(lab: Lab) -> AsyncIterator[Promise]:
     alice, bob = lab.host("alice"), lab.host("bob")
     node = node_in_use(alice)
     before = await misses(lab, node, "gauge")
-    with bob.datagrams(PORT):
-        receipts = await send_with_receipts(alice, bob.name, port=PORT, count=DATAGRAMS)
-    delivered = sum(receipt.outcome == "delivered" for receipt in receipts)
-    yield promise("datagrams through a chain", delivered, "==", DATAGRAMS, unit="receipts")
+    # Without receipts, since each that asks for one travels on a connection of its own.
+    with bob.datagrams(PORT) as inbox, alice.datagrams() as outbox:
+        arrived = 0
+        for _ in range(DATAGRAMS):
+            _ = outbox.try_send(bob.name, b"", port=PORT)
+            with suppress(DeadlineError):
+                _ = await inbox.receive(deadline_s=1.0)
+                arrived += 1
+    yield promise("datagrams through a chain", arrived, "==", DATAGRAMS, unit="datagrams")
     decided = await misses(lab, node, "gauge") - before
     yield promise(
         "of these the interposed service decided",
