@@ -10,6 +10,7 @@ def test_what_was_added_is_known() -> None:
 
     assert b"a" in memo
     assert b"b" not in memo
+    assert memo.size_bytes() > 80
 
 
 def test_at_most_twice_the_limit_is_kept_and_the_oldest_goes_first() -> None:

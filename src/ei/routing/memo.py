@@ -4,6 +4,11 @@ The digest after a hop (see `announcements`) is over all that came before it, th
 signature. So one that is known to be good says that every signature up to there is.
 """
 
+from sys import getsizeof
+
+DIGEST_BYTES = 80
+"""Of a digest of 32 bytes, as Python keeps it."""
+
 
 class Memo:
     """Digests that are known to be good: the latest `limit`, at most twice as many.
@@ -30,6 +35,10 @@ class Memo:
             return False
         self.add(digest)
         return True
+
+    def size_bytes(self) -> int:
+        """Return roughly the memory that it takes."""
+        return sum(getsizeof(part) + len(part) * DIGEST_BYTES for part in (self._young, self._old))
 
     def add(self, digest: bytes) -> None:
         """Remember a digest."""
