@@ -8,6 +8,8 @@ from typing import get_args
 import msgspec
 import pytest
 
+from ei.directory.messages import Ask, Message, Named, encode
+from ei.directory.publishing import MAX_LEASE_S
 from ei.host.files import LENGTH_BYTES
 from ei.host.frames import HEADER_BYTES, Frame, FrameKind, encode_frame
 from ei.host.numbered import encode_numbered
@@ -37,6 +39,7 @@ SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 GROUP = bytes(range(16))
 GOVERNOR = make_keys(b"a" * 32)
 EXAMPLES = {
+    "ask": encode(Ask(Named("bob.isp-b"), 120)),
     "frame": encode_frame(Frame(FrameKind.DATAGRAM_WITH_RECEIPT, 5, b"hi", 9, 7)),
     "join": msgspec.msgpack.encode(Join(GROUP)),
     "list": seal_list(DomainList(1, 2_000_000_000, (GOVERNOR.identity_key,), 1, ()), [GOVERNOR]),
@@ -109,6 +112,15 @@ def test_the_services_and_messages_have_the_numbers_of_the_page() -> None:
         assert f"| {load_service(name).manifest.id} {name} |" in page
     for message in (Join, Leave, Graft, Prune):
         assert f"| {msgspec.msgpack.encode(message(GROUP))[1]} | `{message.__name__}` |" in page
+
+
+def test_every_message_of_the_directory_is_listed_with_its_fields() -> None:
+    page = SECTIONS["Services: metadata and control messages"]
+
+    for kind in get_args(Message):
+        fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(kind))
+        assert f"| {kind.__struct_config__.tag} | `{kind.__name__}` | {fields} |" in page
+    assert f"one that is granted\n{MAX_LEASE_S} s" in page
 
 
 def test_every_kind_of_record_is_listed_with_its_fields() -> None:
