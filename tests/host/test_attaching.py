@@ -20,7 +20,7 @@ def test_traffic_moves_to_the_other_node_and_the_first_is_told(world: "World") -
     assert alice.attachments.via == SN1
 
     world.nodes["sn1"].send_control(world.now_ns, ALICE, ATTACHMENT, PLEASE)
-    world.run(50)
+    world.run(250)
 
     assert alice.attachments.via == SN2
     assert alice.attachments.up == (SN1, SN2)

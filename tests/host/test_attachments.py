@@ -1,6 +1,6 @@
 """A host uses the node that it prefers among those that are up, and calls the others again."""
 
-from ei.host.attachments import Attachments
+from ei.host.attachments import MOVE_NS, Attachments
 from ei.sdk import Address
 
 ONE, TWO, OTHER = (Address(letter * 16) for letter in (b"1", b"2", b"x"))
@@ -83,24 +83,75 @@ def test_the_pipe_of_a_stranger_changes_nothing() -> None:
 def test_a_node_that_wants_to_be_left_is_left_for_one_that_is_up() -> None:
     attachments = both_up()
 
-    attachments.leave(ONE)
+    attachments.leave(0, ONE)
+    assert attachments.via == ONE
+    assert attachments.take_left() == []
+    assert attachments.next_deadline_ns() == MOVE_NS
 
+    assert not attachments.move_due(MOVE_NS - 1)
+    assert attachments.move_due(MOVE_NS)
     assert attachments.via == TWO
     assert attachments.take_left() == [ONE]
     assert attachments.take_left() == []
+    assert attachments.next_deadline_ns() is None
+
+
+def test_before_a_move_one_packet_to_each_destination_tries_the_new_way() -> None:
+    attachments = both_up()
+    assert attachments.via_for(16, b"bob") == ONE
+
+    attachments.leave(0, ONE)
+    tried = [attachments.via_for(16, to) for to in (b"bob", b"bob", b"carol", b"carol", b"bob")]
+    _ = attachments.move_due(MOVE_NS)
+
+    assert tried == [TWO, ONE, TWO, ONE, ONE]
+    assert attachments.via_for(16, b"bob") == TWO
+
+
+def test_a_node_that_goes_down_before_the_move_is_left_at_once() -> None:
+    attachments = both_up()
+    attachments.leave(0, ONE)
+
+    _ = attachments.change(1, ONE, is_up=False)
+
+    assert attachments.via == TWO
+    assert not attachments.move_due(MOVE_NS)
+
+
+def test_a_move_to_a_node_that_goes_down_waits_for_another() -> None:
+    attachments = both_up()
+    attachments.leave(0, ONE)
+
+    _ = attachments.change(1, TWO, is_up=False)
+    assert not attachments.move_due(MOVE_NS)
+    assert attachments.via == ONE
+    _ = attachments.change(S, TWO, is_up=True)
+
+    assert attachments.move_due(S + MOVE_NS)
+    assert attachments.via == TWO
 
 
 def test_a_node_that_wants_to_be_left_serves_until_another_is_up() -> None:
     attachments = Attachments([ONE, TWO])
     _ = attachments.change(0, ONE, is_up=True)
 
-    attachments.leave(ONE)
-    assert attachments.via == ONE
+    attachments.leave(0, ONE)
+    assert not attachments.move_due(MOVE_NS)
     assert attachments.take_left() == []
 
-    _ = attachments.change(0, TWO, is_up=True)
+    _ = attachments.change(S, TWO, is_up=True)
+    assert attachments.move_due(S + MOVE_NS)
     assert attachments.via == TWO
     assert attachments.take_left() == [ONE]
+
+
+def test_a_node_that_is_not_used_is_left_at_once() -> None:
+    attachments = both_up()
+
+    attachments.leave(0, TWO)
+
+    assert attachments.via == ONE
+    assert attachments.take_left() == [TWO]
 
 
 def test_traffic_does_not_move_to_a_node_that_wants_to_be_left() -> None:
@@ -108,7 +159,7 @@ def test_traffic_does_not_move_to_a_node_that_wants_to_be_left() -> None:
     attachments = Attachments([ONE, TWO, three])
     for node in (ONE, TWO, three):
         _ = attachments.change(0, node, is_up=True)
-    attachments.leave(TWO)
+    attachments.leave(0, TWO)
 
     _ = attachments.change(S, ONE, is_up=False)
 
@@ -117,7 +168,7 @@ def test_traffic_does_not_move_to_a_node_that_wants_to_be_left() -> None:
 
 def test_a_node_that_comes_back_is_as_good_as_any() -> None:
     attachments = both_up()
-    attachments.leave(ONE)
+    attachments.leave(0, ONE)
     _ = attachments.change(S, ONE, is_up=False)
 
     _ = attachments.change(2 * S, ONE, is_up=True)
@@ -132,7 +183,7 @@ def test_only_own_nodes_that_are_up_can_be_left() -> None:
     _ = attachments.change(0, TWO, is_up=True)
 
     for node in (ONE, OTHER):
-        attachments.leave(node)
+        attachments.leave(0, node)
 
     assert attachments.via == TWO
     assert attachments.take_left() == []
@@ -182,7 +233,7 @@ def test_two_peers_that_come_by_different_nodes_move_traffic_every_5_s_at_most()
 
 def test_nothing_follows_to_a_node_that_is_down_or_leaving_or_a_strangers() -> None:
     attachments = both_up()
-    attachments.leave(TWO)
+    attachments.leave(0, TWO)
     attachments.hear(S, TWO)
     attachments.hear(S, OTHER)
     assert attachments.via == ONE

@@ -102,7 +102,12 @@ class Attaching:
         self._follow(now_ns, before)
 
     def poll(self, now_ns: int) -> None:
-        """Call the nodes that are to be called now."""
+        """Call the nodes that are to be called now, and move where it is time to."""
+        before = self.attachments.via
+        if self.attachments.move_due(now_ns):
+            # Who keeps something at the node in use tells the next one, as after any move.
+            self._told.emit(AttachmentChanged(self.attachments.via, is_up=True))
+            self._follow(now_ns, before)
         for node in self.attachments.due(now_ns):
             if self._is_stale(now_ns, node):
                 # Nor may it call here, as it may while the datapath knows it.
@@ -135,15 +140,11 @@ class Attaching:
         except PeerError:
             self._told.dropped["bad_control"] += 1
             return
-        before = self.attachments.via
         if isinstance(said, Draining):
-            self.attachments.leave(node)
+            self.attachments.leave(now_ns, node)
+            self._follow(now_ns, self.attachments.via)
         elif isinstance(said, Explained):
             self._told.explained(node, said)
-        if self.attachments.via != before:
-            # Who keeps something at the node in use tells the next one, as after any move.
-            self._told.emit(AttachmentChanged(self.attachments.via, is_up=True))
-        self._follow(now_ns, before)
 
     def leave(self, now_ns: int) -> None:
         """Tell the nodes that this host goes: they need not find out by its silence."""

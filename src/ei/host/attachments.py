@@ -13,6 +13,9 @@ SILENT_NS = 150_000_000
 """Three heartbeats: so long nothing came by the node in use, while something comes by another."""
 FOLLOW_NS = 5_000_000_000
 """Between two moves after what arrives: two peers that come by different nodes cost no more."""
+MOVE_NS = 200_000_000
+"""From the first packet by a new node until all follow: time for it to decide."""
+MAX_TRIED = 4_096
 
 
 @dataclass(slots=True)
@@ -34,6 +37,15 @@ class _Attachment:
         return not self.leaving and not self.is_retired
 
 
+@dataclass(slots=True)
+class _Move:
+    """A move to another node, at `at_ns`; `tried` is what was sent there already."""
+
+    to: Address
+    at_ns: int
+    tried: set[tuple[int, bytes]]
+
+
 class Attachments:
     """Keeps pipes to all nodes; traffic takes the preferred of those whose pipes are up.
 
@@ -46,6 +58,7 @@ class Attachments:
         self._via = nodes[0]
         self._heard_ns = 0
         self._followed_ns = -FOLLOW_NS
+        self._move: _Move | None = None
 
     @property
     def nodes(self) -> tuple[Address, ...]:
@@ -83,8 +96,10 @@ class Attachments:
         is_new = is_up and not attachment.has_been_up
         attachment.has_been_up |= is_up
         via = self._attachments[self._via]
-        if not via.is_up or not via.is_staying:
-            self._via = self._best()
+        if via.is_up and via.leaving:
+            self._plan_move(now_ns)
+        elif not via.is_up or via.is_retired:
+            self._via, self._move = self._best(), None
         elif is_new and self.nodes.index(node) < self.nodes.index(self._via):
             self._via = node
         if self._via != before or self._via == node:
@@ -105,18 +120,39 @@ class Attachments:
             attachment is not None
             and attachment.is_up
             and attachment.is_staying
+            and self._move is None
             and now_ns - self._heard_ns >= SILENT_NS
             and now_ns - self._followed_ns >= FOLLOW_NS
         ):
             self._via = node
             self._heard_ns = self._followed_ns = now_ns
 
-    def leave(self, node: Address) -> None:
-        """Move to another node as soon as there is one: this one will stop."""
+    def leave(self, now_ns: int, node: Address) -> None:
+        """Move to another node as soon as there is one: this one will stop.
+
+        For a moment only the first packet to each destination goes the new way, so that the node
+        there knows it when the others follow.
+        """
         attachment = self._attachments.get(node)
         if attachment is not None and attachment.is_up and not attachment.leaving:
             attachment.leaving = "asked"
-            self._via = self._best()
+            if node == self._via or self._move is not None:
+                self._plan_move(now_ns)
+
+    def via_for(self, service: int, metadata: bytes) -> Address:
+        """Return the node that the next packet with this service and metadata is handed to."""
+        move = self._move
+        if move is None or (service, metadata) in move.tried or len(move.tried) >= MAX_TRIED:
+            return self._via
+        move.tried.add((service, metadata))
+        return move.to
+
+    def move_due(self, now_ns: int) -> bool:
+        """Move all traffic when its time has come; return whether it has just moved."""
+        if self._move is None or now_ns < self._move.at_ns:
+            return False
+        self._via, self._move, self._heard_ns = self._move.to, None, now_ns
+        return True
 
     def use(self, now_ns: int, nodes: Sequence[Address]) -> list[Address]:
         """Attach to `nodes` from now on, the preferred first; return those that are new.
@@ -130,7 +166,7 @@ class Attachments:
         for node, attachment in self._attachments.items():
             attachment.is_retired = node not in kept
         if not self._attachments[self._via].is_staying:
-            self._via = self._best()
+            self._via, self._move = self._best(), None
         return new
 
     def take_retired(self) -> list[Address]:
@@ -170,15 +206,10 @@ class Attachments:
             attachment.redial_ns = now_ns
 
     def next_deadline_ns(self) -> int | None:
-        """Return when `due` has something next; `None` while all pipes are up."""
-        return min(
-            (
-                attachment.redial_ns
-                for attachment in self._attachments.values()
-                if attachment.redial_ns is not None
-            ),
-            default=None,
-        )
+        """Return when `due` or `move_due` has something next; `None` for never."""
+        calls = [attachment.redial_ns for attachment in self._attachments.values()]
+        moves = [None if self._move is None else self._move.at_ns]
+        return min((at_ns for at_ns in calls + moves if at_ns is not None), default=None)
 
     def _best(self) -> Address:
         """Return the preferred node that is up; one that wants to be left is the last resort."""
@@ -187,6 +218,13 @@ class Attachments:
         if staying or self._via not in up:
             return (*staying, *up, *self.nodes)[0]
         return self._via
+
+    def _plan_move(self, now_ns: int) -> None:
+        to = self._best()
+        if to == self._via:
+            self._move = None
+        elif self._move is None or self._move.to != to:
+            self._move = _Move(to, now_ns + MOVE_NS, set())
 
     def _plan_redial(self, now_ns: int, attachment: _Attachment) -> None:
         wait_s = min(REDIAL_S * 2**attachment.failures, REDIAL_MAX_S)

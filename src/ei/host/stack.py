@@ -316,7 +316,7 @@ class Stack:
         try:
             taken = self.datapath.send(
                 now_ns,
-                self._attaching.attachments.via if node is None else node,
+                self._attaching.attachments.via_for(service, metadata) if node is None else node,
                 service,
                 connection,
                 metadata,
@@ -385,7 +385,7 @@ class Stack:
         protection: Protection = Protection.DATAGRAMS,
         is_traced: bool = False,
     ) -> Address | None:
-        via = self._attaching.attachments.via
+        via = self._attaching.attachments.via_for(DELIVERY, outgoing.to)
         taken = self.datapath.send(
             now_ns,
             via,

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -12,11 +13,13 @@ from ei.host.channels import DatagramChannel
 from ei.host.client import Host
 from ei.host.streams import StreamListener
 from ei.lab.lab import Lab
+from ei.lab.load import ping_pairs
 from ei.lab.seeds import derive
 
 FLOW_PORT = 7
 STREAM_PORT = 9
 TICK_S = 0.01
+LIMIT_ITEMS = 65_536
 RECEIPT_S = 3.0
 LAST_S = 0.5
 """What was sent last gets this long to arrive."""
@@ -113,22 +116,40 @@ async def load(
 ) -> Seen:
     """Send between pairs of hosts, and a stream between the first, until `meanwhile` is done.
 
+    Args:
+        pairs: Each host receives in one of them.
+
     Raises:
         DeadlineError, StreamError: the stream did not arrive.
     """
     seen = Seen([Flow() for _ in pairs])
     is_over = asyncio.Event()
-    began_s = lab.now_s()
-    async with asyncio.TaskGroup() as group:
-        for (source, to), flow in zip(pairs, seen.flows, strict=True):
-            rate_pps = size.rate_pps / len(pairs)
-            ends = (lab.host(source), lab.host(to))
-            _ = group.create_task(_run_flow(lab, ends, flow, rate_pps, is_over))
-        first = (lab.host(pairs[0][0]), lab.host(pairs[0][1]))
-        _ = group.create_task(_run_stream(lab, first, size.piece_bytes, seen, is_over))
-        _ = await meanwhile()
-        seen.duration_s = lab.now_s() - began_s
-        is_over.set()
+    # Sessions are open before there is a load: what waits for a handshake is bounded.
+    _ = await ping_pairs(lab, pairs)
+    with ExitStack() as open_ports:
+        inboxes = {
+            name: open_ports.enter_context(
+                lab.host(name).datagrams(FLOW_PORT, limit_items=LIMIT_ITEMS)
+            )
+            for _, name in pairs
+        }
+        began_s = lab.now_s()
+        async with asyncio.TaskGroup() as taking:
+            for (_, to), flow in zip(pairs, seen.flows, strict=True):
+                _ = taking.create_task(_take(lab, inboxes[to], flow))
+            async with asyncio.TaskGroup() as group:
+                for (source, to), flow in zip(pairs, seen.flows, strict=True):
+                    ends = (lab.host(source), lab.host(to))
+                    rate_pps = size.rate_pps / len(pairs)
+                    _ = group.create_task(_run_flow(lab, ends, flow, rate_pps, is_over))
+                first = (lab.host(pairs[0][0]), lab.host(pairs[0][1]))
+                _ = group.create_task(_run_stream(lab, first, size.piece_bytes, seen, is_over))
+                _ = await meanwhile()
+                seen.duration_s = lab.now_s() - began_s
+                is_over.set()
+            await lab.sleep(LAST_S)
+            for inbox in inboxes.values():
+                inbox.close()
     return seen
 
 
@@ -136,19 +157,15 @@ async def _run_flow(
     lab: Lab, ends: tuple[Host, Host], flow: Flow, rate_pps: float, is_over: asyncio.Event
 ) -> None:
     source, to = ends
-    with source.datagrams() as outbox, to.datagrams(FLOW_PORT, limit_items=65_536) as inbox:
-        async with asyncio.TaskGroup() as group:
-            _ = group.create_task(_take(lab, inbox, flow))
-            async with asyncio.TaskGroup() as waiting:
-                began_s = lab.now_s()
-                while not is_over.is_set():
-                    # What is late is made up for.
-                    while flow.sent <= (lab.now_s() - began_s) * rate_pps:
-                        _ = waiting.create_task(_send(outbox, to, flow, flow.sent))
-                        flow.sent += 1
-                    await lab.sleep(TICK_S)
-            await lab.sleep(LAST_S)
-            inbox.close()
+    with source.datagrams() as outbox:
+        async with asyncio.TaskGroup() as waiting:
+            began_s = lab.now_s()
+            while not is_over.is_set():
+                # What is late is made up for.
+                while flow.sent <= (lab.now_s() - began_s) * rate_pps:
+                    _ = waiting.create_task(_send(outbox, to, flow, flow.sent))
+                    flow.sent += 1
+                await lab.sleep(TICK_S)
 
 
 async def _send(outbox: DatagramChannel, to: Host, flow: Flow, number: int) -> None:
