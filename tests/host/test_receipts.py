@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -9,10 +10,13 @@ import pytest
 
 from ei.errors import LocalError, NotFoundError
 from ei.host.client import Host
-from ei.host.receipts import when_to_ask
-from ei.host.verdicts import Receipt
+from ei.host.receipts import Turns, when_to_ask
+from ei.host.verdicts import Receipt, place_of
+from ei.lab.clock import run_virtual
+from ei.lab.fixture import run_simulated
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Impairment
+from ei.lab.topology_file import parse_topology
 
 InLab = Callable[[Callable[[Simulation], Coroutine[Any, Any, None]]], None]
 
@@ -111,7 +115,7 @@ def test_what_a_link_loses_is_unknown(in_lab: InLab) -> None:
 
         assert sending.result() == Receipt(
             "unknown",
-            "it was lost between n1.left and n1.right, or is on its way there",
+            "n1.right knows nothing of it: lost after n1.left, under way, or forgotten",
             "n1.right",
             is_signed=True,
         )
@@ -138,7 +142,10 @@ def test_what_is_handed_to_a_host_that_does_not_answer_is_unknown(in_lab: InLab)
 @pytest.mark.parametrize(
     ("node", "said"),
     [
-        ("n1.left", Receipt("unknown", "n1.left was handed it, and says nothing", "n1.left")),
+        (
+            "n1.left",
+            Receipt("unknown", "n1.left was handed it, and no answer about it came", "n1.left"),
+        ),
         (
             "n1.right",
             Receipt(
@@ -260,3 +267,105 @@ def test_nodes_are_asked_in_time_and_seldom(deadline_s: float) -> None:
     assert times[-1] == deadline_s * 0.8
     assert len(times) < 16
     assert all(before < after for before, after in pairwise(times))
+
+
+def test_questions_leave_one_after_another_and_needless_ones_take_no_turn() -> None:
+    acted: list[tuple[str, float]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        began_s, turns = loop.time(), Turns(0.5)
+
+        def act(name: str, *, is_needed: bool) -> bool:
+            acted.append((name, loop.time() - began_s))
+            return is_needed
+
+        for name, is_needed in (("a", True), ("b", False), ("c", True)):
+            turns.take(partial(act, name, is_needed=is_needed))
+        await asyncio.sleep(2)
+        turns.take(partial(act, "d", is_needed=True))
+
+    run_virtual(lambda _: main())
+
+    assert acted == [("a", 0.0), ("b", 0.5), ("c", 0.5), ("d", 2.0)]
+
+
+THREE = """
+version = 1
+services = ["delivery", "echo", "reach"]
+[domains.left]
+providers = ["middle"]
+[domains.left.nodes.n1]
+[domains.left.hosts.alice]
+nodes = ["n1"]
+[domains.middle]
+explains = "{explains}"
+[domains.middle.nodes.m1]
+[domains.right]
+providers = ["middle"]
+[domains.right.nodes.n1]
+[domains.right.hosts.bob]
+nodes = ["n1"]
+[link_defaults.domain]
+delay_ms = 5
+"""
+
+
+def in_three(explains: str, script: Callable[[Simulation], Coroutine[Any, Any, None]]) -> None:
+    """Run a script where all between left and right passes middle, once that is known."""
+
+    async def later(lab: Simulation) -> None:
+        await lab.sleep(2)
+        await script(lab)
+
+    run_simulated(parse_topology(THREE.format(explains=explains), name="three"), later)
+
+
+@pytest.mark.parametrize(
+    ("explains", "fates"),
+    [
+        ("hops", ["forwarded to m1.middle", "forwarded to n1.right", "forwarded to bob.right"]),
+        ("domain", ["forwarded to m1.middle", "forwarded to right", "forwarded to bob.right"]),
+        ("nothing", ["forwarded to m1.middle", "withheld", "forwarded to bob.right"]),
+    ],
+)
+def test_each_domain_on_the_way_tells_what_it_reveals(explains: str, fates: list[str]) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = await with_session(lab)
+        _ = await alice.ping("bob.right", is_traced=True)
+        account = await alice.explain(16, alice.connection_to("bob.right"))
+
+        said = account.statements
+        assert [alice.records.name_of(each.node) for each in said] == [
+            "n1.left", "m1.middle", "n1.right",
+        ]  # fmt: skip
+        places = [f" to {place_of(each.to, alice.records)}" if each.to else "" for each in said]
+        assert [each.fate + at for each, at in zip(said, places, strict=True)] == fates
+        assert account.refused == ()
+        assert (said[1].parts == ()) == (explains != "hops")
+
+    in_three(explains, script)
+
+
+@pytest.mark.parametrize("explains", ["hops", "domain"])
+def test_what_a_domain_on_the_way_drops_is_told_by_it(explains: str) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = await with_session(lab)
+        await lab.kill_worker("m1.middle", "delivery")
+        receipt = await send(alice, deadline_s=5)
+
+        assert (receipt.outcome, receipt.by, receipt.is_signed) == ("dropped", "m1.middle", True)
+
+    in_three(explains, script)
+
+
+def test_what_a_domain_drops_that_says_nothing_is_unknown() -> None:
+    async def script(lab: Simulation) -> None:
+        alice = await with_session(lab)
+        await lab.kill_worker("m1.middle", "delivery")
+        receipt = await send(alice, deadline_s=2)
+
+        said = "m1.middle does not say what became of it"
+        assert receipt == Receipt("unknown", said, "m1.middle", is_signed=True)
+
+    in_three("nothing", script)

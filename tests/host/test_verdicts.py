@@ -39,7 +39,7 @@ FORWARDED = said("a1.isp-a", "forwarded", AT["b1.isp-b"])
 @pytest.mark.parametrize(
     ("statements", "sentence"),
     [
-        ((), "a1.isp-a was handed it, and says nothing"),
+        ((), "a1.isp-a was handed it, and no answer about it came"),
         ((FORWARDED,), "a1.isp-a handed it on to b1.isp-b, where nothing is said of it"),
         (
             (FORWARDED, said("b1.isp-b", "forwarded", AT["b1.isp-b"][:6])),
@@ -51,11 +51,11 @@ FORWARDED = said("a1.isp-a", "forwarded", AT["b1.isp-b"])
         ),
         (
             (FORWARDED, said("b1.isp-b", "unseen")),
-            "it was lost between a1.isp-a and b1.isp-b, or is on its way there",
+            "b1.isp-b knows nothing of it: lost after a1.isp-a, under way, or forgotten",
         ),
         (
             (said("a1.isp-a", "unseen"),),
-            "it was lost before a1.isp-a, or is on its way there",
+            "a1.isp-a knows nothing of it: lost, under way, or forgotten",
         ),
         ((said("a1.isp-a", "waiting", reason="held"),), "it waits at a1.isp-a (held)"),
         (
@@ -103,7 +103,7 @@ def test_what_no_host_will_confirm_is_accepted_by_who_took_it_last() -> None:
     ],
 )
 def test_it_is_known_when_nobody_is_left_that_could_say_more(
-    last: Statement, is_last: bool
+    last: Statement, *, is_last: bool
 ) -> None:
     assert is_whole(account(last), RECORDS) == is_last
 

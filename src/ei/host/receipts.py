@@ -6,7 +6,9 @@ a message is one packet on a connection of its own. All else is `unknown`, with 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from ei.errors import DeadlineError, EiError
 from ei.host.deadlines import within
@@ -24,6 +26,43 @@ LAST = 0.8
 """Part of the time after which nodes are asked for the last time."""
 SESSION_S = 1.0
 """How long a message waits for its session with the destination."""
+PAUSE_S = 1 / 150
+"""Between two questions: nodes answer 200 a second of one host."""
+
+
+class Turns:
+    """Lets acts have their turn one after another, a pause apart.
+
+    An act returns whether it did anything; if not, the next one has its turn at once.
+    """
+
+    def __init__(self, pause_s: float) -> None:
+        self._pause_s = pause_s
+        self._acts: deque[Callable[[], bool]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def take(self, act: Callable[[], bool]) -> None:
+        """Let an act have its turn, now if nobody had one just now."""
+        self._acts.append(act)
+        if self._timer is None:
+            self._next()
+
+    def _next(self) -> None:
+        self._timer = None
+        while self._acts:
+            if self._acts.popleft()():
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(self._pause_s, self._next)
+                return
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """A message, its receipt, and the numbers of what was asked about it."""
+
+    message: Message
+    receipt: "asyncio.Future[Receipt]"
+    asked: list[int] = field(default_factory=list[int])
 
 
 class Receipts:
@@ -37,24 +76,25 @@ class Receipts:
         self._touched = touched
         self._messages: dict[tuple[Address, int], asyncio.Future[Receipt]] = {}
         self._questions: dict[int, Callable[[Account], None]] = {}
+        self._turns = Turns(PAUSE_S)
         self._waiting: set[asyncio.Future[Receipt] | asyncio.Future[Account]] = set()
 
     async def of(self, message: Message, *, deadline_s: float) -> Receipt:
         """Return what became of a message that was sent just now."""
-        key = (message.to, message.number)
-        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._messages[key] = receipt
-        self._waiting.add(receipt)
-        asked: list[int] = []
+        awaited = _Awaited(message, asyncio.get_running_loop().create_future())
+        self._messages[message.to, message.number] = awaited.receipt
+        self._waiting.add(awaited.receipt)
         try:
-            return await self._wait(message, receipt, asked, deadline_s)
+            async with within(deadline_s, "receipt"):
+                return await self._wait(awaited, deadline_s)
         except DeadlineError:
-            return self._conclude(message, asked)
+            return self._conclude(awaited)
         finally:
-            del self._messages[key]
-            self._waiting.discard(receipt)
+            del self._messages[message.to, message.number]
+            self._waiting.discard(awaited.receipt)
+            _ = awaited.receipt.cancel()
             self._stack.datagrams.close_message(message)
-            for number in asked:
+            for number in awaited.asked:
                 self._close(number)
 
     async def explain(
@@ -104,55 +144,47 @@ class Receipts:
             if not future.done():
                 future.set_exception(error)
 
-    async def _wait(
-        self,
-        message: Message,
-        receipt: "asyncio.Future[Receipt]",
-        asked: list[int],
-        deadline_s: float,
-    ) -> Receipt:
-        own = self._stack.identity.name
-        if message.is_refused:
-            return Receipt("dropped", "send_refused", own)
+    async def _wait(self, awaited: "_Awaited", deadline_s: float) -> Receipt:
+        message, receipt = awaited.message, awaited.receipt
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         self._touched()
-        async with within(deadline_s, "receipt"):
-            for after_s in when_to_ask(deadline_s):
-                left_s = began_s + after_s - loop.time()
-                _ = await asyncio.wait((receipt,), timeout=max(0.0, left_s))
-                if receipt.done():
-                    break
-                if word := _ended_here(message, after_s):
-                    return Receipt("dropped", word, own)
-                self._ask_about(message, receipt, asked)
-            return await receipt
+        for after_s in (0.0, *when_to_ask(deadline_s)):
+            _ = await asyncio.wait((receipt,), timeout=max(0.0, began_s + after_s - loop.time()))
+            if receipt.done():
+                break
+            if word := _ended_here(message, after_s):
+                return Receipt("dropped", word, self._stack.identity.name)
+            if message.node is not None and after_s:
+                self._turns.take(lambda: self._ask_about(awaited))
+        return await receipt
 
-    def _ask_about(
-        self, message: Message, receipt: "asyncio.Future[Receipt]", asked: list[int]
-    ) -> None:
-        """Ask the nodes about a message; a drop is its receipt."""
+    def _ask_about(self, awaited: "_Awaited") -> bool:
+        """Ask the nodes about a message, unless it has ended; a drop is its receipt."""
+        message, receipt = awaited.message, awaited.receipt
 
         def take(told: Account) -> None:
             if told.is_dropped and not receipt.done():
                 receipt.set_result(judge_message(told, self._stack.records))
 
-        if message.node is None:
-            return
+        if receipt.done() or message.node is None:
+            return False
         number = self._ask(message.node, DELIVERY, message.connection)
         if number is not None:
-            asked.append(number)
+            awaited.asked.append(number)
             self._questions[number] = take
+        return True
 
-    def _conclude(self, message: Message, asked: list[int]) -> Receipt:
+    def _conclude(self, awaited: "_Awaited") -> Receipt:
         """Return what can be said at the deadline."""
-        if message.node is None:
+        node = awaited.message.node
+        if node is None:
             # It is closed now, so it will not leave any more.
-            word = _ended_here(message, SESSION_S) or "no_session"
+            word = _ended_here(awaited.message, SESSION_S) or "no_session"
             return Receipt("dropped", word, self._stack.identity.name)
-        accounts = [self._stack.inquiries.account(number) for number in asked]
+        accounts = [self._stack.inquiries.account(number) for number in awaited.asked]
         known = [account for account in accounts if account.last is not None]
-        account = known[-1] if known else Account(message.node)
+        account = known[-1] if known else Account(node)
         return judge_message(account, self._stack.records)
 
     def _ask(self, node: Address, service: int, connection: int) -> int | None:

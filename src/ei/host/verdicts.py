@@ -45,7 +45,7 @@ def judge_message(account: Account, records: RecordSet) -> Receipt:
     said = account.last
     if said is None:
         name = records.name_of(account.node)
-        return Receipt("unknown", f"{name} was handed it, and says nothing", name)
+        return Receipt("unknown", f"{name} was handed it, and no answer about it came", name)
     name = records.name_of(said.node)
     if said.fate == "dropped":
         return Receipt("dropped", said.reason, name, is_signed=True)
@@ -82,8 +82,8 @@ def _sentence(said: Statement, account: Account, records: RecordSet) -> str:
             sentence = f"it waits at {name} ({said.reason})"
         case "unseen":
             before = [records.name_of(each.node) for each in account.statements[-2:-1]]
-            where = f"between {before[0]} and {name}" if before else f"before {name}"
-            sentence = f"it was lost {where}, or is on its way there"
+            where = f" after {before[0]}" if before else ""
+            sentence = f"{name} knows nothing of it: lost{where}, under way, or forgotten"
         case "withheld":
             sentence = f"{name} does not say what became of it"
         case "refused":

@@ -36,7 +36,7 @@ WAIT_S = 5.0
 MAX_ANSWERS = 32
 """Handed on for one question; a packet passes no more nodes than its hop limit."""
 
-HOST_RATE = 100.0
+HOST_RATE = 200.0
 NODE_RATE = 1_000.0
 """Questions a second that a peer may ask, and at once. An answer is a signature: 0.1 ms."""
 
