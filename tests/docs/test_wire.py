@@ -8,6 +8,8 @@ from typing import get_args
 import msgspec
 import pytest
 
+from ei import attachment
+from ei.attachment.statements import MAX_STATEMENT_BYTES, Fate, Statement
 from ei.directory.messages import Ask, Message, Named, encode
 from ei.directory.publishing import MAX_LEASE_S
 from ei.host.files import LENGTH_BYTES
@@ -16,6 +18,8 @@ from ei.host.numbered import encode_numbered
 from ei.host.stream_connections import ABORTED, NO_LISTENER
 from ei.host.stream_ports import MAX_UNROUTED_OF_PEER, PORT_BYTES, PORT_TIMEOUT_NS
 from ei.host.verbs_files import FILE_PORT
+from ei.node.explaining import HOST_RATE, NODE_RATE, WAIT_S
+from ei.records.addresses import parse_address
 from ei.records.envelope import MAX_ENVELOPE_BYTES, seal_record
 from ei.records.keys import make_keys
 from ei.records.kinds import AnyRecord, DomainRecord
@@ -38,8 +42,10 @@ TABLE = re.compile(r"^\| at \|.*\n\|---.*\n((?:\|.*\n)+)", re.MULTILINE)
 SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 GROUP = bytes(range(16))
 GOVERNOR = make_keys(b"a" * 32)
+ALICE = parse_address("fd35:0:1::1")
 EXAMPLES = {
     "ask": encode(Ask(Named("bob.isp-b"), 120)),
+    "explain": attachment.encode(attachment.Explain(7, ALICE, 16, 9)),
     "frame": encode_frame(Frame(FrameKind.DATAGRAM_WITH_RECEIPT, 5, b"hi", 9, 7)),
     "join": msgspec.msgpack.encode(Join(GROUP)),
     "list": seal_list(DomainList(1, 2_000_000_000, (GOVERNOR.identity_key,), 1, ()), [GOVERNOR]),
@@ -121,6 +127,22 @@ def test_every_message_of_the_directory_is_listed_with_its_fields() -> None:
         fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(kind))
         assert f"| {kind.__struct_config__.tag} | `{kind.__name__}` | {fields} |" in page
     assert f"one that is granted\n{MAX_LEASE_S} s" in page
+
+
+def test_every_message_of_service_4_and_field_of_a_statement_is_listed() -> None:
+    page = SECTIONS["Services: metadata and control messages"]
+
+    for kind in get_args(attachment.AttachmentMessage):
+        names = [f"`{field.name}`" for field in msgspec.structs.fields(kind)]
+        fields = f" {', '.join(names)} " if names else " "
+        assert f"| {kind.__struct_config__.tag} | `{kind.__name__}` |{fields}|" in page
+    for place, field in enumerate(msgspec.structs.fields(Statement)):
+        assert f"| {place} | `{field.name}` |" in page
+    for fate in get_args(Fate):
+        assert f"`{fate}`" in page
+    assert f"answered {HOST_RATE:.0f} times a second, a node {NODE_RATE:,.0f}" in page
+    assert f"within {WAIT_S:.0f} s" in page
+    assert f"at most {MAX_STATEMENT_BYTES:,} bytes, and is signed" in page
 
 
 def test_every_kind_of_record_is_listed_with_its_fields() -> None:
