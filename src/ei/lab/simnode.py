@@ -1,7 +1,7 @@
 """One service node in simulation: the real `Node`, datapath and services, between two events."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 
 from ei._core import Datapath
@@ -122,6 +122,12 @@ class SimNode:
         """Somebody did something to its parts: let what follows follow."""
         self._services_ns = self.services.next_deadline_ns()
         self._settle(self._clock.now_ns)
+
+    def set_clock(self, unix_offset_ns: int) -> None:
+        """Go on with another wall clock: it minus virtual time is `unix_offset_ns` from now on."""
+        self._world = replace(self._world, unix_offset_ns=unix_offset_ns)
+        self.node.check_ages(unix_s=self._world.unix_s(self._clock.now_ns))
+        self.touched()
 
     def end(self) -> None:
         """Stop at once, as a killed process does."""

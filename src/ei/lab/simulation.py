@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -83,6 +84,7 @@ class Simulation:
         }
         self._stores: dict[str, dict[str, TransactionalStore]] = {}
         self._starts: dict[str, int] = {}
+        self._skews_ns: dict[str, int] = {}
         self._nodes: dict[str, SimNode] = {}
         self._hosts: dict[str, Host] = {}
         self._transports: dict[str, SimTransport] = {}
@@ -257,6 +259,17 @@ class Simulation:
         node.thaw()
         self._world.network.thaw(node.name)
 
+    async def skew_clock(self, name: str, seconds: float) -> None:
+        """Set the wall clock of a node or host so far from the true one.
+
+        A node that runs goes on with it; hosts, and nodes that start later, begin with it.
+        """
+        full = self._topology.find(name)
+        self._note(f"skew {full} {seconds:g} s")
+        self._skews_ns[full] = round(seconds * 1e9)
+        if full in self._nodes:
+            self._nodes[full].set_clock(self._offset_ns(full))
+
     async def impair(self, a: str, b: str, impairment: Impairment) -> None:
         """Give the link between two names these properties, both ways."""
         link = (self._topology.find(a), self._topology.find(b))
@@ -290,6 +303,9 @@ class Simulation:
     def _unix_s(self) -> float:
         return (self._clock.now_ns + self._unix_offset_ns) / 1e9
 
+    def _offset_ns(self, name: str) -> int:
+        return self._unix_offset_ns + self._skews_ns.get(name, 0)
+
     def _start_node(self, plan: NodePlan) -> None:
         count = self._starts[plan.name] = self._starts.get(plan.name, 0) + 1
         stores = self._stores.setdefault(
@@ -300,7 +316,7 @@ class Simulation:
             },
         )
         self._nodes[plan.name] = SimNode(
-            self._world,
+            replace(self._world, unix_offset_ns=self._offset_ns(plan.name)),
             self._population.residents[plan.name],
             self._endpoints[plan.name],
             NodeConfig(
@@ -330,7 +346,7 @@ class Simulation:
             self._archive.view(plan.domain),
             seed=derive(self._seed, "host", plan.name),
             numbers=Random(derive_number(self._seed, "numbers", plan.name)),
-            unix_offset_ns=self._unix_offset_ns,
+            unix_offset_ns=self._offset_ns(plan.name),
             has_log=self._log is not None,
         )
         transport = self._transports[plan.name] = SimTransport(
@@ -338,7 +354,7 @@ class Simulation:
             self._world.network,
             plan.name,
             self._endpoints[plan.name],
-            unix_offset_ns=self._unix_offset_ns,
+            unix_offset_ns=self._offset_ns(plan.name),
             log=self._log,
         )
         return Host(stack, transport)
