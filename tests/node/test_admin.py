@@ -96,6 +96,16 @@ def test_status_and_statistics_are_told() -> None:
     assert ask(running, "statistics")["statistics"] == {"received": 3}
 
 
+def test_routes_are_told_and_explained() -> None:
+    running = Recorded()
+
+    routes = ask(running, "routes")
+    why = ask(running, "why_route", domain="isp-a")
+
+    assert (routes["schema"], routes["domain"], routes["routes"]) == ("ei.routes/1", "isp-a", ())
+    assert (why["schema"], why["number"], why["ways"]) == ("ei.route-why/1", 1, ())
+
+
 def test_traces_are_found_by_name_and_connection() -> None:
     running = Recorded()
     running.control.traces = [

@@ -13,7 +13,7 @@ from ei.routing.refusals import Refusals
 from ei.routing.routes import Routes
 from ei.routing.speech import SpeechStatistics
 from ei.routing.table import Candidate
-from ei.routing.views import RoutingStatistics, explain, list_routes
+from ei.routing.views import OfferRow, RoutingStatistics, explain, list_routes
 
 CUSTOMER, PEER, PROVIDER = Relation.CUSTOMER, Relation.PEER, Relation.PROVIDER
 EDGES = [(1, 2, PEER), (1, 3, CUSTOMER), (1, 4, PEER), (2, 5, CUSTOMER)]
@@ -49,7 +49,7 @@ def test_a_row_for_each_domain_that_is_reached() -> None:
         ("d4", ("d4",), "sn0.d4", (), "peer"),
         ("d5", ("d2", "d5"), "sn0.d2", ("sn0.d4",), "peer"),
     ]
-    assert rows[-1].offers == (Offer(20, 1, 0, 0),)
+    assert rows[-1].services == (OfferRow(20, "1.0.0"),)
 
 
 def test_each_way_has_its_reason() -> None:

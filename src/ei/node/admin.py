@@ -4,6 +4,8 @@
     statistics                            ei.node-statistics/1   counters of the datapath
     traces      source? connection?       ei.traces/1
     kill_worker service                   ei.done/1
+    routes                                ei.routes/1            which peers lead to which domain
+    why_route   domain                    ei.route-why/1         every way there, and its use
     log_level   level                     ei.done/1
     reload                                ei.reload/1            reads node.toml and records again
     drain       grace_s, spread_s         ei.node-drain/1        after ei.progress/1; then it stops
@@ -25,10 +27,14 @@ from ei.daemons.verbs import NoArguments, arguments_of, to_answer
 from ei.errors import LocalError
 from ei.node.node import Node
 from ei.node.reloading import Reloaded
+from ei.node.routes import routes_of, why_route
 from ei.node.status import NodeStatus
 from ei.node.workers import Workers, WorkerStatus
 
-VERBS = ("status", "statistics", "traces", "kill_worker", "log_level", "reload", "drain", "stop")
+VERBS = (
+    "status", "statistics", "traces", "routes", "why_route", "kill_worker", "log_level", "reload",
+    "drain", "stop",
+)  # fmt: skip
 WATCH_S = 0.05
 """How often somebody who waits for a drain is told how far it is."""
 DONE: Answer = {"schema": "ei.done/1"}
@@ -51,6 +57,12 @@ class LogLevelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """What is logged from now on."""
 
     level: Literal["debug", "info", "warn", "error"]
+
+
+class WhyRouteArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which domain: its name or number."""
+
+    domain: str
 
 
 class DrainArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +135,8 @@ class NodeAdmin:
             "status": self._status,
             "statistics": self._statistics,
             "traces": self._traces,
+            "routes": self._routes,
+            "why_route": self._why_route,
             "kill_worker": self._kill_worker,
             "log_level": self._log_level,
             "reload": self._reload,
@@ -146,6 +160,18 @@ class NodeAdmin:
         source = None if wanted.source is None else records.find(wanted.source)
         found = self._running.node.traces.find(records, source=source, connection=wanted.connection)
         return {"schema": "ei.traces/1", "traces": msgspec.to_builtins(found)}
+
+    def _routes(self, request: Request) -> Answer:
+        _ = arguments_of(request, NoArguments)
+        node = self._running.node
+        domain = node.config.name.partition(".")[2]
+        return to_answer(routes_of(node.control.router, domain), schema="ei.routes/1")
+
+    def _why_route(self, request: Request) -> Answer:
+        wanted = arguments_of(request, WhyRouteArguments)
+        node = self._running.node
+        why = why_route(node.control.router, node.records, wanted.domain)
+        return to_answer(why, schema="ei.route-why/1")
 
     def _kill_worker(self, request: Request) -> Answer:
         wanted = arguments_of(request, KillWorkerArguments)

@@ -282,6 +282,11 @@ class Router:
             damped_peers=len(self._peer_damping),
         )
 
+    @property
+    def is_meshed(self) -> bool:
+        """Whether every other domain is a direct peer, for want of a policy."""
+        return self._policy is None
+
     def table(self) -> list[RouteRow]:
         """Return the route to each domain that is reached, by number: for `ei route show`."""
         return list_routes(self._choice(), self._routes, self._atlas)

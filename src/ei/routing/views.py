@@ -70,6 +70,13 @@ class RoutingStatistics(msgspec.Struct):
         )
 
 
+class OfferRow(msgspec.Struct, frozen=True):
+    """A service that was announced."""
+
+    service: int
+    version: str
+
+
 class RouteRow(msgspec.Struct, frozen=True):
     """The way to one domain.
 
@@ -78,7 +85,7 @@ class RouteRow(msgspec.Struct, frozen=True):
         hop: Name of the peer that leads there.
         backups: Names of the peers that stand ready.
         relation: What the neighbour is; `None` where every domain is a direct peer.
-        offers: Services with their versions, as far as they were announced.
+        services: Those that were announced.
     """
 
     domain: str
@@ -87,7 +94,7 @@ class RouteRow(msgspec.Struct, frozen=True):
     hop: str
     backups: tuple[str, ...]
     relation: Word | None
-    offers: tuple[Offer, ...]
+    services: tuple[OfferRow, ...]
 
 
 class WayRow(msgspec.Struct, frozen=True):
@@ -147,7 +154,7 @@ def list_routes(choice: Choice, routes: Routes, atlas: Atlas) -> list[RouteRow]:
                 hop=atlas.node_name(route.hops[0]),
                 backups=tuple(map(atlas.node_name, route.hops[1:])),
                 relation=None if relation is None else relation.word,
-                offers=ranked[0].offers if ranked else (),
+                services=tuple(map(_offer, ranked[0].offers if ranked else ())),
             )
         )
     return rows
@@ -198,6 +205,10 @@ def _use(candidate: Candidate, best: Candidate, *, hops: tuple[bytes, ...], rout
     if candidate.is_inside != best.is_inside:
         return f"{standing}: the own pipe is preferred to another node of the domain"
     return f"{standing}: farther away, or of a higher number"
+
+
+def _offer(offer: Offer) -> OfferRow:
+    return OfferRow(offer.service, ".".join(map(str, offer.version)))
 
 
 def _names(path: tuple[int, ...], atlas: Atlas) -> tuple[str, ...]:
