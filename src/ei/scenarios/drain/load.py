@@ -1,4 +1,4 @@
-"""The load of the scenario: messages with receipts at a steady rate, and a stream that lasts."""
+"""The load of the scenario: messages at a steady rate, some with receipts, and a lasting stream."""
 
 import asyncio
 import hashlib
@@ -20,6 +20,8 @@ FLOW_PORT = 7
 STREAM_PORT = 9
 TICK_S = 0.01
 LIMIT_ITEMS = 65_536
+RECEIPT_EVERY = 50
+"""One of so many messages asks for a receipt, which costs a decision at each node on its way."""
 RECEIPT_S = 3.0
 LAST_S = 0.5
 """What was sent last gets this long to arrive."""
@@ -51,18 +53,26 @@ SIZES = {
 
 @dataclass(slots=True)
 class Flow:
-    """Messages from one host to another; times are those of the lab's clock."""
+    """Messages from one host to another; times are those of the lab's clock.
+
+    Attributes:
+        sent: Accepted or not.
+        refused: Not accepted by the host.
+        outcomes: Of receipts.
+        copies: Messages that came again.
+    """
 
     sent: int = 0
-    statuses: Counter[str] = field(default_factory=Counter[str])
+    refused: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter[str])
     numbers: set[int] = field(default_factory=set[int])
     times_s: list[float] = field(default_factory=list[float])
     copies: int = 0
 
     @property
     def lost(self) -> int:
-        """Messages that were sent, and never came."""
-        return self.sent - len(self.numbers)
+        """Messages that were accepted, and never came."""
+        return self.sent - self.refused - len(self.numbers)
 
 
 @dataclass(slots=True)
@@ -86,9 +96,14 @@ class Seen:
         return sum(flow.lost for flow in self.flows)
 
     @property
-    def delivered(self) -> int:
-        """Those that a receipt calls delivered."""
-        return sum(flow.statuses["delivered"] for flow in self.flows)
+    def refused(self) -> int:
+        """Those that their host did not accept."""
+        return sum(flow.refused for flow in self.flows)
+
+    @property
+    def undelivered(self) -> int:
+        """Receipts that say anything but delivered."""
+        return sum(flow.outcomes.total() - flow.outcomes["delivered"] for flow in self.flows)
 
     @property
     def gap_ms(self) -> float:
@@ -163,15 +178,18 @@ async def _run_flow(
             while not is_over.is_set():
                 # What is late is made up for.
                 while flow.sent <= (lab.now_s() - began_s) * rate_pps:
-                    _ = waiting.create_task(_send(outbox, to, flow, flow.sent))
+                    data = flow.sent.to_bytes(4, "little")
+                    if flow.sent % RECEIPT_EVERY == 0:
+                        _ = waiting.create_task(_ask(outbox, to, flow, data))
+                    elif not outbox.try_send(to.address, data, port=FLOW_PORT):
+                        flow.refused += 1
                     flow.sent += 1
                 await lab.sleep(TICK_S)
 
 
-async def _send(outbox: DatagramChannel, to: Host, flow: Flow, number: int) -> None:
-    data = number.to_bytes(4, "little")
+async def _ask(outbox: DatagramChannel, to: Host, flow: Flow, data: bytes) -> None:
     receipt = await outbox.send(to.address, data, port=FLOW_PORT, deadline_s=RECEIPT_S)
-    flow.statuses[receipt.outcome] += 1
+    flow.outcomes[receipt.outcome] += 1
 
 
 async def _take(lab: Lab, inbox: DatagramChannel, flow: Flow) -> None:

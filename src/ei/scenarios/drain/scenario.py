@@ -31,7 +31,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
     yield promise("peers that a node gave up", sum(restarts), "==", 0)
     yield promise("restarts that took longer than their turn", len(late), "==", 0, unit="restarts")
     yield promise(
-        "messages sent, and never arrived",
+        "messages accepted, and never arrived",
         seen.lost,
         "==",
         0,
@@ -39,8 +39,16 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         is_valid=is_loaded,
     )
     yield promise(
-        "messages without a receipt",
-        seen.sent - seen.delivered,
+        "messages that a host did not accept",
+        seen.refused,
+        "==",
+        0,
+        unit="messages",
+        is_valid=is_loaded,
+    )
+    yield promise(
+        "receipts that say anything but delivered",
+        seen.undelivered,
         "==",
         0,
         unit="messages",
