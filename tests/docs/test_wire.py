@@ -31,6 +31,16 @@ from ei.records.lists import (
     ListedDomain,
     seal_list,
 )
+from ei.routing import messages as routing
+from ei.routing.announcements import (
+    MAX_ANNOUNCEMENT_BYTES,
+    MAX_OFFERS,
+    MAX_PATH,
+    Announcement,
+    Offer,
+    Signer,
+)
+from ei.routing.verifying import MAX_LIFE_S
 from ei.runtime.loader import load_service
 from ei.services.multicast.messages import Graft, Join, Leave, Prune
 
@@ -43,7 +53,12 @@ SIZES = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 GROUP = bytes(range(16))
 GOVERNOR = make_keys(b"a" * 32)
 ALICE = parse_address("fd35:0:1::1")
+ANNOUNCED = Announcement(
+    origin=1, sequence=7, expires_unix_s=2_000_000_000, offers=(Offer(16, 1, 2, 3),)
+)
+ANNOUNCEMENT = Signer(GOVERNOR).extend(ANNOUNCED, ANNOUNCED.digests()[-1], to=2)
 EXAMPLES = {
+    "announcement": ANNOUNCEMENT,
     "ask": encode(Ask(Named("bob.isp-b"), 120)),
     "explain": attachment.encode(attachment.Explain(7, ALICE, 16, 9)),
     "frame": encode_frame(Frame(FrameKind.DATAGRAM_WITH_RECEIPT, 5, b"hi", 9, 7)),
@@ -51,6 +66,7 @@ EXAMPLES = {
     "list": seal_list(DomainList(1, 2_000_000_000, (GOVERNOR.identity_key,), 1, ()), [GOVERNOR]),
     "numbered": encode_numbered(5, 7, 20),
     "record": seal_record(DomainRecord("isp-a", 1, 2_000_000_000), GOVERNOR),
+    "update": routing.write_message(routing.Update(0, announced=(ANNOUNCEMENT,), withdrawn=(9,))),
 }
 
 
@@ -127,6 +143,22 @@ def test_every_message_of_the_directory_is_listed_with_its_fields() -> None:
         fields = ", ".join(f"`{field.name}`" for field in msgspec.structs.fields(kind))
         assert f"| {kind.__struct_config__.tag} | `{kind.__name__}` | {fields} |" in page
     assert f"one that is granted\n{MAX_LEASE_S} s" in page
+
+
+def test_every_message_of_routing_and_field_of_an_announcement_is_listed() -> None:
+    page = SECTIONS["Services: metadata and control messages"]
+
+    for kind in get_args(routing.Message):
+        names = [f"`{field.name}`" for field in msgspec.structs.fields(kind)]
+        fields = f" {', '.join(names)} " if names else " "
+        assert f"| {kind.__struct_config__.tag} | `{kind.__name__}` |{fields}|" in page
+    for place, field in enumerate(msgspec.structs.fields(Announcement)):
+        assert f"| {place} | `{field.name}` |" in page
+    assert f"at most {MAX_ANNOUNCEMENT_BYTES:,}" in page
+    assert f"at most {MAX_OFFERS:,} arrays" in page
+    assert f"1 to {MAX_PATH} arrays" in page
+    assert f"at most {MAX_LIFE_S:,} s ahead" in page
+    assert f"more than {routing.MAX_ENTRIES:,} entries" in page
 
 
 def test_every_message_of_service_4_and_field_of_a_statement_is_listed() -> None:
