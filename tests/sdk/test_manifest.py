@@ -69,7 +69,7 @@ ttl_s = 1.5
     ("line", "said"),
     [
         ("handlr_ms = 5", "handlr_ms: unknown field; did you mean handler_ms?"),
-        ("zzz = 5", "zzz: unknown field; allowed: capabilities, config, counters,"),
+        ("zzz = 5", "zzz: unknown field; allowed: capabilities, config, copies, counters,"),
         ("handler_ms = 0", "handler_ms: 0 seen, 1 to 10_000 allowed"),
         ("match_metadata = 300", "match_metadata: 300 seen, 0 to 255 bytes allowed"),
         ("max_hops = '8'", "max_hops: '8' seen, 1 to 1_024 allowed"),
@@ -83,8 +83,12 @@ ttl_s = 1.5
         ("shard = 'tenant'", "shard: not in this version: 'tenant'"),
         ("config = 5", "config: 5 seen, a table allowed"),
         ("libraries = 'h11'", "libraries: 'h11' seen, a list of packages allowed"),
-        ("state = 'durable'", "state: not in this version: 'durable'"),
-        ("state = 'lost'", "state: 'lost' seen, recomputable allowed"),
+        ("state = 'lost'", "state: 'lost' seen, recomputable, durable, replicated allowed"),
+        (
+            "state = 'replicated'",
+            "stable_bytes: 0 seen, 1 to 67108864 allowed with state = \"replicated\"",
+        ),
+        ("copies = 0", "copies: 0 seen, 1 to 16 allowed"),
         ("counters = ['a', 'a']", "counters: 'a' seen twice, each word once allowed"),
     ],
 )

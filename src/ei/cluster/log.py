@@ -172,7 +172,7 @@ class Log:
     def set_whole(self) -> None:
         """Take note, on disk, that nothing is missing any more."""
         if not self.is_whole:
-            self.is_whole = True
+            self.is_whole, self.is_new = True, False
             self._rewrite()
 
     def snapshot(self) -> bytes:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from ei.daemons.config_file import toml_string
+from ei.lab.etcd import CLIENT_PORT, find_etcd, write_etcd
 from ei.lab.layout import Layout
 from ei.lab.population import LIFETIME_S, Population
 from ei.lab.run_folder import Daemon
@@ -23,21 +24,25 @@ def write_daemon_files(
     population: Population,
     layout: Layout,
     service_numbers: Mapping[str, int],
+    etcd: Mapping[str, str] | None = None,
 ) -> dict[str, Daemon]:
-    """Write a folder for each node and host; return the daemons by name.
+    """Write a folder for each node, host and member of etcd; return the daemons by name.
 
     Args:
         folder: Of the lab; exists.
         population: Who they are.
         layout: Where they answer.
         service_numbers: By service name.
+        etcd: Name to IP address of the members of the clusters' etcd.
 
     Raises:
+        NotFoundError: etcd is not installed, and there is a cluster.
         OSError: the system refused, such as on a full disk.
     """
     topology = population.topology
     trust = {name: keys.identity_key.hex() for name, keys in population.domains.items()}
-    daemons: dict[str, Daemon] = {}
+    etcd = etcd or {}
+    daemons = _write_etcd(folder, topology, etcd)
     for plan in topology.residents:
         own = folder / plan.name
         own.mkdir()
@@ -49,7 +54,8 @@ def write_daemon_files(
         known = (*population.public, *nodes, *population.private[plan.domain])
         write_records(own / "records.eir", known)
         if isinstance(plan, NodePlan):
-            _ = (own / NODE_FILE).write_text(_node_toml(plan, topology, endpoint, trust))
+            text = _node_toml(plan, topology, endpoint, trust) + _cluster_toml(plan, topology, etcd)
+            _ = (own / NODE_FILE).write_text(text)
         else:
             _ = (own / HOST_FILE).write_text(_host_toml(plan, topology, endpoint, trust))
         daemons[plan.name] = Daemon(
@@ -61,6 +67,32 @@ def write_daemon_files(
             admin=str(own / "admin.sock"),
         )
     return daemons
+
+
+def _write_etcd(folder: Path, topology: Topology, etcd: Mapping[str, str]) -> dict[str, Daemon]:
+    """Write the folders of etcd; each domain's members know one another alone."""
+    daemons: dict[str, Daemon] = {}
+    for name, domain in topology.etcd.items():
+        members = {each: etcd[each] for each, whose in topology.etcd.items() if whose == domain}
+        write_etcd(find_etcd(), name, members, folder / name)
+        daemons[name] = Daemon(
+            name=name,
+            kind="etcd",
+            address="",
+            endpoint=f"{etcd[name]}:{CLIENT_PORT}",
+            folder=str(folder / name),
+            admin="",
+        )
+    return daemons
+
+
+def _cluster_toml(plan: NodePlan, topology: Topology, etcd: Mapping[str, str]) -> str:
+    cluster = topology.domains[plan.domain].cluster
+    if cluster is None or plan.name not in cluster.members:
+        return ""
+    members = [name for name, domain in topology.etcd.items() if domain == plan.domain]
+    endpoints = _list(f"{etcd[name]}:{CLIENT_PORT}" for name in members)
+    return f"\n[cluster]\nname = {toml_string(plan.domain)}\netcd = {endpoints}\n"
 
 
 def guards_at(topology: Topology, node: str) -> dict[str, tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 ```
 <subnet>.0.1 ...          hosts and nodes, port 3535
+<subnet>.127.254 ...      etcd, downwards, ports 2379 and 2380
 <subnet>.128.0 ...        relays: two endpoints each, one for either end of a link
 ```
 A node or host that looks for another at the other end of a link finds the relay's side of it.
@@ -96,6 +97,14 @@ def lay_out(topology: Topology, *, subnet: str, has_relays: bool = True) -> Layo
                 impairment=topology.impairment(a, b),
             )
     return Layout(endpoints, relays)
+
+
+def lay_out_etcd(topology: Topology, *, subnet: str) -> dict[str, str]:
+    """Give every member of etcd an IP address: the last ones of hosts and nodes."""
+    return {
+        name: f"{subnet}.{FIRST_RELAY_OCTET - 1}.{OCTET - 2 - number}"
+        for number, name in enumerate(topology.etcd)
+    }
 
 
 def ip_addresses(layout: Layout) -> dict[str, str]:

@@ -23,8 +23,9 @@ from ei.errors import ConflictError, DeadlineError, EiError, LimitError, Unreach
 from ei.lab.census import MARK
 from ei.lab.daemon_files import write_daemon_files
 from ei.lab.ending import DOWN_LIMIT_S, Ended, end_lab
+from ei.lab.etcd import check_etcd
 from ei.lab.lab import RealBackend
-from ei.lab.layout import PORT, hosts_text, ip_addresses, lay_out
+from ei.lab.layout import PORT, hosts_text, ip_addresses, lay_out, lay_out_etcd
 from ei.lab.namespaces import SUBNET, check_allowed
 from ei.lab.population import populate
 from ei.lab.run_folder import DEFAULT_NAME, LabFile, RunFolder, exclusive, run_folder
@@ -63,6 +64,7 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
         on_progress: Gets the name of each daemon that became ready.
 
     Raises:
+        NotFoundError: etcd is not installed, and the topology has a cluster.
         ConflictError: the lab runs already, or a daemon could not start.
         ConfigError, LimitError: the topology asks for what cannot be.
         DeniedError: this system or user may not have namespaces.
@@ -70,6 +72,8 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
     """
     folder = run_folder(name, environ)
     folder.check_length([plan.name for plan in topology.residents])
+    if topology.etcd:
+        check_etcd(backend, environ)
     if backend == "netns":
         check_allowed(environ=environ)
     with exclusive(folder):
@@ -79,10 +83,10 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
             try:
                 lab = _write_files(folder, topology, subnet=subnet, seed=seed, backend=backend)
                 if not has_host_daemons:
-                    nodes = {
-                        name: each for name, each in lab.daemons.items() if each.kind == "node"
+                    others = {
+                        name: each for name, each in lab.daemons.items() if each.kind != "host"
                     }
-                    lab = msgspec.structs.replace(lab, daemons=nodes)
+                    lab = msgspec.structs.replace(lab, daemons=others)
                     folder.write(lab)
                 held = (claim, owner)
                 _run_supervisor(folder, lab, held, environ=environ, on_progress=on_progress)
@@ -188,11 +192,13 @@ def _write_files(
     population = populate(
         topology, randomness=lambda _: secrets.token_bytes(32), unix_s=int(unix_s)
     )
+    etcd = lay_out_etcd(topology, subnet=subnet)
     daemons = write_daemon_files(
         folder.path,
         population=population,
         layout=layout,
         service_numbers={name: service.manifest.id for name, service in services.items()},
+        etcd=etcd,
     )
     groups = {name: address.hex() for name, address in population.groups.items()}
     lab = msgspec.structs.replace(lab, daemons=daemons, groups=groups)

@@ -12,6 +12,7 @@ from ei.errors import EiError
 from ei.host.status import AttachmentStatus
 from ei.lab.catalogue import SCENARIOS
 from ei.lab.daemon_files import HOST_FILE, NODE_FILE
+from ei.lab.etcd import run_etcd, why_etcd
 from ei.lab.run_folder import Daemon
 from ei.lab.stem import Program
 from ei.node.workers import WorkerStatus
@@ -28,11 +29,14 @@ def preload() -> dict[str, Program]:
     return {
         "node": lambda folder: _run(node.run_node, folder / NODE_FILE),
         "host": lambda folder: _run(host.run_host, folder / HOST_FILE),
+        "etcd": run_etcd,
     }
 
 
 def readiness(daemon: Daemon) -> str:
     """Return why a daemon is not ready; empty when it is. Blocks."""
+    if daemon.kind == "etcd":
+        return why_etcd(daemon.endpoint, deadline_s=ASK_LIMIT_S)
     try:
         status = ask(Path(daemon.admin), "status", deadline_s=ASK_LIMIT_S)
     except EiError as error:

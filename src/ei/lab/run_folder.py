@@ -33,17 +33,18 @@ MAX_SOCKET_PATH_BYTES = 107
 
 
 class Daemon(msgspec.Struct, frozen=True):
-    """One node or host of a running lab.
+    """One node or host of a running lab, or one member of the etcd of its clusters.
 
     Attributes:
-        address: IPv6 form.
-        endpoint: Where it receives datagrams; empty for a host that takes any port.
+        address: IPv6 form; etcd has none.
+        endpoint: Where it receives datagrams; empty for a host that takes any port. Of etcd, where
+            it answers.
         folder: Its files.
-        admin: Its admin socket.
+        admin: Its admin socket; etcd has none.
     """
 
     name: str
-    kind: Literal["node", "host"]
+    kind: Literal["node", "host", "etcd"]
     address: str
     endpoint: str
     folder: str

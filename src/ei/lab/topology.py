@@ -24,6 +24,7 @@ OWN_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 MAX_DOMAIN_NUMBER = 2**32 - 1
 MAX_ATTACHMENTS = 4
 MAX_CHAIN = 8
+MAX_ETCD = 9
 MAX_SHOWN = 12
 NAME_RULE = "must be 1 to 32 of a-z, 0-9 and inner hyphens"
 
@@ -66,6 +67,19 @@ class LinkKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterPlan:
+    """Nodes of one domain that are members of a cluster.
+
+    Attributes:
+        members: Full names.
+        etcd: How many members its etcd has, of which most must run.
+    """
+
+    members: tuple[str, ...]
+    etcd: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class DomainPlan:
     """One operator.
 
@@ -75,6 +89,7 @@ class DomainPlan:
             which it exchanges its own and its customers'. Where no domain has any, each is a direct
             peer of every other one, and nothing is announced.
         explains: What its nodes tell of a packet to who sent it, as in `node.toml`.
+        cluster: Nodes that keep copies of one another's state.
     """
 
     name: str
@@ -82,6 +97,7 @@ class DomainPlan:
     providers: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
     explains: Literal["hops", "domain", "nothing"] = "hops"
+    cluster: ClusterPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +183,16 @@ class Topology:
         return found
 
     @property
+    def etcd(self) -> dict[str, str]:
+        """Names of all members of the clusters' etcd, each with its domain."""
+        return {
+            f"etcd{number}.{domain.name}": domain.name
+            for domain in self.domains.values()
+            if domain.cluster is not None
+            for number in range(1, domain.cluster.etcd + 1)
+        }
+
+    @property
     def residents(self) -> list[NodePlan | HostPlan]:
         """Nodes, then hosts, in the order of the file."""
         return [*self.nodes.values(), *self.hosts.values()]
@@ -189,7 +215,7 @@ class Topology:
         Raises:
             ConfigError: nothing is called so, or several are.
         """
-        if name in self.nodes or name in self.hosts:
+        if name in self.nodes or name in self.hosts or name in self.etcd:
             return name
         found = [
             full
@@ -206,7 +232,9 @@ class Topology:
                 raise NotFoundError(f"{name!r} may mean {', '.join(found)}: use the full name")
 
     def _names(self) -> list[tuple[str, tuple[str, ...]]]:
-        nodes: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in self.nodes]
+        nodes: list[tuple[str, tuple[str, ...]]] = [
+            (name, ()) for name in (*self.nodes, *self.etcd)
+        ]
         return nodes + [(host.name, host.aliases) for host in self.hosts.values()]
 
 
@@ -232,6 +260,7 @@ def _check(topology: Topology) -> None:
     _check_names(topology)
     _check_attachments(topology)
     _check_chains(topology)
+    _check_clusters(topology)
     for link in topology.links:
         for end in link:
             if end not in topology.hosts:
@@ -299,6 +328,21 @@ def _check_chains(topology: Topology) -> None:
                 raise ConfigError(f"{where}: must be 1 to {MAX_CHAIN} services, the last {service}")
             for word in chain:
                 _expect(word, node.services, where)
+
+
+def _check_clusters(topology: Topology) -> None:
+    for domain in topology.domains.values():
+        if domain.cluster is None:
+            continue
+        where = f"domains.{domain.name}.cluster"
+        for member in domain.cluster.members:
+            _expect(member, topology.nodes, where)
+            if topology.nodes[member].domain != domain.name:
+                raise ConfigError(f"{where}: {member} is a node of another domain")
+        if not 1 <= domain.cluster.etcd <= MAX_ETCD:
+            raise ConfigError(f"{where}: etcd = {domain.cluster.etcd} is not 1 to {MAX_ETCD}")
+        if taken := [name for name in topology.etcd if name in topology.nodes]:
+            raise ConfigError(f"{where}: {taken[0]} is the name of a node and of etcd")
 
 
 def _expect(word: str, known: Collection[str], where: str) -> None:

@@ -18,6 +18,10 @@ nodes = ["sn1"]
 [link_defaults.domain]                # kinds: host, node, domain
 delay_ms = 10
 
+[domains.isp-a.cluster]               # nodes that keep copies of one another's state
+members = ["sn1", "sn2"]
+etcd = 3                              # members of etcd: etcd1.isp-a to etcd3.isp-a
+
 [[links]]                             # the rest as the kind says
 between = ["sn1.isp-a", "sn1.isp-b"]
 loss = 0.01
@@ -35,6 +39,7 @@ import msgspec
 
 from ei.errors import ConfigError, LocalError
 from ei.lab.topology import (
+    ClusterPlan,
     DomainPlan,
     GroupPlan,
     HostPlan,
@@ -68,9 +73,15 @@ class _Domain(msgspec.Struct, frozen=True):
     providers: tuple[str, ...] = ()
     peers: tuple[str, ...] = ()
     explains: Literal["hops", "domain", "nothing"] = "hops"
+    cluster: Table | None = None
     nodes: dict[str, Table] = {}
     hosts: dict[str, Table] = {}
     groups: dict[str, Table] = {}
+
+
+class _Cluster(msgspec.Struct, frozen=True):
+    members: tuple[str, ...]
+    etcd: int = 3
 
 
 class _Node(msgspec.Struct, frozen=True):
@@ -149,9 +160,17 @@ def _domain_plans(domains: Mapping[str, _Domain]) -> dict[str, DomainPlan]:
             providers=domain.providers,
             peers=domain.peers,
             explains=domain.explains,
+            cluster=_cluster(domain.cluster, own),
         )
         for own, domain in domains.items()
     }
+
+
+def _cluster(table: Table | None, domain: str) -> ClusterPlan | None:
+    if table is None:
+        return None
+    row = _row(_Cluster, table, f"domains.{domain}.cluster")
+    return ClusterPlan(_in_domain(row.members, domain), row.etcd)
 
 
 def _nodes(domains: Mapping[str, _Domain], services: tuple[str, ...]) -> dict[str, NodePlan]:

@@ -25,6 +25,7 @@ from ei.daemons.log import Level, Log
 from ei.daemons.messages import PROGRESS, Answer, Request
 from ei.daemons.verbs import NoArguments, arguments_of, to_answer
 from ei.errors import LocalError
+from ei.node.cluster_status import ClusterStatus
 from ei.node.node import Node
 from ei.node.reloading import Reloaded
 from ei.node.routes import routes_of, why_route
@@ -97,6 +98,7 @@ class RunningStatus(msgspec.Struct, frozen=True):
     endpoints: tuple[str, ...]
     node: NodeStatus
     workers: tuple[WorkerStatus, ...]
+    cluster: ClusterStatus | None = None
 
 
 class Running(Protocol):

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from ei.daemons.config_file import read_config, toml_string
 from ei.errors import ConfigError, LocalError
+from ei.node.cluster_config import ClusterConfig, check_cluster
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.revocation import REVOCATION_LIMIT_S
@@ -58,6 +59,9 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         chains: Service to the services that a packet for it visits, in order, itself last.
         guards: Name of a host attached here to the services that run before the last pipe to it.
         config: Service to values that differ from its manifest's `[config]`.
+        cluster: The cluster that this node is a member of; see `ei.node.cluster_config`.
+        copies: Service with replicated state to how many members must have what is acknowledged,
+            where that differs from its manifest. 1 keeps it on this node alone, without a cluster.
     """
 
     version: Literal[1]
@@ -87,6 +91,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     chains: dict[str, tuple[str, ...]] = {}
     guards: dict[str, tuple[str, ...]] = {}
     config: dict[str, dict[str, Any]] = {}
+    cluster: ClusterConfig | None = None
+    copies: dict[str, Annotated[int, Meta(ge=1, le=16)]] = {}
 
 
 MAX_CHAIN = 8
@@ -125,6 +131,16 @@ def check_node_config(config: NodeConfig) -> None:
         _check_services(config, f"guards.{toml_string(host)}", guards)
     for service in config.config:
         _check_services(config, f"config.{service}", (service,))
+    _check_cluster(config)
+
+
+def _check_cluster(config: NodeConfig) -> None:
+    for service in config.copies:
+        _check_services(config, f"copies.{service}", (service,))
+    if config.cluster is not None:
+        check_cluster(config.cluster)
+        if config.workers == "inline":
+            raise ConfigError('workers: "inline" seen, "process" allowed with [cluster]')
 
 
 def _check_binds(binds: tuple[str, ...]) -> None:

@@ -5,14 +5,16 @@ modules of this node resolve is answered here, and answered again when it change
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import assert_never
 
 import msgspec
 
+from ei.cluster.messages import SERVICE as CLUSTER
 from ei.directory import DIRECTORY, Directory, asked_with, query_of
 from ei.directory.services import answer_of
+from ei.directory.places import Ways
 from ei.directory.stores import Store
 from ei.directory.uses import Resolution
 from ei.node.datapath import DatapathControl
@@ -60,18 +62,21 @@ class ControlPlane:
         self._address = address
         self._domain = domain_number_of(address)
         self._datapath = datapath
+        self._has_policy = bool(neighbours)
         self._owners: Mapping[int, Address] = {}
         self._waiting: tuple[RecordSet, Policy | None] | None = None
         self._asked: OrderedDict[Query, dict[int, float]] = OrderedDict()
         self._told: dict[Query, Record | None] = {}
         self._due_s = 0.0
         self.dropped: Counter[str] = Counter()
+        self.on_cluster: Callable[[Address, bytes], object] | None = None
         self.directory = Directory(
             keys=keys,
             address=address,
             records=records,
             attachment_limit_s=attachment_limit_s,
             store=store,
+            ways=Ways(self._domains_towards, self._is_led),
         )
         self.router = Router(
             keys=keys,
@@ -87,6 +92,7 @@ class ControlPlane:
     def use(self, records: RecordSet, neighbours: Mapping[str, Word]) -> None:
         """Go over to new records and neighbours with the next thing that happens."""
         self._waiting = (records, _policy(neighbours))
+        self._has_policy = bool(neighbours)
         self._due_s = 0.0
 
     def take(
@@ -97,6 +103,9 @@ class ControlPlane:
             sends = self.directory.take(sender, message, now_s=now_s, unix_s=unix_s)
         elif service == ROUTING:
             sends = self.router.take(sender, message, now_s=now_s, unix_s=unix_s)
+        elif service == CLUSTER and self.on_cluster is not None:
+            _ = self.on_cluster(sender, message)
+            return
         else:
             self.dropped["unknown_service"] += 1
             return
@@ -248,6 +257,13 @@ class ControlPlane:
         # What was decided to go by the peer that led there is decided anew.
         if isinstance(before, Route) and (now is None or now.hops[:1] != before.hops[:1]):
             self._datapath.revoke_peer(before.hops[0])
+
+    def _domains_towards(self, number: int) -> list[int]:
+        route = self.router.route_to(number)
+        return [] if route is None else list(dict.fromkeys(path[0] for path in route.paths if path))
+
+    def _is_led(self, number: int, neighbour: int) -> bool:
+        return self._has_policy and self.router.route_to(number, came_from=neighbour) is not None
 
     def _route(self, query: RouteTo | ServiceAt) -> Route | None:
         match query:

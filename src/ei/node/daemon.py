@@ -27,6 +27,7 @@ from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
 from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
+from ei.node.clustering import join_cluster
 from ei.node.config import NodeConfig
 from ei.node.keeping import LOOK_S, Keeper
 from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
@@ -122,6 +123,7 @@ class NodeDaemon:
             store=self._registered,
         )
         self._keeper = Keeper(prepared, self.node, log=log, reload=self.reload)
+        self.membership = join_cluster(prepared, self.node, engine=engine, log=log)
         self.workers = Workers(
             list(prepared.services),
             node=prepared.address,
@@ -131,6 +133,7 @@ class NodeDaemon:
             engine=engine,
             nursery=nursery,
             log=log,
+            replicas=self.membership,
         )
 
     async def run(self, *, supervisor_fd: int | None) -> None:
@@ -148,6 +151,7 @@ class NodeDaemon:
         self._look()
         self.workers.start()
         self._engine.start()
+        being = None if self.membership is None else asyncio.create_task(self.membership.run())
         with explained("cannot open the admin socket"):
             await server.open()
         try:
@@ -160,6 +164,9 @@ class NodeDaemon:
             _ = await self._stopped.wait()
         finally:
             self._manager.say("STOPPING=1")
+            if being is not None and self.membership is not None:
+                _ = being.cancel()
+                self.membership.close()
             self.node.close()
             await pages.close()
             await server.close()
@@ -179,6 +186,7 @@ class NodeDaemon:
             endpoints=tuple(self._engine.endpoints),
             node=self.node.status(),
             workers=self.workers.status(),
+            cluster=None if self.membership is None else self.membership.status(),
         )
 
     def statistics(self) -> dict[str, object]:
@@ -214,6 +222,8 @@ class NodeDaemon:
         """
         now_s = asyncio.get_running_loop().time()
         self.node.drain(now_s, grace_s=grace_s, spread_s=spread_s)
+        if self.membership is not None:
+            self.membership.drain()
         name = self._prepared.config.name
         self.log.info("node drains", name=name, grace_s=grace_s, spread_s=spread_s)
         self._manager.say(f"STATUS={name} drains")
@@ -241,7 +251,9 @@ class NodeDaemon:
             match notice:
                 case DatapathFailed(reason=reason):
                     self._fail(LocalError(f"the datapath has failed: {reason}"))
-                case PeerMoved(name=name, is_up=is_up):
+                case PeerMoved(peer=peer, name=name, is_up=is_up):
+                    if self.membership is not None:
+                        self.membership.peer_changed(peer, is_up=is_up)
                     self.log.info("peer up" if is_up else "peer down", peer=name)
                 case WorkerFailed(service=service, kind="worker_slow"):
                     self.log.warn("worker slow", service=service, action="killed")

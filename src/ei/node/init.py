@@ -68,6 +68,13 @@ services = [{services}]
 # first node in the domain answers for all, and names none. "nothing": nothing is told of it.
 # explains = "hops"
 
+# The cluster that this node is a member of, and its etcd: docs/how-to/run-a-cluster.md
+# cluster = {{ name = "isp-a", etcd = ["192.0.2.1:2379", "192.0.2.2:2379", "192.0.2.3:2379"] }}
+
+# How many members of the cluster must have a service's state before it is acknowledged, where that
+# differs from the service's own word. 1 keeps it on this node alone.
+# copies = {{ register = 3 }}
+
 # Who lists further domains to believe, such as "governance.toml" of ei governance init.
 # governance = ""
 

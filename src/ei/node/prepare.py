@@ -51,6 +51,16 @@ class PreparedNode:
         return self.folder / self.config.state_directory
 
     @property
+    def replicated(self) -> dict[int, tuple[str, int]]:
+        """Number to name and copies of the services whose state has copies."""
+        return {
+            each.manifest.id: (each.manifest.name, copies)
+            for each in self.services
+            if each.manifest.state == "replicated"
+            for copies in (self.config.copies.get(each.manifest.name, each.manifest.copies),)
+        }
+
+    @property
     def seen(self) -> Path:
         """Where the lists that were seen are kept."""
         return self.state / SEEN_FILE
@@ -80,7 +90,26 @@ def prepare_node(path: Path) -> PreparedNode:
         datapath=RememberingControl(),
     )
     domain_keys = _read_domain_keys(folder, config) if config.domain_key_file else None
-    return PreparedNode(path.resolve(), config, keys, domain_keys, services, records)
+    prepared = PreparedNode(path.resolve(), config, keys, domain_keys, services, records)
+    _check_copies(prepared)
+    return prepared
+
+
+def _check_copies(prepared: PreparedNode) -> None:
+    """Check that what services promise of their state can be kept here.
+
+    Raises:
+        ConfigError: a service's state is to have copies, and this node is in no cluster.
+    """
+    if prepared.config.cluster is not None:
+        return
+    for name, copies in prepared.replicated.values():
+        if copies > 1:
+            raise ConfigError(
+                f"{prepared.path}: services: the state of {name} is to be on {copies} members,"
+                " and this node is in no cluster",
+                remedy=f"Say [cluster], or that one is enough: copies = {{ {name} = 1 }}",
+            )
 
 
 def _read_domain_keys(folder: Path, config: NodeConfig) -> Keys:

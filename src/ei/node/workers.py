@@ -20,6 +20,9 @@ from ei.runtime.nursery import Nursery, WorkerExited, WorkerStarted
 from ei.runtime.worker import WorkerOrder, socket_pair
 from ei.sdk.packets import Address
 
+STORES = {False: "sqlite", True: "replica"}
+"""Endings of stable stores: a file here alone, or a folder with a copy of what others have."""
+
 
 class WorkerStatus(msgspec.Struct, frozen=True):
     """One service's worker.
@@ -45,6 +48,13 @@ class WorkerSockets(Protocol):
 
     def attach_worker(self, service: int, sockets: list[int]) -> None: ...
     def detach_worker(self, service: int) -> None: ...
+
+
+class Replicas(Protocol):
+    """What a member of a cluster does with workers."""
+
+    def copies_of(self, service: int) -> int: ...
+    def attach(self, service: int, link: socket.socket) -> None: ...
 
 
 class _Worker:
@@ -82,6 +92,7 @@ class Workers:
         engine: Where workers are attached.
         nursery: Forks them; `None` runs each on a thread of this process, for small nodes that
             trust their services.
+        replicas: Where workers with a replica are attached; `None` in no cluster.
     """
 
     def __init__(  # noqa: PLR0913 all that a worker is made of
@@ -95,8 +106,10 @@ class Workers:
         engine: WorkerSockets,
         nursery: Nursery | None,
         log: Log,
+        replicas: Replicas | None = None,
     ) -> None:
         self._threads = threads
+        self._replicas = replicas
         self._engine = engine
         self._nursery = nursery
         self._log = log
@@ -108,11 +121,15 @@ class Workers:
                     folder=str(loaded.folder),
                     node=node,
                     seed=0,
-                    store=str(state / f"{loaded.manifest.name}.sqlite"),
+                    store=str(
+                        state / f"{loaded.manifest.name}.{'replica' if copies else 'sqlite'}"
+                    ),
                     config=config.get(loaded.manifest.name, {}),
+                    copies=copies,
                 ),
             )
             for loaded in services
+            for copies in (0 if replicas is None else replicas.copies_of(loaded.manifest.id),)
         }
 
     def status(self) -> tuple[WorkerStatus, ...]:
@@ -195,6 +212,10 @@ class Workers:
             self._engine.detach_worker(worker.number)
             self._engine.attach_worker(worker.number, [ours.detach() for ours, _ in pairs])
             theirs = [their for _, their in pairs]
+            if order.copies and self._replicas is not None:
+                link, end = (unused.enter_context(each) for each in socket.socketpair())
+                self._replicas.attach(worker.number, socket.socket(fileno=link.detach()))
+                theirs.append(end)
             if self._nursery is None:
                 self._start_inline(worker, order, theirs)
                 _ = unused.pop_all()

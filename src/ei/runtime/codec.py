@@ -11,9 +11,12 @@ from ei.runtime.batches import (
     EncodedAnswer,
     EncodedBatch,
     EventBatch,
+    Outcome,
     QueryResolved,
 )
-from ei.sdk import ControlArrived, Query, Record, Resolved
+from ei.runtime.instance import counted
+from ei.runtime.orders import NO_EFFECTS
+from ei.sdk import ControlArrived, PacketArrived, Query, Record, Resolved
 
 
 class Codec:
@@ -71,3 +74,13 @@ class Codec:
     def reply(self, sequence: int, epoch: int, answers: Sequence[EncodedAnswer]) -> bytes:
         """Encode what goes back to the datapath."""
         return self._encode(EncodedBatch(sequence, epoch, tuple(answers)))
+
+    def refusal(self, events: EventBatch, word: str) -> bytes:
+        """Encode that nothing came of a batch, for the reason `word`."""
+        answers = [
+            EncodedAnswer(Outcome.DROPPED, word, NO_EFFECTS)
+            if isinstance(item, PacketArrived)
+            else counted(word)
+            for item in events.items
+        ]
+        return self.reply(events.sequence, events.epoch, answers)

@@ -22,7 +22,6 @@ from ei.runtime.batches import (
     ControlReceived,
     EncodedAnswer,
     Item,
-    Outcome,
     PeersMeasured,
     QueryResolved,
 )
@@ -32,10 +31,10 @@ from ei.runtime.holds import Holds
 from ei.runtime.instance import Instance, counted
 from ei.runtime.limits import EventClock, VirtualCost
 from ei.runtime.loader import LoadedService
-from ei.runtime.orders import NO_EFFECTS, NOTHING, Orders
+from ei.runtime.orders import NOTHING, Orders
 from ei.runtime.replies import Replies, Stray
 from ei.runtime.resolved import ResolvedRecords
-from ei.runtime.stores import MemoryStore, StoreStatistics, TransactionalStore
+from ei.runtime.stores import MemoryStore, RefusedError, StoreStatistics, TransactionalStore
 from ei.runtime.timers import Timers
 from ei.runtime.undo import UndoLog
 from ei.sdk import (
@@ -95,6 +94,7 @@ class Environment:
         config: Mapping[str, object] = MappingProxyType({}),
         stable: TransactionalStore | None = None,
         cost: VirtualCost | None = None,
+        peers: Mapping[Address, float] = MappingProxyType({}),
     ) -> None:
         """Set it up; the first event that comes is preceded by `Started`.
 
@@ -105,6 +105,7 @@ class Environment:
             config: Overrides of the manifest's defaults.
             stable: Kept by the caller across restarts; `None` makes one in memory.
             cost: Virtual costs in place of a real CPU limit, for simulation.
+            peers: Those that are up, as `ctx.peers` says.
 
         Raises:
             ConfigError: The configuration does not fit the service.
@@ -128,7 +129,7 @@ class Environment:
         self._stable = MemoryStore(limit_bytes=manifest.stable_bytes) if stable is None else stable
         self._ephemeral = MemoryStore(limit_bytes=manifest.ephemeral_bytes)
         self._records = ResolvedRecords()
-        self._peers: dict[Address, float] = {}
+        self._peers = dict(peers)
         self._context: Context[Any] = Context(
             now_s=0.0,
             unix_s=0.0,
@@ -185,9 +186,8 @@ class Environment:
             for item in events.items
         ]
         reply, strays = self._encode(events.sequence, origin, answers)
-        if not self._commit():
-            failed = [_failed(item) for item in events.items]
-            return self._codec.reply(events.sequence, events.epoch, failed)
+        if word := self._commit():
+            return self._codec.refusal(events, word)
         self._replies.keep(strays)
         return reply
 
@@ -203,7 +203,7 @@ class Environment:
         self._fire(now_s + SLACK_S)
         has_reply = self._replies.has(0)
         reply, strays = self._encode(0, 0, [])
-        if not self._commit():
+        if self._commit():
             self._retry_s = now_s + RETRY_AFTER_S
             return None
         self._replies.keep(strays)
@@ -212,6 +212,12 @@ class Environment:
     def take_strays(self) -> list[Stray]:
         """Return the `EffectBatch`es that other origins wait for, with their origin."""
         return self._replies.take_strays()
+
+    def abandon(self) -> list[Stray]:
+        """Give up what waits; it is not to be used any more. Return what each origin is told."""
+        self._end_holds(inf)
+        reply, strays = self._encode(0, 0, [])
+        return [(0, reply), *strays]
 
     def next_deadline_s(self) -> float | None:
         """Return when `fire_due` will have something to do, `None` for never."""
@@ -287,15 +293,16 @@ class Environment:
         self._stable.begin(unix_s, self._undo)
 
     def _fire(self, due_s: float) -> None:
-        for held in self._holds.take_expired(due_s):
-            self._replies.add(
-                held.origin, EncodedAnswer(Outcome.DROPPED, "hold_timeout", NO_EFFECTS)
-            )
+        self._end_holds(due_s)
         for _ in range(MAX_TIMERS_AT_ONCE):
             key = self._timers.take_due(due_s)
             if key is None:
                 break
             self._replies.add(0, self._run(TimerFired(key)))
+
+    def _end_holds(self, due_s: float) -> None:
+        for held in self._holds.take_expired(due_s):
+            self._replies.drop(held.origin, "hold_timeout")
 
     def _watch(
         self, act: Callable[[], object], now_s: float, unix_s: float | None
@@ -310,7 +317,7 @@ class Environment:
             if fault is not None:
                 self._undo.undo_to(0)
                 raise ServiceError(str(fault)) from error
-        if not self._commit():
+        if self._commit():
             raise LocalError(self._instance.faults.newest[-1].cause)
         return tuple(effect for effects, _, _ in trail for effect in effects)
 
@@ -319,21 +326,22 @@ class Environment:
     ) -> tuple[bytes, list[Stray]]:
         """Encode the reply to `origin`, and what others wait for."""
         for held in self._orders.pushed_out:
-            dropped = EncodedAnswer(Outcome.DROPPED, "hold_full", NO_EFFECTS)
-            self._replies.add(held.origin, dropped)
+            self._replies.drop(held.origin, "hold_full")
         self._orders.pushed_out.clear()
         return self._replies.encode(self._codec, sequence, origin, answers)
 
-    def _commit(self) -> bool:
+    def _commit(self) -> str:
+        """Keep what the batch did; return why not, as a word, when nothing of it was kept."""
         try:
             self._stable.commit()
         except LocalError as error:
             self._undo.undo_to(0)
-            _ = self._instance.faults.add("store_failed", "commit", error)
-            return False
+            word = error.word if isinstance(error, RefusedError) else "store_failed"
+            _ = self._instance.faults.add(word, "commit", error)
+            return word
         self._ephemeral.commit()
         self._undo.clear()
-        return True
+        return ""
 
     # -- an event -------------------------------------------------------------------------------
 
@@ -390,10 +398,3 @@ class Environment:
 
     def _run(self, event: Event, origin: int = 0, times: int = 0) -> EncodedAnswer:
         return self._instance.run(event, self._context, origin=origin, times=times)
-
-
-def _failed(item: Item) -> EncodedAnswer:
-    """Return the answer of an event whose batch could not be committed."""
-    if isinstance(item, PacketArrived):
-        return EncodedAnswer(Outcome.DROPPED, "store_failed", NO_EFFECTS)
-    return counted("store_failed")

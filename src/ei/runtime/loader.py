@@ -20,6 +20,9 @@ from ei.sdk import Manifest, Service, load_manifest
 OWN_FOLDER = Path(str(ei.__file__)).parent / "services"
 """Where the services of this distribution are."""
 
+CLUSTER_WORDS = ("not_owner", "too_few_copies")
+"""Why packets of a service whose state has copies are refused here, now."""
+
 ENVIRONMENT_COUNTERS = ("bad_control", "cpu_exceeded", "service_error", "store_failed")
 """Counted, beside the manifest's counters, for events that are no packets and came to nothing."""
 
@@ -74,14 +77,15 @@ class LoadedService:
 
 def datapath_options(manifest: Manifest) -> DatapathOptions:
     """Return the arguments of the datapath's `add_service` for a service."""
+    words = CLUSTER_WORDS if manifest.state == "replicated" else ()
     return DatapathOptions(
         match_metadata=manifest.match_metadata,
         reads_payload="payload" in manifest.capabilities,
         queue_packets=manifest.queue_packets,
         max_hops=manifest.max_hops,
         max_objects=manifest.max_objects,
-        drop_reasons=list(manifest.drop_reasons),
-        counters=[*manifest.counters, *ENVIRONMENT_COUNTERS],
+        drop_reasons=[*manifest.drop_reasons, *words],
+        counters=[*manifest.counters, *ENVIRONMENT_COUNTERS, *words],
         fail=manifest.fail,
     )
 

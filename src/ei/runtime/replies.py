@@ -5,9 +5,9 @@ answer is an *extra*; as a reply of its own, to another thread than the one bein
 *stray*.
 """
 
-from ei.runtime.batches import EncodedAnswer
+from ei.runtime.batches import EncodedAnswer, Outcome
 from ei.runtime.codec import Codec
-from ei.runtime.orders import NOTHING
+from ei.runtime.orders import NO_EFFECTS, NOTHING
 
 Stray = tuple[int, bytes]
 """Which thread it goes to, and its `EffectBatch`."""
@@ -29,6 +29,10 @@ class Replies:
         """Add an extra for a thread, unless it says nothing."""
         if answer != NOTHING:
             self._extras.setdefault(origin, []).append(answer)
+
+    def drop(self, origin: int, word: str) -> None:
+        """Add for a thread that a packet which it held is dropped."""
+        self.add(origin, EncodedAnswer(Outcome.DROPPED, word, NO_EFFECTS))
 
     def has(self, origin: int) -> bool:
         """Whether there are extras for a thread."""

@@ -9,6 +9,7 @@ It ends when the datapath hangs up, when its parent dies, or with its reason as 
 
 import gc
 import resource
+import secrets
 import select
 import signal
 import socket
@@ -22,12 +23,19 @@ from types import FrameType
 
 import msgspec
 
+from ei.cluster.log import Log
+from ei.cluster.replica import Replica
+from ei.cluster.writes import Rows
+from ei.runtime.codec import Codec
+from ei.runtime.disk import FolderDisk
 from ei.runtime.environment import Environment
 from ei.runtime.faults import FaultReporter
 from ei.runtime.limits import EventClock
 from ei.runtime.loader import LoadedService, load_service
 from ei.runtime.pieces import cut
-from ei.runtime.stores import SqliteStore
+from ei.runtime.replicated import ReplicatedWorker
+from ei.runtime.replication import Replication, boot_s
+from ei.runtime.stores import ReplicatedStore, SqliteStore
 from ei.sdk import Address
 
 MAX_EVENT_BYTES = 256 * 1024
@@ -38,7 +46,7 @@ SO_SNDBUFFORCE = 32
 """From linux/socket.h; the socket module lacks it."""
 
 MAX_MEMORY_BYTES = 256 * 1024 * 1024
-"""Data of a worker, beside three times what the manifest grants for ephemeral state."""
+"""Data of a worker, beside three times what the manifest grants for state in memory."""
 
 MAX_FILES = 64
 
@@ -51,7 +59,10 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
         node: Address of the node, 16 bytes.
         seed: Of `ctx.random`, unsigned 64 bits, another one for each start.
         store: File of the stable store; its folder exists. Made only if the manifest grants bytes.
+            Of a replicated one it is a folder.
         config: Overrides of the manifest's defaults.
+        copies: How many members of the cluster must have the stable state; 0 keeps it here alone.
+            With copies, the last socket is a stream to the member's daemon.
     """
 
     folder: str
@@ -59,6 +70,7 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     store: str
     config: dict[str, object] = {}
+    copies: int = 0
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
@@ -88,6 +100,9 @@ def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
     """
     loaded = load_service(Path(order.folder))
     _limit_resources(loaded)
+    if order.copies:
+        _run_replicated(order, loaded, sockets)
+        return
     stable = None
     if loaded.manifest.stable_bytes:
         limit_bytes = loaded.manifest.stable_bytes
@@ -95,11 +110,7 @@ def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
     environment = Environment(
         loaded, node=Address(order.node), seed=order.seed, config=order.config, stable=stable
     )
-    # What is there now stays there: the garbage collector need not look at it again, and of what
-    # comes, hardly anything is part of a cycle.
-    _ = gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000)
+    _collect_seldom()
     _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
     try:
         serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
@@ -107,6 +118,45 @@ def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
         _ = signal.setitimer(signal.ITIMER_PROF, 0)
         if stable is not None:
             stable.close()
+
+
+def _run_replicated(
+    order: WorkerOrder, loaded: LoadedService, sockets: Sequence[socket.socket]
+) -> None:
+    *ends, link = sockets
+    node, rows = Address(order.node), Rows()
+    disk = FolderDisk(Path(order.store))
+    replica = Replica(
+        loaded.manifest.id,
+        node,
+        log=Log(disk, rows),
+        copies=order.copies,
+        start=secrets.randbelow(2**63 - 1) + 1,
+        now_s=boot_s(),
+    )
+    replication = Replication(replica, link)
+
+    def make(peers: dict[Address, float]) -> Environment:
+        stable = ReplicatedStore(rows, replication, limit_bytes=loaded.manifest.stable_bytes)
+        environment = Environment(
+            loaded, node=node, seed=order.seed, config=order.config, stable=stable, peers=peers
+        )
+        _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
+        return environment
+
+    worker = ReplicatedWorker(
+        replication,
+        ends,
+        make=make,
+        codec=Codec(loaded.messages),
+        reporter=FaultReporter(loaded.manifest.name, sys.stderr),
+    )
+    _collect_seldom()
+    try:
+        worker.serve()
+    finally:
+        _ = signal.setitimer(signal.ITIMER_PROF, 0)
+        disk.close()
 
 
 def serve(
@@ -173,8 +223,19 @@ def _interrupt_runaways(clock: EventClock, limit_s: float) -> None:
     _ = signal.setitimer(signal.ITIMER_PROF, limit_s, limit_s)
 
 
+def _collect_seldom() -> None:
+    """What is there now stays there, and of what comes hardly anything is part of a cycle."""
+    _ = gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
+
+
 def _limit_resources(loaded: LoadedService) -> None:
-    _limit(resource.RLIMIT_DATA, MAX_MEMORY_BYTES + 3 * loaded.manifest.ephemeral_bytes)
+    manifest = loaded.manifest
+    in_memory = manifest.ephemeral_bytes
+    if manifest.state == "replicated":
+        in_memory += 2 * manifest.stable_bytes  # the state, and the store on it
+    _limit(resource.RLIMIT_DATA, MAX_MEMORY_BYTES + 3 * in_memory)
     _limit(resource.RLIMIT_NOFILE, MAX_FILES)
     _limit(resource.RLIMIT_CORE, 0)
 

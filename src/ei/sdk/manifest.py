@@ -18,12 +18,14 @@ Capability = Literal["payload"]
 """
 
 Fail = Literal["closed", "open", "bypass"]
-State = Literal["recomputable"]
+State = Literal["recomputable", "durable", "replicated"]
+MAX_REPLICATED_BYTES = 64 * 1024 * 1024
+"""Replicated state is in the memory of every member."""
+
 
 PLANNED: Mapping[str, tuple[str, ...]] = {
     "capabilities": ("streams", "internet", "records.write", "routes.write"),
     "shard": ("connection", "tenant"),
-    "state": ("replicated", "durable"),
 }
 """Words of the design that nothing keeps yet: said here, they would be a promise that is broken."""
 
@@ -60,7 +62,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         counters: Every word it may give to `Count`.
         fail: What becomes of its packets while no worker runs: dropped; forwarded by what is
             still cached (`open`); or handed on along the chain (`bypass`).
-        state: What the loss of a node may cost: nothing that does not heal by itself.
+        state: What the loss of a node may cost its stable store. `recomputable`: all, and it heals
+            by itself. `durable`: nothing that is on its disk; it waits for the node to come back.
+            `replicated`: nothing; other members of the cluster have it on their disks.
+        copies: With `replicated`: how many members have what is acknowledged, on disk.
         receipts: Whether nodes say what became of its packets, to who sent them; a service that
             hides who talks to whom says no.
         config: Default configuration, checked against the `Config` of the service.
@@ -87,6 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     counters: Words = ()
     fail: Annotated[Fail, Meta(description=_listed(Fail))] = "closed"
     state: Annotated[State, Meta(description=_listed(State))] = "recomputable"
+    copies: Annotated[int, Meta(ge=1, le=16, description="1 to 16")] = 2
     receipts: Annotated[bool, Meta(description="true or false")] = True
     config: Annotated[dict[str, object], Meta(description="a table")] = {}
 
@@ -151,6 +157,12 @@ def _check_together(manifest: Manifest, path: Path) -> None:
         twice = sorted({word for word in words if words.count(word) > 1})
         if twice:
             raise ConfigError(f"{path}: {name}: {twice[0]!r} seen twice, each word once allowed")
+
+    if manifest.state == "replicated" and not 0 < manifest.stable_bytes <= MAX_REPLICATED_BYTES:
+        raise ConfigError(
+            f"{path}: stable_bytes: {manifest.stable_bytes} seen, 1 to {MAX_REPLICATED_BYTES}"
+            ' allowed with state = "replicated"'
+        )
 
 
 def _allowed(hint: object) -> str:

@@ -4,11 +4,19 @@ from typing import Protocol
 
 import msgspec
 
-from ei.errors import ServiceError
+from ei.errors import LocalError, ServiceError
 from ei.runtime.undo import UndoLog
 from ei.sdk import Store
 
 MAX_KEY_BYTES = 1_024
+
+
+class RefusedError(LocalError):
+    """A batch is not kept, though nothing is broken; `word` is the reason for its packets."""
+
+    def __init__(self, message: str, *, word: str) -> None:
+        super().__init__(message)
+        self.word = word
 
 
 class StoreStatistics(msgspec.Struct, frozen=True):

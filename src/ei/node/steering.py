@@ -1,0 +1,48 @@
+"""In a cluster, packets of a service whose state another member owns go to that member."""
+
+from collections.abc import Callable, Mapping
+
+from ei.node.config import NodeConfig
+from ei.node.node import REACH
+from ei.sdk.manifest import Manifest
+from ei.sdk.packets import Address
+
+SetChain = Callable[[int, list[int]], object]
+
+
+class Steering:
+    """Puts the service that carries packets on in front of those that are owned elsewhere.
+
+    Args:
+        me: Address of this node.
+        services: Numbers of the services whose state is replicated.
+        set_chain: Of the datapath.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        manifests: Mapping[str, Manifest],
+        *,
+        me: Address,
+        services: frozenset[int],
+        set_chain: SetChain,
+    ) -> None:
+        self._me = me
+        self._set_chain = set_chain
+        self._reach = manifests[REACH].id if REACH in manifests else None
+        self._chains = {
+            manifest.id: [manifests[each].id for each in config.chains.get(name, (name,))]
+            for name, manifest in manifests.items()
+            if manifest.id in services
+        }
+        self._owned: dict[int, bool] = dict.fromkeys(self._chains, True)
+
+    def follow(self, owners: Mapping[int, Address]) -> None:
+        """Let packets go where the state is."""
+        for service, chain in self._chains.items():
+            is_here = owners.get(service) == self._me
+            if self._reach is None or is_here == self._owned[service]:
+                continue
+            self._owned[service] = is_here
+            _ = self._set_chain(service, chain if is_here else [self._reach, *chain])
