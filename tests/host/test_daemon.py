@@ -12,6 +12,7 @@ from signal import SIGSTOP, SIGTERM
 from threading import Thread
 
 import pytest
+from tests.host.test_dns import SERVICE, ZONE, Zone, resolver, zone
 
 import ei
 from ei.daemons.client import ask
@@ -254,7 +255,7 @@ def test_a_program_without_asyncio_talks_as_well(place: Place) -> None:
         _ = carol.ping("bob.isp-a")
 
 
-def test_a_revoked_host_is_cut_as_soon_as_its_node_reads_the_records_again(
+def test_a17_a_revoked_host_is_cut_as_soon_as_its_node_reads_the_records_again(
     own_place: Place,
 ) -> None:
     issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=0)
@@ -272,7 +273,7 @@ def test_a_revoked_host_is_cut_as_soon_as_its_node_reads_the_records_again(
     node = own_place.ask("sn1", "status")["node"]
     assert isinstance(node, dict)
     assert [peer["name"] for peer in node["peers"]] == ["alice.isp-a", "carol.isp-a"]
-    with pytest.raises(NotFoundError, match=r"no record of 'bob\.isp-a'"):
+    with pytest.raises(NotFoundError, match=r"no record of bob\.isp-a: its domain says"):
         _ = own_place.ask("alice", "ping", to="bob.isp-a")
 
 
@@ -284,6 +285,40 @@ def test_a_host_ends_on_a_signal_and_leaves_no_socket(own_place: Place) -> None:
 
 def test_all_end_with_their_supervisor(own_place: Place) -> None:
     assert own_place.end() == {"sn1": 0, "alice": 0, "bob": 0}
+
+
+def test_a_host_that_finds_its_nodes_by_the_dns_moves_when_it_says_so(own_place: Place) -> None:
+    folder = own_place.folder
+    issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=int(time.time()) + 86_400)
+    gone = issuer.node(make_keys(b"m" * 32), "sn2.isp-a", endpoints=("127.0.0.1:9",), services=())
+    _ = Roll(issuer, folder / "records.eir", unix_s=time.time()).add(lambda _: [gone])
+    endpoint = str(own_place.ask("sn1", "status")["endpoints"][0])  # type: ignore[index]
+    records: Zone = {
+        (SERVICE, "SRV"): ["10 10 9 sn2.isp-a.example."],
+        ("sn2.isp-a.example.", "A"): ["127.0.0.1"],
+        ("sn1.isp-a.example.", "A"): [endpoint.partition(":")[0]],
+    }
+
+    with resolver(zone(records)) as at:
+        toml = folder / "carol" / "host.toml"
+        asks = f'dns_domain = "{ZONE}"\nresolvers = ["{at}"]\n[trust]'
+        _ = toml.write_text(toml.read_text().replace("[trust]", asks))
+        own_place.start("carol", "host")
+        own_place.wait_until(lambda: nodes_of(own_place, "carol") == ["sn2.isp-a"])
+        records[SERVICE, "SRV"] = ["10 10 3535 sn1.isp-a.example."]
+
+        _ = own_place.ask("carol", "reload")
+
+        own_place.wait_until(lambda: own_place.is_up("carol"))
+    assert nodes_of(own_place, "carol") == ["sn1.isp-a"]
+    assert "other nodes by the DNS" in own_place.logs()
+
+
+def nodes_of(place: Place, name: str) -> list[str]:
+    """Return the nodes that a host attaches to."""
+    attachments = place.ask(name, "status")["attachments"]
+    assert isinstance(attachments, list)
+    return [each["node"] for each in attachments]
 
 
 def test_the_records_of_all_verify(place: Place) -> None:

@@ -4,7 +4,10 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 
 from ei._core import monotonic_ns
 from ei.daemons.known_records import keep_seen, load_records
@@ -16,6 +19,7 @@ from ei.errors import DeadlineError, EiError
 from ei.host.admin import HostAdmin
 from ei.host.client import Host
 from ei.host.connect import SEEN_FILE, PreparedHost, make_host, prepare_host
+from ei.host.dns import ask_dns
 from ei.host.verbs_files import FileVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import TrafficVerbs
@@ -51,12 +55,16 @@ async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, lo
     if supervisor_fd is not None:
         watch_supervisor(supervisor_fd, stopped.set)
     _take_note(prepared, prepared.records, log)
+    records = prepared.records
+    reloaded = asyncio.Event()
 
     def reload() -> None:
+        nonlocal records
         records = load_records(
             prepared.folder, prepared.config, unix_s=time.time(), known=host.records.lists
         )
         host.update(records)
+        reloaded.set()
         _take_note(prepared, records, log)
         log.info("reloaded", names=len(records.names))
 
@@ -84,6 +92,7 @@ async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, lo
             background = [
                 group.create_task(_attach(host, log)),
                 group.create_task(_tell_expiring(host, log)),
+                group.create_task(_follow_dns(prepared, host, log, reloaded, lambda: records)),
             ]
             _ = await stopped.wait()
             for task in background:
@@ -106,6 +115,31 @@ async def _attach(host: Host, log: Log) -> None:
         else:
             log.info("host runs", name=host.name, status=host.status().summary)
             return
+
+
+async def _follow_dns(
+    prepared: PreparedHost,
+    host: Host,
+    log: Log,
+    reloaded: asyncio.Event,
+    records: Callable[[], RecordSet],
+) -> None:
+    """Ask the DNS again when its answer has grown old, or the records are new."""
+    located = prepared.located
+    while located is not None:
+        if located.trouble:
+            log.warn("the DNS and the records differ", reason=located.trouble)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(located.ttl_s):
+                _ = await reloaded.wait()
+        reloaded.clear()
+        located = await asyncio.to_thread(
+            ask_dns, prepared.config, records(), random=SystemRandom(), present=host.nodes
+        )
+        if located is not None and located.nodes and located.nodes != host.nodes:
+            host.update(records(), nodes=located.nodes)
+            names = [host.records.name_of(node) for node in located.nodes]
+            log.info("other nodes by the DNS", nodes=names)
 
 
 async def _tell_expiring(host: Host, log: Log) -> None:
