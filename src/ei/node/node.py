@@ -281,9 +281,12 @@ class Node:
         return self._draining.outcome
 
     def close(self) -> None:
-        """Close all pipes with a word, so that no peer finds out by silence."""
+        """Close all pipes with a word, so that no peer learns it by silence; open none again."""
         for peer in self._up:
             self._datapath.close_peer(peer)
+        for peer in self._peers:
+            self._datapath.remove_peer(peer)
+        self._peers = {}
 
     def status(self) -> NodeStatus:
         """Return what `ei status` shows."""
