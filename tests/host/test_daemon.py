@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGSTOP, SIGTERM
@@ -240,10 +241,18 @@ def test_a_program_without_asyncio_talks_as_well(place: Place) -> None:
         assert carol.ping("bob.isp-a") < 2
         with carol.call(17, metadata=b"m") as echo:
             assert echo.ask(b"hello").payload == b"hello"
+            assert echo.send(b"traced", is_traced=True) == 1
+            assert echo.receive().payload == b"traced"
+            assert (echo.fate().outcome, echo.fate().by) == ("accepted", "sn1.isp-a")
         with carol.datagrams() as mine:
             assert mine.send("bob.isp-a", b"x", port=8).outcome == "dropped"
             assert mine.try_send(carol.address, b"to myself")
             assert mine.receive().data == b"to myself"
+        with carol.datagrams(confirms=True) as kept, carol.datagrams() as mine:
+            with ThreadPoolExecutor() as pool:
+                sending = pool.submit(mine.send, carol.address, b"x", port=kept.port)
+                kept.confirm(kept.receive())
+            assert sending.result().outcome == "durable"
         with carol.accept_streams(80) as listener:
             near = carol.open_stream("bob.isp-a", 99)
             with pytest.raises(StreamError):

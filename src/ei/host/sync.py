@@ -215,9 +215,13 @@ class Datagrams(_Closable[DatagramChannel]):
 class Call(_Closable[ServiceChannel]):
     """A connection to a service; see `ei.host.channels.ServiceChannel`."""
 
-    def send(self, *payloads: bytes) -> int:
+    def send(self, *payloads: bytes, is_traced: bool = False) -> int:
         """Send packets; return how many the host's pipe took."""
-        return self._loop.call(lambda: self._inner.send(*payloads))
+        return self._loop.call(lambda: self._inner.send(*payloads, is_traced=is_traced))
+
+    def fate(self, *, deadline_s: float = 2.0) -> Receipt:
+        """Return what became of the newest traced packet, as nodes say."""
+        return self._loop.run(self._inner.fate(deadline_s=deadline_s))
 
     def ask(self, payload: bytes, *, deadline_s: float = DEFAULT_S) -> PacketReceived:
         """Send one packet and return the next that comes."""
