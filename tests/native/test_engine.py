@@ -30,6 +30,8 @@ from ei.sdk import PeerChanged, Started
 
 pytestmark = pytest.mark.slow
 
+MOST_BEFORE_CONTROL = 256
+
 
 @pytest.fixture
 def rig() -> Iterator[Rig]:
@@ -336,6 +338,32 @@ def test_notices_that_nobody_takes_are_lost_and_counted(rig: Rig) -> None:
     while not rig.counts()["notice_overflows"]:
         assert monotonic_ns() < ends_ns, "no notice was lost"
     assert len(rig.node.take_notices()) >= 65_536
+
+
+def test_control_messages_that_the_node_does_not_take_wait_and_none_is_lost(rig: Rig) -> None:
+    host = rig.host(1)
+    pump_until(lambda: host.is_up, host)
+    messages = [number.to_bytes(2) for number in range(1_000)]
+    for message in messages:
+        host.datapath.send_control(monotonic_ns(), address(NODE), 2, message)
+    _ = host.socket.flush(host.datapath)
+
+    def waiting() -> list[bytes]:
+        return [notice[3] for notice in rig.node.take_notices() if notice[0] == "control"]
+
+    def heard() -> object:
+        peers = rig.node.statistics()["peers"]
+        assert isinstance(peers, dict)
+        return peers[host.address.hex()]["received"]
+
+    pump_until(lambda: heard() in range(330, 10_000), host)
+    taken = waiting()
+    assert len(taken) <= MOST_BEFORE_CONTROL
+
+    pump_until(lambda: bool(taken.extend(waiting())) or len(taken) == len(messages), host)
+
+    assert taken == messages
+    assert rig.counts()["notice_overflows"] == 0
 
 
 # -- life ----------------------------------------------------------------------------------------

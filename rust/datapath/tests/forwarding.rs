@@ -614,6 +614,39 @@ fn control_messages_of_a_nodes_own_services_come_to_the_node_and_it_answers_by_i
 }
 
 #[test]
+fn control_messages_that_the_node_does_not_take_stay_with_their_sender() {
+    let mut world = World::new();
+    let (host, node) = (world.host(), world.node());
+    world.join(host, node);
+    let (now_ns, of_node) = (world.now_ns, world.ends[node].address);
+    for number in 0..1_000_u32 {
+        let datapath = &mut world.ends[host].datapath;
+        datapath
+            .send_control(now_ns, &of_node, 2, &number.to_be_bytes())
+            .unwrap();
+    }
+
+    world.pass(5 * SECOND_NS);
+    let mut heard = Vec::new();
+    while heard.len() < 1_000 {
+        let before = heard.len();
+        while let Some(notice) = world.ends[node].datapath.take_notice() {
+            if let Notice::ControlReceived { message, .. } = notice {
+                heard.push(message);
+            }
+        }
+        // What waits here, and a window's worth in the pipe.
+        assert!((1..=64 + 32).contains(&(heard.len() - before)));
+        world.pass(300 * MILLISECOND_NS);
+    }
+
+    let sent: Vec<_> = (0..1_000_u32)
+        .map(|number| number.to_be_bytes().to_vec())
+        .collect();
+    assert_eq!(heard, sent);
+}
+
+#[test]
 fn what_is_too_big_for_the_nodes_of_its_way_is_refused_at_its_source() {
     let mut world = two_nodes();
     let mut taken = Vec::new();

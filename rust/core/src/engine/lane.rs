@@ -34,12 +34,17 @@ const MESSAGES_PER_ROUND: usize = 4;
 /// Mail that waits at another thread; beyond it this one takes no more effects, which cause mail.
 const MAX_MAIL: usize = 4_096;
 
+/// Control messages that the node has no room for are told after this.
+const TELL_AGAIN_NS: u64 = 10_000_000;
+
 /// One thread's all.
 pub(crate) struct Lane {
     number: usize,
     pub(crate) datapath: Datapath,
     sockets: Vec<UdpSocket>,
     receiver: Receiver,
+    /// When to tell what the node had no room for.
+    tell_again_ns: Option<u64>,
     /// Overflows that the datapath knows of.
     told_overflows: u64,
     workers: BTreeMap<u32, WorkerSocket>,
@@ -74,6 +79,7 @@ impl Lane {
             datapath,
             sockets,
             receiver: Receiver::new(BATCH_TRAINS),
+            tell_again_ns: None,
             told_overflows: 0,
             workers: BTreeMap::new(),
             readiness,
@@ -113,14 +119,17 @@ impl Lane {
             self.send_events(now_ns);
             let _sent = send_trains(&mut self.datapath, &self.sockets);
             self.send_mail();
-            self.tell_notices();
+            self.tell_notices(now_ns);
         }
         Ok(())
     }
 
     fn next_deadline_ns(&self) -> Option<u64> {
         let slow_ns = self.workers.values().filter_map(WorkerSocket::slow_at_ns);
-        slow_ns.chain(self.datapath.next_deadline_ns()).min()
+        slow_ns
+            .chain(self.datapath.next_deadline_ns())
+            .chain(self.tell_again_ns)
+            .min()
     }
 
     // -- in ---------------------------------------------------------------------------------------
@@ -265,10 +274,16 @@ impl Lane {
         }
     }
 
-    fn tell_notices(&mut self) {
-        while let Some(notice) = self.datapath.take_notice() {
-            self.shared.notices.tell(News::Datapath(notice));
+    fn tell_notices(&mut self, now_ns: u64) {
+        self.tell_again_ns = None;
+        let notices = &self.shared.notices;
+        while !self.datapath.is_control_next() || notices.has_room_for_control() {
+            let Some(notice) = self.datapath.take_notice() else {
+                return;
+            };
+            notices.tell(News::Datapath(notice));
         }
+        self.tell_again_ns = Some(now_ns + TELL_AGAIN_NS);
     }
 
     // -- workers ----------------------------------------------------------------------------------

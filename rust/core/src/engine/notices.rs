@@ -8,6 +8,9 @@ use super::mailbox::Mailbox;
 /// Beyond it the node does not listen any more, and news are lost, and counted.
 const MAX_WAITING: usize = 65_536;
 
+/// Beyond it control messages, up to 64 KiB each, stay with the datapath, and so with their senders.
+const MAX_BEFORE_CONTROL: usize = 256;
+
 /// News of a thread for the node.
 #[derive(Debug)]
 pub(crate) enum News {
@@ -33,6 +36,11 @@ impl Notices {
     /// Tell it, unless so much waits that nobody can be listening.
     pub(crate) fn tell(&self, news: News) {
         self.0.put_up_to(news, MAX_WAITING);
+    }
+
+    /// Whether a control message may be told now.
+    pub(crate) fn has_room_for_control(&self) -> bool {
+        self.0.len() < MAX_BEFORE_CONTROL
     }
 
     /// How many could not be told.

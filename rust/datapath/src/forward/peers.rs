@@ -9,8 +9,10 @@ use crate::pipes::{PeerIndex, PeerKind, PipeChange, PipesError};
 use crate::queue::News;
 use crate::wire::Address;
 
-/// Notices that may wait; beyond it queries are refused, and control messages stay with their pipes.
+/// Notices that may wait; beyond it queries are refused.
 const MAX_NOTICES: usize = 8_192;
+/// Control messages, up to 64 KiB each, stay with their pipes and so with their senders beyond this.
+const MAX_BEFORE_CONTROL: usize = 64;
 /// Round trips are told at most this often.
 const MEASURE_NS: u64 = 1_000_000_000;
 /// Services below this one are the node's own: it answers their control messages itself.
@@ -72,7 +74,7 @@ impl Peers {
     }
 
     fn has_room(&self) -> bool {
-        self.notices.len() < MAX_NOTICES / 2
+        self.notices.len() < MAX_BEFORE_CONTROL
     }
 }
 
@@ -185,6 +187,12 @@ impl Datapath {
             self.take_in_control();
         }
         notice
+    }
+
+    /// Whether the oldest notice is a control message, which are large.
+    pub fn is_control_next(&self) -> bool {
+        let oldest = self.peers.notices.front();
+        matches!(oldest, Some(Notice::ControlReceived { .. }))
     }
 
     /// Peers that are up for services, and their round trips in seconds.
