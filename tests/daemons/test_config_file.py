@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ei.daemons.config_file import parse_config, read_config, suggestion, toml_string
+from ei.daemons.config_file import parse_config, read_config, toml_string
 from ei.errors import ConfigError
 
 
@@ -90,8 +90,3 @@ def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50))
 def test_any_string_survives_being_written_as_toml(value: str) -> None:
     assert tomllib.loads(f"x = {toml_string(value)}") == {"x": value}
-
-
-def test_a_suggestion_names_the_near_miss_or_all() -> None:
-    assert suggestion("ehco", ["echo", "delivery"]) == "; did you mean 'echo'?"
-    assert suggestion("x", []) == "; allowed: none"

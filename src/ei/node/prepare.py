@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from ei.daemons.config_file import convert_table
 from ei.daemons.known_records import load_records, read_seen
 from ei.errors import ConfigError
 from ei.node.config import NodeConfig, load_node_config
@@ -19,6 +18,7 @@ from ei.records.keys import Keys
 from ei.records.record_files import read_records
 from ei.records.record_set import RecordSet
 from ei.runtime.loader import LoadedService, load_service
+from ei.runtime.tables import convert_table
 from ei.sdk.packets import Address
 
 SEEN_FILE = "seen.eir"

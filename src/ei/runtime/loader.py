@@ -15,6 +15,7 @@ import msgspec
 import ei
 from ei.errors import ConfigError, NotFoundError, ServiceError
 from ei.runtime.imports import check_imports
+from ei.runtime.tables import convert_table
 from ei.sdk import Manifest, Service, load_manifest
 
 OWN_FOLDER = Path(str(ei.__file__)).parent / "services"
@@ -65,14 +66,15 @@ class LoadedService:
             ConfigError: A value is wrong or unknown.
         """
         values = {**self.manifest.config, **overrides}
-        if self.config_type is None:
-            if values:
-                raise ConfigError(f"{self.folder}: config: {sorted(values)} seen, none allowed")
-            return None
         try:
-            return msgspec.convert(values, self.config_type)
-        except msgspec.ValidationError as error:
-            raise ConfigError(f"{self.folder}: config: {error}") from error
+            config = convert_table(values, self.config_type or _Nothing, where="config")
+        except ConfigError as error:
+            raise ConfigError(f"{self.folder / 'manifest.toml'}: {error}") from error
+        return None if self.config_type is None else config
+
+
+class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of services that have no configuration."""
 
 
 def datapath_options(manifest: Manifest) -> DatapathOptions:
