@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from ei.daemons.binding import bind_error
+from ei.daemons.clients import Clients
 from ei.errors import EiError
 from ei.records.endpoints import parse_endpoint
 
@@ -44,7 +45,7 @@ class PageServer:
         self._pages = pages
         self._patience_s = patience_s
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[object]] = set()
+        self._clients = Clients()
 
     @property
     def port(self) -> int:
@@ -71,26 +72,17 @@ class PageServer:
             return
         self._server.close()
         self._server = None
-        for client in self._clients:
-            _ = client.cancel()
-        if self._clients:
-            _ = await asyncio.wait(self._clients)
+        await self._clients.hang_up()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = asyncio.current_task()
-        if client is None:
-            raise AssertionError("asyncio serves each client in a task")
-        self._clients.add(client)
         try:
-            # Being cancelled is how a client ends with the server.
-            with suppress(OSError, TimeoutError, asyncio.CancelledError):
+            with self._clients.serving(), suppress(OSError, TimeoutError):
                 async with asyncio.timeout(self._patience_s):
                     writer.write(await self._answer(reader))
                     await writer.drain()
                     writer.close()
                     await writer.wait_closed()
         finally:
-            self._clients.discard(client)
             writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
+from ei.daemons.clients import Clients
 from ei.daemons.messages import (
     MAX_PATH_BYTES,
     Answer,
@@ -44,7 +45,7 @@ class AdminServer:
         self._handler = handler
         self._idle_s = idle_s
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.Task[object]] = set()
+        self._clients = Clients()
 
     async def open(self) -> None:
         """Start to listen. A socket that nobody serves any more is replaced.
@@ -69,10 +70,7 @@ class AdminServer:
         self._server.close()
         self._server = None
         self._path.unlink(missing_ok=True)
-        for client in self._clients:
-            _ = client.cancel()
-        if self._clients:
-            _ = await asyncio.wait(self._clients)
+        await self._clients.hang_up()
 
     def _remove_stale(self) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -92,14 +90,8 @@ class AdminServer:
                 raise ConflictError(f"a daemon is running: it answers at {self._path}")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        client = asyncio.current_task()
-        if client is None:
-            raise AssertionError("asyncio serves each client in a task")
-        self._clients.add(client)
         try:
-            # Being cancelled is how a client ends with the server; asyncio would report it as an
-            # error of its callback.
-            with suppress(ConnectionError, asyncio.CancelledError):
+            with self._clients.serving(), suppress(ConnectionError):
                 if len(self._clients) > MAX_CLIENTS:
                     refusal = LocalError(f"more than {MAX_CLIENTS} clients ask at once")
                     await self._say(writer, answer_of(refusal))
@@ -108,7 +100,6 @@ class AdminServer:
                 else:
                     await self._serve_requests(reader, writer)
         finally:
-            self._clients.discard(client)
             writer.close()
             with suppress(ConnectionError, TimeoutError):
                 async with asyncio.timeout(FLUSH_S):

@@ -1,4 +1,4 @@
-"""Tables of TOML as Structs: unknown keys are refused with a suggestion, wrong values by their place.
+"""Tables of TOML as Structs: unknown keys get a suggestion, wrong values are named by their place.
 
 Pure; of configuration files, and of what a service says in its manifest.
 """

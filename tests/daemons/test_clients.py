@@ -1,0 +1,38 @@
+"""Clients are counted while they are served, and none outlives its server."""
+
+import asyncio
+
+from ei.daemons.clients import Clients
+from ei.lab.clock import run_virtual
+
+
+def test_a_client_counts_while_it_is_served() -> None:
+    async def main() -> None:
+        clients = Clients()
+
+        with clients.serving():
+            assert len(clients) == 1
+
+        assert len(clients) == 0
+
+    run_virtual(lambda _: main())
+
+
+def test_all_are_hung_up_on_and_none_ends_as_cancelled() -> None:
+    async def main() -> None:
+        clients = Clients()
+
+        async def serve() -> str:
+            with clients.serving():
+                await asyncio.sleep(60)
+            return "over"
+
+        async with asyncio.TaskGroup() as group:
+            served = [group.create_task(serve()) for _ in range(3)]
+            await asyncio.sleep(0)
+            await clients.hang_up()
+
+        assert [task.result() for task in served] == ["over"] * 3
+        assert len(clients) == 0
+
+    run_virtual(lambda _: main())
