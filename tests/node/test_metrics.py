@@ -26,7 +26,9 @@ CORE = {
 }
 """Dashboards and alarms are built on these: within a major version the list only grows."""
 
-ECHO = ServiceStatus(17, "echo", "1.0.0", 7, 2, 5, {}, {})
+ECHO = ServiceStatus(
+    number=17, name="echo", version="1.0.0", missed=7, queue_packets=2, decisions=5
+)
 WORKER = WorkerStatus("echo", 9, "running", 2, "", cpu_s=1.5, memory_bytes=4_096)
 NODE = NodeStatus(
     name="sn1.isp-a",

@@ -1,10 +1,12 @@
 """What a node says of itself: typed, from the counters of its datapath."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec.structs import asdict, fields, replace
 
 from ei.node.draining import DrainStatus
 from ei.node.peers import Peer
@@ -27,44 +29,75 @@ class Ages:
 FRESH = Ages({}, 0, ())
 
 
-class ServiceStatus(msgspec.Struct, frozen=True):
-    """One service. `missed` counts packets; `decisions` are those cached now."""
+class ServiceCounts(msgspec.Struct, frozen=True):
+    """One service as the datapath counts it: packets that missed, decisions cached now."""
+
+    missed: int = 0
+    queue_packets: int = 0
+    decisions: int = 0
+    dropped: dict[str, int] = {}
+    counters: dict[str, int] = {}
+
+
+class ServiceStatus(ServiceCounts, frozen=True, kw_only=True):
+    """One service."""
 
     number: int
     name: str
     version: str
-    missed: int
-    queue_packets: int
-    decisions: int
-    dropped: dict[str, int]
-    counters: dict[str, int]
 
 
-class PeerStatus(msgspec.Struct, frozen=True):
-    """One peer. `rtt_s` is `None` while it is not known."""
+class PeerCounts(msgspec.Struct, frozen=True):
+    """One peer as the datapath counts it. `rtt_s` is `None` while it is not known."""
+
+    is_up: bool = False
+    rtt_s: float | None = None
+    endpoint: str | None = None
+    sent: int = 0
+    received: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+
+class PeerStatus(PeerCounts, frozen=True, kw_only=True):
+    """One peer."""
 
     address: str
     name: str
     kind: Literal["node", "host"]
-    is_up: bool
-    rtt_s: float | None
-    endpoint: str | None
-    sent: int
-    received: int
-    sent_bytes: int
-    received_bytes: int
 
 
-class NodeStatus(msgspec.Struct, frozen=True):
-    """A node at one moment.
+class NodeCounts(msgspec.Struct, frozen=True):
+    """A node as the datapath counts it.
 
     Attributes:
         received, forwarded, delivered, consumed, missed: Packets by fate; see law 6.
-        dropped: Packets by reason, those of services included.
+        dropped: Packets by reason.
         socket_overflows, thread_overflows, notice_overflows: Lost outside the fates; see
             `ei._core.Engine.statistics`.
         sent, received_bytes, sent_bytes: Packets and bytes on all pipes.
         copies_dropped: Copies of forwarded packets, by reason; law 6 counts them apart.
+    """
+
+    received: int = 0
+    forwarded: int = 0
+    delivered: int = 0
+    consumed: int = 0
+    missed: int = 0
+    dropped: dict[str, int] = {}
+    socket_overflows: int = 0
+    thread_overflows: int = 0
+    notice_overflows: int = 0
+    sent: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    copies_dropped: dict[str, int] = {}
+
+
+class NodeStatus(NodeCounts, frozen=True, kw_only=True):
+    """A node at one moment; drops of its services are among `dropped`.
+
+    Attributes:
         refused_records: Record to the reason why it does not count.
         stale_revocations: Domain to the age in seconds of its list of revoked keys, where that is
             more than `revocation_limit_s`.
@@ -77,22 +110,9 @@ class NodeStatus(msgspec.Struct, frozen=True):
     name: str
     address: str
     domain: str
-    received: int
-    forwarded: int
-    delivered: int
-    consumed: int
-    missed: int
-    dropped: dict[str, int]
     services: tuple[ServiceStatus, ...]
     peers: tuple[PeerStatus, ...]
     refused_records: dict[str, str]
-    socket_overflows: int = 0
-    thread_overflows: int = 0
-    notice_overflows: int = 0
-    sent: int = 0
-    received_bytes: int = 0
-    sent_bytes: int = 0
-    copies_dropped: dict[str, int] = {}
     record_expires_unix_s: int = 0
     stale_revocations: dict[str, float] = {}
     revocation_stale: int = 0
@@ -100,41 +120,10 @@ class NodeStatus(msgspec.Struct, frozen=True):
     drain: DrainStatus | None = None
 
 
-class _ServiceCounts(msgspec.Struct, frozen=True):
-    missed: int = 0
-    queue_packets: int = 0
-    decisions: int = 0
-    dropped: dict[str, int] = {}
-    counters: dict[str, int] = {}
-
-
-class _PeerCounts(msgspec.Struct, frozen=True):
-    is_up: bool = False
-    rtt_s: float | None = None
-    endpoint: str | None = None
-    sent: int = 0
-    received: int = 0
-    sent_bytes: int = 0
-    received_bytes: int = 0
-
-
-class _Statistics(msgspec.Struct, frozen=True):
-    received: int = 0
-    forwarded: int = 0
-    delivered: int = 0
-    consumed: int = 0
-    missed: int = 0
-    dropped: dict[str, int] = {}
+class _Statistics(NodeCounts, frozen=True, kw_only=True):
     missed_dropped: dict[str, int] = {}
-    socket_overflows: int = 0
-    thread_overflows: int = 0
-    notice_overflows: int = 0
-    sent: int = 0
-    received_bytes: int = 0
-    sent_bytes: int = 0
-    copies_dropped: dict[str, int] = {}
-    services: dict[int, _ServiceCounts] = {}
-    peers: dict[str, _PeerCounts] = {}
+    services: dict[int, ServiceCounts] = {}
+    peers: dict[str, PeerCounts] = {}
 
 
 def node_status(  # noqa: PLR0913 a status joins what many know
@@ -150,36 +139,28 @@ def node_status(  # noqa: PLR0913 a status joins what many know
 ) -> NodeStatus:
     """Join the datapath's `statistics` with what the node knows about who is who."""
     counted = msgspec.convert(statistics, _Statistics)
-    dropped = dict(counted.dropped)
-    for reason, packets in counted.missed_dropped.items():
-        dropped[reason] = dropped.get(reason, 0) + packets
+    counts = {field.name: getattr(counted, field.name) for field in fields(NodeCounts)}
+    counts["dropped"] = dict(Counter(counted.dropped) + Counter(counted.missed_dropped))
     own = records.nodes.get(address)
     return NodeStatus(
+        **counts,
         name=name,
         address=format_address(address),
         domain=name.partition(".")[2],
-        received=counted.received,
-        forwarded=counted.forwarded,
-        delivered=counted.delivered,
-        consumed=counted.consumed,
-        missed=counted.missed,
-        dropped=dropped,
         services=tuple(
-            _service(manifest, counted.services.get(manifest.id, _ServiceCounts()))
+            ServiceStatus(
+                **asdict(counted.services.get(manifest.id, ServiceCounts())),
+                number=manifest.id,
+                name=manifest.name,
+                version=manifest.version,
+            )
             for manifest in manifests
         ),
         peers=tuple(
-            _peer(host, records.name_of(host), peer, counted.peers.get(host.hex(), _PeerCounts()))
+            _peer(host, records.name_of(host), peer, counted.peers.get(host.hex(), PeerCounts()))
             for host, peer in peers.items()
         ),
         refused_records={refusal.record: refusal.reason for refusal in records.refused},
-        socket_overflows=counted.socket_overflows,
-        thread_overflows=counted.thread_overflows,
-        notice_overflows=counted.notice_overflows,
-        sent=counted.sent,
-        received_bytes=counted.received_bytes,
-        sent_bytes=counted.sent_bytes,
-        copies_dropped=counted.copies_dropped,
         record_expires_unix_s=0 if own is None else own.expires_unix_s,
         stale_revocations=dict(ages.stale),
         revocation_stale=ages.held_peers,
@@ -188,29 +169,11 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     )
 
 
-def _service(manifest: Manifest, counts: _ServiceCounts) -> ServiceStatus:
-    return ServiceStatus(
-        number=manifest.id,
-        name=manifest.name,
-        version=manifest.version,
-        missed=counts.missed,
-        queue_packets=counts.queue_packets,
-        decisions=counts.decisions,
-        dropped=counts.dropped,
-        counters=counts.counters,
-    )
-
-
-def _peer(address: Address, name: str, peer: Peer, counts: _PeerCounts) -> PeerStatus:
+def _peer(address: Address, name: str, peer: Peer, counts: PeerCounts) -> PeerStatus:
+    located = replace(counts, endpoint=counts.endpoint or peer.endpoint)
     return PeerStatus(
+        **asdict(located),
         address=format_address(address),
         name=name,
         kind=peer.kind,
-        is_up=counts.is_up,
-        rtt_s=counts.rtt_s,
-        endpoint=counts.endpoint or peer.endpoint,
-        sent=counts.sent,
-        received=counts.received,
-        sent_bytes=counts.sent_bytes,
-        received_bytes=counts.received_bytes,
     )
