@@ -268,6 +268,50 @@ def test_the_table_and_the_reasons_name_every_way() -> None:
     assert repr(router).startswith("<Router of sn0.d5: 3 sessions")
 
 
+def test_a_peer_that_leaves_is_replaced_before_it_is_gone() -> None:
+    internet = settled()
+    router = internet.router(5)
+
+    router.peer_leaves(node(1), now_s=internet.now_s)
+    router.peer_leaves(node(99), now_s=internet.now_s)
+
+    assert internet.path(5, 3) == (2, 1, 3)
+    assert 3 in router.take_changes().domains
+    internet.cut(node(5), node(1))
+    internet.connect(node(5), node(1))
+    internet.run(SETTLED_S)
+    assert internet.path(5, 3) == (1, 3)
+
+
+def test_without_a_policy_too_a_node_that_leaves_comes_last() -> None:
+    internet = Internet(EDGES, nodes={3: 2}, pipes=[])
+    router = internet.router(6)
+    _ = router.update(internet.atlas, None, now_s=0.0, unix_s=0.0)
+    for place in (0, 1):
+        _ = router.peer_changed(node(3, place), is_up=True, now_s=0.0)
+    first = router.route_to(3)
+    assert first is not None
+
+    router.peer_leaves(first.hops[0], now_s=0.0)
+
+    second = router.route_to(3)
+    assert second is not None
+    assert second.hops == first.hops[::-1]
+
+
+def test_a_shorter_round_trip_that_is_measured_later_counts() -> None:
+    internet = Internet([(1, 2, CUSTOMER), (1, 3, CUSTOMER), (2, 4, CUSTOMER), (3, 4, CUSTOMER)])
+    internet.run(SETTLED_S)
+    assert internet.path(4, 1) == (2, 1)
+
+    for peer, round_trip_s in ((2, 0.1), (3, 0.01)):
+        _ = internet.router(4).peer_changed(
+            node(peer), is_up=True, now_s=internet.now_s, round_trip_s=round_trip_s
+        )
+
+    assert internet.path(4, 1) == (3, 1)
+
+
 def test_what_could_not_be_sent_is_told_again() -> None:
     internet = settled()
     before = internet.router(5).statistics().announced

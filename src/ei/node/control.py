@@ -13,8 +13,8 @@ import msgspec
 
 from ei.cluster.messages import SERVICE as CLUSTER
 from ei.directory import DIRECTORY, Directory, asked_with, query_of
-from ei.directory.services import answer_of
 from ei.directory.places import Ways
+from ei.directory.services import answer_of
 from ei.directory.stores import Store
 from ei.directory.uses import Resolution
 from ei.node.datapath import DatapathControl
@@ -117,6 +117,11 @@ class ControlPlane:
         self._settle(ROUTING, sends, now_s=now_s)
         sends = self.directory.peer_changed(peer, is_up=is_up, now_s=now_s, unix_s=unix_s)
         self._settle(DIRECTORY, sends, now_s=now_s)
+
+    def peer_leaves(self, peer: Address, *, now_s: float) -> None:
+        """Take it that a node will be gone in a moment."""
+        self.router.peer_leaves(peer, now_s=now_s)
+        self._settle(ROUTING, [], now_s=now_s)
 
     def poll(self, *, now_s: float, unix_s: float) -> None:
         """Do what is due."""

@@ -240,6 +240,8 @@ class Node:
             match decode(message):
                 case (DrainingMessage() | Moved()) as said:
                     self._draining.take(sender, said)
+                    if isinstance(said, DrainingMessage):
+                        self.control.peer_leaves(sender, now_s=now_s)
                 case (Explain() | Explained()) as said:
                     sends = self._explaining.take(now_s, sender, said, records=self._records)
                     for peer, answer in sends:

@@ -17,7 +17,7 @@ class Memo:
         limit: 0 remembers none.
     """
 
-    def __init__(self, *, limit: int) -> None:
+    def __init__(self, *, limit: int = 65_536) -> None:
         self._limit = limit
         self._young: set[bytes] = set()
         self._old: set[bytes] = set()

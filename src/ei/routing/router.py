@@ -28,14 +28,13 @@ from ei.routing.memo import Memo
 from ei.routing.messages import Inside, Start, Update, read_message, write_message
 from ei.routing.policy import Policy, Relation, is_mismatch
 from ei.routing.refusals import Refusals
-from ei.routing.routes import Changes, Moved, Routes
+from ei.routing.routes import LEAVING_S, Changes, Moved, Routes
 from ei.routing.sessions import Session
 from ei.routing.speech import Speech
 from ei.routing.verifying import Reason
 from ei.routing.views import RouteRow, RoutingStatistics, Why, explain, list_routes
 from ei.sdk.packets import Address
 
-MEMO_DIGESTS = 65_536
 MAX_PEER_PENALTIES = 4_096
 START_LEAST_S = 2.0
 """Between two times that one peer is told all."""
@@ -79,13 +78,8 @@ class Router:
         self._routes = Routes(self._up.get)
         self._peer_damping = Damping[Address](limit=MAX_PEER_PENALTIES)
         self._refusals = Refusals()
-        self._hearing = Hearing(
-            domain_number,
-            atlas,
-            self._routes,
-            self._refusals,
-            memo=Memo(limit=MEMO_DIGESTS) if memo is None else memo,
-        )
+        memo = Memo() if memo is None else memo
+        self._hearing = Hearing(domain_number, atlas, self._routes, self._refusals, memo=memo)
         self._speech = Speech(keys, domain_number, self._routes, self._sessions, random=random)
         self._speech.offer(offers)
         self._statistics = RoutingStatistics()
@@ -153,14 +147,19 @@ class Router:
             _ = self._peer_damping.add(peer, LOSS, now_s=now_s)
             self._note_nodes(peer, domain)
             return []
-        was_up = peer in self._up
-        self._up[peer] = FAR_S if round_trip_s is None else round_trip_s
-        if not was_up:
+        if peer not in self._up:
+            self._up[peer] = FAR_S if round_trip_s is None else round_trip_s
             self._note_nodes(peer, domain)
             return self._begin(peer, now_s=now_s, round_trip_s=round_trip_s)
-        for origin, _key in list(self._routes.table.keys_of(peer)):
-            self._moved([self._routes.reconsider(origin)], now_s=now_s)
+        if round_trip_s is not None and self._up[peer] != LEAVING_S:
+            self._move(peer, round_trip_s, now_s=now_s)
         return []
+
+    def peer_leaves(self, peer: Address, *, now_s: float) -> None:
+        """Note that a peer will be gone in a moment: others lead on wherever there are others."""
+        if peer in self._up:
+            self._move(peer, LEAVING_S, now_s=now_s)
+            self._note_nodes(peer, domain_number_of(peer))
 
     def not_sent(self, peer: Address, *, now_s: float) -> None:
         """Note that a message to a peer could not be sent: it is told all again a little later."""
@@ -358,6 +357,11 @@ class Router:
         if session.offers:
             self._speech.offers_changed(now_s=now_s)
         self._moved(self._routes.remove_hop(peer, now_s=now_s), now_s=now_s)
+
+    def _move(self, peer: Address, round_trip_s: float, *, now_s: float) -> None:
+        self._up[peer] = round_trip_s
+        for origin, _key in list(self._routes.table.keys_of(peer)):
+            self._moved([self._routes.reconsider(origin)], now_s=now_s)
 
     def _note_nodes(self, peer: Address, domain: int) -> None:
         """Where no announcements lead, the pipes of a domain's nodes do."""

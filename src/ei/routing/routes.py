@@ -16,6 +16,8 @@ REPLAY_US = 60_000_000
 Sequences are Unix microseconds, and one that was refreshed arrives within seconds on all ways.
 """
 MAX_PENALTIES = 65_536
+LEAVING_S = 1e9
+"""The round trip of a peer that will be gone in a moment: behind all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +179,14 @@ class Routes:
         Up to the length of the path all nodes of a domain agree, and each prefers its own pipes
         out of the domain: so no two of them send a packet to and fro.
         """
+        round_trip_s = self._round_trip(candidate.hop)
+        is_leaving = round_trip_s is not None and round_trip_s >= LEAVING_S
         return (
-            self.is_damped(candidate),
+            is_leaving or self.is_damped(candidate),
             candidate.relation,
             len(candidate.path),
             candidate.is_inside,
-            _bucket(self._round_trip(candidate.hop)),
+            _bucket(round_trip_s),
             candidate.path[0],
             candidate.hop,
         )
