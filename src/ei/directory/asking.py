@@ -69,12 +69,28 @@ class Asks:
     def __repr__(self) -> str:
         return f"<Asks {len(self)}/{MAX_ASKS} under way>"
 
-    def begin(self, query: Query, directories: Sequence[Address], *, now_s: float) -> bool:
-        """Begin a question; return whether there is room and anybody to ask."""
+    def begin(
+        self,
+        query: Query,
+        directories: Sequence[Address],
+        others: Sequence[Address] = (),
+        *,
+        now_s: float,
+    ) -> bool:
+        """Begin a question; return whether there is room and anybody to ask.
+
+        Args:
+            directories: The preferred first; those that did not answer lately are asked last.
+            others: Asked after those that may answer, and before those that did not.
+        """
         if not directories or len(self._asks) >= MAX_ASKS:
             return False
         order = sorted(directories, key=lambda each: self._doubt(each, now_s=now_s))
-        self._asks[query] = Ask(tuple(order), now_s)
+        doubtful = [each for each in order if self._doubt(each, now_s=now_s)[0]]
+        hopeful = order[: len(order) - len(doubtful)]
+        others = sorted(others, key=lambda each: self._doubt(each, now_s=now_s))
+        known = dict.fromkeys((*hopeful, *others, *doubtful))
+        self._asks[query] = Ask(tuple(known), now_s)
         self._begun += 1
         return True
 
@@ -84,7 +100,7 @@ class Asks:
     def next_peer(self, query: Query, *, now_s: float) -> Address | None:
         """Return who is to be asked now; `None` once the question is given up, and forgotten."""
         ask = self._asks[query]
-        if now_s - ask.since_s >= GIVE_UP_S:
+        if now_s >= ask.since_s + GIVE_UP_S:
             self.end(query)
             self._given_up += 1
             return None

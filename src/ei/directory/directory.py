@@ -32,7 +32,7 @@ from ei.directory.messages import (
     decode,
     encode,
 )
-from ei.directory.places import Places
+from ei.directory.places import NO_WAYS, Places, Ways
 from ei.directory.publishing import Publishing
 from ei.directory.rates import Rates
 from ei.directory.registering import Registering
@@ -67,6 +67,7 @@ class Directory:
         store: Of registered attachments; by default they end with the process.
         open_envelope: Opens signed records; may remember what it has opened.
         limit_of_record: Subscribers of one query.
+        ways: Between domains, to directories that cannot be reached directly.
     """
 
     def __init__(  # noqa: PLR0913 all that it rests on
@@ -79,12 +80,14 @@ class Directory:
         store: Store | None = None,
         open_envelope: Open = open_record,
         limit_of_record: int = MAX_OF_RECORD,
+        ways: Ways = NO_WAYS,
     ) -> None:
         self._address = address
         self._records = records
         self._attachment_limit_s = attachment_limit_s
         self._open_envelope = open_envelope
-        self._places = Places(address, records)
+        self._places = Places(address, records, ways)
+        self._ways = ways
         reader = self._reader(records)
         self._authority = Authority(keys=keys, reader=reader, store=store or MemoryStore())
         self._publishing = Publishing(send=self._send, limit_of_record=limit_of_record)
@@ -199,7 +202,7 @@ class Directory:
         ]
         before = {q: self._authority.look(q, now_s=now_s, unix_s=unix_s) for q in followed}
         self._records = records
-        self._places = Places(self._address, records)
+        self._places = Places(self._address, records, self._ways)
         reader = self._reader(records)
         self._authority.use(reader, now_s=now_s, unix_s=unix_s)
         self._resolver.change(self._places, reader, now_s=now_s, unix_s=unix_s)
@@ -295,7 +298,7 @@ class Directory:
             reason = "busy"
         elif not self._places.is_directory:
             reason = "not_a_directory"
-        elif not self._places.is_own(query) and not self._places.is_same_domain(node):
+        elif not self._places.may_ask(node, query):
             reason = "not_home"
         elif self._places.home_of(query) is None:
             reason = "unknown_domain"

@@ -105,11 +105,12 @@ class Resolver:
         if query in self._asks:
             return
         directories = self._places.asked_about(query)
+        others = self._places.asked_instead(query)
         entry = self._cache.look(query)
         if entry is not None and entry.leased_by in directories:  # a renewal
             first = entry.leased_by
             directories = (first, *(each for each in directories if each != first))
-        if not self._asks.begin(query, directories, now_s=now_s):
+        if not self._asks.begin(query, directories, others, now_s=now_s):
             self._fail(query, "busy" if directories else "no_directory", now_s=now_s)
             return
         self._ask_next(query, now_s=now_s)
@@ -136,7 +137,7 @@ class Resolver:
         query = answer.query
         entry = self._cache.look(query)
         is_asked = self._asks.is_asked(query, sender)
-        if sender not in self._places.asked_about(query) or (entry is None and not is_asked):
+        if not is_asked and (entry is None or not self._may_tell(sender, query)):
             self._count("unasked")
             if answer.is_leased:
                 self._send(sender, Release(query))
@@ -155,6 +156,10 @@ class Resolver:
         self._settled.append(
             Settled(query, statement, is_changed=before is None or not is_same(statement, before))
         )
+
+    def _may_tell(self, sender: Address, query: Query) -> bool:
+        places = self._places
+        return sender in places.asked_about(query) or sender in places.asked_instead(query)
 
     def take_refused(self, sender: Address, refused: Refused, *, now_s: float) -> None:
         """Take it that a directory does not answer."""
