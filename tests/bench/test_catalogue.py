@@ -68,4 +68,12 @@ def test_the_report_says_how_to_measure_again(names: tuple[str, ...], repeat: st
 
 
 def test_the_figures_that_there_are() -> None:
-    assert list(BENCHES) == ["hit", "fanout", "miss", "latency", "simulate"]
+    assert list(BENCHES) == [
+        "hit",
+        "fanout",
+        "miss",
+        "latency",
+        "directory",
+        "receipts",
+        "simulate",
+    ]

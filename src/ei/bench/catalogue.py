@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from ei.bench.directory import directory
 from ei.bench.figures import Figure, Report, machine
 from ei.bench.hit import fanout, hit
 from ei.bench.latency import latency
 from ei.bench.miss import miss
+from ei.bench.receipts import receipts
 from ei.bench.simulate import simulate
 from ei.errors import NotFoundError
 
 Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
-    "hit": hit, "fanout": fanout, "miss": miss, "latency": latency, "simulate": simulate,
+    "hit": hit, "fanout": fanout, "miss": miss, "latency": latency, "directory": directory,
+    "receipts": receipts, "simulate": simulate,
 }  # fmt: skip
 DEFAULT_RUNS = 5
 

@@ -1,0 +1,99 @@
+"""`directory`: how long a host waits for what its node knows, beside the hand-overs in it."""
+
+import select
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+
+from ei.bench.awake import awake_cores
+from ei.bench.figures import Figure, figure
+from ei.bench.hosts import BenchHost, open_pipes
+from ei.bench.latency import LOST_AFTER_S, probe_plain
+from ei.bench.miss import hand_overs
+from ei.bench.network import loopback
+from ei.bench.world import World, open_world
+from ei.directory import DIRECTORY, Named
+from ei.directory.messages import Find, Found, decode, encode
+
+PROBES = 1_000
+WARM_PROBES = 100
+HOSTS = 20
+"""They ask in turn: a node takes 50 questions a second of each."""
+
+PACE_S = 1 / (45 * HOSTS)
+RATIO_LIMIT = 2.0
+LOWEST_ANSWERED = 0.99
+
+
+def directory(*, runs: int) -> Iterator[Figure]:
+    """Measure questions for a name that the node has the answer to, over loopback."""
+    with awake_cores(), open_world(loopback(), sinks=HOSTS, is_pinned=False) as world:
+        yield answers_in(world, runs=runs)
+
+
+def answers_in(world: World, *, runs: int) -> Figure:
+    """Measure in a world with as many sinks as hosts ask."""
+    own: list[list[float]] = []
+    plain: list[float] = []
+    for _ in range(runs):
+        # By UDP to the node's thread and, from the directory, to the host; between them one from
+        # the thread to the directory, which is half of there and back.
+        plain.append(statistics.median(probe_plain()) + statistics.median(hand_overs()) / 2)
+        own.append(probe(world))
+    return sum_up(own, plain)
+
+
+def sum_up(own: Sequence[Sequence[float]], plain: Sequence[float]) -> Figure:
+    """Return the figure of runs of `PROBES` each; invalid when too many were lost."""
+    fewest = min(map(len, own), default=0)
+    return figure(
+        "directory, warm answer to a host, p50",
+        [statistics.median(times) for times in own if times],
+        unit="µs",
+        limit=round(RATIO_LIMIT * statistics.median(plain), 1) if plain else None,
+        baseline=plain,
+        invalid=""
+        if fewest >= LOWEST_ANSWERED * PROBES
+        else f"only {fewest} of {PROBES} questions were answered",
+        note="baseline: plain forwarder over UDP, and one hand-over between processes",
+    )
+
+
+def probe(world: World, *, probes: int = PROBES) -> list[float]:
+    """Ask one after the other; return how long each answer took, microseconds."""
+    hosts = [
+        BenchHost(world.host(f"s{number}.bench", world.network.sink_bind))
+        for number in range(HOSTS)
+    ]
+    if not open_pipes(hosts):
+        return []
+    taken_us: list[float] = []
+    for number in range(WARM_PROBES + probes):
+        host = hosts[number % HOSTS]
+        start_ns = time.monotonic_ns()
+        message = encode(Find(number, Named("s0.bench")))
+        host.datapath.send_control(start_ns, host.node, DIRECTORY, message)
+        _ = host.socket.flush(host.datapath)
+        if _is_answered(host, number) and number >= WARM_PROBES:
+            taken_us.append((time.monotonic_ns() - start_ns) / 1e3)
+        time.sleep(max(0.0, PACE_S - (time.monotonic_ns() - start_ns) / 1e9))
+    return taken_us
+
+
+def _is_answered(host: BenchHost, number: int) -> bool:
+    ends_s = time.monotonic() + LOST_AFTER_S
+    while (left_s := ends_s - time.monotonic()) > 0:
+        _ = select.select([host.socket.fileno()], [], [], min(left_s, host.wait_s()))
+        now_ns = time.monotonic_ns()
+        _ = host.socket.receive(host.datapath, now_ns)
+        host.datapath.poll(now_ns)
+        heard = [
+            decode(notice[3])
+            for notice in host.datapath.take_notices()
+            if notice[0] == "control" and notice[2] == DIRECTORY
+        ]
+        _ = host.socket.flush(host.datapath)
+        # An earlier one that comes late is not this one.
+        if any(isinstance(each, Found) and each.number == number for each in heard):
+            return True
+    return False

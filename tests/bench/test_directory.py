@@ -1,0 +1,39 @@
+"""A warm answer of the directory, beside the hand-overs that it needs."""
+
+import pytest
+
+from ei.bench.directory import PROBES, answers_in, probe, sum_up
+from ei.bench.world import World
+
+
+def test_an_answer_may_take_twice_as_long_as_its_hand_overs() -> None:
+    met = sum_up([[118.0] * PROBES], [60.0])
+    missed = sum_up([[121.0] * PROBES], [60.0])
+
+    assert (met.status, met.limit, met.baseline) == ("ok", 120.0, 60.0)
+    assert missed.status == "missed"
+
+
+@pytest.mark.parametrize("own", [[], [[]], [[50.0] * (PROBES // 2)]])
+def test_questions_without_an_answer_are_no_good_figure(own: list[list[float]]) -> None:
+    figure = sum_up(own, [60.0])
+
+    assert figure.status == "invalid"
+    assert "questions were answered" in figure.note
+
+
+@pytest.mark.slow
+def test_a_host_asks_a_real_node(world: World) -> None:
+    taken_us = probe(world, probes=20)
+
+    assert len(taken_us) == 20
+    assert min(taken_us) > 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_it_is_measured_beside_hand_overs_of_the_same_run(world: World) -> None:
+    figure = answers_in(world, runs=1)
+
+    assert (figure.unit, figure.runs) == ("µs", 1)
+    assert figure.limit == pytest.approx(2.0 * (figure.baseline or 0.0), abs=0.2)
