@@ -92,7 +92,8 @@ the statistics of a node count it apart:
 def drop_reasons() -> str:
     """Return the reference of drop reasons: of the datapath, of hosts and of services."""
     from ei import _core
-    from ei.host.reasons import HOST_REASONS
+    from ei.host.reasons import HOST_REASONS, RECEIPT_REASONS
+    from ei.node.reasons import NODE_REASONS
     from ei.runtime.loader import find_services
     from ei.sdk.manifest import load_manifest
 
@@ -107,7 +108,12 @@ def drop_reasons() -> str:
     lines += ["", "## Lost before it was a packet", "", OVERFLOWS]
     lines += ["", "## Hosts", "", "What the stack of a host drops after its datapath.", ""]
     lines += ["| word | what happened |", "|---|---|"]
-    lines += [f"| `{word}` | {text} |" for word, text in HOST_REASONS.items()]
+    lines += [
+        f"| `{word}` | {text} |" for word, text in {**HOST_REASONS, **RECEIPT_REASONS}.items()
+    ]
+    lines += ["", "## Nodes", "", "Messages for a node itself that come to nothing.", ""]
+    lines += ["| word | what happened |", "|---|---|"]
+    lines += [f"| `{word}` | {text} |" for word, text in NODE_REASONS.items()]
     lines += ["", "## Services", "", "Each service has words of its own, in its manifest.", ""]
     lines += ["| service | what it does | its words |", "|---|---|---|"]
     for name, folder in sorted(find_services().items()):

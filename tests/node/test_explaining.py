@@ -101,7 +101,7 @@ class World:
             self.carry(to, peer, read)
 
     def refused(self, name: str) -> dict[str, int]:
-        return self.nodes[AT[name]].statistics().refused
+        return dict(self.nodes[AT[name]].refused)
 
 
 def drain(kept: list[Trace]) -> list[Trace]:

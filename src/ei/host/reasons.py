@@ -1,7 +1,7 @@
 """Why the stack of a host drops what its datapath let through, by the words of its statistics.
 
-Words that the datapath has for the same thing are the datapath's: `bad_end_to_end`,
-`no_listener`, `receiver_busy`.
+Receipts have the same words, and a few of their own. Those that the datapath has for the same thing
+are the datapath's: `bad_end_to_end`, `no_listener`, `receiver_busy`.
 """
 
 HOST_REASONS = {
@@ -22,3 +22,10 @@ HOST_REASONS = {
     "unrouted_full": "Too many streams, of one peer or of all, have not named their port yet.",
 }
 """Each word, and what happened."""
+
+RECEIPT_REASONS = {
+    "not_taken": "Nobody listens at the destination, or there is no room: it says so itself.",
+    "no_session": "The destination did not answer the handshake that a message waited for.",
+    "no_answer": "No directory said in time who the destination is.",
+}
+"""Why a receipt says `dropped`, besides what nodes and the stack count."""

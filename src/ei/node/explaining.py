@@ -63,11 +63,10 @@ class _Allowance:
 
 @dataclass(frozen=True, slots=True)
 class ExplainingStatistics:
-    """What was asked and answered since the start, and what was refused, by reason."""
+    """What was asked here and answered, and what was handed on, since the start."""
 
     answered: int
     handed_on: int
-    refused: dict[str, int]
 
 
 class Explaining:
@@ -81,6 +80,7 @@ class Explaining:
 
     Attributes:
         explains: What is revealed.
+        refused: Questions and answers that came to nothing, by reason.
     """
 
     def __init__(
@@ -101,11 +101,11 @@ class Explaining:
         self._allowances: dict[Address, _Allowance] = {}
         self._answered = 0
         self._handed_on = 0
-        self._refused: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
 
     def statistics(self) -> ExplainingStatistics:
         """Return counts since the start."""
-        return ExplainingStatistics(self._answered, self._handed_on, dict(self._refused))
+        return ExplainingStatistics(self._answered, self._handed_on)
 
     def take(
         self, now_s: float, sender: Address, message: Explain | Explained, *, records: RecordSet
@@ -125,7 +125,7 @@ class Explaining:
         self, now_s: float, sender: Address, question: Explain, records: RecordSet
     ) -> list[tuple[Address, bytes]]:
         if not self._is_allowed(now_s, sender, rate=_rate(sender, records)):
-            self._refused["asked_too_often"] += 1
+            self.refused["asked_too_often"] += 1
             return []
         self._answered += 1
         if question.service in self._silent:
@@ -141,7 +141,7 @@ class Explaining:
             if self._wait(now_s, sender, following, question):
                 said.append((following, encode(question)))
             else:
-                self._refused["asked_twice"] += 1
+                self.refused["asked_twice"] += 1
         return said
 
     def _wait(self, now_s: float, sender: Address, following: Address, question: Explain) -> bool:
@@ -161,11 +161,11 @@ class Explaining:
     ) -> list[tuple[Address, bytes]]:
         asked = self._waiting.get((sender, answer.number))
         if asked is None or asked.expires_s <= now_s:
-            self._refused["not_asked"] += 1
+            self.refused["not_asked"] += 1
             return []
         asked.answers += 1
         if asked.answers > MAX_ANSWERS:
-            self._refused["answered_too_often"] += 1
+            self.refused["answered_too_often"] += 1
             return []
         self._handed_on += 1
         if self.explains == "hops":
@@ -179,13 +179,13 @@ class Explaining:
         try:
             said, signer = STATEMENTS.open(answer.statement)
         except IntegrityError:
-            self._refused["bad_statement"] += 1
+            self.refused["bad_statement"] += 1
             return []
         if domain_number_of(said.node) != domain_number_of(self._address):
             return [(asked.asker, encode(answer))]
         record = records.nodes.get(said.node)
         if record is None or record.identity_key != signer or not _is_about(said, asked.question):
-            self._refused["bad_statement"] += 1
+            self.refused["bad_statement"] += 1
             return []
         if self.explains == "nothing":
             return []

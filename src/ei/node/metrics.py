@@ -111,6 +111,13 @@ METRICS: tuple[Metric[Observed], ...] = (
         is_core=True,
     ),
     Metric(
+        "ei_messages_refused_total",
+        "counter",
+        "Messages for the node itself that came to nothing, by reason.",
+        _by_word(lambda observed: observed.running.node.refused_messages),
+        labels=("reason",),
+    ),
+    Metric(
         "ei_packets_dropped_total",
         "counter",
         "Packets that went no further, by reason.",

@@ -299,6 +299,7 @@ class Node:
             manifests=self._manifests.values(),
             peers=self._peers,
             records=self._records,
+            refused_messages=self.control.dropped + self._explaining.refused,
             ages=self._ages,
             drain=self._draining.status(),
         )

@@ -27,6 +27,7 @@ class Ages:
 
 
 FRESH = Ages({}, 0, ())
+EMPTY: Mapping[str, int] = {}
 
 
 class ServiceCounts(msgspec.Struct, frozen=True):
@@ -99,6 +100,7 @@ class NodeStatus(NodeCounts, frozen=True, kw_only=True):
 
     Attributes:
         refused_records: Record to the reason why it does not count.
+        refused_messages: Messages for the node itself that came to nothing, by reason.
         stale_revocations: Domain to the age in seconds of its list of revoked keys, where that is
             more than `revocation_limit_s`.
         revocation_stale: Peers of those domains, whose pipes are down and may not open.
@@ -113,6 +115,7 @@ class NodeStatus(NodeCounts, frozen=True, kw_only=True):
     services: tuple[ServiceStatus, ...]
     peers: tuple[PeerStatus, ...]
     refused_records: dict[str, str]
+    refused_messages: dict[str, int] = {}
     record_expires_unix_s: int = 0
     stale_revocations: dict[str, float] = {}
     revocation_stale: int = 0
@@ -134,6 +137,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     manifests: Iterable[Manifest],
     peers: Mapping[Address, Peer],
     records: RecordSet,
+    refused_messages: Mapping[str, int] = EMPTY,
     ages: Ages = FRESH,
     drain: DrainStatus | None = None,
 ) -> NodeStatus:
@@ -161,6 +165,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
             for host, peer in peers.items()
         ),
         refused_records={refusal.record: refusal.reason for refusal in records.refused},
+        refused_messages=dict(refused_messages),
         record_expires_unix_s=0 if own is None else own.expires_unix_s,
         stale_revocations=dict(ages.stale),
         revocation_stale=ages.held_peers,
