@@ -37,7 +37,7 @@ REASONS: Mapping[Reason, str] = {
     "malformed": "Not a message or announcement in canonical form, or too large.",
     "not_neighbour": "The policy here names no neighbour of that domain.",
     "relation_mismatch": "The domains' records contradict the policy here: who is whose provider.",
-    "wrong_sender": "The last hop is signed for another domain than that of the sender.",
+    "wrong_sender": "The last hop is that of another domain than the sender's.",
     "not_for_us": "The last hop names another domain than this one as the next.",
     "path_too_long": f"The path has more than {MAX_PATH} domains.",
     "loop": "A domain is on the path twice, or this one is on it.",
@@ -126,13 +126,14 @@ class Verifier:
     def _check_form(self, said: Announcement, walk: tuple[int, ...], *, sender: int) -> Address:
         if len(said.hops) > MAX_PATH:
             refuse("path_too_long", f"{len(said.hops)} domains, allowed are {MAX_PATH}")
-        if walk[-2] != sender:
-            refuse("wrong_sender", f"signed for {self._name(walk[-2])}")
         if said.hops[-1].next != self._own:
             refuse("not_for_us", f"said to {self._name(said.hops[-1].next)}")
         if len(set(walk)) != len(walk):
             refuse("loop", " ".join(map(self._name, walk)))
-        return self._check_signers(said, walk)
+        signer = self._check_signers(said, walk)
+        if walk[-2] != sender:
+            refuse("wrong_sender", f"said by {self._name(walk[-2])}")
+        return signer
 
     def _check_valley(self, walk: tuple[int, ...]) -> None:
         if (valley := find_valley(walk, self._atlas)) is not None:
