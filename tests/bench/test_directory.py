@@ -2,7 +2,8 @@
 
 import pytest
 
-from ei.bench.directory import PROBES, answers_in, probe, sum_up
+from ei.bench.directory import PROBES, answer_in_loop, answers_in, probe, sum_up
+from ei.bench.miss import hand_overs
 from ei.bench.world import World
 
 
@@ -20,6 +21,12 @@ def test_questions_without_an_answer_are_no_good_figure(own: list[list[float]]) 
 
     assert figure.status == "invalid"
     assert "questions were answered" in figure.note
+
+
+def test_a_message_goes_into_an_event_loop_and_back() -> None:
+    taken_us = hand_overs(count=20, answer=answer_in_loop)
+
+    assert len(taken_us) == 20
 
 
 @pytest.mark.slow

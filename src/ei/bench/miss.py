@@ -4,7 +4,7 @@ import os
 import socket
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ei.bench.awake import awake_cores
@@ -107,16 +107,21 @@ def run_rate(world: World) -> Rate:
     return Rate(spent.answered / spent.seconds, offered)
 
 
-def hand_overs(*, count: int = PROBES) -> list[float]:
-    """Microseconds for a message to another process and back."""
+def hand_overs(
+    *, count: int = PROBES, answer: Callable[[socket.socket], None] | None = None
+) -> list[float]:
+    """Microseconds for a message to another process and back.
+
+    Args:
+        answer: What that process does; by default it waits for each message alone.
+    """
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     child = os.fork()
     if child == 0:
         # Whatever ends it, such as Ctrl-C: this process must not go on as its parent would.
         try:
             near.close()
-            while message := far.recv(2_048):
-                _ = far.send(message)
+            (answer or _answer)(far)
         finally:
             os._exit(0)
     far.close()
@@ -131,3 +136,8 @@ def hand_overs(*, count: int = PROBES) -> list[float]:
             time.sleep(1 / RATE_PER_S)
     _ = os.waitpid(child, 0)
     return taken_us
+
+
+def _answer(far: socket.socket) -> None:
+    while message := far.recv(2_048):
+        _ = far.send(message)
