@@ -46,6 +46,14 @@ def test_it_is_said_who_asked_for_each_service() -> None:
     assert hop.reasons[3] == "a cached decision answered; no service ran"
 
 
+def test_a_service_that_runs_further_on_was_put_there_by_nobody() -> None:
+    parts = (ModulePart("reach@0.1.0", "operator"),)
+
+    [hop] = hops_of(explained(said("sn1.isp-a", "sn1.isp-b", parts=parts)), source="alice.isp-a")
+
+    assert hop.reasons[0] == "reach@0.1.0: its service does not run at sn1.isp-a, but further on"
+
+
 def test_a_drop_is_explained_by_its_reason() -> None:
     dropped = said("sn1.isp-b", fate="dropped", reason="worker_lost", how="dropped")
 

@@ -369,3 +369,35 @@ def test_what_a_domain_drops_that_says_nothing_is_unknown() -> None:
         assert receipt == Receipt("unknown", said, "m1.middle", is_signed=True)
 
     in_three("nothing", script)
+
+
+FAR = """
+version = 1
+services = ["delivery", "reach"]
+[domains.left.nodes.n1]
+[domains.left.hosts.alice]
+nodes = ["n1"]
+[domains.right]
+providers = ["left"]
+[domains.right.nodes.n1]
+services = ["delivery", "reach", "echo"]
+[link_defaults.domain]
+delay_ms = 5
+"""
+
+
+def test_a_call_to_a_service_of_another_domain_is_followed_there_and_back() -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        await lab.sleep(2)
+        with alice.call(17) as echo:
+            _ = echo.send(b"hello", is_traced=True)
+            _ = await echo.receive()
+            account = await alice.explain(17, echo.connection)
+
+        names = [alice.records.name_of(said.node) for said in account.statements]
+        modules = [said.parts[0].module.partition("@")[0] for said in account.statements]
+        assert names == ["n1.left", "n1.right", "n1.left"]
+        assert modules == ["reach", "echo", "reach"]
+
+    run_simulated(parse_topology(FAR, name="far"), script)

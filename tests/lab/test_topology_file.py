@@ -102,3 +102,12 @@ def test_the_built_in_topologies_have_their_promised_size(
     assert plan.name == name
     assert (len(plan.domains), len(plan.nodes), len(plan.hosts)) == counts
     assert plan.link_defaults[LinkKind.DOMAIN].delay_ms > 0
+
+
+def test_a_domain_says_what_its_nodes_tell_of_packets() -> None:
+    plan = parse_topology(NODES + '[domains.b]\nexplains = "domain"', name="t")
+
+    assert {name: domain.explains for name, domain in plan.domains.items()} == {
+        "a": "hops",
+        "b": "domain",
+    }

@@ -18,6 +18,8 @@ VERDICTS = {
     "unseen": "has not seen it, or has forgotten it",
     "refused": "its service gives no receipts",
 }
+REACH = "reach"
+"""The service that carries packets whose service does not run at a node."""
 HELD = "the service keeps it until the directory answers"
 
 
@@ -101,6 +103,8 @@ def _asker(part: ModulePart, said: HopSaid, source: str) -> str:
     match part.asked_by:
         case "source":
             return f"{part.module}: named by the source, {source}"
+        case "operator" if part.module.partition("@")[0] == REACH:
+            return f"{part.module}: its service does not run at {said.node}, but further on"
         case "operator":
             domain = _domain_of(said.node)
             return f"{part.module}: interposed by the operator of {domain} (chains in node.toml)"

@@ -8,6 +8,7 @@ service_folders = ["services"]        # further modules, beside this file
 [domains.isp-a]                       # without providers and peers anywhere: all are peers
 providers = ["transit"]               # domains that carry its traffic to all others
 peers = ["isp-b"]                     # that exchange theirs and their customers' with it
+explains = "domain"                   # what its nodes tell of packets: hops, domain or nothing
 [domains.isp-a.nodes.sn1]             # sn1.isp-a
 [domains.isp-a.hosts.alice]           # alice.isp-a
 nodes = ["sn1", "sn2", "sn1.isp-b"]   # own domain unless said
