@@ -1,6 +1,6 @@
 """The text that Prometheus scrapes."""
 
-from ei.daemons.exposition import Metric, exposition
+from ei.daemons.exposition import Histogram, Metric, exposition
 
 DROPPED: Metric[dict[str, int]] = Metric(
     "ei_dropped_total",
@@ -34,3 +34,19 @@ def test_a_label_cannot_end_its_own_quotes() -> None:
 
 def test_a_metric_without_values_is_not_mentioned() -> None:
     assert exposition([DROPPED], {}) == ""
+
+
+def test_buckets_of_a_histogram_hold_all_that_took_no_longer() -> None:
+    took = Histogram((0.001, 0.5), (2, 3, 1), total=1.25)
+    metric: Metric[None] = Metric(
+        "ei_took_seconds", "histogram", "Time.", lambda _: {("echo",): took}, labels=("service",)
+    )
+
+    assert exposition([metric], None).splitlines()[1:] == [
+        "# TYPE ei_took_seconds histogram",
+        'ei_took_seconds_bucket{service="echo",le="0.001"} 2',
+        'ei_took_seconds_bucket{service="echo",le="0.5"} 5',
+        'ei_took_seconds_bucket{service="echo",le="+Inf"} 6',
+        'ei_took_seconds_sum{service="echo"} 1.25',
+        'ei_took_seconds_count{service="echo"} 6',
+    ]

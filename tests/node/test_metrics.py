@@ -16,8 +16,13 @@ CORE = {
     "ei_packets_dropped_total": ("reason",),
     "ei_bytes_received_total": (),
     "ei_bytes_sent_total": (),
+    "ei_handshakes_total": ("result",),
     "ei_sessions": (),
     "ei_peer_up": ("peer",),
+    "ei_module_invocations_total": ("service", "result"),
+    "ei_invocation_duration_seconds": ("service",),
+    "ei_queue_bytes": ("queue",),
+    "ei_queue_limit_bytes": ("queue",),
     "ei_module_cpu_seconds_total": ("service",),
     "ei_module_memory_bytes": ("service",),
     "ei_key_expiry_seconds": (),
@@ -27,8 +32,10 @@ CORE = {
 """Dashboards and alarms are built on these: within a major version the list only grows."""
 
 ECHO = ServiceStatus(
-    number=17, name="echo", version="1.0.0", missed=7, queue_packets=2, decisions=5
-)
+    number=17, name="echo", version="1.0.0", missed=7, queue_packets=2, decisions=5,
+    queue_bytes=512, queue_limit_bytes=2_097_152, batches=2, events=6, failed=1,
+    batch_ns=300_000, batch_seconds=(0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+)  # fmt: skip
 WORKER = WorkerStatus("echo", 9, "running", 2, "", cpu_s=1.5, memory_bytes=4_096)
 NODE = NodeStatus(
     name="sn1.isp-a",
@@ -47,6 +54,7 @@ NODE = NodeStatus(
     received_bytes=900,
     sent_bytes=600,
     record_expires_unix_s=2_000,
+    handshakes={"answered": 4, "refused": 1},
 )
 
 
@@ -93,6 +101,13 @@ def test_what_was_counted_is_told() -> None:
     assert values['ei_module_cpu_seconds_total{service="echo"}'] == 1.5
     assert values['ei_module_memory_bytes{service="echo"}'] == 4_096
     assert values['ei_worker_starts_total{service="echo"}'] == 2
+    assert values['ei_handshakes_total{result="answered"}'] == 4
+    assert values['ei_module_invocations_total{service="echo",result="answered"}'] == 6
+    assert values['ei_module_invocations_total{service="echo",result="failed"}'] == 1
+    assert values['ei_invocation_duration_seconds_bucket{service="echo",le="0.00025"}'] == 2
+    assert values['ei_invocation_duration_seconds_sum{service="echo"}'] == 0.0003
+    assert values['ei_queue_bytes{queue="echo"}'] == 512
+    assert values['ei_queue_limit_bytes{queue="echo"}'] == 2_097_152
     assert values["ei_key_expiry_seconds"] == 100
     assert values['ei_build_info{version="1.2.3",wire="1"}'] == 1
 
@@ -120,7 +135,7 @@ def test_many_peers_do_not_make_many_series() -> None:
 def test_a_worker_without_a_process_of_its_own_has_no_usage() -> None:
     values = values_of(running(worker=WorkerStatus("echo", 9, "running", 1, "")))
 
-    assert not [name for name in values if name.startswith("ei_module_")]
+    assert not [name for name in values if name.startswith(("ei_module_cpu", "ei_module_memory"))]
 
 
 def test_health_names_what_is_wrong() -> None:

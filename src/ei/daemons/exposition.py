@@ -8,15 +8,33 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats, version 0.0
 line need no library.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Generic, Literal, TypeVar
 
 ObservedT = TypeVar("ObservedT")
+Labels = tuple[tuple[str, str], ...]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-Values = Mapping[tuple[str, ...], float]
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How often something took how long.
+
+    Attributes:
+        bounds: Ascending; the last bucket has none.
+        counts: Of each bucket alone, one more than there are bounds.
+        total: The sum of all values.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: float
+
+
+Values = Mapping[tuple[str, ...], float | Histogram]
 """A value for each combination of label values; `()` is that of a metric without labels."""
 
 
@@ -33,7 +51,7 @@ class Metric(Generic[ObservedT]):
     """
 
     name: str
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     meaning: str
     read: Callable[[ObservedT], Values]
     labels: tuple[str, ...] = ()
@@ -47,8 +65,9 @@ def exposition(metrics: Iterable[Metric[ObservedT]], observed: ObservedT) -> str
 
 def _lines(metric: Metric[ObservedT], observed: ObservedT) -> list[str]:
     samples = [
-        f"{metric.name}{_labelled(metric.labels, words)} {value}"
+        line
         for words, value in metric.read(observed).items()
+        for line in _samples(metric.name, tuple(zip(metric.labels, words, strict=True)), value)
     ]
     if not samples:
         return []
@@ -56,8 +75,19 @@ def _lines(metric: Metric[ObservedT], observed: ObservedT) -> list[str]:
     return head + samples
 
 
-def _labelled(labels: tuple[str, ...], words: tuple[str, ...]) -> str:
-    pairs = [f'{label}="{_escaped(word)}"' for label, word in zip(labels, words, strict=True)]
+def _samples(name: str, labels: Labels, value: float | Histogram) -> Iterator[str]:
+    if not isinstance(value, Histogram):
+        yield f"{name}{_labelled(labels)} {value}"
+        return
+    bounds = (*map(str, value.bounds), "+Inf")
+    for bound, count in zip(bounds, accumulate(value.counts), strict=True):
+        yield f"{name}_bucket{_labelled((*labels, ('le', bound)))} {count}"
+    yield f"{name}_sum{_labelled(labels)} {value.total}"
+    yield f"{name}_count{_labelled(labels)} {sum(value.counts)}"
+
+
+def _labelled(labels: Labels) -> str:
+    pairs = [f'{label}="{_escaped(word)}"' for label, word in labels]
     return "{" + ",".join(pairs) + "}" if pairs else ""
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ei._core import WIRE_VERSION
-from ei.daemons.exposition import Metric, Values, exposition
+from ei.daemons.exposition import Histogram, Metric, Values, exposition
 from ei.node.admin import RunningStatus
-from ei.node.status import ServiceStatus
+from ei.node.status import BATCH_BOUNDS_S, ServiceStatus
 
 MAX_PEER_SERIES = 256
 
@@ -77,6 +77,22 @@ def _health(observed: Observed) -> Values:
     return {(check,): int(not trouble) for check, trouble in found.items()}
 
 
+def _invocations(observed: Observed) -> Values:
+    return {
+        (service.name, result): count
+        for service in observed.running.node.services
+        for result, count in (("answered", service.events), ("failed", service.failed))
+    }
+
+
+def _durations(observed: Observed) -> Values:
+    return {
+        (service.name,): Histogram(BATCH_BOUNDS_S, service.batch_seconds, service.batch_ns / 1e9)
+        for service in observed.running.node.services
+        if service.batch_seconds
+    }
+
+
 def _cpu(observed: Observed) -> Values:
     used = {(worker.service,): worker.cpu_s for worker in observed.running.workers}
     return {labels: cpu_s for labels, cpu_s in used.items() if cpu_s is not None}
@@ -140,6 +156,15 @@ METRICS: tuple[Metric[Observed], ...] = (
         is_core=True,
     ),
     Metric(
+        "ei_handshakes_total",
+        "counter",
+        "Handshakes of pipes. initiated: by this node. answered: of others. completed: of both. "
+        "refused: for whatever reason.",
+        _by_word(lambda observed: observed.running.node.handshakes),
+        labels=("result",),
+        is_core=True,
+    ),
+    Metric(
         "ei_sessions",
         "gauge",
         "Peers whose pipe is up: hosts and nodes.",
@@ -152,6 +177,39 @@ METRICS: tuple[Metric[Observed], ...] = (
         f"Whether the pipe to a node is up, for the first {MAX_PEER_SERIES} nodes by name.",
         _peers_up,
         labels=("peer",),
+        is_core=True,
+    ),
+    Metric(
+        "ei_module_invocations_total",
+        "counter",
+        "Events of a service. answered: by its worker. failed: the worker died, or an effect was "
+        "refused.",
+        _invocations,
+        labels=("service", "result"),
+        is_core=True,
+    ),
+    Metric(
+        "ei_invocation_duration_seconds",
+        "histogram",
+        "Time from handing a batch of events to the worker of a service to its answer.",
+        _durations,
+        labels=("service",),
+        is_core=True,
+    ),
+    Metric(
+        "ei_queue_bytes",
+        "gauge",
+        "What waits for a service, with 256 bytes for each packet.",
+        _by_service(lambda service: service.queue_bytes),
+        labels=("queue",),
+        is_core=True,
+    ),
+    Metric(
+        "ei_queue_limit_bytes",
+        "gauge",
+        "What may wait for a service at most.",
+        _by_service(lambda service: service.queue_limit_bytes),
+        labels=("queue",),
         is_core=True,
     ),
     Metric(

@@ -30,12 +30,32 @@ FRESH = Ages({}, 0, ())
 EMPTY: Mapping[str, int] = {}
 
 
+BATCH_BOUNDS_S = (5e-05, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
+"""Those of the datapath's `batch_seconds`; a last bucket has none."""
+
+
 class ServiceCounts(msgspec.Struct, frozen=True):
-    """One service as the datapath counts it: packets that missed, decisions cached now."""
+    """One service as the datapath counts it.
+
+    Attributes:
+        missed: Packets.
+        decisions: Cached now.
+        queue_bytes, queue_limit_bytes: What waits for its worker, and may at most.
+        events: Answered by its worker, in `batches`, which together took `batch_ns`; each of them
+            up to a bound of `BATCH_BOUNDS_S`, or longer.
+        failed: Events whose worker died, or whose effects were refused.
+    """
 
     missed: int = 0
     queue_packets: int = 0
+    queue_bytes: int = 0
+    queue_limit_bytes: int = 0
     decisions: int = 0
+    batches: int = 0
+    events: int = 0
+    failed: int = 0
+    batch_ns: int = 0
+    batch_seconds: tuple[int, ...] = ()
     dropped: dict[str, int] = {}
     counters: dict[str, int] = {}
 
@@ -78,6 +98,7 @@ class NodeCounts(msgspec.Struct, frozen=True):
             `ei._core.Engine.statistics`.
         sent, received_bytes, sent_bytes: Packets and bytes on all pipes.
         copies_dropped: Copies of forwarded packets, by reason; law 6 counts them apart.
+        handshakes: Of pipes, by what became of them.
     """
 
     received: int = 0
@@ -93,6 +114,7 @@ class NodeCounts(msgspec.Struct, frozen=True):
     received_bytes: int = 0
     sent_bytes: int = 0
     copies_dropped: dict[str, int] = {}
+    handshakes: dict[str, int] = {}
 
 
 class NodeStatus(NodeCounts, frozen=True, kw_only=True):
