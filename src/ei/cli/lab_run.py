@@ -43,9 +43,8 @@ def add_parser(verbs: Verbs) -> None:
         "--backend",
         choices=BACKENDS,
         metavar="BACKEND",
-        default=BACKENDS[0],
-        help="simulation (virtual time; default), processes (real daemons), or netns (real daemons "
-        "in network namespaces, as root)",
+        help="simulation (virtual time; default, but for clusters), processes (real daemons), or "
+        "netns (real daemons in network namespaces, as root)",
     )
     verb.takes(
         "--seed", type=parse_seed, metavar="N", default=1, help="of all that is random (default 1)"
@@ -87,8 +86,11 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.lab.scenario import load_scenario
 
     capture: Path | None = arguments.capture
-    _check(arguments, capture)
     scenario = load_scenario(arguments.scenario)
+    if arguments.backend is None:
+        # Etcd is a real program, with a clock of its own.
+        arguments.backend = BACKENDS[1 if scenario.topology.etcd else 0]
+    _check(arguments, capture)
     output.talk(f"{scenario.name}: {scenario.summary}")
     code = (_run_many if arguments.repeat > 1 else _run_once)(scenario, arguments, output)
     if capture is not None:

@@ -67,7 +67,9 @@ def decide(  # noqa: PLR0913 all that a decision rests on
             return _passed_on(record, others[0], copies)
         return _of_owner(record, standing) if is_able and standing is not None else None
     if record.owner in lost and me in record.in_sync and me in members:
-        is_able = standing is not None and standing.may_own(record.epoch + 1)
+        # One that is cut off from the others is not to take from them what it cannot use.
+        has_enough = len(members - lost) >= copies
+        is_able = has_enough and standing is not None and standing.may_own(record.epoch + 1)
         return _passed_on(record, me, copies) if is_able else None
     return None
 

@@ -146,16 +146,18 @@ class Owner:
             if member in self._members and member not in now and self._is_complete(copy, now_s)
         )
         wanted = now | joining
-        for member in sorted(now - {self._me}):
-            copy = self._copies[member]
-            is_to_go = copy.is_overdue(now_s) or member not in self._members
-            if is_to_go and len(wanted) > self._least:
-                wanted -= {member}
+        gone = {each for each in now - {self._me} if self._is_to_go(each, now_s)}
+        if len(wanted - gone) >= self._least:
+            # Else nothing is acknowledged in any case, and those in the set may yet own the state.
+            wanted -= gone
         self._asked |= wanted - now
         # Who was asked for and is not wanted any more counts until etcd has said what it has.
         return wanted if wanted != now or self._asked else None
 
     # -- the parts ------------------------------------------------------------------------------
+
+    def _is_to_go(self, member: Address, now_s: float) -> bool:
+        return self._copies[member].is_overdue(now_s) or member not in self._members
 
     def _is_complete(self, copy: Copy, now_s: float) -> bool:
         is_here = copy.is_answering and not copy.is_overdue(now_s)

@@ -37,19 +37,19 @@ def find_etcd(environ: Mapping[str, str] = os.environ) -> str:
     return found
 
 
-def check_etcd(backend: str, environ: Mapping[str, str]) -> None:
+def check_etcd(backend: str, environ: Mapping[str, str] = os.environ) -> None:
     """Check that a lab with a cluster can run.
 
     Raises:
         NotFoundError: etcd is not installed.
         ConfigError: the backend has no place for it.
     """
-    _ = find_etcd(environ)
     if backend != "processes":
         raise ConfigError(
             f"clusters need etcd, which has no place in {backend}",
-            remedy="Use the backend processes.",
+            remedy="Add --backend processes",
         )
+    _ = find_etcd(environ)
 
 
 def etcd_command(program: str, name: str, members: Mapping[str, str], folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -13,14 +14,16 @@ from ei.daemons.client import ask
 from ei.errors import LocalError, NotFoundError
 from ei.host.client import Host
 from ei.host.connect import connect
+from ei.lab.census import marked_processes, session_of
 from ei.lab.daemon_files import HOST_FILE
 from ei.lab.fleet import DaemonState
 from ei.lab.lab import Backend, RealBackend
 from ei.lab.load import attach_fully, until
 from ei.lab.namespaces import inside
 from ei.lab.processes import Progress, ask_lab, start_lab, stop_lab
-from ei.lab.run_folder import LabFile, run_folder
+from ei.lab.run_folder import Daemon, LabFile, run_folder
 from ei.lab.topology import Impairment, Topology
+from ei.node.admin import RunningStatus
 from ei.node.status import NodeStatus
 
 ASK_LIMIT_S = 5.0
@@ -180,6 +183,34 @@ class ProcessLab:
         link = (self._topology.find(a), self._topology.find(b))
         await self.impair(*link, self._topology.impairment(*link))
 
+    async def fill_disk(self, name: str) -> None:
+        """Let the workers of a node write to no file any more, as on a full disk."""
+        await self._limit_files(name, 0)
+
+    async def free_disk(self, name: str) -> None:
+        """Let them write again."""
+        await self._limit_files(name, resource.RLIM_INFINITY)
+
+    # -- what only real nodes have ----------------------------------------------------------------
+
+    def folder(self, name: str) -> Path:
+        """Return the folder with a node's files."""
+        return Path(self._daemon(name).folder)
+
+    def endpoint(self, name: str) -> str:
+        """Return where a node, or a member of etcd, answers."""
+        return self._daemon(name).endpoint
+
+    async def running_status(self, name: str) -> RunningStatus:
+        """Return what a node's daemon says of itself and its cluster."""
+        return msgspec.convert(await self._ask_node(name, "status"), RunningStatus)
+
+    async def ask_node(
+        self, name: str, verb: str, arguments: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Ask a node on its admin socket."""
+        return await self._ask_node(name, verb, arguments)
+
     @contextmanager
     def capture(self, path: Path) -> Generator[None]:
         """Not here: the relays do not show what they carry.
@@ -204,6 +235,24 @@ class ProcessLab:
             ask_lab, verb, arguments, name=self._name, environ=self._environ
         )
 
+    def _daemon(self, name: str) -> Daemon:
+        full = self._topology.find(name)
+        if self._lab is None or full not in self._lab.daemons:
+            raise NotFoundError(f"{full} is no node of this lab")
+        return self._lab.daemons[full]
+
+    async def _limit_files(self, name: str, most_bytes: int) -> None:
+        """Limit how long files may grow, for a node's workers and those that are to come."""
+        if self._lab is None:
+            return
+        status = await self._ask_lab("status", {})
+        states = msgspec.convert(status["daemons"], list[DaemonState])
+        (daemon,) = [each.pid for each in states if each.name == self._topology.find(name)]
+        for pid in await asyncio.to_thread(marked_processes, self._lab.run_id):
+            if pid != daemon and session_of(pid) == daemon:
+                _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+                _ = resource.prlimit(pid, resource.RLIMIT_FSIZE, (most_bytes, hard))
+
     async def _has_ended(self, name: str) -> bool:
         full = self._topology.find(name)
         status = await self._ask_lab("status", {})
@@ -218,8 +267,5 @@ class ProcessLab:
         *,
         deadline_s: float = ASK_LIMIT_S,
     ) -> dict[str, object]:
-        full = self._topology.find(name)
-        if self._lab is None or full not in self._lab.daemons:
-            raise NotFoundError(f"{full} is no node of this lab")
-        path = Path(self._lab.daemons[full].admin)
+        path = Path(self._daemon(name).admin)
         return await asyncio.to_thread(ask, path, verb, arguments, deadline_s=deadline_s)

@@ -16,6 +16,7 @@ from ei.errors import ConfigError, EiError, LocalError, NotFoundError
 from ei.lab.accounts import failures_of
 from ei.lab.catalogue import SCENARIOS, find_scenarios
 from ei.lab.clock import VirtualClock, run_virtual
+from ei.lab.etcd import check_etcd
 from ei.lab.lab import Lab, RealBackend
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, Report, ended_by, first_cause, promise
@@ -92,8 +93,11 @@ def run_in_simulation(
         capture: Where to write all that crosses the underlay, as pcapng.
 
     Raises:
+        ConfigError: it has a cluster, which takes a real etcd.
         SimulationStuckError: it waits for ever, or does not end.
     """
+    if scenario.topology.etcd:
+        check_etcd("simulation")
 
     async def program(clock: VirtualClock) -> Report:
         lab = Simulation(clock, scenario.topology, seed=seed)

@@ -9,6 +9,7 @@
     log_level   level                     ei.done/1
     reload                                ei.reload/1            reads node.toml and records again
     drain       grace_s, spread_s         ei.node-drain/1        after ei.progress/1; then it stops
+    member      name, is_leaving          ei.done/1              of the node's cluster
     stop                                  ei.done/1
 
 `source` is a name or an address.
@@ -34,7 +35,7 @@ from ei.node.workers import Workers, WorkerStatus
 
 VERBS = (
     "status", "statistics", "traces", "routes", "why_route", "kill_worker", "log_level", "reload",
-    "drain", "stop",
+    "drain", "member", "stop",
 )  # fmt: skip
 WATCH_S = 0.05
 """How often somebody who waits for a drain is told how far it is."""
@@ -64,6 +65,24 @@ class WhyRouteArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Which domain: its name or number."""
 
     domain: str
+
+
+class SayArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A control message to a peer, whatever it says: what a node in wrong hands may do.
+
+    Who may open the admin socket may read the node's key, and could say the same without this.
+    """
+
+    to: str
+    service: int
+    message: str
+
+
+class MemberArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which member of the cluster, by name, and whether it leaves or stays."""
+
+    name: str
+    is_leaving: bool
 
 
 class DrainArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +133,7 @@ class Running(Protocol):
     def statistics(self) -> dict[str, object]: ...
     def reload(self) -> Reloaded: ...
     def drain(self, *, grace_s: float, spread_s: float) -> None: ...
+    async def set_leaving(self, name: str, *, is_leaving: bool) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -133,6 +153,11 @@ class NodeAdmin:
             async for answer in self._drain(request):
                 yield answer
             return
+        if request.verb == "member":
+            wanted = arguments_of(request, MemberArguments)
+            await self._running.set_leaving(wanted.name, is_leaving=wanted.is_leaving)
+            yield DONE
+            return
         verbs: dict[str, Callable[[Request], Answer]] = {
             "status": self._status,
             "statistics": self._statistics,
@@ -140,6 +165,7 @@ class NodeAdmin:
             "routes": self._routes,
             "why_route": self._why_route,
             "kill_worker": self._kill_worker,
+            "say": self._say,
             "log_level": self._log_level,
             "reload": self._reload,
             "stop": self._stop,
@@ -174,6 +200,12 @@ class NodeAdmin:
         node = self._running.node
         why = why_route(node.control.router, node.records, wanted.domain)
         return to_answer(why, schema="ei.route-why/1")
+
+    def _say(self, request: Request) -> Answer:
+        wanted = arguments_of(request, SayArguments)
+        node = self._running.node
+        node.say(node.records.find(wanted.to), wanted.service, bytes.fromhex(wanted.message))
+        return DONE
 
     def _kill_worker(self, request: Request) -> Answer:
         wanted = arguments_of(request, KillWorkerArguments)

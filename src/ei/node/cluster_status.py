@@ -2,8 +2,16 @@
 
 import msgspec
 
-from ei.cluster.copies import CopyStatistics
 from ei.cluster.keeper import Standing
+
+
+class CopyStatus(msgspec.Struct, frozen=True):
+    """How far a member's copy is, as the owner knows it."""
+
+    member: str
+    index: int
+    is_lost: bool
+    is_in_transfer: bool
 
 
 class ReplicaStatus(msgspec.Struct, frozen=True):
@@ -21,7 +29,7 @@ class ReplicaStatus(msgspec.Struct, frozen=True):
     owner: str
     in_sync: tuple[str, ...]
     standing: Standing | None
-    copies: tuple[CopyStatistics, ...]
+    copies: tuple[CopyStatus, ...]
 
 
 class MemberStatus(msgspec.Struct, frozen=True):

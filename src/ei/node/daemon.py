@@ -229,6 +229,20 @@ class NodeDaemon:
         self._manager.say(f"STATUS={name} drains")
         self._step_drain()
 
+    async def set_leaving(self, name: str, *, is_leaving: bool) -> None:
+        """Let a member leave the cluster, or come back.
+
+        Raises:
+            NotFoundError: no member has that name.
+            LocalError: this node is in no cluster.
+            UnreachableError: etcd does not answer.
+        """
+        if self.membership is None:
+            raise LocalError(
+                "this node is in no cluster", remedy="Say [cluster] in its node.toml; then restart."
+            )
+        await self.membership.set_leaving(name, is_leaving=is_leaving)
+
     def stop(self) -> None:
         """Stop. Idempotent."""
         self._stopped.set()

@@ -102,6 +102,12 @@ class Etcd:
         """End a lease, with the keys that go with it."""
         _ = self._post("lease/revoke", {"ID": str(lease)})
 
+    def is_leader(self) -> bool:
+        """Whether who answers leads etcd."""
+        answer = self._post("maintenance/status", {})
+        header = cast("dict[str, str]", answer["header"])
+        return answer.get("leader") == header["member_id"]
+
     def close(self) -> None:
         """Hang up."""
         if self._connection is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
+from ei.cluster.copies import CopyStatistics
 from ei.cluster.keeper import decide
 from ei.cluster.link import Hear, Resign, See
 from ei.cluster.messages import decode_message
@@ -29,7 +30,7 @@ from ei.cluster.view import (
 from ei.daemons.log import Log
 from ei.errors import EiError, NotFoundError, PeerError
 from ei.node.cluster_config import ClusterConfig
-from ei.node.cluster_status import ClusterStatus, MemberStatus, ReplicaStatus
+from ei.node.cluster_status import ClusterStatus, CopyStatus, MemberStatus, ReplicaStatus
 from ei.node.etcd import Etcd
 from ei.node.seats import Seat
 from ei.sdk.packets import Address
@@ -295,8 +296,12 @@ class Membership:
             "" if record is None else self._name_of(record.owner),
             () if record is None else tuple(map(self._name_of, record.in_sync)),
             None if stand is None else stand.standing,
-            () if stand is None else stand.copies,
+            () if stand is None else tuple(map(self._copy_status, stand.copies)),
         )
+
+    def _copy_status(self, copy: CopyStatistics) -> CopyStatus:
+        name = self._name_of(copy.member)
+        return CopyStatus(name, copy.index, copy.is_lost, copy.is_in_transfer)
 
     def _name_of(self, address: Address) -> str:
         member = self._view.members.get(address)

@@ -1,11 +1,11 @@
 """The files of one replica: in a folder that belongs to one process at a time."""
 
+import errno
 import fcntl
 import os
 from pathlib import Path
 
-from ei.errors import ConflictError
-from ei.runtime.stores.sqlite import open_failure
+from ei.errors import ConflictError, LimitError, LocalError
 
 
 class FolderDisk:
@@ -26,7 +26,7 @@ class FolderDisk:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise open_failure(folder, error) from error
+            raise _failure(folder, error) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -43,14 +43,14 @@ class FolderDisk:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise open_failure(self._folder / name, error) from error
+            raise _failure(self._folder / name, error) from error
 
     def append(self, name: str, content: bytes) -> None:
         """Write at the end of a file."""
         try:
             _write(self._descriptor(name), content)
         except OSError as error:
-            raise open_failure(self._folder / name, error) from error
+            raise _failure(self._folder / name, error) from error
 
     def sync(self, name: str) -> None:
         """Return when all that was appended is safe.
@@ -60,7 +60,7 @@ class FolderDisk:
         try:
             os.fdatasync(self._descriptor(name))
         except OSError as error:
-            raise open_failure(self._folder / name, error) from error
+            raise _failure(self._folder / name, error) from error
 
     def replace(self, name: str, content: bytes) -> None:
         """Put a file in the place of another, and make that safe."""
@@ -76,7 +76,7 @@ class FolderDisk:
             self._sync_folder()
         except OSError as error:
             made.unlink(missing_ok=True)
-            raise open_failure(path, error) from error
+            raise _failure(path, error) from error
         if (old := self._open.pop(name, None)) is not None:
             os.close(old)
 
@@ -98,6 +98,18 @@ class FolderDisk:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def _failure(path: Path, error: OSError) -> LocalError:
+    if error.errno in FULL:
+        return LimitError(
+            f"{path}: the disk is full; what was not acknowledged may be lost",
+            remedy="Free space on the disk of the node's state folder.",
+        )
+    return LocalError(f"{path}: {error.strerror}; what is on the disk is in doubt")
 
 
 def _write(descriptor: int, content: bytes) -> None:

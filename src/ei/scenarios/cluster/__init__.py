@@ -1,0 +1,1 @@
+"""Cluster: members die, freeze and are cut off, and nothing that was acknowledged is lost."""

@@ -1,0 +1,1 @@
+"""Keeps registers and sets, for a checker to look at."""
