@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ei.attachment import ATTACHMENT, Explained, encode
 from ei.errors import ConfigError, LimitError, LocalError
 from ei.host.events import (
     AttachmentChanged,
@@ -12,6 +13,7 @@ from ei.host.events import (
     EchoReceived,
     PacketReceived,
     ReceiptReceived,
+    StatementReceived,
     StreamArrived,
     StreamConnected,
 )
@@ -260,3 +262,15 @@ def test_a_host_that_the_records_do_not_know_says_what_to_do(world: "World") -> 
         _ = Stack(stranger, world.records, numbers=Random(1))
 
     assert "enrol" in caught.value.remedy
+
+
+def test_what_a_node_says_unasked_is_counted_and_nothing_more(world: "World") -> None:
+    alice, sn1 = world.hosts["alice"], world.nodes["sn1"]
+
+    sn1.send_control(
+        world.now_ns, alice.identity.address, ATTACHMENT, encode(Explained(7, b"forged"))
+    )
+    world.run()
+
+    assert alice.statistics().dropped["not_asked"] == 1
+    assert world.of("alice", StatementReceived) == []
