@@ -11,7 +11,8 @@ from ei.errors import ConfigError, LimitError
 from ei.node.config import NodeConfig
 from ei.node.datapath import DatapathControl, PureControl
 from ei.node.draining import Drained, DrainStatus
-from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
+from ei.node.node import Node
+from ei.node.notices import DatapathFailed, PeerMoved, WorkerFailed
 from ei.node.peers import MAX_PEERS
 from ei.node.remembering import RememberingControl
 from ei.records.issuer import Issuer

@@ -155,6 +155,12 @@ class ControlPlane:
             if query.service in changed:
                 self._tell_again(query)
 
+    @property
+    def refused(self) -> Counter[str]:
+        """Messages and answers that came to nothing, by reason."""
+        directory, router = self.directory.statistics(), self.router.statistics()
+        return self.dropped + Counter(directory.refused) + Counter(router.refused)
+
     # -- what is asked ----------------------------------------------------------------------------
 
     def resolve(self, service: int, encoded: bytes, *, now_s: float, unix_s: float) -> None:

@@ -30,7 +30,8 @@ from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.clustering import join_cluster
 from ei.node.config import NodeConfig
 from ei.node.keeping import LOOK_S, Keeper
-from ei.node.node import DatapathFailed, Node, PeerMoved, WorkerFailed
+from ei.node.node import Node
+from ei.node.notices import DatapathFailed, PeerMoved, WorkerFailed
 from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
 from ei.node.registered import RegisteredStore

@@ -11,7 +11,6 @@ node.status()
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -19,12 +18,13 @@ import msgspec
 from ei.attachment import ATTACHMENT, Explain, Explained, Moved, decode
 from ei.attachment import Draining as DrainingMessage
 from ei.directory import Store
-from ei.errors import ConfigError, LimitError, PeerError
+from ei.errors import ConfigError, LimitError, LocalError, PeerError
 from ei.node.config import NodeConfig
 from ei.node.control import ControlPlane
 from ei.node.datapath import DatapathControl
 from ei.node.draining import Drained, Draining, DrainStatus, Passed
 from ei.node.explaining import Explaining
+from ei.node.notices import DatapathFailed, NodeNotice, PeerMoved, WorkerFailed
 from ei.node.peers import MAX_PEERS, Peer, peers_of
 from ei.node.status import FRESH, Ages, NodeStatus, node_status
 from ei.node.traces import Traces
@@ -38,35 +38,8 @@ from ei.runtime.loader import datapath_options
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
 
-
-@dataclass(frozen=True, slots=True)
-class PeerMoved:
-    """A pipe came up or went down."""
-
-    peer: Address
-    name: str
-    is_up: bool
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFailed:
-    """A service has no worker any more, or its worker does not answer."""
-
-    service: str
-    kind: Literal["worker_lost", "worker_slow"]
-
-
-@dataclass(frozen=True, slots=True)
-class DatapathFailed:
-    """The datapath has stopped by itself: nothing works any more."""
-
-    reason: str
-
-
 REACH = "reach"
 """The service that packets visit whose service is not here."""
-
-NodeNotice = PeerMoved | WorkerFailed | DatapathFailed
 
 
 class Node:
@@ -248,6 +221,19 @@ class Node:
                         with suppress(ValueError):  # who asks is not told, and finds that unknown
                             self._datapath.send_control(peer, ATTACHMENT, answer)
 
+    def say(self, peer: Address, service: int, message: bytes) -> None:
+        """Send a control message that the node would not send by itself.
+
+        Raises:
+            LocalError: the peer is not known, or it cannot be sent.
+        """
+        try:
+            self._datapath.send_control(peer, service, message)
+        except ValueError as error:
+            raise LocalError(
+                f"nothing was said to {self._records.name_of(peer)}: {error}"
+            ) from error
+
     # -- the end ----------------------------------------------------------------------------------
 
     def drain(self, now_s: float, *, grace_s: float, spread_s: float) -> None:
@@ -299,7 +285,7 @@ class Node:
             manifests=self._manifests.values(),
             peers=self._peers,
             records=self._records,
-            refused_messages=self.control.dropped + self._explaining.refused,
+            refused_messages=self.control.refused + self._explaining.refused,
             ages=self._ages,
             drain=self._draining.status(),
         )
