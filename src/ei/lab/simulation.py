@@ -25,6 +25,7 @@ from ei.lab.simhost import SimTransport
 from ei.lab.simnode import SimNode, World
 from ei.lab.topology import HostPlan, Impairment, NodePlan, Topology
 from ei.node.config import NodeConfig
+from ei.node.routes import RoutesAnswer, routes_of
 from ei.node.status import NodeStatus
 from ei.records.record_set import RecordSet
 from ei.runtime.loader import LoadedService, load_service
@@ -186,6 +187,18 @@ class Simulation:
     async def statistics(self, name: str) -> Mapping[str, object]:
         """Return the counters of a node's datapath."""
         return self._node(name).datapath.statistics()
+
+    async def routes(self, name: str) -> RoutesAnswer:
+        """Return the routes of a node, and what it has refused."""
+        node = self._node(name).node
+        return routes_of(node.control.router, node.config.name.partition(".")[2])
+
+    def say(self, name: str, to: str, service: int, message: bytes) -> None:
+        """Have a node send a control message that its program did not make: as attackers do."""
+        node, peer = self._node(name), self._node(to).node.address
+        self._note(f"say {node.name} {to} {service} {len(message)} B")
+        node.datapath.send_control(self._clock.now_ns, peer, service, message)
+        node.touched()
 
     @property
     def population(self) -> Population:

@@ -8,7 +8,10 @@ from itertools import pairwise
 from ei.errors import DeadlineError
 from ei.lab.lab import Lab
 from ei.lab.load import gather_bounded, until
-from ei.lab.promises import Promise, promise
+from ei.lab.promises import Promise, promise, unsupported
+from ei.lab.simulation import Simulation
+from ei.routing import ROUTING
+from ei.scenarios.domains.attacks import Domain, forged_origin, route_leak, shortened_path
 from ei.scenarios.domains.paths import domains_passed, has_valley
 
 ECHO = 17
@@ -27,6 +30,8 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         yield each
     async for each in service(lab):
         yield each
+    async for each in lies(lab):
+        yield each
     async for each in peering_cut(lab):
         yield each
 
@@ -36,7 +41,9 @@ async def policy(lab: Lab) -> AsyncIterator[Promise]:
     firsts = {host.partition(".")[2]: host for host in reversed(list(lab.hosts))}
     pairs = [(a, b) for a in firsts for b in firsts if a != b]
     paths = await gather_bounded([domains_passed(lab, firsts[a], firsts[b]) for a, b in pairs])
-    whole = sum(path[:1] == (a,) and path[-1:] == (b,) for path, (a, b) in zip(paths, pairs, strict=True))
+    whole = sum(
+        path[:1] == (a,) and path[-1:] == (b,) for path, (a, b) in zip(paths, pairs, strict=True)
+    )
     yield promise("paths told from end to end", whole, "==", len(pairs), unit="paths")
     valleys = sum(has_valley(path, lab.topology) for path in paths)
     yield promise("paths with a valley", valleys, "==", 0, unit="paths")
@@ -50,6 +57,50 @@ async def service(lab: Lab) -> AsyncIterator[Promise]:
     yield promise(
         "hosts that use a service of two domains", sum(answered), "==", len(lab.hosts), unit="hosts"
     )
+
+
+async def lies(lab: Lab) -> AsyncIterator[Promise]:
+    """What a domain could say of routes that is not so is refused, each for its own reason."""
+    if not isinstance(lab, Simulation):
+        yield unsupported("routes that lies changed", "==", 0, unit="routes")
+        return
+    # Who hears it has the ways that it had before: the true ones stay in use.
+    before = {node: await paths_of(lab, node) for node in ("sn1.transit-a", "sn1.transit-b")}
+    unix_s = lab.population.unix_s + lab.now_s()
+    a, b, c, edge, one, two = (
+        Domain(plan.number, lab.population.residents[f"sn1.{plan.name}"].keys)
+        for plan in map(
+            lab.topology.domains.__getitem__,
+            ("isp-a", "isp-b", "isp-c", "edge", "transit-a", "transit-b"),
+        )
+    )
+    for reason, liar, hearer, message in (
+        ("origin_forged", "isp-b", "transit-a", forged_origin(b, c, one.number, unix_s=unix_s)),
+        (
+            "path_shortened",
+            "transit-b",
+            "transit-a",
+            shortened_path(two, c, edge, one.number, unix_s=unix_s),
+        ),
+        ("route_leak", "isp-b", "transit-b", route_leak(b, one, a, two.number, unix_s=unix_s)),
+    ):
+        lab.say(f"sn1.{liar}", f"sn1.{hearer}", ROUTING, message)
+        await lab.sleep(1.0)
+        refused = (await lab.routes(f"sn1.{hearer}")).statistics.refused
+        yield promise(
+            f"{liar} to {hearer}: refused as {reason}",
+            refused.get(reason, 0),
+            "==",
+            1,
+            unit="announcements",
+        )
+    changed = [node for node, paths in before.items() if await paths_of(lab, node) != paths]
+    yield promise("routes that lies changed", len(changed), "==", 0, unit="routes")
+
+
+async def paths_of(lab: Simulation, node: str) -> dict[str, tuple[str, ...]]:
+    """Return the path to each domain that a node uses."""
+    return {row.domain: row.path for row in (await lab.routes(node)).routes}
 
 
 async def peering_cut(lab: Lab) -> AsyncIterator[Promise]:
