@@ -31,8 +31,10 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         )
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, 4), mp_context=context) as pool:
-        # The largest first: it takes longest.
+    # A process is used once: its memory is measured. The largest first: it takes longest.
+    with ProcessPoolExecutor(
+        min(os.cpu_count() or 1, 4), mp_context=context, max_tasks_per_child=1
+    ) as pool:
         begun = {
             size: pool.submit(
                 measure,
