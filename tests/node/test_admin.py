@@ -8,6 +8,7 @@ import pytest
 
 from ei.daemons.log import Level, Log
 from ei.daemons.messages import Request
+from ei.directory import Query, Resolution
 from ei.errors import ConflictError, LocalError, NotFoundError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.config import NodeConfig
@@ -65,6 +66,9 @@ class Recorded:
     def statistics(self) -> dict[str, object]:
         return {"received": 3}
 
+    def find(self, query: Query) -> Resolution | None:
+        return Resolution(query, None)
+
     def reload(self) -> Reloaded:
         self.calls.append("reload")
         return Reloaded(self.node.config, needs_restart=("threads",))
@@ -104,6 +108,20 @@ def test_routes_are_told_and_explained() -> None:
 
     assert (routes["schema"], routes["domain"], routes["routes"]) == ("ei.routes/1", "isp-a", ())
     assert (why["schema"], why["number"], why["ways"]) == ("ei.route-why/1", 1, ())
+
+
+def test_the_directory_tells_its_books_and_whom_a_name_means() -> None:
+    running = Recorded()
+
+    books = ask(running, "directory")
+    found = ask(running, "find", name="bob.isp-b")
+
+    assert books["schema"] == "ei.node-directory/1"
+    assert (found["schema"], found["name"], found["kind"]) == (
+        "ei.directory-find/1",
+        "bob.isp-b",
+        "",
+    )
 
 
 def test_traces_are_found_by_name_and_connection() -> None:

@@ -6,6 +6,8 @@
     kill_worker service                   ei.done/1
     routes                                ei.routes/1            which peers lead to which domain
     why_route   domain                    ei.route-why/1         every way there, and its use
+    directory                             ei.node-directory/1    what it knows and answers
+    find        name                      ei.directory-find/1    who has a name or address
     log_level   level                     ei.done/1
     reload                                ei.reload/1            reads node.toml and records again
     drain       grace_s, spread_s         ei.node-drain/1        after ei.progress/1; then it stops
@@ -25,8 +27,10 @@ from msgspec import Meta
 from ei.daemons.log import Level, Log
 from ei.daemons.messages import PROGRESS, Answer, Request
 from ei.daemons.verbs import NoArguments, arguments_of, to_answer
+from ei.directory import Query, Resolution
 from ei.errors import LocalError
 from ei.node.cluster_status import ClusterStatus
+from ei.node.lookups import look_up
 from ei.node.node import Node
 from ei.node.reloading import Reloaded
 from ei.node.routes import routes_of, why_route
@@ -34,8 +38,8 @@ from ei.node.status import NodeStatus
 from ei.node.workers import Workers, WorkerStatus
 
 VERBS = (
-    "status", "statistics", "traces", "routes", "why_route", "kill_worker", "log_level", "reload",
-    "drain", "member", "stop",
+    "status", "statistics", "traces", "routes", "why_route", "directory", "find", "kill_worker",
+    "log_level", "reload", "drain", "member", "stop",
 )  # fmt: skip
 WATCH_S = 0.05
 """How often somebody who waits for a drain is told how far it is."""
@@ -59,6 +63,12 @@ class LogLevelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """What is logged from now on."""
 
     level: Literal["debug", "info", "warn", "error"]
+
+
+class FindArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to look up: a full name or an address."""
+
+    name: str
 
 
 class WhyRouteArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -131,6 +141,7 @@ class Running(Protocol):
     def log(self) -> Log: ...
     def status(self) -> RunningStatus: ...
     def statistics(self) -> dict[str, object]: ...
+    def find(self, query: Query) -> Resolution | None: ...
     def reload(self) -> Reloaded: ...
     def drain(self, *, grace_s: float, spread_s: float) -> None: ...
     async def set_leaving(self, name: str, *, is_leaving: bool) -> None: ...
@@ -158,12 +169,16 @@ class NodeAdmin:
             await self._running.set_leaving(wanted.name, is_leaving=wanted.is_leaving)
             yield DONE
             return
+        if request.verb == "find":
+            yield await self._find(request)
+            return
         verbs: dict[str, Callable[[Request], Answer]] = {
             "status": self._status,
             "statistics": self._statistics,
             "traces": self._traces,
             "routes": self._routes,
             "why_route": self._why_route,
+            "directory": self._directory,
             "kill_worker": self._kill_worker,
             "say": self._say,
             "log_level": self._log_level,
@@ -194,6 +209,19 @@ class NodeAdmin:
         node = self._running.node
         domain = node.config.name.partition(".")[2]
         return to_answer(routes_of(node.control.router, domain), schema="ei.routes/1")
+
+    def _directory(self, request: Request) -> Answer:
+        _ = arguments_of(request, NoArguments)
+        statistics = self._running.node.control.directory.statistics()
+        return {
+            "schema": "ei.node-directory/1",
+            "statistics": msgspec.to_builtins(statistics),
+        }
+
+    async def _find(self, request: Request) -> Answer:
+        wanted = arguments_of(request, FindArguments)
+        found = await look_up(wanted.name, self._running.find, self._running.node.records)
+        return to_answer(found, schema="ei.directory-find/1")
 
     def _why_route(self, request: Request) -> Answer:
         wanted = arguments_of(request, WhyRouteArguments)

@@ -13,6 +13,7 @@ import msgspec
 
 from ei.cluster.messages import SERVICE as CLUSTER
 from ei.directory import DIRECTORY, Directory, asked_with, query_of
+from ei.directory import Query as DirectoryQuery
 from ei.directory.places import Ways
 from ei.directory.services import answer_of
 from ei.directory.stores import Store
@@ -187,6 +188,12 @@ class ControlPlane:
                 self._datapath.resolved(service, encoded, _encoded(route))
             case _:
                 assert_never(query)
+
+    def find(self, query: DirectoryQuery, *, now_s: float, unix_s: float) -> Resolution | None:
+        """Return what the directory knows, to who asks again in a moment if it does not."""
+        found, sends = self.directory.ask(query, now_s=now_s, unix_s=unix_s)
+        self._settle(DIRECTORY, sends, now_s=now_s)
+        return found
 
     # -- inside -----------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from ei.daemons.server import AdminServer
 from ei.daemons.service_manager import ServiceManager
 from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
+from ei.directory import Query, Resolution
 from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.clustering import join_cluster
@@ -193,6 +194,12 @@ class NodeDaemon:
     def statistics(self) -> dict[str, object]:
         """Return the datapath's counters."""
         return self._engine.statistics()
+
+    def find(self, query: Query) -> Resolution | None:
+        """Ask the directory; `None` until it knows."""
+        found = self.node.control.find(query, now_s=time.monotonic(), unix_s=time.time())
+        self._plan()
+        return found
 
     def reload(self) -> Reloaded:
         """Read `node.toml` and the records again; on any error the old ones stay.
