@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.daemons.conftest import collector
 
 from ei.daemons.client import ask
 from ei.errors import EiError
@@ -16,6 +17,8 @@ from ei.node.init import init_node
 from ei.records.enrolling import Roll
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
+
+__all__ = ["collector"]
 
 PROGRAM = """
 import sys

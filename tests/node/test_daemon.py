@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from tests.daemons.conftest import Collector
 
 from ei.daemons.client import ask
 from ei.errors import ConfigError, IntegrityError, UnreachableError
@@ -290,3 +292,35 @@ def test_systemd_is_told_when_it_is_ready_that_it_is_alive_and_when_it_ends(
         running.process.terminate()
         rest = iter(lambda: manager.recv(1_000), b"STOPPING=1")
         assert set(rest) <= {b"WATCHDOG=1"}
+
+
+def test_a_collector_of_telemetry_is_told_what_the_node_counts(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path, collector: Collector
+) -> None:
+    shown = "# telemetry = {"
+    text = node_file.read_text()
+    assert shown in text
+    told = f'telemetry = {{ otlp = "{collector.url}", every_s = 0.1 }}\n'
+    _ = node_file.write_text(told + text)
+
+    running = start_node(node_file)
+    running.wait_until(lambda: len(collector.posted) >= 2)
+
+    path, _, body = collector.posted[-1]
+    assert path == "/v1/metrics"
+    [resource] = ExportMetricsServiceRequest.FromString(body).resource_metrics
+    assert "ei.packets.received" in {each.name for each in resource.scope_metrics[0].metrics}
+
+
+def test_a_collector_that_is_gone_is_said_and_the_node_goes_on(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    told = 'telemetry = { otlp = "http://127.0.0.1:9", every_s = 0.1 }\n'
+    _ = node_file.write_text(told + node_file.read_text())
+
+    running = start_node(node_file)
+    running.wait_until(lambda: "telemetry not taken" in running.log.read_text())
+
+    running.wait_ready()
+    running.process.terminate()
+    assert running.end() == 0

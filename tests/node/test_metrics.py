@@ -67,7 +67,14 @@ def peer(name: str, *, kind: str = "node", is_up: bool = True) -> PeerStatus:
 
 
 def running(node: NodeStatus = NODE, worker: WorkerStatus = WORKER) -> RunningStatus:
-    return RunningStatus(pid=1, uptime_s=1.0, endpoints=(), node=node, workers=(worker,))
+    return RunningStatus(
+        pid=1,
+        uptime_s=1.0,
+        endpoints=(),
+        node=node,
+        workers=(worker,),
+        telemetry={"sent": 3, "dropped": 1},
+    )
 
 
 def values_of(status: RunningStatus) -> dict[str, float]:
@@ -108,6 +115,7 @@ def test_what_was_counted_is_told() -> None:
     assert values['ei_invocation_duration_seconds_sum{service="echo"}'] == 0.0003
     assert values['ei_queue_bytes{queue="echo"}'] == 512
     assert values['ei_queue_limit_bytes{queue="echo"}'] == 2_097_152
+    assert values['ei_telemetry_requests_total{result="dropped"}'] == 1
     assert values["ei_key_expiry_seconds"] == 100
     assert values['ei_build_info{version="1.2.3",wire="1"}'] == 1
 

@@ -120,7 +120,7 @@ class ReloadAnswer(msgspec.Struct, frozen=True):
 
 
 class RunningStatus(msgspec.Struct, frozen=True):
-    """A node as its daemon sees it."""
+    """A node as its daemon sees it. `telemetry` are requests to a collector, by result."""
 
     pid: int
     uptime_s: float
@@ -128,6 +128,7 @@ class RunningStatus(msgspec.Struct, frozen=True):
     node: NodeStatus
     workers: tuple[WorkerStatus, ...]
     cluster: ClusterStatus | None = None
+    telemetry: dict[str, int] = {}
 
 
 class Running(Protocol):

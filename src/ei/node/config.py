@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from ei.daemons.config_file import read_config, toml_string
+from ei.daemons.exporting import check_collector
 from ei.errors import ConfigError, LocalError
 from ei.node.cluster_config import ClusterConfig, check_cluster
 from ei.records.endpoints import parse_endpoint
@@ -19,6 +20,19 @@ Endpoint = Annotated[str, Meta(min_length=3, max_length=64)]
 
 
 DEFAULT_SERVICES = ("delivery", "echo", "multicast")
+
+
+class TelemetryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A collector of OpenTelemetry.
+
+    Attributes:
+        otlp: Its URL, OTLP over HTTP: metrics are posted to `/v1/metrics` below it, traced packets
+            to `/v1/traces`.
+        every_s: How often.
+    """
+
+    otlp: Annotated[str, Meta(max_length=2_048)]
+    every_s: Annotated[float, Meta(ge=0.1, le=3_600)] = 10.0
 
 
 class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,6 +74,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         guards: Name of a host attached here to the services that run before the last pipe to it.
         config: Service to values that differ from its manifest's `[config]`.
         cluster: The cluster that this node is a member of; see `ei.node.cluster_config`.
+        telemetry: Whom the node tells what it counts and traces; needs the extra `otel`.
         copies: Service with replicated state to how many members must have what is acknowledged,
             where that differs from its manifest. 1 keeps it on this node alone, without a cluster.
     """
@@ -92,6 +107,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     guards: dict[str, tuple[str, ...]] = {}
     config: dict[str, dict[str, Any]] = {}
     cluster: ClusterConfig | None = None
+    telemetry: TelemetryConfig | None = None
     copies: dict[str, Annotated[int, Meta(ge=1, le=16)]] = {}
 
 
@@ -121,6 +137,8 @@ def check_node_config(config: NodeConfig) -> None:
     check_trust(config.trust, is_governed=bool(config.governance))
     _check_binds(config.binds)
     _check_metrics_bind(config.metrics_bind)
+    if config.telemetry is not None:
+        check_collector(config.telemetry.otlp, where="telemetry.otlp")
     if len(set(config.services)) != len(config.services):
         raise ConfigError("services: each service is named once")
     for service, chain in config.chains.items():

@@ -16,7 +16,7 @@ from contextlib import suppress
 from math import inf
 from pathlib import Path
 
-from ei._core import Engine
+from ei._core import Engine, monotonic_ns
 from ei.daemons.binding import bind_error
 from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
@@ -37,6 +37,7 @@ from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
 from ei.node.registered import RegisteredStore
 from ei.node.reloading import Reloaded, read_again
+from ei.node.telling import Telling
 from ei.node.workers import Workers
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
@@ -124,6 +125,15 @@ class NodeDaemon:
             datapath=engine,
             store=self._registered,
         )
+        self._telling = None
+        if config.telemetry is not None:
+            self._telling = Telling(
+                config.telemetry.otlp,
+                name=config.name,
+                unix_ns=time.time_ns(),
+                monotonic_ns=monotonic_ns(),
+                log=log,
+            )
         self._keeper = Keeper(prepared, self.node, log=log, reload=self.reload)
         self.membership = join_cluster(prepared, self.node, engine=engine, log=log)
         self.workers = Workers(
@@ -159,6 +169,9 @@ class NodeDaemon:
         try:
             if config.metrics_bind:
                 await pages.open()
+            if self._telling is not None:
+                self._telling.open()
+                self._tell()
             self.log.info("node runs", name=config.name, endpoints=self._engine.endpoints)
             self._plan()
             self._manager.say("READY=1", f"STATUS={config.name} runs")
@@ -170,6 +183,8 @@ class NodeDaemon:
                 _ = being.cancel()
                 self.membership.close()
             self.node.close()
+            if self._telling is not None:
+                self._telling.close()
             await pages.close()
             await server.close()
             self.workers.stop()
@@ -188,6 +203,7 @@ class NodeDaemon:
             endpoints=tuple(self._engine.endpoints),
             node=self.node.status(),
             workers=self.workers.status(),
+            telemetry={} if self._telling is None else self._telling.statistics(),
             cluster=None if self.membership is None else self.membership.status(),
         )
 
@@ -310,6 +326,13 @@ class NodeDaemon:
     def _poll(self) -> None:
         self.node.poll(now_s=time.monotonic(), unix_s=time.time())
         self._plan()
+
+    def _tell(self) -> None:
+        config = self._prepared.config.telemetry
+        if self._telling is not None and config is not None:
+            traces = self.node.traces.find(self.node.records)
+            self._telling.tell(self.status(), traces, unix_s=time.time())
+            _ = asyncio.get_running_loop().call_later(config.every_s, self._tell)
 
     def _say_alive(self) -> None:
         """Say so while the threads answer, too: a node whose datapath hangs is to be restarted."""

@@ -68,6 +68,10 @@ services = [{services}]
 # first node in the domain answers for all, and names none. "nothing": nothing is told of it.
 # explains = "hops"
 
+# A collector of OpenTelemetry that is told what the node counts and traces: OTLP over HTTP. Needs
+# pip install 'extensible-internet[otel]'
+# telemetry = {{ otlp = "http://127.0.0.1:4318", every_s = 10 }}
+
 # The cluster that this node is a member of, and its etcd: docs/how-to/run-a-cluster.md
 # cluster = {{ name = "isp-a", etcd = ["192.0.2.1:2379", "192.0.2.2:2379", "192.0.2.3:2379"] }}
 

@@ -294,6 +294,13 @@ METRICS: tuple[Metric[Observed], ...] = (
         labels=("service",),
     ),
     Metric(
+        "ei_telemetry_requests_total",
+        "counter",
+        "Requests to the collector of OpenTelemetry. failed: not taken. dropped: too many waited.",
+        _by_word(lambda observed: observed.running.telemetry),
+        labels=("result",),
+    ),
+    Metric(
         "ei_socket_overflows_total",
         "counter",
         "Datagrams that found the kernel's buffer of the socket full.",
