@@ -131,6 +131,12 @@ class Datapath:
         Packets from and to it flow on, and no notice says so. Ends by itself when its pipe does.
         """
 
+    def set_peer_carried(self, address: bytes, *, is_carried: bool) -> None:
+        """Whether packets of a peer are taken: they are, by default, and until it is removed.
+
+        Else they are dropped (`not_allowed`) before anything is decided. Control messages pass.
+        """
+
     def revoke_peer(self, address: bytes) -> None:
         """Forget all decisions that go to a peer: it no longer leads where it did."""
 
@@ -172,7 +178,7 @@ class Datapath:
         together), "batch_seconds": [batches that took up to 50 µs, 100 µs, 250 µs, 500 µs, 1 ms,
         2.5 ms, 5 ms, 10 ms, 25 ms, 100 ms, 1 s, longer], "dropped": {word: int}, "counters": {name:
         int}}}, "peers": {address hex: {"is_up", "rtt_s", "endpoint", "sent", "received",
-        "sent_bytes", "received_bytes"}}}.
+        "sent_bytes", "received_bytes", "refused" (not allowed)}}}.
         """
 
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int], bytes]]:
@@ -451,6 +457,7 @@ class Engine:
     def dial(self, address: bytes) -> None: ...
     def close_peer(self, address: bytes) -> None: ...
     def set_peer_avoided(self, address: bytes, *, is_avoided: bool) -> None: ...
+    def set_peer_carried(self, address: bytes, *, is_carried: bool) -> None: ...
     def revoke_peer(self, address: bytes) -> None: ...
     def send_control(self, peer: bytes, service: int, message: bytes) -> None: ...
     def set_fallback(self, service: int | None) -> None: ...

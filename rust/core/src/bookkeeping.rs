@@ -36,6 +36,7 @@ pub(crate) fn sum(threads: Vec<Statistics>) -> Option<Statistics> {
                 peer.pipe.received += other.received;
                 peer.pipe.sent_bytes += other.sent_bytes;
                 peer.pipe.received_bytes += other.received_bytes;
+                peer.pipe.refused += other.refused;
             }
         }
         sum
@@ -258,6 +259,7 @@ fn peer_dict<'py>(py: Python<'py>, peer: &PeerStatistics) -> PyResult<Bound<'py,
     dict.set_item("received", peer.pipe.received)?;
     dict.set_item("sent_bytes", peer.pipe.sent_bytes)?;
     dict.set_item("received_bytes", peer.pipe.received_bytes)?;
+    dict.set_item("refused", peer.pipe.refused)?;
     Ok(dict)
 }
 

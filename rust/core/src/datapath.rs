@@ -173,6 +173,13 @@ impl Datapath {
         Ok(())
     }
 
+    #[pyo3(signature = (address, *, is_carried))]
+    fn set_peer_carried(&mut self, address: &[u8], is_carried: bool) -> PyResult<()> {
+        let peer = arguments::address(address)?;
+        self.pure.set_peer_carried(&peer, is_carried);
+        Ok(())
+    }
+
     fn revoke_peer(&mut self, address: &[u8]) -> PyResult<()> {
         let peer = arguments::address(address)?;
         self.pure.revoke_peer(&peer);

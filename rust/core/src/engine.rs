@@ -162,6 +162,16 @@ impl Engine {
         Ok(())
     }
 
+    #[pyo3(signature = (address, *, is_carried))]
+    fn set_peer_carried(&self, py: Python<'_>, address: &[u8], is_carried: bool) -> PyResult<()> {
+        let peer = arguments::address(address)?;
+        py.detach(|| {
+            self.fleet
+                .order_all(move |lane, _| lane.datapath.set_peer_carried(&peer, is_carried))
+        })?;
+        Ok(())
+    }
+
     fn revoke_peer(&self, py: Python<'_>, address: &[u8]) -> PyResult<()> {
         let peer = arguments::address(address)?;
         py.detach(|| {

@@ -119,6 +119,8 @@ reasons! {
     NoListener = "no_listener",
     /// The control message cannot be parsed, or its window is exceeded.
     BadControl = "bad_control",
+    /// The policy of this node takes no packets from that peer.
+    NotAllowed = "not_allowed",
 }
 
 /// What became of one received packet. Exactly one of these, counted.

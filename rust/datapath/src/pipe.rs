@@ -128,6 +128,8 @@ pub struct PipeStatistics {
     pub sent_bytes: u64,
     /// Bytes of them on the wire.
     pub received_bytes: u64,
+    /// Packets that policy did not take.
+    pub refused: u64,
 }
 
 /// A peer and the association with it.
@@ -136,6 +138,8 @@ pub(crate) struct Pipe {
     pub(crate) public_key: [u8; KEY_BYTES],
     pub(crate) kind: PeerKind,
     pub(crate) upkeep: Upkeep,
+    /// Policy takes its packets.
+    pub(crate) is_carried: bool,
     pub(crate) is_up: bool,
     /// Keep trying: it was dialled, and is not meant to be down.
     pub(crate) is_wanted: bool,
@@ -178,6 +182,7 @@ impl Pipe {
             public_key,
             kind,
             upkeep: Upkeep::between(own, kind),
+            is_carried: true,
             is_up: false,
             is_wanted: false,
             endpoint: None,

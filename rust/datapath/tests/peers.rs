@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ei_datapath::codec::{Answer, Event};
+use ei_datapath::counters::Reason;
 use ei_datapath::forward::{Notice, ServiceConfig};
 use ei_datapath::wire::Address;
 use world::*;
@@ -192,4 +193,66 @@ fn an_answer_older_than_the_revocation_of_its_peer_decides_nothing() {
         2,
         "its packet still goes"
     );
+}
+
+// -- policy ---------------------------------------------------------------------------------------
+
+#[test]
+fn packets_of_a_peer_that_is_not_carried_are_dropped_decided_or_not() {
+    let (mut world, _) = decided();
+    let before = world.counters(NODE);
+    let peer = world.ends[SOURCE].address;
+    let seen = |world: &World| {
+        let peers = world.ends[NODE].datapath.statistics().peers;
+        peers
+            .iter()
+            .map(|one| (one.address, one.pipe.refused))
+            .collect::<Vec<_>>()
+    };
+
+    world.ends[NODE].datapath.set_peer_carried(&peer, false);
+    let after = flow(&mut world);
+    let now_ns = world.now_ns;
+    let node = world.ends[NODE].address;
+    let datapath = &mut world.ends[SOURCE].datapath;
+    datapath.send_control(now_ns, &node, 2, b"why?").unwrap();
+    world.settle();
+
+    assert_eq!(after, before.missed);
+    let counters = world.counters(NODE);
+    assert_eq!(counters.forwarded, before.forwarded);
+    assert_eq!(counters.dropped[Reason::NotAllowed as usize], 1);
+    assert_eq!(seen(&world), [(peer, 1), (address(DESTINATION), 0)]);
+    assert!(matches!(
+        notices(&mut world)[..],
+        [Notice::ControlReceived { .. }]
+    ));
+    world.assert_balanced();
+    world.ends[NODE].datapath.set_peer_carried(&peer, true);
+    flow(&mut world);
+    assert_eq!(world.counters(NODE).forwarded, before.forwarded + 1);
+}
+
+#[test]
+fn who_is_not_carried_is_not_when_it_comes_back_until_it_is_another() {
+    let (mut world, _) = decided();
+    let (peer, node) = (world.ends[SOURCE].address, world.ends[NODE].address);
+    world.ends[NODE].datapath.set_peer_carried(&peer, false);
+    let now_ns = world.now_ns;
+
+    world.ends[SOURCE].datapath.close_peer(now_ns, &node);
+    world.settle();
+    world.join(SOURCE, NODE);
+    world.pass(SECOND_NS);
+    flow(&mut world);
+    let refused = world.counters(NODE).dropped[Reason::NotAllowed as usize];
+    let now_ns = world.now_ns;
+    world.ends[NODE].datapath.remove_peer(now_ns, &peer);
+    world.ends[SOURCE].datapath.remove_peer(now_ns, &node);
+    world.join(SOURCE, NODE);
+    world.pass(SECOND_NS);
+    flow(&mut world);
+
+    assert_eq!(refused, 1);
+    assert_eq!(world.counters(NODE).dropped[Reason::NotAllowed as usize], 1);
 }

@@ -41,6 +41,9 @@ class RememberingControl:
     def set_peer_avoided(self, address: bytes, *, is_avoided: bool) -> None:
         self.commands.append(("set_peer_avoided", address, is_avoided))
 
+    def set_peer_carried(self, address: bytes, *, is_carried: bool) -> None:
+        self.commands.append(("set_peer_carried", address, is_carried))
+
     def revoke_peer(self, address: bytes) -> None:
         self.commands.append(("revoke_peer", address))
 

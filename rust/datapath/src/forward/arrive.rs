@@ -137,7 +137,12 @@ impl Datapath {
         let ingress = self.departures.pipes.address(opened.peer);
         let source = match self.check(opened, ingress, &mut header) {
             Ok(source) => source,
-            Err(reason) => return Err(self.refuse(now_ns, ingress, &header, reason)),
+            Err(reason) => {
+                if reason == Reason::NotAllowed {
+                    self.departures.pipes.note_refused(opened.peer);
+                }
+                return Err(self.refuse(now_ns, ingress, &header, reason));
+            }
         };
         if self.role == PeerKind::Host {
             let delivered = self.inbox.deliver(ingress, source, &header, payload);
@@ -167,9 +172,11 @@ impl Datapath {
         ingress: Address,
         header: &mut Header<'_>,
     ) -> Result<Address, Reason> {
-        let pipes = &self.departures.pipes;
-        let is_first_node =
-            self.role == PeerKind::Node && pipes.kind(opened.peer) == PeerKind::Host;
+        let (kind, is_carried) = self.departures.pipes.standing(opened.peer);
+        if !is_carried {
+            return Err(Reason::NotAllowed);
+        }
+        let is_first_node = self.role == PeerKind::Node && kind == PeerKind::Host;
         let source = if is_first_node {
             source_of_host(header, ingress)?
         } else {

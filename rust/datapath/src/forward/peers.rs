@@ -159,6 +159,14 @@ impl Datapath {
         }
     }
 
+    /// Whether packets of a peer are taken (they are, by default), until it is removed; else they are
+    /// dropped, `not_allowed`. Its control messages always are.
+    pub fn set_peer_carried(&mut self, address: &Address, is_carried: bool) {
+        if let Some(peer) = self.departures.pipes.find(address) {
+            self.departures.pipes.set_carried(peer, is_carried);
+        }
+    }
+
     /// Datagrams came of late that found no room in this thread's socket: nobody knows whose they were.
     pub fn note_overflow(&mut self, now_ns: u64) {
         self.departures.pipes.note_overflow(now_ns);

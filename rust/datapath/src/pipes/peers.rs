@@ -118,9 +118,24 @@ impl Pipes {
         self.pipe(peer).map(|pipe| pipe.address).unwrap_or_default()
     }
 
-    /// What the peer is; `Host` when there is none such.
-    pub fn kind(&self, peer: PeerIndex) -> PeerKind {
-        self.pipe(peer).map_or(PeerKind::Host, |pipe| pipe.kind)
+    /// What the peer is, and whether its packets are taken; a host's are not when there is none such.
+    pub fn standing(&self, peer: PeerIndex) -> (PeerKind, bool) {
+        self.pipe(peer)
+            .map_or((PeerKind::Host, false), |pipe| (pipe.kind, pipe.is_carried))
+    }
+
+    /// Whether packets of a peer are taken, until it is removed. Its control messages always are.
+    pub fn set_carried(&mut self, peer: PeerIndex, is_carried: bool) {
+        if let Some(pipe) = self.pipe_mut(peer) {
+            pipe.is_carried = is_carried;
+        }
+    }
+
+    /// A packet of the peer was not taken.
+    pub fn note_refused(&mut self, peer: PeerIndex) {
+        if let Some(pipe) = self.pipe_mut(peer) {
+            pipe.statistics.refused += 1;
+        }
     }
 
     /// Whether packets can be sent to it.

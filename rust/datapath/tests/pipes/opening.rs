@@ -283,7 +283,7 @@ fn peers_are_bounded_and_one_key_has_one_address() {
         pipes.add_peer(address(1), key, PeerKind::Host, Some(endpoint(1))),
         Ok(held)
     );
-    assert_eq!(pipes.kind(held), PeerKind::Host);
+    assert_eq!(pipes.standing(held), (PeerKind::Host, true));
     pipes.remove_peer(&address(2));
     assert!(
         pipes
