@@ -11,6 +11,7 @@ from ei.records.keys import Keys, make_keys
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.record_set import RecordSet, verify_records
 from ei.routing import Offer
+from ei.routing.policy import Word
 from ei.sdk.packets import Address
 from ei.sdk.records import (
     Attachment,
@@ -53,14 +54,14 @@ def records(*more: bytes) -> RecordSet:
 class Rig:
     """The control plane of sn1.isp-a, on a clock that the test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, **neighbours: Word) -> None:
         self.now_s = 1.0
         self.datapath = RememberingControl()
         self.plane = ControlPlane(
             keys=SN1,
             address=SELF,
             records=records(),
-            neighbours={},
+            neighbours={name.replace("_", "-"): word for name, word in neighbours.items()},
             offers=(Offer(DELIVERY),),
             datapath=self.datapath,
             attachment_limit_s=MAX_ATTACHMENT_S,
@@ -227,3 +228,20 @@ def test_new_records_count_with_the_next_poll() -> None:
 
     rig.ask(ServiceAt(48))
     assert rig.told()[-1] == (ServiceAt(48), Route((make_keys(b"9" * 32).address(1),)))
+
+
+def test_where_routing_has_a_choice_the_nearer_peer_leads_on() -> None:
+    rig = Rig(isp_b="peer")
+    rig.datapath.counted = {
+        "peers": {
+            AT_BORDER.hex(): {"is_up": True, "rtt_s": 0.02},
+            AT_FAR.hex(): {"is_up": True, "rtt_s": 0.01},
+            MATE.hex(): {"is_up": True, "rtt_s": None},
+        }
+    }
+
+    rig.plane.poll(now_s=20.0, unix_s=UNIX_S)
+
+    route = rig.plane.router.route_to(2)
+    assert route is not None
+    assert route.hops == (AT_FAR, AT_BORDER)

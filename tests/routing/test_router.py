@@ -247,13 +247,6 @@ def test_what_the_records_no_longer_bear_out_is_forgotten() -> None:
     assert internet.router(1).statistics().refused["unknown_domain"] == 1
 
 
-def test_it_says_which_nodes_to_hold_a_pipe_with() -> None:
-    internet = Internet(EDGES, nodes={5: 2})
-
-    assert set(internet.router(6).neighbours()) == {node(5, 0), node(5, 1)}
-    assert node(5, 1) in internet.router(5).neighbours()
-
-
 def test_the_table_and_the_reasons_name_every_way() -> None:
     internet = settled()
     router = internet.router(5)
@@ -304,12 +297,13 @@ def test_a_shorter_round_trip_that_is_measured_later_counts() -> None:
     internet.run(SETTLED_S)
     assert internet.path(4, 1) == (2, 1)
 
-    for peer, round_trip_s in ((2, 0.1), (3, 0.01)):
-        _ = internet.router(4).peer_changed(
-            node(peer), is_up=True, now_s=internet.now_s, round_trip_s=round_trip_s
-        )
+    router = internet.router(4)
+    router.measured({node(2): 0.1, node(3): 0.01, node(99): 0.001}, now_s=internet.now_s)
+    assert internet.path(4, 1) == (3, 1)
+    router.measured({node(2): 0.08, node(3): 0.015}, now_s=internet.now_s)
 
     assert internet.path(4, 1) == (3, 1)
+    assert 99 not in router.take_changes().domains
 
 
 def test_what_could_not_be_sent_is_told_again() -> None:

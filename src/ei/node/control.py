@@ -28,10 +28,19 @@ from ei.sdk.packets import Address, domain_number_of
 from ei.sdk.records import AttachmentOf, GroupOf, Query, Record, Route, RouteTo, ServiceAt
 
 MAX_QUERIES = 65_536
+MEASURE_S = 10.0
 ASKED_S = 60.0
 """Who asked is told of changes for so long: decisions live for less, and then it asks again."""
 
 _queries: msgspec.msgpack.Decoder[Query] = msgspec.msgpack.Decoder(Query)
+
+
+class _Counts(msgspec.Struct, frozen=True):
+    rtt_s: float | None = None
+
+
+class _Statistics(msgspec.Struct, frozen=True):
+    peers: dict[str, _Counts] = {}
 
 
 class ControlPlane:
@@ -69,6 +78,7 @@ class ControlPlane:
         self._asked: OrderedDict[Query, dict[int, float]] = OrderedDict()
         self._told: dict[Query, Record | None] = {}
         self._due_s = 0.0
+        self._measure_s = 0.0
         self.dropped: Counter[str] = Counter()
         self.on_cluster: Callable[[Address, bytes], object] | None = None
         self.directory = Directory(
@@ -137,8 +147,19 @@ class ControlPlane:
             self._settle(DIRECTORY, sends, now_s=now_s)
         sends = []
         if self.router.next_deadline_s() <= now_s:
+            self._measure(now_s=now_s)
             sends = self.router.poll(now_s=now_s, unix_s=unix_s)
         self._settle(ROUTING, sends, now_s=now_s)
+
+    def _measure(self, *, now_s: float) -> None:
+        """Have routing know how far its peers are, where it has a choice."""
+        if self.router.is_meshed or now_s < self._measure_s:
+            return
+        self._measure_s = now_s + MEASURE_S
+        peers = msgspec.convert(self._datapath.statistics(), _Statistics).peers
+        far = {Address(bytes.fromhex(peer)): counts.rtt_s for peer, counts in peers.items()}
+        round_trips = {peer: rtt_s for peer, rtt_s in far.items() if rtt_s is not None}
+        self.router.measured(round_trips, now_s=now_s)
 
     def next_deadline_s(self) -> float:
         """Return when `poll` has something to do; infinity for never."""

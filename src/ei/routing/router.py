@@ -12,7 +12,7 @@ on what it was told so; so a domain's nodes have pipes with one another. Without
 other domain is a direct peer: nothing is announced, and the nodes of a domain lead there.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from random import Random
 
 from ei.errors import IntegrityError
@@ -132,7 +132,7 @@ class Router:
     def peer_changed(
         self, peer: Address, *, is_up: bool, now_s: float, round_trip_s: float | None = None
     ) -> Out:
-        """Note that a pipe came up or went down, or what its round trip is now.
+        """Note that a pipe came up or went down.
 
         Args:
             peer: A node; others are of no concern here.
@@ -151,9 +151,14 @@ class Router:
             self._up[peer] = FAR_S if round_trip_s is None else round_trip_s
             self._note_nodes(peer, domain)
             return self._begin(peer, now_s=now_s, round_trip_s=round_trip_s)
-        if round_trip_s is not None and self._up[peer] != LEAVING_S:
-            self._move(peer, round_trip_s, now_s=now_s)
         return []
+
+    def measured(self, round_trips: Mapping[Address, float], *, now_s: float) -> None:
+        """Note smoothed round trips in seconds; peers that are not up are of no concern."""
+        for peer in self._up.keys() & round_trips.keys():
+            before, after = self._up[peer], max(round_trips[peer], 1e-6)
+            if before != LEAVING_S and max(before / after, after / before) >= FARTHER:
+                self._move(peer, after, now_s=now_s)
 
     def peer_leaves(self, peer: Address, *, now_s: float) -> None:
         """Note that a peer will be gone in a moment: others lead on wherever there are others."""
@@ -261,12 +266,6 @@ class Router:
         choice = self._choice()
         return choice.to_service(service, version, choice.wanted(avoid, require, came_from))
 
-    def neighbours(self) -> list[Address]:
-        """Return the nodes to hold a pipe with: of the own domain and of those in the policy."""
-        domains = [self._own, *self._relations]
-        nodes = (node for domain in domains for node in self._atlas.nodes(domain))
-        return [node for node in nodes if node != self._address]
-
     def take_changes(self) -> Changes:
         """Return whose answers may differ from those before, and forget it."""
         return self._routes.take_changes()
@@ -360,6 +359,8 @@ class Router:
 
     def _move(self, peer: Address, round_trip_s: float, *, now_s: float) -> None:
         self._up[peer] = round_trip_s
+        if peer in self._sessions and round_trip_s != LEAVING_S:
+            self._sessions[peer].round_trip_s = round_trip_s
         for origin, _key in list(self._routes.table.keys_of(peer)):
             self._moved([self._routes.reconsider(origin)], now_s=now_s)
 
@@ -394,5 +395,6 @@ class Router:
             self._speech.note(each, now_s=now_s)
 
 
+FARTHER = 2.0
 FAR_S = 3_600.0
 """The round trip of a peer whose pipe is up but was not measured yet: behind all that were."""
