@@ -40,7 +40,7 @@ def write_daemon_files(
         OSError: the system refused, such as on a full disk.
     """
     topology = population.topology
-    trust = {name: keys.identity_key.hex() for name, keys in population.domains.items()}
+    trust = population.trust
     etcd = etcd or {}
     daemons = _write_etcd(folder, topology, etcd)
     for plan in topology.residents:

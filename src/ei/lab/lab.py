@@ -7,7 +7,9 @@ from typing import Literal, Protocol
 
 from ei.host.client import Host
 from ei.lab.topology import Impairment, Topology
+from ei.node.routes import RoutesAnswer
 from ei.node.status import NodeStatus
+from ei.records.keys import Keys
 
 RealBackend = Literal["processes", "netns"]
 REAL_BACKENDS: tuple[RealBackend, ...] = ("processes", "netns")
@@ -46,6 +48,10 @@ class Lab(Protocol):
         """Monotonic time: virtual in simulation."""
         ...
 
+    def unix_s(self) -> float:
+        """Wall clock: what the nodes take it for."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Let the lab run."""
         ...
@@ -56,6 +62,10 @@ class Lab(Protocol):
 
     async def statistics(self, name: str) -> Mapping[str, object]:
         """Return the counters of a node's datapath; see `ei._core.Datapath.statistics`."""
+        ...
+
+    async def routes(self, name: str) -> RoutesAnswer:
+        """Return the routes of a node, and what it has refused."""
         ...
 
     async def kill(self, name: str) -> None:
@@ -80,6 +90,14 @@ class Lab(Protocol):
 
     async def thaw(self, name: str) -> None:
         """Let it go on."""
+        ...
+
+    def keys_of(self, name: str) -> Keys:
+        """Return the keys of a node: what somebody has who broke into it."""
+        ...
+
+    async def say(self, name: str, to: str, service: int, message: bytes) -> None:
+        """Let a node send a control message that its program did not make."""
         ...
 
     async def impair(self, a: str, b: str, impairment: Impairment) -> None:

@@ -66,9 +66,7 @@ async def send_with_receipts(
     with host.datagrams() as channel:
         return await gather_bounded(
             [
-                channel.send(
-                    to, number.to_bytes(4, "little"), port=port, deadline_s=deadline_s
-                )
+                channel.send(to, number.to_bytes(4, "little"), port=port, deadline_s=deadline_s)
                 for number in range(count)
             ]
         )

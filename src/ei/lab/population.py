@@ -53,6 +53,11 @@ class Population:
     public: tuple[bytes, ...]
     private: Mapping[str, tuple[bytes, ...]]
 
+    @property
+    def trust(self) -> dict[str, str]:
+        """Domain name to its key, as configurations have it."""
+        return {name: keys.identity_key.hex() for name, keys in self.domains.items()}
+
     def node_records(
         self, endpoint_of: Callable[[str], str], service_number: Callable[[str], int]
     ) -> tuple[bytes, ...]:

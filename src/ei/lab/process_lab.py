@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import socket
+import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -24,7 +25,10 @@ from ei.lab.processes import Progress, ask_lab, start_lab, stop_lab
 from ei.lab.run_folder import Daemon, LabFile, run_folder
 from ei.lab.topology import Impairment, Topology
 from ei.node.admin import RunningStatus
+from ei.node.routes import RoutesAnswer
 from ei.node.status import NodeStatus
+from ei.records.key_files import read_keys
+from ei.records.keys import Keys
 
 ASK_LIMIT_S = 5.0
 
@@ -126,6 +130,10 @@ class ProcessLab:
         """Monotonic time."""
         return asyncio.get_running_loop().time()
 
+    def unix_s(self) -> float:
+        """Wall clock."""
+        return time.time()
+
     async def sleep(self, seconds: float) -> None:
         """Let the lab run."""
         await asyncio.sleep(seconds)
@@ -139,6 +147,10 @@ class ProcessLab:
         """Return the counters of a node's datapath."""
         answer = await self._ask_node(name, "statistics")
         return msgspec.convert(answer["statistics"], dict[str, object])
+
+    async def routes(self, name: str) -> RoutesAnswer:
+        """Return the routes of a node, and what it has refused."""
+        return msgspec.convert(await self._ask_node(name, "routes"), RoutesAnswer)
 
     # -- faults -----------------------------------------------------------------------------------
 
@@ -168,6 +180,15 @@ class ProcessLab:
     async def thaw(self, name: str) -> None:
         """Let a frozen node go on."""
         _ = await self._ask_lab("thaw", {"name": self._topology.find(name)})
+
+    def keys_of(self, name: str) -> Keys:
+        """Return the keys of a node."""
+        return read_keys(self.folder(name) / "key")
+
+    async def say(self, name: str, to: str, service: int, message: bytes) -> None:
+        """Let a node send a control message that its program did not make."""
+        wanted = {"to": self._topology.find(to), "service": service, "message": message.hex()}
+        _ = await self._ask_node(name, "say", wanted)
 
     async def impair(self, a: str, b: str, impairment: Impairment) -> None:
         """Give the link between two names these properties, both ways."""

@@ -27,6 +27,7 @@ from ei.lab.topology import HostPlan, Impairment, NodePlan, Topology
 from ei.node.config import NodeConfig
 from ei.node.routes import RoutesAnswer, routes_of
 from ei.node.status import NodeStatus
+from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.runtime.loader import LoadedService, load_service
 from ei.runtime.stores import MemoryStore, TransactionalStore
@@ -69,20 +70,15 @@ class Simulation:
         )
         self._endpoints = lay_out(topology, subnet=SUBNET, has_relays=False).endpoints
         self._services = _load_services(topology)
-        self._archive = Archive(
-            self._population,
-            self._population.node_records(self._endpoints.__getitem__, self._number_of),
-            unix_s=UNIX_S,
-        )
+        numbers = {name: service.manifest.id for name, service in self._services.items()}
+        nodes = self._population.node_records(self._endpoints.__getitem__, numbers.__getitem__)
+        self._archive = Archive(self._population, nodes, unix_s=UNIX_S)
         self._world = World(
             clock=clock,
             network=Network(clock, topology, seed=seed, log=self._log),
             unix_offset_ns=self._unix_offset_ns,
             log=self._log,
         )
-        self._trust = {
-            name: keys.identity_key.hex() for name, keys in self._population.domains.items()
-        }
         self._stores: dict[str, dict[str, TransactionalStore]] = {}
         self._starts: dict[str, int] = {}
         self._skews_ns: dict[str, int] = {}
@@ -176,6 +172,10 @@ class Simulation:
         """Virtual monotonic time."""
         return self._clock.now_s
 
+    def unix_s(self) -> float:
+        """Wall clock of the simulation."""
+        return (self._clock.now_ns + self._unix_offset_ns) / 1e9
+
     async def sleep(self, seconds: float) -> None:
         """Let virtual time pass."""
         await asyncio.sleep(seconds)
@@ -193,11 +193,15 @@ class Simulation:
         node = self._node(name).node
         return routes_of(node.control.router, node.config.name.partition(".")[2])
 
-    def say(self, name: str, to: str, service: int, message: bytes) -> None:
-        """Have a node send a control message that its program did not make: as attackers do."""
-        node, peer = self._node(name), self._node(to).node.address
+    def keys_of(self, name: str) -> Keys:
+        """Return the keys of a node."""
+        return self._population.residents[self._topology.find(name)].keys
+
+    async def say(self, name: str, to: str, service: int, message: bytes) -> None:
+        """Let a node send a control message that its program did not make."""
+        node = self._node(name)
         self._note(f"say {node.name} {to} {service} {len(message)} B")
-        node.datapath.send_control(self._clock.now_ns, peer, service, message)
+        node.node.say(self._node(to).node.address, service, message)
         node.touched()
 
     @property
@@ -210,11 +214,11 @@ class Simulation:
 
         A host that the records do not know any more keeps its old ones.
         """
-        records = self._archive.add(envelopes, unix_s=self._unix_s())
+        records = self._archive.add(envelopes, unix_s=self.unix_s())
         self._note(f"publish {len(envelopes)} records")
         for name, node in self._nodes.items():
             node.node.update(self._archive.view(self._topology.nodes[name].domain))
-            node.node.check_ages(unix_s=self._unix_s())
+            node.node.check_ages(unix_s=self.unix_s())
             node.touched()
         for name, host in self._hosts.items():
             with suppress(ConfigError):
@@ -255,7 +259,7 @@ class Simulation:
         """Lose the worker of one service of a node."""
         node = self._node(name)
         self._note(f"kill worker {service} of {node.name}")
-        node.services.kill(node.datapath, self._clock.now_ns, self._number_of(service))
+        node.services.kill(node.datapath, self._clock.now_ns, self._services[service].manifest.id)
         node.touched()
 
     async def freeze(self, name: str) -> None:
@@ -313,9 +317,6 @@ class Simulation:
 
     # -- parts ------------------------------------------------------------------------------------
 
-    def _unix_s(self) -> float:
-        return (self._clock.now_ns + self._unix_offset_ns) / 1e9
-
     def _offset_ns(self, name: str) -> int:
         return self._unix_offset_ns + self._skews_ns.get(name, 0)
 
@@ -341,7 +342,7 @@ class Simulation:
                 cache_entries=self._cache_entries,
                 attachment_limit_s=LIFETIME_S,
                 explains=self._topology.domains[plan.domain].explains,
-                trust=self._trust,
+                trust=self._population.trust,
                 neighbours=dict(self._topology.neighbours(plan.domain)),
                 chains=dict(plan.chains),
                 guards=guards_at(self._topology, plan.name),
@@ -386,9 +387,6 @@ class Simulation:
         if full not in known:
             raise NotFoundError(f"{full} does not run")
         return full
-
-    def _number_of(self, service: str) -> int:
-        return self._services[service].manifest.id
 
     def _note(self, text: str) -> None:
         if self._log is not None:

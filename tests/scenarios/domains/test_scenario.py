@@ -1,0 +1,26 @@
+"""The scenario `domains`: every promise is kept, in virtual time and by real processes."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_every_promise_is_kept_in_simulation(seed: int) -> None:
+    report = run_in_simulation(load_scenario("domains"), seed=seed)
+
+    assert [each for each in report.promises if each.status != "ok"] == []
+    assert len(report.promises) == 13
+
+
+@pytest.mark.timeout(180)
+def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
+    report = run_in_processes(load_scenario("domains"), seed=7, environ=environ)
+
+    assert [each for each in report.promises if each.status != "ok"] == []
+    assert report.is_ok
