@@ -9,11 +9,12 @@ Everything here runs on one event loop; nothing is thread-safe.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self, TypeVar
 
 from ei.errors import LocalError
 from ei.host.channels import ControlChannel, DatagramChannel, ServiceChannel, Wanted
+from ei.host.constraints import constraints_of
 from ei.host.deadlines import DEFAULT_S, within
 from ei.host.driver import Driver
 from ei.host.events import (
@@ -102,6 +103,21 @@ class Host:
             NotFoundError: no record has the name.
         """
         return self.records.find(to) if isinstance(to, str) else to
+
+    def keep_to(self, *, avoid: Iterable[str] = (), require: Iterable[str] = ()) -> None:
+        """Say by which ways all packets to other hosts go from now on; nothing lifts it again.
+
+        It binds the choice among the ways that neighbours announce, and is no guarantee against
+        nodes that lie. Where no way is left packets are dropped (`host_unreachable`).
+
+        Args:
+            avoid: Names of domains that no packet may pass.
+            require: Names of domains that each must pass; with `avoid` at most 8.
+
+        Raises:
+            ConfigError: a domain is not known, or avoided and required at once.
+        """
+        self._stack.constraints = constraints_of(self.records.domains, avoid=avoid, require=require)
 
     def update(self, records: RecordSet, *, nodes: Sequence[Address] | None = None) -> None:
         """Go over to newer records: what rests on keys that count no more ends at once.

@@ -29,6 +29,8 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         dns_domain: Whose SRV records `_ei._udp` say which nodes to attach to, such as
             "isp-a.example"; `nodes` are for when the DNS does not say. See decision 0130.
         resolvers: Endpoints of the DNS resolvers to ask; empty asks the system's.
+        avoid_domains, require_domains: Names of domains that packets to other hosts must not pass,
+            and that they must; at most 8 in all.
         key_file, records_file: See `ei.records`.
         admin_socket: Of `ei host run`.
         max_datagram_bytes: Largest datagram sent; see decision 0041.
@@ -47,6 +49,8 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     nodes: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
     dns_domain: Annotated[str, Meta(max_length=253)] = ""
     resolvers: Annotated[tuple[str, ...], Meta(max_length=3)] = ()
+    avoid_domains: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
+    require_domains: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
     key_file: str = "key"
     records_file: str = "records.eir"
     admin_socket: str = "admin.sock"

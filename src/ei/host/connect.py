@@ -11,6 +11,7 @@ from ei.daemons.known_records import load_records, read_seen
 from ei.errors import ConfigError
 from ei.host.client import Host
 from ei.host.config import HostConfig, load_host_config
+from ei.host.constraints import constraints_of
 from ei.host.dns import DnsAnswer, ask_dns
 from ei.host.finding import find_enrolment, find_nodes
 from ei.host.stack import Identity, Stack
@@ -114,6 +115,9 @@ def make_host(prepared: PreparedHost) -> Host:
         EiError: what is wrong and what to do.
     """
     config = prepared.config
+    constraints = constraints_of(
+        prepared.records.domains, avoid=config.avoid_domains, require=config.require_domains
+    )
     transport = SocketTransport(config.bind)
     try:
         stack = Stack(
@@ -128,4 +132,5 @@ def make_host(prepared: PreparedHost) -> Host:
     except BaseException:
         transport.close()
         raise
+    stack.constraints = constraints
     return Host(stack, transport)

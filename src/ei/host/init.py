@@ -33,6 +33,10 @@ domain_number = {domain_number}
 # A DNS domain whose SRV records say which nodes to attach to; those above are for when it does not.
 # dns_domain = "isp-a.example"
 
+# Domains that packets to other hosts must not pass, and that they must; at most 8 in all.
+# avoid_domains = []
+# require_domains = []
+
 # The host's private keys; mode 0600. And the signed records of everybody, all domains together.
 # key_file = "key"
 records_file = {records_file}

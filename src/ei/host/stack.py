@@ -15,6 +15,7 @@ from ei.directory.messages import DIRECTORY, Addressed
 from ei.errors import LimitError, LocalError
 from ei.host.attaching import Attaching, Told
 from ei.host.attachments import Attachments
+from ei.host.constraints import Constraints
 from ei.host.contacts import Contacts
 from ei.host.datagrams import Datagrams
 from ei.host.events import (
@@ -132,6 +133,7 @@ class Stack:
             draw=self.draw_number,
             emit=self._emit,
         )
+        self.constraints = Constraints()
         self._dropped: Counter[str] = Counter()
         self._attaching = Attaching(
             self.datapath,
@@ -391,7 +393,7 @@ class Stack:
             via,
             DELIVERY,
             outgoing.connection,
-            outgoing.to,
+            self.constraints.metadata(outgoing.to),
             outgoing.payloads,
             protection=protection,
             is_traced=is_traced,

@@ -65,6 +65,9 @@ class Delivery(Service[Config]):
             return refuse(packet, "bad_destination", ttl_s=ctx.config.decision_s)
         if way.destination in ctx.peers:
             return send(packet, way.destination, Way(way.destination), ctx.config.decision_s)
+        # What had to be passed is passed here, and need not be once more.
+        left = tuple(domain for domain in way.require if domain != ctx.domain)
+        way = msgspec.structs.replace(way, require=left)
         if way.node in (None, ctx.node):
             return send_abroad(packet, way, ctx)
         return send_on(packet, way, (way.node,), ctx)

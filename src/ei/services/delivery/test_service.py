@@ -282,6 +282,16 @@ def test_what_a_host_avoids_binds_the_choice_and_travels_along() -> None:
     assert (next_hops(effects), metadata_sent(effects)) == ([BORDER], [write_way(told)])
 
 
+def test_what_had_to_be_passed_is_required_no_more_beyond_it() -> None:
+    way = Way(CAROL, FAR, require=(1, 7))
+    play = Playbook("delivery", peers=["border.2"])
+    _ = play.resolve(RouteTo(3, require=(7,), came_from=4), Route((BORDER,)))
+
+    effects = play.packet("alice.4", ingress="from.4", metadata=write_way(way))
+
+    assert metadata_sent(effects) == [write_way(Way(CAROL, FAR, require=(7,)))]
+
+
 def test_a_way_that_is_cut_short_is_refused() -> None:
     play = Playbook("delivery", peers=["alice"])
 
