@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from math import inf
 from random import Random
 
-from ei.directory import Directory, MemoryStore, Query, Resolution
+from ei.directory import Directory, MemoryStore, Query, Resolution, Store
 from ei.directory.messages import Message, decode, encode
 from ei.directory.statements import Open
 from ei.errors import PeerError
@@ -115,7 +115,7 @@ class Net:
         self.sent: list[Sent] = []
         self.heard: dict[Address, list[Message]] = {}
         self.answers: dict[Address, dict[Query, list[tuple[float, Resolution]]]] = {}
-        self.stores: dict[Address, MemoryStore] = {}
+        self.stores: dict[Address, Store] = {}
         self._random = Random(seed)
         self._delay_s = delay_s
         self._loss = loss

@@ -42,6 +42,8 @@ def test_of_file_and_registration_the_newer_one_counts() -> None:
     with pytest.raises(Refused, match="sequence 4 is not above 5"):
         known.register(WORLD.attach("bob.isp-a", "sn2.isp-a", sequence=4), **TIMES)
     known.register(WORLD.attach("bob.isp-a", "sn2.isp-a", sequence=6), **TIMES)
+    assert sequence_at(known) == 5
+    assert known.commit()
     assert sequence_at(known) == 6
 
 
@@ -49,6 +51,7 @@ def test_a_registration_is_kept_and_counts_until_it_expires() -> None:
     store = MemoryStore()
     known = authority(store=store)
     known.register(WORLD.attach("bob.isp-a", "sn2.isp-a", sequence=6, life_s=100), **TIMES)
+    known.commit()
 
     again = authority(store=MemoryStore(store.load()))
 
@@ -64,6 +67,7 @@ def test_the_same_registration_again_is_no_fault_and_changes_nothing() -> None:
     known = authority()
     envelope = WORLD.attach("bob.isp-a", "sn2.isp-a", sequence=6)
     first = known.register(envelope, **TIMES)
+    known.commit()
 
     second = known.register(envelope, now_s=150.0, unix_s=UNIX_S + 50.0)
 
@@ -75,6 +79,7 @@ def test_the_same_registration_again_is_no_fault_and_changes_nothing() -> None:
 def test_what_does_not_count_by_new_records_is_forgotten() -> None:
     known = authority()
     known.register(WORLD.attach("bob.isp-a", "sn2.isp-a", sequence=6), **TIMES)
+    known.commit()
     other = World(domains=1)
 
     known.use(Reader(WORLD.records("isp-a"), 3_600, open_record), now_s=100.0, unix_s=UNIX_S + 7e3)

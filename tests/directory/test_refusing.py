@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.directory.net import LATER_S, UNIX_S, Net, World
 
-from ei.directory import Attached, Named
+from ei.directory import Attached, MemoryStore, Named
 from ei.directory.messages import Answer, Ask, Find, Found, Message, Register, Registered, encode
 from ei.directory.reasons import DIRECTORY_REASONS
 from ei.errors import LimitError
@@ -264,10 +264,23 @@ class FullStore:
     def forget(self, host: Address) -> None:
         raise AssertionError("nothing was kept")
 
+    def commit(self) -> None:
+        raise AssertionError("nothing was kept")
 
-def test_what_finds_no_room_on_disk_is_not_acknowledged() -> None:
+
+class FailingStore(MemoryStore):
+    """A disk that has room until it is written to."""
+
+    def commit(self) -> None:
+        raise LimitError("no room")
+
+
+@pytest.mark.parametrize("store", [FullStore, FailingStore])
+def test_what_finds_no_room_on_disk_is_not_acknowledged(
+    store: type[FullStore | FailingStore],
+) -> None:
     net = net_with_bob()
-    net.stores[net.world.names["sn1.isp-b"]] = FullStore()
+    net.stores[net.world.names["sn1.isp-b"]] = store()
     net.start("sn1.isp-b")
     net.heard.clear()
 

@@ -10,6 +10,7 @@ def test_a_later_envelope_takes_the_place_of_an_earlier_one() -> None:
     store = MemoryStore([b"first"])
     store.keep(HOST, b"1")
     store.keep(HOST, b"2")
+    store.commit()
 
     assert list(store.load()) == [b"first", b"2"]
     store.forget(HOST)

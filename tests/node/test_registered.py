@@ -17,6 +17,8 @@ def test_what_was_kept_is_there_when_the_file_is_opened_again(tmp_path: Path) ->
     store.keep(HOST, b"2")
     store.keep(OTHER, b"3")
     store.forget(OTHER)
+    store.commit()
+    store.keep(HOST, b"never committed")
     store.close()
 
     again = RegisteredStore(tmp_path / "directory.sqlite")

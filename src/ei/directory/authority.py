@@ -9,7 +9,7 @@ from ei.directory.filed import filed
 from ei.directory.messages import Attached, Query
 from ei.directory.statements import Reader, Statement, absence_of, check_newer
 from ei.directory.stores import Store
-from ei.errors import IntegrityError
+from ei.errors import IntegrityError, LimitError
 from ei.records.envelope import seal_record
 from ei.records.fields import Refused, refuse
 from ei.records.keys import Keys
@@ -49,6 +49,7 @@ class Authority:
         self._reader = reader
         self._store = store
         self._registered: dict[Address, Registration] = {}
+        self._staged: dict[Address, Registration] = {}
         self._ends: Deadlines[Address] = Deadlines()
         self._absences: OrderedDict[Query, Statement] = OrderedDict()
         self._is_loaded = False
@@ -119,21 +120,37 @@ class Authority:
     # -- registering -----------------------------------------------------------------------------
 
     def register(self, envelope: bytes, *, now_s: float, unix_s: float) -> Registration:
-        """Keep the attachment of a host of this domain; the same one again is no fault.
+        """Keep the attachment of a host of this domain, once `commit` says so.
+
+        The same one again is no fault.
 
         Raises:
             IntegrityError, Refused: it does not count.
             LimitError: the store is full; what was known stays.
         """
         registration = self._weigh(envelope, now_s=now_s, unix_s=unix_s)
-        known = self._registered.get(registration.record.host)
+        known = self._known(registration.record.host)
         if known is not None:
             if known.statement.envelopes == registration.statement.envelopes:
                 return known
             check_newer(registration.statement, known.statement)
         self._store.keep(registration.record.host, envelope)
-        self._keep(registration)
+        self._staged[registration.record.host] = registration
         return registration
+
+    def commit(self) -> bool:
+        """Have what was registered on disk, and answer with it from now on; return whether it is.
+
+        If not, all is as before the last commit.
+        """
+        staged, self._staged = self._staged, {}
+        try:
+            self._store.commit()
+        except LimitError:
+            return False
+        for registration in staged.values():
+            self._keep(registration)
+        return True
 
     def registered_since(self, since_s: float) -> list[Registration]:
         """Return what was registered at that time or later."""
@@ -173,7 +190,7 @@ class Authority:
         record, signer = self._reader.open_envelope(envelope)
         if not isinstance(record, AttachmentRecord):
             refuse("other_answer", "a record that is no attachment")
-        known = self._registered.get(record.host)
+        known = self._known(record.host)
         if known is not None and known.statement.envelopes == (envelope,):
             return known
         statement = self._reader.weigh(
@@ -181,6 +198,9 @@ class Authority:
         )
         kept = statement.record if isinstance(statement.record, AttachmentRecord) else record
         return Registration(kept, statement, now_s)
+
+    def _known(self, host: Address) -> Registration | None:
+        return self._staged.get(host) or self._registered.get(host)
 
     def _keep(self, registration: Registration) -> None:
         host = registration.record.host

@@ -8,7 +8,8 @@ sends = directory.poll(now_s=..., unix_s=...)                       at next_dead
 sends = directory.update(records, now_s=..., unix_s=...)
 for resolution in directory.take_answers(): ...                     after any of them
 
-`sends` are pairs of peer and message, to go by `send_control(peer, DIRECTORY, message)`.
+`sends` are pairs of peer and message, to go by `send_control(peer, DIRECTORY, message)`. What came
+at the same time is to be taken before the next `poll`: it is written down by one commit.
 """
 
 from collections import Counter
@@ -174,17 +175,21 @@ class Directory:
         return self._take_sends()
 
     def poll(self, *, now_s: float, unix_s: float) -> Sends:
-        """Do what time asks for."""
+        """Do what time asks for, and write down what was registered."""
         self._authority.load(now_s=now_s, unix_s=unix_s)
         self._authority.expire(now_s)
         self._publishing.expire(now_s)
         self._resolver.poll(now_s)
         self._registering.poll(now_s)
+        if self._registering.has_staged:
+            self._commit(now_s=now_s, unix_s=unix_s)
         self._settle(now_s=now_s)
         return self._take_sends()
 
     def next_deadline_s(self) -> float:
-        """Return when `poll` has something to do; infinity for never."""
+        """Return when `poll` has something to do: 0 for at once, infinity for never."""
+        if self._registering.has_staged:
+            return 0.0
         return min(
             self._authority.next_s(),
             self._publishing.next_s(),
@@ -236,10 +241,9 @@ class Directory:
                 self._find(host, number, query, now_s=now_s, unix_s=unix_s)
             case Register(envelope):
                 if self._host_rates.is_allowed(host, now_s):
-                    record = self._registering.take_of_host(
+                    self._registering.take_of_host(
                         host, envelope, self._places, now_s=now_s, unix_s=unix_s
                     )
-                    self._registered(record, now_s=now_s, unix_s=unix_s)
                 else:
                     self._count("busy")
             case _:
@@ -258,10 +262,9 @@ class Directory:
             case Release(query):
                 self._publishing.release(query, node)
             case Register(envelope):
-                record = self._registering.take_of_node(
+                self._registering.take_of_node(
                     node, envelope, self._places, now_s=now_s, unix_s=unix_s
                 )
-                self._registered(record, now_s=now_s, unix_s=unix_s)
             case Registered():
                 self._registering.take_registered(node, message, now_s=now_s)
             case Find() | Found() | Unfound():
@@ -325,8 +328,8 @@ class Directory:
         entry = self._resolver.use(query, now_s=now_s)
         return None if entry is None else entry.statement
 
-    def _registered(self, host: Address | None, *, now_s: float, unix_s: float) -> None:
-        if host is not None:
+    def _commit(self, *, now_s: float, unix_s: float) -> None:
+        for host in self._registering.commit(self._places, now_s=now_s, unix_s=unix_s):
             query = Attached(host)
             statement = self._authority.answer(query, now_s=now_s, unix_s=unix_s)
             self._changed(query, statement, now_s=now_s)

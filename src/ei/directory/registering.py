@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 
-from ei.directory.authority import Authority, Registration
+from ei.directory.authority import Authority
 from ei.directory.handing import Handed, Handing, HandingStatistics
 from ei.directory.messages import Message, Registered
 from ei.directory.places import Places
@@ -18,6 +19,16 @@ from ei.sdk.packets import Address
 MAX_HOSTS = 65_536
 OVERLAP_S = 5.0
 """What a sibling may have been told and lost when it went down: older than that it has kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What is registered with the next commit, and who brought it."""
+
+    sender: Address
+    record: AttachmentRecord
+    envelope: bytes
+    is_new: bool
 
 
 class Registering:
@@ -47,14 +58,15 @@ class Registering:
         self._open_envelope = open_envelope
         self._hosts: OrderedDict[Address, int] = OrderedDict()
         self._down_since_s: dict[Address, float] = {}
+        self._staged: list[Staged] = []
 
     def __repr__(self) -> str:
         return f"<Registering, {len(self._hosts)} hosts wait, {self._handing!r}>"
 
     def take_of_host(
         self, host: Address, envelope: bytes, places: Places, *, now_s: float, unix_s: float
-    ) -> Address | None:
-        """Take what a host says of itself; return it when this node keeps it, and it is new."""
+    ) -> None:
+        """Take what a host says of itself."""
         try:
             record = self._opened(envelope)
             if record.host != host:
@@ -62,36 +74,54 @@ class Registering:
         except (IntegrityError, Refused) as refused:
             self._count(word_of(refused))
             self._send(host, Registered(host, 0, word_of(refused)))
-            return None
+            return
         number = domain_number_of(host)
         if places.is_directory and places.is_own_number(number):
-            return self._keep(host, envelope, record, places, now_s=now_s, unix_s=unix_s)
+            self._keep(host, envelope, record, now_s=now_s, unix_s=unix_s)
+            return
         directories = places.directories_of(number)
         if not directories:
-            self._count("no_directory")
-            self._send(host, Registered(host, record.sequence, "no_directory"))
-            return None
+            self._refuse(host, record, "no_directory")
+            return
         self._hosts[host] = record.sequence
         self._hosts.move_to_end(host)
         if len(self._hosts) > MAX_HOSTS:
             _ = self._hosts.popitem(last=False)
         self._hand(record, envelope, directories, now_s=now_s, unix_s=unix_s)
-        return None
 
     def take_of_node(
         self, node: Address, envelope: bytes, places: Places, *, now_s: float, unix_s: float
-    ) -> Address | None:
-        """Take what a node hands over; return the host when it is new."""
+    ) -> None:
+        """Take what a node hands over."""
         try:
             record = self._opened(envelope)
         except (IntegrityError, Refused) as refused:
             self._count(word_of(refused))
-            return None
+            return
         if not places.is_directory or not places.is_own_number(domain_number_of(record.host)):
-            self._count("not_a_directory")
-            self._send(node, Registered(record.host, record.sequence, "not_a_directory"))
-            return None
-        return self._keep(node, envelope, record, places, now_s=now_s, unix_s=unix_s)
+            self._refuse(node, record, "not_a_directory")
+            return
+        self._keep(node, envelope, record, now_s=now_s, unix_s=unix_s)
+
+    @property
+    def has_staged(self) -> bool:
+        """Whether `commit` has something to do."""
+        return bool(self._staged)
+
+    def commit(self, places: Places, *, now_s: float, unix_s: float) -> list[Address]:
+        """Have on disk what was registered since the last time, and say so; return whose is new."""
+        staged, self._staged = self._staged, []
+        if not self._authority.commit():
+            for each in staged:
+                self._refuse(each.sender, each.record, "store_full")
+            return []
+        siblings = tuple(each for each in places.directories if places.is_sibling(each))
+        for each in staged:
+            record = each.record
+            self._send(each.sender, Registered(record.host, record.sequence))
+            if each.is_new and each.sender == record.host:
+                self._hand(record, each.envelope, siblings, now_s=now_s, unix_s=unix_s)
+        return list(dict.fromkeys(each.record.host for each in staged if each.is_new))
 
     def take_registered(self, node: Address, message: Registered, *, now_s: float) -> None:
         """Take a directory's answer; the first one goes to the host."""
@@ -138,35 +168,28 @@ class Registering:
         """Return how many attachments are on their way."""
         return self._handing.statistics()
 
-    def _keep(  # noqa: PLR0913 both times, as everywhere
+    def _keep(
         self,
         sender: Address,
         envelope: bytes,
         record: AttachmentRecord,
-        places: Places,
         *,
         now_s: float,
         unix_s: float,
-    ) -> Address | None:
-        reason, is_new = "", False
+    ) -> None:
         try:
-            registration: Registration = self._authority.register(
-                envelope, now_s=now_s, unix_s=unix_s
-            )
-            is_new = registration.at_s == now_s
+            registration = self._authority.register(envelope, now_s=now_s, unix_s=unix_s)
         except (IntegrityError, Refused) as refused:
-            reason = word_of(refused)
+            self._refuse(sender, record, word_of(refused))
         except LimitError:
-            reason = "store_full"
-        if reason:
-            self._count(reason)
+            self._refuse(sender, record, "store_full")
+        else:
+            is_new = registration.at_s == now_s
+            self._staged.append(Staged(sender, record, envelope, is_new=is_new))
+
+    def _refuse(self, sender: Address, record: AttachmentRecord, reason: str) -> None:
+        self._count(reason)
         self._send(sender, Registered(record.host, record.sequence, reason))
-        if reason or not is_new:
-            return None
-        if sender == record.host:
-            siblings = tuple(each for each in places.directories if places.is_sibling(each))
-            self._hand(record, envelope, siblings, now_s=now_s, unix_s=unix_s)
-        return record.host
 
     def _hand(
         self,

@@ -7,22 +7,30 @@ from ei.sdk.packets import Address
 
 
 class Store(Protocol):
-    """Envelopes of attachments by host. What is written is kept, whatever ends the node (law 3)."""
+    """Envelopes of attachments by host. After `commit` they are there whatever ends the node."""
 
     def load(self) -> Iterable[bytes]:
         """Return all envelopes, in any order."""
         ...
 
     def keep(self, host: Address, envelope: bytes) -> None:
-        """Keep an envelope in the place of an earlier one of the host.
+        """Keep an envelope in the place of an earlier one of the host, from the next commit on.
 
         Raises:
-            LimitError: there is no room; what was there stays.
+            LimitError: there is no room for it.
         """
         ...
 
     def forget(self, host: Address) -> None:
-        """Forget the envelope of a host; no effect when there is none."""
+        """Forget the envelope of a host, from the next commit on; no effect when there is none."""
+        ...
+
+    def commit(self) -> None:
+        """Write down what was kept and forgotten since the last time, all of it at once.
+
+        Raises:
+            LimitError: it cannot be; all is as it was then.
+        """
         ...
 
 
@@ -44,3 +52,6 @@ class MemoryStore:
 
     def forget(self, host: Address) -> None:
         _ = self._kept.pop(host, None)
+
+    def commit(self) -> None:
+        """Nothing waits here."""

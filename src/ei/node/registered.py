@@ -1,7 +1,9 @@
-"""Where a directory node keeps what hosts have registered: on disk before it says so."""
+"""Where a directory node keeps what hosts have registered: on disk before it says so.
+
+An fsync takes milliseconds, so what was registered at the same time is written by one commit.
+"""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from ei.errors import LimitError, ServiceError
@@ -14,7 +16,7 @@ LIMIT_BYTES = 64 * 1024 * 1024
 
 
 class RegisteredStore:
-    """A `Store` of `ei.directory` in one file; each write is an fsync.
+    """A `Store` of `ei.directory` in one file.
 
     Args:
         path: Of the file; its folder exists.
@@ -25,6 +27,7 @@ class RegisteredStore:
 
     def __init__(self, path: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self._file = SqliteStore(path, limit_bytes=limit_bytes)
+        self._begin()
 
     def __repr__(self) -> str:
         return f"<RegisteredStore {self._file!r}>"
@@ -33,23 +36,26 @@ class RegisteredStore:
         return [envelope for _, envelope in self._file.scan(b"")]
 
     def keep(self, host: Address, envelope: bytes) -> None:
-        undo = UndoLog()
-        self._file.begin(0.0, undo)
         try:
             self._file.put(host, envelope)
-            self._file.commit()
-        except (LimitError, ServiceError) as error:
-            undo.undo_to(0)
+        except ServiceError as error:
             raise LimitError(f"no room for an attachment: {error}") from error
 
     def forget(self, host: Address) -> None:
-        undo = UndoLog()
-        self._file.begin(0.0, undo)
         self._file.delete(host)
-        with suppress(LimitError):  # what stays there does not count when it is loaded
+
+    def commit(self) -> None:
+        try:
             self._file.commit()
-            return
-        undo.undo_to(0)
+        except LimitError:
+            self._undo.undo_to(0)
+            raise
+        finally:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._undo = UndoLog()
+        self._file.begin(0.0, self._undo)  # nothing expires: the directory sees to that
 
     def close(self) -> None:
         """Let go of the file."""
