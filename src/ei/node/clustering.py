@@ -1,11 +1,13 @@
 """Makes a node a member of its cluster, if its configuration names one."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ei._core import Engine
 from ei.cluster.messages import SERVICE
 from ei.daemons.log import Log
+from ei.errors import LocalError
 from ei.node.node import Node
 from ei.node.prepare import PreparedNode
 from ei.node.steering import Steering
@@ -55,3 +57,38 @@ def join_cluster(
     )
     node.control.on_cluster = membership.take
     return membership
+
+
+class Being:
+    """A membership while it runs; none in no cluster."""
+
+    def __init__(self, membership: "Membership | None", task: "asyncio.Task[None] | None") -> None:
+        self._membership = membership
+        self._task = task
+
+    def end(self) -> None:
+        """Be a member no more. Idempotent."""
+        if self._task is not None:
+            _ = self._task.cancel()
+        if self._membership is not None:
+            self._membership.close()
+
+
+def begin_membership(
+    membership: "Membership | None", on_failure: Callable[[LocalError], object]
+) -> Being:
+    """Be a member of the cluster, on the running loop.
+
+    Args:
+        on_failure: Told of a mistake in that: then the node is to end, and be started again.
+    """
+    if membership is None:
+        return Being(None, None)
+
+    def end(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _ = on_failure(LocalError(f"the membership of the cluster has failed: {error!r}"))
+
+    task = asyncio.get_running_loop().create_task(membership.run())
+    task.add_done_callback(end)
+    return Being(membership, task)

@@ -28,7 +28,7 @@ from ei.daemons.supervisor import watch_supervisor
 from ei.directory import Query, Resolution
 from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
-from ei.node.clustering import join_cluster
+from ei.node.clustering import begin_membership, join_cluster
 from ei.node.config import NodeConfig
 from ei.node.keeping import LOOK_S, Keeper
 from ei.node.node import Node
@@ -163,7 +163,7 @@ class NodeDaemon:
         self._look()
         self.workers.start()
         self._engine.start()
-        being = None if self.membership is None else asyncio.create_task(self.membership.run())
+        being = begin_membership(self.membership, self._fail)
         with explained("cannot open the admin socket"):
             await server.open()
         try:
@@ -179,9 +179,7 @@ class NodeDaemon:
             _ = await self._stopped.wait()
         finally:
             self._manager.say("STOPPING=1")
-            if being is not None and self.membership is not None:
-                _ = being.cancel()
-                self.membership.close()
+            being.end()
             self.node.close()
             if self._telling is not None:
                 self._telling.close()

@@ -7,9 +7,9 @@ and changes there what `ei.cluster.keeper` decides. Without etcd, nothing change
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ei.cluster.copies import CopyStatistics
 from ei.cluster.keeper import decide
@@ -31,7 +31,6 @@ from ei.daemons.log import Log
 from ei.errors import EiError, NotFoundError, PeerError
 from ei.node.cluster_config import ClusterConfig
 from ei.node.cluster_status import ClusterStatus, CopyStatus, MemberStatus, ReplicaStatus
-from ei.node.etcd import Etcd
 from ei.node.seats import Seat
 from ei.sdk.packets import Address
 
@@ -40,6 +39,18 @@ MEETING_S = 2.0
 """Members that were never met count as lost only when this node has run for so long."""
 
 ResultT = TypeVar("ResultT")
+
+
+class Keys(Protocol):
+    """What a member asks of etcd; `ei.node.etcd.Etcd` is one."""
+
+    def read(self, prefix: str) -> Sequence[tuple[str, bytes, int]]: ...
+    def change(self, key: str, value: bytes, *, revision: int) -> bool: ...
+    def put(self, key: str, value: bytes, *, lease: int = 0) -> None: ...
+    def grant(self, ttl_s: int) -> int: ...
+    def keep_alive(self, lease: int) -> bool: ...
+    def revoke(self, lease: int) -> None: ...
+    def close(self) -> None: ...
 
 
 class Membership:
@@ -60,7 +71,7 @@ class Membership:
         me: Address,
         name: str,
         services: Mapping[int, tuple[str, int]],
-        etcd: Etcd,
+        etcd: Keys,
         send: Callable[[Address, bytes], object],
         on_owners: Callable[[Mapping[int, Address]], object],
         log: Log,
@@ -79,7 +90,7 @@ class Membership:
         self._met: set[Address] = set()
         self._owners: dict[int, Address] = {}
         self._seats = {number: Seat(self._say, self.poke) for number in services}
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._is_poked = asyncio.Event()
         self._clock: Callable[[], float] = lambda: 0.0
         self._began_s = 0.0
@@ -95,7 +106,7 @@ class Membership:
 
     def attach(self, service: int, link: socket.socket) -> None:
         """Take our end of the socket of a worker that was just started."""
-        task = self._seats[service].open(link)
+        task = asyncio.get_running_loop().create_task(self._seats[service].open(link))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -110,7 +121,8 @@ class Membership:
             self._is_poked.clear()
             await self._turn()
             with suppress(TimeoutError):
-                _ = await asyncio.wait_for(self._is_poked.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    _ = await self._is_poked.wait()
 
     def poke(self) -> None:
         """Look again at once."""
@@ -217,7 +229,9 @@ class Membership:
         return read_view(cluster, etcd.read(prefix_of(cluster)))
 
     async def _decide(self, number: int, copies: int) -> None:
-        stand = self._seats[number].stand
+        seat, stand = self._seats[number], self._seats[number].stand
+        if not seat.was_taken and self._is_early:
+            return  # its worker is about to start
         staying = self._view.staying - ({self._me} if self._is_draining else set())
         record = self._view.services.get(number)
         change = decide(
@@ -225,13 +239,14 @@ class Membership:
             record,
             members=staying,
             standing=None if stand is None else stand.standing,
-            lost=self._lost(),
+            # Nothing passes to one that was not met yet, and nothing is taken from it either.
+            lost=self._away if record is not None and record.owner == self._me else self._lost(),
             copies=copies,
         )
         if change is None:
             return
         if record is not None and record.owner == self._me != change.owner:
-            self._seats[number].tell(Resign())
+            seat.tell(Resign())
         try:
             is_done = await self._ask(lambda: self._write(number, change))
             if is_done:
@@ -256,15 +271,16 @@ class Membership:
         async with self._lock:
             return await asyncio.to_thread(act)
 
+    @property
+    def _is_early(self) -> bool:
+        return self._clock() - self._began_s < MEETING_S
+
+    @property
+    def _away(self) -> frozenset[Address]:
+        return frozenset(self._view.members.keys() - self._up - {self._me})
+
     def _lost(self) -> frozenset[Address]:
-        is_early = self._clock() - self._began_s < MEETING_S
-        return frozenset(
-            each
-            for each in self._view.members
-            if each != self._me
-            and each not in self._up
-            and not (is_early and each not in self._met)
-        )
+        return self._away & self._met if self._is_early else self._away
 
     def _tell_all(self) -> None:
         lost = self._lost()

@@ -7,9 +7,17 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.runtime.stores.test_replicated import Remembered
 
+from ei.cluster.writes import Rows
 from ei.errors import ServiceError
-from ei.runtime.stores import MemoryStore, SqliteStore, StoreStatistics, TransactionalStore
+from ei.runtime.stores import (
+    MemoryStore,
+    ReplicatedStore,
+    SqliteStore,
+    StoreStatistics,
+    TransactionalStore,
+)
 from ei.runtime.stores.transactions import end_of_prefix
 from ei.runtime.undo import UndoLog
 from ei.sdk.manifest import ENTRY_BYTES
@@ -17,10 +25,14 @@ from ei.sdk.manifest import ENTRY_BYTES
 LIMIT_BYTES = 1_000
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "replicated", "sqlite"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TransactionalStore]:
     if request.param == "memory":
         yield MemoryStore(limit_bytes=LIMIT_BYTES)
+        return
+    if request.param == "replicated":
+        rows = Rows()
+        yield ReplicatedStore(rows, Remembered(rows), limit_bytes=LIMIT_BYTES)
         return
     made = SqliteStore(tmp_path / "store", limit_bytes=LIMIT_BYTES)
     yield made

@@ -52,7 +52,7 @@ class ReplicatedStore(MemoryStore):
         self._begun_s = rows.unix_s
 
     def __repr__(self) -> str:
-        return f"<ReplicatedStore {self.statistics()}>"
+        return super().__repr__().replace("MemoryStore", "ReplicatedStore")
 
     def begin(self, now_s: float, undo: UndoLog) -> None:
         """Open a batch at Unix time `now_s`.

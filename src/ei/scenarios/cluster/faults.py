@@ -70,11 +70,11 @@ class Cluster:
 
     async def cut_off(self, name: str) -> None:
         """Let nothing pass between a member and the others."""
-        await asyncio.gather(*(self.lab.cut(name, other) for other in self._others(name)))
+        _ = await asyncio.gather(*(self.lab.cut(name, other) for other in self._others(name)))
 
     async def heal(self, name: str) -> None:
         """Let everything pass again."""
-        await asyncio.gather(*(self.lab.heal(name, other) for other in self._others(name)))
+        _ = await asyncio.gather(*(self.lab.heal(name, other) for other in self._others(name)))
 
     def tear(self, name: str) -> None:
         """Leave a write half done at the end of a dead member's log."""
