@@ -61,7 +61,7 @@ class Rig:
             keys=SN1,
             address=SELF,
             records=records(),
-            neighbours={name.replace("_", "-"): word for name, word in neighbours.items()},
+            neighbours={name.replace("_", "-"): word for name, word in neighbours.items()} or None,
             offers=(Offer(DELIVERY),),
             datapath=self.datapath,
             attachment_limit_s=MAX_ATTACHMENT_S,

@@ -85,6 +85,7 @@ def check_files(arguments: argparse.Namespace, output: Output) -> Exit:
 
 def check_node(path: Path, output: Output) -> Exit:
     """Show what a `node.toml` comes to; exit 1 when a record of it does not count."""
+    from ei.node.policy import foreign_domains, neighbour_line
     from ei.node.prepare import prepare_node
 
     prepared = prepare_node(path)
@@ -94,12 +95,23 @@ def check_node(path: Path, output: Output) -> Exit:
     services = [service.manifest.name for service in prepared.services]
     output.fold(f"{config.name} listens on {', '.join(config.binds)}")
     output.fold(f"services: {', '.join(services) or 'none'}")
+    foreign = foreign_domains(config, records)
+    named = ", ".join([config.name.partition(".")[2], *config.neighbours])
+    taken = "everybody known" if config.policy == "lab-permissive" else named
+    output.fold(f"policy {config.policy}: takes packets of {taken}")
+    if foreign:
+        output.fold(
+            f"{output.mark('warn')} refuses packets of {', '.join(foreign)}; to take them:"
+            f" ei peer add {foreign[0]}, or in node.toml: {neighbour_line(foreign[0])}"
+        )
     output.document(
         "ei.node-check/1",
         {
             "name": config.name,
             "binds": list(config.binds),
             "services": services,
+            "policy": config.policy,
+            "refused_domains": foreign,
             **show_records(len(records.names), refused, output),
         },
     )

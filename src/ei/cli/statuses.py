@@ -91,6 +91,12 @@ def warnings_of(status: NodeStatus | HostStatus, *, unix_s: float) -> Iterator[s
             f"the list of revoked keys of {domain} is {lifetime(age_s)} old, {domain} is to sign"
             f" it again: ei domain refresh"
         )
+    for peer in status.peers:
+        if peer.refused and peer.allow:
+            yield (
+                f"{peer.refused} packets of {peer.name} refused (not_allowed); to take them, add to"
+                f" node.toml: {peer.allow}"
+            )
     if status.revocation_stale:
         yield f"{status.revocation_stale} peers may open no pipe until then (revocation_stale)"
 

@@ -110,6 +110,7 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, trust: Mapping
         f"binds = {_list([endpoint])}",
         f"services = {_list(plan.services)}",
         f"service_folders = {_list(map(str, topology.service_folders))}",
+        'policy = "lab-permissive"',
         f"explains = {toml_string(topology.domains[plan.domain].explains)}",
         # Many nodes share a few cores here: none may poll.
         "spin_us = 0",

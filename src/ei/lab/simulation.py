@@ -343,6 +343,7 @@ class Simulation:
                 attachment_limit_s=LIFETIME_S,
                 explains=self._topology.domains[plan.domain].explains,
                 trust=self._population.trust,
+                policy="lab-permissive",
                 neighbours=dict(self._topology.neighbours(plan.domain)),
                 chains=dict(plan.chains),
                 guards=guards_at(self._topology, plan.name),

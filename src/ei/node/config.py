@@ -1,5 +1,6 @@
 """`node.toml`: what an operator says about a service node."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -68,8 +69,12 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         explains: What is told of a packet to who sent it, over the nodes on its way: `hops` each of
             its hops, `domain` what became of it here and no nodes, `nothing` that nothing is told.
         trust: Domain name to Ed25519 key, 64 hexadecimal digits; counts before governance.
+        policy: `strict` takes packets of the own domain, of nodes of `neighbours` and of hosts of
+            `guests`; `lab-permissive` takes those of everybody known, and without `neighbours`
+            every known domain is a direct peer.
+        guests: Names of other domains whose hosts may use this node.
         neighbours: Domain name to what it is to this one: customer, peer or provider; routes are
-            told accordingly. None makes every known domain a direct peer.
+            told accordingly.
         chains: Service to the services that a packet for it visits, in order, itself last.
         guards: Name of a host attached here to the services that run before the last pipe to it.
         config: Service to values that differ from its manifest's `[config]`.
@@ -102,6 +107,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     governance: Annotated[str, Meta(max_length=4_096)] = ""
     explains: Literal["hops", "domain", "nothing"] = "hops"
     trust: Trust = {}
+    policy: Literal["strict", "lab-permissive"] = "strict"
+    guests: tuple[str, ...] = ()
     neighbours: dict[str, Word] = {}
     chains: dict[str, tuple[str, ...]] = {}
     guards: dict[str, tuple[str, ...]] = {}
@@ -109,6 +116,11 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     cluster: ClusterConfig | None = None
     telemetry: TelemetryConfig | None = None
     copies: dict[str, Annotated[int, Meta(ge=1, le=16)]] = {}
+
+    @property
+    def relations(self) -> Mapping[str, Word] | None:
+        """What each neighbour domain is; `None` where every known domain is a direct peer."""
+        return self.neighbours or (None if self.policy == "lab-permissive" else {})
 
 
 MAX_CHAIN = 8

@@ -50,7 +50,7 @@ class ControlPlane:
         keys: The node's own.
         address: The node's own.
         records: Of all domains and nodes, and of the own domain's hosts.
-        neighbours: Domain name to what it is to this one; none makes every domain a direct peer.
+        neighbours: Domain name to what it is to this one; `None` makes every domain a direct peer.
         offers: The services that run here.
         datapath: Carries what is sent, and gets the answers.
         attachment_limit_s: Longest time that an attachment may still have to live.
@@ -63,7 +63,7 @@ class ControlPlane:
         keys: Keys,
         address: Address,
         records: RecordSet,
-        neighbours: Mapping[str, Word],
+        neighbours: Mapping[str, Word] | None,
         offers: tuple[Offer, ...],
         datapath: DatapathControl,
         attachment_limit_s: int,
@@ -72,7 +72,7 @@ class ControlPlane:
         self._address = address
         self._domain = domain_number_of(address)
         self._datapath = datapath
-        self._has_policy = bool(neighbours)
+        self._has_policy = neighbours is not None
         self._owners: Mapping[int, Address] = {}
         self._waiting: tuple[RecordSet, Policy | None] | None = None
         self._asked: OrderedDict[Query, dict[int, float]] = OrderedDict()
@@ -100,10 +100,10 @@ class ControlPlane:
 
     # -- what happens -----------------------------------------------------------------------------
 
-    def use(self, records: RecordSet, neighbours: Mapping[str, Word]) -> None:
+    def use(self, records: RecordSet, neighbours: Mapping[str, Word] | None) -> None:
         """Go over to new records and neighbours with the next thing that happens."""
         self._waiting = (records, _policy(neighbours))
-        self._has_policy = bool(neighbours)
+        self._has_policy = neighbours is not None
         self._due_s = 0.0
 
     def take(
@@ -320,8 +320,8 @@ class ControlPlane:
         return None if found is None else Route(found.hops)
 
 
-def _policy(neighbours: Mapping[str, Word]) -> Policy | None:
-    return read_policy(neighbours) if neighbours else None
+def _policy(neighbours: Mapping[str, Word] | None) -> Policy | None:
+    return None if neighbours is None else read_policy(neighbours)
 
 
 def _encoded(record: Record | None) -> bytes | None:

@@ -79,6 +79,11 @@ services = [{services}]
 # differs from the service's own word. 1 keeps it on this node alone.
 # copies = {{ register = 3 }}
 
+# Whose packets are taken. "strict": of the own domain, of the [neighbours] below, and of hosts of
+# these guests. "lab-permissive": of everybody known; for labs.
+# policy = "strict"
+# guests = ["isp-b"]
+
 # Who lists further domains to believe, such as "governance.toml" of ei governance init.
 # governance = ""
 
@@ -86,8 +91,8 @@ services = [{services}]
 [trust]
 {trust}
 
-# Neighbour domains, and what each is to this one: customer, peer or provider. None at all makes
-# every known domain a direct peer.
+# Neighbour domains, and what each is to this one: customer, peer or provider. Under the policy
+# "strict" packets of no other domain are taken. ei peer add writes both tables.
 # [neighbours]
 # isp-b = "peer"
 

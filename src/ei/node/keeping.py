@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ei.daemons.log import Log
 from ei.errors import EiError
 from ei.node.node import Node
+from ei.node.policy import RefusalWarnings
 from ei.node.prepare import PreparedNode
 from ei.records.enrolling import Roll
 from ei.records.expiry import DAY_S, ExpiryWarnings
@@ -42,6 +43,7 @@ class Keeper:
         self._log = log
         self._reload = reload
         self._warnings = ExpiryWarnings()
+        self._refusals = RefusalWarnings()
         self._trouble = ""
         self._seen = _Seen(self._file_ns(), frozenset())
 
@@ -103,6 +105,11 @@ class Keeper:
         for each in self._warnings.due(status.expiring, unix_s=unix_s):
             days = max(0.0, (each.expires_unix_s - unix_s) / DAY_S)
             self._log.warn("expires soon", what=each.what, days=round(days, 1), renew=each.renew)
+
+        for peer in self._refusals.due(status.peers, unix_s=unix_s):
+            self._log.warn(
+                "packets refused by policy", peer=peer.name, packets=peer.refused, allow=peer.allow
+            )
 
     def _file_ns(self) -> int:
         path = self._prepared.folder / self._prepared.config.records_file

@@ -26,6 +26,7 @@ from ei.node.draining import Drained, Draining, DrainStatus, Passed
 from ei.node.explaining import Explaining
 from ei.node.notices import DatapathFailed, NodeNotice, PeerMoved, WorkerFailed
 from ei.node.peers import MAX_PEERS, Peer, peers_of
+from ei.node.policy import TrafficPolicy
 from ei.node.status import FRESH, Ages, NodeStatus, node_status
 from ei.node.traces import Traces
 from ei.records.addresses import domain_number_of
@@ -81,6 +82,7 @@ class Node:
         self._unix_s = 0.0
         self._up: set[Address] = set()
         self._held: set[int] = set()
+        self._policy = TrafficPolicy(datapath)
         self._ages = FRESH
         self._draining = Draining(datapath)
         self.traces = Traces(config.name, manifests, take=datapath.take_traces)
@@ -104,7 +106,7 @@ class Node:
             keys=keys,
             address=self._address,
             records=records,
-            neighbours=config.neighbours,
+            neighbours=config.relations,
             offers=tuple(Offer(each.id, *read_version(each.version)) for each in manifests),
             datapath=datapath,
             attachment_limit_s=config.attachment_limit_s,
@@ -288,6 +290,7 @@ class Node:
             refused_messages=self.control.refused + self._explaining.refused,
             ages=self._ages,
             drain=self._draining.status(),
+            refused_peers=self._policy.refused,
         )
 
     def _take_move(self, peer: Address, *, is_up: bool) -> PeerMoved:
@@ -342,7 +345,7 @@ class Node:
             # A key may have moved to another peer: it is free once who had it is gone.
             if address not in peers or peers[address].pipe_key != peer.pipe_key:
                 self._datapath.remove_peer(address)
-        self.control.use(records, self._config.neighbours)
+        self.control.use(records, self._config.relations)
         called = self._called(records)
         for address, peer in peers.items():
             if self._peers.get(address) != peer:
@@ -352,6 +355,7 @@ class Node:
                 if address in called:
                     # Both ends call: whichever starts last finds the other there.
                     self._datapath.dial(address)
+        self._policy.use(peers, self._config, records)
         guards = {
             records.names[host]: self._numbers(services)
             for host, services in self._config.guards.items()
@@ -364,15 +368,15 @@ class Node:
 
     def _called(self, records: RecordSet) -> set[Address]:
         """Return the nodes to hold a pipe with."""
-        if not self._config.neighbours:
-            return set(records.nodes if len(records.nodes) - 1 <= self._config.mesh_nodes else ())
+        relations = self._config.relations
         numbers = {
-            records.domains[name].number
-            for name in self._config.neighbours
-            if name in records.domains
+            records.domains[name].number for name in relations or () if name in records.domains
         }
         numbers.add(self._config.domain_number)
-        return {node for node in records.nodes if domain_number_of(node) in numbers}
+        near = {
+            node for node in records.nodes if relations is None or domain_number_of(node) in numbers
+        }
+        return near if relations or len(near) - 1 <= self._config.mesh_nodes else set()
 
     def _stale_in(self, records: RecordSet) -> dict[str, float]:
         return stale_domains(

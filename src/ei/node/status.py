@@ -28,6 +28,7 @@ class Ages:
 
 FRESH = Ages({}, 0, ())
 EMPTY: Mapping[str, int] = {}
+NOBODY: Mapping[Address, str] = {}
 
 
 BATCH_BOUNDS_S = (5e-05, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0)
@@ -78,14 +79,16 @@ class PeerCounts(msgspec.Struct, frozen=True):
     received: int = 0
     sent_bytes: int = 0
     received_bytes: int = 0
+    refused: int = 0
 
 
 class PeerStatus(PeerCounts, frozen=True, kw_only=True):
-    """One peer."""
+    """One peer. `allow` is the line of node.toml that would let in its packets, if none does."""
 
     address: str
     name: str
     kind: Literal["node", "host"]
+    allow: str = ""
 
 
 class NodeCounts(msgspec.Struct, frozen=True):
@@ -162,6 +165,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     refused_messages: Mapping[str, int] = EMPTY,
     ages: Ages = FRESH,
     drain: DrainStatus | None = None,
+    refused_peers: Mapping[Address, str] = NOBODY,
 ) -> NodeStatus:
     """Join the datapath's `statistics` with what the node knows about who is who."""
     counted = msgspec.convert(statistics, _Statistics)
@@ -183,7 +187,13 @@ def node_status(  # noqa: PLR0913 a status joins what many know
             for manifest in manifests
         ),
         peers=tuple(
-            _peer(host, records.name_of(host), peer, counted.peers.get(host.hex(), PeerCounts()))
+            PeerStatus(
+                **asdict(_located(peer, counted.peers.get(host.hex(), PeerCounts()))),
+                address=format_address(host),
+                name=records.name_of(host),
+                kind=peer.kind,
+                allow=refused_peers.get(host, ""),
+            )
             for host, peer in peers.items()
         ),
         refused_records={refusal.record: refusal.reason for refusal in records.refused},
@@ -196,11 +206,5 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     )
 
 
-def _peer(address: Address, name: str, peer: Peer, counts: PeerCounts) -> PeerStatus:
-    located = replace(counts, endpoint=counts.endpoint or peer.endpoint)
-    return PeerStatus(
-        **asdict(located),
-        address=format_address(address),
-        name=name,
-        kind=peer.kind,
-    )
+def _located(peer: Peer, counts: PeerCounts) -> PeerCounts:
+    return replace(counts, endpoint=counts.endpoint or peer.endpoint)
