@@ -128,6 +128,7 @@ class World:
             self.records,
             seed=(name + life).encode().ljust(32),
             numbers=Random(name + life),
+            unix_offset_ns=UNIX_S * 1_000 * MS,
         )
         self.events[name] = []
         self.hosts[name].start(self.now_ns, _endpoint(name))

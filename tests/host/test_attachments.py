@@ -199,33 +199,47 @@ def both_up() -> Attachments:
 MS = 1_000_000
 
 
-def test_traffic_follows_what_arrives_when_its_own_node_is_silent() -> None:
-    attachments = both_up()
-    attachments.hear(S, ONE)
+BOB, CAROL = (Address(letter * 16) for letter in (b"b", b"c"))
 
-    attachments.hear(S + 149 * MS, TWO)
+
+def test_traffic_follows_who_comes_by_another_node_when_the_one_in_use_is_silent() -> None:
+    attachments = both_up()
+    attachments.hear(S, ONE, BOB)
+
+    attachments.hear(S + 149 * MS, TWO, BOB)
     assert attachments.via == ONE
 
-    attachments.hear(S + 150 * MS, TWO)
+    attachments.hear(S + 149 * MS, ONE, BOB)
+    attachments.hear(S + 299 * MS, TWO, BOB)
     assert attachments.via == TWO
+
+
+def test_who_always_came_by_another_node_moves_nothing() -> None:
+    attachments = both_up()
+    attachments.hear(S, ONE, CAROL)
+
+    for second in range(2, 60):
+        attachments.hear(second * S, TWO, BOB)
+
+    assert attachments.via == ONE
 
 
 def test_packets_that_come_both_ways_move_nothing() -> None:
     attachments = both_up()
 
     for step in range(1_000):
-        attachments.hear(S + step * 100 * MS, (ONE, TWO)[step % 2])
+        attachments.hear(S + step * 100 * MS, (ONE, TWO)[step % 2], BOB)
 
     assert attachments.via == ONE
 
 
-def test_two_peers_that_come_by_different_nodes_move_traffic_every_5_s_at_most() -> None:
+def test_who_changes_its_way_all_the_time_moves_traffic_every_5_s_at_most() -> None:
     attachments = both_up()
     moves = 0
 
     for step in range(60):
         before = attachments.via
-        attachments.hear(10 * S + step * S, (TWO, ONE)[step % 2])
+        attachments.hear(10 * S + step * S, (ONE, TWO)[step % 2], BOB)
         moves += attachments.via != before
 
     assert 1 < moves <= 12
@@ -233,13 +247,16 @@ def test_two_peers_that_come_by_different_nodes_move_traffic_every_5_s_at_most()
 
 def test_nothing_follows_to_a_node_that_is_down_or_leaving_or_a_strangers() -> None:
     attachments = both_up()
-    attachments.leave(0, TWO)
-    attachments.hear(S, TWO)
-    attachments.hear(S, OTHER)
+    for source in (BOB, CAROL):
+        attachments.hear(S, ONE, source)
+    attachments.leave(S, TWO)
+    attachments.hear(2 * S, TWO, BOB)
+    attachments.hear(2 * S, OTHER, CAROL)
     assert attachments.via == ONE
 
-    _ = attachments.change(S, TWO, is_up=False)
-    attachments.hear(2 * S, TWO)
+    _ = attachments.change(2 * S, TWO, is_up=False)
+    attachments.hear(3 * S, ONE, BOB)
+    attachments.hear(4 * S, TWO, BOB)
 
     assert attachments.via == ONE
 
@@ -249,10 +266,22 @@ def test_a_node_that_was_just_chosen_has_its_time_to_speak() -> None:
     _ = attachments.change(S, ONE, is_up=False)
     _ = attachments.change(S, ONE, is_up=True)
     assert attachments.via == TWO
+    attachments.hear(S, TWO, BOB)
 
-    attachments.hear(S + 100 * MS, ONE)
+    attachments.hear(S + 100 * MS, ONE, BOB)
 
     assert attachments.via == TWO
+
+
+def test_only_so_many_sources_are_remembered() -> None:
+    attachments = both_up()
+    attachments.hear(S, ONE, BOB)
+    for number in range(1_024):
+        attachments.hear(S, ONE, Address(number.to_bytes(16)))
+
+    attachments.hear(2 * S, TWO, BOB)
+
+    assert attachments.via == ONE
 
 
 def test_other_nodes_are_used_once_one_of_them_is_up_and_then_the_old_are_forgotten() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.host.conftest import DOMAIN, keys_of
+from tests.host.conftest import DOMAIN, UNIX_S, keys_of
 
 from ei.errors import ConfigError, NotFoundError
 from ei.host.events import DatagramReceived, StreamConnected, StreamLost
@@ -99,7 +99,7 @@ def test_a_host_that_is_revoked_itself_is_told_and_keeps_its_records(world: "Wor
 
 def test_no_node_of_a_domain_with_a_stale_list_is_called(world: "World") -> None:
     alice = world.hosts["alice"]
-    alice.update(world.now_ns, with_list_of(world.records, -10_000))
+    alice.update(world.now_ns, with_list_of(world.records, UNIX_S - 10_000))
     assert len(alice.attachments.up) == 2
 
     world.is_lost = lambda source, to: "alice" in {source, to}
@@ -109,7 +109,7 @@ def test_no_node_of_a_domain_with_a_stale_list_is_called(world: "World") -> None
     assert alice.attachments.up == ()
     assert alice.statistics().dropped["revocation_stale"] > 0
 
-    alice.update(world.now_ns, with_list_of(world.records, 1_000))
+    alice.update(world.now_ns, with_list_of(world.records, UNIX_S + 1_000))
     world.run(60_000)
     assert len(alice.attachments.up) == 2
 

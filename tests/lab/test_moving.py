@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from ei.errors import DeadlineError
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.fixture import run_simulated
 from ei.lab.load import ping_pairs, until
@@ -118,3 +119,22 @@ def test_a_host_that_took_long_to_attach_does_not_take_long_to_move(fault: str) 
         lab.close()
 
     run_virtual(program)
+
+
+def test_within_a_second_of_a_move_others_come_the_straight_way() -> None:
+    async def script(lab: Simulation) -> None:
+        await meet(lab)
+        carol, alice = lab.host("carol"), lab.host("alice")
+        assert await carol.ping(alice.address) < 0.026
+        await lab.cut("alice", HOME)
+
+        # Her node at home lives, and hands on to the other what it still gets.
+        with pytest.raises(DeadlineError):
+            _ = await carol.ping(alice.address, deadline_s=0.2)
+        await lab.sleep(1)
+
+        assert using(lab, "alice") == ABROAD
+        _ = await carol.ping(alice.address)  # which is decided anew
+        assert await carol.ping(alice.address) < 0.026
+
+    run_simulated(TOPOLOGY, script)

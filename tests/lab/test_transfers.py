@@ -6,16 +6,17 @@ The profile is theirs: 15 ms each way at 10 Mbit/s, 10 MB unless said. The link 
 import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from ei.errors import DeadlineError
+from ei.errors import DeadlineError, NotFoundError
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.fixture import run_simulated
-from ei.lab.load import carry
+from ei.lab.load import carry, until
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Impairment, Topology, ends
 from ei.lab.topology_file import parse_topology
@@ -105,6 +106,15 @@ def open_over(impairment: Impairment) -> None:
         lab.start_nodes()
         try:
             await lab.open_hosts(deadline_s=90)
+
+            async def is_found() -> bool:
+                # A directory that does not answer is given up after some seconds.
+                with suppress(DeadlineError, NotFoundError):
+                    _ = await lab.host("alice").lookup("bob.isp-b")
+                    return True
+                return False
+
+            assert await until(lab, is_found, limit_s=90) is not None, seed
             arrived = await carry(
                 lab.host("alice"), lab.host("bob"), CONTENT[:10_000], deadline_s=90
             )

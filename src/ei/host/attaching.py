@@ -126,10 +126,10 @@ class Attaching:
                 self._datapath.remove_peer(now_ns, node)
         self._follow(now_ns, before)
 
-    def arrived(self, now_ns: int, node: Address) -> None:
+    def arrived(self, now_ns: int, node: Address, source: Address) -> None:
         """Take note of packets of another host: which of the nodes handed them over."""
         before = self.attachments.via
-        self.attachments.hear(now_ns, node)
+        self.attachments.hear(now_ns, node, source)
         if self.attachments.via != before:
             self._follow(now_ns, before)
 

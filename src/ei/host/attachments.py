@@ -1,5 +1,6 @@
 """The nodes that a host is attached to: which is used now, and when to call one again."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +13,8 @@ NS_PER_S = 1_000_000_000
 SILENT_NS = 150_000_000
 """Three heartbeats: so long nothing came by the node in use, while something comes by another."""
 FOLLOW_NS = 5_000_000_000
-"""Between two moves after what arrives: two peers that come by different nodes cost no more."""
+"""Between two moves after what arrives: whatever others do, it costs no more."""
+MAX_SOURCES = 1_024
 MOVE_NS = 200_000_000
 """From the first packet by a new node until all follow: time for it to decide."""
 MAX_TRIED = 4_096
@@ -58,6 +60,7 @@ class Attachments:
         self._via = nodes[0]
         self._heard_ns = 0
         self._followed_ns = -FOLLOW_NS
+        self._came_by: OrderedDict[Address, Address] = OrderedDict()
         self._move: _Move | None = None
 
     @property
@@ -106,25 +109,31 @@ class Attachments:
             self._heard_ns = now_ns
         return True
 
-    def hear(self, now_ns: int, node: Address) -> None:
+    def hear(self, now_ns: int, node: Address, source: Address) -> None:
         """Take note of a packet of another host: traffic follows it to where the nodes send it.
 
         They hand a host's packets to its preferred node while that is up for them, and notice its
         death also when the host has nothing to send, whose own probes then find nothing missing.
+        Who always came by another node says nothing; who came by the one in use, and does no more,
+        says that it is not up for others.
         """
+        before = self._came_by.pop(source, None)
+        self._came_by[source] = node
+        if len(self._came_by) > MAX_SOURCES:
+            _ = self._came_by.popitem(last=False)
         if node == self._via:
             self._heard_ns = now_ns
             return
         attachment = self._attachments.get(node)
         if (
-            attachment is not None
+            before == self._via
+            and attachment is not None
             and attachment.is_up
             and attachment.is_staying
-            and self._move is None
             and now_ns - self._heard_ns >= SILENT_NS
             and now_ns - self._followed_ns >= FOLLOW_NS
         ):
-            self._via = node
+            self._via, self._move = node, None
             self._heard_ns = self._followed_ns = now_ns
 
     def leave(self, now_ns: int, node: Address) -> None:

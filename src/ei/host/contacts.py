@@ -16,6 +16,7 @@ from ei.directory.messages import (
     Found,
     Named,
     Query,
+    Registered,
     Unfound,
     decode,
     encode,
@@ -64,6 +65,7 @@ class Contacts(Generic[ItemT]):
         records: From its file.
         send: Sends a message to the directory of a node, at a time; may raise nothing.
         emit: Gets `ContactLearned`, also when there was no answer.
+        registered: Gets what is said of the host's own attachment, and when.
         unix_offset_ns: Wall clock minus monotonic time.
     """
 
@@ -73,8 +75,10 @@ class Contacts(Generic[ItemT]):
         *,
         send: Callable[[int, bytes], None],
         emit: Callable[[ContactLearned], None],
+        registered: Callable[[int, Registered], None],
         unix_offset_ns: int,
     ) -> None:
+        self._registered = registered
         self._base = records
         self._send = send
         self._emit = emit
@@ -150,6 +154,8 @@ class Contacts(Generic[ItemT]):
             case Unfound(number=number, reason=reason):
                 if (asked := self._asked.pop(number, None)) is not None:
                     self._miss(now_ns, asked.query, reason)
+            case Registered():
+                self._registered(now_ns, said)
             case _:
                 self.dropped["unexpected_message"] += 1
 

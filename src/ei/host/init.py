@@ -32,6 +32,7 @@ domain_number = {domain_number}
 
 # A DNS domain whose SRV records say which nodes to attach to; those above are for when it does not.
 # dns_domain = "isp-a.example"
+# resolvers = []
 
 # Domains that packets to other hosts must not pass, and that they must; at most 8 in all.
 # avoid_domains = []

@@ -28,6 +28,7 @@ from ei.host.events import (
 from ei.host.finding import find_enrolment, find_nodes, lost_keys
 from ei.host.inquiries import Inquiries
 from ei.host.ranges import check_connection, check_service, check_traffic_class
+from ei.host.registering import Registering
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
 from ei.host.sizes import check_room, largest_sealed
 from ei.host.stream_connections import StreamConnections
@@ -111,8 +112,21 @@ class Stack:
             max_datagram_bytes=max_datagram_bytes,
             has_log=has_log,
         )
+        self.constraints = Constraints()
+        self._dropped: Counter[str] = Counter()
+        self._registering = Registering(
+            identity.address,
+            identity.keys,
+            send=self._ask,
+            dropped=self._dropped,
+            unix_offset_ns=unix_offset_ns,
+        )
         self.contacts: Contacts[_Arrived] = Contacts(
-            records, send=self._ask, emit=self._learn, unix_offset_ns=unix_offset_ns
+            records,
+            send=self._ask,
+            emit=self._learn,
+            registered=self._registering.hear,
+            unix_offset_ns=unix_offset_ns,
         )
         sessions = Sessions(
             identity.address,
@@ -133,8 +147,6 @@ class Stack:
             draw=self.draw_number,
             emit=self._emit,
         )
-        self.constraints = Constraints()
-        self._dropped: Counter[str] = Counter()
         self._attaching = Attaching(
             self.datapath,
             found,
@@ -163,6 +175,11 @@ class Stack:
         """The nodes of this host."""
         return self._attaching.attachments
 
+    @property
+    def is_registered(self) -> bool:
+        """Whether the directory of its home has said that it knows where this host is attached."""
+        return self._registering.is_registered
+
     def draw_number(self) -> int:
         """Return a random connection number, 64 bits."""
         return self._numbers.getrandbits(64)
@@ -177,6 +194,7 @@ class Stack:
                 + self.datagrams.dropped
                 + self.streams.dropped
                 + self.contacts.dropped
+                + self.inquiries.dropped
             ),
         )
 
@@ -231,6 +249,7 @@ class Stack:
         self.datapath.poll(now_ns)
         self.contacts.poll(now_ns)
         self._attaching.poll(now_ns)
+        self._registering.poll(now_ns)
         self.datagrams.poll(now_ns)
         self.streams.poll(now_ns)
         self.process(now_ns)
@@ -241,6 +260,7 @@ class Stack:
             self.datapath.next_deadline_ns(),
             self.contacts.next_deadline_ns(),
             self._attaching.attachments.next_deadline_ns(),
+            self._registering.next_deadline_ns(),
             self.datagrams.next_deadline_ns(),
             self.streams.next_deadline_ns(),
         )
@@ -257,6 +277,7 @@ class Stack:
                 case _:
                     raise AssertionError(f"a notice that no host gets: {notice[0]}")
         self._take_packets(now_ns)
+        self._registering.watch(now_ns, self.attachments)
         self.send_streams(now_ns)
 
     def _take_packets(self, now_ns: int) -> None:
@@ -266,8 +287,8 @@ class Stack:
         for packets in self.datapath.take_received():
             node, service, source, connection, metadata, protection, is_traced, payloads = packets
             if service == DELIVERY and protection in (Protection.DATAGRAMS, Protection.STREAMS):
-                self._attaching.arrived(now_ns, Address(node))
                 arrived = _Arrived(Address(source), connection, protection, payloads)
+                self._attaching.arrived(now_ns, Address(node), arrived.source)
                 if self.contacts.knows(arrived.source):
                     self._deliver(now_ns, arrived)
                 else:
