@@ -69,7 +69,8 @@ def check(internet: Internet, edges: list[Edge]) -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None)
+@pytest.mark.timeout(180)
+@settings(deadline=None, max_examples=50)
 @given(internets())
 def test_d10_every_domain_is_reached_that_policy_allows_without_loop_or_valley(
     edges: list[Edge],
@@ -82,7 +83,8 @@ def test_d10_every_domain_is_reached_that_policy_allows_without_loop_or_valley(
 
 
 @pytest.mark.slow
-@settings(deadline=None)
+@pytest.mark.timeout(180)
+@settings(deadline=None, max_examples=50)
 @given(internets(), st.data())
 def test_d10_the_same_holds_after_cuts_and_healing(edges: list[Edge], data: st.DataObject) -> None:
     internet = Internet(edges, memo=MEMO)
@@ -101,7 +103,8 @@ def test_d10_the_same_holds_after_cuts_and_healing(edges: list[Edge], data: st.D
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=40)
+@pytest.mark.timeout(180)
+@settings(deadline=None, max_examples=25)
 @given(internets(), st.data())
 def test_d10_while_news_travels_a_packet_may_be_lost_but_never_goes_round_for_ever(
     edges: list[Edge], data: st.DataObject

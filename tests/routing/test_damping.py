@@ -1,6 +1,6 @@
 """What comes and goes too often rests, and is used again once it has kept still."""
 
-from ei.routing.damping import CHANGE, HALF_LIFE_S, LOSS, MOST, REUSE, Damping
+from ei.routing.damping import CHANGE, HALF_LIFE_S, LOSS, MOST, Damping
 
 
 def test_a_few_losses_in_a_minute_are_forgiven() -> None:
@@ -26,12 +26,12 @@ def test_who_keeps_still_is_used_again_within_two_half_lives() -> None:
     damping = Damping[str](limit=10)
     for number in range(100):
         _ = damping.add("a", LOSS, now_s=number / 10)
-    at_s = damping.reusable_at_s("a")
+    at_s = damping.rests_until_s("a", now_s=9.9)
 
     assert damping.penalty("a", now_s=9.9) <= MOST
-    assert damping.take_reusable(now_s=at_s - 0.1) == []
+    assert damping.take_reusable(now_s=at_s - 1.1) == []
     assert damping.take_reusable(now_s=at_s + 0.1) == ["a"]
-    assert at_s <= 10.0 + 2 * HALF_LIFE_S
+    assert at_s <= 11.0 + 2 * HALF_LIFE_S
     assert not damping.is_damped("a")
 
 
@@ -64,4 +64,4 @@ def test_a_clock_that_stands_still_or_goes_back_does_no_harm() -> None:
     _ = damping.add("a", LOSS, now_s=10.0)
 
     assert damping.penalty("a", now_s=5.0) == LOSS
-    assert damping.reusable_at_s("b") <= REUSE
+    assert damping.rests_until_s("b", now_s=5.0) == 5.0

@@ -6,6 +6,7 @@ from tests.routing.world import make_records, node, node_keys
 
 from ei.routing.announcements import Announcement, Offer, Signer, read_announcement
 from ei.routing.atlas import Atlas
+from ei.routing.damping import Damping
 from ei.routing.hearing import Hearing
 from ei.routing.memo import Memo
 from ei.routing.messages import Heard, Inside, Lost, Update
@@ -13,6 +14,7 @@ from ei.routing.policy import Relation
 from ei.routing.refusals import Refusals
 from ei.routing.routes import Routes
 from ei.routing.sessions import Session
+from ei.sdk.packets import Address
 
 CUSTOMER, PEER = Relation.CUSTOMER, Relation.PEER
 EDGES = [(1, 2, PEER), (2, 3, CUSTOMER), (2, 4, CUSTOMER)]
@@ -25,9 +27,9 @@ class Listener:
     def __init__(self) -> None:
         self.routes = Routes({}.get)
         self.refusals = Refusals()
-        self.hearing = Hearing(
-            1, Atlas(make_records(EDGES)), self.routes, self.refusals, memo=Memo(limit=100)
-        )
+        self.damping = Damping[Address](limit=10)
+        self.hearing = Hearing(1, self.routes, self.refusals, self.damping, memo=Memo(limit=100))
+        self.hearing.use(Atlas(make_records(EDGES)))
         self.neighbour = Session(node(2), 2, PEER)
         self.mate = Session(node(1, 1), 1, None)
 
@@ -158,6 +160,24 @@ def test_what_nodes_of_the_domain_heard_is_judged_too() -> None:
     assert ears.routes.table.ranked(3)[0].is_inside
     assert ears.refusals.counts == {"relation_mismatch": 1, "route_leak": 1}
     assert ears.hear_inside(Inside(1, lost=(Lost(3, 2),))) == [3]
+
+
+def test_d10_who_lies_a_dozen_times_is_not_listened_to_for_a_while() -> None:
+    ears = Listener()
+    _ = ears.hear(Update(0, announced=(told(2, 1),)))
+    lies = tuple(told(3, 2, 1, sequence=number) for number in range(100))
+    forged = tuple(lie[:-1] + bytes([lie[-1] ^ 1]) for lie in lies)
+
+    moved = ears.hear(Update(1, announced=(*forged, told(3, 2, 1))))
+
+    assert moved == [2]
+    assert ears.origins == set()
+    assert sum(ears.refusals.counts.values()) < 20
+    assert ears.hear(Update(0, announced=(told(3, 2, 1),))) == []
+    assert ears.refusals.counts["damped"] == 1
+    assert ears.neighbour.ask_s == ears.damping.rests_until_s(node(2), now_s=0.0)
+    _ = ears.damping.take_reusable(now_s=60.0)
+    assert ears.hear(Update(0, announced=(told(3, 2, 1),))) == [3]
 
 
 def test_services_of_a_node_are_news_when_they_differ() -> None:

@@ -119,7 +119,7 @@ def test_what_a_node_of_the_domain_told_is_not_told_on_inside() -> None:
 
 def test_the_domain_announces_the_services_of_all_its_nodes() -> None:
     speaker = Speaker()
-    speaker.speech.offer([Offer(21), Offer(20)])
+    speaker.speech.offer([Offer(21), Offer(20)], now_s=0.0)
     speaker.sessions[node(1, 1)].offers = (Offer(20), Offer(22))
 
     (own,) = speaker.start(node(3))[node(3)]
@@ -131,13 +131,12 @@ def test_the_domain_announces_the_services_of_all_its_nodes() -> None:
 
 def test_other_nodes_of_the_domain_are_told_the_own_services_once() -> None:
     speaker = Speaker()
-    speaker.speech.offer([Offer(20)])
+    speaker.speech.offer([Offer(20)], now_s=0.0)
     speaker.speech.start(speaker.sessions[node(1, 1)], at_s=0.0)
 
     ((_, first),) = speaker.speech.speak(now_s=0.0, unix_s=UNIX_S)
     assert read_message(first) == Inside(0, offers=(Offer(20),))
-    speaker.speech.offer([Offer(21)])
-    speaker.speech.offers_changed(now_s=5.0)
+    speaker.speech.offer([Offer(21)], now_s=5.0)
     ((_, second),) = speaker.speech.speak(now_s=5.0 + BATCH_S, unix_s=UNIX_S)
 
     assert read_message(second) == Inside(1, offers=(Offer(21),))

@@ -17,6 +17,8 @@ SUPPRESS = 6_000.0
 REUSE = 3_000.0
 MOST = 12_000.0
 FORGET = 100.0
+LOOK_S = 1.0
+"""How often `take_reusable` is to be called while anything is damped."""
 
 
 class Damping(Generic[KeyT]):
@@ -65,10 +67,12 @@ class Damping(Generic[KeyT]):
             self._forget(key)
         return reusable
 
-    def reusable_at_s(self, key: KeyT) -> float:
-        """Return when a damped subject will be one no longer, if it keeps still."""
-        penalty, at_s = self._penalties.get(key, (0.0, 0.0))
-        return at_s + HALF_LIFE_S * max(log2(max(penalty, REUSE) / REUSE), 0.0)
+    def rests_until_s(self, key: KeyT, *, now_s: float) -> float:
+        """Return when a subject is damped no longer, if it keeps still; now if it is not."""
+        if key not in self._damped:
+            return now_s
+        penalty, at_s = self._penalties[key]
+        return at_s + HALF_LIFE_S * log2(max(penalty, REUSE) / REUSE) + LOOK_S
 
     def _forget(self, key: KeyT) -> None:
         del self._penalties[key]

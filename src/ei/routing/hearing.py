@@ -6,8 +6,10 @@ import msgspec
 
 from ei.errors import IntegrityError
 from ei.records.addresses import domain_number_of
+from ei.records.record_set import RecordSet
 from ei.routing.announcements import Announcement, read_announcement
 from ei.routing.atlas import Atlas
+from ei.routing.damping import Damping
 from ei.routing.memo import Memo
 from ei.routing.messages import Inside, Update
 from ei.routing.policy import Relation, is_mismatch
@@ -16,10 +18,17 @@ from ei.routing.routes import Moved, Routes
 from ei.routing.sessions import Session
 from ei.routing.table import Candidate, Key
 from ei.routing.verifying import MAX_LIFE_S, Reason, Refused, Verifier, refuse
+from ei.sdk.packets import Address
 
 KEEPS: frozenset[Reason] = frozenset({"expired", "lives_too_long", "replayed"})
 """Refused for these, an announcement says nothing against the one before it: a clock may have
 jumped. For any other reason the sender no longer stands by what it said before."""
+
+
+LIES: frozenset[Reason] = frozenset({"malformed", "origin_forged", "hop_forged", "path_shortened"})
+"""What no honest neighbour passes on, whatever it has heard: it would have refused it."""
+LIE = 500.0
+"""Added to a peer's penalty: after a dozen it is not listened to, since to refuse costs time."""
 
 
 class HearingStatistics(msgspec.Struct):
@@ -35,20 +44,29 @@ class Hearing:
 
     Args:
         own: Number of the node's domain.
-        atlas: What the records say.
         routes: Where to keep what is believed.
         refusals: Where to note what is not.
+        damping: Of peers; those that are damped are not listened to.
         memo: What verified before.
+
+    `use` says by which records it judges: until then it believes nobody.
     """
 
     def __init__(
-        self, own: int, atlas: Atlas, routes: Routes, refusals: Refusals, *, memo: Memo
+        self,
+        own: int,
+        routes: Routes,
+        refusals: Refusals,
+        damping: Damping[Address],
+        *,
+        memo: Memo,
     ) -> None:
         self._own = own
-        self._atlas = atlas
+        self._atlas = Atlas(RecordSet())
         self._routes = routes
         self._refusals = refusals
-        self._verifier = Verifier(own, atlas, memo)
+        self._damping = damping
+        self._verifier = Verifier(own, self._atlas, memo)
         self._accepted = 0
 
     @property
@@ -67,7 +85,7 @@ class Hearing:
     ) -> Iterator[Moved]:
         """Take in what a neighbour announces; yield what that changes."""
         relation = session.relation
-        if relation is None or not self._is_next(session, read.number, now_s=now_s):
+        if relation is None or not self._is_next(session, read.number, now_s=now_s, unix_s=unix_s):
             return
         for announced in read.announced:
             yield from self._accept(
@@ -91,7 +109,7 @@ class Hearing:
         self, session: Session, read: Inside, *, now_s: float, unix_s: float
     ) -> Iterator[Moved]:
         """Take in what a node of the own domain has heard; yield what that changes."""
-        if not self._is_next(session, read.number, now_s=now_s):
+        if not self._is_next(session, read.number, now_s=now_s, unix_s=unix_s):
             return
         for heard in read.heard:
             yield from self._accept(
@@ -115,7 +133,12 @@ class Hearing:
 
     # -- the parts --------------------------------------------------------------------------------
 
-    def _is_next(self, session: Session, number: int, *, now_s: float) -> bool:
+    def _is_next(self, session: Session, number: int, *, now_s: float, unix_s: float) -> bool:
+        if self._damping.is_damped(session.peer):
+            self._refusals.note(session.peer, "damped", "not listened to", unix_s=unix_s)
+            session.expected = None
+            session.ask_s = self._damping.rests_until_s(session.peer, now_s=now_s)
+            return False
         if number == 0:
             session.stale = set(self._routes.table.keys_of(session.peer))
         return session.expects(number, now_s=now_s)
@@ -135,10 +158,13 @@ class Hearing:
         Args:
             neighbour: From whom it must be; `None` for whoever it is from.
         """
+        if self._damping.is_damped(session.peer):
+            return
         try:
             said = read_announcement(announced)
         except IntegrityError as error:
             self._refusals.note(session.peer, "malformed", str(error), unix_s=unix_s)
+            yield from self._lied(session, now_s=now_s)
             return
         key = (session.peer, said.path[0] if neighbour is None else neighbour)
         session.stale.discard((said.origin, key))
@@ -152,6 +178,8 @@ class Hearing:
             self._refusals.note(session.peer, error.reason, str(error), said, unix_s=unix_s)
             if error.reason not in KEEPS:
                 yield from self._withdrawn(session, said.origin, key[1], now_s=now_s)
+            if error.reason in LIES:
+                yield from self._lied(session, now_s=now_s)
         else:
             self._accepted += 1
             yield moved
@@ -187,6 +215,11 @@ class Hearing:
             relation=relation,
             deadline_s=now_s + min(said.expires_unix_s - unix_s, float(MAX_LIFE_S)),
         )
+
+    def _lied(self, session: Session, *, now_s: float) -> Iterator[Moved]:
+        if self._damping.add(session.peer, LIE, now_s=now_s):
+            session.lost(now_s=now_s)
+            yield from self._routes.remove_hop(session.peer, now_s=now_s)
 
     def _withdrawn(
         self, session: Session, origin: int, neighbour: int, *, now_s: float

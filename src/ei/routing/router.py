@@ -22,7 +22,7 @@ from ei.routing.announcements import Offer, Version
 from ei.routing.answers import Route
 from ei.routing.atlas import Atlas
 from ei.routing.choice import Choice
-from ei.routing.damping import LOSS, Damping
+from ei.routing.damping import LOOK_S, LOSS, Damping
 from ei.routing.hearing import Hearing
 from ei.routing.memo import Memo
 from ei.routing.messages import Inside, Start, Update, read_message, write_message
@@ -79,9 +79,12 @@ class Router:
         self._peer_damping = Damping[Address](limit=MAX_PEER_PENALTIES)
         self._refusals = Refusals()
         memo = Memo() if memo is None else memo
-        self._hearing = Hearing(domain_number, atlas, self._routes, self._refusals, memo=memo)
+        self._hearing = Hearing(
+            domain_number, self._routes, self._refusals, self._peer_damping, memo=memo
+        )
+        self._hearing.use(atlas)
         self._speech = Speech(keys, domain_number, self._routes, self._sessions, random=random)
-        self._speech.offer(offers)
+        self._speech.offer(offers, now_s=0.0)
         self._statistics = RoutingStatistics()
         self._sweep_s = 0.0
         self._set_relations()
@@ -121,7 +124,7 @@ class Router:
                 self._moved(heard, now_s=now_s)
             case Inside() if session.is_inside:
                 if self._hearing.take_offers(session, read):
-                    self._speech.offers_changed(now_s=now_s)
+                    self._speech.renew(now_s=now_s)
                 heard = self._hearing.take_inside(session, read, now_s=now_s, unix_s=unix_s)
                 self._moved(heard, now_s=now_s)
             case _:
@@ -175,18 +178,21 @@ class Router:
     def poll(self, *, now_s: float, unix_s: float) -> Out:
         """Do what is due."""
         if now_s >= self._sweep_s:
-            self._sweep_s = now_s + SWEEP_S
-            self._moved(self._routes.expire(now_s=now_s), now_s=now_s)
-            for session in self._sessions.values():
-                session.outlet.forget(now_s=now_s)
-        if len(self._routes.damping) or len(self._peer_damping):
-            self._moved(self._routes.reuse(now_s=now_s), now_s=now_s)
-            _ = self._peer_damping.take_reusable(now_s=now_s)
+            self._sweep(now_s=now_s)
         out = [sent for each in self._sessions.values() for sent in self._ask(each, now_s=now_s)]
         for said in self._speech.speak(now_s=now_s, unix_s=unix_s):
             self._count(said[1])
             out.append(said)
         return out
+
+    def _sweep(self, *, now_s: float) -> None:
+        self._moved(self._routes.expire(now_s=now_s), now_s=now_s)
+        self._moved(self._routes.reuse(now_s=now_s), now_s=now_s)
+        _ = self._peer_damping.take_reusable(now_s=now_s)
+        for session in self._sessions.values():
+            session.outlet.forget(now_s=now_s)
+        is_damped = len(self._routes.damping) or len(self._peer_damping)
+        self._sweep_s = now_s + (LOOK_S if is_damped else SWEEP_S)
 
     def next_deadline_s(self) -> float:
         """Return when `poll` has something to do at the latest."""
@@ -223,8 +229,7 @@ class Router:
 
     def set_offers(self, offers: Iterable[Offer], *, now_s: float) -> None:
         """Say which services this node runs from now on."""
-        self._speech.offer(offers)
-        self._speech.offers_changed(now_s=now_s)
+        self._speech.offer(offers, now_s=now_s)
 
     # -- what is asked ----------------------------------------------------------------------------
 
@@ -342,11 +347,9 @@ class Router:
         if not is_spoken_to:
             return []
         session = self._sessions[peer] = Session(peer, domain_number_of(peer), relation)
-        session.ask_s = now_s
+        session.ask_s = self._peer_damping.rests_until_s(peer, now_s=now_s)
         if round_trip_s is not None:
             session.round_trip_s = round_trip_s
-        if self._peer_damping.is_damped(peer):
-            session.ask_s = self._peer_damping.reusable_at_s(peer)
         return self._ask(session, now_s=now_s)
 
     def _end(self, peer: Address, *, now_s: float) -> None:
@@ -354,7 +357,7 @@ class Router:
         if session is None:
             return
         if session.offers:
-            self._speech.offers_changed(now_s=now_s)
+            self._speech.renew(now_s=now_s)
         self._moved(self._routes.remove_hop(peer, now_s=now_s), now_s=now_s)
 
     def _move(self, peer: Address, round_trip_s: float, *, now_s: float) -> None:
@@ -381,13 +384,9 @@ class Router:
         self._statistics.sent_messages += 1
         self._statistics.sent_bytes += len(sent)
 
-    # -- messages ---------------------------------------------------------------------------------
-
     def _take_start(self, session: Session, *, now_s: float) -> None:
-        at_s = max(now_s, session.started_s + START_LEAST_S)
-        if self._peer_damping.is_damped(session.peer):
-            at_s = max(at_s, self._peer_damping.reusable_at_s(session.peer))
-        session.started_s = at_s
+        rests_until_s = self._peer_damping.rests_until_s(session.peer, now_s=now_s)
+        session.started_s = at_s = max(session.started_s + START_LEAST_S, rests_until_s)
         self._speech.start(session, at_s=at_s)
 
     def _moved(self, moved: Iterable[Moved], *, now_s: float) -> None:

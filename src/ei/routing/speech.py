@@ -78,18 +78,18 @@ class Speech:
         self._statistics.signed = self._signer.signed
         return self._statistics
 
-    def offer(self, offers: Iterable[Offer]) -> None:
+    def offer(self, offers: Iterable[Offer], *, now_s: float) -> None:
         """Say that this node runs these services."""
         self._offers = tuple(sorted(set(offers)))[:MAX_OFFERS]
         for session in self._sessions.values():
             session.are_offers_told = False
-
-    def offers_changed(self, *, now_s: float) -> None:
-        """Have the services of the domain announced again."""
-        self.refresh_s = min(self.refresh_s, now_s)
-        for session in self._sessions.values():
-            if session.is_inside and not session.are_offers_told and session.outlet.is_started:
+            if session.is_inside and session.outlet.is_started:
                 session.outlet.due(now_s + BATCH_S)
+        self.renew(now_s=now_s)
+
+    def renew(self, *, now_s: float) -> None:
+        """Have the domain announced again: its services are others."""
+        self.refresh_s = min(self.refresh_s, now_s)
 
     def start(self, session: Session, *, at_s: float) -> None:
         """Tell a peer all, from the beginning."""

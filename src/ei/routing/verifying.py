@@ -50,7 +50,7 @@ REASONS: Mapping[Reason, str] = {
     "hop_forged": "The signature of a hop does not hold over the path before it.",
     "route_leak": "The path has a valley, by the providers that the domains' records list.",
     "replayed": "The origin has said something newer before.",
-    "damped": "The sender came and went, or changed its word, too often of late.",
+    "damped": "The sender came and went, or lied, too often of late.",
     "table_full": "More routes than this node keeps.",
 }
 assert tuple(REASONS) == get_args(Reason)  # noqa: S101 one word for each
