@@ -74,6 +74,7 @@ def test_the_figures_that_there_are() -> None:
         "miss",
         "latency",
         "directory",
+        "changes",
         "receipts",
         "simulate",
     ]

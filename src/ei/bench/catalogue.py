@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from ei.bench.changes import changes
 from ei.bench.directory import directory
 from ei.bench.figures import Figure, Report, machine
 from ei.bench.hit import fanout, hit
@@ -15,7 +16,7 @@ Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
     "hit": hit, "fanout": fanout, "miss": miss, "latency": latency, "directory": directory,
-    "receipts": receipts, "simulate": simulate,
+    "changes": changes, "receipts": receipts, "simulate": simulate,
 }  # fmt: skip
 DEFAULT_RUNS = 5
 
