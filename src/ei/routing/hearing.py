@@ -25,8 +25,11 @@ KEEPS: frozenset[Reason] = frozenset({"expired", "lives_too_long", "replayed"})
 jumped. For any other reason the sender no longer stands by what it said before."""
 
 
-LIES: frozenset[Reason] = frozenset({"malformed", "origin_forged", "hop_forged", "path_shortened"})
-"""What no honest neighbour passes on, whatever it has heard: it would have refused it."""
+LIES: frozenset[Reason] = frozenset({"origin_forged", "hop_forged", "path_shortened"})
+"""What no honest neighbour passes on, whatever it has heard: it would have refused it.
+
+Not `malformed`: a later version may say more than this one reads.
+"""
 LIE = 500.0
 """Added to a peer's penalty: after a dozen it is not listened to, since to refuse costs time."""
 
@@ -164,7 +167,6 @@ class Hearing:
             said = read_announcement(announced)
         except IntegrityError as error:
             self._refusals.note(session.peer, "malformed", str(error), unix_s=unix_s)
-            yield from self._lied(session, now_s=now_s)
             return
         key = (session.peer, said.path[0] if neighbour is None else neighbour)
         session.stale.discard((said.origin, key))
