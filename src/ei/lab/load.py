@@ -95,7 +95,11 @@ async def carry(source: Host, to: Host, content: bytes, *, deadline_s: float = 6
 
 
 async def until(
-    lab: Lab, holds: Callable[[], Coroutine[Any, Any, bool]], *, limit_s: float
+    lab: Lab,
+    holds: Callable[[], Coroutine[Any, Any, bool]],
+    *,
+    limit_s: float,
+    every_s: float = 0.02,
 ) -> float | None:
     """Try `holds` again and again; return after how many seconds it was true.
 
@@ -106,7 +110,7 @@ async def until(
     while not await holds():
         if lab.now_s() - started_s > limit_s:
             return None
-        await lab.sleep(0.02)
+        await lab.sleep(every_s)
     return round(lab.now_s() - started_s, 3)
 
 

@@ -101,4 +101,4 @@ async def until_whole(lab: Lab) -> None:
         statuses = [await lab.node_status(node) for node in lab.topology.nodes]
         return all(peer.is_up for status in statuses for peer in status.peers)
 
-    _ = await until(lab, is_whole, limit_s=BACK_LIMIT_S)
+    _ = await until(lab, is_whole, limit_s=BACK_LIMIT_S, every_s=0.25)
