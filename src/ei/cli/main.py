@@ -15,9 +15,9 @@ from ei.cli.parser import Execute, Parser, Verbs
 from ei.cli.problems import show_problem
 
 COMMANDS = (
-    "demo", "lab", "node", "host", "config", "domain", "governance", "key", "status", "ping",
-    "trace", "route", "directory", "top", "doctor", "bugreport", "bench", "decode", "completion",
-    "version", "help",
+    "demo", "lab", "node", "host", "peer", "config", "domain", "governance", "key", "status",
+    "ping", "trace", "route", "directory", "top", "doctor", "bugreport", "bench", "decode",
+    "completion", "version", "help",
 )  # fmt: skip
 """Files of this folder, in the order in which `ei --help` lists them."""
 
