@@ -94,7 +94,7 @@ def drop_reasons() -> str:
     from ei import _core
     from ei.host.reasons import HOST_REASONS, RECEIPT_REASONS
     from ei.node.reasons import NODE_REASONS
-    from ei.runtime.loader import find_services
+    from ei.runtime.loader import CLUSTER_REASONS, find_services
     from ei.sdk.manifest import load_manifest
 
     lines = _intro(
@@ -114,7 +114,16 @@ def drop_reasons() -> str:
     lines += ["", "## Nodes", "", "Messages for a node itself that come to nothing.", ""]
     lines += ["| word | what happened |", "|---|---|"]
     lines += [f"| `{word}` | {text} |" for word, text in NODE_REASONS.items()]
-    lines += ["", "## Services", "", "Each service has words of its own, in its manifest.", ""]
+    lines += [
+        "",
+        "## Services",
+        "",
+        "Services whose state has copies in a cluster share these.",
+        "",
+    ]
+    lines += ["| word | what happened |", "|---|---|"]
+    lines += [f"| `{word}` | {text} |" for word, text in CLUSTER_REASONS.items()]
+    lines += ["", "Each service has words of its own, in its manifest.", ""]
     lines += ["| service | what it does | its words |", "|---|---|---|"]
     for name, folder in sorted(find_services().items()):
         manifest = load_manifest(folder)

@@ -10,6 +10,9 @@ import pytest
 
 from ei import attachment
 from ei.attachment.statements import MAX_STATEMENT_BYTES, Fate, Statement
+from ei.cluster.entries import ORIGIN, make_entry
+from ei.cluster.messages import PIECE_BYTES, Refused, encode_message
+from ei.cluster.messages import Message as ClusterMessage
 from ei.directory.messages import Ask, Message, Named, encode
 from ei.directory.publishing import MAX_LEASE_S
 from ei.host.files import LENGTH_BYTES
@@ -60,12 +63,14 @@ ANNOUNCEMENT = Signer(GOVERNOR).extend(ANNOUNCED, ANNOUNCED.digests()[-1], to=2)
 EXAMPLES = {
     "announcement": ANNOUNCEMENT,
     "ask": encode(Ask(Named("bob.isp-b"), 120)),
+    "entry": make_entry(ORIGIN, 1, b"one").encoded,
     "explain": attachment.encode(attachment.Explain(7, ALICE, 16, 9)),
     "frame": encode_frame(Frame(FrameKind.DATAGRAM_WITH_RECEIPT, 5, b"hi", 9, 7)),
     "join": msgspec.msgpack.encode(Join(GROUP)),
     "list": seal_list(DomainList(1, 2_000_000_000, (GOVERNOR.identity_key,), 1, ()), [GOVERNOR]),
     "numbered": encode_numbered(5, 7, 20),
     "record": seal_record(DomainRecord("isp-a", 1, 2_000_000_000), GOVERNOR),
+    "refused": next(encode_message(Refused(200, 4))),
     "update": routing.write_message(routing.Update(0, announced=(ANNOUNCEMENT,), withdrawn=(9,))),
 }
 
@@ -134,6 +139,16 @@ def test_the_services_and_messages_have_the_numbers_of_the_page() -> None:
         assert f"| {load_service(name).manifest.id} {name} |" in page
     for message in (Join, Leave, Graft, Prune):
         assert f"| {msgspec.msgpack.encode(message(GROUP))[1]} | `{message.__name__}` |" in page
+
+
+def test_every_message_of_a_cluster_is_listed_with_its_fields() -> None:
+    page = SECTIONS["Services: metadata and control messages"]
+
+    for kind in get_args(ClusterMessage):
+        tag = kind.__struct_config__.tag
+        fields = ", ".join(f"`{field}`" for field in kind.__struct_fields__)
+        assert f"| {tag} | `{kind.__name__}` | {fields} |" in page
+    assert f"longer than {PIECE_BYTES // 1024} KiB" in page
 
 
 def test_every_message_of_the_directory_is_listed_with_its_fields() -> None:

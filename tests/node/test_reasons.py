@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-from ei.node import control, explaining
+from ei.node import control, explaining, membership
 from ei.node.reasons import NODE_REASONS
 
 
 def test_every_word_that_is_counted_is_explained() -> None:
-    source = "".join(Path(each.__file__).read_text() for each in (control, explaining))
+    source = "".join(Path(each.__file__).read_text() for each in (control, explaining, membership))
     counted = set(re.findall(r'(?:dropped|refused)\["(\w+)"\] \+= 1', source))
 
     assert counted == set(NODE_REASONS)

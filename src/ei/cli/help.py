@@ -58,10 +58,12 @@ def _fate_or_drop(topic: str) -> str:
     from ei import _core
     from ei.host.reasons import HOST_REASONS, RECEIPT_REASONS
     from ei.node.reasons import NODE_REASONS
+    from ei.runtime.loader import CLUSTER_REASONS
 
     if topic in FATES:
         return f"A packet counted as {topic}: {FATES[topic]}"
-    reasons = {**dict(_core.reasons()), **NODE_REASONS, **HOST_REASONS, **RECEIPT_REASONS}
+    ours = NODE_REASONS | CLUSTER_REASONS | HOST_REASONS | RECEIPT_REASONS
+    reasons = {**dict(_core.reasons()), **ours}
     if topic in reasons:
         return f"A packet dropped as {topic}: {reasons[topic].strip()}"
     raise _unknown(topic, [*FATES, *reasons])

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from ei.cli.clusters import show_cluster
 from ei.cli.output import Output
 from ei.cli.polling import Polled
 from ei.cli.quantities import duration, lifetime
@@ -68,6 +69,9 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
     )
     for record, reason in node.refused_records.items():
         output.fold(f"{output.mark('warn')} record of {record} refused: {reason}")
+    if running.cluster is not None:
+        output.data("")
+        show_cluster(running.cluster, output)
     document = {name: value for name, value in answer.items() if name != "schema"}
     output.document(str(answer["schema"]), document)
 

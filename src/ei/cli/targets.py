@@ -126,7 +126,7 @@ def lab_targets(arguments: argparse.Namespace, *, kind: Kind | None) -> list[Tar
     return [
         Target(daemon.name, Path(daemon.admin))
         for daemon in read_lab(arguments).daemons.values()
-        if kind in {None, daemon.kind}
+        if daemon.admin and kind in {None, daemon.kind}
     ]
 
 

@@ -21,8 +21,11 @@ from ei.sdk import Manifest, Service, load_manifest
 OWN_FOLDER = Path(str(ei.__file__)).parent / "services"
 """Where the services of this distribution are."""
 
-CLUSTER_WORDS = ("not_owner", "too_few_copies")
-"""Why packets of a service whose state has copies are refused here, now."""
+CLUSTER_REASONS = {
+    "not_owner": "Another member of the cluster has the service's state, or will in a moment.",
+    "too_few_copies": "Fewer members can have it on disk than must, before it is acknowledged.",
+}
+"""Why packets of a service whose state has copies are refused here: word, and what happened."""
 
 ENVIRONMENT_COUNTERS = ("bad_control", "cpu_exceeded", "service_error", "store_failed")
 """Counted, beside the manifest's counters, for events that are no packets and came to nothing."""
@@ -79,7 +82,7 @@ class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def datapath_options(manifest: Manifest) -> DatapathOptions:
     """Return the arguments of the datapath's `add_service` for a service."""
-    words = CLUSTER_WORDS if manifest.state == "replicated" else ()
+    words = tuple(CLUSTER_REASONS) if manifest.state == "replicated" else ()
     return DatapathOptions(
         match_metadata=manifest.match_metadata,
         reads_payload="payload" in manifest.capabilities,

@@ -13,10 +13,11 @@ import msgspec
 from ei.errors import DeadlineError
 from ei.host.channels import ServiceChannel
 from ei.host.client import Host
-from ei.lab.histories import Operation, Outcome
+from ei.lab.histories import Operation
 from ei.lab.lab import Lab
 from ei.lab.seeds import derive_number
 from ei.scenarios.cluster.services.register.service import Answer, Request
+from ei.sdk.packets import Address
 
 REGISTER = 4026531842
 SET = "all"
@@ -59,10 +60,12 @@ async def loaded(lab: Lab, hosts: list[Host]) -> AsyncGenerator[Load]:
     load = Load()
     async with asyncio.TaskGroup() as group:
         for host in hosts:
+            nodes = [host.find(node) for node in lab.topology.hosts[host.name].nodes]
             for number in range(CLIENTS_A_HOST):
                 randomness = Random(derive_number(lab.seed, "client", host.name, str(number)))
                 name = f"{host.name}.{number}"
-                _ = group.create_task(_client(lab, host, name, load, randomness))
+                client = _Client(lab, host, name, nodes)
+                _ = group.create_task(client.run(load, randomness))
         try:
             yield load
         finally:
@@ -100,23 +103,37 @@ async def read_again(lab: Lab, host: Host, load: Load, *, limit_s: float = 10.0)
     load.history.append(Operation("list", SET, None, began_s, lab.now_s(), seen=seen))
 
 
-async def _client(lab: Lab, host: Host, name: str, load: Load, randomness: Random) -> None:
-    count = 0
-    with host.call(REGISTER) as channel:
-        while not load.is_over:
-            count += 1
-            kind: Kind = randomness.choice(("write", "read", "add"))
-            # Each second has registers of its own, so that a history stays short.
-            key = SET if kind == "add" else f"{int(lab.now_s())}.{randomness.randrange(2)}"
-            value = f"{name}.{count}"
-            began_s = lab.now_s()
-            answer = None
-            with suppress(DeadlineError):
-                answer = await _ask(channel, Request(count, kind, key, value), PATIENCE_S)
-            kept = value if kind != "read" or answer is None else answer.value
-            outcome: Outcome = "unknown" if answer is None else "done"
-            load.history.append(Operation(kind, key, kept, began_s, lab.now_s(), outcome))
-            await lab.sleep(PAUSE_S)
+@dataclass(slots=True)
+class _Client:
+    """Asks for one thing after the other; by another node of its host, when one does not answer."""
+
+    lab: Lab
+    host: Host
+    name: str
+    nodes: list[Address]
+    count: int = 0
+
+    async def run(self, load: Load, randomness: Random) -> None:
+        with self.host.call(REGISTER) as channel:
+            while not load.is_over:
+                load.history.append(await self._operation(channel, randomness))
+                await self.lab.sleep(PAUSE_S)
+
+    async def _operation(self, channel: ServiceChannel, randomness: Random) -> Operation:
+        self.count += 1
+        kind: Kind = randomness.choice(("write", "read", "add"))
+        began_s = self.lab.now_s()
+        # Each second has registers of its own, so that a history stays short.
+        key = SET if kind == "add" else f"{int(began_s)}.{randomness.randrange(2)}"
+        value = f"{self.name}.{self.count}"
+        request = Request(self.count, kind, key, value)
+        try:
+            answer = await _ask(channel, request, PATIENCE_S, node=self.nodes[0])
+        except DeadlineError:
+            self.nodes.append(self.nodes.pop(0))
+            return Operation(kind, key, value, began_s, self.lab.now_s(), "unknown")
+        kept = answer.value if kind == "read" else value
+        return Operation(kind, key, kept, began_s, self.lab.now_s())
 
 
 async def _insist(channel: ServiceChannel, request: Request, limit_s: float) -> Answer:
@@ -131,10 +148,12 @@ async def _insist(channel: ServiceChannel, request: Request, limit_s: float) -> 
                 raise
 
 
-async def _ask(channel: ServiceChannel, request: Request, limit_s: float) -> Answer:
+async def _ask(
+    channel: ServiceChannel, request: Request, limit_s: float, *, node: Address | None = None
+) -> Answer:
     loop = asyncio.get_running_loop()
     until_s = loop.time() + limit_s
-    _ = channel.send(msgspec.msgpack.encode(request))
+    _ = channel.send(msgspec.msgpack.encode(request), node=node)
     while True:
         packet = await channel.receive(deadline_s=max(0.001, until_s - loop.time()))
         # What comes back unanswered met two members that each took the other for the owner.
