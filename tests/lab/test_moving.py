@@ -8,10 +8,12 @@ from ei.errors import DeadlineError
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.fixture import run_simulated
 from ei.lab.load import ping_pairs, until
+from ei.lab.scenario import load_scenario
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Impairment, ends
 from ei.lab.topology_file import parse_topology
 from ei.scenarios.failover.load import load
+from ei.scenarios.failover.scenario import until_whole
 
 TOPOLOGY = parse_topology(
     """
@@ -138,3 +140,39 @@ def test_within_a_second_of_a_move_others_come_the_straight_way() -> None:
         assert await carol.ping(alice.address) < 0.026
 
     run_simulated(TOPOLOGY, script)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "what",
+    ["own node frozen", "own node killed", "own link cut", "both frozen", "both cut", "middle cut"],
+)
+def test_whatever_ends_on_the_way_the_gap_is_short(what: str) -> None:
+    async def script(lab: Simulation) -> None:
+        await until_whole(lab)
+        alice, bob = lab.host("alice"), lab.host("bob")
+        near, far = (host.status().attachments[0].node for host in (alice, bob))
+
+        async def strike() -> None:
+            match what:
+                case "own node killed":
+                    await lab.kill(near)
+                case "middle cut":
+                    await lab.cut(near, far)
+                case "own link cut" | "both cut":
+                    await lab.cut("alice", near)
+                case _:
+                    await lab.freeze(near)
+            if what == "both cut":
+                await lab.cut("bob", far)
+            elif what == "both frozen":
+                await lab.freeze(far)
+
+        seen = await load(lab, alice, bob, fault=strike)
+
+        assert seen.is_loaded
+        assert max(seen.flow_gap_ms, seen.stream_gap_ms) <= 400
+        assert seen.received_digest == seen.sent_digest
+        assert seen.lost == 0
+
+    run_simulated(load_scenario("failover").topology, script)

@@ -27,6 +27,7 @@ class HostStatus(msgspec.Struct, frozen=True):
             did not take.
         socket_overflows: Datagrams that found the buffer of the host's socket full: no fate.
         expiring: What this host stands on that ends within 30 days, the soonest first.
+        is_registered: The directory of its home has said that it knows where the host is attached.
     """
 
     name: str
@@ -38,6 +39,7 @@ class HostStatus(msgspec.Struct, frozen=True):
     dropped: dict[str, int]
     socket_overflows: int = 0
     expiring: tuple[Expiring, ...] = ()
+    is_registered: bool = False
 
     @property
     def summary(self) -> str:
@@ -97,4 +99,5 @@ def host_status(
             unix_s=unix_s,
         ),
         socket_overflows=socket_overflows,
+        is_registered=stack.is_registered,
     )
