@@ -135,7 +135,7 @@ def test_streams_begin_and_end_as_the_page_says() -> None:
 def test_the_services_and_messages_have_the_numbers_of_the_page() -> None:
     page = SECTIONS["Services: metadata and control messages"]
 
-    for name in ("delivery", "echo", "multicast"):
+    for name in ("delivery", "echo", "reach", "multicast"):
         assert f"| {load_service(name).manifest.id} {name} |" in page
     for message in (Join, Leave, Graft, Prune):
         assert f"| {msgspec.msgpack.encode(message(GROUP))[1]} | `{message.__name__}` |" in page

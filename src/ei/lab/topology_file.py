@@ -57,7 +57,7 @@ RowT = TypeVar("RowT", bound=msgspec.Struct)
 
 VERSION = 1
 KINDS = [kind.value for kind in LinkKind]
-DEFAULT_SERVICES = ("delivery", "echo", "multicast")
+DEFAULT_SERVICES = ("delivery", "reach", "echo", "multicast")
 
 
 class _File(msgspec.Struct, frozen=True):
