@@ -24,7 +24,7 @@ fn hostile(bytes: &[u8]) {
             has_more: step[3] & 1 == 1,
         };
         victim.take_acknowledgement(now_ns, header.acknowledged);
-        let _ = victim.take_fragment(&header, &vec![step[4]; usize::from(step[5]) * 250]);
+        let _ = victim.take_fragment(now_ns, &header, &vec![step[4]; usize::from(step[5]) * 250]);
         let limit = MAX_MESSAGE_BYTES + WINDOW_FRAGMENTS as usize * 255 * 250;
         assert!(victim.held_bytes() <= limit);
         while let Some((_, message, last, generation)) = victim.take_message() {
@@ -34,7 +34,7 @@ fn hostile(bytes: &[u8]) {
         assert!(uncommitted.len() <= WINDOW_FRAGMENTS as usize);
         if step[3] & 2 == 2 {
             for (last, generation) in uncommitted.drain(..) {
-                victim.commit(last, generation);
+                victim.commit(now_ns, last, generation);
             }
         }
         if step[3] & 4 == 4 {
@@ -55,14 +55,14 @@ fn honest(bytes: &[u8]) {
     let mut flying: Vec<(ControlHeader, Vec<u8>)> = Vec::new();
     let mut now_ns = 0;
     let mut deliver = |alice: &mut Control, bob: &mut Control, now_ns, packet: &(_, Vec<u8>)| {
-        bob.take_fragment(&packet.0, &packet.1)
+        bob.take_fragment(now_ns, &packet.0, &packet.1)
             .expect("alice keeps to the window");
         while let Some((service, message, last, generation)) = bob.take_message() {
             assert_eq!((service, &message[..4]), (48, &received.to_le_bytes()[..]));
             received += 1;
-            bob.commit(last, generation);
+            bob.commit(now_ns, last, generation);
         }
-        alice.take_acknowledgement(now_ns, bob.acknowledged());
+        alice.take_acknowledgement(now_ns, bob.acknowledge());
     };
     for step in bytes.chunks_exact(2) {
         now_ns += 1 << (step[0] >> 3);

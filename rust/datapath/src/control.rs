@@ -23,6 +23,10 @@ use sending::Sending;
 
 /// Fragments that may be under way.
 pub const WINDOW_FRAGMENTS: u32 = 32;
+/// An acknowledgement waits so long for a packet that carries it, and goes alone then.
+const ACKNOWLEDGE_WITHIN_NS: u64 = 1_000_000;
+/// Unless so many fragments wait for it.
+const ACKNOWLEDGE_AT: u32 = WINDOW_FRAGMENTS / 2;
 /// Longest message.
 pub const MAX_MESSAGE_BYTES: usize = 65_536;
 
@@ -142,6 +146,10 @@ pub struct ControlReceipt {
 pub struct Control {
     sending: Sending,
     receiving: Receiving,
+    /// What was last said as `acknowledged`.
+    said: u32,
+    /// When it must be said again.
+    owed_ns: Option<u64>,
 }
 
 impl Control {
@@ -166,20 +174,40 @@ impl Control {
     /// The next fragment to send (again) now; `timeout_ns` is how long an answer may take.
     pub fn next_due(&mut self, now_ns: u64, timeout_ns: u64) -> Option<(ControlHeader, Vec<u8>)> {
         let acknowledged = self.receiving.acknowledged();
-        self.sending.next_due(now_ns, timeout_ns, acknowledged)
+        let due = self.sending.next_due(now_ns, timeout_ns, acknowledged)?;
+        self.note_said();
+        Some(due)
     }
 
-    /// When a fragment must be sent (again); `u64::MAX` when none waits.
+    /// When a fragment must be sent (again), or an acknowledgement; `u64::MAX` when none waits.
     pub fn deadline_ns(&self, timeout_ns: u64) -> u64 {
-        self.sending.deadline_ns(timeout_ns)
+        let owed_ns = self.owed_ns.unwrap_or(u64::MAX);
+        self.sending.deadline_ns(timeout_ns).min(owed_ns)
+    }
+
+    /// Whether an acknowledgement is to go alone now.
+    pub fn is_acknowledgement_due(&self, now_ns: u64) -> bool {
+        self.owed_ns.is_some_and(|owed_ns| owed_ns <= now_ns)
     }
 
     /// Take in a fragment of the peer's.
     ///
     /// # Errors
     /// `BadControl` beyond the window, or when a message exceeds 64 KiB (it is passed over).
-    pub fn take_fragment(&mut self, header: &ControlHeader, payload: &[u8]) -> Result<(), Reason> {
-        self.receiving.take_fragment(header, payload)
+    pub fn take_fragment(
+        &mut self,
+        now_ns: u64,
+        header: &ControlHeader,
+        payload: &[u8],
+    ) -> Result<(), Reason> {
+        let is_known = self.receiving.acknowledged().wrapping_sub(header.sequence);
+        if (1..=u32::MAX / 2).contains(&is_known) {
+            // The acknowledgement was lost.
+            self.owe(now_ns);
+        }
+        let taken = self.receiving.take_fragment(header, payload);
+        self.owe_what_moved(now_ns);
+        taken
     }
 
     /// A complete message: service, bytes, number of its last fragment, generation.
@@ -187,14 +215,34 @@ impl Control {
         self.receiving.take_message()
     }
 
-    /// A message's receiver is done with it. Returns whether the acknowledgement moved.
-    pub fn commit(&mut self, sequence: u32, generation: u32) -> bool {
-        self.receiving.commit(sequence, generation)
+    /// A message's receiver is done with it.
+    pub fn commit(&mut self, now_ns: u64, sequence: u32, generation: u32) {
+        self.receiving.commit(sequence, generation);
+        self.owe_what_moved(now_ns);
     }
 
-    /// What is to be said as `acknowledged`.
-    pub fn acknowledged(&self) -> u32 {
-        self.receiving.acknowledged()
+    /// What a packet that leaves now says as `acknowledged`.
+    pub fn acknowledge(&mut self) -> u32 {
+        self.note_said();
+        self.said
+    }
+
+    fn owe(&mut self, now_ns: u64) {
+        self.owed_ns
+            .get_or_insert(now_ns.saturating_add(ACKNOWLEDGE_WITHIN_NS));
+    }
+
+    fn owe_what_moved(&mut self, now_ns: u64) {
+        match self.receiving.acknowledged().wrapping_sub(self.said) {
+            0 => {}
+            ACKNOWLEDGE_AT.. => self.owed_ns = Some(now_ns),
+            _ => self.owe(now_ns),
+        }
+    }
+
+    fn note_said(&mut self) {
+        self.said = self.receiving.acknowledged();
+        self.owed_ns = None;
     }
 
     /// Bytes held for the peer: fragments that came early, and what is under assembly.
@@ -207,6 +255,7 @@ impl Control {
     pub fn restart(&mut self) {
         self.sending.restart();
         self.receiving.restart();
+        self.note_said();
     }
 }
 

@@ -33,10 +33,12 @@ impl<T> Mailbox<T> {
     pub(crate) fn put(&self, item: T) {
         let mut queue = self.lock();
         queue.push_back(item);
-        self.length.store(queue.len(), Ordering::Release);
-        if queue.len() == 1 {
-            // Under the lock, or the bell could ring on after `take` emptied the queue. It can only fail
-            // when the counter is full, and then it rings anyway.
+        let length = queue.len();
+        self.length.store(length, Ordering::Release);
+        drop(queue);
+        if length == 1 {
+            // After the lock, or whom it wakes waits for that; the bell may so ring for what was taken
+            // already. It can only fail when the counter is full, and then it rings anyway.
             let _rung = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
         }
     }
@@ -50,14 +52,11 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// Take everything, and silence the bell.
+    /// Silence the bell, and take everything: in this order, or what comes between has no bell.
     pub(crate) fn take(&self) -> VecDeque<T> {
-        if self.len() == 0 {
-            return VecDeque::new();
-        }
-        let mut queue = self.lock();
         let mut count = [0; 8];
         let _silenced = rustix::io::read(&self.bell, &mut count);
+        let mut queue = self.lock();
         self.length.store(0, Ordering::Release);
         std::mem::take(&mut *queue)
     }

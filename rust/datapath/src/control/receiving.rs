@@ -127,18 +127,16 @@ impl Receiving {
         ))
     }
 
-    pub(super) fn commit(&mut self, sequence: u32, generation: u32) -> bool {
+    pub(super) fn commit(&mut self, sequence: u32, generation: u32) {
         if generation != self.generation {
-            return false;
+            return;
         }
-        let before = self.acknowledged();
         if let Some(entry) = self.uncommitted.iter_mut().find(|it| it.last == sequence) {
             entry.is_committed = true;
         }
         while self.uncommitted.front().is_some_and(|it| it.is_committed) {
             self.uncommitted.pop_front();
         }
-        self.acknowledged() != before
     }
 
     pub(super) fn held_bytes(&self) -> usize {

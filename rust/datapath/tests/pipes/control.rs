@@ -46,6 +46,61 @@ fn messages_of_any_size_arrive_in_order() {
     assert!(net.ends[1].messages.iter().all(|it| it.service == 48));
 }
 
+/// A pipe that was in use and measured: for most of a second nothing is due by itself.
+fn quiet() -> Net {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.connect(0, 1);
+    for _ in 0..20 {
+        net.send(0, 1, b"there").unwrap();
+        net.send(1, 0, b"and back").unwrap();
+        net.run(10 * MS);
+    }
+    net.run(100 * MS);
+    net.log.clear();
+    net
+}
+
+#[test]
+fn an_answer_at_once_carries_the_acknowledgement() {
+    let mut net = quiet();
+
+    net.send_control(0, 1, b"find").unwrap();
+    net.run_while(SECOND, |net| net.ends[1].messages.is_empty());
+    net.send_control(1, 0, b"found").unwrap();
+    net.run(100 * MS);
+
+    let sent: Vec<_> = net.log.iter().map(|(_, from, ..)| *from).collect();
+    let (asking, answering) = (net.ends[0].endpoint, net.ends[1].endpoint);
+    assert_eq!(sent, [asking, answering, asking], "the last for the answer");
+}
+
+#[test]
+fn a_message_that_is_not_answered_is_acknowledged_within_a_millisecond_and_once() {
+    let mut net = quiet();
+    let began_ns = net.now_ns;
+
+    net.send_control(0, 1, b"so it is").unwrap();
+    net.run(100 * MS);
+
+    let sent: Vec<_> = net.log.iter().map(|(at_ns, ..)| at_ns - began_ns).collect();
+    assert_eq!(sent, [0, 2 * MS]);
+}
+
+#[test]
+fn long_messages_keep_the_window_open() {
+    let mut net = quiet();
+    let sent = numbered(10, 65_536);
+    for message in &sent {
+        net.send_control(0, 1, message).unwrap();
+    }
+
+    let took_ns = net.run_while(SECOND, |net| net.ends[1].messages.len() < 10);
+
+    assert_eq!(messages(&net, 1), sent);
+    // 32 fragments of 1.3 KiB in each round trip of 2 ms.
+    assert!(took_ns <= 40 * MS, "{} ms", took_ns / MS);
+}
+
 #[test]
 fn a_message_over_64_kib_is_refused() {
     let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
