@@ -93,7 +93,7 @@ impl Pipes {
     ) -> Result<(), Reason> {
         let pipe = self.pipe_mut(peer).ok_or(Reason::UnknownPipe)?;
         let control = pipe.control.get_or_insert_with(Box::default);
-        let taken = control.take_fragment(header, payload);
+        let taken = control.take_fragment(now_ns, header, payload);
         let complete: Vec<_> = std::iter::from_fn(|| control.take_message()).collect();
         for (service, message, sequence, generation) in complete {
             let receipt = ControlReceipt {
@@ -108,7 +108,6 @@ impl Pipes {
                 receipt,
             });
         }
-        self.send_signal(now_ns, peer, Signal::Beat, None);
         taken
     }
 
@@ -159,12 +158,12 @@ impl Pipes {
         let Some(control) = &mut pipe.control else {
             return;
         };
-        if control.commit(receipt.sequence, receipt.generation) {
-            self.send_signal(now_ns, receipt.peer, Signal::Beat, None);
-        }
+        control.commit(now_ns, receipt.sequence, receipt.generation);
+        self.flush_control(now_ns, receipt.peer);
+        self.rearm(now_ns, receipt.peer);
     }
 
-    /// Send the fragments that are due, as far as the window goes.
+    /// Send the fragments that are due, as far as the window goes, and what is to be acknowledged.
     pub(super) fn flush_control(&mut self, now_ns: u64, peer: PeerIndex) {
         loop {
             let Some(pipe) = self.pipe_mut(peer) else {
@@ -178,8 +177,14 @@ impl Pipes {
                 return;
             };
             let Some((header, payload)) = control.next_due(now_ns, timeout_ns) else {
+                if control.is_acknowledgement_due(now_ns) {
+                    self.send_signal(now_ns, peer, Signal::Beat, None);
+                }
                 return;
             };
+            // It waits for its acknowledgement as data waits for an answer: else it would be sent again for
+            // ever to a peer that is gone, and keep the keepalive from finding that out.
+            pipe.unanswered_ns = pipe.unanswered_ns.min(now_ns);
             self.send_own(now_ns, peer, &header, &payload, None);
         }
     }
@@ -238,11 +243,11 @@ impl Pipes {
         signal: Signal,
         to: Option<SocketAddr>,
     ) {
-        let Some(pipe) = self.pipe(peer) else { return };
-        let acknowledged = pipe
-            .control
-            .as_ref()
-            .map_or(0, |control| control.acknowledged());
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        let control = pipe.control.as_mut();
+        let acknowledged = control.map_or(0, |control| control.acknowledge());
         let header = ControlHeader {
             service: 0,
             sequence: 0,

@@ -193,6 +193,20 @@ fn a_slow_handshake_makes_nobody_wait_for_a_peer_that_dies_later() {
 }
 
 #[test]
+fn control_messages_that_nobody_acknowledges_tell_of_a_death_as_data_does() {
+    for (sender, receiver) in [(0, 1), (1, 0)] {
+        let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+        net.connect(0, 1);
+        net.ends[receiver].is_frozen = true;
+
+        net.send_control(sender, receiver, b"anybody?").unwrap();
+        let took_ns = net.run_while(SECOND, |net| net.is_up(sender, receiver));
+
+        assert!(took_ns <= 300 * MS, "from {sender}: {} ms", took_ns / MS);
+    }
+}
+
+#[test]
 fn a_pipe_in_use_is_measured_once_a_second() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.connect(0, 1);
