@@ -38,13 +38,13 @@ FAR_S = 24 * 3_600
 
 
 class Nat:
-    """Carries datagrams to a node at 10 Mbit/s; its own port there changes after 1 s, then 5 s."""
+    """Carries datagrams to a node at 10 Mbit/s, from elsewhere after 1 s, then every 5 s."""
 
     def __init__(self, inside: socket.socket, node: tuple[str, int]) -> None:
         self._inside = inside
         self._node = node
         self._is_stopped = threading.Event()
-        self.ports: list[int] = []
+        self.places: list[tuple[str, int]] = []
 
     def stop(self) -> None:
         """End `run`."""
@@ -74,8 +74,8 @@ class Nat:
 
     def _bind(self) -> socket.socket:
         outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        outside.bind(("127.0.0.1", 0))
-        self.ports.append(outside.getsockname()[1])
+        outside.bind((f"127.0.0.{len(self.places) + 2}", 0))
+        self.places.append(outside.getsockname())
         return outside
 
 
@@ -140,4 +140,4 @@ def test_a12_10_mb_are_carried_through_a_nat_that_forgets_the_host_every_5_s(
         arrived = asyncio.run(program())
 
         assert arrived == CONTENT
-        assert len(nat.ports) >= 3
+        assert len(nat.places) >= 3
