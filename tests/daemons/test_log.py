@@ -111,3 +111,22 @@ def test_a_stream_that_is_not_the_journal_s_is_none_of_it(tmp_path: Path) -> Non
         log_of({"JOURNAL_STREAM": "8:12345"}, stream).info("node runs")
 
     assert json.loads(path.read_text())["event"] == "node runs"
+
+
+def test_a_part_has_a_level_of_its_own_until_the_whole_gets_one() -> None:
+    stream = io.StringIO()
+    log = Log(stream)
+    pipes, workers = log.part("pipes"), log.part("workers")
+
+    pipes.level = Level.DEBUG
+    for each in (pipes, workers, log):
+        each.debug("seen")
+    [line] = map(json.loads, stream.getvalue().splitlines())
+    assert line["part"] == "pipes"
+    log.level = Level.ERROR
+    for each in (pipes, workers, log):
+        each.warn("unseen")
+
+    assert len(stream.getvalue().splitlines()) == 1
+    assert log.parts == ("pipes", "workers")
+    assert log.part("pipes") is pipes

@@ -152,6 +152,17 @@ def test_a_reload_says_what_it_came_to() -> None:
     assert running.calls == ["reload"]
 
 
+def test_a_part_of_the_log_has_a_level_of_its_own() -> None:
+    running = Recorded()
+    pipes = running.log.part("pipes")
+
+    _ = ask(running, "log_level", level="debug", part="pipes")
+
+    assert (pipes.level, running.log.level) == (Level.DEBUG, Level.INFO)
+    with pytest.raises(LocalError, match="no part 'pies'; allowed: pipes"):
+        _ = ask(running, "log_level", level="debug", part="pies")
+
+
 def test_a_drain_is_answered_when_it_is_over() -> None:
     running = Recorded()
 

@@ -27,12 +27,21 @@ def add_parser(verbs: Verbs, *, kind: Kind) -> None:
         metavar="LEVEL",
         help="the least important that is logged: debug, info, warn or error",
     )
+    if kind == "node":
+        verb.takes(
+            "--part",
+            default="",
+            metavar="PART",
+            help="of one part alone: pipes, workers, records, cluster or telemetry",
+        )
     takes_target(verb)
 
 
 def _execute(arguments: argparse.Namespace, output: Output, *, kind: Kind) -> Exit:
     target = find_target(arguments.name, arguments, kind=kind)
-    _ = target.ask("log_level", {"level": arguments.level})
-    output.data(f"{target.name} logs {arguments.level} and above")
-    output.document("ei.log-level/1", {"name": target.name, "level": arguments.level})
+    part: str = arguments.part if kind == "node" else ""
+    _ = target.ask("log_level", {"level": arguments.level, **({"part": part} if part else {})})
+    of = f" of {part}" if part else ""
+    output.data(f"{target.name} logs {arguments.level} and above{of}")
+    output.document("ei.log-level/1", {"name": target.name, "level": arguments.level, "part": part})
     return Exit.OK

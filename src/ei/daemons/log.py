@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TextIO
@@ -43,7 +44,7 @@ class Log:
         is_json: JSON lines rather than lines for people; by default, unless `stream` is a terminal
             or the journal.
         is_journal: `stream` goes to systemd's journal.
-        level: Can be changed while it runs.
+        level: Can be changed while it runs, also for a `part` of the program alone.
     """
 
     def __init__(
@@ -60,7 +61,32 @@ class Log:
         self._is_journal = is_journal
         self._windows: dict[str, _Window] = {}
         self._is_broken = False
-        self.level = level
+        self._part = ""
+        self._parts: dict[str, Log] = {}
+        self._levels = {"": level}
+
+    @property
+    def level(self) -> Level:
+        """The least important that is written."""
+        return self._levels.get(self._part, self._levels[""])
+
+    @level.setter
+    def level(self, level: Level) -> None:
+        if not self._part:
+            self._levels.clear()  # what is said of the whole counts for each part
+        self._levels[self._part] = level
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that have been named."""
+        return tuple(self._parts)
+
+    def part(self, name: str) -> "Log":
+        """Return the log of one part of the program, such as `workers`: the same lines, marked."""
+        if name not in self._parts:
+            part = self._parts[name] = copy(self)
+            part._part = name  # noqa: SLF001 it is a log as this one
+        return self._parts[name]
 
     def debug(self, event: str, **fields: object) -> None:
         """Write a line that only a developer needs."""
@@ -90,6 +116,8 @@ class Log:
         now_s = time.monotonic()
         if len(self._windows) > MAX_KEYS:
             self._windows.clear()
+        if self._part:
+            fields = {"part": self._part, **fields}
         window = self._windows.setdefault(event, _Window(now_s))
         if now_s - window.started_s >= WINDOW_S:
             if window.lines > BURST_LINES:

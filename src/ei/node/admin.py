@@ -8,7 +8,7 @@
     why_route   domain                    ei.route-why/1         every way there, and its use
     directory                             ei.node-directory/1    what it knows and answers
     find        name                      ei.directory-find/1    who has a name or address
-    log_level   level                     ei.done/1
+    log_level   level, part?              ei.done/1              of all, or of one part
     reload                                ei.reload/1            reads node.toml and records again
     drain       grace_s, spread_s         ei.node-drain/1        after ei.progress/1; then it stops
     member      name, is_leaving          ei.done/1              of the node's cluster
@@ -60,9 +60,10 @@ class KillWorkerArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 class LogLevelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is logged from now on."""
+    """What is logged from now on, by all or by one part."""
 
     level: Literal["debug", "info", "warn", "error"]
+    part: str = ""
 
 
 class FindArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -243,7 +244,10 @@ class NodeAdmin:
 
     def _log_level(self, request: Request) -> Answer:
         wanted = arguments_of(request, LogLevelArguments)
-        self._running.log.level = Level[wanted.level.upper()]
+        log = self._running.log
+        if wanted.part and wanted.part not in log.parts:
+            raise LocalError(f"no part {wanted.part!r}; allowed: {', '.join(sorted(log.parts))}")
+        (log.part(wanted.part) if wanted.part else log).level = Level[wanted.level.upper()]
         return DONE
 
     def _reload(self, request: Request) -> Answer:

@@ -43,6 +43,7 @@ from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.runtime.nursery import Nursery
 
+LOG_PARTS = ("pipes", "workers", "records", "cluster", "telemetry")
 DRAIN_STEP_S = 0.02
 LAST_WORD_S = 0.2
 """From the end of a drain to that of the node: whoever asked for it gets the answer."""
@@ -116,6 +117,8 @@ class NodeDaemon:
         self._planned: asyncio.TimerHandle | None = None
         self._manager = ServiceManager(os.environ)
         self.log = log
+        for part in LOG_PARTS:
+            _ = log.part(part)
         self._registered = RegisteredStore(prepared.state / "directory.sqlite")
         self.node = Node(
             config,
@@ -132,10 +135,10 @@ class NodeDaemon:
                 name=config.name,
                 unix_ns=time.time_ns(),
                 monotonic_ns=monotonic_ns(),
-                log=log,
+                log=log.part("telemetry"),
             )
-        self._keeper = Keeper(prepared, self.node, log=log, reload=self.reload)
-        self.membership = join_cluster(prepared, self.node, engine=engine, log=log)
+        self._keeper = Keeper(prepared, self.node, log=log.part("records"), reload=self.reload)
+        self.membership = join_cluster(prepared, self.node, engine=engine, log=log.part("cluster"))
         self.workers = Workers(
             list(prepared.services),
             node=prepared.address,
@@ -144,7 +147,7 @@ class NodeDaemon:
             threads=config.threads,
             engine=engine,
             nursery=nursery,
-            log=log,
+            log=log.part("workers"),
             replicas=self.membership,
         )
 
@@ -290,14 +293,14 @@ class NodeDaemon:
                 case PeerMoved(peer=peer, name=name, is_up=is_up):
                     if self.membership is not None:
                         self.membership.peer_changed(peer, is_up=is_up)
-                    self.log.info("peer up" if is_up else "peer down", peer=name)
+                    self.log.part("pipes").info("peer up" if is_up else "peer down", peer=name)
                 case WorkerFailed(service=service, kind="worker_slow"):
-                    self.log.warn("worker slow", service=service, action="killed")
+                    self.log.part("workers").warn("worker slow", service=service, action="killed")
                     self._kill_slow(service)
                 case WorkerFailed(service=service):
                     # Its death comes as a report of the nursery, with the reason; this is only
                     # the end of its sockets.
-                    self.log.debug("worker hung up", service=service)
+                    self.log.part("workers").debug("worker hung up", service=service)
         self._plan()
 
     def _step_drain(self) -> None:
@@ -380,7 +383,9 @@ class NodeDaemon:
 
     def _take_note(self, records: RecordSet) -> None:
         for refusal in records.refused:
-            self.log.warn("record refused", record=refusal.record, reason=refusal.reason)
+            self.log.part("records").warn(
+                "record refused", record=refusal.record, reason=refusal.reason
+            )
         try:
             keep_seen(self._prepared.seen, records)
         except (OSError, EiError) as error:
