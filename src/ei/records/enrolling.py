@@ -32,6 +32,7 @@ from ei.records.record_files import locked, read_records, write_records
 from ei.records.record_set import RecordSet, verify_records
 from ei.records.requests import Request
 from ei.records.revocation import next_list, read_revocations
+from ei.sdk.packets import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,37 @@ class Roll:
                 )
             _ = self._write(envelopes, renewed)
         return done
+
+    def declare(
+        self,
+        *,
+        providers: tuple[int, ...] | None = None,
+        directories: tuple[Address, ...] | None = None,
+    ) -> DomainRecord:
+        """Sign what the domain says of itself; return it.
+
+        Args:
+            providers, directories: As `DomainRecord` has them; as before where they are not given.
+
+        Raises:
+            ConflictError: nobody would believe it, and why; the file is as before.
+            EiError: the file cannot be read.
+        """
+        with locked(self.path):
+            envelopes = self._envelopes()
+            own = [each for each in envelopes if isinstance(self._own(each), DomainRecord)]
+            old = find_domain(own, self.issuer.keys)
+            assert old is not None  # noqa: S101 _envelopes has made one
+            new = msgspec.structs.replace(
+                old,
+                providers=old.providers if providers is None else providers,
+                directories=old.directories if directories is None else directories,
+                # Of two records the one that expires later counts, for who has the old one.
+                expires_unix_s=max(self.issuer.expires_unix_s, old.expires_unix_s + 1),
+            )
+            rest = [each for each in envelopes if each not in own]
+            _ = self._write(envelopes, [seal_record(new, self.issuer.keys), *rest])
+        return new
 
     def revoke(self, keys: Iterable[bytes] = ()) -> RevocationList:
         """Sign the next list of revoked keys, `keys` added, and drop their records.
