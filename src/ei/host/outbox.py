@@ -114,7 +114,7 @@ class Outbox:
         node: Address | None,
     ) -> int:
         """Send for a channel; see `ServiceChannel.send`."""
-        taken = self._stack.call(
+        taken = self._stack.calling.call(
             self._driver.now_ns(),
             service,
             payloads,
@@ -131,7 +131,7 @@ class Outbox:
 
     def send_control(self, service: int, message: bytes, *, node: Address | None = None) -> None:
         """Send for a channel; see `ControlChannel.send`."""
-        self._stack.send_control(self._driver.now_ns(), service, message, node=node)
+        self._stack.calling.send_control(self._driver.now_ns(), service, message, node=node)
         self._driver.touched()
 
     def release(self, channel: "Channel") -> None:

@@ -12,9 +12,9 @@ from random import Random
 from ei._core import Datapath, EndToEnd, Streams
 from ei.attachment import ATTACHMENT, Explained, encode
 from ei.directory.messages import DIRECTORY, Addressed
-from ei.errors import LimitError, LocalError
 from ei.host.attaching import Attaching, Told
 from ei.host.attachments import Attachments
+from ei.host.calling import Calling
 from ei.host.constraints import Constraints
 from ei.host.contacts import Contacts
 from ei.host.datagrams import Datagrams
@@ -27,10 +27,9 @@ from ei.host.events import (
 )
 from ei.host.finding import find_enrolment, find_nodes, lost_keys
 from ei.host.inquiries import Inquiries
-from ei.host.ranges import check_connection, check_service, check_traffic_class
 from ei.host.registering import Registering
 from ei.host.sessions import DELIVERY, Outgoing, Sessions
-from ei.host.sizes import check_room, largest_sealed
+from ei.host.sizes import largest_sealed
 from ei.host.stream_connections import StreamConnections
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
@@ -100,7 +99,6 @@ class Stack:
     ) -> None:
         self.identity = identity
         self._numbers = numbers
-        self._max_datagram_bytes = max_datagram_bytes
         found = find_nodes(identity, records, nodes)
         self.datapath = Datapath(
             role="host",
@@ -155,12 +153,17 @@ class Stack:
             revocation_limit_s=revocation_limit_s,
             told=Told(self._emit, self._dropped, self.streams.path_changed, self._explained),
         )
+        self.calling = Calling(
+            self.datapath,
+            attachments=lambda: self.attachments,
+            records=lambda: self.records,
+            max_datagram_bytes=max_datagram_bytes,
+        )
         self.inquiries = Inquiries(
             identity.address, records=lambda: self.records, draw=self.draw_number
         )
         self._events: list[HostEvent] = []
         self._learned: list[Address] = []
-        self._sent: Counter[str] = Counter()
         self._received: Counter[str] = Counter()
 
     # -- asking ----------------------------------------------------------------------------------
@@ -187,10 +190,11 @@ class Stack:
     def statistics(self) -> StackStatistics:
         """Return counts since the start."""
         return StackStatistics(
-            dict(self._sent + self.datagrams.sent),
+            dict(self.calling.sent + self.datagrams.sent),
             dict(self._received + self.datagrams.received),
             dict(
                 self._dropped
+                + self.calling.dropped
                 + self.datagrams.dropped
                 + self.streams.dropped
                 + self.contacts.dropped
@@ -304,77 +308,6 @@ class Stack:
             )  # fmt: skip
 
     # -- sending ---------------------------------------------------------------------------------
-
-    def call(  # noqa: PLR0913 as many as a packet has fields
-        self,
-        now_ns: int,
-        service: int,
-        payloads: list[bytes],
-        *,
-        connection: int,
-        metadata: bytes = b"",
-        protection: Protection = Protection.NONE,
-        is_covered: bool = True,
-        traffic_class: int = 0,
-        is_traced: bool = False,
-        node: Address | None = None,
-    ) -> int:
-        """Send packets that name `service`; return how many were taken.
-
-        Args:
-            payloads: One packet each, 0 to 1_280 bytes.
-            metadata: 0 to 255 bytes; beyond 92 there is less room for payloads.
-            protection: How the caller has sealed the payloads. Unsealed ones must be covered by
-                the seal of each pipe.
-            node: Which of the host's nodes gets them; the one in use by default.
-
-        Raises:
-            LimitError: a payload or the metadata is too long; nothing is sent.
-            LocalError: a number does not fit, or nothing seals the payloads.
-        """
-        check_service(service)
-        check_connection(connection)
-        check_traffic_class(traffic_class)
-        check_room(payloads, metadata, self._max_datagram_bytes)
-        try:
-            taken = self.datapath.send(
-                now_ns,
-                self._attaching.attachments.via_for(service, metadata) if node is None else node,
-                service,
-                connection,
-                metadata,
-                payloads,
-                protection=protection,
-                is_covered=is_covered,
-                traffic_class=traffic_class,
-                is_traced=is_traced,
-            )
-        except ValueError as error:
-            raise LocalError(f"service {service} cannot be called so: {error}") from error
-        self._sent["packet"] += taken
-        self._dropped["send_refused"] += len(payloads) - taken
-        return taken
-
-    def send_control(
-        self, now_ns: int, service: int, message: bytes, *, node: Address | None = None
-    ) -> None:
-        """Send a control message to a service at one of the host's nodes, reliably and in order.
-
-        Args:
-            message: At most 64 KiB.
-
-        Raises:
-            LimitError: too long, or too many wait for the node.
-            LocalError: no service has that number.
-        """
-        check_service(service)
-        to = self._attaching.attachments.via if node is None else node
-        try:
-            self.datapath.send_control(now_ns, to, service, message)
-        except ValueError as error:
-            name = self.records.name_of(to)
-            raise LimitError(f"{name} gets no control message now: {error}") from error
-        self._sent["control"] += 1
 
     def inquire(self, now_ns: int, node: Address, service: int, connection: int) -> int | None:
         """Ask the nodes, from `node` on, about the newest traced packet of a connection.
