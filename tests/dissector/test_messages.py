@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from ei.attachment.messages import AttachmentMessage
+from ei.cluster.messages import Message as ClusterMessage
 from ei.directory.messages import Answer, Ask, Attached, Find, Named
 from ei.directory.messages import Message as DirectoryMessage
 from ei.dissector.messages import MESSAGES, control_message
@@ -27,6 +28,7 @@ def test_every_message_has_the_name_that_the_code_gives_it() -> None:
         2: get_args(DirectoryMessage),
         3: get_args(RoutingMessage),
         4: get_args(AttachmentMessage),
+        5: get_args(ClusterMessage),
         48: (Join, Leave, Graft, Prune),
     }
 
