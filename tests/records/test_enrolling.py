@@ -9,6 +9,7 @@ from ei.records.enrolling import Roll, find_domain, full_name
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
 from ei.records.record_files import read_records, write_records
+from ei.records.record_set import verify_records
 from ei.records.requests import Request
 
 ISSUER = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=2_000)
@@ -90,6 +91,35 @@ def test_what_is_renewed_also_when_it_is_over(tmp_path: Path) -> None:
     assert names == ["isp-a", "a.isp-a"]
     assert records.refused == ()
     assert records.enrolments.keys() == {ALICE.address(1)}
+
+
+def test_what_a_domain_declares_counts_for_who_has_the_record_before(tmp_path: Path) -> None:
+    roll = Roll(ISSUER, tmp_path / "r", 1_000)
+    _ = roll.enrol(alice())
+    old = read_records(tmp_path / "r")
+
+    _ = roll.declare(providers=(7, 9))
+    declared = roll.declare(directories=())
+
+    assert declared.providers == (7, 9)
+    both = verify_records(
+        [*old, *read_records(tmp_path / "r")],
+        trust={"isp-a": ISSUER.keys.identity_key},
+        unix_s=1_000,
+    )
+    assert both.domains["isp-a"] == declared
+    assert roll.read().enrolments.keys() == {ALICE.address(1)}
+
+
+def test_what_nobody_would_believe_is_not_declared(tmp_path: Path) -> None:
+    roll = Roll(ISSUER, tmp_path / "r", 1_000)
+    _ = roll.enrol(alice())
+    before = (tmp_path / "r").read_bytes()
+
+    with pytest.raises(ConflictError, match="not the number of another domain"):
+        _ = roll.declare(providers=(1,))
+
+    assert (tmp_path / "r").read_bytes() == before
 
 
 def test_what_others_signed_is_neither_renewed_nor_revoked_nor_shown(tmp_path: Path) -> None:
