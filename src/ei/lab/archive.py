@@ -12,6 +12,7 @@ from ei.records.envelope import open_record
 from ei.records.kinds import AttachmentRecord, Enrolment
 from ei.records.lists import is_list
 from ei.records.record_set import RecordSet, verify_records, with_records
+from ei.routing import Atlas
 from ei.sdk.packets import domain_number_of
 
 
@@ -22,6 +23,9 @@ class Archive:
         population: Of the lab.
         nodes: Envelopes of its nodes.
         unix_s: Wall clock.
+
+    Attributes:
+        atlas: Of all domains and nodes.
     """
 
     def __init__(self, population: Population, nodes: Iterable[bytes], *, unix_s: float) -> None:
@@ -31,6 +35,7 @@ class Archive:
         self._names = {plan.number: plan.name for plan in population.topology.domains.values()}
         self._unix_s = unix_s
         self._base = self._verified(())
+        self.atlas = Atlas(self._base)
         self._views: dict[str, RecordSet] = {}
 
     def view(self, domain: str) -> RecordSet:
@@ -49,6 +54,7 @@ class Archive:
         self._unix_s = unix_s
         touched = {place for envelope in envelopes for place in self._file(envelope)}
         self._base = self._verified(self._base.lists)
+        self.atlas = Atlas(self._base)
         self._views.clear()
         private = [refusal for name in sorted(touched) for refusal in self.view(name).refused]
         return replace(self._base, refused=(*self._base.refused, *private))

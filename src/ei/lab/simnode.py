@@ -15,6 +15,7 @@ from ei.node.config import NodeConfig
 from ei.node.datapath import PureControl
 from ei.node.node import Node
 from ei.records.record_set import RecordSet
+from ei.routing import Atlas
 from ei.runtime.inprocess import InProcess
 from ei.runtime.limits import VirtualCost
 from ei.runtime.loader import LoadedService
@@ -49,6 +50,7 @@ class SimNode:
         endpoint: Where it answers.
         config: As a real node's.
         records: What its domain has of them.
+        atlas: Of their domains and nodes.
         services: Loaded, those of `config.services`.
         seed: 32 bytes; its first 8 seed the services.
         stores: Stable stores by service name, which outlive the node; missing ones are made.
@@ -62,6 +64,7 @@ class SimNode:
         config: NodeConfig,
         *,
         records: RecordSet,
+        atlas: Atlas,
         services: Iterable[LoadedService],
         seed: bytes,
         stores: dict[str, TransactionalStore],
@@ -84,6 +87,7 @@ class SimNode:
             config,
             keys=resident.keys,
             records=records,
+            atlas=atlas,
             manifests=[service.manifest for service in loaded],
             datapath=PureControl(self.datapath, lambda: world.clock.now_ns),
         )

@@ -349,6 +349,7 @@ class Simulation:
                 guards=guards_at(self._topology, plan.name),
             ),
             records=self._archive.view(plan.domain),
+            atlas=self._archive.atlas,
             services=[self._services[name] for name in plan.services],
             seed=derive(self._seed, "node", plan.name, str(count)),
             stores=stores,

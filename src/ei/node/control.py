@@ -55,6 +55,7 @@ class ControlPlane:
         datapath: Carries what is sent, and gets the answers.
         attachment_limit_s: Longest time that an attachment may still have to live.
         store: Of registered attachments.
+        atlas: Of `records`, if several nodes share it.
     """
 
     def __init__(  # noqa: PLR0913 all that it rests on
@@ -68,6 +69,7 @@ class ControlPlane:
         datapath: DatapathControl,
         attachment_limit_s: int,
         store: Store | None = None,
+        atlas: Atlas | None = None,
     ) -> None:
         self._address = address
         self._domain = domain_number_of(address)
@@ -92,7 +94,7 @@ class ControlPlane:
         self.router = Router(
             keys=keys,
             domain_number=self._domain,
-            atlas=Atlas(records),
+            atlas=Atlas(records) if atlas is None else atlas,
             policy=_policy(neighbours),
             random=Random(address),  # of delays: the same for a node in every run
             offers=offers,

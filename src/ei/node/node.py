@@ -34,7 +34,7 @@ from ei.records.expiry import find_expiring
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.records.revocation import stale_domains
-from ei.routing import Offer, read_version
+from ei.routing import Atlas, Offer, read_version
 from ei.runtime.loader import datapath_options
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
@@ -53,6 +53,7 @@ class Node:
         manifests: Of the services that run here: those that `config` names.
         datapath: Gets all commands.
         store: Of attachments that hosts register; by default they end with the process.
+        atlas: Of `records`, if several nodes of a process share it.
 
     Raises:
         ConfigError: the records do not know this node, or know another pipe key of it; a guarded
@@ -69,6 +70,7 @@ class Node:
         manifests: Sequence[Manifest],
         datapath: DatapathControl,
         store: Store | None = None,
+        atlas: Atlas | None = None,
     ) -> None:
         self._config = config
         self._address = keys.address(config.domain_number)
@@ -111,6 +113,7 @@ class Node:
             datapath=datapath,
             attachment_limit_s=config.attachment_limit_s,
             store=store,
+            atlas=atlas,
         )
 
     @property
