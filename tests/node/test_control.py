@@ -245,3 +245,18 @@ def test_where_routing_has_a_choice_the_nearer_peer_leads_on() -> None:
     route = rig.plane.router.route_to(2)
     assert route is not None
     assert route.hops == (AT_FAR, AT_BORDER)
+
+
+def test_a_pipe_with_somebody_new_counts_before_the_records_are_gone_over_to() -> None:
+    rig = Rig()
+    third = make_keys(b"5" * 32)
+    newer = records(ISP_B.node(third, "third.isp-b", endpoints=("127.0.0.5:1",), services=()))
+    rig.plane.use(newer, None)
+
+    rig.plane.peer_changed(third.address(2), is_up=True, now_s=2.0, unix_s=UNIX_S)
+    rig.plane.poll(now_s=2.0, unix_s=UNIX_S)
+
+    route = rig.plane.router.route_to(2)
+    assert route is not None
+    assert third.address(2) in route.hops
+    assert set(route.hops) == {AT_BORDER, AT_FAR, third.address(2)}

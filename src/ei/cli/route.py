@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHOW_DETAILS = """\
 For each domain that the node reaches: the domains on the way, the peer that leads there, and those
-that stand ready should its pipe go down. A node without [neighbours] reaches each one directly."""
+that stand ready should its pipe go down."""
 WHY_DETAILS = """\
 Shows every way that was announced to the node, in the order in which it would use them, and what
 it refused lately, with the reason. Exit code 1 when the domain is not reached."""

@@ -126,6 +126,7 @@ class ControlPlane:
 
     def peer_changed(self, peer: Address, *, is_up: bool, now_s: float, unix_s: float) -> None:
         """Take it that a pipe came up or went down."""
+        self._go_over(now_s=now_s, unix_s=unix_s)
         sends = self.router.peer_changed(peer, is_up=is_up, now_s=now_s)
         self._settle(ROUTING, sends, now_s=now_s)
         sends = self.directory.peer_changed(peer, is_up=is_up, now_s=now_s, unix_s=unix_s)
@@ -138,12 +139,7 @@ class ControlPlane:
 
     def poll(self, *, now_s: float, unix_s: float) -> None:
         """Do what is due."""
-        if self._waiting is not None:
-            (records, policy), self._waiting = self._waiting, None
-            sends = self.router.update(Atlas(records), policy, now_s=now_s, unix_s=unix_s)
-            self._settle(ROUTING, sends, now_s=now_s)
-            sends = self.directory.update(records, now_s=now_s, unix_s=unix_s)
-            self._settle(DIRECTORY, sends, now_s=now_s)
+        self._go_over(now_s=now_s, unix_s=unix_s)
         if self.directory.next_deadline_s() <= now_s:
             sends = self.directory.poll(now_s=now_s, unix_s=unix_s)
             self._settle(DIRECTORY, sends, now_s=now_s)
@@ -152,6 +148,15 @@ class ControlPlane:
             self._measure(now_s=now_s)
             sends = self.router.poll(now_s=now_s, unix_s=unix_s)
         self._settle(ROUTING, sends, now_s=now_s)
+
+    def _go_over(self, *, now_s: float, unix_s: float) -> None:
+        """Use the records that wait, before a pipe with somebody in them comes up."""
+        if self._waiting is not None:
+            (records, policy), self._waiting = self._waiting, None
+            sends = self.router.update(Atlas(records), policy, now_s=now_s, unix_s=unix_s)
+            self._settle(ROUTING, sends, now_s=now_s)
+            sends = self.directory.update(records, now_s=now_s, unix_s=unix_s)
+            self._settle(DIRECTORY, sends, now_s=now_s)
 
     def _measure(self, *, now_s: float) -> None:
         """Have routing know how far its peers are, where it has a choice."""
