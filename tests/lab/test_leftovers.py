@@ -12,7 +12,7 @@ from ei.lab.leftovers import run_round
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("seed", [1, 2, 5])
-def test_nothing_is_left_whatever_was_killed(environ: Mapping[str, str], seed: int) -> None:
+def test_f3_nothing_is_left_whatever_was_killed(environ: Mapping[str, str], seed: int) -> None:
     each = run_round(Random(seed), environ=environ)
 
     assert each.left.count == 0, each

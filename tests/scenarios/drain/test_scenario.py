@@ -12,7 +12,7 @@ def test_d5_rolling_restarts_lose_nothing_in_simulation(seed: int) -> None:
     report = run_in_simulation(load_scenario("drain"), seed=seed)
 
     assert [each for each in report.promises if each.status != "ok"] == []
-    assert len(report.promises) == 10
+    assert len(report.promises) == 11
 
 
 def test_a_run_is_repeated_from_its_seed() -> None:

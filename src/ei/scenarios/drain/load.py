@@ -77,10 +77,15 @@ class Flow:
 
 @dataclass(slots=True)
 class Seen:
-    """What the load saw."""
+    """What the load saw.
+
+    Attributes:
+        late_ms: How late this program came to send, at worst: its own gap is not the nodes'.
+    """
 
     flows: list[Flow]
     stream_s: list[float] = field(default_factory=list[float])
+    late_ms: float = 0.0
     sent_digest: str = ""
     received_digest: str = ""
     duration_s: float = 0.0
@@ -157,6 +162,7 @@ async def load(
                     ends = (lab.host(source), lab.host(to))
                     rate_pps = size.rate_pps / len(pairs)
                     _ = group.create_task(_run_flow(lab, ends, flow, rate_pps, is_over))
+                _ = group.create_task(_watch(lab, seen, is_over))
                 first = (lab.host(pairs[0][0]), lab.host(pairs[0][1]))
                 _ = group.create_task(_run_stream(lab, first, size.piece_bytes, seen, is_over))
                 _ = await meanwhile()
@@ -185,6 +191,14 @@ async def _run_flow(
                         flow.refused += 1
                     flow.sent += 1
                 await lab.sleep(TICK_S)
+
+
+async def _watch(lab: Lab, seen: Seen, is_over: asyncio.Event) -> None:
+    """Take note of how late this program is."""
+    while not is_over.is_set():
+        planned_s = lab.now_s() + TICK_S
+        await lab.sleep(TICK_S)
+        seen.late_ms = max(seen.late_ms, round((lab.now_s() - planned_s) * 1e3, 1))
 
 
 async def _ask(outbox: DatagramChannel, to: Host, flow: Flow, data: bytes) -> None:
