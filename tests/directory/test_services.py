@@ -23,9 +23,9 @@ def test_a_question_goes_there_and_back(asked: Asked, query: Query) -> None:
 
 
 def test_a_service_gets_what_it_asked_for_and_nothing_else() -> None:
-    group = GroupRecord(HOST, "news.isp-a", b"k" * 32, NODES, 7, 9)
+    group = GroupRecord(HOST, "news.isp-a", b"k" * 32, NODES, 7, 9, (1,), ())
 
     assert answer_of(AttachmentRecord(HOST, NODES, 7, 9)) == Attachment(HOST, NODES)
-    assert answer_of(group) == Group(HOST, NODES)
+    assert answer_of(group) == Group(HOST, NODES, senders=(1,), members=())
     assert answer_of(DomainRecord("isp-a", 1, 9)) is None
     assert answer_of(None) is None

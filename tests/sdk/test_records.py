@@ -33,10 +33,22 @@ def test_records_are_arrays_that_start_with_their_tag() -> None:
 
     assert [msgspec.msgpack.encode(record).hex() for record in records] == [
         f"9300{A_HEX}91{A_HEX}",
-        f"9301{A_HEX}92{A_HEX}{A_HEX}",
+        f"9501{A_HEX}92{A_HEX}{A_HEX}91009100",
         f"920291{A_HEX}",
     ]
 
 
 def test_queries_are_keys() -> None:
     assert len({AttachmentOf(A), AttachmentOf(Address(b"a" * 16)), GroupOf(A)}) == 2
+
+
+def test_a_group_is_for_those_whom_it_names() -> None:
+    isp_b = Address(b"\xfd\x35\0\0\0\2" + b"b" * 10)
+    isp_c = Address(b"\xfd\x35\0\0\0\3" + b"c" * 10)
+
+    named = Group(A, (A,), senders=(2,), members=(isp_c,))
+
+    assert [named.may_send(host) for host in (isp_b, isp_c)] == [True, False]
+    assert [named.may_join(host) for host in (isp_b, isp_c)] == [False, True]
+    assert not Group(A, (A,), senders=()).may_send(isp_b)
+    assert Group(A, (A,)).may_join(isp_b)

@@ -33,7 +33,7 @@ def answer_of(record: AnyRecord | None) -> Attachment | Group | None:
     match record:
         case AttachmentRecord(host, nodes):
             return Attachment(host, nodes)
-        case GroupRecord(group=group, nodes=nodes):
-            return Group(group, nodes)
+        case GroupRecord():
+            return Group(record.group, record.nodes, record.senders, record.members)
         case _:
             return None

@@ -8,7 +8,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ei.sdk.packets import Address
+from ei.sdk.packets import Address, domain_number_of
+
+EVERYBODY = 0
+"""In the place of the number of a domain: no domain has it."""
 
 Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Domains = Annotated[tuple[Number, ...], Meta(max_length=8)]
@@ -60,10 +63,30 @@ class Attachment(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
 
 
 class Group(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
-    """A group and the nodes at which its members meet, the preferred one first."""
+    """A group, and the nodes at which its members meet.
+
+    Attributes:
+        nodes: The preferred one first.
+        senders, members: Who may send to it, and who may join: numbers of domains, 0 for
+            everybody, and addresses of hosts.
+    """
 
     group: Address
     nodes: tuple[Address, ...]
+    senders: tuple[int | bytes, ...] = (EVERYBODY,)
+    members: tuple[int | bytes, ...] = (EVERYBODY,)
+
+    def may_send(self, host: Address) -> bool:
+        """Return whether a host may send to it."""
+        return _is_among(host, self.senders)
+
+    def may_join(self, host: Address) -> bool:
+        """Return whether a host may belong to it."""
+        return _is_among(host, self.members)
+
+
+def _is_among(host: Address, allowed: tuple[int | bytes, ...]) -> bool:
+    return EVERYBODY in allowed or domain_number_of(host) in allowed or host in allowed
 
 
 class Route(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):

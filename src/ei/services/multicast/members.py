@@ -16,10 +16,12 @@ class Member(msgspec.Struct, frozen=True, gc=False, array_like=True):
     Attributes:
         is_node: It has members of its own.
         expires_s: When the membership ends, unless it is repeated.
+        is_known: The group's record allows it; without that it gets none.
     """
 
     is_node: bool
     expires_s: float
+    is_known: bool = True
 
 
 class Members:
@@ -47,6 +49,10 @@ class Members:
     def has_hosts(self, group: bytes) -> bool:
         """Whether a host that is attached here belongs to the group."""
         return any(not member.is_node for _, member in self.of_group(group))
+
+    def find(self, group: bytes, peer: Address) -> Member | None:
+        """Return the membership of a peer."""
+        return self._members.get(group + peer)
 
     def is_member(self, group: bytes, peer: Address) -> bool:
         """Whether the peer gets copies already."""

@@ -4,7 +4,8 @@
                        └───down──> C ─┬ carol       R: the group's rendezvous, from its record
                                       └ dave
 
-Hosts tell their node which groups they belong to (`Join`); a node with members tells each
+Hosts tell their node which groups they belong to (`Join`), which the group's record must allow, as
+it must allow who sends; a node with members tells each
 rendezvous of the group (`Graft`). The sender's node sends one copy to each member of its own and
 one *up* to the first rendezvous that can be reached; that one sends one copy *down* to every node
 with members, which copies to its members alone. A copy never goes back to where it came from, and
@@ -101,6 +102,8 @@ class Multicast(Service[Config]):
         record = ctx.records[query]
         if not isinstance(record, Group):
             return refuse(packet, "unknown_group", ttl_s=ctx.config.refusal_s, tag=group)
+        if not record.may_send(packet.source):
+            return refuse(packet, "sender_refused", ttl_s=ctx.config.decision_s, tag=group)
         return spread(packet, group, record.nodes, ctx, is_up=mark == UP)
 
     def on_control(self, event: ControlArrived, ctx: Context[Config]) -> Iterable[Effect]:
@@ -129,6 +132,7 @@ class Multicast(Service[Config]):
         """Tell the rendezvous of a group that it has members here."""
         record, members = event.record, Members(ctx.ephemeral)
         if isinstance(record, Group):
+            yield from judge(record, ctx)
             if members.rendezvous(record.group) not in ((), record.nodes):
                 yield RevokeDecisions(tag=record.group)
             if members.has_hosts(record.group):
@@ -183,6 +187,8 @@ def copy(  # noqa: PLR0913 what tells one way of copying from another
     for peer, member in Members(ctx.ephemeral).of_group(group):
         if peer in (packet.ingress, packet.source) or (member.is_node and not is_rendezvous):
             continue
+        if not member.is_known:
+            continue
         hops.append(hop_to(peer, packet, group + DOWN if member.is_node else group))
         until_s = min(until_s, member.expires_s)
     if up_to is not None:
@@ -202,8 +208,13 @@ def hop_to(peer: Address, packet: Packet, metadata: bytes) -> Hop:
 
 
 def join(group: bytes, peer: Address, ctx: Context[Config], *, is_node: bool) -> Iterator[Effect]:
-    """Note that a peer belongs to a group, within the bounds."""
+    """Note that a peer belongs to a group, within the bounds; a host, as its record allows."""
     config, members = ctx.config, Members(ctx.ephemeral)
+    record = ctx.records.get(GroupOf(Address(group)))
+    if isinstance(record, Group) and not is_node and not record.may_join(peer):
+        yield Count("member_refused")
+        yield from leave(group, peer, ctx)
+        return
     is_new = not members.is_member(group, peer)
     if is_new and members.count_groups(peer, config.groups_per_peer) == config.groups_per_peer:
         yield Count("too_many_groups")
@@ -214,12 +225,29 @@ def join(group: bytes, peer: Address, ctx: Context[Config], *, is_node: bool) ->
     ):
         yield Count("too_many_members")
         return
-    member = Member(is_node, ctx.now_s + config.membership_s)
+    before = members.find(group, peer)
+    is_known = is_node or isinstance(record, Group) or (before is not None and before.is_known)
+    member = Member(is_node, ctx.now_s + config.membership_s, is_known)
     members.add(group, peer, member, ttl_s=config.membership_s)
     if is_new:
         yield RevokeDecisions(tag=group)
         if not is_node:
             yield SetTimer(group, after_s=0.0)
+
+
+def judge(record: Group, ctx: Context[Config]) -> Iterator[Effect]:
+    """Let the hosts here belong to a group, or not, as its record says."""
+    members = Members(ctx.ephemeral)
+    for peer, member in list(members.of_group(record.group)):
+        if member.is_node:
+            continue
+        if not record.may_join(peer):
+            yield Count("member_refused")
+            yield from leave(record.group, peer, ctx)
+        elif not member.is_known:
+            known = Member(is_node=False, expires_s=member.expires_s)
+            members.add(record.group, peer, known, ttl_s=max(0.0, member.expires_s - ctx.now_s))
+            yield RevokeDecisions(tag=record.group)
 
 
 def leave(group: bytes, peer: Address, ctx: Context[Config]) -> Iterator[Effect]:

@@ -287,7 +287,11 @@ def test_a_node_asks_for_the_record_that_it_needs() -> None:
 
     effects = play.resolve(GroupOf(NEWS), Group(NEWS, (EAST,)))
 
-    assert effects == (SendControl(Graft(NEWS), to=EAST), SetTimer(NEWS, 20.0))
+    assert effects == (
+        RevokeDecisions(NEWS),
+        SendControl(Graft(NEWS), to=EAST),
+        SetTimer(NEWS, 20.0),
+    )
 
 
 def test_a_node_without_members_says_nothing() -> None:
@@ -370,6 +374,61 @@ def test_a_peer_of_many_groups_is_reconsidered_some_at_a_time() -> None:
     assert sum(isinstance(effect, RevokeDecisions) for effect in first) == 500
     assert sum(isinstance(effect, RevokeDecisions) for effect in then) == 10
     assert environment.statistics().ephemeral.entries == 0
+
+
+# -- who may -------------------------------------------------------------------------------------
+
+
+def named(
+    *, senders: tuple[int | bytes, ...] = (0,), members: tuple[int | bytes, ...] = (0,)
+) -> Group:
+    return Group(NEWS, (EAST,), senders, members)
+
+
+def test_who_may_not_send_is_refused_at_the_first_node_and_at_the_rendezvous() -> None:
+    play = Playbook("multicast", peers=["alice", "bob", "east"])
+    _ = play.resolve(GroupOf(NEWS), named(senders=(BOB,)))
+
+    assert copies(play.packet("bob", metadata=NEWS)) == [(b"east", NEWS + UP)]
+    for metadata in (NEWS, NEWS + UP):
+        assert reasons(play.packet("alice", ingress="east", metadata=metadata)) == [
+            "sender_refused"
+        ]
+
+
+def test_who_may_not_join_gets_nothing() -> None:
+    play = Playbook("multicast", peers=["alice", "bob", "east"])
+    _ = play.resolve(GroupOf(NEWS), named(members=(BOB,)))
+
+    assert play.control("alice", Join(NEWS)) == (Count("member_refused", 1),)
+    _ = play.control("bob", Join(NEWS))
+
+    assert copies(play.packet("x", ingress="east", metadata=NEWS + DOWN)) == [(b"bob", NEWS)]
+
+
+def test_before_the_record_is_known_nobody_gets_anything() -> None:
+    play = Playbook("multicast", peers=["alice", "bob", "east"])
+    for name in ("alice", "bob"):
+        _ = play.control(name, Join(NEWS))
+    before = play.packet("x", ingress="east", metadata=NEWS + DOWN)
+
+    effects = play.resolve(GroupOf(NEWS), named(members=(BOB,)))
+
+    assert reasons(before) == ["no_members"]
+    assert Count("member_refused", 1) in effects
+    assert copies(play.packet("x", ingress="east", metadata=NEWS + DOWN)) == [(b"bob", NEWS)]
+
+
+def test_who_may_not_any_more_is_out_when_the_record_says_so() -> None:
+    play = Playbook("multicast", peers=["alice", "bob", "east"])
+    _ = play.resolve(GroupOf(NEWS), named())
+    for name in ("alice", "bob"):
+        _ = play.control(name, Join(NEWS))
+
+    effects = play.resolve(GroupOf(NEWS), named(members=(BOB,)))
+
+    assert RevokeDecisions(NEWS) in effects
+    assert copies(play.packet("x", ingress="east", metadata=NEWS + DOWN)) == [(b"bob", NEWS)]
 
 
 # -- an internet ---------------------------------------------------------------------------------
