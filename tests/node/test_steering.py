@@ -41,6 +41,18 @@ def test_until_this_node_owns_it_packets_are_carried_on() -> None:
     assert chains == [away, (ECHO.id, [ECHO.id]), away]
 
 
+def test_who_carries_packets_is_told_before_it_gets_them_and_after_it_got_the_last() -> None:
+    chains: list[tuple[int, list[int]]] = []
+    told: list[int] = []
+    steers = steering(chains)
+    steers.follow({}, between=lambda: told.append(len(chains)))
+
+    steers.follow({ECHO.id: ME}, between=lambda: told.append(len(chains)))
+    steers.follow({ECHO.id: OTHER}, between=lambda: told.append(len(chains)))
+
+    assert told == [0, 2, 2]
+
+
 def test_the_operators_own_chain_stays() -> None:
     chains: list[tuple[int, list[int]]] = []
     config = NodeConfig(

@@ -42,8 +42,7 @@ def join_cluster(
     )
 
     def follow(owners: Mapping[int, Address]) -> None:
-        node.control.set_owners(owners)
-        steering.follow(owners)
+        steering.follow(owners, between=lambda: node.control.set_owners(owners))
 
     membership = Membership(
         config,

@@ -38,11 +38,29 @@ class Steering:
         }
         self._owned: dict[int, bool] = dict.fromkeys(self._chains, True)
 
-    def follow(self, owners: Mapping[int, Address]) -> None:
-        """Let packets go where the state is."""
-        for service, chain in self._chains.items():
-            is_here = owners.get(service) == self._me
-            if self._reach is None or is_here == self._owned[service]:
-                continue
-            self._owned[service] = is_here
+    def follow(
+        self, owners: Mapping[int, Address], *, between: Callable[[], object] = lambda: None
+    ) -> None:
+        """Let packets go where the state is.
+
+        Args:
+            between: Called once packets of what is owned here stay here, and before others are
+                carried on: for the moment at which whoever carries them is told where to.
+        """
+        moved = [each for each in self._chains if self._owned[each] != self._is_here(each, owners)]
+        for service in moved:
+            if not self._owned[service]:
+                self._steer(service, is_here=True)
+        _ = between()
+        for service in moved:
+            if not self._is_here(service, owners):
+                self._steer(service, is_here=False)
+
+    def _is_here(self, service: int, owners: Mapping[int, Address]) -> bool:
+        return owners.get(service) == self._me
+
+    def _steer(self, service: int, *, is_here: bool) -> None:
+        if self._reach is not None:
+            chain = self._chains[service]
             _ = self._set_chain(service, chain if is_here else [self._reach, *chain])
+        self._owned[service] = is_here
