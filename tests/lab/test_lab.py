@@ -24,5 +24,5 @@ def test_both_backends_have_every_verb_with_the_same_arguments() -> None:
         assert {name: has.get(name) for name in wanted} == wanted
 
 
-def test_there_are_two_backends() -> None:
-    assert BACKENDS == ("simulation", "processes")
+def test_there_are_three_backends() -> None:
+    assert BACKENDS == ("simulation", "processes", "netns")

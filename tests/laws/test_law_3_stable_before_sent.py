@@ -83,8 +83,8 @@ def test_what_cannot_be_made_safe_is_not_acknowledged() -> None:
 class Hasty(Environment):
     """Planted: replies first, and commits when it finds the time."""
 
-    def _commit(self) -> bool:
-        return True
+    def _commit(self) -> str:
+        return ""
 
 
 def test_an_environment_that_replies_first_is_caught() -> None:

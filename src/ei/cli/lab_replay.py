@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ei.cli.exits import Exit
 from ei.cli.output import Output, printable
 from ei.cli.parser import UsageError, Verbs
@@ -96,6 +94,8 @@ def _list(names: list[str], output: Output, *, of: "Callable[[str], Recording]")
 def _replay(
     arguments: argparse.Namespace, recording: "Recording", events: Iterator[bytes], output: Output
 ) -> Exit:
+    import msgspec
+
     from ei.lab.recording import code_digest, scenario_digest
     from ei.lab.replay import Window, replay
     from ei.lab.scenario import load_scenario
