@@ -1,4 +1,4 @@
-"""The words of service 4 have one encoding, and nothing else is taken for them."""
+"""The words of service 6 have one encoding, and nothing else is taken for them."""
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,7 @@ def test_the_layout_is_pinned(message: AttachmentMessage, golden: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "c0", "9200ff", "920001ff", "93000001", "9107", "910100ff"])
 def test_what_is_no_message_is_refused_with_what_is_wrong(wrong: str) -> None:
-    with pytest.raises(PeerError, match=r"service 4: ."):
+    with pytest.raises(PeerError, match=r"service 6: ."):
         _ = decode(bytes.fromhex(wrong))
 
 

@@ -22,7 +22,7 @@ def table(name: str) -> dict[int, str]:
 def test_it_names_the_services_by_their_manifests() -> None:
     manifests = [load_manifest(folder) for folder in find_services().values()]
 
-    nodes = {1: "control", 2: "directory", 3: "routing", 4: "attachment", 5: "cluster"}
+    nodes = {1: "control", 2: "directory", 3: "routing", 5: "cluster", 6: "attachment"}
     assert table("SERVICES") == nodes | {one.id: one.name for one in manifests}
 
 

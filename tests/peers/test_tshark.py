@@ -29,7 +29,7 @@ def some_header(chance: random.Random, payload_bytes: int, *, is_control: bool) 
     metadata = chance.randbytes(13 if is_control else chance.choice([0, 1, 16, 255]))
     service = 1 if is_control else chance.choice([16, 17, 48, 0xF000_0001])
     if is_control and chance.random() < 0.7:
-        number = chance.choice([0, 2, 2, 2, 3, 4, 16, 48])
+        number = chance.choice([0, 2, 2, 2, 3, 6, 16, 48])
         more = bytes([chance.random() < 0.2])
         metadata = number.to_bytes(4, "little") + chance.randbytes(8) + more
     header = bytes([0x10 | has_origin | is_traced << 1, chance.randrange(256)])

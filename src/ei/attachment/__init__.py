@@ -1,4 +1,4 @@
-"""Between a host and its nodes, and between nodes: the words of service 4."""
+"""Between a host and its nodes, and between nodes: the words of service 6."""
 
 from ei.attachment.messages import (
     ATTACHMENT,

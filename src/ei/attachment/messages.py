@@ -1,4 +1,4 @@
-"""Control messages of service 4, which a node answers itself: msgpack arrays, the kind first.
+"""Control messages of service 6, which a node answers itself: msgpack arrays, the kind first.
 
     0  Draining   grace_ms            a node to all who have a pipe with it: I shall stop
     1  Moved                          the answer: I hand you nothing more
@@ -17,7 +17,7 @@ from ei.attachment.statements import MAX_STATEMENT_BYTES
 from ei.errors import PeerError
 from ei.sdk.packets import Peer
 
-ATTACHMENT = 4
+ATTACHMENT = 6
 
 
 class Draining(

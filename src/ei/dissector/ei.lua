@@ -12,7 +12,7 @@ local ei = Proto("ei", "Extensible Internet")
 local TYPES = { [1] = "initiation", [2] = "response", [3] = "cookie", [4] = "data" }
 local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "groups" }
 local SERVICES = {
-    [1] = "control", [2] = "directory", [3] = "routing", [4] = "attachment", [5] = "cluster",
+    [1] = "control", [2] = "directory", [3] = "routing", [5] = "cluster", [6] = "attachment",
     [16] = "delivery", [17] = "echo", [18] = "reach", [48] = "multicast",
 }
 
@@ -21,9 +21,9 @@ local MESSAGES = {
     [2] = { [0] = "Find", [1] = "Found", [2] = "Unfound", [3] = "Register", [4] = "Registered",
             [5] = "Ask", [6] = "Answer", [7] = "Refused", [8] = "Release" },
     [3] = { [0] = "Start", [1] = "Update", [2] = "Inside" },
-    [4] = { [0] = "Draining", [1] = "Moved", [16] = "Explain", [17] = "Explained" },
     [5] = { [1] = "Append", [2] = "Appended", [3] = "Refused", [4] = "Piece", [5] = "Taken",
             [6] = "Part" },
+    [6] = { [0] = "Draining", [1] = "Moved", [16] = "Explain", [17] = "Explained" },
     [48] = { [0] = "Join", [1] = "Leave", [2] = "Graft", [3] = "Prune" },
 }
 

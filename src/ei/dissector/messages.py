@@ -21,8 +21,8 @@ MESSAGES = {
         8: "Release",
     },
     3: {0: "Start", 1: "Update", 2: "Inside"},
-    4: {0: "Draining", 1: "Moved", 16: "Explain", 17: "Explained"},
     5: {1: "Append", 2: "Appended", 3: "Refused", 4: "Piece", 5: "Taken", 6: "Part"},
+    6: {0: "Draining", 1: "Moved", 16: "Explain", 17: "Explained"},
     48: {0: "Join", 1: "Leave", 2: "Graft", 3: "Prune"},
 }
 """Service number to kind to name; a test compares with what the code sends."""
