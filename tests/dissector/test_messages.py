@@ -27,7 +27,7 @@ def test_every_message_has_the_name_that_the_code_gives_it() -> None:
     kinds = {
         2: get_args(DirectoryMessage),
         3: get_args(RoutingMessage),
-        4: get_args(AttachmentMessage),
+        6: get_args(AttachmentMessage),
         5: get_args(ClusterMessage),
         48: (Join, Leave, Graft, Prune),
     }
