@@ -6,11 +6,13 @@
 import os
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ei.cli.main import build_parser
 from ei.cli.parser import Parser
+from ei.daemons.exposition import Metric
 
 ROOT = Path(__file__).parents[1]
 NOTE = "<!-- Made from the code by `make fix`; edit there. -->\n"
@@ -164,6 +166,7 @@ def fields() -> str:
 
 def metrics() -> str:
     """Return the reference of what a node tells Prometheus."""
+    from ei.host.metrics import HOST_METRICS
     from ei.node.metrics import METRICS
 
     lines = _intro(
@@ -179,13 +182,19 @@ def metrics() -> str:
     }
     for title, text in parts.items():
         lines += ["", f"## {title}", "", text, ""]
-        lines += ["| metric | kind | labels | what it is |", "|---|---|---|---|"]
-        for metric in METRICS:
-            if metric.is_core == (title == "Core"):
-                labels = ", ".join(f"`{label}`" for label in metric.labels)
-                meaning = _one_line(metric.meaning)
-                lines += [f"| `{metric.name}` | {metric.kind} | {labels} | {meaning} |"]
+        lines += _metric_rows(each for each in METRICS if each.is_core == (title == "Core"))
+    lines += ["", "## Of a host", "", "`ei host run --metrics 127.0.0.1:9465` serves these."]
+    lines += ["", *_metric_rows(HOST_METRICS)]
     return "\n".join(lines) + "\n"
+
+
+def _metric_rows(metrics: Iterable[Metric[Any]]) -> list[str]:
+    rows = ["| metric | kind | labels | what it is |", "|---|---|---|---|"]
+    for metric in metrics:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        meaning = _one_line(metric.meaning)
+        rows += [f"| `{metric.name}` | {metric.kind} | {labels} | {meaning} |"]
+    return rows
 
 
 def decisions() -> str:

@@ -150,3 +150,14 @@ def test_a_server_that_closes_hangs_up_and_leaves_no_port() -> None:
             _ = socket.create_connection(("127.0.0.1", port))
 
     asyncio.run(main())
+
+
+def test_without_an_endpoint_nobody_is_served() -> None:
+    async def main() -> int:
+        server = PageServer("", PAGES)
+        await server.open()
+        port = server.port
+        await server.close()
+        return port
+
+    assert asyncio.run(main()) == 0

@@ -25,6 +25,12 @@ def add_parser(commands: Verbs) -> None:
         details="Programs that use the library need no daemon: they are hosts themselves.",
         execute=run_daemon,
     )
+    run.takes(
+        "--metrics",
+        default="",
+        metavar="IP:PORT",
+        help="serve /metrics, /healthz and /readyz there, such as 127.0.0.1:9465",
+    )
     check = verbs.add(
         "check", summary="read all that host.toml names, and say what is wrong", execute=check_files
     )
@@ -52,7 +58,7 @@ def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
     """Run the host; it logs to stderr."""
     from ei.host.daemon import run_host
 
-    run_host(_config_of(arguments))
+    run_host(_config_of(arguments), metrics=arguments.metrics)
     return Exit.OK
 
 

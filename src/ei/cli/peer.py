@@ -156,7 +156,7 @@ def list_peers(arguments: argparse.Namespace, output: Output) -> Exit:
         for name in names
     ]
     output.table(
-        ("domain", "relation", "hosts may attach", "nodes known", "key"),
+        ("domain", "relation", "guests", "nodes", "key"),
         [
             (
                 str(row["name"]),

@@ -33,7 +33,7 @@ class PageServer:
     """Serves pages until it is closed.
 
     Args:
-        bind: Endpoint; port 0 takes any.
+        bind: Endpoint; port 0 takes any, and an empty one serves nobody.
         pages: Path to what makes the page; its `EiError`s become status 503.
         patience_s: A client that takes longer is hung up on.
     """
@@ -58,6 +58,8 @@ class PageServer:
         Raises:
             EiError: the endpoint cannot be had: why, and what to do.
         """
+        if not self._bind:
+            return
         address, port = parse_endpoint(self._bind)
         try:
             self._server = await asyncio.start_server(

@@ -6,12 +6,14 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from random import SystemRandom
 
 from ei._core import monotonic_ns
 from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
+from ei.daemons.pages import PageServer
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
@@ -20,6 +22,7 @@ from ei.host.admin import HostAdmin
 from ei.host.client import Host
 from ei.host.connect import SEEN_FILE, PreparedHost, make_host, prepare_host
 from ei.host.dns import ask_dns
+from ei.host.metrics import host_pages
 from ei.host.verbs_files import FileVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import TrafficVerbs
@@ -30,11 +33,14 @@ ATTACH_S = 5.0
 LOOK_S = 60.0
 
 
-def run_host(path: Path, *, supervisor_fd: int | None = None, log: Log | None = None) -> None:
+def run_host(
+    path: Path, *, supervisor_fd: int | None = None, log: Log | None = None, metrics: str = ""
+) -> None:
     """Run the host of a `host.toml` until SIGTERM, SIGINT or the verb `stop`.
 
     Args:
         supervisor_fd: Reading end of a pipe: the host stops at its end of file.
+        metrics: Endpoint of `/metrics`, `/healthz` and `/readyz`; empty serves none.
 
     Raises:
         EiError: it cannot start: what is wrong and what to do.
@@ -42,12 +48,22 @@ def run_host(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     prepared = prepare_host(path)
     host = make_host(prepared)
     try:
-        asyncio.run(_run(prepared, host, supervisor_fd, log_of(os.environ) if log is None else log))
+        log = log_of(os.environ) if log is None else log
+        pages = PageServer(
+            metrics, host_pages(host.status, version=metadata.version("extensible-internet"))
+        )
+        asyncio.run(_run(prepared, host, supervisor_fd, log, pages))
     finally:
         host.close()
 
 
-async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, log: Log) -> None:
+async def _run(
+    prepared: PreparedHost,
+    host: Host,
+    supervisor_fd: int | None,
+    log: Log,
+    pages: PageServer,
+) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -89,6 +105,7 @@ async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, lo
         with explained("cannot open the admin socket"):
             await server.open()
         try:
+            await pages.open()
             background = [
                 group.create_task(_attach(host, log)),
                 group.create_task(_tell_expiring(host, log)),
@@ -98,6 +115,7 @@ async def _run(prepared: PreparedHost, host: Host, supervisor_fd: int | None, lo
             for task in background:
                 _ = task.cancel()
         finally:
+            await pages.close()
             await server.close()
             # Closing ends what still receives; what still sends or repeats is ended here.
             host.close()

@@ -170,8 +170,7 @@ class NodeDaemon:
         with explained("cannot open the admin socket"):
             await server.open()
         try:
-            if config.metrics_bind:
-                await pages.open()
+            await pages.open()
             if self._telling is not None:
                 self._telling.open()
                 self._tell()
