@@ -11,6 +11,7 @@ from ei.lab.population import populate
 from ei.lab.run_folder import Daemon
 from ei.lab.seeds import derive
 from ei.lab.topology_file import parse_topology
+from ei.node.cluster_config import ClusterConfig
 from ei.node.config import load_node_config
 from ei.records.key_files import read_keys
 from ei.records.record_files import read_records
@@ -101,3 +102,26 @@ def test_guards_go_to_the_nodes_of_their_host() -> None:
 
     assert guards_at(topology, "a.d") == {"h.d": ("echo",)}
     assert guards_at(topology, "b.d") == {}
+
+
+def test_members_of_a_cluster_know_its_etcd_and_others_do_not(tmp_path: Path) -> None:
+    topology = parse_topology(
+        "version = 1\nservices = ['echo']\n[domains.a.nodes.x]\n[domains.a.nodes.y]\n"
+        "[domains.a.cluster]\nmembers = ['x']\netcd = 1",
+        name="t",
+    )
+    people = populate(topology, randomness=lambda label: derive(7, label), unix_s=UNIX_S)
+
+    daemons = write_daemon_files(
+        tmp_path,
+        population=people,
+        layout=lay_out(topology, subnet="127.1"),
+        service_numbers=NUMBERS,
+        etcd={"etcd1.a": "127.1.127.254"},
+    )
+
+    assert (daemons["etcd1.a"].kind, daemons["etcd1.a"].endpoint) == ("etcd", "127.1.127.254:2379")
+    assert load_node_config(tmp_path / "x.a" / NODE_FILE).cluster == ClusterConfig(
+        name="a", etcd=("127.1.127.254:2379",)
+    )
+    assert load_node_config(tmp_path / "y.a" / NODE_FILE).cluster is None

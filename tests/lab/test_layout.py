@@ -4,8 +4,9 @@ import pytest
 
 from ei.errors import LimitError
 from ei.lab.builder import TopologyBuilder, regular
-from ei.lab.layout import lay_out
+from ei.lab.layout import lay_out, lay_out_etcd
 from ei.lab.topology import Impairment, LinkKind, Topology
+from ei.lab.topology_file import parse_topology
 
 
 def triangle() -> Topology:
@@ -54,3 +55,14 @@ def test_without_relays_everybody_is_found_directly() -> None:
 def test_more_links_than_there_are_endpoints_for_are_refused() -> None:
     with pytest.raises(LimitError, match="19900 links in one lab, allowed are 16383"):
         lay_out(regular(nodes=200, hosts=0), subnet="127.1")
+
+
+def test_etcd_has_addresses_that_no_node_comes_near() -> None:
+    plan = parse_topology(
+        "version = 1\n[domains.a.nodes.x]\n[domains.a.cluster]\nmembers = ['x']\netcd = 2", name="t"
+    )
+
+    assert lay_out_etcd(plan, subnet="127.3") == {
+        "etcd1.a": "127.3.127.254",
+        "etcd2.a": "127.3.127.253",
+    }

@@ -30,6 +30,31 @@ def test_services_are_the_files_unless_the_node_lists_its_own() -> None:
     assert (plan.nodes["x.a"].services, plan.nodes["y.a"].services) == (("echo",), ())
 
 
+def test_a_cluster_has_members_of_its_domain_and_an_etcd_of_its_own() -> None:
+    plan = parse_topology(NODES + "[domains.a.cluster]\nmembers = ['x', 'y']\netcd = 1", name="t")
+
+    cluster = plan.domains["a"].cluster
+    assert cluster is not None
+    assert (cluster.members, plan.etcd) == (("x.a", "y.a"), {"etcd1.a": "a"})
+    assert plan.find("etcd1") == "etcd1.a"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("members = ['z']", "domains.a.cluster"),
+        ("members = ['w.b']", "w.b is a node of another domain"),
+        ("members = ['x']\netcd = 0", "etcd = 0 is not 1 to 9"),
+        ("members = ['x']\nsize = 3", "no key 'size'"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_said(table: str, said: str) -> None:
+    text = NODES + "[domains.b.nodes.w]\n[domains.a.cluster]\n" + table
+
+    with pytest.raises(LocalError, match=said):
+        _ = parse_topology(text, name="t")
+
+
 def test_a_listed_link_keeps_what_it_does_not_say_from_its_kind() -> None:
     plan = parse_topology(
         NODES + "[link_defaults.node]\ndelay_ms = 4\n[[links]]\nbetween = ['y', 'x']\nloss = 0.5",
