@@ -146,7 +146,10 @@ impl Engine {
         let peer = arguments::address(peer)?;
         let sent = py.detach(|| {
             self.fleet.order(0, move |lane, now_ns| {
-                lane.datapath.send_control(now_ns, &peer, service, &message)
+                let sent = lane.datapath.send_control(now_ns, &peer, service, &message);
+                // Before the caller is woken, whom nobody waits for.
+                lane.send_now();
+                sent
             })
         })?;
         sent.map_err(refused)

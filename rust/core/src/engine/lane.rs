@@ -117,7 +117,7 @@ impl Lane {
                 self.datapath.poll(now_ns);
             }
             self.send_events(now_ns);
-            let _sent = send_trains(&mut self.datapath, &self.sockets);
+            self.send_now();
             self.send_mail();
             self.tell_notices(now_ns);
         }
@@ -261,6 +261,11 @@ impl Lane {
             self.shared.notices.tell(News::WorkerSlow(service));
         }
         Ok(())
+    }
+
+    /// Send all that waits.
+    pub(crate) fn send_now(&mut self) {
+        let _sent = send_trains(&mut self.datapath, &self.sockets);
     }
 
     fn send_mail(&mut self) {
