@@ -41,7 +41,7 @@ SIZE_BYTES = {
     0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8,  # numbers
     0xD9: 1, 0xDA: 2, 0xDB: 4,  # text
     0xDC: 2, 0xDD: 4,  # arrays
-}
+}  # fmt: skip
 """First byte to the bytes of the number, or length, that follows it."""
 
 PRINTABLE = frozenset(range(0x20, 0x7F)) - frozenset(b'"\\')
