@@ -1,7 +1,8 @@
 """Law 3. Stable before sent: stable writes are on disk before any packet of the same event leaves.
 
 What a killed process has acknowledged is there: tests/runtime/stores/test_sqlite.py and
-tests/runtime/test_worker.py kill real ones. Here is the order, and what a full disk does.
+tests/runtime/test_worker.py kill real ones, and tests/cluster/ is about copies on several members.
+Here is the order, and what a full disk does.
 """
 
 from collections.abc import Iterator
@@ -10,10 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from ei.cluster.writes import Rows, Writes
 from ei.errors import LimitError
 from ei.runtime.batches import EffectBatch, EventBatch, Outcome
 from ei.runtime.environment import Environment
-from ei.runtime.stores import MemoryStore
+from ei.runtime.stores import MemoryStore, RefusedError, ReplicatedStore
 from ei.sdk import Address, Context, Effect, PacketArrived, SendPacket
 from ei.testing.toys import toy, toy_packet
 
@@ -78,6 +80,30 @@ def test_what_cannot_be_made_safe_is_not_acknowledged() -> None:
     assert [(answer.outcome, answer.reason) for answer in reply.answers] == [
         (Outcome.DROPPED, "store_failed")
     ]
+
+
+class TooFew:
+    """The replica of a member that cannot reach the others."""
+
+    def commit(self, writes: Writes) -> None:
+        raise RefusedError("nobody answers", word="too_few_copies")
+
+    def confirm(self) -> None:
+        raise RefusedError("nobody answers", word="too_few_copies")
+
+
+def test_what_has_too_few_copies_is_not_acknowledged_and_nothing_of_it_stays() -> None:
+    store = ReplicatedStore(Rows(), TooFew(), limit_bytes=10_000)
+    environment = Environment(toy(on_packet=acknowledges), node=NODE, seed=1, stable=store)
+
+    items = (toy_packet(payload=b"one"),)
+    batch = msgspec.msgpack.encode(EventBatch(1, 0, 1.0, 1e9, items))
+    reply = msgspec.msgpack.decode(environment.deliver_batch(batch), type=EffectBatch)
+
+    assert [(answer.outcome, answer.reason, answer.effects) for answer in reply.answers] == [
+        (Outcome.DROPPED, "too_few_copies", ())
+    ]
+    assert store.get(b"one") is None
 
 
 class Hasty(Environment):
