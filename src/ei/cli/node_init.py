@@ -41,7 +41,8 @@ def add_parser(verbs: Verbs) -> None:
         action="append",
         default=[],
         metavar="SERVICE",
-        help="a service to run; may be given several times (default: delivery, reach, echo, multicast)",
+        help="a service to run; may be given several times (default: delivery, reach, echo, "
+        "multicast)",
     )
     verb.ends(EXAMPLES)
 

@@ -110,9 +110,7 @@ async def load(lab: Lab, source: Host, to: Host, *, fault: Callable[[], Awaitabl
 
             def send(number: int) -> None:
                 data = number.to_bytes(4, "little")
-                receipt = outbox.send(
-                    to.address, data, port=FLOW_PORT, deadline_s=RECEIPT_S
-                )
+                receipt = outbox.send(to.address, data, port=FLOW_PORT, deadline_s=RECEIPT_S)
                 receipts.append(group.create_task(receipt))
 
             sending = group.create_task(_repeat(lab, send))
