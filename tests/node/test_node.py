@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from ei._core import Datapath
-from ei.attachment import Draining, Moved, encode
+from ei.attachment import ATTACHMENT, Draining, Moved, encode
 from ei.errors import ConfigError, LimitError
 from ei.node.config import NodeConfig
 from ei.node.datapath import DatapathControl, PureControl
@@ -427,7 +427,7 @@ def test_status_joins_counters_with_names() -> None:
     ]
 
 
-@pytest.mark.parametrize("service", [4, 9])
+@pytest.mark.parametrize("service", [ATTACHMENT, 9])
 def test_a_control_message_that_a_node_does_not_know_changes_nothing(service: int) -> None:
     datapath = RememberingControl()
     running = node(datapath)
@@ -452,7 +452,7 @@ def test_f1_a_node_that_drains_tells_all_that_are_up_and_is_done_when_they_have_
     }  # fmt: skip
     assert running.step_drain(6.0) is None
     moved = encode(Moved())
-    datapath.notices = [("control", keys.address(1), 4, moved) for keys in (ALICE, SN2)]
+    datapath.notices = [("control", keys.address(1), ATTACHMENT, moved) for keys in (ALICE, SN2)]
     _ = running.handle_notices(now_s=0.0, unix_s=1_000)
     datapath.counted = {"waiting": 1}
     assert running.step_drain(7.0) is None
@@ -475,9 +475,9 @@ def test_a_node_that_is_asked_to_leave_another_says_that_it_has() -> None:
     datapath = RememberingControl()
     running = node(datapath)
     running.start()
-    datapath.notices = [("control", SN2.address(1), 4, encode(Draining(1_000)))]
+    datapath.notices = [("control", SN2.address(1), ATTACHMENT, encode(Draining(1_000)))]
 
     _ = running.handle_notices(now_s=0.0, unix_s=1_000)
 
     assert commands(datapath, "set_peer_avoided") == [(SN2.address(1), True)]
-    assert commands(datapath, "send_control") == [(SN2.address(1), 4, encode(Moved()))]
+    assert commands(datapath, "send_control") == [(SN2.address(1), ATTACHMENT, encode(Moved()))]
