@@ -71,6 +71,18 @@ def test_it_is_over_when_all_have_moved_and_nothing_passed_for_a_moment() -> Non
     assert (draining.outcome.moved, draining.outcome.left) == (3, ())
 
 
+def test_who_insists_on_a_node_that_all_have_left_holds_it_up_for_a_second() -> None:
+    draining, _ = begun()
+    for peer in (ALICE, BOB, NODE):
+        draining.take(peer, Moved())
+
+    steps = [draining.step(at / 10, carried=at, waiting=0) for at in range(11)]
+
+    assert steps == [False] * 10 + [True]
+    assert draining.outcome is not None
+    assert draining.outcome.left == ()
+
+
 def test_what_waits_inside_is_waited_for() -> None:
     draining, _ = begun()
     for peer in (ALICE, BOB, NODE):

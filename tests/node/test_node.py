@@ -455,6 +455,7 @@ def test_f1_a_node_that_drains_tells_all_that_are_up_and_is_done_when_they_have_
     datapath.notices = [("control", keys.address(1), ATTACHMENT, moved) for keys in (ALICE, SN2)]
     _ = running.handle_notices(now_s=0.0, unix_s=1_000)
     datapath.counted = {"waiting": 1}
+    assert running.step_drain(6.5, owned=1) is None
     assert running.step_drain(7.0) is None
     assert running.status().drain == DrainStatus(2, 2, 0, 1, is_over=False)
 

@@ -265,8 +265,8 @@ class NodeAdmin:
         wanted = arguments_of(request, DrainArguments)
         self._running.drain(grace_s=wanted.grace_s, spread_s=wanted.spread_s)
         node = self._running.node
-        while (ended := node.drained) is None:
-            if (status := node.drain_status) is not None:
+        while (ended := node.draining.outcome) is None:
+            if (status := node.draining.status()) is not None:
                 yield to_answer(status, schema=PROGRESS)
             await asyncio.sleep(WATCH_S)
         left = tuple(map(node.records.name_of, ended.left))

@@ -304,7 +304,8 @@ class NodeDaemon:
 
     def _step_drain(self) -> None:
         loop = asyncio.get_running_loop()
-        ended = self.node.step_drain(loop.time())
+        owned = 0 if self.membership is None else self.membership.owned
+        ended = self.node.step_drain(loop.time(), owned=owned)
         if ended is None:
             _ = loop.call_later(DRAIN_STEP_S, self._step_drain)
             return

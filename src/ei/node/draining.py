@@ -25,6 +25,8 @@ from ei.sdk.packets import Address
 
 QUIET_S = 0.25
 """What was on its way when the last peer moved has come by then."""
+INSISTING_S = 1.0
+"""So long a node that all have left waits for such a quiet moment."""
 
 
 class PeerControl(Protocol):
@@ -90,6 +92,7 @@ class Draining:
         self._carried = -1
         self._waiting = 0
         self._quiet_since_s = 0.0
+        self._left_since_s = 0.0
         self._outcome: Drained | None = None
 
     @property
@@ -142,7 +145,7 @@ class Draining:
         """
         if self._began_s is not None:
             raise ConflictError("the node drains already", remedy="See how far: ei node status")
-        self._began_s = self._quiet_since_s = now_s
+        self._began_s = self._quiet_since_s = self._left_since_s = now_s
         self._grace_s = grace_s
         self._ends_s = now_s + spread_s + grace_s
         self._peers = dict.fromkeys(peers, "untold")
@@ -168,8 +171,12 @@ class Draining:
             self._carried, self._quiet_since_s = carried, now_s
         self._waiting = waiting
         using = [peer for peer, state in self._peers.items() if state != "moved"]
+        if using:
+            self._left_since_s = now_s
+        # Who has moved may still insist on this node for one thing or another: not for long.
         is_quiet = now_s - self._quiet_since_s >= QUIET_S
-        if (is_quiet and not using) or now_s >= self._ends_s:
+        is_left = not waiting and now_s - self._left_since_s >= INSISTING_S
+        if ((is_quiet or is_left) and not using) or now_s >= self._ends_s:
             moved = len(self._peers) - len(using)
             took_s = round(now_s - self._began_s, 3)
             self._outcome = Drained(moved, tuple(using), waiting, took_s)

@@ -157,6 +157,15 @@ class Membership:
         self._is_draining = True
         self.poke()
 
+    @property
+    def owned(self) -> int:
+        """How many states this member owns."""
+        return sum(
+            record.owner == self._me
+            for number, record in self._view.services.items()
+            if number in self._services
+        )
+
     def close(self) -> None:
         """Hang up on workers and etcd."""
         for seat in self._seats.values():

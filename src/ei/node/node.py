@@ -22,7 +22,7 @@ from ei.errors import ConfigError, LimitError, LocalError, PeerError
 from ei.node.config import NodeConfig
 from ei.node.control import ControlPlane
 from ei.node.datapath import DatapathControl
-from ei.node.draining import Drained, Draining, DrainStatus, Passed
+from ei.node.draining import Drained, Draining, Passed
 from ei.node.explaining import Explaining
 from ei.node.notices import DatapathFailed, NodeNotice, PeerMoved, WorkerFailed
 from ei.node.peers import MAX_PEERS, Peer, peers_of
@@ -86,7 +86,7 @@ class Node:
         self._held: set[int] = set()
         self._policy = TrafficPolicy(datapath)
         self._ages = FRESH
-        self._draining = Draining(datapath)
+        self.draining = Draining(datapath)
         self.traces = Traces(config.name, manifests, take=datapath.take_traces)
         self._explaining = Explaining(
             keys,
@@ -217,7 +217,7 @@ class Node:
         with suppress(PeerError):
             match decode(message):
                 case (DrainingMessage() | Moved()) as said:
-                    self._draining.take(sender, said)
+                    self.draining.take(sender, said)
                     if isinstance(said, DrainingMessage):
                         self.control.peer_leaves(sender, now_s=now_s)
                 case (Explain() | Explained()) as said:
@@ -255,23 +255,17 @@ class Node:
         peers: dict[Address, Literal["node", "host"]] = {
             peer: known.kind for peer, known in self._peers.items() if peer in self._up
         }
-        self._draining.begin(now_s, grace_s=grace_s, spread_s=spread_s, peers=peers)
+        self.draining.begin(now_s, grace_s=grace_s, spread_s=spread_s, peers=peers)
 
-    @property
-    def drained(self) -> Drained | None:
-        """How the drain ended; `None` before."""
-        return self._draining.outcome
+    def step_drain(self, now_s: float, *, owned: int = 0) -> Drained | None:
+        """Go on with it; to be called every few milliseconds. Return how it ended, once it has.
 
-    @property
-    def drain_status(self) -> DrainStatus | None:
-        """How far it is; `None` where nothing drains."""
-        return self._draining.status()
-
-    def step_drain(self, now_s: float) -> Drained | None:
-        """Go on with it; to be called every few milliseconds. Return how it ended, once it has."""
+        Args:
+            owned: States of a cluster that have not passed to another member yet.
+        """
         counted = msgspec.convert(self._datapath.statistics(), Passed)
-        _ = self._draining.step(now_s, carried=counted.carried, waiting=counted.inside)
-        return self._draining.outcome
+        _ = self.draining.step(now_s, carried=counted.carried, waiting=counted.inside + owned)
+        return self.draining.outcome
 
     def close(self) -> None:
         """Close all pipes with a word, so that no peer learns it by silence; open none again."""
@@ -292,12 +286,12 @@ class Node:
             records=self._records,
             refused_messages=self.control.refused + self._explaining.refused,
             ages=self._ages,
-            drain=self._draining.status(),
+            drain=self.draining.status(),
             refused_peers=self._policy.refused,
         )
 
     def _take_move(self, peer: Address, *, is_up: bool) -> PeerMoved:
-        self._draining.take_move(peer, is_up=is_up)
+        self.draining.take_move(peer, is_up=is_up)
         if is_up:
             self._up.add(peer)
         else:

@@ -46,7 +46,7 @@ class Size:
 
 
 SIZES = {
-    "simulation": Size(rate_pps=400, piece_bytes=2_000, every_s=5.0, duration_s=60.0),
+    "simulation": Size(rate_pps=200, piece_bytes=2_000, every_s=5.0, duration_s=45.0),
     "processes": Size(rate_pps=5_000, piece_bytes=10_000, every_s=5.0, duration_s=180.0),
 }
 
