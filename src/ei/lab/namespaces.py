@@ -33,6 +33,8 @@ MIDDLE = f"{SUBNET}.255.254"
 RELAYS = f"{SUBNET}.128.0/17"
 """All addresses that belong to the middle; see `layout.py`."""
 
+UPLINK = "uplink"
+"""The end of the veth pair that leads to the middle, in every other namespace."""
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 MS_BIND_PRIVATE_REC = (0x1000, 0x40000 | 0x4000)
@@ -118,7 +120,7 @@ class Namespaces:
             "rule add lookup 100 pref 102",
         ]
         for number, (name, address) in enumerate(addresses.items()):
-            end = f"peer name {self._device} netns /proc/self/fd/{self._files[name]}"
+            end = f"peer name {UPLINK} netns /proc/self/fd/{self._files[name]}"
             lines += [
                 f"link add v{number} type veth {end}",
                 f"link set v{number} up",
@@ -129,10 +131,12 @@ class Namespaces:
     def _build_end(self, address: str) -> None:
         _run_ip(
             [
+                # The uplink ends with the middle; what is marked must stay so.
+                f"tuntap add dev {self._device} mode tun",
                 "link set lo up",
-                f"address add {address}/32 dev {self._device}",
-                f"link set {self._device} up",
-                f"route add default via {MIDDLE} dev {self._device} onlink",
+                f"address add {address}/32 dev {UPLINK}",
+                f"link set {UPLINK} up",
+                f"route add default via {MIDDLE} dev {UPLINK} onlink",
             ]
         )
 
