@@ -40,6 +40,20 @@ print(reports(1)[0].cause, len(end.recv(100)))
     assert said == "SIGKILL 0\n"
 
 
+def test_a_worker_shares_what_was_loaded_before_it(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+[started] = reports(1)
+_ = ask(end, packet())
+smaps = Path(f"/proc/{started.pid}/smaps_rollup").read_text().splitlines()[1:]
+print(sum(int(line.split()[1]) for line in smaps if line.startswith("Private")))
+"""
+    )
+
+    assert int(said) < 7_000, "KiB of its own"
+
+
 def test_a_signal_that_has_no_name_ends_one_worker_only(program: Program) -> None:
     said = program(
         """

@@ -6,6 +6,7 @@ does, and its children are killed by the kernel when it ends.
 """
 
 import ctypes
+import gc
 import os
 import selectors
 import signal
@@ -73,6 +74,8 @@ def run_stem(control: socket.socket, programs: Mapping[str, Program]) -> NoRetur
     # Stopping is the supervisor's business: Ctrl-C in its terminal is not meant for us.
     _ = signal.signal(signal.SIGINT, signal.SIG_IGN)
     become_reaper()
+    # What is loaded by now stays: to look for garbage in it would copy it for every daemon.
+    gc.freeze()
     stem = _Stem(control, programs)
     while True:
         stem.step()

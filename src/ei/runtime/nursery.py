@@ -10,6 +10,7 @@ daemon and its workers die with it, whatever kills them: nothing is left over.
 """
 
 import errno
+import gc
 import os
 import select
 import signal
@@ -211,6 +212,8 @@ def _how_it_ended(status: int) -> str:
 
 def _nurse(control: socket.socket) -> None:
     """Fork, kill and reap workers as ordered, until the daemon is gone."""
+    # What is loaded by now stays: to look for garbage in it would copy it for every worker.
+    gc.freeze()
     children: dict[int, _Child] = {}
     poll = select.poll()
     poll.register(control, select.POLLIN)
