@@ -1,6 +1,7 @@
 """Streams of asyncio programs, in a simulated lab."""
 
 import asyncio
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -55,6 +56,21 @@ def test_two_streams_share_a_connection_and_their_ports_differ(in_lab: InLab) ->
 
         assert one.connection == two.connection
         assert there.port == 81
+
+    in_lab(script)
+
+
+def test_a_stream_that_the_program_let_go_of_takes_no_memory(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        near, far = await joined(lab)
+        await near.write(b"all that there is to say")
+        await near.finish()
+        assert await far.read_all()
+        ends = [weakref.ref(near), weakref.ref(far)]
+
+        del near, far
+
+        assert [end() for end in ends] == [None, None]
 
     in_lab(script)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import assert_never
+from weakref import WeakValueDictionary
 
 from ei.errors import ConflictError, EiError, StreamError
 from ei.host.deadlines import within
@@ -42,7 +43,8 @@ class StreamRouter:
         self._now_ns = now_ns
         self._touched = touched
         self._listeners: dict[int, StreamListener] = {}
-        self._streams: dict[StreamKey, Stream] = {}
+        # A program that reads no stream to its end lets go of it, and that is its end here.
+        self._streams = WeakValueDictionary[StreamKey, Stream]()
         self._up: set[ConnectionKey] = set()
         self._losses: dict[ConnectionKey, StreamError] = {}
         self._ending: EiError | None = None

@@ -84,6 +84,8 @@ async def carry(source: Host, to: Host, content: bytes, *, deadline_s: float = 6
         stream = await source.open_stream(to.address, port, deadline_s=deadline_s)
         await stream.write(content, deadline_s=deadline_s)
         await stream.finish(deadline_s=deadline_s)
+        # To its end: what nobody reads is kept as long as the connection.
+        _ = await stream.read_all(deadline_s=deadline_s)
 
     with to.accept_streams(port) as listener:
         async with asyncio.TaskGroup() as group:
