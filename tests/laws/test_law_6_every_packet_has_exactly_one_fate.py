@@ -93,7 +93,7 @@ def check_law_6(statistics: Mapping[str, object]) -> None:
         max_size=25,
     )
 )
-def test_the_books_balance_whatever_happens(steps: list[tuple[bytes, int, str]]) -> None:
+def test_b12_the_books_balance_whatever_happens(steps: list[tuple[bytes, int, str]]) -> None:
     rig = Crossroads([toy(on_packet=whatever)], ["alice", "bob"])
 
     for payload, connection, act in steps:

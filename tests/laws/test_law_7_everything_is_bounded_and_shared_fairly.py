@@ -175,6 +175,30 @@ def test_a_flood_takes_nobody_elses_place() -> None:
     check_fairness(QueueOfDatapath())
 
 
+def rate_of(name: str, offered: dict[str, int]) -> int:
+    """Return how many packets of one host are answered in 20 rounds of what all of them offer."""
+    rig = crowded()
+    for _ in range(20):
+        for _ in range(5):
+            for host, packets in offered.items():
+                rig.send(host, TOY_NUMBER, *[b""] * (packets // 5))
+            _ = rig.exchange()
+        _ = rig.pump()
+        rig.now_ns += 1_000_000
+    rig.settle()
+    return sum(each.host == name for each in rig.take_received())
+
+
+def test_b11_beside_ten_times_a_share_one_keeps_90_percent_of_its_rate() -> None:
+    share = QUEUE_PACKETS // 2
+
+    alone = rate_of("bob", {"bob": share})
+    beside = rate_of("bob", {"alice": 10 * share, "bob": share})
+
+    assert alone == 20 * share
+    assert beside >= 0.9 * alone
+
+
 def test_a_queue_that_lets_a_flood_take_all_is_caught() -> None:
     with pytest.raises(AssertionError, match="law 7: a flood takes the place of others"):
         check_fairness(FirstComeFirstServed())

@@ -57,16 +57,16 @@ class RunningNode:
         """Return when all its workers run."""
         self.wait_until(lambda: all(pid for pid in self.pids().values()))
 
-    def wait_until(self, is_so: Callable[[], bool]) -> None:
+    def wait_until(self, is_so: Callable[[], bool], *, limit_s: float = START_S) -> None:
         """Return when `is_so()`; what it asks may fail until then."""
-        deadline_s = time.monotonic() + START_S
+        deadline_s = time.monotonic() + limit_s
         while time.monotonic() < deadline_s:
             assert self.process.poll() is None, self.log.read_text()
             with suppress(EiError):
                 if is_so():
                     return
             time.sleep(0.02)
-        raise AssertionError(f"not within {START_S} s: {self.log.read_text()}")
+        raise AssertionError(f"not within {limit_s} s: {self.log.read_text()}")
 
     def pids(self) -> dict[str, int]:
         """Return the process ids of its workers."""
