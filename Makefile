@@ -21,7 +21,7 @@ PYTHON_CHECKS := check-python-format check-lint check-imports check-mypy check-b
     check-stubs check-unit-tests
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo build check test bench fuzz leftovers nightly coverage fix clean
+.PHONY: help demo build check test bench fuzz leftovers soak nightly coverage fix clean
 .PHONY: $(RUST_CHECKS) $(PYTHON_CHECKS)
 
 help: ## List the targets
@@ -49,7 +49,10 @@ fuzz: ## Each fuzz target for FUZZ_SECONDS (60)
 leftovers: build .venv/.dev ## 50 times: lab up, kill -9 of something at random, lab down; nothing may stay
 	@$(STEP) "leftovers" $(BIN)/python -m ei.lab.leftovers
 
-nightly: test coverage leftovers fuzz bench ## The long round: more examples, coverage, leftovers, fuzz, bench
+soak: build .venv/.dev ## A lab under load for SOAK_SECONDS (300): memory, files, threads, peers are what they were
+	@$(LIVE) "soak" $(BIN)/python -m ei.lab.soak $${SOAK_SECONDS:-300}
+
+nightly: test coverage leftovers soak fuzz bench ## The long round: more examples, coverage, leftovers, soak, fuzz, bench
 	@$(STEP) "property tests, 5,000 examples each" $(PYTEST) --hypothesis-profile=nightly --timeout=1800
 
 coverage: build .venv/.dev ## Which lines no test runs

@@ -152,6 +152,10 @@ class ProcessLab:
         """Return the routes of a node, and what it has refused."""
         return msgspec.convert(await self._ask_node(name, "routes"), RoutesAnswer)
 
+    async def pids(self) -> dict[str, int]:
+        """Return the process ids of the daemons that run, each the leader of its session."""
+        return {each.name: each.pid for each in await self._daemons() if each.pid}
+
     # -- faults -----------------------------------------------------------------------------------
 
     async def kill(self, name: str) -> None:
@@ -266,9 +270,7 @@ class ProcessLab:
         """Limit how long files may grow, for a node's workers and those that are to come."""
         if self._lab is None:
             return
-        status = await self._ask_lab("status", {})
-        states = msgspec.convert(status["daemons"], list[DaemonState])
-        (daemon,) = [each.pid for each in states if each.name == self._topology.find(name)]
+        daemon = (await self.pids())[self._topology.find(name)]
         for pid in await asyncio.to_thread(marked_processes, self._lab.run_id):
             if pid != daemon and session_of(pid) == daemon:
                 _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
@@ -276,9 +278,11 @@ class ProcessLab:
 
     async def _has_ended(self, name: str) -> bool:
         full = self._topology.find(name)
+        return any(each.name == full and each.state == "ended" for each in await self._daemons())
+
+    async def _daemons(self) -> list[DaemonState]:
         status = await self._ask_lab("status", {})
-        states = msgspec.convert(status["daemons"], list[DaemonState])
-        return any(each.name == full and each.state == "ended" for each in states)
+        return msgspec.convert(status["daemons"], list[DaemonState])
 
     async def _ask_node(
         self,

@@ -1,0 +1,272 @@
+"""`make soak`: a lab of real daemons under a changing load for a long time, in which nothing grows.
+
+    python -m ei.lab.soak [SECONDS] [SEED]
+
+Pings, messages with receipts and streams between all hosts; workers are killed and links cut
+meanwhile. After a warm-up, memory, files, threads and processes of each node, and of this program
+with all hosts, are what they were; and once the load is over, nothing waits and nobody is left.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ei.errors import EiError
+from ei.lab.catalogue import find_topology
+from ei.lab.census import marked_processes, session_of
+from ei.lab.load import all_pairs, carry, node_in_use, ping_pairs, send_with_receipts, until
+from ei.lab.process_lab import ProcessLab
+from ei.lab.promises import Promise, promise
+from ei.lab.run_folder import run_folder
+
+if TYPE_CHECKING:
+    from ei.lab.topology import Topology
+
+SECONDS = 300.0
+TOPOLOGY = "threedomains"
+WARM_UP_SHARE = 1 / 3
+"""Of the time: caches, pools and allocators get to their size."""
+QUIET_S = 20.0
+SAMPLES = 40
+ROUND_S = 0.5
+WORKER_S = 1.0
+"""Until a worker that was killed in the last round is back."""
+KILL_EVERY = 7
+CUT_EVERY = 11
+STREAM_BYTES = 200_000
+MESSAGES = 50
+VICTIM = "delivery"
+PORT = 7
+PRIVATE = {"Private_Clean:", "Private_Dirty:"}
+US = "hosts"
+"""This program, in which all hosts live."""
+
+GROWTH_KIB = 8_192.0
+"""Tables double until they hold as much as they may, and what a process shared with the one that it
+was forked from is copied once: so much, however long it runs. A leak has no such end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one node, with its workers, or this program takes of the system."""
+
+    memory_kib: int
+    files: int
+    threads: int
+    processes: int
+
+
+@dataclass(slots=True)
+class Course:
+    """What a soak saw.
+
+    Attributes:
+        samples: (seconds, use by name), after the warm-up.
+        before, after: Use at the end of the warm-up and of the soak, each in quiet.
+        waiting: Packets and copies that wait at nodes at the end.
+        peers_missing: Peers that nodes had at the end of the warm-up, and have no more.
+    """
+
+    rounds: int = 0
+    lost: int = 0
+    faults: int = 0
+    samples: list[tuple[float, Mapping[str, Use]]] = field(
+        default_factory=list[tuple[float, Mapping[str, Use]]]
+    )
+    before: Mapping[str, Use] = field(default_factory=dict[str, Use])
+    after: Mapping[str, Use] = field(default_factory=dict[str, Use])
+    waiting: int = 0
+    peers_missing: int = 0
+
+
+def growth(values: Sequence[float]) -> float:
+    """Return how much the last third is above the first on average; 0 without three values."""
+    third = len(values) // 3
+    if not third:
+        return 0.0
+    return (sum(values[-third:]) - sum(values[:third])) / third
+
+
+def judge(course: Course, *, seconds: float) -> list[Promise]:
+    """Hold what a soak saw against what is promised."""
+    growths = {
+        name: growth([use[name].memory_kib for _, use in course.samples]) for name in course.after
+    }
+    worst = max(growths, key=growths.__getitem__, default="")
+    is_valid = course.rounds >= seconds / 10 and len(course.samples) > 2  # noqa: PLR2004 thirds
+    rows = [
+        promise(
+            f"growth of memory, at most ({worst})",
+            round(growths.get(worst, 0.0)),
+            "<=",
+            GROWTH_KIB,
+            unit="KiB",
+            is_valid=is_valid,
+        )
+    ]
+    for what in ("files", "threads", "processes"):
+        more = {name: getattr(use, what) - getattr(course.before[name], what)
+                for name, use in course.after.items()}  # fmt: skip
+        rows.append(
+            promise(f"{what} more than before", max(more.values()), "<=", 0, is_valid=is_valid)
+        )
+    return [
+        *rows,
+        promise("packets and copies that wait in quiet", course.waiting, "==", 0, unit="packets"),
+        promise("peers that nodes have lost", course.peers_missing, "==", 0, unit="peers"),
+    ]
+
+
+async def soak(
+    topology: "Topology",
+    *,
+    seconds: float,
+    seed: int,
+    quiet_s: float = QUIET_S,
+    environ: Mapping[str, str] = os.environ,
+) -> Course:
+    """Run a lab of `topology` under load for so long; return what was seen.
+
+    Args:
+        quiet_s: Longest wait for quiet, before and after.
+
+    Raises:
+        EiError: the lab did not start.
+    """
+    lab = ProcessLab(topology, seed=seed, environ=environ)
+    course = Course()
+    random = Random(seed)
+    try:
+        await lab.open()
+        run_id = run_folder(f"run-{os.getpid()}", environ).read().run_id
+        await _load(lab, random, course, seconds * WARM_UP_SHARE)
+        peers = await _be_quiet(lab, set(), quiet_s)
+        course.before = await _uses(lab, run_id)
+        began_s = lab.now_s()
+        left_s = seconds * (1 - WARM_UP_SHARE)
+        while (at_s := lab.now_s() - began_s) < left_s:
+            course.samples.append((at_s, await _uses(lab, run_id)))
+            await _load(lab, random, course, left_s / SAMPLES)
+        course.peers_missing = len(peers - await _be_quiet(lab, peers, quiet_s))
+        course.after = await _uses(lab, run_id)
+        course.waiting = await _waiting(lab)
+    finally:
+        await lab.close()
+    return course
+
+
+async def _load(lab: ProcessLab, random: Random, course: Course, seconds: float) -> None:
+    """Run rounds of load for so long."""
+    until_s = lab.now_s() + seconds
+    while lab.now_s() < until_s:
+        course.rounds += 1
+        try:
+            await _round(lab, random, course)
+        except* EiError:
+            # A worker was killed, or a link cut, under it.
+            course.lost += 1
+        await lab.sleep(ROUND_S)
+
+
+async def _round(lab: ProcessLab, random: Random, course: Course) -> None:
+    names = list(lab.hosts)
+    pings = await ping_pairs(lab, all_pairs(names))
+    course.lost += sum(ping.round_trip_s is None for ping in pings)
+    source, to = random.sample(names, 2)
+    if course.rounds % KILL_EVERY == 0:
+        course.faults += 1
+        await lab.kill_worker(random.choice(list(lab.topology.nodes)), VICTIM)
+    if course.rounds % CUT_EVERY == 0:
+        course.faults += 1
+        node = node_in_use(lab.host(to))
+        await lab.cut(to, node)
+        await lab.sleep(ROUND_S)
+        await lab.heal(to, node)
+    with lab.host(to).datagrams(PORT):
+        _ = await send_with_receipts(lab.host(source), to, port=PORT, count=MESSAGES)
+    _ = await carry(lab.host(source), lab.host(to), random.randbytes(STREAM_BYTES))
+
+
+async def _be_quiet(
+    lab: ProcessLab, wanted: set[tuple[str, str]], limit_s: float
+) -> set[tuple[str, str]]:
+    """Wait until nothing waits and these peers are up; return those that are."""
+
+    async def is_quiet() -> bool:
+        return not await _waiting(lab) and wanted <= await _peers(lab)
+
+    _ = await until(lab, is_quiet, limit_s=limit_s)
+    await lab.sleep(WORKER_S)
+    return await _peers(lab)
+
+
+async def _waiting(lab: ProcessLab) -> int:
+    counts = [await lab.statistics(name) for name in lab.topology.nodes]
+    return sum(
+        msgspec.convert(count[what], int)
+        for count in counts
+        for what in ("waiting", "copies_waiting")
+    )
+
+
+async def _peers(lab: ProcessLab) -> set[tuple[str, str]]:
+    return {
+        (name, peer.name)
+        for name in lab.topology.nodes
+        for peer in (await lab.node_status(name)).peers
+        if peer.is_up
+    }
+
+
+async def _uses(lab: ProcessLab, run_id: str) -> dict[str, Use]:
+    uses = {US: use_of([os.getpid()])}
+    marked = marked_processes(run_id)
+    for name, pid in (await lab.pids()).items():
+        uses[name] = use_of([each for each in marked if session_of(each) == pid])
+    return uses
+
+
+def use_of(pids: list[int]) -> Use:
+    """Return what these processes take together; what has ended meanwhile takes nothing."""
+    memory_kib, files, threads, processes = 0, 0, 0, 0
+    for pid in pids:
+        folder = Path(f"/proc/{pid}")
+        with suppress(OSError):
+            memory_kib += _private_kib((folder / "smaps_rollup").read_text())
+            files += len(list((folder / "fd").iterdir()))
+            threads += len(list((folder / "task").iterdir()))
+            processes += 1
+    return Use(memory_kib, files, threads, processes)
+
+
+def _private_kib(smaps: str) -> int:
+    """Return the memory that a process shares with nobody: forks share most of theirs."""
+    lines = (line.split() for line in smaps.splitlines()[1:])
+    return sum(int(words[1]) for words in lines if words[0] in PRIVATE)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the soak; return 1 unless all promises are kept."""
+    seconds = float(arguments[0]) if arguments else SECONDS
+    seed = int(arguments[1]) if len(arguments) > 1 else 1
+    course = asyncio.run(soak(find_topology(TOPOLOGY), seconds=seconds, seed=seed))
+    rows = judge(course, seconds=seconds)
+    for row in rows:
+        line = f"{row.status:8} {row.name}: {row.measured} {row.limit.op} {row.limit.value}"
+        _ = sys.stdout.write(f"{line} {row.unit}".rstrip() + "\n")
+    summary = {"rounds": course.rounds, "lost": course.lost, "faults": course.faults}
+    _ = sys.stdout.write(f"{seconds:g} s with seed {seed}: {json.dumps(summary)}\n")
+    return 0 if all(row.status == "ok" for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

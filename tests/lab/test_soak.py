@@ -1,0 +1,81 @@
+"""What a soak promises, and how it is judged."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from ei.lab.catalogue import find_topology
+from ei.lab.soak import Course, Use, growth, judge, soak, use_of
+
+USE = Use(memory_kib=100_000, files=20, threads=4, processes=3)
+SHORT_S = 12.0
+
+
+def course(*, after: Use = USE, grows_kib: int = 0) -> Course:
+    samples = [
+        (10.0 * number, {"n": replace(USE, memory_kib=USE.memory_kib + number * grows_kib)})
+        for number in range(40)
+    ]
+    return Course(rounds=500, samples=samples, before={"n": USE}, after={"n": after})
+
+
+def statuses(course: Course, *, seconds: float = 400.0) -> dict[str, str]:
+    return {row.name: row.status for row in judge(course, seconds=seconds)}
+
+
+def test_growth_is_from_the_first_third_to_the_last() -> None:
+    assert growth([1.0, 3.0, 100.0, 100.0, 4.0, 6.0]) == 3.0
+    assert growth([1.0, 5.0]) == 0.0
+
+
+def test_what_stays_as_it_is_keeps_all_promises() -> None:
+    assert set(statuses(course()).values()) == {"ok"}
+
+
+def test_memory_that_grows_is_a_broken_promise() -> None:
+    assert statuses(course(grows_kib=400))["growth of memory, at most (n)"] == "broken"
+
+
+@pytest.mark.parametrize("what", ["files", "threads", "processes"])
+def test_one_more_than_before_is_a_broken_promise(what: str) -> None:
+    after = replace(USE, **{what: getattr(USE, what) + 1})
+
+    assert statuses(course(after=after))[f"{what} more than before"] == "broken"
+
+
+def test_without_load_nothing_is_shown() -> None:
+    found = course()
+    found.rounds = 3
+
+    assert statuses(found)["files more than before"] == "invalid"
+
+
+def test_what_processes_use_is_read_and_those_that_have_ended_use_nothing() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        both = use_of([os.getpid(), child.pid])
+    finally:
+        child.kill()
+        _ = child.wait()
+
+    assert both.processes == 2
+    assert both.memory_kib > 1_000
+    assert both.files > 3
+    assert use_of([child.pid]) == Use(0, 0, 0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_b14_nothing_grows_under_load(environ: Mapping[str, str]) -> None:
+    found = asyncio.run(
+        soak(find_topology("delivery"), seconds=SHORT_S, seed=1, quiet_s=20, environ=environ)
+    )
+
+    assert found.rounds > SHORT_S / 10
+    assert found.faults > 0
+    rows = judge(found, seconds=SHORT_S)
+    assert [row for row in rows if row.status != "ok"] == []
