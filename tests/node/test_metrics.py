@@ -25,6 +25,7 @@ CORE = {
     "ei_queue_limit_bytes": ("queue",),
     "ei_module_cpu_seconds_total": ("service",),
     "ei_module_memory_bytes": ("service",),
+    "ei_route_entries": (),
     "ei_key_expiry_seconds": (),
     "ei_events_lost_total": (),
     "ei_health": ("check",),
@@ -55,6 +56,7 @@ NODE = NodeStatus(
     sent_bytes=600,
     record_expires_unix_s=2_000,
     handshakes={"answered": 4, "refused": 1},
+    route_entries=12,
 )
 
 
@@ -116,6 +118,7 @@ def test_what_was_counted_is_told() -> None:
     assert values['ei_queue_bytes{queue="echo"}'] == 512
     assert values['ei_queue_limit_bytes{queue="echo"}'] == 2_097_152
     assert values['ei_telemetry_requests_total{result="dropped"}'] == 1
+    assert values["ei_route_entries"] == 12
     assert values["ei_key_expiry_seconds"] == 100
     assert values['ei_build_info{version="1.2.3",wire="1"}'] == 1
 

@@ -229,6 +229,13 @@ METRICS: tuple[Metric[Observed], ...] = (
         is_core=True,
     ),
     Metric(
+        "ei_route_entries",
+        "gauge",
+        "Routes to other domains that are kept.",
+        _one(lambda observed: observed.running.node.route_entries),
+        is_core=True,
+    ),
+    Metric(
         "ei_key_expiry_seconds",
         "gauge",
         "Time until the record of this node's keys ends; negative once it has.",

@@ -288,6 +288,7 @@ class Node:
             ages=self._ages,
             drain=self.draining.status(),
             refused_peers=self._policy.refused,
+            route_entries=self.control.router.statistics().routes,
         )
 
     def _take_move(self, peer: Address, *, is_up: bool) -> PeerMoved:

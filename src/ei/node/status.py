@@ -131,6 +131,7 @@ class NodeStatus(NodeCounts, frozen=True, kw_only=True):
         revocation_stale: Peers of those domains, whose pipes are down and may not open.
         expiring: What this node stands on that ends within 30 days, the soonest first.
         drain: How far it is with stopping; `None` where it does not.
+        route_entries: Routes to other domains that are kept.
         record_expires_unix_s: When the node's own record ends; 0 when it is not known.
     """
 
@@ -146,6 +147,7 @@ class NodeStatus(NodeCounts, frozen=True, kw_only=True):
     revocation_stale: int = 0
     expiring: tuple[Expiring, ...] = ()
     drain: DrainStatus | None = None
+    route_entries: int = 0
 
 
 class _Statistics(NodeCounts, frozen=True, kw_only=True):
@@ -166,6 +168,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     ages: Ages = FRESH,
     drain: DrainStatus | None = None,
     refused_peers: Mapping[Address, str] = NOBODY,
+    route_entries: int = 0,
 ) -> NodeStatus:
     """Join the datapath's `statistics` with what the node knows about who is who."""
     counted = msgspec.convert(statistics, _Statistics)
@@ -203,6 +206,7 @@ def node_status(  # noqa: PLR0913 a status joins what many know
         revocation_stale=ages.held_peers,
         expiring=ages.expiring,
         drain=drain,
+        route_entries=route_entries,
     )
 
 
