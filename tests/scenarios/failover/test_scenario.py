@@ -1,10 +1,13 @@
 """The scenario `failover`: every promise is kept, in virtual time and by real processes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
+from ei.scenarios.failover.load import Seen
+from ei.scenarios.failover.scenario import promises
 
 pytestmark = pytest.mark.slow
 
@@ -33,3 +36,14 @@ def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> 
 
     assert [each for each in report.promises if each.status != "ok"] == []
     assert report.is_ok
+
+
+def test_a_long_gap_of_hosts_that_could_not_run_is_no_measurement() -> None:
+    long = Seen(fault_s=2.0, flow_s=[1.0, 3.0], stream_s=[1.0, 3.0])
+    kept_from_running = replace(long, late_ms=300.0)
+
+    def statuses(seen: Seen) -> list[str]:
+        return [each.status for each in promises("any", seen, calm=seen)][:2]
+
+    assert statuses(long) == ["broken", "broken"]
+    assert statuses(kept_from_running) == ["invalid", "invalid"]

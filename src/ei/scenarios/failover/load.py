@@ -42,9 +42,14 @@ REAL = Size(piece_bytes=1_000_000, count=200, pause_s=0.0)
 
 @dataclass(slots=True)
 class Seen:
-    """What one pair of hosts saw; times are those of the lab's clock."""
+    """What one pair of hosts saw; times are those of the lab's clock.
+
+    Attributes:
+        late_ms: For how long this program, in which the hosts live, was kept from running at most.
+    """
 
     fault_s: float = 0.0
+    late_ms: float = 0.0
     flow_s: list[float] = field(default_factory=list[float])
     numbers: set[int] = field(default_factory=set[int])
     receipts: list[Receipt] = field(default_factory=list[Receipt])
@@ -113,7 +118,7 @@ async def load(lab: Lab, source: Host, to: Host, *, fault: Callable[[], Awaitabl
                 receipt = outbox.send(to.address, data, port=FLOW_PORT, deadline_s=RECEIPT_S)
                 receipts.append(group.create_task(receipt))
 
-            sending = group.create_task(_repeat(lab, send))
+            sending = group.create_task(_repeat(lab, send, seen))
             # Against the heartbeats, every seed has its own moment.
             share = derive_number(lab.seed, "failover", to.name) / SEED_LIMIT
             await lab.sleep(BEFORE_S + share / 10)
@@ -128,7 +133,7 @@ async def load(lab: Lab, source: Host, to: Host, *, fault: Callable[[], Awaitabl
     return seen
 
 
-async def _repeat(lab: Lab, send: Callable[[int], object]) -> None:
+async def _repeat(lab: Lab, send: Callable[[int], object], seen: Seen) -> None:
     """Call `send` with 0, 1, 2 and so on at a steady rate; what is late is made up for."""
     began_s = lab.now_s()
     number = 0
@@ -136,7 +141,9 @@ async def _repeat(lab: Lab, send: Callable[[int], object]) -> None:
         while number <= (lab.now_s() - began_s) * RATE_PPS:
             _ = send(number)
             number += 1
+        slept_s = lab.now_s()
         await lab.sleep(TICK_S)
+        seen.late_ms = max(seen.late_ms, (lab.now_s() - slept_s - TICK_S) * 1e3)
 
 
 async def _take_flow(lab: Lab, inbox: DatagramChannel, seen: Seen) -> None:
