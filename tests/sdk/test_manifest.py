@@ -86,7 +86,7 @@ ttl_s = 1.5
         ("state = 'lost'", "state: 'lost' seen, recomputable, durable, replicated allowed"),
         (
             "state = 'replicated'",
-            "stable_bytes: 0 seen, 1 to 67108864 allowed with state = \"replicated\"",
+            'stable_bytes: 0 seen, 1 to 67108864 allowed with state = "replicated"',
         ),
         ("copies = 0", "copies: 0 seen, 1 to 16 allowed"),
         ("counters = ['a', 'a']", "counters: 'a' seen twice, each word once allowed"),
