@@ -93,7 +93,7 @@ class Contacts(Generic[ItemT]):
 
     def update(self, records: RecordSet) -> None:
         """Go over to another file; what was learned stays unless its keys are revoked."""
-        revoked: set[bytes] = set().union(*records.revoked.values())
+        revoked = {key for keys in records.revoked.values() for key in keys}
         kept: list[Enrolment | GroupRecord] = [
             enrolment
             for enrolment in self._learned.enrolments.values()
