@@ -12,6 +12,7 @@ BACK_S = 20.0
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_f1_a_host_with_no_other_node_is_named_and_the_node_ends_in_time(lab: Run) -> None:
     said = lab("node", "drain", "sn1.isp-a", "--grace", "300ms")
 

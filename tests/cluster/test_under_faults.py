@@ -124,7 +124,7 @@ def test_d2_an_acknowledgement_before_the_sync_is_found_out() -> None:
 )
 def test_d1_a_replica_that_breaks_a_rule_is_found_out(replica: type[Replica]) -> None:
     # Without etcd, one that wakes up is not told that another owns the state.
-    assert wrong_of(range(300), ("freeze", "quorum", "freeze", "cut"), replica=replica)
+    assert wrong_of(range(900), ("freeze", "quorum", "freeze", "cut"), replica=replica)
 
 
 def _restart_in_turn(world: World) -> None:

@@ -38,7 +38,12 @@ def test_it_accepts_the_page_of_a_running_node(
 
 
 def test_it_accepts_every_metric_there_is(promtool: str) -> None:
-    node = msgspec.structs.replace(NODE, peers=(peer("sn2.isp-b"),), copies_dropped={"no_pipe": 1})
+    node = msgspec.structs.replace(
+        NODE,
+        peers=(peer("sn2.isp-b"),),
+        copies_dropped={"no_pipe": 1},
+        refused_messages={"malformed": 1},
+    )
 
     text = metrics_text(Observed(running(node), unix_s=1_900.25, version='1.0"\\'))
 

@@ -177,7 +177,7 @@ class Owner:
 
     def _add_copies(self, now_s: float) -> None:
         epoch, before = self.record.epoch, self._log.last
-        for member in (self._members | frozenset(self.record.in_sync)) - {self._me}:
+        for member in sorted((self._members | frozenset(self.record.in_sync)) - {self._me}):
             if member not in self._copies:
                 copy = Copy(
                     self._service, epoch, member, before=before, beat=self._beat, now_s=now_s
@@ -185,7 +185,7 @@ class Owner:
                 copy.is_lost = member in self._lost
                 self._copies[member] = copy
         kept = self._members | self._required()
-        for member in self._copies.keys() - kept:
+        for member in sorted(self._copies.keys() - kept):
             del self._copies[member]
 
     def _say(self, now_s: float) -> Outgoing:
