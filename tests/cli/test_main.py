@@ -155,7 +155,6 @@ WORDS = st.sampled_from(
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.timeout(120)
 @settings(
     max_examples=200,
     deadline=None,
