@@ -21,12 +21,13 @@ from ei.directory.messages import (
     decode,
     encode,
 )
+from ei.directory.statements import is_answer
 from ei.errors import IntegrityError, PeerError
 from ei.host.events import ContactLearned
 from ei.records.envelope import open_record
 from ei.records.fields import Refused, refuse
 from ei.records.foreign import verify_foreign
-from ei.records.kinds import MAX_ATTACHMENT_S, Absence, Enrolment, GroupRecord
+from ei.records.kinds import MAX_ATTACHMENT_S, Enrolment, GroupRecord
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
@@ -208,16 +209,8 @@ class Contacts(Generic[ItemT]):
             unix_s=(now_ns + self._unix_offset_ns) / NS_PER_S,
             attachment_limit_s=MAX_ATTACHMENT_S,
         )
-        match record:
-            case Enrolment(address=address, names=names):
-                is_answer = query in (Addressed(address), *map(Named, names))
-            case GroupRecord(group=group, name=name):
-                is_answer = query in (Addressed(group), Named(name))
-            case Absence(name=name, address=address, is_attachment=False):
-                is_answer = query in (Addressed(address), Named(name))
-            case _:
-                is_answer = False
-        if not is_answer:
+        # Hosts ask for no attachment, so none answers them.
+        if not is_answer(record, query):
             refuse("other_answer", "a record that answers something else")
         return record if isinstance(record, Enrolment | GroupRecord) else None
 

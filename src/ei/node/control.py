@@ -74,7 +74,6 @@ class ControlPlane:
         self._address = address
         self._domain = domain_number_of(address)
         self._datapath = datapath
-        self._has_policy = neighbours is not None
         self._owners: Mapping[int, Address] = {}
         self._waiting: tuple[RecordSet, Policy | None] | None = None
         self._asked: OrderedDict[Query, dict[int, float]] = OrderedDict()
@@ -105,7 +104,6 @@ class ControlPlane:
     def use(self, records: RecordSet, neighbours: Mapping[str, Word] | None) -> None:
         """Go over to new records and neighbours with the next thing that happens."""
         self._waiting = (records, _policy(neighbours))
-        self._has_policy = neighbours is not None
         self._due_s = 0.0
 
     def take(
@@ -309,7 +307,9 @@ class ControlPlane:
         return [] if route is None else list(dict.fromkeys(path[0] for path in route.paths if path))
 
     def _is_led(self, number: int, neighbour: int) -> bool:
-        return self._has_policy and self.router.route_to(number, came_from=neighbour) is not None
+        if self.router.is_meshed:
+            return False
+        return self.router.route_to(number, came_from=neighbour) is not None
 
     def _route(self, query: RouteTo | ServiceAt) -> Route | None:
         match query:
