@@ -79,7 +79,8 @@ def test_they_are_gone_with_the_last_who_is_in_one(pair: Namespaces, run_id: str
     assert marked_namespaces(run_id) == {}
 
 
-def test_names_are_known_to_a_program_and_to_no_other(tmp_path: Path, allowed: None) -> None:  # noqa: ARG001
+@pytest.mark.usefixtures("allowed")
+def test_names_are_known_to_a_program_and_to_no_other(tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     hosts.write_text("198.18.0.9 bob.isp-b\n")
     before = Path("/etc/hosts").read_bytes()
@@ -94,10 +95,8 @@ def test_names_are_known_to_a_program_and_to_no_other(tmp_path: Path, allowed: N
     assert Path("/etc/hosts").read_bytes() == before
 
 
-def test_a_system_without_what_it_takes_is_told_what_is_missing(
-    tmp_path: Path,
-    allowed: None,  # noqa: ARG001
-) -> None:
+@pytest.mark.usefixtures("allowed")
+def test_a_system_without_what_it_takes_is_told_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DeniedError, match="the program ip, which is not here") as without_ip:
         check_allowed(environ={"PATH": str(tmp_path)}, further=str(tmp_path))
     with pytest.raises(DeniedError, match="tun, which is not there"):

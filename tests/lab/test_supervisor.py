@@ -141,10 +141,8 @@ def test_faults_are_the_same_in_namespaces(spread: LabFile, environ: Mapping[str
     assert states(started)["alice.isp-a"] == "running"
 
 
-def test_f3_a_dead_supervisor_leaves_nothing_of_namespaces(
-    allowed: None,  # noqa: ARG001
-    environ: Mapping[str, str],
-) -> None:
+@pytest.mark.usefixtures("allowed")
+def test_f3_a_dead_supervisor_leaves_nothing_of_namespaces(environ: Mapping[str, str]) -> None:
     lab = start_lab(find_topology("echo"), name="dies", environ=environ, backend="netns")
     for pid in marked_processes(lab.run_id):
         os.kill(pid, signal.SIGKILL)

@@ -96,7 +96,7 @@ class Rig:
 
     def start_worker(self, standing: Standing) -> None:
         ours, self._worker = socket.socketpair()
-        self._worker.setblocking(False)  # noqa: FBT003
+        self._worker.settimeout(0)
         self.membership.attach(SERVICE, ours)
         self.stand(standing)
 

@@ -49,7 +49,7 @@ class Rig:
             _ = self.ours.send(msgspec.msgpack.encode(batch))
         self.ours.shutdown(socket.SHUT_WR)
         self.worker.serve()
-        self.ours.setblocking(False)  # noqa: FBT003
+        self.ours.settimeout(0)
         replies: list[EffectBatch] = []
         while True:
             try:

@@ -44,7 +44,7 @@ class Member:
             self.ours.sendall(encode_frame(message))
 
     def heard(self) -> list[Up]:
-        self.ours.setblocking(False)  # noqa: FBT003
+        self.ours.settimeout(0)
         try:
             received = self.ours.recv(1 << 20)
         except BlockingIOError:

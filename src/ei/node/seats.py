@@ -37,7 +37,7 @@ class Seat:
         """Take over our end of a worker's socket; in the place of the last worker's, if any."""
         self.close()
         made = self._link = _Link(self)
-        link.setblocking(False)  # noqa: FBT003 its only argument
+        link.settimeout(0)
         _ = await asyncio.get_running_loop().create_unix_connection(lambda: made, sock=link)
 
     def tell(self, message: Down) -> None:
