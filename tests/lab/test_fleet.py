@@ -48,6 +48,18 @@ control = socket.socket(fileno=int(sys.argv[1]))
 run_stem(control, {"wait": wait, "stubborn": stubborn, "silent": silent, "refuse": refuse})
 """
 
+OTHER = """
+import sys, time
+from pathlib import Path
+
+folder = Path(sys.argv[-1]).parent
+with (folder / "runs").open("a") as runs:
+    runs.write("x")
+(folder / "ready").touch()
+time.sleep(60)
+"""
+"""Code of another tree."""
+
 
 class Yard:
     """A fleet with a stem of its own, in a marked process tree."""
@@ -127,6 +139,28 @@ def test_a_killed_daemon_can_be_started_again(yard: Yard) -> None:
     asyncio.run(script())
 
     assert (yard.fleet.state("a").state, yard.fleet.state("a").starts) == ("running", 2)
+
+
+def test_from_which_tree_a_daemon_runs_is_said_at_its_start_and_kept(
+    yard: Yard, tmp_path: Path
+) -> None:
+    package = tmp_path / "tree" / "src" / "ei"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(OTHER)
+    runs = tmp_path / "a" / "runs"
+
+    async def script() -> None:
+        await start(yard, "a")
+        for tree in (str(tmp_path / "tree"), None, ""):
+            await yard.fleet.kill("a")
+            (yard.folder / "a" / "ready").unlink()
+            await yard.fleet.start(["a"], lambda _: None, tree=tree)
+
+    asyncio.run(script())
+
+    assert runs.read_text() == "xx"
+    assert (yard.fleet.state("a").tree, yard.fleet.state("a").starts) == ("", 4)
 
 
 def test_a_frozen_daemon_stands_still_until_it_is_thawed(yard: Yard) -> None:

@@ -56,8 +56,9 @@ class Stem:
             run_stem(theirs, PROGRAMS)
         theirs.close()
 
-    def start(self, kind: str, folder: Path) -> Started:
-        self.control.send(msgspec.msgpack.encode(Start(folder.name, kind, str(folder))))
+    def start(self, kind: str, folder: Path, *, tree: str = "") -> Started:
+        start = Start(folder.name, kind, str(folder), tree=tree)
+        self.control.send(msgspec.msgpack.encode(start))
         message = self.receive()
         assert isinstance(message, Started)
         return message
@@ -82,6 +83,20 @@ def test_a_daemon_runs_in_its_folder_and_its_exit_is_reported(stem: Stem, tmp_pa
 
     assert stem.receive() == Exited(tmp_path.name, started.pid, 3)
     assert (tmp_path / "log").read_text() == f"hello from {tmp_path.name}\n"
+
+
+@pytest.mark.slow
+def test_a_daemon_of_another_tree_runs_the_code_of_that_tree(stem: Stem, tmp_path: Path) -> None:
+    package = tmp_path / "tree" / "src" / "ei"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text("import sys; print(*sys.argv[1:]); sys.exit(4)")
+
+    started = stem.start("answer", tmp_path, tree=str(tmp_path / "tree"))
+
+    assert stem.receive() == Exited(tmp_path.name, started.pid, 4)
+    said = (tmp_path / "log").read_text()
+    assert said == f"answer run --config {tmp_path}/answer.toml\n"
 
 
 def test_a_daemon_that_raises_leaves_its_traceback_in_its_log(stem: Stem, tmp_path: Path) -> None:

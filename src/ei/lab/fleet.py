@@ -34,6 +34,7 @@ class DaemonState(msgspec.Struct):
     Attributes:
         status: Its exit code, or minus the signal that ended it.
         namespace: Path of its network namespace; empty in a lab of processes.
+        tree: Source tree whose code it runs; empty for that of the lab.
     """
 
     name: str
@@ -43,6 +44,7 @@ class DaemonState(msgspec.Struct):
     status: int | None = None
     starts: int = 0
     namespace: str = ""
+    tree: str = ""
 
 
 class Fleet:
@@ -70,7 +72,9 @@ class Fleet:
         self._stem = stem
         self._folder_of = folder_of
         self._readiness = readiness
-        self._states = {name: DaemonState(name, each.kind) for name, each in daemons.items()}
+        self._states = {
+            name: DaemonState(name, each.kind, tree=each.tree) for name, each in daemons.items()
+        }
         self._unready: set[str] = set()
         self._has_ended = asyncio.Event()
         self.is_lost = asyncio.Event()
@@ -109,11 +113,16 @@ class Fleet:
         names: Iterable[str],
         on_ready: Callable[[str], object],
         *,
+        tree: str | None = None,
         limit_s: float = START_LIMIT_S,
     ) -> None:
         """Start daemons side by side; wait for each to be ready.
 
         One that was not ready in time runs on; to start it again is to wait for it again.
+
+        Args:
+            tree: Source tree whose code they run from now on; empty is that of the lab, and `None`
+                the same as before.
 
         Raises:
             ConflictError: one runs already, or ended as it started; with the end of its log.
@@ -121,7 +130,7 @@ class Fleet:
         """
         wanted = list(names)
         for name in wanted:
-            self._order(self.state(name))
+            self._order(self.state(name), tree)
         self._unready.update(wanted)
         deadline_s = asyncio.get_running_loop().time() + limit_s
         try:
@@ -168,15 +177,17 @@ class Fleet:
             if state.pid:
                 self._signal_session(state, signal.SIGKILL)
 
-    def _order(self, state: DaemonState) -> None:
+    def _order(self, state: DaemonState, tree: str | None) -> None:
         if state.name in self._unready and state.pid and state.state != "frozen":
             return
         if state.pid or (state.starts and state.state == "starting"):
             raise ConflictError(f"{state.name} is {state.state}", remedy="See: ei lab status")
         state.state, state.status = "starting", None
+        if tree is not None:
+            state.tree = tree
         state.starts += 1
         folder = str(self._folder_of(state.name))
-        order = Start(state.name, state.kind, folder, state.namespace)
+        order = Start(state.name, state.kind, folder, state.namespace, state.tree)
         _ = self._stem.send(msgspec.msgpack.encode(order))
 
     async def _wait_ready(self, state: DaemonState, deadline_s: float) -> None:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import cast
 
 import msgspec
@@ -28,7 +29,7 @@ from ei.lab.lab import RealBackend
 from ei.lab.layout import PORT, hosts_text, ip_addresses, lay_out, lay_out_etcd
 from ei.lab.namespaces import SUBNET, check_allowed
 from ei.lab.population import populate
-from ei.lab.run_folder import DEFAULT_NAME, LabFile, RunFolder, exclusive, run_folder
+from ei.lab.run_folder import DEFAULT_NAME, Daemon, LabFile, RunFolder, exclusive, run_folder
 from ei.lab.topology import LinkKind, Topology
 from ei.runtime.loader import load_service
 
@@ -47,6 +48,7 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
     backend: RealBackend = "processes",
     environ: Mapping[str, str] = os.environ,
     has_host_daemons: bool = True,
+    trees: Mapping[str, Path] | None = None,
     owner: socket.socket | None = None,
     on_progress: Progress = str,
 ) -> LabFile:
@@ -59,6 +61,8 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
         backend: Where they run.
         environ: Where files go, see `run_folder`.
         has_host_daemons: Else hosts get their files only, for a program that is these hosts.
+        trees: Daemon name to the source tree, such as that of another version, whose code it runs
+            in the place of this program's.
         owner: One of a pair: when the other is closed, at the latest by the death of the program
             that has it, the lab goes down and removes its files.
         on_progress: Gets the name of each daemon that became ready.
@@ -82,12 +86,11 @@ def start_lab(  # noqa: PLR0913 all but the first have a default
         with claim or nullcontext():
             try:
                 lab = _write_files(folder, topology, subnet=subnet, seed=seed, backend=backend)
-                if not has_host_daemons:
-                    others = {
-                        name: each for name, each in lab.daemons.items() if each.kind != "host"
-                    }
-                    lab = msgspec.structs.replace(lab, daemons=others)
-                    folder.write(lab)
+                lab = msgspec.structs.replace(
+                    lab,
+                    daemons=_chosen(lab.daemons, trees or {}, has_host_daemons=has_host_daemons),
+                )
+                folder.write(lab)
                 held = (claim, owner)
                 _run_supervisor(folder, lab, held, environ=environ, on_progress=on_progress)
             except BaseException:
@@ -204,6 +207,17 @@ def _write_files(
     lab = msgspec.structs.replace(lab, daemons=daemons, groups=groups)
     folder.write(lab)
     return lab
+
+
+def _chosen(
+    daemons: Mapping[str, Daemon], trees: Mapping[str, Path], *, has_host_daemons: bool
+) -> dict[str, Daemon]:
+    """Return the daemons that are started, each with its tree."""
+    return {
+        name: msgspec.structs.replace(each, tree=str(trees[name])) if name in trees else each
+        for name, each in daemons.items()
+        if has_host_daemons or each.kind != "host"
+    }
 
 
 def _run_supervisor(

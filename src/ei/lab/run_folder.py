@@ -41,6 +41,7 @@ class Daemon(msgspec.Struct, frozen=True):
             it answers.
         folder: Its files.
         admin: Its admin socket; etcd has none.
+        tree: Source tree whose code it runs; empty for that of the lab.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Daemon(msgspec.Struct, frozen=True):
     endpoint: str
     folder: str
     admin: str
+    tree: str = ""
 
 
 class LabFile(msgspec.Struct, frozen=True, kw_only=True):

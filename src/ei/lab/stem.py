@@ -34,12 +34,14 @@ class Start(msgspec.Struct, frozen=True, tag=True):
         kind: Which of the programs that the stem was given.
         folder: Its files; the working directory stays the supervisor's.
         namespace: Path of its network namespace; empty for the supervisor's.
+        tree: Source tree whose code it runs, in a Python of its own; empty for what is loaded here.
     """
 
     name: str
     kind: str
     folder: str
     namespace: str = ""
+    tree: str = ""
 
 
 class Started(msgspec.Struct, frozen=True, tag=True):
@@ -155,6 +157,8 @@ def _run_child(program: Program, start: Start, parent: int) -> NoReturn:
         _ = signal.signal(signal.SIGINT, signal.SIG_DFL)
         if start.namespace:
             enter(start.namespace)
+        if start.tree:
+            _run_elsewhere(start)
         status = program(folder)
     except SystemExit as wanted:
         status = wanted.code if isinstance(wanted.code, int) else 1
@@ -164,6 +168,13 @@ def _run_child(program: Program, start: Start, parent: int) -> NoReturn:
         _ = sys.stdout.flush()
         _ = sys.stderr.flush()
         os._exit(status)
+
+
+def _run_elsewhere(start: Start) -> NoReturn:
+    """Become the daemon of another source tree; what is open here closes, session and mark stay."""
+    config = f"{start.folder}/{start.kind}.toml"
+    command = [sys.executable, "-m", "ei", start.kind, "run", "--config", config]
+    os.execve(command[0], command, {**os.environ, "PYTHONPATH": f"{start.tree}/src"})  # noqa: S606 no shell
 
 
 def _write_output_to(path: Path) -> None:

@@ -22,6 +22,7 @@ import msgspec
 from ei.daemons.messages import Answer, Request, encode_line
 from ei.daemons.server import AdminServer
 from ei.daemons.supervisor import watch_supervisor
+from ei.daemons.verbs import arguments_of
 from ei.errors import ConfigError, DeadlineError, EiError
 from ei.lab.census import end_processes
 from ei.lab.ending import DOWN_LIMIT_S
@@ -47,6 +48,13 @@ class Impair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     a: str
     b: str
     impairment: Impairment | None
+
+
+class StartAgain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Arguments of `start`: a daemon, and the source tree that it runs from, see `Fleet.start`."""
+
+    name: str
+    tree: str | None = None
 
 
 class Supervisor:
@@ -142,16 +150,17 @@ class Supervisor:
             case "thaw":
                 self._fleet.thaw(name)
             case "start":
-                await self._start_again(self._fleet.state(name).name)
+                await self._start_again(arguments_of(request, StartAgain))
             case "down":
                 self._is_down.set()
             case other:
                 raise ConfigError(f"a lab knows no {other!r}{suggestion(other, VERBS)}")
         yield self._status()
 
-    async def _start_again(self, name: str) -> None:
+    async def _start_again(self, wanted: StartAgain) -> None:
+        name = wanted.name
         try:
-            await self._fleet.start([name], lambda name: name)
+            await self._fleet.start([name], lambda name: name, tree=wanted.tree)
         except DeadlineError as error:
             remedy = f"See why: ei lab log {name}; wait for it again: ei lab start {name}"
             raise DeadlineError(str(error), remedy=remedy) from error
