@@ -16,8 +16,17 @@ from ei.errors import LimitError
 from ei.runtime.batches import EffectBatch, EventBatch, Outcome
 from ei.runtime.environment import Environment
 from ei.runtime.stores import MemoryStore, RefusedError, ReplicatedStore
-from ei.sdk import Address, Context, Effect, PacketArrived, SendPacket
-from ei.testing.toys import toy, toy_packet
+from ei.sdk import (
+    Address,
+    Context,
+    Effect,
+    PacketArrived,
+    SendPacket,
+    StreamData,
+    StreamEvent,
+    WriteStream,
+)
+from ei.testing.toys import toy, toy_manifest, toy_packet
 
 NODE = Address(b"n" * 16)
 
@@ -80,6 +89,22 @@ def test_what_cannot_be_made_safe_is_not_acknowledged() -> None:
     assert [(answer.outcome, answer.reason) for answer in reply.answers] == [
         (Outcome.DROPPED, "store_failed")
     ]
+
+
+def test_what_cannot_be_made_safe_is_not_acknowledged_on_a_stream_either() -> None:
+    def acknowledges_bytes(event: StreamEvent, ctx: Context[Any]) -> Iterator[Effect]:
+        ctx.stable.put(b"kept", b"")
+        yield WriteStream(event.stream, b"kept")
+
+    loaded = toy(manifest=toy_manifest(capabilities=("streams",)), on_stream=acknowledges_bytes)
+    environment = Environment(loaded, node=NODE, seed=1, stable=Disk(is_full=True))
+    batch = EventBatch(1, 0, 1.0, 1e9, (StreamData(2, b"keep", is_end=False),))
+
+    reply = environment.deliver_batch(msgspec.msgpack.encode(batch), origin=1)
+
+    said = msgspec.msgpack.decode(reply, type=EffectBatch)
+    assert [list(answer.effects) for answer in said.answers] == [[[15, 2]]], "closed, no more"
+    assert not environment.take_strays()
 
 
 class TooFew:

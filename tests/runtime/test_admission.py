@@ -7,8 +7,10 @@ from ei.errors import ServiceError
 from ei.runtime.admission import MAX_EFFECTS, Admission
 from ei.sdk import (
     Address,
+    AtNode,
     AttachmentOf,
     CancelTimer,
+    CloseStream,
     Connection,
     Count,
     Decision,
@@ -18,17 +20,23 @@ from ei.sdk import (
     HoldPacket,
     Hop,
     InstallDecision,
+    Legacy,
     Meter,
+    OpenStream,
     Packet,
     Pass,
     PassPacket,
+    ReadStream,
     ReadTally,
     Resolve,
     RevokeDecisions,
     SendControl,
     SendPacket,
     SetTimer,
+    SpliceStreams,
+    StreamEffect,
     Tally,
+    WriteStream,
     key_of,
 )
 from ei.testing.toys import toy_manifest
@@ -140,6 +148,9 @@ TTL = "InstallDecision.decision.ttl_s"
         (asks(SetTimer(bytes(65), 1.0)), "SetTimer.key = .* of length <= 64"),
         (asks(SetTimer(b"", -1.0)), "SetTimer.after_s = -1.0: Expected `float` >= 0.0"),
         (asks(SendControl(Join(b""), SHORT)), "SendControl.to = "),
+        (asks(OpenStream(1, AtNode(SHORT))), f"OpenStream.to.node = b'a{{15}}': {ADDRESS}"),
+        (asks(ReadStream(2, 0)), "ReadStream.limit = 0: Expected `int` >= 1"),
+        (asks(WriteStream(2, bytes(65_537))), "WriteStream.data = .* of length <= 65536"),
         (asks("junk"), "'junk' is not an effect"),
         (asks(None), "None is not an effect"),
         (asks(ARRIVED), r"Packet\(.* is not an effect"),
@@ -180,6 +191,42 @@ def test_without_the_capability_a_payload_leaves_as_it_came() -> None:
         admission().check_packet(other, ARRIVED)
     admission(capabilities=("payload",)).check_packet(other, ARRIVED)
     admission().check_packet(other, None)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        OpenStream(1, AtNode(A)),
+        ReadStream(2),
+        WriteStream(2, b"hello", is_end=True),
+        CloseStream(2),
+        SpliceStreams(2, 1),
+    ],
+)
+def test_streams_are_for_who_declares_them(effect: StreamEffect) -> None:
+    with pytest.raises(ServiceError, match="the manifest lacks the capability streams"):
+        admission().check_stream(effect)
+    admission(capabilities=("streams",)).check_stream(effect)
+
+
+def test_the_legacy_internet_is_for_who_declares_it() -> None:
+    effect = OpenStream(1, Legacy("example.org", 443))
+
+    with pytest.raises(ServiceError, match="the manifest lacks the capability internet"):
+        admission(capabilities=("streams",)).check_stream(effect)
+    admission(capabilities=("streams", "internet")).check_stream(effect)
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (OpenStream(4, AtNode(A)), "OpenStream.stream = 4: odd numbers allowed"),
+        (SpliceStreams(3, 3), "SpliceStreams.b = 3: another stream than a allowed"),
+    ],
+)
+def test_a_stream_that_cannot_be_is_refused(effect: StreamEffect, said: str) -> None:
+    with pytest.raises(ServiceError, match=said):
+        admission(capabilities=("streams",)).check_stream(effect)
 
 
 def test_a_packet_that_was_let_through_once_is_looked_at_again_after_another() -> None:

@@ -12,7 +12,17 @@ from ei.runtime.batches import (
     QueryResolved,
 )
 from ei.runtime.codec import Codec
-from ei.sdk import Address, Attachment, AttachmentOf, Count, Resolved, Started
+from ei.sdk import (
+    Address,
+    Attachment,
+    AttachmentOf,
+    Count,
+    Resolved,
+    Started,
+    StreamClosed,
+    StreamData,
+)
+from ei.testing.toys import toy_packet
 
 A = Address(b"a" * 16)
 
@@ -93,4 +103,26 @@ def test_a_reply_is_an_effect_batch() -> None:
     assert reply.hex() == "930102919301a091930aa47365656e01"
     assert msgspec.msgpack.decode(reply, type=EffectBatch).answers == (
         Answer(Outcome.ANSWERED, "", ([10, "seen", 1],)),
+    )
+
+
+def test_a_refused_batch_drops_its_packets_closes_its_streams_and_counts_the_rest() -> None:
+    items = (
+        toy_packet(),
+        StreamData(2, b"lost", is_end=False),
+        StreamClosed(4, "ended", 0, 0),
+        Started(),
+    )
+
+    refusal = Codec(()).refusal(EventBatch(7, 3, 1.0, 1e9, items), "store_failed")
+
+    assert msgspec.msgpack.decode(refusal, type=EffectBatch) == EffectBatch(
+        7,
+        3,
+        (
+            Answer(Outcome.DROPPED, "store_failed", ()),
+            Answer(Outcome.NONE, "", ([15, 2],)),
+            Answer(Outcome.NONE, "", ()),
+            Answer(Outcome.NONE, "", ([10, "store_failed", 1],)),
+        ),
     )

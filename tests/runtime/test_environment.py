@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 import pytest
@@ -21,8 +21,10 @@ from ei.runtime.stores import MemoryStore
 from ei.sdk import (
     NOWHERE,
     Address,
+    AtNode,
     Attachment,
     AttachmentOf,
+    CloseStream,
     Connection,
     Context,
     ControlArrived,
@@ -33,17 +35,24 @@ from ei.sdk import (
     HoldPacket,
     InstallDecision,
     Key,
+    OpenStream,
     PacketArrived,
     Pass,
     PeerChanged,
+    ReadStream,
     Resolved,
     SendPacket,
     SetTimer,
     Started,
+    StreamClosed,
+    StreamData,
+    StreamEvent,
+    StreamOpened,
     TallyRead,
     TimerFired,
+    WriteStream,
 )
-from ei.testing.toys import toy, toy_packet
+from ei.testing.toys import Handlers, toy, toy_manifest, toy_packet
 
 NODE = Address(bytes.fromhex("fd3500000007") + b"n" * 10)
 A, B = Address(b"a" * 16), Address(b"b" * 16)
@@ -497,6 +506,129 @@ def test_timers_by_hand_return_what_they_asked_for() -> None:
     _ = environment.deliver(toy_packet(metadata=b"t"), now_s=1.0)
 
     assert environment.deliver_due(now_s=2.0) == (Count("seen"),)
+
+
+# -- streams --------------------------------------------------------------------------------------
+
+STREAMS = 3
+OPENED = StreamOpened(2, A, b"", 9)
+
+
+class StreamRig(Rig):
+    """An environment whose streams are origin 3."""
+
+    def __init__(self, loaded: LoadedService, stable: MemoryStore | None = None) -> None:
+        super().__init__(loaded, stable)
+        self.environment = Environment(loaded, node=NODE, seed=1, stable=stable, streams=STREAMS)
+
+    def strays(self) -> dict[int, list[Answer]]:
+        return {
+            origin: list(read(stray).answers) for origin, stray in self.environment.take_strays()
+        }
+
+
+def streaming(**handlers: Unpack[Handlers]) -> LoadedService:
+    return toy(manifest=toy_manifest(capabilities=("streams",)), **handlers)
+
+
+def pulls(event: StreamEvent, _ctx: Context[Any]) -> Iterator[Effect]:
+    """Read what comes, and count it."""
+    yield Count("seen")
+    yield ReadStream(event.stream)
+
+
+def test_who_has_the_streams_is_told_of_streams_alone() -> None:
+    rig = StreamRig(streaming(on_stream=pulls))
+
+    answers = rig.batch(OPENED, StreamData(2, b"one", is_end=False), origin=STREAMS)
+
+    read_it = Answer(Outcome.NONE, "", raw(ReadStream(2)))
+    assert answers == [NOTHING, NOTHING, read_it, read_it]
+    counted_it = Answer(Outcome.NONE, "", raw(Count("seen")))
+    assert rig.strays() == {0: [counted_it, counted_it]}
+
+
+def test_what_a_packet_asks_of_streams_goes_to_who_has_them() -> None:
+    def on_packet(event: PacketArrived, _ctx: Context[Any]) -> Iterator[Effect]:
+        yield OpenStream(1, AtNode(A))
+        yield SendPacket(event.packet, A)
+
+    rig = StreamRig(streaming(on_packet=on_packet))
+
+    answers = rig.batch(toy_packet(), origin=1)
+
+    assert answers == [Answer(Outcome.ANSWERED, "", raw(SendPacket(toy_packet().packet, A)))]
+    assert rig.strays() == {STREAMS: [Answer(Outcome.NONE, "", raw(OpenStream(1, AtNode(A))))]}
+
+
+def test_a_timer_may_ask_of_streams_alone() -> None:
+    rig = StreamRig(
+        streaming(
+            on_start=lambda _event, _ctx: [SetTimer(b"t", 1.0)],
+            on_timer=lambda _event, _ctx: [CloseStream(2)],
+        )
+    )
+    _ = rig.batch(Started())
+    rig.now_s += 1.0
+
+    assert rig.fire() is None
+
+    assert rig.strays() == {STREAMS: [Answer(Outcome.NONE, "", raw(CloseStream(2)))]}
+
+
+def test_started_is_answered_to_the_datapath_though_a_stream_came_first() -> None:
+    rig = StreamRig(streaming(on_start=lambda _event, _ctx: [Count("seen"), CloseStream(8)]))
+
+    answers = rig.batch(OPENED, origin=STREAMS)
+
+    assert answers == [NOTHING, Answer(Outcome.NONE, "", raw(CloseStream(8)))]
+    assert rig.strays() == {0: [Answer(Outcome.NONE, "", raw(Count("seen")))]}
+
+
+def test_an_event_of_a_stream_that_fails_closes_it_and_leaves_the_others_alone() -> None:
+    def on_stream(event: StreamEvent, _ctx: Context[Any]) -> Iterator[Effect]:
+        yield ReadStream(event.stream)
+        if event.stream == 2:
+            raise ValueError("planted")
+
+    rig = StreamRig(streaming(on_stream=on_stream))
+
+    answers = rig.batch(OPENED, StreamOpened(4, A, b"", 9), origin=STREAMS)
+
+    assert answers[2:] == [
+        Answer(Outcome.NONE, "", raw(CloseStream(2))),
+        Answer(Outcome.NONE, "", raw(ReadStream(4))),
+    ]
+    assert rig.strays() == {0: [Answer(Outcome.NONE, "", raw(Count("service_error")))]}
+
+
+def test_when_the_commit_fails_nothing_was_asked_of_streams_but_to_close_them() -> None:
+    def on_stream(event: StreamEvent, ctx: Context[Any]) -> Iterator[Effect]:
+        ctx.stable.put(b"k", b"v")
+        yield WriteStream(event.stream, b"kept")
+
+    disk = FullStore(limit_bytes=10_000)
+    rig = StreamRig(streaming(on_stream=on_stream), disk)
+    disk.is_full = True
+
+    answers = rig.batch(OPENED, StreamClosed(4, "ended", 0, 0), origin=STREAMS)
+
+    assert answers == [Answer(Outcome.NONE, "", raw(CloseStream(2))), NOTHING]
+    assert rig.strays() == {}
+    disk.is_full = False
+    assert rig.batch(OPENED, origin=STREAMS)[1:] == [
+        Answer(Outcome.NONE, "", raw(WriteStream(2, b"kept")))
+    ]
+
+
+def test_an_event_of_a_stream_by_hand_returns_what_was_asked_for() -> None:
+    environment = Environment(streaming(on_stream=pulls), node=NODE, seed=1)
+
+    assert environment.deliver(OPENED, now_s=1.0) == (Count("seen"), ReadStream(2))
+    assert environment.take_strays() == []
+
+
+# -- what else ------------------------------------------------------------------------------------
 
 
 def test_an_environment_goes_on_with_a_new_instance() -> None:

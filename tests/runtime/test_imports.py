@@ -21,6 +21,7 @@ def check(tmp_path: Path, source: str, *libraries: str) -> None:
         "from .messages import Join",
         "from . import messages",
         "import ei.services.mine.messages",
+        "from ei.services.mine import messages",
         "from ei.services.mine.messages import Join",
         "import hashlib, struct",
         "import msgspec",

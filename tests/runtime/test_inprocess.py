@@ -9,18 +9,22 @@ from ei.runtime.loader import LoadedService
 from ei.runtime.stores import MemoryStore
 from ei.sdk import (
     Address,
+    AtNode,
     Context,
     Count,
     DropPacket,
     Effect,
+    OpenStream,
     PacketArrived,
     RevokeDecisions,
     SetTimer,
     Started,
+    StreamClosed,
+    StreamEvent,
     TimerFired,
 )
 from ei.testing.fakes import FakeDatapath
-from ei.testing.toys import TOY_NUMBER, toy, toy_packet
+from ei.testing.toys import TOY_NUMBER, toy, toy_manifest, toy_packet
 
 NODE = Address(b"n" * 16)
 SECOND_NS = 1_000_000_000
@@ -195,3 +199,30 @@ def test_it_says_what_runs() -> None:
 
     assert repr(rig.services) == "<InProcess ['toy']>"
     assert rig.services.statistics()[TOY_NUMBER].events == 2
+
+
+@pytest.mark.parametrize("opens_in", ["on_start", "on_timer"])
+def test_where_there_are_no_streams_whatever_is_opened_is_unreachable(opens_in: str) -> None:
+    seen: list[StreamEvent] = []
+
+    def opens(_event: Started | TimerFired, _ctx: Context[Any]) -> Iterator[Effect]:
+        yield OpenStream(1, AtNode(NODE))
+
+    def arms(_event: Started, _ctx: Context[Any]) -> Iterator[Effect]:
+        yield SetTimer(b"open", 1.0)
+
+    def on_stream(event: StreamEvent, _ctx: Context[Any]) -> Iterator[Effect]:
+        seen.append(event)
+        yield Count("seen")
+
+    handlers = {"on_start": arms, "on_stream": on_stream, opens_in: opens}
+    loaded = toy(manifest=toy_manifest(capabilities=("streams",)), **handlers)  # type: ignore[arg-type]
+    rig = Rig(loaded)
+    _ = rig.pump()
+
+    while not seen and (deadline_ns := rig.services.next_deadline_ns()) is not None:
+        rig.now_ns = deadline_ns
+        _ = rig.pump()
+
+    assert seen == [StreamClosed(1, "unreachable", 0, 0)]
+    assert any(answer.effects for answer in rig.datapath.answers[TOY_NUMBER])

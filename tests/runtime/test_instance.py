@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from ei.runtime.admission import Admission
@@ -17,6 +18,7 @@ from ei.runtime.undo import UndoLog
 from ei.sdk import (
     Address,
     AttachmentOf,
+    CloseStream,
     Context,
     ControlArrived,
     Count,
@@ -29,6 +31,10 @@ from ei.sdk import (
     Resolved,
     SetTimer,
     Started,
+    StreamClosed,
+    StreamData,
+    StreamOpened,
+    StreamWritable,
     TallyRead,
     TimerFired,
 )
@@ -45,10 +51,10 @@ class Bench:
         self.timers, self.holds = Timers(self.undo), Holds(self.undo)
         self.store = MemoryStore(limit_bytes=1_000)
         self.store.begin(0.0, self.undo)
-        orders = Orders(
+        self.orders = Orders(
             Admission(loaded.manifest, ()), undo=self.undo, timers=self.timers, holds=self.holds
         )
-        self.instance = Instance(loaded, undo=self.undo, orders=orders, seed=1, cost=cost)
+        self.instance = Instance(loaded, undo=self.undo, orders=self.orders, seed=1, cost=cost)
         self.context: Context[Any] = Context(
             now_s=0.0,
             unix_s=0.0,
@@ -74,6 +80,10 @@ class Bench:
         ("on_peer", PeerChanged(A, is_up=True)),
         ("on_resolved", Resolved(AttachmentOf(A), None)),
         ("on_tally", TallyRead(b"t", 1, 2)),
+        ("on_stream", StreamOpened(2, A, b"", 9)),
+        ("on_stream", StreamData(2, b"", is_end=True)),
+        ("on_stream", StreamWritable(2, 9)),
+        ("on_stream", StreamClosed(2, "ended", 0, 0)),
         ("on_start", Started()),
     ],
 )
@@ -92,6 +102,28 @@ def test_every_event_has_its_handler(name: str, event: Event) -> None:
 
 def test_what_is_not_handled_asks_for_nothing() -> None:
     assert Bench(toy()).run(Started()) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("event", "closes"),
+    [
+        (StreamOpened(2, A, b"", 9), 1),
+        (StreamData(2, b"lost", is_end=False), 1),
+        (StreamWritable(2, 9), 1),
+        (StreamClosed(2, "ended", 0, 0), 0),
+        (TimerFired(b"k"), 0),
+    ],
+)
+def test_an_event_of_a_stream_that_comes_to_nothing_closes_it(event: Event, closes: int) -> None:
+    def fails(_event: Event, _ctx: Context[Any]) -> Iterator[Effect]:
+        raise ValueError("planted")
+
+    bench = Bench(toy(on_stream=fails, on_timer=fails))
+
+    assert bench.run(event) == counted("service_error")
+
+    close = EncodedAnswer(Outcome.NONE, "", msgspec.Raw(msgspec.msgpack.encode((CloseStream(2),))))
+    assert bench.orders.to_streams == [close] * closes
 
 
 def test_a_packet_goes_to_its_handler() -> None:

@@ -10,14 +10,17 @@ from ei.runtime.timers import MIN_AFTER_S, Timers
 from ei.runtime.undo import UndoLog
 from ei.sdk import (
     Address,
+    AtNode,
     AttachmentOf,
     CancelTimer,
+    CloseStream,
     Count,
     Decision,
     DropPacket,
     Effect,
     HoldPacket,
     InstallDecision,
+    OpenStream,
     Pass,
     PassPacket,
     ReadTally,
@@ -26,6 +29,7 @@ from ei.sdk import (
     SendControl,
     SendPacket,
     SetTimer,
+    WriteStream,
     key_of,
 )
 from ei.testing.toys import toy_manifest, toy_packet
@@ -51,10 +55,10 @@ class Desk:
     """Orders with their timers and holds in reach."""
 
     def __init__(self) -> None:
-        undo = UndoLog()
-        self.timers, self.holds = Timers(undo), Holds(undo)
-        admission = Admission(toy_manifest(), (Join,))
-        self.orders = Orders(admission, undo=undo, timers=self.timers, holds=self.holds)
+        self.undo = UndoLog()
+        self.timers, self.holds = Timers(self.undo), Holds(self.undo)
+        admission = Admission(toy_manifest(capabilities=("streams",)), (Join,))
+        self.orders = Orders(admission, undo=self.undo, timers=self.timers, holds=self.holds)
         self.orders.now_s = 100.0
 
     def packet(self, *effects: Effect, times: int = 0) -> EncodedAnswer:
@@ -178,3 +182,28 @@ def test_a_timer_takes_a_moment_at_least() -> None:
 def test_what_is_no_effect_is_refused(junk: Effect) -> None:
     with pytest.raises(ServiceError, match="is not an effect"):
         _ = Desk().other(junk)
+
+
+def test_what_is_asked_of_streams_is_an_answer_of_its_own_in_the_order_of_asking() -> None:
+    desk = Desk()
+    opens, writes = OpenStream(1, AtNode(A)), WriteStream(2, b"hello")
+
+    assert desk.packet(opens, SEND, writes) == answer(Outcome.ANSWERED, "", (SEND,))
+    assert desk.other(writes) == answer(Outcome.NONE, "", ())
+
+    assert desk.orders.to_streams == [
+        answer(Outcome.NONE, "", (opens, writes)),
+        answer(Outcome.NONE, "", (writes,)),
+    ]
+
+
+def test_what_is_asked_of_streams_can_be_taken_back() -> None:
+    desk = Desk()
+    _ = desk.other(CloseStream(2))
+    mark = len(desk.undo.steps)
+    _ = desk.other(CloseStream(4))
+    desk.orders.close_stream(6)
+
+    desk.undo.undo_to(mark)
+
+    assert desk.orders.to_streams == [answer(Outcome.NONE, "", (CloseStream(2),))]

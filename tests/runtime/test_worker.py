@@ -10,8 +10,17 @@ from ei.runtime.batches import EffectBatch, EventBatch, Outcome, QueryResolved
 from ei.runtime.environment import Environment
 from ei.runtime.faults import FaultReporter
 from ei.runtime.worker import serve, socket_pair
-from ei.sdk import Address, AttachmentOf, HoldPacket, SendPacket, Started
-from ei.testing.toys import toy, toy_packet
+from ei.sdk import (
+    Address,
+    AttachmentOf,
+    Count,
+    HoldPacket,
+    ReadStream,
+    SendPacket,
+    Started,
+    StreamOpened,
+)
+from ei.testing.toys import toy, toy_manifest, toy_packet
 
 NODE = Address(b"n" * 16)
 QUERY = AttachmentOf(NODE)
@@ -193,5 +202,27 @@ def test_an_answer_that_another_thread_waits_for_goes_to_its_socket() -> None:
 
     stray = msgspec.msgpack.decode(pairs[1][0].recv(1 << 20), type=EffectBatch)
     assert [answer.outcome for answer in stray.answers] == [Outcome.ANSWERED]
+    for end in (end for pair in pairs for end in pair):
+        end.close()
+
+
+def test_what_streams_ask_for_goes_to_their_socket_and_the_rest_to_the_first() -> None:
+    loaded = toy(
+        manifest=toy_manifest(capabilities=("streams",)),
+        on_stream=lambda event, _ctx: [ReadStream(event.stream), Count("seen")],
+    )
+    environment = Environment(loaded, node=NODE, seed=1, streams=1)
+    pairs = [socket_pair() for _ in range(2)]
+    opened = EventBatch(1, 0, 1.0, 1e9, (StreamOpened(2, NODE, b"", 9),))
+    _ = pairs[1][0].send(msgspec.msgpack.encode(opened))
+    pairs[1][0].shutdown(1)
+
+    serve(environment, [theirs for _, theirs in pairs], FaultReporter("toy", io.StringIO()))
+
+    stray, reply = (
+        msgspec.msgpack.decode(ours.recv(1 << 20), type=EffectBatch) for ours, _ in pairs
+    )
+    assert [list(answer.effects) for answer in stray.answers] == [[[10, "seen", 1]]]
+    assert [effect[0] for answer in reply.answers for effect in answer.effects] == [13]  # type: ignore[index]
     for end in (end for pair in pairs for end in pair):
         end.close()

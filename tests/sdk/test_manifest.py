@@ -47,7 +47,7 @@ queue_packets = 10
 max_hops = 8
 match_metadata = 16
 max_objects = 3
-capabilities = ["payload"]
+capabilities = ["payload", "streams", "internet"]
 libraries = ["h11"]
 drop_reasons = ["no_members"]
 counters = ["joins"]
@@ -61,7 +61,7 @@ ttl_s = 1.5
     manifest = parse(tmp_path, text)
 
     assert manifest.match_metadata == 16
-    assert manifest.capabilities == ("payload",)
+    assert manifest.capabilities == ("payload", "streams", "internet")
     assert manifest.config == {"ttl_s": 1.5}
 
 
@@ -77,8 +77,18 @@ ttl_s = 1.5
             "drop_reasons = ['No!']",
             "drop_reasons: ['No!'] seen, a list of words like no_members allowed",
         ),
-        ("capabilities = ['root']", "capabilities: ['root'] seen, a list of payload allowed"),
-        ("capabilities = ['payload', 'internet']", "capabilities: not in this version: 'internet'"),
+        (
+            "capabilities = ['root']",
+            "capabilities: ['root'] seen, a list of payload, streams, internet allowed",
+        ),
+        (
+            "capabilities = ['payload', 'internet']",
+            "capabilities: 'internet' seen without 'streams', which it needs",
+        ),
+        (
+            "capabilities = ['records.write']",
+            "capabilities: not in this version: 'records.write'",
+        ),
         ("fail = 'maybe'", "fail: 'maybe' seen, closed, open, bypass allowed"),
         ("shard = 'tenant'", "shard: not in this version: 'tenant'"),
         ("config = 5", "config: 5 seen, a table allowed"),

@@ -15,6 +15,7 @@ from ei.sdk import (
     Resolved,
     Service,
     Started,
+    StreamWritable,
     TallyRead,
     TimerFired,
 )
@@ -55,6 +56,7 @@ def test_only_packets_must_be_handled() -> None:
     assert service.on_peer(PeerChanged(A, is_up=True), ctx) == ()
     assert service.on_resolved(Resolved(AttachmentOf(A), None), ctx) == ()
     assert service.on_tally(TallyRead(b"t", 0, 0), ctx) == ()
+    assert service.on_stream(StreamWritable(2, 9), ctx) == ()
     assert service.on_start(Started(), ctx) == ()
 
 

@@ -26,7 +26,7 @@ def start_inline(
     """Run a service on a thread until the datapath hangs up or it cannot go on.
 
     Args:
-        sockets: One for each datapath thread; the thread closes them.
+        sockets: One for each datapath thread, and of the streams; the thread closes them.
         on_end: Called on the thread, with why it ended.
     """
     thread = threading.Thread(
@@ -59,7 +59,12 @@ def _serve(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
         stable = SqliteStore(Path(order.store), limit_bytes=loaded.manifest.stable_bytes)
     try:
         environment = Environment(
-            loaded, node=Address(order.node), seed=order.seed, config=order.config, stable=stable
+            loaded,
+            node=Address(order.node),
+            seed=order.seed,
+            config=order.config,
+            stable=stable,
+            streams=len(sockets) - 1,
         )
         serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
     finally:

@@ -16,6 +16,8 @@ from ei.errors import ServiceError
 from ei.sdk import (
     Action,
     CancelTimer,
+    Capability,
+    CloseStream,
     Count,
     Discard,
     DropPacket,
@@ -23,13 +25,19 @@ from ei.sdk import (
     Forward,
     HoldPacket,
     InstallDecision,
+    Legacy,
     Manifest,
+    OpenStream,
     Packet,
+    ReadStream,
     ReadTally,
     Resolve,
     RevokeDecisions,
     SendControl,
     SetTimer,
+    SpliceStreams,
+    StreamEffect,
+    WriteStream,
 )
 from ei.sdk.packets import Peer
 from ei.sdk.stages import Stages
@@ -66,6 +74,11 @@ _Form = (
     | Resolve
     | Count
     | ReadTally
+    | OpenStream
+    | ReadStream
+    | WriteStream
+    | CloseStream
+    | SpliceStreams
 )
 
 
@@ -76,6 +89,7 @@ class Admission:
         self._max_hops = manifest.max_hops
         self._drop_reasons = frozenset(manifest.drop_reasons)
         self._counters = frozenset(manifest.counters)
+        self._capabilities = manifest.capabilities
         self._reads_payload = "payload" in manifest.capabilities
         self._messages = messages
         self._encode = msgspec.msgpack.Encoder().encode
@@ -140,6 +154,23 @@ class Admission:
         if effect.name not in self._counters:
             allowed = ", ".join(sorted(self._counters)) or "none"
             raise ServiceError(f"counter {effect.name!r}: the manifest's counters allow {allowed}")
+
+    def check_stream(self, effect: StreamEffect) -> None:
+        """Check what of a stream the manifest limits, and what no field can say alone."""
+        self._check_capability("streams", effect)
+        match effect:
+            case OpenStream(stream=stream) if stream % 2 == 0:
+                raise ServiceError(f"OpenStream.stream = {stream}: odd numbers allowed")
+            case OpenStream(to=Legacy()):
+                self._check_capability("internet", effect)
+            case SpliceStreams(a=a, b=b) if a == b:
+                raise ServiceError(f"SpliceStreams.b = {b}: another stream than a allowed")
+            case _:
+                pass
+
+    def _check_capability(self, word: Capability, effect: StreamEffect) -> None:
+        if word not in self._capabilities:
+            raise ServiceError(f"{effect!r:.200}: the manifest lacks the capability {word}")
 
     def encode_message(self, effect: SendControl) -> bytes:
         """Return the bytes of a control message."""

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from ei.sdk.events import PacketArrived, PeerChanged, Started, TallyRead
 from ei.sdk.packets import Address
+from ei.sdk.streams import StreamEvent
 
 MAX_BATCH_ITEMS = 64
 MAX_BATCH_BYTES = 128 * 1024
@@ -45,6 +46,7 @@ Item = (
     | TallyRead
     | Started
     | PeersMeasured
+    | StreamEvent
 )
 
 
@@ -52,11 +54,11 @@ class EventBatch(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Native to worker.
 
     Attributes:
-        sequence: Counts up from 1 per (datapath thread, worker).
+        sequence: Counts up from 1 per (thread, worker): those of the datapath, and of streams.
         epoch: The service's revocation epoch when the batch was made.
         now_s: Monotonic time of all its events.
         unix_s: Wall clock at the same instant.
-        items: 1 to 64.
+        items: 1 to 64; of the thread of streams stream events alone.
     """
 
     sequence: int
@@ -99,7 +101,8 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
         outcome: For packets, how the accounting of law 6 goes on.
         reason: With `DROPPED`: the environment's word (`service_error`, `cpu_exceeded`,
             `hold_timeout`, `hold_full`, `no_answer`) or one of the manifest's drop reasons.
-        effects: Native effects, tags 0, 3 to 6 and 9 to 11, at most 2_048.
+        effects: Native effects, tags 0, 3 to 6 and 9 to 11, or, to the thread of streams, 12 to
+            16; at most 2_048.
     """
 
     outcome: Outcome

@@ -11,12 +11,24 @@ from ei.runtime.batches import (
     EncodedAnswer,
     EncodedBatch,
     EventBatch,
+    Item,
     Outcome,
     QueryResolved,
 )
 from ei.runtime.instance import counted
-from ei.runtime.orders import NO_EFFECTS
-from ei.sdk import ControlArrived, PacketArrived, Query, Record, Resolved
+from ei.runtime.orders import NO_EFFECTS, NOTHING
+from ei.sdk import (
+    CloseStream,
+    ControlArrived,
+    PacketArrived,
+    Query,
+    Record,
+    Resolved,
+    StreamClosed,
+    StreamData,
+    StreamOpened,
+    StreamWritable,
+)
 
 
 class Codec:
@@ -77,10 +89,21 @@ class Codec:
 
     def refusal(self, events: EventBatch, word: str) -> bytes:
         """Encode that nothing came of a batch, for the reason `word`."""
-        answers = [
-            EncodedAnswer(Outcome.DROPPED, word, NO_EFFECTS)
-            if isinstance(item, PacketArrived)
-            else counted(word)
-            for item in events.items
-        ]
+        answers = [self._refused(item, word) for item in events.items]
         return self.reply(events.sequence, events.epoch, answers)
+
+    def _refused(self, item: Item, word: str) -> EncodedAnswer:
+        match item:
+            case PacketArrived():
+                return EncodedAnswer(Outcome.DROPPED, word, NO_EFFECTS)
+            case (
+                StreamOpened(stream=stream)
+                | StreamData(stream=stream)
+                | StreamWritable(stream=stream)
+            ):
+                close = msgspec.Raw(self._encode((CloseStream(stream),)))
+                return EncodedAnswer(Outcome.NONE, "", close)
+            case StreamClosed():
+                return NOTHING
+            case _:
+                return counted(word)

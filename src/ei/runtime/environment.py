@@ -26,7 +26,7 @@ from ei.runtime.batches import (
     QueryResolved,
 )
 from ei.runtime.codec import Codec
-from ei.runtime.faults import Fault, FaultLog
+from ei.runtime.faults import FaultLog
 from ei.runtime.holds import Holds
 from ei.runtime.instance import Instance, counted
 from ei.runtime.limits import EventClock, VirtualCost
@@ -34,7 +34,8 @@ from ei.runtime.loader import LoadedService
 from ei.runtime.orders import NOTHING, Orders
 from ei.runtime.replies import Replies, Stray
 from ei.runtime.resolved import ResolvedRecords
-from ei.runtime.stores import MemoryStore, RefusedError, StoreStatistics, TransactionalStore
+from ei.runtime.statistics import EnvironmentStatistics
+from ei.runtime.stores import MemoryStore, RefusedError, TransactionalStore
 from ei.runtime.timers import Timers
 from ei.runtime.undo import UndoLog
 from ei.sdk import (
@@ -46,6 +47,10 @@ from ei.sdk import (
     PeerChanged,
     Resolved,
     Started,
+    StreamClosed,
+    StreamData,
+    StreamOpened,
+    StreamWritable,
     TallyRead,
     TimerFired,
 )
@@ -56,30 +61,6 @@ RETRY_AFTER_S = 1.0
 
 SLACK_S = 1e-6
 """Deadlines so near count as due: clocks in nanoseconds and in seconds round differently."""
-
-
-class EnvironmentStatistics(msgspec.Struct, frozen=True):
-    """What an environment did and holds.
-
-    Attributes:
-        events: Handled.
-        faults: Events that came to nothing, by word.
-        newest_faults: The last few, oldest first.
-        timers: Armed.
-        held: Packets that wait.
-        stable: How full the stable store is.
-        ephemeral: How full the ephemeral store is.
-        cost_s: Virtual CPU time, in simulation.
-    """
-
-    events: int
-    faults: dict[str, int]
-    newest_faults: tuple[Fault, ...]
-    timers: int
-    held: int
-    stable: StoreStatistics
-    ephemeral: StoreStatistics
-    cost_s: float
 
 
 class Environment:
@@ -95,6 +76,7 @@ class Environment:
         stable: TransactionalStore | None = None,
         cost: VirtualCost | None = None,
         peers: Mapping[Address, float] = MappingProxyType({}),
+        streams: int = 1,
     ) -> None:
         """Set it up; the first event that comes is preceded by `Started`.
 
@@ -106,6 +88,7 @@ class Environment:
             stable: Kept by the caller across restarts; `None` makes one in memory.
             cost: Virtual costs in place of a real CPU limit, for simulation.
             peers: Those that are up, as `ctx.peers` says.
+            streams: The origin that has the streams, behind those of the datapath's threads.
 
         Raises:
             ConfigError: The configuration does not fit the service.
@@ -142,6 +125,7 @@ class Environment:
             ephemeral=self._ephemeral,
             randomness=self._instance.randomness,
         )
+        self._streams = streams
         self._is_started = False
         self._started = NOTHING
         self._retry_s = 0.0
@@ -168,8 +152,8 @@ class Environment:
 
         Args:
             batch: As `ei.runtime.batches` describes.
-            origin: Which datapath thread it came from. Answers that another one waits for, since
-                its packets were held, are in `take_strays`.
+            origin: Which thread it came from. Answers that another one waits for, since its
+                packets were held or it has the streams, are in `take_strays`.
 
         Raises:
             LocalError: It is no `EventBatch`. Nothing was changed.
@@ -313,6 +297,7 @@ class Environment:
         _ = act()
         self._instance.trail = None
         self._replies.forget_extras()
+        self._orders.to_streams.clear()
         for _, fault, error in trail:
             if fault is not None:
                 self._undo.undo_to(0)
@@ -328,6 +313,9 @@ class Environment:
         for held in self._orders.pushed_out:
             self._replies.drop(held.origin, "hold_full")
         self._orders.pushed_out.clear()
+        for answer in self._orders.to_streams:
+            self._replies.add(self._streams, answer)
+        self._orders.to_streams.clear()
         return self._replies.encode(self._codec, sequence, origin, answers)
 
     def _commit(self) -> str:
@@ -371,6 +359,10 @@ class Environment:
                 return NOTHING
             case PacketArrived() | PeerChanged() | TallyRead() | Started():
                 return self._handle(item, origin)
+            case StreamOpened() | StreamData() | StreamWritable() | StreamClosed():
+                # Who has the streams is told of streams alone; the rest is the datapath's.
+                self._replies.add(0, self._handle(item, 0))
+                return NOTHING
             case _:
                 assert_never(item)
 

@@ -97,7 +97,7 @@ def _refusal(module: str, name: str, own: set[str], libraries: tuple[str, ...]) 
     """Return why a service may not import `module`, `None` when it may."""
     top = module.partition(".")[0]
     if top == "ei":
-        if module == _OURS or module.startswith(f"ei.services.{name}."):
+        if module == _OURS or f"{module}.".startswith(f"ei.services.{name}."):
             return None
         return f"of ei, a service imports {_OURS} and its own files alone"
     if top in _CURES:

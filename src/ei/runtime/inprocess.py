@@ -11,13 +11,17 @@ from typing import Protocol
 
 from ei.errors import NotFoundError
 from ei.runtime.backoff import Backoff
-from ei.runtime.environment import Environment, EnvironmentStatistics
+from ei.runtime.environment import Environment
 from ei.runtime.limits import VirtualCost
 from ei.runtime.loader import LoadedService
+from ei.runtime.statistics import EnvironmentStatistics
 from ei.runtime.stores import MemoryStore, TransactionalStore
+from ei.runtime.streamless import Streamless
 from ei.sdk import Address
 
 _NS_PER_S = 1_000_000_000
+_STREAMS = 1
+"""The origin of stream events; the datapath is origin 0."""
 
 
 class EventSource(Protocol):
@@ -40,6 +44,7 @@ class _Worker:
         self.stable = stable
         self.backoff = Backoff()
         self.environment: Environment | None = None
+        self.streams = Streamless()
         self.start_s = 0.0
         self.starts = 0
 
@@ -99,6 +104,7 @@ class InProcess:
         for service, worker in self._workers.items():
             self._start_if_due(service, worker, now_ns / _NS_PER_S)
             handled += self._fire(worker, datapath, service, now_ns, unix_s)
+            handled += self._close_streams(worker, datapath, service, now_ns, unix_s)
         is_quiet = False
         while not is_quiet:
             is_quiet = True
@@ -117,9 +123,8 @@ class InProcess:
             if worker.environment is None:
                 deadlines_s.append(worker.start_s)
             else:
-                deadline_s = worker.environment.next_deadline_s()
-                if deadline_s is not None:
-                    deadlines_s.append(deadline_s)
+                both_s = worker.environment.next_deadline_s(), worker.streams.next_deadline_s()
+                deadlines_s += (each_s for each_s in both_s if each_s is not None)
         return ceil(min(deadlines_s) * _NS_PER_S) if deadlines_s else None
 
     def kill(self, datapath: EventSource, now_ns: int, service: int) -> None:
@@ -148,6 +153,7 @@ class InProcess:
             worker.environment = Environment(
                 worker.loaded,
                 node=self._node,
+                streams=_STREAMS,
                 seed=(self._seed + (service << 32) + worker.starts) % 2**64,
                 config=worker.config,
                 stable=worker.stable,
@@ -169,7 +175,27 @@ class InProcess:
             fired += 1
             if reply is not None:
                 self._put(worker, datapath, service, now_ns, reply)
+            self._put_strays(worker, datapath, service, now_ns)
         return fired
+
+    def _close_streams(
+        self, worker: _Worker, datapath: EventSource, service: int, now_ns: int, unix_s: float
+    ) -> int:
+        handled = 0
+        now_s = now_ns / _NS_PER_S
+        while worker.environment is not None:
+            batch = worker.streams.take_events(now_s, unix_s)
+            if batch is None:
+                break
+            handled += 1
+            try:
+                reply = worker.environment.deliver_batch(batch, origin=_STREAMS)
+            except SystemExit:
+                self._lose(worker, datapath, service, now_ns)
+                break
+            worker.streams.put_effects(now_s, reply)
+            self._put_strays(worker, datapath, service, now_ns)
+        return handled
 
     def _drain(
         self, worker: _Worker, datapath: EventSource, service: int, now_ns: int, unix_s: float
@@ -187,6 +213,7 @@ class InProcess:
                 break
             handled += 1
             self._put(worker, datapath, service, now_ns, reply)
+            self._put_strays(worker, datapath, service, now_ns)
         return handled
 
     def _put(
@@ -198,7 +225,20 @@ class InProcess:
             # The datapath does not understand it: it takes such a worker for lost, and so do we.
             self._lose(worker, datapath, service, now_ns)
 
+    def _put_strays(
+        self, worker: _Worker, datapath: EventSource, service: int, now_ns: int
+    ) -> None:
+        """Hand on what is not for whom the batch came from."""
+        if worker.environment is None:
+            return
+        for origin, stray in worker.environment.take_strays():
+            if origin == _STREAMS:
+                worker.streams.put_effects(now_ns / _NS_PER_S, stray)
+            else:
+                self._put(worker, datapath, service, now_ns, stray)
+
     def _lose(self, worker: _Worker, datapath: EventSource, service: int, now_ns: int) -> None:
         worker.environment = None
+        worker.streams = Streamless()
         worker.start_s = worker.backoff.died(now_ns / _NS_PER_S)
         datapath.lose_worker(now_ns, service)

@@ -25,11 +25,17 @@ from ei.sdk import (
     Resolved,
     Service,
     Started,
+    StreamClosed,
+    StreamData,
+    StreamEvent,
+    StreamOpened,
+    StreamWritable,
     TallyRead,
     TimerFired,
 )
 
-_Other = ControlArrived | TimerFired | PeerChanged | Resolved | TallyRead | Started
+_Other = ControlArrived | TimerFired | PeerChanged | Resolved | TallyRead | Started | StreamEvent
+_OpenStream = StreamOpened | StreamData | StreamWritable
 Trace = tuple[tuple[Effect, ...], Fault | None, BaseException | None]
 
 
@@ -105,7 +111,9 @@ class Instance:
 
     # -- the parts ------------------------------------------------------------------------------
 
-    def _handle(self, event: _Other, context: Context[Any]) -> Iterable[Effect]:
+    def _handle(  # noqa: PLR0911 one case for each event
+        self, event: _Other, context: Context[Any]
+    ) -> Iterable[Effect]:
         match event:
             case ControlArrived():
                 return self._service.on_control(event, context)
@@ -117,6 +125,8 @@ class Instance:
                 return self._service.on_resolved(event, context)
             case TallyRead():
                 return self._service.on_tally(event, context)
+            case StreamOpened() | StreamData() | StreamWritable() | StreamClosed():
+                return self._service.on_stream(event, context)
             case Started():
                 return self._service.on_start(event, context)
             case _:
@@ -135,6 +145,8 @@ class Instance:
             self.trail.append(((), fault, error))
         if isinstance(event, PacketArrived):
             return EncodedAnswer(Outcome.DROPPED, word, NO_EFFECTS)
+        if isinstance(event, _OpenStream):
+            self._orders.close_stream(event.stream)
         return counted(word)
 
 

@@ -28,8 +28,8 @@ from ei.runtime.mortality import die_with_parent
 from ei.runtime.worker import WorkerOrder, run_worker
 
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_SOCKETS = 17
-"""One for each datapath thread, and one for a replica."""
+MAX_SOCKETS = 18
+"""One for each datapath thread, one for the streams, and one for a replica."""
 MAX_CAUSE_BYTES = 4_000
 
 

@@ -1,6 +1,7 @@
 """Carries out what a service asked for, as far as that is done here, and readies the rest.
 
-Timers and holds are ours. All else goes to the datapath, in the order in which it was asked for.
+Timers and holds are ours. All else goes to the datapath, in the order in which it was asked for:
+what is about streams to the thread that has them, the rest to the thread whose event it was.
 """
 
 from typing import assert_never
@@ -15,21 +16,26 @@ from ei.runtime.timers import MIN_AFTER_S, Timers
 from ei.runtime.undo import UndoLog
 from ei.sdk import (
     CancelTimer,
+    CloseStream,
     Count,
     DropPacket,
     Effect,
     HoldPacket,
     InstallDecision,
+    OpenStream,
     Packet,
     PacketArrived,
     PassPacket,
     Query,
+    ReadStream,
     ReadTally,
     Resolve,
     RevokeDecisions,
     SendControl,
     SendPacket,
     SetTimer,
+    SpliceStreams,
+    WriteStream,
 )
 
 _Ending = PassPacket | DropPacket | HoldPacket
@@ -50,6 +56,7 @@ class Orders:
         admission: Checks what is asked for.
         now_s: Time of the event.
         pushed_out: Held packets that were pushed out, until the environment takes them.
+        to_streams: An answer for each event that asked for something of streams, likewise.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class Orders:
         self._encode = msgspec.msgpack.Encoder().encode
         self.now_s = 0.0
         self.pushed_out: list[Held] = []
+        self.to_streams: list[EncodedAnswer] = []
 
     def of_packet(
         self, effects: tuple[Effect, ...], event: PacketArrived, *, origin: int, times: int
@@ -110,6 +118,10 @@ class Orders:
                 raise ServiceError(f"{effect!r:.200}: there is no packet")
         return self._answer(Outcome.NONE, self._carry_out(effects))
 
+    def close_stream(self, stream: int) -> None:
+        """Close a stream whose event came to nothing: what it brought would be missing."""
+        self._tell_streams([CloseStream(stream)])
+
     # -- the parts ------------------------------------------------------------------------------
 
     def _look_through(
@@ -137,6 +149,7 @@ class Orders:
     ) -> list[object]:
         """Do what is done here; return what goes to the datapath."""
         native: list[object] = []
+        of_streams: list[object] = []
         for effect in effects:
             match effect:
                 case SetTimer(key=key, after_s=after_s):
@@ -160,9 +173,21 @@ class Orders:
                     native.append(effect)
                 case DropPacket() | HoldPacket():
                     pass  # the ending, which is the answer's outcome
+                case OpenStream() | ReadStream() | WriteStream() | CloseStream() | SpliceStreams():
+                    self.admission.check_stream(effect)
+                    of_streams.append(effect)
                 case _:
                     assert_never(effect)
+        if of_streams:
+            self._tell_streams(of_streams)
         return native
+
+    def _tell_streams(self, effects: list[object]) -> None:
+        self._undo.add(self._forget_streams, len(self.to_streams))
+        self.to_streams.append(self._answer(Outcome.NONE, effects))
+
+    def _forget_streams(self, length: int) -> None:
+        del self.to_streams[length:]
 
     def _hold(self, effect: HoldPacket, event: PacketArrived, *, origin: int, times: int) -> bool:
         """Hold the packet; return whether there was room."""

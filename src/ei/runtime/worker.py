@@ -2,7 +2,10 @@
 
     datapath thread 0 ──seqpacket──┐
     datapath thread 1 ──seqpacket──┤ poll ── Environment ── ctx.stable in a file
+    thread of streams ──seqpacket──┤
                       deadlines ───┘
+
+The last of the sockets is that of the streams, for a service whose manifest declares them.
 
 It ends when the datapath hangs up, when its parent dies, or with its reason as last words.
 """
@@ -93,7 +96,7 @@ def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
 
     Args:
         order: What to run.
-        sockets: One for each datapath thread.
+        sockets: One for each datapath thread, and of the streams.
 
     Raises:
         EiError: It cannot run, or cannot go on: why.
@@ -108,7 +111,12 @@ def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
         limit_bytes = loaded.manifest.stable_bytes
         stable = SqliteStore(Path(order.store), limit_bytes=limit_bytes)
     environment = Environment(
-        loaded, node=Address(order.node), seed=order.seed, config=order.config, stable=stable
+        loaded,
+        node=Address(order.node),
+        seed=order.seed,
+        config=order.config,
+        stable=stable,
+        streams=len(sockets) - 1,
     )
     _collect_seldom()
     _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
@@ -139,7 +147,13 @@ def _run_replicated(
     def make(peers: dict[Address, float]) -> Environment:
         stable = ReplicatedStore(rows, replication, limit_bytes=loaded.manifest.stable_bytes)
         environment = Environment(
-            loaded, node=node, seed=order.seed, config=order.config, stable=stable, peers=peers
+            loaded,
+            node=node,
+            seed=order.seed,
+            config=order.config,
+            stable=stable,
+            peers=peers,
+            streams=len(ends) - 1,
         )
         _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
         return environment

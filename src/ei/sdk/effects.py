@@ -9,6 +9,7 @@ from ei.sdk.decisions import Decision, Tag
 from ei.sdk.packets import Packet, Peer
 from ei.sdk.records import Query
 from ei.sdk.stages import ObjectName, Stages
+from ei.sdk.streams import StreamEffect
 
 TimerKey = Annotated[bytes, Meta(max_length=64)]
 
@@ -120,4 +121,5 @@ Effect = (
     | Resolve
     | Count
     | ReadTally
+    | StreamEffect
 )

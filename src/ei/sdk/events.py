@@ -4,6 +4,7 @@ import msgspec
 
 from ei.sdk.packets import Address, Packet
 from ei.sdk.records import Query, Record
+from ei.sdk.streams import StreamEvent
 
 
 class PacketArrived(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -56,4 +57,13 @@ class Started(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):
     """The first event of every instance: the ephemeral store is empty, no timer is armed."""
 
 
-Event = PacketArrived | ControlArrived | TimerFired | PeerChanged | Resolved | TallyRead | Started
+Event = (
+    PacketArrived
+    | ControlArrived
+    | TimerFired
+    | PeerChanged
+    | Resolved
+    | TallyRead
+    | Started
+    | StreamEvent
+)

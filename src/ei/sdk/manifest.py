@@ -11,10 +11,12 @@ from msgspec import Meta
 
 from ei.errors import ConfigError
 
-Capability = Literal["payload"]
+Capability = Literal["payload", "streams", "internet"]
 """What a service may ask for beyond packets, control messages and its stores.
 
 `payload`: it reads or changes what it carries, and so ends the protection of it.
+`streams`: hosts and nodes open streams to it, and it opens streams to them.
+`internet`: it opens streams to the legacy Internet, as far as the operator allows; needs `streams`.
 """
 
 Fail = Literal["closed", "open", "bypass"]
@@ -24,7 +26,7 @@ MAX_REPLICATED_BYTES = 64 * 1024 * 1024
 
 
 PLANNED: Mapping[str, tuple[str, ...]] = {
-    "capabilities": ("streams", "internet", "records.write", "routes.write"),
+    "capabilities": ("records.write", "routes.write"),
     "shard": ("connection", "tenant"),
 }
 """Words of the design that nothing keeps yet: said here, they would be a promise that is broken."""
@@ -157,6 +159,11 @@ def _check_together(manifest: Manifest, path: Path) -> None:
         twice = sorted({word for word in words if words.count(word) > 1})
         if twice:
             raise ConfigError(f"{path}: {name}: {twice[0]!r} seen twice, each word once allowed")
+
+    if "internet" in manifest.capabilities and "streams" not in manifest.capabilities:
+        raise ConfigError(
+            f"{path}: capabilities: 'internet' seen without 'streams', which it needs"
+        )
 
     if manifest.state == "replicated" and not 0 < manifest.stable_bytes <= MAX_REPLICATED_BYTES:
         raise ConfigError(

@@ -20,6 +20,7 @@ from ei.sdk.events import (
 from ei.sdk.packets import Address
 from ei.sdk.records import Query, Record
 from ei.sdk.storage import Store
+from ei.sdk.streams import StreamEvent
 
 ConfigT = TypeVar("ConfigT")
 
@@ -101,6 +102,10 @@ class Service(ABC, Generic[ConfigT]):
 
     def on_tally(self, event: TallyRead, ctx: Context[ConfigT]) -> Iterable[Effect]:
         """React to counts that were asked for. By default: nothing."""
+        return ()
+
+    def on_stream(self, event: StreamEvent, ctx: Context[ConfigT]) -> Iterable[Effect]:
+        """React to a stream: opened, read, writable or closed. By default: nothing."""
         return ()
 
     def on_start(self, event: Started, ctx: Context[ConfigT]) -> Iterable[Effect]:

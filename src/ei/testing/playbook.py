@@ -1,14 +1,16 @@
 """Runs a service through a script of events, with a clock that only the test moves."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
 import msgspec
 
 from ei.errors import EiError
-from ei.runtime.environment import Environment, EnvironmentStatistics
+from ei.runtime.environment import Environment
 from ei.runtime.loader import LoadedService, load_afresh, load_service
+from ei.runtime.statistics import EnvironmentStatistics
 from ei.runtime.stores import MemoryStore
 from ei.sdk import (
     NOWHERE,
@@ -28,6 +30,8 @@ from ei.sdk import (
     TallyRead,
     TimerFired,
 )
+from ei.testing.far_ends import FarEnd
+from ei.testing.stream_model import WINDOW_BYTES, StreamsModel
 
 __tracebackhide__ = True  # pytest shows the lines of scripts and services, and none of this file
 
@@ -72,6 +76,9 @@ class Playbook:
     can be written as a script: `>>` is an event, `<<` the next effect (or its type), and an
     effect that the script leaves out fails it.
 
+    Streams have another end, which the script plays: `open_stream` and `far_end`. What follows
+    from an event on them, such as the bytes that a read asks for, is delivered with it.
+
     A second environment, for which the service is loaded afresh before each event, must answer
     the same: so every script is a test of law 1 too.
 
@@ -110,6 +117,8 @@ class Playbook:
             loaded, node=address(node), seed=seed, config=config or {}, stable=stable
         )
         self._up: dict[Address, None] = {address(name): None for name in peers}
+        self._node = address(node)
+        self._streams = StreamsModel(START_S)
         self._pending: list[Effect] = []
         self.now_s = START_S
         self.restart()
@@ -120,6 +129,7 @@ class Playbook:
         `Started` comes first, then each peer that is up; `started` has the effects of the former.
         """
         self._environment, self._twin = self._start(self._stable), self._start(self._twins)
+        self._streams.forget()
         self.started = self.deliver(Started())
         for peer in self._up:
             _ = self.deliver(PeerChanged(peer, is_up=True))
@@ -160,17 +170,65 @@ class Playbook:
         """Time goes by; timers and holds end when they are due."""
         until_s = self.now_s + seconds
         effects: list[Effect] = []
-        deadline_s = self._environment.next_deadline_s()
-        while deadline_s is not None and deadline_s <= until_s:
-            self.now_s = max(self.now_s, deadline_s)
-            effects += self._twice(lambda some, _: some.deliver_due(now_s=self.now_s), None)
-            deadline_s = self._environment.next_deadline_s()
-        self.now_s = until_s
+        while (deadline_s := self._next_deadline_s()) <= until_s:
+            self.now_s = self._streams.now_s = max(self.now_s, deadline_s)
+            due = self._twice(lambda some, _: some.deliver_due(now_s=self.now_s), None)
+            self._streams.take(due)
+            self._streams.expire()
+            effects += due + self._settle()
+        self.now_s = self._streams.now_s = until_s
         return tuple(effects)
 
     def deliver(self, event: Event) -> tuple[Effect, ...]:
-        """Any event."""
-        return self._twice(lambda some, this: some.deliver(this, now_s=self.now_s), event)
+        """Any event, and what follows from it on streams."""
+        self._streams.note(event)
+        return self._hand(event) + self._settle()
+
+    # -- streams --------------------------------------------------------------------------------
+
+    def open_stream(self, peer: str, opening: bytes = b"", *, window: int = WINDOW_BYTES) -> FarEnd:
+        """Somebody opens a stream to the service, and is its other end.
+
+        Args:
+            peer: Name of the host or node.
+            opening: What it says the stream is for.
+            window: Bytes that the service may write to it.
+        """
+        opened = self._streams.open(address(peer), opening, window=window)
+        return self._far_end(opened.stream, self._settle())
+
+    def far_end(self, stream: int) -> FarEnd:
+        """Return the other end of a stream, such as one that the service asked for."""
+        return self._far_end(stream, ())
+
+    def _far_end(self, stream: int, effects: tuple[Effect, ...]) -> FarEnd:
+        return FarEnd(
+            self._streams,
+            self._streams[stream],
+            node=self._node,
+            settle=self._settle,
+            effects=effects,
+        )
+
+    def _settle(self) -> tuple[Effect, ...]:
+        """Tell the service what there is to tell of its streams."""
+        effects: tuple[Effect, ...] = ()
+        while (event := self._streams.next_event()) is not None:
+            effects += self._hand(event)
+        return effects
+
+    def _hand(self, event: Event) -> tuple[Effect, ...]:
+        try:
+            effects = self._twice(lambda some, this: some.deliver(this, now_s=self.now_s), event)
+        except EiError:
+            self._streams.fail(event)
+            raise
+        self._streams.take(effects)
+        return effects
+
+    def _next_deadline_s(self) -> float:
+        deadlines_s = (self._environment.next_deadline_s(), self._streams.next_deadline_s())
+        return min((each for each in deadlines_s if each is not None), default=inf)
 
     # -- the script -----------------------------------------------------------------------------
 

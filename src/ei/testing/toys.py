@@ -21,6 +21,7 @@ from ei.sdk import (
     Resolved,
     Service,
     Started,
+    StreamEvent,
     TallyRead,
     TimerFired,
 )
@@ -38,6 +39,7 @@ class Handlers(TypedDict, total=False):
     on_peer: Handler
     on_resolved: Handler
     on_tally: Handler
+    on_stream: Handler
     on_start: Handler
 
 
@@ -56,7 +58,7 @@ def toy_manifest(**fields: object) -> Manifest:
     return msgspec.convert({**generous, **fields}, Manifest)
 
 
-def toy(
+def toy(  # noqa: C901 one method for each handler
     *,
     manifest: Manifest | None = None,
     messages: tuple[type[msgspec.Struct], ...] = (),
@@ -85,6 +87,9 @@ def toy(
 
         def on_tally(self, event: TallyRead, ctx: Context[Any]) -> Iterable[Effect]:
             return handlers.get("on_tally", super().on_tally)(event, ctx)
+
+        def on_stream(self, event: StreamEvent, ctx: Context[Any]) -> Iterable[Effect]:
+            return handlers.get("on_stream", super().on_stream)(event, ctx)
 
         def on_start(self, event: Started, ctx: Context[Any]) -> Iterable[Effect]:
             return handlers.get("on_start", super().on_start)(event, ctx)
