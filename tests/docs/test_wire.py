@@ -18,7 +18,7 @@ from ei.directory.publishing import MAX_LEASE_S
 from ei.host.files import LENGTH_BYTES
 from ei.host.frames import HEADER_BYTES, Frame, FrameKind, encode_frame
 from ei.host.numbered import encode_numbered
-from ei.host.stream_connections import ABORTED, NO_LISTENER
+from ei.host.stream_codes import HOST_CODES, NODE_CODES
 from ei.host.stream_ports import MAX_UNROUTED_OF_PEER, PORT_BYTES, PORT_TIMEOUT_NS
 from ei.host.verbs_files import FILE_PORT
 from ei.node.explaining import HOST_RATE, NODE_RATE, WAIT_S
@@ -45,7 +45,17 @@ from ei.routing.announcements import (
 )
 from ei.routing.verifying import MAX_LIFE_S
 from ei.runtime.loader import load_service
+from ei.sdk import Legacy
+from ei.sdk.streams import MAX_OPENING_BYTES
 from ei.services.multicast.messages import Graft, Join, Leave, Prune
+from ei.services.termination.messages import (
+    MAX_DETAIL,
+    MAX_STATUS_BYTES,
+    Opening,
+    Status,
+    write_opening,
+    write_status,
+)
 
 LISTS = get_args(AnyList) or (AnyList,)
 ROOT = Path(__file__).parents[2]
@@ -69,8 +79,10 @@ EXAMPLES = {
     "join": msgspec.msgpack.encode(Join(GROUP)),
     "list": seal_list(DomainList(1, 2_000_000_000, (GOVERNOR.identity_key,), 1, ()), [GOVERNOR]),
     "numbered": encode_numbered(5, 7, 20),
+    "opening": write_opening(Opening(Legacy("example.org", 443))),
     "record": seal_record(DomainRecord("isp-a", 1, 2_000_000_000), GOVERNOR),
     "refused": next(encode_message(Refused(200, 4))),
+    "status": write_status(Status("refused", "no")),
     "update": routing.write_message(routing.Update(0, announced=(ANNOUNCEMENT,), withdrawn=(9,))),
 }
 
@@ -122,8 +134,11 @@ def test_streams_begin_and_end_as_the_page_says() -> None:
     prefix = re.search(r"PUBLIC_PREFIX: \[u8; 12\] = \[(.+?)\]", identity, re.DOTALL)
 
     assert f"| {PORT_BYTES} | data |" in page
-    assert f"| {NO_LISTENER} | `NO_LISTENER` |" in page
-    assert f"| {ABORTED} | `ABORTED` |" in page
+    for code, (word, _) in HOST_CODES.items():
+        assert f"| {code} | `{word}` |" in page
+    for code, (word, _) in enumerate(NODE_CODES):
+        assert f"| {code} | `{word}` |" in page
+    assert f"| length u16 | at most {MAX_OPENING_BYTES:,} |" in page
     assert f"{MAX_UNROUTED_OF_PEER} streams without their port" in page
     assert f"{PORT_TIMEOUT_NS // 10**9} s each" in page
     assert protocol is not None
@@ -210,3 +225,14 @@ def test_files_go_to_the_port_and_begin_as_the_page_says() -> None:
 
     assert f"to port {FILE_PORT:,} unless" in page
     assert f"| {LENGTH_BYTES} | file |" in page
+
+
+def test_termination_begins_as_the_page_says() -> None:
+    page = SECTIONS["Services: metadata and control messages"]
+
+    for kind in (Opening, Status):
+        row = re.search(rf"^\| `{kind.__name__}` \|(.+)\|$", page, re.MULTILINE)
+        assert row is not None
+        assert re.findall(r"`(\w+)`:", row[1]) == list(kind.__struct_fields__)
+    assert f"| length u16 | at most {MAX_STATUS_BYTES:,} |" in page
+    assert f"at most {MAX_DETAIL} characters" in page

@@ -3,8 +3,8 @@
 import pytest
 from tests.host.conftest import keys_of
 
-from ei.errors import ConfigError
-from ei.host.finding import find_enrolment, find_nodes, lost_keys
+from ei.errors import ConfigError, NotFoundError
+from ei.host.finding import find_enrolment, find_nodes, host_key, lost_keys, service_key
 from ei.host.stack import Identity
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
@@ -19,7 +19,7 @@ IDENTITY = Identity("alice.isp-a", ALICE.address(1), ALICE)
 def records(alice: Keys = ALICE, *, is_attached: bool = True) -> RecordSet:
     envelopes = [
         ISSUER.domain(),
-        ISSUER.node(NODE, "sn1.isp-a", endpoints=("127.0.0.1:1",), services=()),
+        ISSUER.node(NODE, "sn1.isp-a", endpoints=("127.0.0.1:1",), services=(32,)),
         ISSUER.enrol(alice, "alice.isp-a"),
     ]
     if is_attached:
@@ -52,3 +52,16 @@ def test_a_key_is_lost_when_it_is_gone_or_another() -> None:
 
     assert lost_keys(before, before) == set()
     assert lost_keys(before, {}) == lost_keys(before, renewed) == {ALICE.address(1)}
+
+
+def test_a_key_is_found_of_a_host_and_of_a_node_that_offers_the_service() -> None:
+    known = records()
+
+    assert host_key(known, ALICE.address(1)) == ALICE.identity_key
+    assert service_key(known, NODE.address(1), 32) == NODE.identity_key
+    with pytest.raises(NotFoundError, match=r"no record of the host sn1\.isp-a"):
+        host_key(known, NODE.address(1))
+    with pytest.raises(NotFoundError, match=r"no record of the node alice\.isp-a"):
+        service_key(known, ALICE.address(1), 32)
+    with pytest.raises(NotFoundError, match=r"sn1\.isp-a does not offer service 33; it offers 32"):
+        service_key(known, NODE.address(1), 33)

@@ -9,7 +9,8 @@ from ei._core import Streams
 from ei.errors import LocalError, NotFoundError, StreamError
 from ei.host.events import HostEvent, StreamArrived, StreamConnected, StreamLost, StreamMoved
 from ei.host.sessions import Outgoing
-from ei.host.stream_connections import NO_LISTENER, StreamConnections
+from ei.host.stream_codes import NO_LISTENER
+from ei.host.stream_connections import StreamConnections
 from ei.host.stream_ports import (
     MAX_UNROUTED_OF_PEER,
     PORT_TIMEOUT_NS,

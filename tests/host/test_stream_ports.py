@@ -1,10 +1,14 @@
 """Streams without a port are few, of each peer and in sum, and none stays for long."""
 
+import pytest
+
+from ei.errors import LocalError
 from ei.host.stream_ports import (
     MAX_UNROUTED,
     MAX_UNROUTED_OF_PEER,
     PORT_TIMEOUT_NS,
     Unrouted,
+    encode_opening,
     encode_port,
 )
 from ei.sdk import Address
@@ -14,6 +18,12 @@ ALICE, BOB = Address(b"a" * 16), Address(b"b" * 16)
 
 def test_a_port_is_two_bytes_little_endian() -> None:
     assert encode_port(0x1F90) == b"\x90\x1f"
+
+
+def test_an_opening_comes_after_its_length() -> None:
+    assert encode_opening(b"for") == b"\x03\x00for"
+    with pytest.raises(LocalError, match="allowed are 1024 B"):
+        _ = encode_opening(bytes(1_025))
 
 
 def test_a_port_is_known_once_both_bytes_are_there() -> None:

@@ -25,12 +25,14 @@ class Told:
         emit: Gets each event.
         dropped: Counts what is dropped, by reason.
         moved: Called when packets take another node from now on.
+        lost: Called when the pipe to a node went down.
         explained: Gets what a node says of a packet.
     """
 
     emit: Callable[[HostEvent], None]
     dropped: Counter[str]
     moved: Callable[[int], None]
+    lost: Callable[[int, Address], None]
     explained: Callable[[Address, Explained], None]
 
 
@@ -122,6 +124,8 @@ class Attaching:
         before = self.attachments.via
         if self.attachments.change(now_ns, node, is_up=is_up):
             self._told.emit(AttachmentChanged(node, is_up))
+            if not is_up:
+                self._told.lost(now_ns, node)
             if not is_up and self._is_stale(now_ns, node):
                 self._datapath.remove_peer(now_ns, node)
         self._follow(now_ns, before)
@@ -161,6 +165,7 @@ class Attaching:
             self._datapath.close_peer(now_ns, node)
             self._datapath.remove_peer(now_ns, node)
             self._told.emit(AttachmentChanged(node, is_up=False))
+            self._told.lost(now_ns, node)
 
     def _know(self, node: Address) -> None:
         record = self._records().nodes[node]

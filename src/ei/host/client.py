@@ -311,6 +311,29 @@ class Host:
         address = await self.lookup(to, deadline_s=deadline_s)
         return await self._streams.open(address, port, deadline_s=deadline_s)
 
+    async def open_service_stream(
+        self,
+        service: int,
+        *,
+        opening: bytes = b"",
+        node: Address | None = None,
+        deadline_s: float = DEFAULT_S,
+    ) -> Stream:
+        """Open a stream to a service at one of this host's nodes.
+
+        It goes to that node even after the host has moved to another, and ends with the pipe to it.
+
+        Args:
+            opening: What the service is told first: its own bytes, 0 to 1_024.
+            node: By default the one in use.
+
+        Raises:
+            DeadlineError: the node does not answer.
+            StreamError: it refuses, or proves another key than its record's.
+            NotFoundError: it is none of this host's nodes, or does not offer the service.
+        """
+        return await self._streams.open_service(service, opening, node=node, deadline_s=deadline_s)
+
     async def explain(
         self, service: int, connection: int, *, node: Address | None = None, deadline_s: float = 2.0
     ) -> Account:

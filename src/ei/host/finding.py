@@ -1,9 +1,9 @@
-"""What a host finds in its records: its own nodes, and which keys count no more."""
+"""What a host finds in its records: its own nodes, keys, and which of those count no more."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ei.errors import ConfigError
+from ei.errors import ConfigError, NotFoundError
 from ei.records.addresses import domain_number_of
 from ei.records.kinds import Enrolment, NodeRecord
 from ei.records.record_set import RecordSet
@@ -34,6 +34,33 @@ def is_stale(node: Address, records: RecordSet, *, unix_s: float, limit_s: float
         for domain in stale
         if domain in records.domains
     )
+
+
+def host_key(records: RecordSet, host: Address) -> bytes:
+    """Return the key by which a host proves who it is.
+
+    Raises:
+        NotFoundError: the records do not know it.
+    """
+    enrolment = records.enrolments.get(host)
+    if enrolment is None:
+        raise NotFoundError(f"no record of the host {records.name_of(host)}")
+    return enrolment.identity_key
+
+
+def service_key(records: RecordSet, node: Address, service: int) -> bytes:
+    """Return the key by which a node that offers a service proves who it is.
+
+    Raises:
+        NotFoundError: the records do not know it, or not that it offers the service.
+    """
+    record = records.nodes.get(node)
+    if record is None:
+        raise NotFoundError(f"no record of the node {records.name_of(node)}")
+    if service not in record.services:
+        offered = ", ".join(map(str, record.services)) or "none"
+        raise NotFoundError(f"{record.name} does not offer service {service}; it offers {offered}")
+    return record.identity_key
 
 
 def find_nodes(identity: "Identity", records: RecordSet, names: Sequence[str]) -> list[Address]:

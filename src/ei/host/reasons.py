@@ -19,6 +19,7 @@ HOST_REASONS = {
     "send_refused": "The pipe to the node took no more, or there is none.",
     "stream_without_port": "A stream named no port within 5 s, or ended before it did.",
     "stream_one_way": "A peer opened a stream that goes one way only.",
+    "stream_unasked": "A node opened a stream on a connection that is for a service's own.",
     "unrouted_full": "Too many streams, of one peer or of all, have not named their port yet.",
 }
 """Each word, and what happened."""

@@ -39,7 +39,7 @@ def associated_data(source: bytes, destination: bytes, connection: int) -> bytes
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """Payloads for one host, to be sent on one connection of delivery.
+    """Payloads to be sent on one connection: of delivery to a host, else to a service at a node.
 
     Attributes:
         is_message: It is one datagram, the only one on this connection.
@@ -48,6 +48,7 @@ class Outgoing:
     to: Address
     connection: int
     payloads: list[bytes]
+    service: int = DELIVERY
     is_message: bool = False
 
 

@@ -151,7 +151,13 @@ class Stack:
             records=lambda: self.contacts.records,
             unix_offset_ns=unix_offset_ns,
             revocation_limit_s=revocation_limit_s,
-            told=Told(self._emit, self._dropped, self.streams.path_changed, self._explained),
+            told=Told(
+                self._emit,
+                self._dropped,
+                moved=self.streams.path_changed,
+                lost=self.streams.lose_node,
+                explained=self._explained,
+            ),
         )
         self.calling = Calling(
             self.datapath,
@@ -298,6 +304,9 @@ class Stack:
                 else:
                     self.contacts.hold(now_ns, arrived.source, arrived)
                 continue
+            if self.streams.carries(Address(source), connection, service):
+                self.streams.handle(now_ns, Address(source), connection, payloads)
+                continue
             self._received["packet"] += len(payloads)
             self._events.extend(
                 PacketReceived(
@@ -341,13 +350,16 @@ class Stack:
         protection: Protection = Protection.DATAGRAMS,
         is_traced: bool = False,
     ) -> Address | None:
-        via = self._attaching.attachments.via_for(DELIVERY, outgoing.to)
+        via, metadata = outgoing.to, b""
+        if outgoing.service == DELIVERY:
+            via = self._attaching.attachments.via_for(DELIVERY, outgoing.to)
+            metadata = self.constraints.metadata(outgoing.to)
         taken = self.datapath.send(
             now_ns,
             via,
-            DELIVERY,
+            outgoing.service,
             outgoing.connection,
-            self.constraints.metadata(outgoing.to),
+            metadata,
             outgoing.payloads,
             protection=protection,
             is_traced=is_traced,

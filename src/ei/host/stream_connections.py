@@ -1,7 +1,9 @@
-"""Streams between hosts, pure: QUIC connections on connections of the delivery service.
+"""Streams with hosts and with services at nodes, pure: QUIC on connections of L3.5.
 
-One QUIC connection to a host carries all streams with it. A stream begins with the port that it is
-for (`ei.host.stream_ports`), before anything that the application writes.
+One QUIC connection to a host, on a connection of delivery, carries all streams with it. One to a
+node, on a connection of a service, carries all with that service there. A stream begins with the
+port that it is for, or with what the service is told (`ei.host.stream_ports`), before anything that
+the application writes.
 """
 
 from collections import Counter
@@ -19,22 +21,25 @@ from ei.host.events import (
     StreamMoved,
     StreamsAvailable,
 )
-from ei.host.sessions import Outgoing
-from ei.host.stream_ports import ConnectionKey, StreamKey, Unrouted, encode_port
+from ei.host.finding import host_key, service_key
+from ei.host.sessions import DELIVERY, Outgoing
+from ei.host.stream_codes import ABORTED, NO_LISTENER
+from ei.host.stream_ports import (
+    ConnectionKey,
+    StreamKey,
+    Unrouted,
+    encode_opening,
+    encode_port,
+)
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
-
-NO_LISTENER = 1
-"""Code with which a stream is refused: nobody listens on its port, or it named none."""
-ABORTED = 2
-"""Code of a stream that its application gave up."""
 
 
 @dataclass(slots=True)
 class _Unsaid:
-    """A stream of this host that found the window full: what is left of its port."""
+    """A stream of this host that found the window full: what is left of its beginning."""
 
-    port: bytes
+    beginning: bytes
     is_finished: bool = False
 
 
@@ -68,26 +73,36 @@ class StreamConnections:
         self._emit = emit
         self._streams: Streams | None = None
         self._is_up: dict[ConnectionKey, bool] = {}
+        self._services: dict[ConnectionKey, int] = {}
+        """Of connections to nodes, also of the last one that ended; all others are of delivery."""
         self._unsaid: dict[StreamKey, _Unsaid] = {}
         self._unrouted = Unrouted()
         self.dropped: Counter[str] = Counter()
 
     # -- connections ------------------------------------------------------------------------------
 
-    def connect(self, now_ns: int, to: Address) -> tuple[ConnectionKey, bool]:
-        """Return (connection to a host, whether it is up): one that exists, or a new one.
+    def connect(
+        self, now_ns: int, to: Address, *, service: int = DELIVERY
+    ) -> tuple[ConnectionKey, bool]:
+        """Return (connection to host or service, whether it is up): one that exists, or a new one.
 
         `StreamConnected` or `StreamLost` follows for one that is not up.
 
+        Args:
+            to: A host or, for a service other than delivery, a node with a pipe.
+
         Raises:
-            NotFoundError: the records do not know the host.
+            NotFoundError: the records do not know the host, or not the service at the node.
             LimitError: too many connections.
             LocalError: it is this host itself.
         """
         for key, is_up in self._is_up.items():
-            if key[0] == to:
+            if key[0] == to and self._service_of(key) == service:
                 return key, is_up
-        identity_key = self._identity_key(to)
+        if service == DELIVERY:
+            identity_key = host_key(self._records(), to)
+        else:
+            identity_key = service_key(self._records(), to, service)
         if to == self._address:
             raise LocalError("a host opens no stream to itself")
         key = (to, self._draw())
@@ -96,6 +111,13 @@ class StreamConnections:
         except ConnectionError as error:
             raise LimitError(f"no stream connection to {self._name(to)}: {error}") from error
         self._is_up[key] = False
+        if service != DELIVERY:
+            self._services = {
+                old: which
+                for old, which in self._services.items()
+                if old in self._is_up or (old[0], which) != (to, service)
+            }
+            self._services[key] = service
         return key, False
 
     def close(self, now_ns: int, key: ConnectionKey, *, reason: str) -> None:
@@ -116,13 +138,31 @@ class StreamConnections:
             name = self._name(host)
             self._emit(StreamLost(*key, "revoked", f"the key of {name} counts no more"))
 
+    def lose_node(self, now_ns: int, node: Address) -> None:
+        """End every connection with services of a node whose pipe went down."""
+        for key in [key for key in self._services if key[0] == node and key in self._is_up]:
+            self.close(now_ns, key, reason="the pipe went down")
+            name = self._name(node)
+            self._emit(StreamLost(*key, "node_lost", f"the pipe to {name} went down"))
+
     def path_changed(self, now_ns: int) -> None:
-        """The host uses another of its nodes: every path is another one."""
+        """The host uses another of its nodes: every path to a host is another one."""
         if self._streams is not None:
-            for peer in dict.fromkeys(key[0] for key in self._is_up):
+            for peer in dict.fromkeys(key[0] for key in self._is_up if key not in self._services):
                 self._streams.path_changed(now_ns, peer)
 
+    def rtt_s(self, key: ConnectionKey) -> float:
+        """Return the smoothed round trip of a connection; 0 when it is gone."""
+        try:
+            return self._native().connection_statistics(*key)["rtt_ns"] / 1e9
+        except ConnectionError:
+            return 0.0
+
     # -- payloads and time ------------------------------------------------------------------------
+
+    def carries(self, source: Address, connection: int, service: int) -> bool:
+        """Return whether a connection is one of this host's with a service at a node."""
+        return self._services.get((source, connection)) == service
 
     def handle(self, now_ns: int, source: Address, connection: int, payloads: list[bytes]) -> None:
         """Take payloads of one connection."""
@@ -149,7 +189,7 @@ class StreamConnections:
             return []
         self._take_events(now_ns)
         return [
-            Outgoing(Address(peer), connection, payloads)
+            Outgoing(to := Address(peer), connection, payloads, self._service_of((to, connection)))
             for peer, connection, payloads in self._streams.take_transmits(now_ns)
         ]
 
@@ -161,6 +201,17 @@ class StreamConnections:
         Raises:
             StreamError: the connection is gone.
         """
+        return self._begin(key, encode_port(port))
+
+    def open_service_stream(self, key: ConnectionKey, opening: bytes) -> StreamKey | None:
+        """Open a stream to the service of a connection, for what `opening` says; as `open_stream`.
+
+        Raises:
+            LocalError: the opening is too long; else as `open_stream`.
+        """
+        return self._begin(key, encode_opening(opening))
+
+    def _begin(self, key: ConnectionKey, beginning: bytes) -> StreamKey | None:
         try:
             stream = self._native().open_stream(*key, is_bidirectional=True)
         except ConnectionError as error:
@@ -168,8 +219,8 @@ class StreamConnections:
         if stream is None:
             return None
         opened = (*key, stream)
-        self._unsaid[opened] = _Unsaid(encode_port(port))
-        self._say_port(opened)
+        self._unsaid[opened] = _Unsaid(beginning)
+        self._say_beginning(opened)
         return opened
 
     def write(self, key: StreamKey, data: bytes, start: int) -> int:
@@ -213,8 +264,9 @@ class StreamConnections:
             raise StreamError(str(error), kind="lost") from error
 
     def abort(self, key: StreamKey, code: int = ABORTED) -> None:
-        """Give up both directions of a stream. Idempotent."""
+        """Give up both directions of a stream, for a reason that hosts are told. Idempotent."""
         _ = self._unsaid.pop(key, None)
+        code = 0 if key[:2] in self._services else code
         for give_up in (self._native().reset, self._native().stop):
             try:
                 give_up(*key, code)
@@ -235,11 +287,8 @@ class StreamConnections:
     def _name(self, host: Address) -> str:
         return self._records().name_of(host)
 
-    def _identity_key(self, host: Address) -> bytes:
-        enrolment = self._records().enrolments.get(host)
-        if enrolment is None:
-            raise NotFoundError(f"no record of the host {self._name(host)}")
-        return enrolment.identity_key
+    def _service_of(self, key: ConnectionKey) -> int:
+        return self._services.get(key, DELIVERY)
 
     def _take_events(self, now_ns: int) -> None:  # noqa: C901 one case for each kind
         while events := self._native().take_events():
@@ -262,7 +311,7 @@ class StreamConnections:
 
     def _answer(self, now_ns: int, key: ConnectionKey) -> None:
         try:
-            self._native().accept(now_ns, *key, self._identity_key(key[0]))
+            self._native().accept(now_ns, *key, host_key(self._records(), key[0]))
         except NotFoundError:
             self._native().refuse(now_ns, *key)
         except ConnectionError:
@@ -281,7 +330,9 @@ class StreamConnections:
             del self._unsaid[stream]
 
     def _meet(self, now_ns: int, key: StreamKey, *, is_bidirectional: bool) -> None:
-        if not is_bidirectional:
+        if key[:2] in self._services:
+            self._refuse(key, "stream_unasked")
+        elif not is_bidirectional:
             self._refuse(key, "stream_one_way")
         elif not self._unrouted.add(now_ns, key):
             self._refuse(key, "unrouted_full")
@@ -292,7 +343,7 @@ class StreamConnections:
 
     def _move(self, key: StreamKey, what: str, code: int = 0) -> None:
         if key in self._unsaid:
-            self._say_port(key)
+            self._say_beginning(key)
         if key in self._unsaid:
             return
         if key not in self._unrouted:
@@ -302,13 +353,13 @@ class StreamConnections:
         elif what == "stream_reset":
             self._unrouted.remove(key)
 
-    def _say_port(self, key: StreamKey) -> None:
-        """Write what the window takes of the port of an own stream; nothing may overtake it."""
+    def _say_beginning(self, key: StreamKey) -> None:
+        """Write what the window takes of how an own stream begins; nothing may overtake it."""
         unsaid = self._unsaid[key]
         try:
-            taken = self._native().write(*key, unsaid.port)
-            unsaid.port = unsaid.port[taken:]
-            if unsaid.port:
+            taken = self._native().write(*key, unsaid.beginning)
+            unsaid.beginning = unsaid.beginning[taken:]
+            if unsaid.beginning:
                 return
             if unsaid.is_finished:
                 self._native().finish(*key)

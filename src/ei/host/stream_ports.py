@@ -1,14 +1,17 @@
-"""Streams that have not yet said for which port they are, pure.
+"""How streams begin, and those that have not yet said for which port they are. Pure.
 
-    port u16 | what the application writes        little-endian
+    port u16 | what the application writes               to a host           little-endian
+    length u16 | opening | what the application writes   to a service at a node
 
-A stream begins with its port. Until both bytes are there nobody can be asked whether he wants it,
-so these are few, of each peer and in sum, and none may take long.
+A stream to a host begins with its port. Until both bytes are there nobody can be asked whether he
+wants it, so these are few, of each peer and in sum, and none may take long.
 """
 
 from dataclasses import dataclass
 
+from ei.errors import LocalError
 from ei.sdk.packets import Address
+from ei.sdk.streams import MAX_OPENING_BYTES
 
 PORT_BYTES = 2
 PORT_TIMEOUT_NS = 5_000_000_000
@@ -24,6 +27,17 @@ StreamKey = tuple[Address, int, int]
 def encode_port(port: int) -> bytes:
     """Return what a stream to `port` begins with."""
     return port.to_bytes(PORT_BYTES, "little")
+
+
+def encode_opening(opening: bytes) -> bytes:
+    """Return what a stream to a service begins with: its own bytes, 0 to 1_024.
+
+    Raises:
+        LocalError: they are more.
+    """
+    if len(opening) > MAX_OPENING_BYTES:
+        raise LocalError(f"an opening of {len(opening)} B; allowed are {MAX_OPENING_BYTES} B")
+    return len(opening).to_bytes(2, "little") + opening
 
 
 @dataclass(slots=True)

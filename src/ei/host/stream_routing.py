@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 from weakref import WeakValueDictionary
 
-from ei.errors import ConflictError, EiError, StreamError
+from ei.errors import ConflictError, EiError, NotFoundError, StreamError
 from ei.host.deadlines import within
 from ei.host.events import (
     StreamArrived,
@@ -15,9 +16,10 @@ from ei.host.events import (
     StreamMoved,
     StreamsAvailable,
 )
-from ei.host.ranges import check_port
+from ei.host.ranges import check_port, check_service
+from ei.host.sessions import DELIVERY
 from ei.host.stack import Stack
-from ei.host.stream_connections import NO_LISTENER
+from ei.host.stream_codes import NO_LISTENER
 from ei.host.stream_ports import ConnectionKey, StreamKey
 from ei.host.streams import Stream, StreamListener
 from ei.sdk.packets import Address
@@ -55,22 +57,26 @@ class StreamRouter:
     async def open(self, to: Address, port: int, *, deadline_s: float) -> Stream:
         """Open a stream to a port of a host; see `Host.open_stream`."""
         check_port(port)
-        name = self._stack.records.name_of(to)
-        key, is_up = self._stack.streams.connect(self._now_ns(), to)
-        if is_up:
-            self._up.add(key)
-        self._touched()
-        self._waiting += 1
-        try:
-            async with within(deadline_s, f"stream to {name} port {port}"):
-                while (stream_key := self._try_open(key, port)) is None:
-                    self._news.clear()
-                    _ = await self._news.wait()
-        finally:
-            self._waiting -= 1
-            if not self._waiting:
-                self._losses.clear()
-        return self._make(stream_key, port)
+        what = f"stream to {self._stack.records.name_of(to)} port {port}"
+        key = self._connect(to, DELIVERY)
+        begin = partial(self._stack.streams.open_stream, key, port)
+        return self._make(await self._begun(key, begin, what, deadline_s), port=port)
+
+    async def open_service(
+        self, service: int, opening: bytes, *, node: Address | None, deadline_s: float
+    ) -> Stream:
+        """Open a stream to a service at a node; see `Host.open_service_stream`."""
+        check_service(service)
+        attachments, records = self._stack.attachments, self._stack.records
+        at = attachments.via if node is None else node
+        name = records.name_of(at)
+        if at not in attachments.nodes:
+            known = ", ".join(map(records.name_of, attachments.nodes))
+            raise NotFoundError(f"{name} is none of the nodes of this host: {known}")
+        what = f"stream to service {service} at {name}"
+        key = self._connect(at, service)
+        begin = partial(self._stack.streams.open_service_stream, key, opening)
+        return self._make(await self._begun(key, begin, what, deadline_s), service=service)
 
     def listen(self, port: int, *, limit_items: int) -> StreamListener:
         """Accept streams on a port; see `Host.accept_streams`."""
@@ -116,16 +122,50 @@ class StreamRouter:
             stream.lose(StreamError(str(error), kind="closed"))
         self._stack.streams.close_all(self._now_ns(), reason="the host was closed")
 
-    def _try_open(self, key: ConnectionKey, port: int) -> StreamKey | None:
+    def _connect(self, to: Address, service: int) -> ConnectionKey:
+        key, is_up = self._stack.streams.connect(self._now_ns(), to, service=service)
+        if is_up:
+            self._up.add(key)
+        self._touched()
+        return key
+
+    async def _begun(
+        self,
+        key: ConnectionKey,
+        begin: Callable[[], StreamKey | None],
+        what: str,
+        deadline_s: float,
+    ) -> StreamKey:
+        """Return a new stream, once its connection is up and the peer allows one more."""
+        self._waiting += 1
+        try:
+            async with within(deadline_s, what):
+                while (stream_key := self._try_begin(key, begin)) is None:
+                    self._news.clear()
+                    _ = await self._news.wait()
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._losses.clear()
+        return stream_key
+
+    def _try_begin(
+        self, key: ConnectionKey, begin: Callable[[], StreamKey | None]
+    ) -> StreamKey | None:
         if self._ending is not None:
             raise self._ending
         if key in self._losses:
             raise self._losses[key]
-        return self._stack.streams.open_stream(key, port) if key in self._up else None
+        return begin() if key in self._up else None
 
-    def _make(self, key: StreamKey, port: int) -> Stream:
+    def _make(self, key: StreamKey, *, port: int = 0, service: int = DELIVERY) -> Stream:
         stream = Stream(
-            self._stack, key, port, touched=self._touched, forget=lambda: self.forget(key)
+            self._stack,
+            key,
+            port=port,
+            service=service,
+            touched=self._touched,
+            forget=lambda: self.forget(key),
         )
         self._streams[key] = stream
         self._touched()
@@ -136,7 +176,7 @@ class StreamRouter:
         listener = self._listeners.get(event.port)
         if listener is None:
             self.dropped["no_listener"] += 1
-        elif listener.inbox.put(self._make(key, event.port)):
+        elif listener.inbox.put(self._make(key, port=event.port)):
             return True
         else:
             self.dropped["receiver_busy"] += 1

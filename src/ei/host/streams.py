@@ -8,12 +8,15 @@ answer = await stream.read_all()
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from ei.errors import LimitError, LocalError, StreamError
 from ei.host.deadlines import DEFAULT_S, within
 from ei.host.events import StreamMoved
 from ei.host.inbox import Inbox
+from ei.host.sessions import DELIVERY
+from ei.host.stream_codes import ABORTED, meaning_of
 from ei.host.stream_ports import StreamKey
 from ei.sdk.packets import Address
 
@@ -21,22 +24,26 @@ if TYPE_CHECKING:
     from ei.host.stack import Stack
 
 READ_BYTES = 256 * 1024
+GATEWAY_S = 0.02
+"""What a gateway takes at most, usually, to hear that its server refuses."""
 
 
 class Stream:
-    """One stream. Made by `Host.open_stream` and `StreamListener.accept`.
+    """One stream. Made by `Host.open_stream`, `open_service_stream` and `StreamListener.accept`.
 
     Attributes:
-        peer: The other host, proven.
-        port: That it is for.
+        peer: The other host, or the node, proven.
+        port: That it is for; 0 where it is for a service.
+        service: The service at the node; else that of delivery.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 where it is, what it is for, who is told
         self,
         stack: "Stack",
         key: StreamKey,
-        port: int,
         *,
+        port: int = 0,
+        service: int = DELIVERY,
         touched: Callable[[], None],
         forget: Callable[[], None],
     ) -> None:
@@ -51,6 +58,8 @@ class Stream:
         self._write_loss: StreamError | None = None
         self.peer: Address = key[0]
         self.port = port
+        self.service = service
+        self._with = f"with port {port}" if service == DELIVERY else f"with service {service}"
 
     @property
     def connection(self) -> int:
@@ -64,7 +73,7 @@ class Stream:
             DeadlineError: nothing came.
             StreamError: the peer gave it up, or the connection was lost.
         """
-        async with within(deadline_s, f"byte on the stream with port {self.port}"):
+        async with within(deadline_s, f"byte on the stream {self._with}"):
             while True:
                 self._movement.clear()
                 if self._is_ended:
@@ -83,7 +92,7 @@ class Stream:
         """
         pieces: list[bytes] = []
         left = count
-        async with within(deadline_s, f"{count} B on the stream with port {self.port}"):
+        async with within(deadline_s, f"{count} B on the stream {self._with}"):
             while left:
                 piece = await self.read(left, deadline_s=deadline_s)
                 if not piece:
@@ -104,7 +113,7 @@ class Stream:
         """
         pieces: list[bytes] = []
         length = 0
-        async with within(deadline_s, f"end of the stream with port {self.port}"):
+        async with within(deadline_s, f"end of the stream {self._with}"):
             while piece := await self.read(deadline_s=deadline_s):
                 pieces.append(piece)
                 length += len(piece)
@@ -122,7 +131,7 @@ class Stream:
             StreamError: the peer wants no more, or the connection was lost.
         """
         start = 0
-        async with within(deadline_s, f"room on the stream with port {self.port}"):
+        async with within(deadline_s, f"room on the stream {self._with}"):
             while start < len(data):
                 self._movement.clear()
                 _raise(self._write_loss)
@@ -141,15 +150,37 @@ class Stream:
         _raise(self._write_loss)
         self._stack.streams.finish(self._key)
         self._touched()
-        async with within(deadline_s, f"acknowledgement on the stream with port {self.port}"):
+        async with within(deadline_s, f"acknowledgement on the stream {self._with}"):
             while not self._is_finished:
                 self._movement.clear()
                 _raise(self._write_loss)
                 _ = await self._movement.wait()
 
-    def abort(self) -> None:
-        """Give the stream up, both ways. Idempotent."""
-        self._stack.streams.abort(self._key)
+    async def refusal(self, *, most_s: float = 1.0) -> None:
+        """Return once the peer has sent something, or has had the time to refuse.
+
+        Nobody says that a stream is taken. This waits for one round trip, as the handshake of TCP
+        does, and a little more for a gateway that asks its server.
+
+        Args:
+            most_s: Longest wait.
+
+        Raises:
+            StreamError: the peer has refused it.
+        """
+        rtt_s = self._stack.streams.rtt_s(self._key[:2])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(rtt_s + GATEWAY_S, most_s)):
+                _ = await self._movement.wait()
+        _raise(self._write_loss)
+
+    def abort(self, code: int = ABORTED) -> None:
+        """Give the stream up, both ways. Idempotent.
+
+        Args:
+            code: Of `ei.host.stream_codes`, for the other host.
+        """
+        self._stack.streams.abort(self._key, code)
         self.lose(StreamError("this host gave the stream up", kind="aborted"))
         self._forget()
         self._touched()
@@ -169,11 +200,9 @@ class Stream:
             self._is_finished = True
             self._forget_if_ended()
         elif event.what == "reset":
-            text = f"the peer gave up sending (code {event.code})"
-            self._read_loss = StreamError(text, kind="reset")
+            self._read_loss = self._given_up("gave up sending", event.code)
         elif event.what == "stopped" and not self._is_finished:
-            said = "nobody listens there" if event.code == 1 else f"code {event.code}"
-            self._write_loss = StreamError(f"the peer wants no more ({said})", kind="stopped")
+            self._write_loss = self._given_up("wants no more", event.code)
         self._movement.set()
 
     def lose(self, error: StreamError) -> None:
@@ -194,12 +223,16 @@ class Stream:
             self._is_ended = True
             self._forget_if_ended()
         elif state == "reset":
-            self._read_loss = StreamError(f"the peer gave up sending (code {code})", kind="reset")
+            self._read_loss = self._given_up("gave up sending", code)
         # Reading opens the window: the peer must hear of it.
         self._touched()
         if not piece and not self._is_ended:
             _raise(self._read_loss)
         return piece
+
+    def _given_up(self, how: str, code: int) -> StreamError:
+        kind, meaning = meaning_of(code, of_node=self.service != DELIVERY)
+        return StreamError(f"the peer {how} ({meaning})", kind=kind)
 
     def _forget_if_ended(self) -> None:
         if self._is_ended and self._is_finished:

@@ -135,6 +135,22 @@ class Host:
         stream = self._loop.run(self._host.open_stream(to, port, deadline_s=deadline_s))
         return BlockingStream(stream, self._loop)
 
+    def open_service_stream(
+        self,
+        service: int,
+        *,
+        opening: bytes = b"",
+        node: Address | None = None,
+        deadline_s: float = DEFAULT_S,
+    ) -> "BlockingStream":
+        """Open a stream to a service at one of this host's nodes."""
+        stream = self._loop.run(
+            self._host.open_service_stream(
+                service, opening=opening, node=node, deadline_s=deadline_s
+            )
+        )
+        return BlockingStream(stream, self._loop)
+
     def accept_streams(self, port: int) -> "Listener":
         """Let other hosts open streams to a port."""
         return Listener(self._loop.call(lambda: self._host.accept_streams(port)), self._loop)
@@ -241,7 +257,7 @@ class BlockingStream:
 
     @property
     def peer(self) -> Address:
-        """The other host, proven."""
+        """The other host, or the node, proven."""
         return self._stream.peer
 
     def read(self, max_bytes: int = READ_BYTES, *, deadline_s: float = DEFAULT_S) -> bytes:
