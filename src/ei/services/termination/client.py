@@ -1,0 +1,119 @@
+r"""Termination on a host: a stream to a legacy server, by way of the host's node.
+
+stream = await open_legacy(host, "www.example.org", 80)
+await stream.write(b"GET / HTTP/1.0\r\n\r\n")
+page = await stream.read_all()
+"""
+
+from typing import Literal
+
+from ei.errors import (
+    DeadlineError,
+    DeniedError,
+    EiError,
+    LocalError,
+    PeerError,
+    StreamError,
+    UnreachableError,
+)
+from ei.host.client import Host
+from ei.host.deadlines import DEFAULT_S, within
+from ei.host.streams import Stream
+from ei.sdk import Address, Legacy
+from ei.services.termination.messages import (
+    LENGTH_BYTES,
+    MAX_STATUS_BYTES,
+    OPEN,
+    Opening,
+    Status,
+    read_status,
+    write_opening,
+)
+
+TERMINATION = 32
+MAX_NAME = 253
+MAX_PORT = 65_535
+
+
+async def open_legacy(  # noqa: PLR0913 all that a target may be
+    host: Host,
+    name: str,
+    port: int,
+    *,
+    transport: Literal["tcp", "udp"] = "tcp",
+    exit: Address | None = None,  # noqa: A002 the word of the messages
+    deadline_s: float = DEFAULT_S,
+) -> Stream:
+    """Open a stream to a server of the legacy Internet.
+
+    With `udp` each datagram is `length u16 little-endian | datagram` on the stream, both ways.
+
+    Args:
+        host: Attached.
+        name: Of the server, or its address as text; the node that goes on to it resolves it.
+        port: 1 to 65_535.
+        transport: That the server speaks.
+        exit: The node that goes on to it; by default the first node chooses.
+        deadline_s: Until the server has answered.
+
+    Raises:
+        DeniedError: The operator of the node that goes on to it does not allow it.
+        UnreachableError: It cannot be reached, or has no address.
+        StreamError: It refuses, or something between broke; `kind` is the word of the status.
+        DeadlineError: It does not answer in time.
+        NotFoundError: No node of the host offers termination.
+        LocalError: Name or port is none.
+    """
+    if not 1 <= len(name) <= MAX_NAME:
+        raise LocalError(f"{name!r:.300} is not the name of a server: 1 to {MAX_NAME} letters")
+    if not 1 <= port <= MAX_PORT:
+        raise LocalError(f"port {port} seen, 1 to {MAX_PORT} allowed")
+    opening = write_opening(Opening(Legacy(name, port, transport), exit=exit))
+    async with within(deadline_s, f"connection to {name} port {port}"):
+        stream = await host.open_service_stream(TERMINATION, opening=opening, deadline_s=deadline_s)
+        try:
+            await _expect_open(stream, deadline_s=deadline_s)
+        except BaseException:
+            stream.abort()
+            raise
+    return stream
+
+
+async def _expect_open(stream: Stream, *, deadline_s: float) -> None:
+    status = await receive_status(stream, deadline_s=deadline_s)
+    if status != OPEN:
+        raise error_of(status)
+
+
+async def receive_status(stream: Stream, *, deadline_s: float = DEFAULT_S) -> Status:
+    """Receive what became of an opening: what the node says first.
+
+    Raises:
+        PeerError: It says something else, or nothing.
+        DeadlineError: It says nothing in time.
+    """
+    head = await stream.read_exactly(LENGTH_BYTES, deadline_s=deadline_s)
+    length = int.from_bytes(head, "little")
+    body = b""
+    if length <= MAX_STATUS_BYTES:
+        body = await stream.read_exactly(length, deadline_s=deadline_s)
+    try:
+        found = read_status(head + body)
+    except ValueError as error:
+        raise PeerError(str(error)) from error
+    assert found is not None, "a status that is as long as it says"  # noqa: S101
+    return found[0]
+
+
+def error_of(status: Status) -> EiError:
+    """Return the error that a status is."""
+    match status.word:
+        case "not_allowed":
+            remedy = "ei node status NAME, at that node, shows the line that would allow it."
+            return DeniedError(status.detail, remedy=remedy)
+        case "unreachable":
+            return UnreachableError(status.detail)
+        case "deadline":
+            return DeadlineError(status.detail)
+        case word:
+            return StreamError(status.detail, kind=word)

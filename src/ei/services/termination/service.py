@@ -1,0 +1,214 @@
+"""Termination: a host's stream ends at its node, and goes on from there.
+
+    host ══QUIC══▶ first node ──TCP──▶ server
+    host ══QUIC══▶ first node ══QUIC, warm══▶ exit ──TCP──▶ server
+
+Each segment has its own congestion control: what the last mile loses is sent again over the last
+mile alone. Where a stream goes is in its opening. The node that goes on to the target says once how
+that went (`Status`); what is before it only splices, so the status passes. From then on bytes go
+natively, and this code does not see them.
+
+A stream with an even number came here, its partner `number | 1` goes on. An opening that is under
+way is in the ephemeral store; nothing is kept of what is open.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv6Address
+
+import msgspec
+
+from ei.sdk import (
+    Address,
+    AtHost,
+    AtNode,
+    CloseStream,
+    Context,
+    Effect,
+    Legacy,
+    OpenStream,
+    PacketArrived,
+    Service,
+    SpliceStreams,
+    StreamClosed,
+    StreamData,
+    StreamEvent,
+    StreamOpened,
+    StreamTarget,
+    StreamWritable,
+    Table,
+    WriteStream,
+    refuse,
+)
+from ei.services.termination.messages import (
+    MAX_DETAIL,
+    OPEN,
+    Opening,
+    Status,
+    read_opening,
+    write_opening,
+    write_status,
+)
+
+REFUSAL_S = 10.0
+ANYWHERE = "*"
+
+SENTENCES = {
+    "refused": "{target} accepts no connection",
+    "unreachable": "node {node} does not reach {target}, or finds no address of that name",
+    "not_allowed": "the operator of node {node} does not allow {target}",
+    "deadline": "{target} has not answered within {s:g} s",
+    "too_many_streams": "node {node} carries as many streams as it may",
+}
+NO_WAY_TO_EXIT = "node {node} does not reach the node that is to go on to {target}"
+ENDED = "the stream from node {node} to {target} has ended: {reason}"
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Times in seconds, and exits.
+
+    Attributes:
+        open_s: How long the other end has to answer, up to 60.
+        idle_s: How long a stream may be silent, up to a day.
+        exits: Name of a legacy host, a domain that it is in, or `*` for all, to the address of the
+            node that goes on to it. The longest counts; without one, this node goes on itself.
+    """
+
+    open_s: float
+    idle_s: float
+    exits: dict[str, str]
+
+    def __post_init__(self) -> None:
+        for name, node in self.exits.items():
+            try:
+                _ = IPv6Address(node)
+            except ValueError as error:
+                raise ValueError(f"exits.{name}: not the address of a node: {error}") from error
+
+
+class Underway(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An opening that has no answer yet.
+
+    Attributes:
+        target: For people.
+        is_last: This node goes on to the target itself, and so says how that went.
+    """
+
+    target: str
+    is_last: bool
+
+
+class Termination(Service[Config]):
+    """Joins the stream of a host to one to its target."""
+
+    __slots__ = ()
+
+    def on_packet(self, event: PacketArrived, ctx: Context[Config]) -> Iterable[Effect]:
+        """Refuse it: what belongs to streams does not come here."""
+        return refuse(event.packet, "streams_only", ttl_s=REFUSAL_S)
+
+    def on_stream(self, event: StreamEvent, ctx: Context[Config]) -> Iterable[Effect]:
+        """Open, join, and say why not."""
+        match event:
+            case StreamOpened(stream=stream) if stream % 2 == 0:
+                return begin(event, ctx)
+            case StreamOpened():
+                return join(event, ctx)
+            case StreamClosed():
+                return end(event, ctx)
+            case StreamData() | StreamWritable():
+                return ()  # nothing is read here, and a status fits every window
+
+
+def begin(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
+    """Open a stream to where this one is to go on."""
+    try:
+        opening = read_opening(event.opening)
+    except ValueError as error:
+        yield from tell_not(event.stream, Status("bad_opening", str(error)[:MAX_DETAIL]))
+        return
+    node = exit_of(opening, ctx)
+    to: StreamTarget = opening.to
+    if node is not None:
+        to = AtNode(node, write_opening(Opening(opening.to, exit=node)))
+    underway(ctx).put(key(event.stream), Underway(spelled(opening.to), is_last=node is None))
+    yield OpenStream(event.stream | 1, to, deadline_s=ctx.config.open_s)
+
+
+def join(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
+    """Join the two, now that both are open."""
+    stream = event.stream ^ 1
+    found = underway(ctx).get(key(stream))
+    if found is None:  # whoever wanted it is gone
+        yield CloseStream(event.stream)
+        return
+    underway(ctx).delete(key(stream))
+    if found.is_last:
+        yield WriteStream(stream, write_status(OPEN))
+    yield SpliceStreams(stream, event.stream, idle_s=ctx.config.idle_s)
+
+
+def end(event: StreamClosed, ctx: Context[Config]) -> Iterable[Effect]:
+    """Say why there is no other end; or give that up when nobody waits for it any more."""
+    stream = event.stream & ~1
+    found = underway(ctx).get(key(stream))
+    if found is None:
+        return
+    underway(ctx).delete(key(stream))
+    if event.stream == stream:
+        yield CloseStream(stream | 1)
+    else:
+        yield from tell_not(stream, Status(event.reason, explained(event.reason, found, ctx)))
+
+
+def tell_not(stream: int, status: Status) -> Iterable[Effect]:
+    """Say why not, as the last word."""
+    yield WriteStream(stream, write_status(status), is_end=True)
+    yield CloseStream(stream)
+
+
+def exit_of(opening: Opening, ctx: Context[Config]) -> Address | None:
+    """Return the node that goes on to the target; `None` is this one."""
+    node = opening.exit
+    if node is None and isinstance(opening.to, Legacy):
+        node = chosen_exit(opening.to.host, ctx.config.exits)
+    return None if node == ctx.node else node
+
+
+def chosen_exit(host: str, exits: dict[str, str]) -> Address | None:
+    """Return the exit whose name says most of the host's, `None` when none says any."""
+    rest = host.lower().rstrip(".")
+    while rest:
+        if rest in exits:
+            return Address(IPv6Address(exits[rest]).packed)
+        rest = rest.partition(".")[2]
+    return Address(IPv6Address(exits[ANYWHERE]).packed) if ANYWHERE in exits else None
+
+
+def explained(reason: str, opening: Underway, ctx: Context[Config]) -> str:
+    """Say it for people."""
+    sentence = SENTENCES.get(reason, ENDED)
+    if reason == "unreachable" and not opening.is_last:
+        sentence = NO_WAY_TO_EXIT
+    return sentence.format(
+        target=opening.target, node=IPv6Address(ctx.node), s=ctx.config.open_s, reason=reason
+    )
+
+
+def spelled(target: Legacy | AtHost) -> str:
+    """Write a target as people do."""
+    if isinstance(target, AtHost):
+        return f"[{IPv6Address(target.host)}]:{target.port}"
+    return f"{target.host}:{target.port}" + ("/udp" if target.transport == "udp" else "")
+
+
+def underway(ctx: Context[Config]) -> Table[Underway]:
+    """Return the openings that have no answer yet, by stream."""
+    return Table(ctx.ephemeral, "underway", Underway)
+
+
+def key(stream: int) -> bytes:
+    """Return the key of a stream in a table."""
+    return stream.to_bytes(8, "big")
+
+
+SERVICE = Termination
