@@ -86,7 +86,8 @@ def _shown(field: msgspec.structs.FieldInfo) -> str:
         case int() if value >= 100_000:
             return f"{value:_}"
         case _:
-            return str(value)
+            # A table whose keys all have defaults: an empty one says the same.
+            return "{}" if isinstance(value, msgspec.Struct) else str(value)
 
 
 def _attributes(kind: type[msgspec.Struct]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from ei.cli.statuses import (
     overflows,
     reasons,
     show_all,
+    show_node,
     troubles_of,
     warnings_in,
     warnings_of,
@@ -18,6 +19,7 @@ from ei.cli.statuses import (
 from ei.cli.targets import Target
 from ei.node.admin import RunningStatus
 from ei.node.status import NodeStatus
+from ei.node.stream_status import NotAllowed, ServiceStreams, StreamStatus
 from ei.records.expiry import Expiring
 
 TARGET = Target("sn1.isp-a", Path("admin.sock"))
@@ -119,3 +121,32 @@ def test_what_ends_and_what_is_stale_is_said_with_the_command_that_helps() -> No
 def test_who_does_not_answer_warns_of_nothing() -> None:
     assert warnings_in(polled(state="running"), unix_s=1_000) == []
     assert warnings_in(Polled(TARGET, None, "no answer"), unix_s=1_000) == []
+
+
+def test_streams_are_shown_with_the_line_that_would_allow_what_was_refused() -> None:
+    line = '[internet] allow = ["192.0.2.1:22"]'
+    running = node(state="running")
+    streams = StreamStatus(
+        open=3,
+        opened=9,
+        refused=1,
+        closed={"ended": 5},
+        services={"joins": ServiceStreams(3, 9)},
+        not_allowed=(NotAllowed("ssh.example.org", "192.0.2.1", 22, 2, line),),
+    )
+    running = msgspec.structs.replace(
+        running, node=msgspec.structs.replace(running.node, streams=streams)
+    )
+    stdout = io.StringIO()
+
+    show_node(
+        {"schema": "ei.node-status/1", **msgspec.to_builtins(running)},
+        Output(stdout=stdout, stderr=stdout, environ={"COLUMNS": "400"}),
+    )
+
+    said = stdout.getvalue()
+    assert "streams 3 open (joins 3), 9 opened, 1 refused; closed 5 ended" in said
+    assert (
+        "2 streams to ssh.example.org:22 (192.0.2.1) refused (not_allowed); to allow them, add to"
+        f" node.toml: {line}"
+    ) in said

@@ -48,6 +48,7 @@ BAD = [
     ("[trust]", "[trust", "not TOML"),
     ('binds = ["127.0.0.1:3535"]', "binds = []", "binds"),
     ('"127.0.0.1:3535"', '"nonsense"', "binds: 'nonsense' is not IP:PORT, such as"),
+    ("[chains]", '[internet]\nallow = ["example.org:443"]\n[chains]', "internet.allow: 'example"),
     ("binds", 'metrics_bind = "x"\nbinds', "metrics_bind: 'x' is not IP:PORT, such as"),
     (
         '"127.0.0.1:3535"',

@@ -18,6 +18,8 @@ def test_commands_reach_the_datapath_at_the_simulations_time() -> None:
     control.add_service(16, drop_reasons=["lost"], counters=["seen"])
     control.set_chain(16, [16])
     control.set_guards(PEER.address(1), [])
+    control.set_internet(["0.0.0.0/0:443"])
+    control.set_stream_peer(PEER.address(1), PEER.identity_key)
     control.dial(PEER.address(1))
 
     [(endpoint, initiation)] = datapath.take_datagrams()

@@ -7,6 +7,7 @@ import msgspec
 from ei.node.admin import RunningStatus
 from ei.node.metrics import MAX_PEER_SERIES, METRICS, Observed, health, metrics_text
 from ei.node.status import NodeStatus, PeerStatus, ServiceStatus
+from ei.node.stream_status import ServiceStreams, StreamStatus
 from ei.node.workers import WorkerStatus
 
 CORE = {
@@ -168,3 +169,30 @@ def test_health_names_what_is_wrong() -> None:
         "draining": "",
     }
     assert values_of(sick)['ei_health{check="workers"}'] == 0
+
+
+def test_streams_are_told_where_there_are_some() -> None:
+    streams = StreamStatus(
+        open=2,
+        closed={"reset": 3},
+        read_bytes=10,
+        written_bytes=20,
+        spliced_bytes=5,
+        buffered_bytes=7,
+        queue_overflows=1,
+        services={"joins": ServiceStreams(2, 9)},
+    )
+
+    values = values_of(running(msgspec.structs.replace(NODE, streams=streams)))
+
+    assert {name: value for name, value in values.items() if name.startswith("ei_stream")} == {
+        'ei_streams{service="joins"}': 2,
+        'ei_streams_opened_total{service="joins"}': 9,
+        'ei_streams_closed_total{reason="reset"}': 3,
+        'ei_stream_bytes_total{direction="read"}': 10,
+        'ei_stream_bytes_total{direction="written"}': 20,
+        'ei_stream_bytes_total{direction="spliced"}': 5,
+        "ei_stream_buffered_bytes": 7,
+        "ei_stream_queue_overflows_total": 1,
+    }
+    assert not [name for name in values_of(running()) if name.startswith("ei_stream")]

@@ -482,3 +482,32 @@ def test_a_node_that_is_asked_to_leave_another_says_that_it_has() -> None:
 
     assert commands(datapath, "set_peer_avoided") == [(SN2.address(1), True)]
     assert commands(datapath, "send_control") == [(SN2.address(1), ATTACHMENT, encode(Moved()))]
+
+
+def test_who_opens_a_stream_is_known_by_the_key_in_its_record() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+    stranger = make_keys(b"x" * 32).address(1)
+    datapath.notices = [
+        ("stream_key_wanted", ALICE.address(1)),
+        ("stream_key_wanted", stranger),
+    ]
+
+    assert running.handle_notices(now_s=0.0, unix_s=1_000) == []
+
+    assert commands(datapath, "set_stream_peer") == [
+        (ALICE.address(1), ALICE.identity_key),
+        (stranger, None),
+    ]
+
+
+def test_what_services_may_reach_changes_with_the_configuration() -> None:
+    datapath = RememberingControl()
+    running = node(datapath)
+    running.start()
+
+    running.update(records(), config(internet={"allow": ["0.0.0.0/0:443"]}))
+    running.update(records(), config(internet={"allow": ["0.0.0.0/0:443"]}))
+
+    assert commands(datapath, "set_internet") == [(("0.0.0.0/0:443",),)]

@@ -120,3 +120,14 @@ def edited(text: str, chance: random.Random) -> str:
 def fixed(config: NodeConfig) -> dict[str, object]:
     values = msgspec.structs.asdict(config)
     return {name: value for name, value in values.items() if name not in CHANGEABLE}
+
+
+def test_what_services_may_reach_changes_while_a_node_runs(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    running = load_node_config(path)
+
+    _ = path.write_text(TEXT + '\n[internet]\nallow = ["0.0.0.0/0:443"]\n')
+    found = read_again(path, running)
+
+    assert found.needs_restart == ()
+    assert found.config.internet.allow == ("0.0.0.0/0:443",)

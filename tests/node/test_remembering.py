@@ -14,6 +14,8 @@ def test_commands_are_kept_in_order_and_notices_are_handed_out_once() -> None:
     control.dial(b"a")
     control.set_guards(b"a", [1])
     control.remove_service(7)
+    control.set_internet(["0.0.0.0/0:443"])
+    control.set_stream_peer(b"a", b"i")
     control.remove_peer(b"a")
 
     assert [command[0] for command in memory.commands] == [
@@ -21,6 +23,8 @@ def test_commands_are_kept_in_order_and_notices_are_handed_out_once() -> None:
         "dial",
         "set_guards",
         "remove_service",
+        "set_internet",
+        "set_stream_peer",
         "remove_peer",
     ]
     assert list(control.take_notices()) == [("peer_up", b"p")]

@@ -45,3 +45,24 @@ def test_bytes_copies_and_the_end_of_the_own_record_are_told() -> None:
     assert (status.sent, status.received_bytes, status.sent_bytes) == (4, 5, 6)
     assert status.copies_dropped == {"x": 1}
     assert status.record_expires_unix_s == 2_000
+
+
+def test_streams_are_told_where_there_are_some() -> None:
+    joins = Manifest(id=32, name="joins", version="1.0.0", summary="x", capabilities=("streams",))
+
+    without, with_some = (
+        node_status(
+            "sn1.isp-a",
+            NODE,
+            statistics=statistics,
+            manifests=iter([joins]),
+            peers={},
+            records=RecordSet(),
+        )
+        for statistics in ({}, {"streams": {"open": 2, "services": {32: {"open": 2}}}})
+    )
+
+    assert without.streams is None
+    assert with_some.streams is not None
+    assert with_some.streams.services["joins"].open == 2
+    assert with_some.services[0].name == "joins"

@@ -42,6 +42,9 @@ def test_records_hold_in_any_order() -> None:
     assert records.name_of(NODE.address(1)) == "sn1.isp-a"
     assert records.name_of(records.find("news.isp-a")) == "news.isp-a"
     assert records.attachments[ALICE.address(1)].nodes == (NODE.address(1),)
+    assert records.identity_key_of(ALICE.address(1)) == ALICE.identity_key
+    assert records.identity_key_of(NODE.address(1)) == NODE.identity_key
+    assert records.identity_key_of(DOMAIN.address(1)) is None
 
 
 def test_a_bad_record_is_refused_with_its_reason_and_harms_no_other() -> None:

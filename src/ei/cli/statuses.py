@@ -13,6 +13,7 @@ from ei.host.status import HostStatus
 from ei.node.admin import RunningStatus
 from ei.node.draining import DrainStatus
 from ei.node.status import NodeStatus
+from ei.node.stream_status import StreamStatus
 
 NODE_SCHEMA = "ei.node-status/1"
 
@@ -31,6 +32,8 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
     output.fold(f"dropped {reasons(node.dropped)}")
     if node.drain is not None:
         output.fold(f"{output.mark('warn')} {draining(node.drain)}")
+    if node.streams is not None:
+        output.fold(streams(node.streams))
     for lost in overflows(node):
         output.fold(f"{output.mark('warn')} {lost}")
     show_warnings(node, output)
@@ -101,6 +104,11 @@ def warnings_of(status: NodeStatus | HostStatus, *, unix_s: float) -> Iterator[s
                 f"{peer.refused} packets of {peer.name} refused (not_allowed); to take them, add to"
                 f" node.toml: {peer.allow}"
             )
+    for target in () if status.streams is None else status.streams.not_allowed:
+        yield (
+            f"{target.count} streams to {target.host}:{target.port} ({target.address}) refused"
+            f" (not_allowed); to allow them, add to node.toml: {target.allow}"
+        )
     if status.revocation_stale:
         yield f"{status.revocation_stale} peers may open no pipe until then (revocation_stale)"
 
@@ -146,6 +154,15 @@ def fates(node: NodeStatus) -> str:
     return (
         f"received {node.received}: forwarded {node.forwarded}, delivered {node.delivered}, "
         f"consumed {node.consumed}, missed {node.missed}"
+    )
+
+
+def streams(status: StreamStatus) -> str:
+    """Return in one line what the streams of a node's services are, and how others ended."""
+    open_now = ", ".join(f"{name} {each.open}" for name, each in status.services.items())
+    return (
+        f"streams {status.open} open ({open_now}), {status.opened} opened, "
+        f"{status.refused} refused; closed {reasons(status.closed)}"
     )
 
 

@@ -11,6 +11,7 @@ from ei.daemons.config_file import read_config, toml_string
 from ei.daemons.exporting import check_collector
 from ei.errors import ConfigError, LocalError
 from ei.node.cluster_config import ClusterConfig, check_cluster
+from ei.node.internet import InternetConfig, check_internet
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.revocation import REVOCATION_LIMIT_S
@@ -75,6 +76,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         guests: Names of other domains whose hosts may use this node.
         neighbours: Domain name to what it is to this one: customer, peer or provider; routes are
             told accordingly.
+        internet: What services may reach in the legacy Internet: `allow`, a list of networks with
+            ports; see `ei.node.internet`.
         chains: Service to the services that a packet for it visits, in order, itself last.
         guards: Name of a host attached here to the services that run before the last pipe to it.
         config: Service to values that differ from its manifest's `[config]`.
@@ -110,6 +113,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     policy: Literal["strict", "lab-permissive"] = "strict"
     guests: tuple[str, ...] = ()
     neighbours: dict[str, Word] = {}
+    internet: InternetConfig = InternetConfig()
     chains: dict[str, tuple[str, ...]] = {}
     guards: dict[str, tuple[str, ...]] = {}
     config: dict[str, dict[str, Any]] = {}
@@ -149,6 +153,7 @@ def check_node_config(config: NodeConfig) -> None:
     check_trust(config.trust, is_governed=bool(config.governance))
     _check_binds(config.binds)
     _check_metrics_bind(config.metrics_bind)
+    check_internet(config.internet)
     if config.telemetry is not None:
         check_collector(config.telemetry.otlp, where="telemetry.otlp")
     if len(set(config.services)) != len(config.services):

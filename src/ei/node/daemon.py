@@ -37,6 +37,7 @@ from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
 from ei.node.registered import RegisteredStore
 from ei.node.reloading import Reloaded, read_again
+from ei.node.streaming import start_streams
 from ei.node.telling import Telling
 from ei.node.workers import Workers
 from ei.records.keys import Keys
@@ -69,6 +70,7 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     try:
         engine = make_engine(prepared.config, prepared.keys, prepared.address)
         try:
+            start_streams(engine, prepared)
             daemon = NodeDaemon(prepared, engine=engine, nursery=nursery, log=log)
             asyncio.run(daemon.run(supervisor_fd=supervisor_fd))
         finally:

@@ -11,6 +11,7 @@ Notice = (
     | tuple[Literal["resolve"], int, bytes]
     | tuple[Literal["control"], bytes, int, bytes]
     | tuple[Literal["worker_lost", "worker_slow"], int]
+    | tuple[Literal["stream_key_wanted"], bytes]
     | tuple[Literal["failed"], str]
 )
 Trace = tuple[int, bytes, int, int, str, str, int, list[int], bytes]
@@ -49,6 +50,8 @@ class DatapathControl(Protocol):
     def set_chain(self, service: int, services: list[int]) -> None: ...
     def set_guards(self, host: bytes, services: list[int]) -> None: ...
     def resolved(self, service: int, query: bytes, record: bytes | None) -> None: ...
+    def set_internet(self, internet: list[str]) -> None: ...
+    def set_stream_peer(self, address: bytes, identity_key: bytes | None) -> None: ...
     def take_notices(self) -> Sequence[Notice]: ...
     def statistics(self) -> dict[str, object]: ...
     def take_traces(self) -> list[Trace]: ...
@@ -130,6 +133,12 @@ class PureControl:
 
     def resolved(self, service: int, query: bytes, record: bytes | None) -> None:
         self._datapath.resolved(self._now_ns(), service, query, record)
+
+    def set_internet(self, internet: list[str]) -> None:
+        """Nothing: there is no legacy Internet in a simulation."""
+
+    def set_stream_peer(self, address: bytes, identity_key: bytes | None) -> None:
+        """Nothing: there are no streams."""
 
     def take_notices(self) -> Sequence[Notice]:
         return self._datapath.take_notices()

@@ -96,6 +96,11 @@ services = [{services}]
 # [neighbours]
 # isp-b = "peer"
 
+# What services such as termination may reach in the legacy Internet: networks with ports. Private
+# addresses only if a rule names them. Nothing by default.
+# [internet]
+# allow = ["0.0.0.0/0:80,443", "[2000::]/3:80,443", "udp 9.9.9.9:53"]
+
 # Services that the operator interposes: a packet for the first visits all, in order.
 # [chains]
 # delivery = ["telemetry", "delivery"]

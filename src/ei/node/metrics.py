@@ -11,6 +11,7 @@ from ei._core import WIRE_VERSION
 from ei.daemons.exposition import Histogram, Metric, Values, exposition
 from ei.node.admin import RunningStatus
 from ei.node.status import BATCH_BOUNDS_S, ServiceStatus
+from ei.node.stream_status import StreamStatus
 
 MAX_PEER_SERIES = 256
 
@@ -101,6 +102,14 @@ def _cpu(observed: Observed) -> Values:
 def _memory(observed: Observed) -> Values:
     used = {(worker.service,): worker.memory_bytes for worker in observed.running.workers}
     return {labels: memory for labels, memory in used.items() if memory is not None}
+
+
+def _of_streams(read: Callable[[StreamStatus], Values]) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        streams = observed.running.node.streams
+        return {} if streams is None else read(streams)
+
+    return values
 
 
 METRICS: tuple[Metric[Observed], ...] = (
@@ -299,6 +308,58 @@ METRICS: tuple[Metric[Observed], ...] = (
         "How often the worker of a service was started.",
         lambda observed: {(worker.service,): worker.starts for worker in observed.running.workers},
         labels=("service",),
+    ),
+    Metric(
+        "ei_streams",
+        "gauge",
+        "Streams of a service that are open.",
+        _of_streams(
+            lambda streams: {(name,): each.open for name, each in streams.services.items()}
+        ),
+        labels=("service",),
+    ),
+    Metric(
+        "ei_streams_opened_total",
+        "counter",
+        "Streams of a service that were opened, by others or by itself.",
+        _of_streams(
+            lambda streams: {(name,): each.opened for name, each in streams.services.items()}
+        ),
+        labels=("service",),
+    ),
+    Metric(
+        "ei_streams_closed_total",
+        "counter",
+        "Streams that have ended, or were never open, by reason.",
+        _of_streams(
+            lambda streams: {(word,): count for word, count in sorted(streams.closed.items())}
+        ),
+        labels=("reason",),
+    ),
+    Metric(
+        "ei_stream_bytes_total",
+        "counter",
+        "Bytes of streams. read: from other ends. written: to them. spliced: seen by no service.",
+        _of_streams(
+            lambda streams: {
+                ("read",): streams.read_bytes,
+                ("spliced",): streams.spliced_bytes,
+                ("written",): streams.written_bytes,
+            }
+        ),
+        labels=("direction",),
+    ),
+    Metric(
+        "ei_stream_buffered_bytes",
+        "gauge",
+        "Bytes of streams that are on their way through this node.",
+        _of_streams(lambda streams: {(): streams.buffered_bytes}),
+    ),
+    Metric(
+        "ei_stream_queue_overflows_total",
+        "counter",
+        "Datagrams of streams that found their queue full; they are sent again.",
+        _of_streams(lambda streams: {(): streams.queue_overflows}),
     ),
     Metric(
         "ei_telemetry_requests_total",

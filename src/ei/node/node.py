@@ -158,6 +158,8 @@ class Node:
         """
         config = self._config if config is None else config
         self._check(records, config)
+        if config.internet != self._config.internet:
+            self._datapath.set_internet(list(config.internet.allow))
         self._config = config
         self._explaining.explains = config.explains
         self._use(records)
@@ -182,7 +184,9 @@ class Node:
         """Return when `poll` has something to do; infinity for never."""
         return self.control.next_deadline_s()
 
-    def handle_notices(self, *, now_s: float, unix_s: float) -> list[NodeNotice]:
+    def handle_notices(  # noqa: C901 one case for each notice
+        self, *, now_s: float, unix_s: float
+    ) -> list[NodeNotice]:
         """Answer what the datapath asks; return what the shell should know.
 
         Args:
@@ -201,6 +205,8 @@ class Node:
                     )
                 case (("worker_lost" | "worker_slow") as kind, service):
                     left.append(WorkerFailed(self._names.get(service, str(service)), kind))
+                case ("stream_key_wanted", peer):
+                    self._datapath.set_stream_peer(peer, self._records.identity_key_of(peer))
                 case ("failed", reason):
                     left.append(DatapathFailed(reason))
                 case ("control", sender, service, message):
@@ -289,6 +295,7 @@ class Node:
             drain=self.draining.status(),
             refused_peers=self._policy.refused,
             route_entries=self.control.router.statistics().routes,
+            internet=self._config.internet.allow,
         )
 
     def _take_move(self, peer: Address, *, is_up: bool) -> PeerMoved:

@@ -10,9 +10,9 @@ from ei.node.config import NodeConfig, check_node_config, load_node_config
 
 CHANGEABLE = (
     "records_file", "governance", "trust", "attachment_limit_s", "revocation_limit_s", "mesh_nodes",
-    "guards", "explains", "policy", "guests", "neighbours",
+    "guards", "explains", "policy", "guests", "neighbours", "internet",
 )  # fmt: skip
-"""Who is believed and who is whose peer. The rest is what sockets, threads and workers were made
+"""Who is believed, who is whose peer, and what may be reached. The rest is what sockets, threads and workers were made
 from, and chains, on which cached decisions rest."""
 
 

@@ -82,6 +82,12 @@ class RememberingControl:
     def resolved(self, service: int, query: bytes, record: bytes | None) -> None:
         self.commands.append(("resolved", service, query, record))
 
+    def set_internet(self, internet: list[str]) -> None:
+        self.commands.append(("set_internet", tuple(internet)))
+
+    def set_stream_peer(self, address: bytes, identity_key: bytes | None) -> None:
+        self.commands.append(("set_stream_peer", address, identity_key))
+
     def take_notices(self) -> Sequence[Notice]:
         notices, self.notices = self.notices, []
         return notices

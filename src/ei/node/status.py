@@ -10,6 +10,7 @@ from msgspec.structs import asdict, fields, replace
 
 from ei.node.draining import DrainStatus
 from ei.node.peers import Peer
+from ei.node.stream_status import StreamStatus, stream_status
 from ei.records.addresses import format_address
 from ei.records.expiry import Expiring
 from ei.records.record_set import RecordSet
@@ -132,6 +133,7 @@ class NodeStatus(NodeCounts, frozen=True, kw_only=True):
         expiring: What this node stands on that ends within 30 days, the soonest first.
         drain: How far it is with stopping; `None` where it does not.
         route_entries: Routes to other domains that are kept.
+        streams: Of its services; `None` where none has any.
         record_expires_unix_s: When the node's own record ends; 0 when it is not known.
     """
 
@@ -148,12 +150,14 @@ class NodeStatus(NodeCounts, frozen=True, kw_only=True):
     expiring: tuple[Expiring, ...] = ()
     drain: DrainStatus | None = None
     route_entries: int = 0
+    streams: StreamStatus | None = None
 
 
 class _Statistics(NodeCounts, frozen=True, kw_only=True):
     missed_dropped: dict[str, int] = {}
     services: dict[int, ServiceCounts] = {}
     peers: dict[str, PeerCounts] = {}
+    streams: dict[str, object] | None = None
 
 
 def node_status(  # noqa: PLR0913 a status joins what many know
@@ -169,8 +173,10 @@ def node_status(  # noqa: PLR0913 a status joins what many know
     drain: DrainStatus | None = None,
     refused_peers: Mapping[Address, str] = NOBODY,
     route_entries: int = 0,
+    internet: tuple[str, ...] = (),
 ) -> NodeStatus:
     """Join the datapath's `statistics` with what the node knows about who is who."""
+    manifests = tuple(manifests)
     counted = msgspec.convert(statistics, _Statistics)
     counts = {field.name: getattr(counted, field.name) for field in fields(NodeCounts)}
     counts["dropped"] = dict(Counter(counted.dropped) + Counter(counted.missed_dropped))
@@ -207,6 +213,9 @@ def node_status(  # noqa: PLR0913 a status joins what many know
         expiring=ages.expiring,
         drain=drain,
         route_entries=route_entries,
+        streams=None
+        if counted.streams is None
+        else stream_status(counted.streams, manifests=manifests, allow=internet),
     )
 
 

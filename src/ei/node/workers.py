@@ -88,7 +88,8 @@ class Workers:
         node: Address of the node.
         state: Folder of the stable stores; exists.
         config: Overrides by service name.
-        threads: Datapath threads, each with its own socket to each worker.
+        threads: Datapath threads, each with its own socket to each worker; the streams have one
+            more to those that want streams.
         engine: Where workers are attached.
         nursery: Forks them; `None` runs each on a thread of this process, for small nodes that
             trust their services.
@@ -204,9 +205,10 @@ class Workers:
     def _launch(self, worker: _Worker) -> None:
         order = msgspec.structs.replace(worker.order, seed=int.from_bytes(os.urandom(8), "little"))
         with ExitStack() as unused:
+            has_streams = "streams" in worker.loaded.manifest.capabilities
             pairs = [
                 tuple(unused.enter_context(end) for end in socket_pair())
-                for _ in range(self._threads)
+                for _ in range(self._threads + has_streams)
             ]
             # What the last one left unanswered was dropped when its sockets were hung up.
             self._engine.detach_worker(worker.number)

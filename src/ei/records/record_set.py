@@ -91,6 +91,12 @@ class RecordSet:
         hint = f"; did you mean {near[0]}?" if near else f"; {len(self.names)} names are known"
         raise NotFoundError(f"no record of {name!r}{hint}")
 
+    def identity_key_of(self, address: bytes) -> bytes | None:
+        """Return the Ed25519 public key of a host or node; `None` when there is no record of it."""
+        key = Address(address)
+        record = self.enrolments.get(key) or self.nodes.get(key)
+        return None if record is None else record.identity_key
+
     def name_of(self, address: bytes) -> str:
         """Return the preferred name of a host, node or group; the IPv6 form when it has none."""
         key = Address(address)

@@ -1,0 +1,105 @@
+"""What a node says of the streams of its services."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from ei.node.internet import line_for
+from ei.sdk.manifest import Manifest
+
+
+class ServiceStreams(msgspec.Struct, frozen=True):
+    """The streams of one service: `open` now, and how many were `opened` so far."""
+
+    open: int = 0
+    opened: int = 0
+
+
+class NotAllowed(msgspec.Struct, frozen=True):
+    """A target in the legacy Internet that no rule allows.
+
+    Attributes:
+        host: As a service asked for it.
+        address: That it was resolved to.
+        count: How often.
+        allow: The line of node.toml that would allow it.
+    """
+
+    host: str
+    address: str
+    port: int
+    count: int
+    allow: str
+
+
+class StreamCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Streams as the datapath counts them.
+
+    Attributes:
+        open, opened, refused: Now, so far, and not opened at all.
+        closed: So far, by reason.
+        read_bytes, written_bytes: That came from other ends, and that went to them.
+        spliced_bytes: Of those, what no service saw.
+        buffered_bytes: On their way through this node.
+        connections: Of QUIC, to hosts and nodes.
+        queue_overflows: Datagrams that found the queue of the streams full.
+    """
+
+    open: int = 0
+    opened: int = 0
+    refused: int = 0
+    closed: dict[str, int] = {}
+    read_bytes: int = 0
+    written_bytes: int = 0
+    spliced_bytes: int = 0
+    buffered_bytes: int = 0
+    connections: int = 0
+    queue_overflows: int = 0
+
+
+class StreamStatus(StreamCounts, frozen=True, kw_only=True):
+    """Streams as a node shows them.
+
+    Attributes:
+        services: By name of the service.
+        not_allowed: The newest targets that were refused, at most 16.
+    """
+
+    services: dict[str, ServiceStreams] = {}
+    not_allowed: tuple[NotAllowed, ...] = ()
+
+
+class _Counted(StreamCounts, frozen=True, kw_only=True):
+    services: dict[int, ServiceStreams] = {}
+    not_allowed: tuple[tuple[str, str, int, int], ...] = ()
+
+
+def stream_status(
+    statistics: object, *, manifests: Iterable[Manifest], allow: tuple[str, ...]
+) -> StreamStatus:
+    """Join what the datapath counts of streams with names and rules.
+
+    Args:
+        statistics: The datapath's `streams`.
+        manifests: Of the services that run here.
+        allow: The rules of `[internet]`.
+    """
+    counted = msgspec.convert(statistics, _Counted)
+    counts: Mapping[str, object] = {
+        field.name: getattr(counted, field.name) for field in msgspec.structs.fields(StreamCounts)
+    }
+    return msgspec.convert(
+        {
+            **counts,
+            "services": {
+                manifest.name: counted.services.get(manifest.id, ServiceStreams())
+                for manifest in manifests
+                if "streams" in manifest.capabilities
+            },
+            "not_allowed": tuple(
+                NotAllowed(host, address, port, count, line_for(address, port, allow))
+                for host, address, port, count in counted.not_allowed
+            ),
+        },
+        StreamStatus,
+    )
