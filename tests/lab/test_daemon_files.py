@@ -125,3 +125,22 @@ def test_members_of_a_cluster_know_its_etcd_and_others_do_not(tmp_path: Path) ->
         name="a", etcd=("127.1.127.254:2379",)
     )
     assert load_node_config(tmp_path / "y.a" / NODE_FILE).cluster is None
+
+
+def test_what_services_may_reach_is_written_for_the_node(tmp_path: Path) -> None:
+    topology = parse_topology(
+        'version = 1\nservices = ["delivery"]\n'
+        '[domains.a.nodes.x]\ninternet = ["127.0.0.0/8:*"]\n[domains.a.nodes.y]',
+        name="t",
+    )
+    people = populate(topology, randomness=lambda label: derive(7, label), unix_s=UNIX_S)
+    _ = write_daemon_files(
+        tmp_path,
+        population=people,
+        layout=lay_out(topology, subnet="127.1"),
+        service_numbers=NUMBERS,
+    )
+
+    first, second = (load_node_config(tmp_path / name / NODE_FILE) for name in ("x.a", "y.a"))
+    assert first.internet.allow == ("127.0.0.0/8:*",)
+    assert second.internet.allow == ()

@@ -136,3 +136,16 @@ def test_a_domain_says_what_its_nodes_tell_of_packets() -> None:
         "a": "hops",
         "b": "domain",
     }
+
+
+def test_what_services_may_reach_is_said_of_all_nodes_or_of_one() -> None:
+    plan = parse_topology(
+        'version = 1\ninternet = ["127.0.0.0/8:*"]\n'
+        '[domains.a.nodes.x]\n[domains.a.nodes.y]\ninternet = ["10.0.0.0/8:80"]',
+        name="t",
+    )
+
+    assert {name: node.internet for name, node in plan.nodes.items()} == {
+        "x.a": ("127.0.0.0/8:*",),
+        "y.a": ("10.0.0.0/8:80",),
+    }

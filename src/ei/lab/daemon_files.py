@@ -116,6 +116,7 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, trust: Mapping
         "spin_us = 0",
         *_trust(trust),
         *_neighbours(topology.neighbours(plan.domain)),
+        *_lists("internet", {"allow": plan.internet} if plan.internet else {}),
         *_lists("chains", plan.chains),
         *_lists("guards", guards_at(topology, plan.name)),
     ]

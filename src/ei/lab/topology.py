@@ -109,12 +109,14 @@ class NodePlan:
         domain: Name of its domain.
         services: Names of the services that it runs, as the folders of `ei.services`.
         chains: Service name to the names that a packet for it visits, in order, itself last.
+        internet: What its services may reach in the legacy Internet, as `allow` of `node.toml`.
     """
 
     name: str
     domain: str
     services: tuple[str, ...]
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    internet: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

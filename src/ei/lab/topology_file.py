@@ -4,6 +4,7 @@
 version = 1
 services = ["delivery", "echo"]       # of every node that lists none
 service_folders = ["services"]        # further modules, beside this file
+internet = ["127.0.0.0/8:*"]          # what services may reach, at every node that lists nothing
 
 [domains.isp-a]                       # without providers and peers anywhere: all are peers
 providers = ["transit"]               # domains that carry its traffic to all others
@@ -65,6 +66,7 @@ class _File(msgspec.Struct, frozen=True):
     domains: dict[str, Table]
     services: tuple[str, ...] = DEFAULT_SERVICES
     service_folders: tuple[str, ...] = ()
+    internet: tuple[str, ...] = ()
     link_defaults: dict[str, Table] = {}
     links: list[Table] = []
 
@@ -88,6 +90,7 @@ class _Cluster(msgspec.Struct, frozen=True):
 class _Node(msgspec.Struct, frozen=True):
     services: tuple[str, ...] | None = None
     chains: dict[str, tuple[str, ...]] = {}
+    internet: tuple[str, ...] | None = None
 
 
 class _Host(msgspec.Struct, frozen=True):
@@ -137,7 +140,7 @@ def parse_topology(text: str, *, name: str, folder: Path = Path()) -> Topology:
         raise ConfigError(f"version = {file.version}: this build reads version {VERSION}")
     domains = {own: _row(_Domain, table, f"domains.{own}") for own, table in file.domains.items()}
     defaults = _link_defaults(file.link_defaults)
-    nodes = _nodes(domains, file.services)
+    nodes = _nodes(domains, file)
     unlinked = Topology(
         name=name,
         domains=_domain_plans(domains),
@@ -174,13 +177,16 @@ def _cluster(table: Table | None, domain: str) -> ClusterPlan | None:
     return ClusterPlan(_in_domain(row.members, domain), row.etcd)
 
 
-def _nodes(domains: Mapping[str, _Domain], services: tuple[str, ...]) -> dict[str, NodePlan]:
+def _nodes(domains: Mapping[str, _Domain], file: _File) -> dict[str, NodePlan]:
     plans: dict[str, NodePlan] = {}
     for domain, rows in domains.items():
         for own, table in rows.nodes.items():
             row = _row(_Node, table, f"domains.{domain}.nodes.{own}")
-            runs = services if row.services is None else row.services
-            plans[f"{own}.{domain}"] = NodePlan(f"{own}.{domain}", domain, runs, row.chains)
+            runs = file.services if row.services is None else row.services
+            reaches = file.internet if row.internet is None else row.internet
+            plans[f"{own}.{domain}"] = NodePlan(
+                f"{own}.{domain}", domain, runs, row.chains, internet=reaches
+            )
     return plans
 
 
