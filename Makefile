@@ -21,7 +21,7 @@ PYTHON_CHECKS := check-python-format check-lint check-imports check-mypy check-b
     check-stubs check-unit-tests
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo build check test bench fuzz leftovers soak nightly coverage fix clean
+.PHONY: help demo build check previous test bench fuzz leftovers soak nightly coverage fix clean
 .PHONY: $(RUST_CHECKS) $(PYTHON_CHECKS)
 
 help: ## List the targets
@@ -37,8 +37,11 @@ build: src/ei/_core.abi3.so ## Make .venv and the native part, in release mode
 check: build .venv/.dev ## Format, lint, types, stubs, import contracts, unit tests
 	@$(LIVE) "check" env V=$(V) $(MAKE) --jobs=2 --keep-going $(RUST_CHECKS) $(PYTHON_CHECKS)
 
-test: check ## All tests: check, then the slow ones, the docs and the foreign programs
+test: check previous ## All tests: check, then the slow ones, the docs and the foreign programs
 	@$(STEP) "slow tests, docs, peers" $(PYTEST) -m slow
+
+previous: build .venv/.dev ## The version before this one, in build/previous: tests run both together
+	@$(STEP) "the version before this one" $(BIN)/python -m tools.previous
 
 bench: build .venv/.dev ## All figures, each beside its baseline
 	@$(LIVE) "bench" $(BIN)/ei bench
