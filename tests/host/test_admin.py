@@ -11,6 +11,7 @@ from ei.daemons.messages import Request
 from ei.errors import LocalError
 from ei.host.admin import HostAdmin
 from ei.host.verbs_files import FileVerbs
+from ei.host.verbs_find import FindVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import TrafficVerbs
 from ei.lab.simulation import Simulation
@@ -72,6 +73,7 @@ def _admin(lab: Simulation, group: asyncio.TaskGroup) -> tuple[HostAdmin, Log, l
     admin = HostAdmin(
         host,
         ping=PingVerbs(host, now_ns),
+        find=FindVerbs(host, lambda: 0.0),
         files=FileVerbs(host, now_ns),
         traffic=TrafficVerbs(host, group, now_ns),
         reload=lambda: stops.append(False),

@@ -124,7 +124,7 @@ def test_what_is_not_answered_is_asked_again_and_given_up() -> None:
     assert rig.learned == [ContactLearned(WHO_IS_BOB, "no_answer")]
 
 
-def test_that_there_is_none_is_believed_for_a_second() -> None:
+def test_what_had_no_answer_has_none_for_a_second_and_for_the_same_reason() -> None:
     rig = Rig()
     rig.hear(Unfound(rig.ask(), "unknown_domain"))
     assert rig.learned == [ContactLearned(WHO_IS_BOB, "unknown_domain")]
@@ -135,7 +135,7 @@ def test_that_there_is_none_is_believed_for_a_second() -> None:
     _ = rig.ask()
 
     assert len(rig.sent) == 2
-    assert rig.learned[1:] == [ContactLearned(WHO_IS_BOB, "not_found")]
+    assert rig.learned[1:] == [ContactLearned(WHO_IS_BOB, "unknown_domain")]
 
 
 def test_a_signed_absence_ends_the_question() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ei.errors import DeadlineError, NotFoundError
+from ei.errors import DeadlineError, NotFoundError, UnreachableError
 from ei.lab.simulation import Simulation
 
 InLab = Callable[[Callable[[Simulation], Coroutine[Any, Any, None]]], None]
@@ -54,6 +54,18 @@ def test_a_directory_that_does_not_answer_costs_the_deadline(in_lab: InLab) -> N
     in_lab(script)
 
 
+def test_a_name_of_which_nobody_says_anything_is_not_called_missing(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        await lab.cut("alice", "n1.left")
+        await lab.cut("alice", "n2.left")
+
+        for _ in range(2):
+            with pytest.raises(DeadlineError, match=r"of bob\.right: no directory answers"):
+                _ = await lab.host("alice").lookup("bob.right", deadline_s=10)
+
+    in_lab(script)
+
+
 def test_a_datagram_to_a_host_that_is_not_known_yet_waits_for_the_directory(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         with lab.host("alice").datagrams() as outbox, lab.host("bob").datagrams(7) as inbox:
@@ -82,7 +94,7 @@ def test_who_waits_is_told_when_the_host_closes(in_lab: InLab) -> None:
         await lab.cut("alice", "n1.left")
 
         async def look() -> None:
-            with pytest.raises(NotFoundError, match="the host was closed"):
+            with pytest.raises(UnreachableError, match="the host was closed"):
                 _ = await alice.lookup("bob.right", deadline_s=5)
 
         async with asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@
                     is_traced, length_bytes
     ask             service, count, interval_s, metadata,    ei.ping/1      such as echo, 17
                     deadline_s, is_traced, length_bytes
+    find            to, deadline_s                           ei.found/1     who is that?
     explain         service, connection, deadline_s          ei.explained/1   of a traced packet
     send_file       to, path, port, deadline_s               ei.file/1      after ei.progress/1
     receive_file    path, port, deadline_s                   ei.file/1      after ei.progress/1
@@ -20,12 +21,15 @@
     reload                                                   ei.done/1      reads the records again
     stop                                                     ei.done/1
 
+What runs beside the host has verbs of its own: `proxy` (ei.proxy-status/1) of `ei proxy`, `gateway`
+(ei.gateway-status/1) of `ei gateway`.
+
 `to` and `node` are names or addresses. `message` is hexadecimal; so is `metadata`, or it is the
 name of a host or group, for its address. A control message with `every_s` is repeated until the
 same one comes with `every_s` 0.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -37,6 +41,7 @@ from ei.errors import LocalError
 from ei.host.client import Host
 from ei.host.verbs_explain import ExplainVerbs
 from ei.host.verbs_files import FileVerbs
+from ei.host.verbs_find import FindVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import DONE, TrafficVerbs
 
@@ -63,6 +68,7 @@ class HostAdmin:
         host: Host,
         *,
         ping: PingVerbs,
+        find: FindVerbs,
         files: FileVerbs,
         traffic: TrafficVerbs,
         reload: Callable[[], None],
@@ -77,6 +83,7 @@ class HostAdmin:
             "status": self._status,
             "ping": ping.ping,
             "ask": ping.ask,
+            "find": find.find,
             "explain": ExplainVerbs(host).explain,
             "send_file": files.send,
             "receive_file": files.receive,
@@ -90,6 +97,10 @@ class HostAdmin:
             "reload": self._read_again,
             "stop": self._end,
         }
+
+    def add(self, verbs: Mapping[str, Verb]) -> None:
+        """Answer further verbs, of what runs beside the host."""
+        self._verbs.update(verbs)
 
     def answer(self, request: Request) -> AsyncIterator[Answer]:
         """Answer one request.

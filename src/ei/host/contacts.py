@@ -86,7 +86,7 @@ class Contacts(Generic[ItemT]):
         self._unix_offset_ns = unix_offset_ns
         self._learned = _Learned()
         self._asked: dict[int, _Asked] = {}
-        self._missing_ns: dict[Query, int] = {}
+        self._missing: dict[Query, tuple[int, str]] = {}
         self._held: dict[Address, deque[ItemT]] = {}
         self._number = 0
         self.records = self._layered()
@@ -118,8 +118,9 @@ class Contacts(Generic[ItemT]):
         """
         if any(asked.query == query for asked in self._asked.values()):
             return
-        if self._missing_ns.get(query, now_ns) > now_ns or len(self._asked) >= MAX_ASKED:
-            self._emit(ContactLearned(query, "not_found"))
+        until_ns, reason = self._missing.get(query, (now_ns, ""))
+        if until_ns > now_ns or len(self._asked) >= MAX_ASKED:
+            self._emit(ContactLearned(query, reason if until_ns > now_ns else "busy"))
             return
         self._number = (self._number + 1) % 2**32
         self._asked[self._number] = _Asked(query, due_ns=now_ns)
@@ -231,9 +232,9 @@ class Contacts(Generic[ItemT]):
                 learned.names[name] = group
 
     def _miss(self, now_ns: int, query: Query, reason: str) -> None:
-        if len(self._missing_ns) >= MAX_ASKED:
-            del self._missing_ns[next(iter(self._missing_ns))]
-        self._missing_ns[query] = now_ns + MISSING_NS
+        if len(self._missing) >= MAX_ASKED:
+            del self._missing[next(iter(self._missing))]
+        self._missing[query] = (now_ns + MISSING_NS, reason)
         match query:
             case Addressed(address) | Attached(address):
                 held = self._held.pop(Address(address), ())

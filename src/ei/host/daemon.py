@@ -24,6 +24,7 @@ from ei.host.connect import SEEN_FILE, PreparedHost, make_host, prepare_host
 from ei.host.dns import ask_dns
 from ei.host.metrics import host_pages
 from ei.host.verbs_files import FileVerbs
+from ei.host.verbs_find import FindVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import TrafficVerbs
 from ei.records.expiry import DAY_S, ExpiryWarnings
@@ -95,6 +96,7 @@ async def _run(
         admin = HostAdmin(
             host,
             ping=PingVerbs(host, monotonic_ns),
+            find=FindVerbs(host, time.time),
             files=FileVerbs(host, monotonic_ns),
             traffic=TrafficVerbs(host, group, monotonic_ns),
             reload=reload,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from ei.directory.messages import Addressed, Named, Query
-from ei.errors import LimitError, NotFoundError
+from ei.errors import DeadlineError, EiError, LimitError, NotFoundError, UnreachableError
 from ei.host.deadlines import within
 from ei.host.events import ContactLearned
 from ei.host.stack import Stack
@@ -40,6 +40,7 @@ class Lookups:
         Raises:
             DeadlineError: the directory did not answer in time.
             NotFoundError: there is none.
+            UnreachableError: nobody says whether there is.
         """
         if (known := self._known(to)) is not None:
             return known
@@ -107,11 +108,7 @@ class Lookups:
     def _found(self, to: str | Address, event: ContactLearned) -> Address:
         known = self._known(to)
         if known is None:
-            why = {
-                "not_found": "its domain says that there is none",
-                "no_answer": "no directory answers",
-            }.get(event.reason, event.reason or "it is forgotten again")
-            raise NotFoundError(f"no record of {_text(to)}: {why}")
+            raise _missing(_text(to), event.reason)
         return known
 
 
@@ -122,6 +119,16 @@ def _query_for(to: str | Address, stack: Stack) -> Query:
             raise NotFoundError(f"no record of {to!r}{_hint(to, stack.records)}")
         return Named(to)
     return Addressed(stack.records.find(to) if isinstance(to, str) else to)
+
+
+def _missing(who: str, reason: str) -> EiError:
+    match reason:
+        case "not_found":
+            return NotFoundError(f"no record of {who}: its domain says that there is none")
+        case "no_answer":
+            return DeadlineError(f"no record of {who}: no directory answers")
+        case _:
+            return UnreachableError(f"no record of {who}: {reason or 'it is forgotten again'}")
 
 
 def _hint(name: str, records: RecordSet) -> str:
