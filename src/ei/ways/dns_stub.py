@@ -1,0 +1,129 @@
+"""The stub: names of the Extensible Internet by the host's directory, all others by an upstream.
+
+Messages in, messages out; sockets are in `dns_server.py` and `dns_upstream.py`. Whatever a message
+is, it gets its answer or is counted, and a question on its way holds a bounded place.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from dns.edns import EDECode
+from dns.rcode import Rcode
+
+from ei.errors import EiError
+from ei.sdk.packets import Address
+from ei.ways.dns_messages import Question, Refused, Said, read_question, write_answer
+from ei.ways.dns_zone import Looked, is_ours, say, sought
+from ei.ways.turns import Turns
+
+MOST_QUESTIONS = 512
+"""On their way at once."""
+
+Look = Callable[[str | Address], Awaitable[Looked]]
+"""Says who has a full name or an address."""
+
+Client = tuple[str, int]
+"""Address and port."""
+
+
+class Forward(Protocol):
+    """Asks the upstream, byte for byte."""
+
+    async def __call__(self, wire: bytes, *, is_udp: bool) -> bytes:
+        """Return its answer.
+
+        Raises:
+            EiError: there is none: why.
+        """
+        ...
+
+
+class Invent(Protocol):
+    """Says something of a legacy name in the upstream's place."""
+
+    def __call__(self, question: Question) -> Said | None:
+        """Return what is said; `None` asks the upstream."""
+        ...
+
+
+class Stub:
+    """Answers DNS messages.
+
+    Args:
+        forward: Asks about all names but ours.
+        invent: Is asked before `forward`.
+        limit: Questions on their way at once.
+    """
+
+    def __init__(
+        self,
+        look: Look,
+        forward: Forward,
+        *,
+        invent: Invent | None = None,
+        limit: int = MOST_QUESTIONS,
+    ) -> None:
+        self._look = look
+        self._forward = forward
+        self._invent = invent
+        self._turns = Turns(limit)
+        self._forwarded: dict[bytes, Client] = {}
+        self.counted = Counter[str]()
+
+    def __repr__(self) -> str:
+        return f"<Stub {self._turns!r} {dict(self.counted)}>"
+
+    async def answer(self, wire: bytes, *, client: Client, is_udp: bool) -> bytes:
+        """Return what is answered to a message; empty for nothing."""
+        question = read_question(wire)
+        if isinstance(question, Refused):
+            self.counted[question.word] += 1
+            return question.reply
+        with self._turns.turn(client[0]) as is_room:
+            if not is_room:
+                self.counted["too_many"] += 1
+                said = _failure("too many questions are on their way", EDECode.RATE_LIMITED)
+            elif is_ours(question):
+                self.counted["own"] += 1
+                said = await self._say(question)
+            elif (invented := self._invent_for(question)) is not None:
+                self.counted["invented"] += 1
+                said = invented
+            else:
+                forwarded = await self._pass_on(question, client, is_udp=is_udp)
+                if isinstance(forwarded, bytes):
+                    return forwarded
+                said = forwarded
+        return write_answer(question, said, is_udp=is_udp)
+
+    def _invent_for(self, question: Question) -> Said | None:
+        return None if self._invent is None else self._invent(question)
+
+    async def _say(self, question: Question) -> Said:
+        wanted = sought(question)
+        return wanted if isinstance(wanted, Said) else say(question, await self._look(wanted))
+
+    async def _pass_on(self, question: Question, client: Client, *, is_udp: bool) -> bytes | Said:
+        wire = question.wire
+        asker = self._forwarded.get(wire)
+        if asker == client:
+            self.counted["repeated"] += 1
+            return b""  # the answer is on its way
+        if asker is not None:
+            # Numbers of questions are random: the very same one from somebody else is our own.
+            self.counted["loop"] += 1
+            return _failure("the upstream asks its questions here: a loop", EDECode.OTHER)
+        self.counted["forwarded"] += 1
+        self._forwarded[wire] = client
+        try:
+            return await self._forward(wire, is_udp=is_udp)
+        except EiError as error:
+            self.counted["unanswered"] += 1
+            return _failure(str(error), EDECode.NETWORK_ERROR)
+        finally:
+            del self._forwarded[wire]
+
+
+def _failure(why: str, code: EDECode) -> Said:
+    return Said(Rcode.SERVFAIL, code=code, text=why, is_own=False)
