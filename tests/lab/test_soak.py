@@ -44,14 +44,23 @@ def test_memory_that_grows_is_a_broken_promise() -> None:
 def test_one_more_than_before_is_a_broken_promise(what: str) -> None:
     after = replace(USE, **{what: getattr(USE, what) + 1})
 
-    assert statuses(course(after=after))[f"{what} more than before"] == "broken"
+    assert statuses(course(after=after))[f"{what} more than before (n)"] == "broken"
+
+
+def test_who_has_more_than_before_is_named() -> None:
+    found = course()
+    found.before = {"n": USE, "m": USE}
+    found.after = {"n": USE, "m": replace(USE, threads=USE.threads + 1)}
+    found.samples = [(at_s, found.before) for at_s, _ in found.samples]
+
+    assert statuses(found)["threads more than before (m)"] == "broken"
 
 
 def test_without_load_nothing_is_shown() -> None:
     found = course()
     found.rounds = 3
 
-    assert statuses(found)["files more than before"] == "invalid"
+    assert statuses(found)["files more than before (n)"] == "invalid"
 
 
 def test_what_processes_use_is_read_and_those_that_have_ended_use_nothing() -> None:
