@@ -99,6 +99,7 @@ def test_the_datapath_is_told_what_it_must_know(tmp_path: Path) -> None:
     options = datapath_options(load_service(write(tmp_path / "mine")).manifest)
 
     assert options["reads_payload"] is True
+    assert options["streams"] is False
     assert options["drop_reasons"] == ["unwanted"]
     assert options["counters"] == ["seen", *ENVIRONMENT_COUNTERS]
 

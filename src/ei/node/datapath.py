@@ -45,6 +45,7 @@ class DatapathControl(Protocol):
         drop_reasons: list[str] = ...,
         counters: list[str] = ...,
         fail: Fail = "closed",
+        streams: bool = False,
     ) -> None: ...
     def remove_service(self, number: int) -> None: ...
     def set_chain(self, service: int, services: list[int]) -> None: ...
@@ -109,6 +110,7 @@ class PureControl:
         drop_reasons: Sequence[str] = (),
         counters: Sequence[str] = (),
         fail: Fail = "closed",
+        streams: bool = False,
     ) -> None:
         self._datapath.add_service(
             number,
@@ -120,6 +122,7 @@ class PureControl:
             drop_reasons=list(drop_reasons),
             counters=list(counters),
             fail=fail,
+            streams=streams,
         )
 
     def remove_service(self, number: int) -> None:

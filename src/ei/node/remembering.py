@@ -62,11 +62,12 @@ class RememberingControl:
         drop_reasons: Sequence[str] = (),
         counters: Sequence[str] = (),
         fail: Fail = "closed",
+        streams: bool = False,
     ) -> None:
         self.commands.append(
             (
                 "add_service", number, match_metadata, reads_payload, queue_packets, max_hops,
-                max_objects, tuple(drop_reasons), tuple(counters), fail,
+                max_objects, tuple(drop_reasons), tuple(counters), fail, streams,
             )
         )  # fmt: skip
 

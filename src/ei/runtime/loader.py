@@ -42,6 +42,7 @@ class DatapathOptions(TypedDict):
     drop_reasons: list[str]
     counters: list[str]
     fail: Literal["closed", "open", "bypass"]
+    streams: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def datapath_options(manifest: Manifest) -> DatapathOptions:
         drop_reasons=[*manifest.drop_reasons, *words],
         counters=[*manifest.counters, *ENVIRONMENT_COUNTERS, *words],
         fail=manifest.fail,
+        streams="streams" in manifest.capabilities,
     )
 
 

@@ -1,0 +1,1 @@
+"""Termination: a host's streams end at its node, and go on to servers from there."""

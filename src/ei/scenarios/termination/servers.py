@@ -1,0 +1,85 @@
+"""A server of the legacy Internet that does what the first line of a connection says.
+
+give 1000        a thousand bytes, and the end
+take             all bytes to the end, then their SHA-256
+die 1000         a thousand bytes of a body that is longer, and is never finished
+flood            bytes for as long as somebody takes them
+"""
+
+import asyncio
+import hashlib
+import random
+import socket
+import struct
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+
+PIECE_BYTES = 64 * 1024
+NO_LINGER = struct.pack("ii", 1, 0)
+"""A socket that is closed so sends a reset."""
+
+
+class Server:
+    """Where it listens, and what it has sent.
+
+    Attributes:
+        port: On 127.0.0.1.
+        flooded_bytes: That its system has taken of floods.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.flooded_bytes = 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection."""
+        with suppress(ConnectionError):
+            match (await reader.readline()).split():
+                case [b"give", count]:
+                    writer.write(content(int(count)))
+                    await writer.drain()
+                case [b"take"]:
+                    writer.write(hashlib.sha256(await reader.read()).hexdigest().encode())
+                case [b"die", count]:
+                    writer.write(content(int(count)))
+                    await writer.drain()
+                    # What was sent has to have left: a reset takes back what waits.
+                    _ = await reader.read(1)
+                    sock: socket.socket = writer.get_extra_info("socket")
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+                case [b"flood"]:
+                    await self._flood(writer)
+                case _:
+                    pass
+        writer.close()
+
+    async def _flood(self, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(bytes(PIECE_BYTES))
+            await writer.drain()
+            self.flooded_bytes += PIECE_BYTES
+
+
+@cache
+def content(count: int) -> bytes:
+    """Return so many bytes, the same each time."""
+    return random.Random(count).randbytes(count)
+
+
+@asynccontextmanager
+async def serving() -> AsyncGenerator[Server]:
+    """Serve while the context lasts."""
+    server = Server(0)
+    listening = await asyncio.start_server(server.answer, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield server
+
+
+def unused_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
