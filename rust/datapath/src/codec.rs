@@ -9,12 +9,14 @@ mod effects;
 mod events;
 mod msgpack;
 mod parse;
+mod streams;
 mod worker;
 
 pub use effects::{
     Action, Answer, Decision, Effect, EffectBatch, Hop, Key, Outcome, Packet, Stage, StageList,
 };
 pub use events::{EventBatch, MAX_BATCH_BYTES, MAX_BATCH_ITEMS};
+pub use streams::{MAX_OPENING_BYTES, MAX_PIECE_BYTES, StreamEffect, StreamEffects, StreamTarget};
 pub use worker::{Event, Events};
 
 /// Why a batch of effects cannot be read. The worker that wrote it is not to be trusted further.

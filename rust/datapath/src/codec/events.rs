@@ -28,6 +28,11 @@ impl EventBatch {
         self.items
     }
 
+    /// Bytes that are left in the batch.
+    pub fn room_bytes(&self) -> usize {
+        MAX_BATCH_BYTES.saturating_sub(self.body.len() + 64)
+    }
+
     /// Whether an item of about `bytes` would still fit.
     pub fn has_room_for(&self, bytes: usize) -> bool {
         self.items == 0
@@ -119,7 +124,7 @@ impl EventBatch {
     }
 
     /// Begin an item: an array of `length`, its tag first.
-    fn item(&mut self, length: usize, tag: u64) -> Writer<'_> {
+    pub(super) fn item(&mut self, length: usize, tag: u64) -> Writer<'_> {
         self.items += 1;
         let mut writer = Writer::new(&mut self.body);
         writer.array(length);

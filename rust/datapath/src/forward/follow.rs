@@ -177,7 +177,7 @@ impl Datapath {
         }
     }
 
-    /// Put a packet into the queue of the service that has to be asked.
+    /// Put a packet into the queue of the service that has to be asked, or of the node's streams.
     fn enqueue(
         &mut self,
         now_ns: u64,
@@ -193,6 +193,17 @@ impl Datapath {
         else {
             return Fate::Dropped(Reason::ServiceDown);
         };
+        if service.is_streams(packet) {
+            let Packet {
+                header,
+                ingress,
+                source,
+                payload,
+                ..
+            } = packet;
+            let delivered = self.inbox.deliver(*ingress, *source, header, payload);
+            return delivered.unwrap_or_else(Fate::Dropped);
+        }
         let fail = service.config.fail;
         if service.is_down {
             return match fail {

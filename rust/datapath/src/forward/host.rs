@@ -1,4 +1,4 @@
-//! The host's side: packets of its own go out, packets for it come in.
+//! Packets of this end's own go out, packets for it come in: a host's, and those of a node's streams.
 
 use std::collections::VecDeque;
 
@@ -9,13 +9,13 @@ use crate::packet::Packet;
 use crate::pipes::{PeerKind, Pipes};
 use crate::wire::{Address, Header, Protection};
 
-/// Hop limit of a host's packets.
+/// Hop limit of packets of this end's own.
 const HOP_LIMIT: u8 = 64;
 /// Packets that may wait for the application, and their bytes.
 const MAX_RECEIVED: usize = 8_192;
 const MAX_RECEIVED_BYTES: usize = 8 << 20;
 
-/// A packet of this host's own.
+/// A packet of this end's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutgoingPacket<'a> {
     /// A peer, mostly one of the host's nodes.
@@ -38,7 +38,7 @@ pub struct OutgoingPacket<'a> {
     pub is_traced: bool,
 }
 
-/// A packet for this host.
+/// A packet for this end: for a host, or for the streams of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedPacket {
     /// By whose pipe it came.
@@ -104,7 +104,7 @@ impl Inbox {
 }
 
 impl Datapath {
-    /// Send a packet of this host's own on the pipe to a peer; it waits if the pipe has to be opened.
+    /// Send a packet of this end's own on the pipe to a peer; it waits if the pipe has to be opened.
     ///
     /// # Errors
     /// `PeerUnreachable`, `DialQueueFull`, `TooBig`, `BadHeader`, `Unprotected`.
@@ -123,6 +123,10 @@ impl Datapath {
             .pipes
             .find(&packet.peer)
             .ok_or(Reason::PeerUnreachable)?;
+        let own_source = match self.role {
+            PeerKind::Host => None,
+            PeerKind::Node => Some(self.departures.pipes.own_address()),
+        };
         let header = Header {
             hop_limit: HOP_LIMIT,
             class: packet.class,
@@ -130,8 +134,8 @@ impl Datapath {
             connection: packet.connection,
             payload_bytes: u16::try_from(packet.payload.len()).map_err(|_| Reason::TooBig)?,
             protection: packet.protection,
-            // The node at the other end knows whose pipe it is.
-            source: None,
+            // The node at the other end knows whose pipe a host's is.
+            source: own_source,
             metadata: packet.metadata,
             is_traced: packet.is_traced,
         };
@@ -146,8 +150,11 @@ impl Datapath {
         };
         let mut header = [0; Header::MAX_BYTES];
         let copy = copy_of(&own, &mut header)?;
-        // The first node adds the source, and would have to drop what then does not fit.
-        let header_bytes = copy.header.len() + size_of::<Address>();
+        // The first node adds a host's source, and would have to drop what then does not fit.
+        let header_bytes = match own_source {
+            None => copy.header.len() + size_of::<Address>(),
+            Some(_) => copy.header.len(),
+        };
         let pipes = &self.departures.pipes;
         if !pipes.fits(header_bytes, packet.payload.len(), packet.is_covered) {
             return Err(Reason::TooBig);
@@ -155,7 +162,12 @@ impl Datapath {
         self.departures.send_copy(now_ns, peer, &copy)
     }
 
-    /// The oldest packet for this host.
+    /// Whether there is a packet for this end.
+    pub fn has_received(&self) -> bool {
+        !self.inbox.packets.is_empty()
+    }
+
+    /// The oldest packet for this end.
     pub fn take_received(&mut self) -> Option<ReceivedPacket> {
         self.inbox.take()
     }

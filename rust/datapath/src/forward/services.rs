@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use super::batches::BatchStatistics;
 use crate::control::ControlReceipt;
 use crate::counters::{Book, ByReason, Reason};
+use crate::packet::Packet;
 use crate::queue::MissQueue;
 use crate::trace::Traced;
+use crate::wire::Protection;
 
 /// Held packets of one service that leave a record when they are released.
 const MAX_HELD_TRACES: usize = 64;
@@ -32,6 +34,8 @@ pub struct ServiceConfig {
     pub match_metadata: Option<u8>,
     /// It reads payloads: only over COVERED pipes.
     pub reads_payload: bool,
+    /// Packets of protection STREAMS for it are for this node's own streams.
+    pub has_streams: bool,
     /// Packets that may wait for it.
     pub queue_packets: usize,
     /// Most hops of a decision, up to 1,024.
@@ -53,6 +57,7 @@ impl ServiceConfig {
             number,
             match_metadata: None,
             reads_payload: false,
+            has_streams: false,
             queue_packets: 1_024,
             max_hops: 1_024,
             max_objects: 65_536,
@@ -158,6 +163,14 @@ impl RunningService {
             counts: vec![0; config.counters.len()],
             config,
         }
+    }
+
+    /// Whether the packet is one of the streams that end here: the service itself is asked nothing then.
+    pub(super) fn is_streams(&self, packet: &Packet<'_>) -> bool {
+        self.config.has_streams
+            && packet.header.protection == Protection::Streams
+            && packet.header.service == self.config.number
+            && packet.egress.is_none()
     }
 
     /// Whether the worker should be given a batch.

@@ -113,6 +113,11 @@ impl Pipes {
             .filter_map(|(index, pipe)| pipe.as_ref().map(|_| PeerIndex(index as u32)))
     }
 
+    /// Address of this end.
+    pub fn own_address(&self) -> Address {
+        self.config.address
+    }
+
     /// Address of a peer; all zero when there is none such.
     pub fn address(&self, peer: PeerIndex) -> Address {
         self.pipe(peer).map(|pipe| pipe.address).unwrap_or_default()
