@@ -50,6 +50,12 @@ impl Randomness {
         seed
     }
 
+    pub(crate) fn draw_number(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.generator.fill_bytes(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
     /// rustls' ring provider, reduced to TLS 1.3 with X25519, drawing from the seed when there is one.
     pub(crate) fn crypto_provider(&mut self) -> CryptoProvider {
         let provider = rustls::crypto::ring::default_provider();

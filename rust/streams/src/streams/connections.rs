@@ -123,6 +123,11 @@ impl Streams {
         Ok(())
     }
 
+    /// Whether a connection exists, or waits for its key.
+    pub fn is_known(&self, key: ConnectionKey) -> bool {
+        self.slots.find(&key).is_some() || self.waiting.contains(&key)
+    }
+
     /// The path to `peer` is another one, for instance after a change of attachment: its connections
     /// measure it afresh, and ask over it until it answers.
     pub fn path_changed(&mut self, now_ns: u64, peer: [u8; 16]) {

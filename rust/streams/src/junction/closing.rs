@@ -1,0 +1,92 @@
+//! Why a stream is closed: the words of `StreamClosed`, and the codes by which QUIC tells the other end.
+
+/// Why a stream is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Closing {
+    /// Both directions came to their end.
+    Ended,
+    /// By the service.
+    Closed,
+    /// The other end gave it up.
+    Reset,
+    /// The other end, or this one, does not want it.
+    Refused,
+    /// There is no way to the other end.
+    Unreachable,
+    /// The operator does not allow it.
+    NotAllowed,
+    /// It took too long.
+    Deadline,
+    /// The service wrote more than it was allowed to.
+    StreamOverrun,
+    /// Its connection, or the service's worker, is gone.
+    Lost,
+    /// As many as may be are open.
+    TooManyStreams,
+}
+
+impl Closing {
+    /// Every reason, in the order of their codes.
+    pub const ALL: [Self; 10] = [
+        Self::Closed,
+        Self::Reset,
+        Self::Refused,
+        Self::Unreachable,
+        Self::NotAllowed,
+        Self::Deadline,
+        Self::StreamOverrun,
+        Self::Lost,
+        Self::TooManyStreams,
+        Self::Ended,
+    ];
+
+    /// As `StreamClosed` says it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::Closed => "closed",
+            Self::Reset => "reset",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::NotAllowed => "not_allowed",
+            Self::Deadline => "deadline",
+            Self::StreamOverrun => "stream_overrun",
+            Self::Lost => "lost",
+            Self::TooManyStreams => "too_many_streams",
+        }
+    }
+
+    /// As the other end of a QUIC stream is told.
+    pub fn code(self) -> u64 {
+        Self::ALL
+            .iter()
+            .position(|reason| *reason == self)
+            .unwrap_or(0) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_that_hosts_know() {
+        let words: Vec<&str> = Closing::ALL.iter().map(|reason| reason.word()).collect();
+
+        assert_eq!(
+            words[..9],
+            [
+                "closed",
+                "reset",
+                "refused",
+                "unreachable",
+                "not_allowed",
+                "deadline",
+                "stream_overrun",
+                "lost",
+                "too_many_streams"
+            ]
+        );
+        assert_eq!(Closing::Lost.code(), 7);
+    }
+}

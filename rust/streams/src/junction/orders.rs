@@ -1,0 +1,240 @@
+//! What a service asks for.
+
+use bytes::Bytes;
+
+use super::entry::{Asked, End, Entry, Out, Splice, Stage};
+use super::{Closing, Junction, Legacy, Sockets};
+
+/// Where a stream is opened to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A port of the legacy Internet.
+    Legacy(Legacy),
+    /// The same service on another node.
+    AtNode {
+        /// A peer.
+        node: [u8; 16],
+        /// What the stream is for.
+        opening: Vec<u8>,
+    },
+    /// A port of a host.
+    AtHost,
+}
+
+/// An effect of `ei/sdk/streams.py`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    missing_docs,
+    reason = "documented once, at the Python Structs of the same names and fields"
+)]
+pub enum Order<'a> {
+    Open {
+        stream: u64,
+        to: Target,
+        deadline_ns: u64,
+    },
+    Read {
+        stream: u64,
+        limit: usize,
+        idle_ns: u64,
+    },
+    Write {
+        stream: u64,
+        data: &'a [u8],
+        is_end: bool,
+    },
+    Close {
+        stream: u64,
+    },
+    Splice {
+        a: u64,
+        b: u64,
+        idle_ns: u64,
+    },
+}
+
+impl Junction {
+    /// Do what a service asks for. What names a stream that is gone is too late, and does nothing.
+    pub fn order(
+        &mut self,
+        now_ns: u64,
+        sockets: &mut impl Sockets,
+        service: u32,
+        order: Order<'_>,
+    ) {
+        self.at(now_ns);
+        match order {
+            Order::Open {
+                stream,
+                to,
+                deadline_ns,
+            } => self.open_for(sockets, service, stream, to, deadline_ns),
+            Order::Read {
+                stream,
+                limit,
+                idle_ns,
+            } => self.ask(service, stream, limit, idle_ns),
+            Order::Write {
+                stream,
+                data,
+                is_end,
+            } => self.write_for(sockets, service, stream, data, is_end),
+            Order::Close { stream } => {
+                if let Some(place) = self.table.find(service, stream) {
+                    self.close_by_service(sockets, place);
+                }
+            }
+            Order::Splice { a, b, idle_ns } => self.splice(service, a, b, idle_ns),
+        }
+    }
+
+    fn open_for(
+        &mut self,
+        sockets: &mut impl Sockets,
+        service: u32,
+        stream: u64,
+        to: Target,
+        deadline_ns: u64,
+    ) {
+        if stream.is_multiple_of(2) || self.table.find(service, stream).is_some() {
+            self.counted.refused += 1;
+            return;
+        }
+        let (peer, end) = match &to {
+            Target::Legacy(_) => (self.config.address, End::Socket),
+            Target::AtNode { node, .. } => (*node, End::Coming),
+            Target::AtHost => (self.config.address, End::Coming),
+        };
+        let room = self.table.check_room(service, &peer);
+        let mut entry = Entry::new(service, peer, end, Stage::Connecting);
+        entry.number = Some(stream);
+        entry.until_ns = Some(self.now_ns.saturating_add(deadline_ns));
+        if room.is_err() {
+            // Nothing was opened yet.
+            entry.end = End::Gone;
+        }
+        let place = self.table.add(entry);
+        self.counted.opened += 1;
+        self.set_deadline(place);
+        match (room, to) {
+            (Err(why), _) => self.close(sockets, place, why),
+            (Ok(()), Target::Legacy(to)) => sockets.open(place, &to),
+            (Ok(()), Target::AtNode { node, opening }) => {
+                if let Some(entry) = self.table.get_mut(place) {
+                    entry.opening = super::opening::written(&opening);
+                }
+                self.reach(sockets, place, node);
+            }
+            (Ok(()), Target::AtHost) => self.close(sockets, place, Closing::Unreachable),
+        }
+    }
+
+    /// A stream of the service's own is connected.
+    pub(super) fn open(&mut self, place: usize) {
+        let Some(entry) = self.table.get_mut(place) else {
+            return;
+        };
+        if entry.stage != Stage::Connecting {
+            return;
+        }
+        entry.stage = Stage::Open;
+        entry.opening = Vec::new();
+        entry.until_ns = None;
+        entry.allowed = entry.window;
+        entry.is_news = true;
+        self.set_deadline(place);
+        self.table.note_ready(place);
+        self.to_work.add(place);
+    }
+
+    fn ask(&mut self, service: u32, stream: u64, limit: usize, idle_ns: u64) {
+        let Some(place) = self.table.find(service, stream) else {
+            return;
+        };
+        let until_ns = self.now_ns.saturating_add(idle_ns);
+        if let Some(entry) = self.table.get_mut(place)
+            && entry.is_open()
+            && entry.splice.is_none()
+        {
+            entry.asked = Some(Asked { limit, until_ns });
+            self.set_deadline(place);
+            self.table.note_ready(place);
+        }
+    }
+
+    fn write_for(
+        &mut self,
+        sockets: &mut impl Sockets,
+        service: u32,
+        stream: u64,
+        data: &[u8],
+        is_end: bool,
+    ) {
+        let Some(place) = self.table.find(service, stream) else {
+            return;
+        };
+        let Some(entry) = self.table.get_mut(place) else {
+            return;
+        };
+        if entry.is_closed() || entry.splice.is_some() || entry.is_stopped {
+            return;
+        }
+        if data.len() > entry.allowed || (entry.out != Out::Open && !data.is_empty()) {
+            return self.close(sockets, place, Closing::StreamOverrun);
+        }
+        entry.allowed -= data.len();
+        if is_end && entry.out == Out::Open {
+            entry.out = Out::Ending;
+        }
+        let rest = |taken| Bytes::copy_from_slice(data.get(taken..).unwrap_or(&[]));
+        match self.write(sockets, place, data, rest) {
+            Ok(()) => self.settle(sockets, place),
+            Err(why) => self.close(sockets, place, why),
+        }
+    }
+
+    fn splice(&mut self, service: u32, a: u64, b: u64, idle_ns: u64) {
+        let now_ns = self.now_ns;
+        let places = (self.table.find(service, a), self.table.find(service, b));
+        let (Some(one), Some(other)) = places else {
+            return;
+        };
+        let can_be = |place| {
+            self.table
+                .get(place)
+                .is_some_and(|entry| entry.is_open() && entry.splice.is_none())
+        };
+        if one == other || !can_be(one) || !can_be(other) {
+            self.counted.refused += 1;
+            return;
+        }
+        for (place, with) in [(one, other), (other, one)] {
+            let Some(entry) = self.table.get_mut(place) else {
+                return;
+            };
+            entry.asked = None;
+            entry.splice = Some(Splice {
+                with,
+                idle_ns,
+                moved_ns: now_ns,
+            });
+        }
+        self.pass_ends_on(one, other);
+        self.pass_ends_on(other, one);
+        for place in [one, other] {
+            self.set_deadline(place);
+            self.to_work.add(place);
+        }
+    }
+
+    /// An end that the service has read already is the other's to see.
+    fn pass_ends_on(&mut self, from: usize, to: usize) {
+        let is_read_up = self.table.get(from).is_some_and(|entry| entry.is_read_up);
+        if let Some(entry) = self.table.get_mut(to)
+            && is_read_up
+            && entry.out == Out::Open
+        {
+            entry.out = Out::Ending;
+        }
+    }
+}

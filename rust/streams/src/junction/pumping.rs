@@ -1,0 +1,247 @@
+//! Bytes move: from an end to the service or to another end, and out of what waits.
+
+use super::entry::{End, Out};
+use super::{Closing, Got, Junction, Sockets};
+use crate::{Reading, StreamsError};
+
+/// Bytes that one splice moves before others have their turn.
+const TURN_BYTES: usize = 1 << 20;
+
+/// Most bytes read at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+impl Junction {
+    /// Move what can move on an open stream.
+    pub(super) fn move_bytes(&mut self, sockets: &mut impl Sockets, place: usize) {
+        if let Err(why) = self.flush(sockets, place) {
+            return self.close(sockets, place, why);
+        }
+        let with = self
+            .table
+            .get(place)
+            .and_then(|entry| Some(entry.splice?.with));
+        if let Some(with) = with {
+            self.pump(sockets, place, with);
+            self.pump(sockets, with, place);
+            self.settle_splice(sockets, with, place);
+        } else {
+            self.settle(sockets, place);
+        }
+    }
+
+    /// Both of a splice end when both directions have: neither before the other.
+    fn settle_splice(&mut self, sockets: &mut impl Sockets, one: usize, other: usize) {
+        self.finish(sockets, one);
+        self.finish(sockets, other);
+        let has_ended = |place| {
+            self.table
+                .get(place)
+                .is_some_and(|entry| entry.is_read_up && entry.out == Out::Ended)
+        };
+        if has_ended(one) && has_ended(other) {
+            self.settle(sockets, one);
+            self.settle(sockets, other);
+        }
+    }
+
+    /// What comes from one goes to the other, as far as the other takes it.
+    fn pump(&mut self, sockets: &mut impl Sockets, from: usize, to: usize) {
+        let mut left = TURN_BYTES;
+        while left > 0 {
+            let (Some(source), Some(sink)) = (self.table.get(from), self.table.get(to)) else {
+                return;
+            };
+            let can_move = source.is_open() && sink.is_open() && sink.unsent_bytes == 0;
+            if !can_move || source.is_read_up || sink.out != Out::Open {
+                return;
+            }
+            let straight = match (source.end, sink.end) {
+                (End::Socket, End::Socket) => sockets.splice(from, to, left),
+                _ => None,
+            };
+            let limit = left.min(PIECE_BYTES).min(sink.window);
+            let moved = match straight {
+                Some(moved) => {
+                    if let Ok(got) = moved {
+                        self.note_written(to, got.bytes);
+                    }
+                    moved
+                }
+                None => self.carry(sockets, from, to, limit),
+            };
+            let got = match moved {
+                Ok(got) => got,
+                Err(why) => return self.close(sockets, from, why),
+            };
+            left = left.saturating_sub(got.bytes);
+            self.note_spliced(from, got);
+            if got.is_end {
+                if let Some(sink) = self.table.get_mut(to)
+                    && sink.out == Out::Open
+                {
+                    sink.out = Out::Ending;
+                }
+                return;
+            }
+            if got.bytes == 0 {
+                return;
+            }
+        }
+        self.to_work.add(from);
+    }
+
+    fn note_spliced(&mut self, from: usize, got: Got) {
+        let now_ns = self.now_ns;
+        self.counted.spliced_bytes += got.bytes as u64;
+        self.note_read(from, got);
+        if let Some(source) = self.table.get_mut(from)
+            && let Some(splice) = &mut source.splice
+            && got.bytes > 0
+        {
+            splice.moved_ns = now_ns;
+        }
+    }
+
+    /// Read from one end and write to another.
+    fn carry(
+        &mut self,
+        sockets: &mut impl Sockets,
+        from: usize,
+        to: usize,
+        limit: usize,
+    ) -> Result<Got, Closing> {
+        let got = self.read_end(sockets, from, limit)?;
+        let mut pieces = std::mem::take(&mut self.pieces);
+        for piece in pieces.drain(..) {
+            self.write(sockets, to, &piece, |taken| piece.slice(taken..))?;
+        }
+        self.pieces = pieces;
+        if !self.scratch.is_empty() {
+            let scratch = std::mem::take(&mut self.scratch);
+            let keep = |taken| bytes::Bytes::copy_from_slice(scratch.get(taken..).unwrap_or(&[]));
+            let written = self.write(sockets, to, &scratch, keep);
+            self.scratch = scratch;
+            written?;
+        }
+        Ok(got)
+    }
+
+    /// Read from a stream's end into `pieces` or `scratch`.
+    pub(super) fn read_end(
+        &mut self,
+        sockets: &mut impl Sockets,
+        place: usize,
+        limit: usize,
+    ) -> Result<Got, Closing> {
+        self.pieces.clear();
+        self.scratch.clear();
+        let end = self.table.get(place).map_or(End::Gone, |entry| entry.end);
+        match end {
+            End::Quic(key, stream) => {
+                let reading = self.quic.read(key, stream, limit, &mut self.pieces);
+                let bytes = self.pieces.iter().map(bytes::Bytes::len).sum();
+                match reading {
+                    Ok(Reading::Open) => Ok(Got {
+                        bytes,
+                        is_end: false,
+                    }),
+                    Ok(Reading::Finished) => Ok(Got {
+                        bytes,
+                        is_end: true,
+                    }),
+                    Ok(Reading::Reset { .. }) => Err(Closing::Reset),
+                    Err(_) => Err(Closing::Lost),
+                }
+            }
+            End::Socket => sockets.read(place, limit, &mut self.scratch),
+            End::Coming | End::Gone => Ok(Got {
+                bytes: 0,
+                is_end: false,
+            }),
+        }
+    }
+
+    /// Write to a stream's end, and keep what it does not take: `rest` of what was taken.
+    pub(super) fn write(
+        &mut self,
+        sockets: &mut impl Sockets,
+        place: usize,
+        bytes: &[u8],
+        rest: impl FnOnce(usize) -> bytes::Bytes,
+    ) -> Result<(), Closing> {
+        let is_first = self
+            .table
+            .get(place)
+            .is_some_and(|entry| entry.unsent_bytes == 0);
+        let taken = match is_first {
+            true => self.write_end(sockets, place, bytes)?,
+            false => 0,
+        };
+        if taken < bytes.len()
+            && let Some(entry) = self.table.get_mut(place)
+        {
+            entry.keep(rest(taken));
+        }
+        Ok(())
+    }
+
+    /// Offer what is unsent to the end again.
+    pub(super) fn flush(
+        &mut self,
+        sockets: &mut impl Sockets,
+        place: usize,
+    ) -> Result<(), Closing> {
+        while let Some(first) = self
+            .table
+            .get(place)
+            .and_then(|entry| entry.unsent.front().cloned())
+        {
+            let taken = self.write_end(sockets, place, &first)?;
+            if let Some(entry) = self.table.get_mut(place) {
+                entry.note_sent(taken);
+            }
+            if taken < first.len() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_end(
+        &mut self,
+        sockets: &mut impl Sockets,
+        place: usize,
+        bytes: &[u8],
+    ) -> Result<usize, Closing> {
+        let end = self.table.get(place).map_or(End::Gone, |entry| entry.end);
+        let taken = match end {
+            End::Quic(key, stream) => match self.quic.write(key, stream, bytes) {
+                Ok(taken) => taken,
+                Err(StreamsError::Stopped { .. }) => {
+                    self.note_stopped(place);
+                    return Ok(bytes.len());
+                }
+                Err(_) => return Err(Closing::Lost),
+            },
+            End::Socket => sockets.write(place, bytes)?,
+            End::Coming | End::Gone => 0,
+        };
+        self.note_written(place, taken);
+        Ok(taken)
+    }
+
+    fn note_written(&mut self, place: usize, bytes: usize) {
+        self.counted.written_bytes += bytes as u64;
+        if let Some(entry) = self.table.get_mut(place) {
+            entry.written_bytes += bytes as u64;
+        }
+    }
+
+    pub(super) fn note_read(&mut self, place: usize, got: Got) {
+        self.counted.read_bytes += got.bytes as u64;
+        if let Some(entry) = self.table.get_mut(place) {
+            entry.read_bytes += got.bytes as u64;
+            entry.is_read_up |= got.is_end;
+        }
+    }
+}

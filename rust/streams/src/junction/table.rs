@@ -1,0 +1,309 @@
+//! The streams that exist: found by place, by number and by QUIC's name.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::Closing;
+use super::entry::{End, Entry};
+use crate::ConnectionKey;
+
+/// Windows of streams: the largest, and the smallest with which one is opened at all.
+const MAX_WINDOW_BYTES: usize = 256 * 1024;
+const MIN_WINDOW_BYTES: usize = 4 * 1024;
+/// A stream may hold its window and, while the service has not heard of a new one, half as much again.
+const fn reserved_bytes(window: usize) -> usize {
+    window + window / 2
+}
+
+/// One service with streams.
+#[derive(Debug, Default)]
+pub(super) struct Service {
+    /// Its worker is there to be told.
+    pub(super) is_up: bool,
+    /// Streams that have something to tell, in turn.
+    pub(super) ready: VecDeque<usize>,
+    pub(super) open: usize,
+    pub(super) opened: u64,
+    last_even: u64,
+}
+
+/// Every stream of every service.
+#[derive(Debug)]
+pub(super) struct Table {
+    entries: Vec<Option<Entry>>,
+    free: Vec<usize>,
+    of_quic: HashMap<(ConnectionKey, u64), usize>,
+    of_number: HashMap<(u32, u64), usize>,
+    of_peer: HashMap<[u8; 16], usize>,
+    pub(super) services: BTreeMap<u32, Service>,
+    max_streams: usize,
+    max_streams_per_peer: usize,
+    window_bytes: usize,
+    reserved_bytes: usize,
+}
+
+impl Table {
+    pub(super) fn new(max_streams: usize, max_streams_per_peer: usize, window_bytes: u64) -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            of_quic: HashMap::new(),
+            of_number: HashMap::new(),
+            of_peer: HashMap::new(),
+            services: BTreeMap::new(),
+            max_streams,
+            max_streams_per_peer,
+            window_bytes: usize::try_from(window_bytes).unwrap_or(usize::MAX),
+            reserved_bytes: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// What the windows of all streams may come to.
+    pub(super) fn reserved_bytes(&self) -> usize {
+        self.reserved_bytes
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<&Entry> {
+        self.entries.get(place).and_then(Option::as_ref)
+    }
+
+    pub(super) fn get_mut(&mut self, place: usize) -> Option<&mut Entry> {
+        self.entries.get_mut(place).and_then(Option::as_mut)
+    }
+
+    pub(super) fn find(&self, service: u32, number: u64) -> Option<usize> {
+        self.of_number.get(&(service, number)).copied()
+    }
+
+    pub(super) fn find_quic(&self, key: ConnectionKey, stream: u64) -> Option<usize> {
+        self.of_quic.get(&(key, stream)).copied()
+    }
+
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        let entries = self.entries.iter().enumerate();
+        entries.filter_map(|(place, entry)| Some((place, entry.as_ref()?)))
+    }
+
+    /// Whether one more of `peer` may be.
+    pub(super) fn check_room(&self, service: u32, peer: &[u8; 16]) -> Result<(), Closing> {
+        let of_peer = self.of_peer.get(peer).copied().unwrap_or(0);
+        if !self.services.get(&service).is_some_and(|one| one.is_up) {
+            Err(Closing::Refused)
+        } else if self.len() >= self.max_streams
+            || of_peer >= self.max_streams_per_peer
+            || self.window() < MIN_WINDOW_BYTES
+        {
+            Err(Closing::TooManyStreams)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Of the next stream: so small a part of what is left that ten thousand find room in the default.
+    fn window(&self) -> usize {
+        let left = self.window_bytes.saturating_sub(self.reserved_bytes);
+        match left < reserved_bytes(MIN_WINDOW_BYTES) {
+            true => 0,
+            false => (left / 4_096).clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES),
+        }
+    }
+
+    /// Add a stream for which there is room.
+    pub(super) fn add(&mut self, mut entry: Entry) -> usize {
+        entry.window = self.window();
+        self.reserved_bytes += reserved_bytes(entry.window);
+        *self.of_peer.entry(entry.peer).or_default() += 1;
+        if let Some(service) = self.services.get_mut(&entry.service) {
+            service.open += 1;
+            service.opened += 1;
+        }
+        let place = self.free.pop().unwrap_or(self.entries.len());
+        if let Some(number) = entry.number {
+            self.of_number.insert((entry.service, number), place);
+        }
+        if let End::Quic(key, stream) = entry.end {
+            self.of_quic.insert((key, stream), place);
+        }
+        match self.entries.get_mut(place) {
+            Some(slot) => *slot = Some(entry),
+            None => self.entries.push(Some(entry)),
+        }
+        place
+    }
+
+    /// Forget a stream whose end is gone.
+    pub(super) fn remove(&mut self, place: usize) {
+        self.set_end(place, End::Gone);
+        let Some(entry) = self.entries.get_mut(place).and_then(Option::take) else {
+            return;
+        };
+        self.free.push(place);
+        self.reserved_bytes -= reserved_bytes(entry.window);
+        if let Some(number) = entry.number {
+            self.of_number.remove(&(entry.service, number));
+        }
+        if let Some(count) = self.of_peer.get_mut(&entry.peer) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_peer.remove(&entry.peer);
+            }
+        }
+        if let Some(service) = self.services.get_mut(&entry.service) {
+            service.open -= 1;
+            if entry.is_ready {
+                service.ready.retain(|other| *other != place);
+            }
+        }
+    }
+
+    /// Give a stream another end.
+    pub(super) fn set_end(&mut self, place: usize, end: End) {
+        let Some(entry) = self.entries.get_mut(place).and_then(Option::as_mut) else {
+            return;
+        };
+        if let End::Quic(key, stream) = std::mem::replace(&mut entry.end, end) {
+            self.of_quic.remove(&(key, stream));
+        }
+        if let End::Quic(key, stream) = end {
+            self.of_quic.insert((key, stream), place);
+        }
+    }
+
+    /// Streams of a connection.
+    pub(super) fn places_on(&self, key: &ConnectionKey) -> Vec<usize> {
+        let streams = self.of_quic.iter();
+        streams
+            .filter(|((of, _), _)| of == key)
+            .map(|(_, place)| *place)
+            .collect()
+    }
+
+    /// A stream that another opened gets the next even number.
+    pub(super) fn number(&mut self, place: usize) {
+        let Some(entry) = self.entries.get_mut(place).and_then(Option::as_mut) else {
+            return;
+        };
+        if let Some(service) = self.services.get_mut(&entry.service) {
+            service.last_even += 2;
+            entry.number = Some(service.last_even);
+            self.of_number
+                .insert((entry.service, service.last_even), place);
+        }
+    }
+
+    /// A stream has something to tell its service.
+    pub(super) fn note_ready(&mut self, place: usize) {
+        let Some(entry) = self.entries.get_mut(place).and_then(Option::as_mut) else {
+            return;
+        };
+        if let Some(service) = self.services.get_mut(&entry.service)
+            && !std::mem::replace(&mut entry.is_ready, true)
+        {
+            service.ready.push_back(place);
+        }
+    }
+
+    /// The next stream of a service that has something to tell.
+    pub(super) fn next_ready(&mut self, service: u32) -> Option<usize> {
+        let ready = &mut self.services.get_mut(&service)?.ready;
+        let place = ready.pop_front()?;
+        if let Some(entry) = self.get_mut(place) {
+            entry.is_ready = false;
+        }
+        Some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Stage;
+    use super::*;
+
+    fn table(max_streams: usize) -> Table {
+        let mut table = Table::new(max_streams, 3, 64 * 1024 * 1024);
+        let service = Service {
+            is_up: true,
+            ..Service::default()
+        };
+        table.services.insert(19, service);
+        table
+    }
+
+    fn entry(peer: u8) -> Entry {
+        Entry::new(19, [peer; 16], End::Socket, Stage::BeingRead)
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_in_all_and_of_one_peer() {
+        let mut table = table(5);
+        for _ in 0..3 {
+            table.add(entry(1));
+        }
+        assert_eq!(table.check_room(19, &[1; 16]), Err(Closing::TooManyStreams));
+        assert_eq!(table.check_room(19, &[2; 16]), Ok(()));
+
+        table.add(entry(2));
+        table.add(entry(2));
+        assert_eq!(table.check_room(19, &[3; 16]), Err(Closing::TooManyStreams));
+
+        table.remove(0);
+        assert_eq!(table.check_room(19, &[3; 16]), Ok(()));
+        assert_eq!(table.check_room(20, &[3; 16]), Err(Closing::Refused));
+    }
+
+    #[test]
+    fn windows_never_come_to_more_than_the_buffer() {
+        let mut table = Table::new(1 << 20, 1 << 20, 16 * 1024 * 1024);
+        table.services.insert(
+            19,
+            Service {
+                is_up: true,
+                ..Service::default()
+            },
+        );
+        let mut count = 0;
+
+        while table.check_room(19, &[1; 16]).is_ok() {
+            table.add(entry(1));
+            count += 1;
+        }
+
+        assert!(table.reserved_bytes() <= 16 * 1024 * 1024);
+        assert!(count > 1_000, "{count}");
+        for place in 0..count {
+            table.remove(place);
+        }
+        assert_eq!((table.reserved_bytes(), table.len()), (0, 0));
+    }
+
+    #[test]
+    fn numbers_of_others_are_even_and_not_used_again() {
+        let mut table = table(5);
+        let one = table.add(entry(1));
+        table.number(one);
+        assert_eq!(table.find(19, 2), Some(one));
+
+        table.remove(one);
+        let other = table.add(entry(1));
+        table.number(other);
+
+        assert_eq!(table.find(19, 2), None);
+        assert_eq!(table.find(19, 4), Some(other));
+    }
+
+    #[test]
+    fn each_tells_in_its_turn_and_once() {
+        let mut table = table(5);
+        let (one, other) = (table.add(entry(1)), table.add(entry(2)));
+        for place in [other, one, other] {
+            table.note_ready(place);
+        }
+
+        let order: Vec<usize> = std::iter::from_fn(|| table.next_ready(19)).collect();
+
+        assert_eq!(order, [other, one]);
+    }
+}
