@@ -94,8 +94,12 @@ class Datapath:
         drop_reasons: list[str] = ...,
         counters: list[str] = ...,
         fail: Literal["closed", "open", "bypass"] = "closed",
+        streams: bool = False,
     ) -> None:
-        """Run a service here: packets that name it miss into its queue, starting with `Started`."""
+        """Run a service here: packets that name it miss into its queue, starting with `Started`.
+
+        With `streams` those of protection STREAMS are for this node's own streams: delivered.
+        """
 
     def remove_service(self, number: int) -> None: ...
     def set_chain(self, service: int, services: list[int]) -> None:
@@ -473,6 +477,7 @@ class Engine:
         drop_reasons: list[str] = ...,
         counters: list[str] = ...,
         fail: Literal["closed", "open", "bypass"] = "closed",
+        streams: bool = False,
     ) -> None: ...
     def remove_service(self, number: int) -> None: ...
     def set_chain(self, service: int, services: list[int]) -> None: ...
@@ -481,11 +486,50 @@ class Engine:
     def attach_worker(self, service: int, sockets: list[int]) -> None:
         """Give the service its worker: one SOCK_SEQPACKET descriptor per thread, owned from now on.
 
+        For a service with streams one more, the last: on it go the events and effects of streams
+        alone, once `start_streams` was called.
         A hang-up on one of them, or what is no `EffectBatch`, is the `worker_lost` notice, once per
         worker; a batch unanswered for 2 s is `worker_slow`.
         """
 
     def detach_worker(self, service: int) -> None: ...
+    def start_streams(
+        self,
+        identity_key: bytes,
+        *,
+        internet: list[str] = ...,
+        own_addresses: list[str] = ...,
+        max_streams: int = 65_536,
+        max_streams_per_peer: int = 4_096,
+        buffer_bytes: int = 536_870_912,
+    ) -> None:
+        """Carry the streams of services from now on, in a thread of their own; once per engine.
+
+        Args:
+            identity_key: Ed25519 private key of this node, 32 bytes (RFC 8032).
+            internet: What services may reach of the legacy Internet: "NETWORK:PORTS", for one
+                transport "tcp NETWORK:PORTS" or "udp NETWORK:PORTS", such as "0.0.0.0/0:80,443" or
+                "[::]/0:*". What is special (loopback, private, multicast and their like) only by a
+                rule for a network that is special itself.
+            own_addresses: Of this node, as text: reached only by a rule for that address alone.
+            max_streams: At a time.
+            max_streams_per_peer: The same; streams to the legacy Internet are this node's own.
+            buffer_bytes: What all may hold at most, half of it in QUIC's windows.
+
+        Raises:
+            RuntimeError: they were started before.
+        """
+
+    def set_internet(self, internet: list[str]) -> None:
+        """What services may reach from now on; open streams stay."""
+
+    def set_stream_peer(self, address: bytes, identity_key: bytes | None) -> None:
+        """Answer the notice `stream_key_wanted`: the Ed25519 public key of a host or node.
+
+        `None`: it is not known, or no peer. It is for what waits now alone: the next connection
+        asks again.
+        """
+
     def notice_fd(self) -> int:
         """An eventfd that is readable while notices wait."""
 
@@ -496,8 +540,15 @@ class Engine:
         | tuple[Literal["resolve"], int, bytes]
         | tuple[Literal["control"], bytes, int, bytes]
         | tuple[Literal["worker_lost", "worker_slow"], int]
+        | tuple[Literal["stream_key_wanted"], bytes]
         | tuple[Literal["failed"], str]
-    ]: ...
+    ]:
+        """As of `Datapath`, and what only an engine has.
+
+        The key of a host or node is wanted that a stream comes from or goes to: answer by
+        `set_stream_peer` within 5 s. A thread has failed, and with it the engine.
+        """
+
     def statistics(self) -> dict[str, object]:
         """As of `Datapath`, summed over the threads, and what only an engine has.
 
@@ -507,6 +558,12 @@ class Engine:
         "socket_overflows" (datagrams that found the socket's buffer full), "thread_overflows"
         (datagrams that one thread received for another, which has 1,024 of them to do),
         "notice_overflows" (notices beyond the 65,536 that wait to be taken).
+
+        Once `start_streams` was called, "streams": {"open", "opened", "refused", "read_bytes",
+        "written_bytes", "spliced_bytes", "buffered_bytes" (what windows may come to),
+        "connections", "cpu_ns": int, "closed": {reason: int}, "services": {number: {"open",
+        "opened": int}}, "not_allowed": [(host, address, port, count), the 16 newest that the
+        rules refused]}.
         """
 
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int], bytes]]: ...

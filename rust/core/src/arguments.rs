@@ -1,10 +1,12 @@
 //! What Python hands over, as the types of the native crates; what is wrong with it, by name.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ei_datapath::forward::{DatapathConfig, Fail, ServiceConfig};
 use ei_datapath::pipes::PeerKind;
 use ei_datapath::wire::Address;
+use ei_streams::internet::Internet;
+use ei_streams::junction::JunctionConfig;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
@@ -112,6 +114,44 @@ pub(crate) fn binds(texts: &[String]) -> PyResult<Vec<SocketAddr>> {
     }
 }
 
+/// The numbers of `start_streams`.
+pub(crate) fn junction(
+    own_address: Address,
+    identity_key: &[u8],
+    max_streams: usize,
+    max_streams_per_peer: usize,
+    buffer_bytes: u64,
+) -> PyResult<JunctionConfig> {
+    const MOST_STREAMS: usize = 1 << 20;
+    let within = |name, value| within(name, value, 1, MOST_STREAMS);
+    Ok(JunctionConfig {
+        identity_key: exactly("identity_key", identity_key)?,
+        seed: None,
+        address: own_address.0,
+        max_streams: within("max_streams", max_streams)?,
+        max_streams_per_peer: within("max_streams_per_peer", max_streams_per_peer)?,
+        buffer_bytes,
+    })
+}
+
+/// Addresses of the legacy Internet, as text.
+pub(crate) fn ip_addresses(texts: &[String]) -> PyResult<Vec<IpAddr>> {
+    let address = |text: &String| {
+        text.parse().map_err(|_| {
+            PyValueError::new_err(format!(
+                "address {text:?} is no IP address, such as 192.0.2.1 or 2001:db8::1"
+            ))
+        })
+    };
+    texts.iter().map(address).collect()
+}
+
+/// What services may reach in the legacy Internet.
+pub(crate) fn internet(rules: &[String], own: Vec<IpAddr>) -> PyResult<Internet> {
+    Internet::new(rules.iter().map(String::as_str), own)
+        .map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
 /// CPUs of the threads: none, or one for each.
 pub(crate) fn cpus(cpus: Option<Vec<usize>>, threads: usize) -> PyResult<Vec<usize>> {
     match cpus {
@@ -139,12 +179,14 @@ pub(crate) fn service(
     drop_reasons: Vec<String>,
     counters: Vec<String>,
     fail: &str,
+    streams: bool,
 ) -> PyResult<ServiceConfig> {
     const MOST_WAITING: usize = 1 << 20;
     const MOST_OBJECTS: usize = 1 << 24;
     Ok(ServiceConfig {
         match_metadata,
         reads_payload,
+        has_streams: streams,
         queue_packets: within("queue_packets", queue_packets, 1, MOST_WAITING)?,
         max_hops: within("max_hops", max_hops, 1, 1_024)?,
         max_objects: within("max_objects", max_objects, 0, MOST_OBJECTS)?,

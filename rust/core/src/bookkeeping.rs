@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use ei_datapath::counters::{ByReason, Counters, Reason};
 use ei_datapath::forward::{PeerStatistics, ServiceStatistics, Statistics};
 use ei_datapath::pipes::HandshakeCounts;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 /// The threads of one engine as if they were one: counts are summed, states are those of thread 0.
-pub(crate) fn sum(threads: Vec<Statistics>) -> Option<Statistics> {
+fn sum(threads: Vec<Statistics>) -> Option<Statistics> {
     threads.into_iter().reduce(|mut sum, thread| {
         add_counters(&mut sum.counters, &thread.counters);
         sum.decisions += thread.decisions;
@@ -130,8 +131,29 @@ pub(crate) struct ThreadStatistics {
     pub(crate) thread_overflows: u64,
 }
 
+/// `statistics()` of an engine, but for its streams.
+pub(crate) fn engine_dict<'py>(
+    py: Python<'py>,
+    threads: Vec<ThreadStatistics>,
+    notice_overflows: u64,
+    lost_workers: &BTreeMap<u32, String>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let list = threads_list(py, &threads)?;
+    let socket_overflows: u64 = threads.iter().map(|thread| thread.socket_overflows).sum();
+    let thread_overflows: u64 = threads.iter().map(|thread| thread.thread_overflows).sum();
+    let all = threads.into_iter().map(|thread| thread.datapath).collect();
+    let sum = sum(all).ok_or_else(|| PyRuntimeError::new_err("no thread runs"))?;
+    let dict = statistics_dict(py, &sum)?;
+    dict.set_item("threads", list)?;
+    dict.set_item("lost_workers", lost_workers)?;
+    dict.set_item("socket_overflows", socket_overflows)?;
+    dict.set_item("thread_overflows", thread_overflows)?;
+    dict.set_item("notice_overflows", notice_overflows)?;
+    Ok(dict)
+}
+
 /// `statistics()["threads"]` of an engine.
-pub(crate) fn threads_list<'py>(
+fn threads_list<'py>(
     py: Python<'py>,
     threads: &[ThreadStatistics],
 ) -> PyResult<Bound<'py, PyList>> {

@@ -91,7 +91,8 @@ impl Datapath {
     }
 
     #[pyo3(signature = (number, *, match_metadata=None, reads_payload=false, queue_packets=1_024,
-        max_hops=1_024, max_objects=65_536, drop_reasons=vec![], counters=vec![], fail="closed"))]
+        max_hops=1_024, max_objects=65_536, drop_reasons=vec![], counters=vec![], fail="closed",
+        streams=false))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the keyword arguments of Python"
@@ -107,6 +108,7 @@ impl Datapath {
         drop_reasons: Vec<String>,
         counters: Vec<String>,
         fail: &str,
+        streams: bool,
     ) -> PyResult<()> {
         self.pure.add_service(arguments::service(
             number,
@@ -118,6 +120,7 @@ impl Datapath {
             drop_reasons,
             counters,
             fail,
+            streams,
         )?);
         Ok(())
     }

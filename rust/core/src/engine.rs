@@ -1,24 +1,27 @@
 //! `Engine`: the datapath of a real node, native threads that own the sockets.
 
 mod fleet;
+mod handing_over;
+mod junction;
 mod lane;
 mod mailbox;
 mod notices;
 mod shared;
 
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use ei_datapath::pipes::PeerKind;
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use ei_datapath::wire::Address;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments;
-use crate::bookkeeping::{statistics_dict, sum, threads_list};
+use crate::bookkeeping::engine_dict;
 use crate::clock::{monotonic_ns, unix_ns};
-use crate::objects::{notice_tuple, refused, trace_tuple};
-use fleet::{Fleet, FleetConfig, FleetError};
-use notices::News;
+use crate::objects::{refused, trace_tuple};
+use fleet::{Fleet, FleetConfig};
+use handing_over::{first_refusal, news_tuple};
+use junction::{StreamThread, streams_dict};
 
 const MOST_THREADS: usize = 16;
 
@@ -26,6 +29,7 @@ const MOST_THREADS: usize = 16;
 #[pyclass(frozen, module = "ei._core")]
 pub(crate) struct Engine {
     fleet: Fleet,
+    address: Address,
 }
 
 #[pymethods]
@@ -67,7 +71,8 @@ impl Engine {
             datapath,
         };
         let fleet = py.detach(|| Fleet::new(config))?;
-        Ok(Self { fleet })
+        let address = arguments::address(address)?;
+        Ok(Self { fleet, address })
     }
 
     #[getter]
@@ -194,7 +199,8 @@ impl Engine {
     }
 
     #[pyo3(signature = (number, *, match_metadata=None, reads_payload=false, queue_packets=1_024,
-        max_hops=1_024, max_objects=65_536, drop_reasons=vec![], counters=vec![], fail="closed"))]
+        max_hops=1_024, max_objects=65_536, drop_reasons=vec![], counters=vec![], fail="closed",
+        streams=false))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the keyword arguments of Python"
@@ -211,6 +217,7 @@ impl Engine {
         drop_reasons: Vec<String>,
         counters: Vec<String>,
         fail: &str,
+        streams: bool,
     ) -> PyResult<()> {
         let config = arguments::service(
             number,
@@ -222,7 +229,9 @@ impl Engine {
             drop_reasons,
             counters,
             fail,
+            streams,
         )?;
+        self.fleet.set_streams(number, streams);
         py.detach(|| {
             self.fleet
                 .order_all(move |lane, _| lane.datapath.add_service(config.clone()))
@@ -231,6 +240,8 @@ impl Engine {
     }
 
     fn remove_service(&self, py: Python<'_>, number: u32) -> PyResult<()> {
+        py.detach(|| self.fleet.detach_streams(number))?;
+        self.fleet.set_streams(number, false);
         py.detach(|| {
             self.fleet
                 .order_all(move |lane, _| lane.remove_service(number))
@@ -274,27 +285,68 @@ impl Engine {
     // -- workers ----------------------------------------------------------------------------------
 
     fn attach_worker(&self, py: Python<'_>, service: u32, sockets: Vec<RawFd>) -> PyResult<()> {
-        let threads = self.fleet.threads();
-        if sockets.len() != threads {
-            return Err(PyValueError::new_err(format!(
-                "{} sockets for {threads} threads",
-                sockets.len()
-            )));
-        }
-        let sockets = sockets
-            .into_iter()
-            .map(owned)
-            .collect::<PyResult<Vec<_>>>()?;
+        let sockets = handing_over::sockets(sockets, self.fleet.sockets_of(service))?;
         py.detach(|| self.fleet.attach_worker(service, sockets))??;
         Ok(())
     }
 
     fn detach_worker(&self, py: Python<'_>, service: u32) -> PyResult<()> {
+        py.detach(|| self.fleet.detach_streams(service))?;
         py.detach(|| {
             self.fleet
                 .order_all(move |lane, _| lane.detach_worker(service))
         })?;
         Ok(())
+    }
+
+    // -- streams ----------------------------------------------------------------------------------
+
+    #[pyo3(signature = (identity_key, *, internet=vec![], own_addresses=vec![], max_streams=65_536,
+        max_streams_per_peer=4_096, buffer_bytes=536_870_912))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the keyword arguments of Python"
+    )]
+    fn start_streams(
+        &self,
+        py: Python<'_>,
+        identity_key: &[u8],
+        internet: Vec<String>,
+        own_addresses: Vec<String>,
+        max_streams: usize,
+        max_streams_per_peer: usize,
+        buffer_bytes: u64,
+    ) -> PyResult<()> {
+        let own = arguments::ip_addresses(&own_addresses)?;
+        let internet = arguments::internet(&internet, own.clone())?;
+        let config = arguments::junction(
+            self.address,
+            identity_key,
+            max_streams,
+            max_streams_per_peer,
+            buffer_bytes,
+        )?;
+        Ok(py.detach(|| self.fleet.start_streams(config, internet, own))?)
+    }
+
+    fn set_internet(&self, py: Python<'_>, internet: Vec<String>) -> PyResult<()> {
+        let internet = arguments::internet(&internet, self.fleet.own_addresses())?;
+        let order = move |thread: &mut StreamThread, _| thread.set_internet(internet);
+        Ok(py.detach(|| self.fleet.order_streams(order))?)
+    }
+
+    #[pyo3(signature = (address, identity_key))]
+    fn set_stream_peer(
+        &self,
+        py: Python<'_>,
+        address: &[u8],
+        identity_key: Option<&[u8]>,
+    ) -> PyResult<()> {
+        let peer = arguments::address(address)?.0;
+        let key = identity_key.map(|key| arguments::exactly("identity_key", key));
+        let key = key.transpose()?;
+        let order = move |thread: &mut StreamThread, now_ns| thread.set_peer_key(now_ns, peer, key);
+        Ok(py.detach(|| self.fleet.order_streams(order))?)
     }
 
     // -- seeing -----------------------------------------------------------------------------------
@@ -305,28 +357,18 @@ impl Engine {
 
     fn take_notices<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let news = self.fleet.shared().notices.take();
-        news.map(|news| match news {
-            News::Datapath(notice) => notice_tuple(py, notice),
-            News::WorkerLost(service) => ("worker_lost", service).into_pyobject(py),
-            News::WorkerSlow(service) => ("worker_slow", service).into_pyobject(py),
-            News::Failed(why) => ("failed", why).into_pyobject(py),
-        })
-        .collect()
+        news.map(|news| news_tuple(py, news)).collect()
     }
 
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let threads = py.detach(|| self.fleet.order_all(|lane, _| lane.statistics()))?;
-        let list = threads_list(py, &threads)?;
-        let socket_overflows: u64 = threads.iter().map(|thread| thread.socket_overflows).sum();
-        let thread_overflows: u64 = threads.iter().map(|thread| thread.thread_overflows).sum();
-        let all = threads.into_iter().map(|thread| thread.datapath).collect();
-        let sum = sum(all).ok_or_else(|| PyRuntimeError::new_err("no thread runs"))?;
-        let dict = statistics_dict(py, &sum)?;
-        dict.set_item("threads", list)?;
-        dict.set_item("lost_workers", self.fleet.shared().lost())?;
-        dict.set_item("socket_overflows", socket_overflows)?;
-        dict.set_item("thread_overflows", thread_overflows)?;
-        dict.set_item("notice_overflows", self.fleet.shared().notices.lost())?;
+        let shared = self.fleet.shared();
+        let dict = engine_dict(py, threads, shared.notices.lost(), &shared.lost())?;
+        if self.fleet.has_streams() {
+            let streams =
+                py.detach(|| self.fleet.order_streams(|thread, _| thread.statistics()))?;
+            dict.set_item("streams", streams_dict(py, streams)?)?;
+        }
         Ok(dict)
     }
 
@@ -352,36 +394,5 @@ impl Engine {
             self.fleet.threads(),
             self.fleet.state()
         )
-    }
-}
-
-/// Take a descriptor over from Python.
-fn owned(descriptor: RawFd) -> PyResult<OwnedFd> {
-    // SAFETY: fcntl with F_GETFD takes any number, and touches no memory.
-    if descriptor < 0 || unsafe { libc::fcntl(descriptor, libc::F_GETFD) } < 0 {
-        let text = "Bad file descriptor";
-        return Err(PyOSError::new_err((
-            libc::EBADF,
-            text,
-            format!("socket {descriptor}"),
-        )));
-    }
-    // SAFETY: it is open, and by the contract of `attach_worker` nobody else closes it from now on.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}
-
-/// All threads have the same configuration, so that they refuse the same.
-fn first_refusal<T, E: std::fmt::Display>(results: Vec<Result<T, E>>) -> PyResult<()> {
-    for result in results {
-        if let Err(error) = result {
-            return Err(PyValueError::new_err(error.to_string()));
-        }
-    }
-    Ok(())
-}
-
-impl From<FleetError> for PyErr {
-    fn from(error: FleetError) -> Self {
-        PyRuntimeError::new_err(error.to_string())
     }
 }

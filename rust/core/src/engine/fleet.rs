@@ -1,5 +1,7 @@
 //! The threads of an engine: made, started, asked, ended.
 
+mod streaming;
+
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -16,6 +18,8 @@ use super::notices::News;
 use super::shared::{Mail, Shared};
 use crate::io::{BindError, UdpSocket, steer_by_lane};
 use crate::threads;
+use streaming::Streaming;
+pub(crate) use streaming::StreamingError;
 
 /// An order is carried out between two batches; a thread that takes longer is stuck.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -43,6 +47,10 @@ pub(crate) enum FleetError {
     Failed(String),
     /// The thread did not answer in time.
     Stuck(usize),
+    /// Nor did the stream thread.
+    StreamsStuck,
+    /// `start_streams` was not called.
+    NoStreams,
 }
 
 impl std::fmt::Display for FleetError {
@@ -57,6 +65,14 @@ impl std::fmt::Display for FleetError {
                     "datapath thread {number} did not answer within {seconds} s"
                 )
             }
+            Self::StreamsStuck => {
+                let seconds = ANSWER_WITHIN.as_secs();
+                write!(
+                    formatter,
+                    "the stream thread did not answer within {seconds} s"
+                )
+            }
+            Self::NoStreams => formatter.write_str("start_streams was not called"),
         }
     }
 }
@@ -67,6 +83,7 @@ pub(crate) struct Fleet {
     endpoints: Vec<SocketAddr>,
     cpus: Vec<usize>,
     state: Mutex<State>,
+    streaming: Streaming,
 }
 
 enum State {
@@ -109,6 +126,7 @@ impl Fleet {
             endpoints,
             cpus: config.cpus,
             state: Mutex::new(State::Ready(lanes)),
+            streaming: Streaming::default(),
         })
     }
 
@@ -228,7 +246,7 @@ impl Fleet {
             .collect()
     }
 
-    /// Give a service its worker: one socket for each thread.
+    /// Give a service its worker: one socket for each thread, then that of its streams if it has any.
     ///
     /// # Errors
     /// See `FleetError`; inside, why a socket cannot be used.
@@ -239,8 +257,10 @@ impl Fleet {
     ) -> Result<io::Result<()>, FleetError> {
         self.shared.forget_lost(service);
         for (number, socket) in sockets.into_iter().enumerate() {
-            let attached =
-                self.order(number, move |lane, _| lane.attach_worker(service, socket))?;
+            let attached = match number < self.threads() {
+                true => self.order(number, move |lane, _| lane.attach_worker(service, socket))?,
+                false => self.attach_streams(service, socket)?,
+            };
             if attached.is_err() {
                 return Ok(attached);
             }
@@ -255,14 +275,19 @@ impl Fleet {
     pub(crate) fn stop(&self) -> Result<(), FleetError> {
         self.shared.stop();
         let state = std::mem::replace(&mut *self.lock(), State::Stopped);
-        let State::Running(running) = state else {
-            return Ok(());
+        let mut running = match state {
+            State::Running(running) => running,
+            State::Ready(_) | State::Stopped => Vec::new(),
         };
+        running.extend(self.take_streams());
         let begun = Instant::now();
         while !running.iter().all(JoinHandle::is_finished) {
             if begun.elapsed() > END_WITHIN {
                 let number = running.iter().position(|thread| !thread.is_finished());
-                return Err(FleetError::Stuck(number.unwrap_or(0)));
+                return Err(match number {
+                    Some(number) if number < self.threads() => FleetError::Stuck(number),
+                    _ => FleetError::StreamsStuck,
+                });
             }
             sleep(Duration::from_millis(1));
         }

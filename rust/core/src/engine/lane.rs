@@ -5,6 +5,7 @@
 //! touches.
 
 mod readiness;
+mod streaming;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -45,6 +46,8 @@ pub(crate) struct Lane {
     receiver: Receiver,
     /// When to tell what the node had no room for.
     tell_again_ns: Option<u64>,
+    /// When to hand over what the stream thread had no room for.
+    hand_over_again_ns: Option<u64>,
     /// Overflows that the datapath knows of.
     told_overflows: u64,
     workers: BTreeMap<u32, WorkerSocket>,
@@ -80,6 +83,7 @@ impl Lane {
             sockets,
             receiver: Receiver::new(BATCH_TRAINS),
             tell_again_ns: None,
+            hand_over_again_ns: None,
             told_overflows: 0,
             workers: BTreeMap::new(),
             readiness,
@@ -116,6 +120,7 @@ impl Lane {
                 self.tell_overflows(now_ns);
                 self.datapath.poll(now_ns);
             }
+            self.hand_over_streams(now_ns);
             self.send_events(now_ns);
             self.send_now();
             self.send_mail();
@@ -129,6 +134,7 @@ impl Lane {
         slow_ns
             .chain(self.datapath.next_deadline_ns())
             .chain(self.tell_again_ns)
+            .chain(self.hand_over_again_ns)
             .min()
     }
 
@@ -177,6 +183,7 @@ impl Lane {
                 Mail::Datagram { from, mut bytes } => {
                     let _fate = self.datapath.handle(now_ns, from, &mut bytes);
                 }
+                Mail::Own(train) => self.send_own(now_ns, &train),
             }
         }
     }

@@ -20,6 +20,8 @@ pub(crate) enum News {
     WorkerLost(u32),
     /// The worker of a service has a batch for two seconds.
     WorkerSlow(u32),
+    /// The identity key of a host or node that streams come from or go to.
+    StreamKeyWanted([u8; 16]),
     /// A thread panicked: the engine has ended.
     Failed(String),
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ei_datapath::forward::{Datapath, LaneMessage};
 
+use super::junction::{self, OwnTrain};
 use super::lane::Lane;
 use super::mailbox::Mailbox;
 use super::notices::{News, Notices};
@@ -32,6 +33,8 @@ pub(crate) enum Mail {
         /// As received.
         bytes: Vec<u8>,
     },
+    /// Packets of the node's own streams.
+    Own(OwnTrain),
 }
 
 /// Shared by all threads of an engine, and its handle.
@@ -39,6 +42,8 @@ pub(crate) struct Shared {
     /// One for each thread.
     pub(crate) mailboxes: Vec<Mailbox<Mail>>,
     pub(crate) notices: Notices,
+    /// Of the stream thread, if there is one.
+    pub(crate) streams: OnceLock<Arc<Mailbox<junction::Mail>>>,
     pub(crate) stop: StopFlag,
     pub(super) failure: Mutex<Option<String>>,
     /// Why each service's worker was given up last.
@@ -52,6 +57,7 @@ impl Shared {
                 .map(|_| Mailbox::new())
                 .collect::<io::Result<_>>()?,
             notices: Notices::new()?,
+            streams: OnceLock::new(),
             stop: StopFlag::default(),
             failure: Mutex::default(),
             lost: Mutex::default(),
@@ -100,6 +106,9 @@ impl Shared {
         self.stop.set();
         for mailbox in &self.mailboxes {
             mailbox.put(Mail::Order(Box::new(|_, _| ())));
+        }
+        if let Some(mailbox) = self.streams.get() {
+            mailbox.put(junction::Mail::Order(Box::new(|_, _| ())));
         }
     }
 

@@ -1,0 +1,40 @@
+//! What the stream thread has done, as Python sees it.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::StreamStatistics;
+
+/// `statistics()["streams"]` of an engine.
+pub(crate) fn streams_dict<'py>(
+    py: Python<'py>,
+    statistics: StreamStatistics,
+) -> PyResult<Bound<'py, PyDict>> {
+    let counted = statistics.junction;
+    let dict = PyDict::new(py);
+    dict.set_item("open", counted.open)?;
+    dict.set_item("opened", counted.opened)?;
+    dict.set_item("refused", counted.refused)?;
+    dict.set_item("closed", counted.closed)?;
+    dict.set_item("read_bytes", counted.read_bytes)?;
+    dict.set_item("written_bytes", counted.written_bytes)?;
+    dict.set_item("spliced_bytes", counted.spliced_bytes)?;
+    dict.set_item("buffered_bytes", counted.buffered_bytes)?;
+    dict.set_item("connections", counted.connections)?;
+    dict.set_item("cpu_ns", statistics.cpu_ns)?;
+    let services = PyDict::new(py);
+    for (number, (open, opened)) in counted.services {
+        let service = PyDict::new(py);
+        service.set_item("open", open)?;
+        service.set_item("opened", opened)?;
+        services.set_item(number, service)?;
+    }
+    dict.set_item("services", services)?;
+    let refusals = statistics.not_allowed.into_iter();
+    let refusals = refusals.map(|one| (one.host, one.address.to_string(), one.port, one.count));
+    dict.set_item(
+        "not_allowed",
+        PyList::new(py, refusals.collect::<Vec<_>>())?,
+    )?;
+    Ok(dict)
+}
