@@ -13,6 +13,7 @@ from tests.daemons.conftest import collector
 
 from ei.daemons.client import ask
 from ei.errors import EiError
+from ei.host.init import init_host
 from ei.node.init import init_node
 from ei.records.enrolling import Roll
 from ei.records.issuer import Issuer
@@ -103,6 +104,25 @@ def node_file(tmp_path: Path) -> Path:
         randomness=b"n" * 32,
         services=("delivery", "echo"),
     )
+    return new.path
+
+
+@pytest.fixture
+def terminating(tmp_path: Path) -> Path:
+    """The node.toml of a node that runs termination, beside the folder of alice, a host of it."""
+    issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=int(time.time()) + 24 * 3_600)
+    roll = Roll(issuer, tmp_path / "records.eir", unix_s=time.time())
+    bind = f"127.95.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}:3535"
+    new = init_node(
+        tmp_path / "sn1",
+        name="sn1",
+        bind=bind,
+        endpoint=bind,
+        roll=roll,
+        randomness=b"n" * 32,
+        services=("delivery", "termination"),
+    )
+    _ = init_host(tmp_path / "alice", name="alice", nodes=(), roll=roll, randomness=b"a" * 32)
     return new.path
 
 
