@@ -96,6 +96,7 @@ def drop_reasons() -> str:
     from ei import _core
     from ei.host.reasons import HOST_REASONS, RECEIPT_REASONS
     from ei.node.reasons import NODE_REASONS
+    from ei.node.stream_status import STREAM_REASONS
     from ei.runtime.loader import CLUSTER_REASONS, find_services
     from ei.sdk.manifest import load_manifest
 
@@ -131,6 +132,9 @@ def drop_reasons() -> str:
         manifest = load_manifest(folder)
         words = ", ".join(f"`{word}`" for word in manifest.drop_reasons) or "none"
         lines += [f"| {name} ({manifest.id}) | {_one_line(manifest.summary)} | {words} |"]
+    lines += ["", "## Streams", "", "Why streams of services end; no packet is dropped by it.", ""]
+    lines += ["| word | what happened |", "|---|---|"]
+    lines += [f"| `{word}` | {text} |" for word, text in STREAM_REASONS.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -32,3 +32,10 @@ def test_the_reason_of_a_drop_by_a_host_is_explained(ei: Run) -> None:
 
 def test_what_became_of_a_packet_is_explained(ei: Run) -> None:
     assert "its service was asked" in ei("help", "missed").out
+
+
+def test_the_reason_of_the_end_of_a_stream_is_explained(ei: Run) -> None:
+    assert "wrote more than the window" in ei("help", "stream_overrun").out
+    both = ei("help", "not_allowed").out
+    assert "A packet dropped as not_allowed" in both
+    assert "A stream closed as not_allowed" in both

@@ -16,7 +16,7 @@ def test_a_new_node_passes_its_own_check(ei: Run) -> None:
 
     assert made.document["name"] == "sn1.isp-a"
     assert checked.code == Exit.OK, checked.err
-    assert checked.document["services"] == ["delivery", "reach", "echo", "multicast"]
+    assert checked.document["services"] == ["delivery", "reach", "echo", "multicast", "termination"]
     assert checked.document["refused"] == {}
 
 

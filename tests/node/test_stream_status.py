@@ -1,4 +1,6 @@
-from ei.node.stream_status import NotAllowed, ServiceStreams, stream_status
+from ei.host.stream_codes import NODE_CODES
+from ei.node.stream_status import STREAM_REASONS, NotAllowed, ServiceStreams, stream_status
+from ei.sdk import StreamClosed
 from ei.testing.toys import toy_manifest
 
 RULES = ("0.0.0.0/0:443",)
@@ -28,3 +30,8 @@ def test_services_have_their_names_and_what_was_refused_the_line_that_would_allo
             '[internet] allow = ["0.0.0.0/0:443", "192.0.2.1:22"]',
         ),
     )
+
+
+def test_every_word_for_the_end_of_a_stream_is_explained() -> None:
+    assert {"ended", *(word for word, _ in NODE_CODES)} == set(STREAM_REASONS)
+    assert all(f"`{word}`" in (StreamClosed.__doc__ or "") for word in STREAM_REASONS)

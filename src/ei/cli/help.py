@@ -58,15 +58,21 @@ def _fate_or_drop(topic: str) -> str:
     from ei import _core
     from ei.host.reasons import HOST_REASONS, RECEIPT_REASONS
     from ei.node.reasons import NODE_REASONS
+    from ei.node.stream_status import STREAM_REASONS
     from ei.runtime.loader import CLUSTER_REASONS
 
     if topic in FATES:
         return f"A packet counted as {topic}: {FATES[topic]}"
     ours = NODE_REASONS | CLUSTER_REASONS | HOST_REASONS | RECEIPT_REASONS
     reasons = {**dict(_core.reasons()), **ours}
+    said: list[str] = []
     if topic in reasons:
-        return f"A packet dropped as {topic}: {reasons[topic].strip()}"
-    raise _unknown(topic, [*FATES, *reasons])
+        said.append(f"A packet dropped as {topic}: {reasons[topic].strip()}")
+    if topic in STREAM_REASONS:
+        said.append(f"A stream closed as {topic}: {STREAM_REASONS[topic]}")
+    if said:
+        return "\n".join(said)
+    raise _unknown(topic, [*FATES, *reasons, *STREAM_REASONS])
 
 
 def _unknown(topic: str, reasons: list[str]) -> UsageError:

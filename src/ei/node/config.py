@@ -21,7 +21,7 @@ from ei.routing.policy import Word
 Endpoint = Annotated[str, Meta(min_length=3, max_length=64)]
 
 
-DEFAULT_SERVICES = ("delivery", "reach", "echo", "multicast")
+DEFAULT_SERVICES = ("delivery", "reach", "echo", "multicast", "termination")
 
 
 class TelemetryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -7,6 +7,20 @@ import msgspec
 from ei.node.internet import line_for
 from ei.sdk.manifest import Manifest
 
+STREAM_REASONS = {
+    "ended": "Both directions came to their end: all is well.",
+    "closed": "The service closed it, or one of its events came to nothing.",
+    "reset": "The other end gave it up in its middle.",
+    "refused": "The other end takes no stream there.",
+    "unreachable": "There is no way to the other end, or its name has no address.",
+    "not_allowed": "No rule of [internet] allows its address; ei node status shows one that would.",
+    "deadline": "It was not open in time, or nothing came or went for too long.",
+    "stream_overrun": "The service wrote more than the window that it was told of.",
+    "lost": "The connection under it broke, or the worker of its service died.",
+    "too_many_streams": "The node, or one peer, has as many streams as it may.",
+}
+"""Why a stream of a service ended, and what happened."""
+
 
 class ServiceStreams(msgspec.Struct, frozen=True):
     """The streams of one service: `open` now, and how many were `opened` so far."""
