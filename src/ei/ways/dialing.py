@@ -1,0 +1,72 @@
+"""Where a program's connection goes: to a host by its name, or on from the node to the rest.
+
+files.campus.ei, files.campus, fd35:…    a stream to that port of the host, sealed end to end
+everything else                          the service of termination at the host's node
+"""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from ei.errors import NotFoundError
+from ei.host.client import Host
+from ei.sdk.packets import Address
+from ei.services.termination.client import open_legacy
+from ei.ways.ends import End, StreamEnd
+from ei.ways.names import to_address, to_name
+
+DIAL_S = 10.0
+
+
+class Dialler(Protocol):
+    """Opens connections for programs."""
+
+    async def dial(self, name: str, port: int, *, deadline_s: float = DIAL_S) -> End:
+        """Open a connection.
+
+        Args:
+            name: `files.campus.ei`, an address of ours as text, or a name or address of others.
+
+        Raises:
+            EiError: there is none: why.
+        """
+        ...
+
+
+def ours(text: str, domains: Collection[str]) -> str | Address | None:
+    """Return the full name or the address of the host that a program means.
+
+    A name without `.ei` is one of ours, too, when a known domain is what it ends with.
+
+    Args:
+        domains: That are known.
+
+    Returns:
+        `None` for what belongs to the legacy Internet.
+    """
+    if (address := to_address(text.strip("[]"))) is not None:
+        return address
+    if (name := to_name(text)) is not None:
+        return name
+    plain = text.rstrip(".").lower()
+    return plain if plain.partition(".")[2] in domains else None
+
+
+class HostDialler:
+    """Opens connections as a host."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def dial(self, name: str, port: int, *, deadline_s: float = DIAL_S) -> End:
+        """Open a stream to a host, or by way of the node."""
+        to = ours(name, self._host.records.domains)
+        if to is not None:
+            return StreamEnd(await self._host.open_stream(to, port, deadline_s=deadline_s))
+        try:
+            stream = await open_legacy(self._host, name.strip("[]"), port, deadline_s=deadline_s)
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"{name} is no name of the Extensible Internet, and for others: {error}",
+                remedy="Let this program reach it without the proxy, or ask the node's operator.",
+            ) from error
+        return StreamEnd(stream)

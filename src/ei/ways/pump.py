@@ -1,0 +1,90 @@
+"""Carries bytes between two ends, both ways, until both directions have ended.
+
+What one end does not take is not read from the other, so a slow reader slows whoever writes to it,
+and no more than one piece of each direction waits here. An end of one direction is passed on and
+leaves the other direction open.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ei.errors import EiError
+from ei.host.stream_codes import IDLE, LOST
+from ei.ways.ends import End
+
+PIECE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Pumped:
+    """What came of it.
+
+    Attributes:
+        there_bytes: From the first end to the second.
+        back_bytes: From the second to the first.
+        ending: `ended`, `deadline` after too long without a byte, or the word of what broke.
+        text: What broke, as a sentence; else empty.
+    """
+
+    there_bytes: int
+    back_bytes: int
+    ending: str
+    text: str = ""
+
+
+async def pump(a: End, b: End, *, idle_s: float) -> Pumped:
+    """Carry everything from `a` to `b` and from `b` to `a`; both are closed or given up after it.
+
+    Args:
+        idle_s: So long may pass without a byte, both ways together.
+    """
+    loop = asyncio.get_running_loop()
+    scope = asyncio.timeout(idle_s)
+    counts = {"there": 0, "back": 0}
+
+    def moved(way: str, length: int) -> None:
+        counts[way] += length
+        if not scope.expired():
+            scope.reschedule(loop.time() + idle_s)
+
+    ending, text, code = "deadline", "", IDLE
+    try:
+        async with scope:
+            broke = await _both(a, b, moved)
+            if broke is None:
+                ending = "ended"
+            else:
+                ending, text, code = getattr(broke, "kind", "lost"), str(broke), LOST
+    except TimeoutError:
+        if not scope.expired():
+            raise
+    finally:
+        if ending != "ended":
+            a.abort(code)
+            b.abort(code)
+    if ending == "ended":
+        _ = await asyncio.gather(a.close(), b.close())
+    return Pumped(counts["there"], counts["back"], ending, text)
+
+
+async def _both(a: End, b: End, moved: Callable[[str, int], None]) -> EiError | None:
+    """Carry both directions to their ends; return what broke one of them."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            _ = group.create_task(_carry(a, b, lambda length: moved("there", length)))
+            _ = group.create_task(_carry(b, a, lambda length: moved("back", length)))
+    except ExceptionGroup as lost:
+        broke = next((each for each in lost.exceptions if isinstance(each, EiError)), None)
+        if broke is None:
+            raise
+        return broke
+    return None
+
+
+async def _carry(source: End, to: End, moved: Callable[[int], None]) -> None:
+    while piece := await source.read(PIECE_BYTES):
+        moved(len(piece))
+        await to.write(piece)
+    moved(0)
+    await to.finish()
