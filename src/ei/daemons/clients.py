@@ -28,6 +28,11 @@ class Clients:
         finally:
             self._tasks.discard(task)
 
+    async def wait(self, limit_s: float) -> None:
+        """Return when all have left, or that time is over."""
+        if self._tasks:
+            _ = await asyncio.wait(self._tasks, timeout=limit_s)
+
     async def hang_up(self) -> None:
         """End all, and wait for it."""
         for task in self._tasks:

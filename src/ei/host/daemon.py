@@ -1,11 +1,14 @@
-"""`ei host run`: a host as a process of its own, with an admin socket."""
+"""`ei host run`: a host as a process of its own, with an admin socket.
+
+Ways in for other programs run beside it, in the same process: `ei proxy`, `ei gateway`.
+"""
 
 import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from random import SystemRandom
@@ -18,7 +21,7 @@ from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
 from ei.errors import DeadlineError, EiError
-from ei.host.admin import HostAdmin
+from ei.host.admin import HostAdmin, Verb
 from ei.host.client import Host
 from ei.host.connect import SEEN_FILE, PreparedHost, make_host, prepare_host
 from ei.host.dns import ask_dns
@@ -33,15 +36,29 @@ from ei.records.record_set import RecordSet
 ATTACH_S = 5.0
 LOOK_S = 60.0
 
+Beside = Callable[[Host, Log], AbstractAsyncContextManager[Mapping[str, Verb]]]
+"""What runs beside a host, from its start to its end; gives the admin verbs that it answers."""
+
+
+@asynccontextmanager
+async def _nothing(_host: Host, _log: Log) -> AsyncGenerator[Mapping[str, Verb]]:
+    yield {}
+
 
 def run_host(
-    path: Path, *, supervisor_fd: int | None = None, log: Log | None = None, metrics: str = ""
+    path: Path,
+    *,
+    supervisor_fd: int | None = None,
+    log: Log | None = None,
+    metrics: str = "",
+    beside: Beside = _nothing,
 ) -> None:
     """Run the host of a `host.toml` until SIGTERM, SIGINT or the verb `stop`.
 
     Args:
         supervisor_fd: Reading end of a pipe: the host stops at its end of file.
         metrics: Endpoint of `/metrics`, `/healthz` and `/readyz`; empty serves none.
+        beside: What runs with it; it ends first.
 
     Raises:
         EiError: it cannot start: what is wrong and what to do.
@@ -53,17 +70,19 @@ def run_host(
         pages = PageServer(
             metrics, host_pages(host.status, version=metadata.version("extensible-internet"))
         )
-        asyncio.run(_run(prepared, host, supervisor_fd, log, pages))
+        asyncio.run(_run(prepared, host, supervisor_fd, log, pages, beside=beside))
     finally:
         host.close()
 
 
-async def _run(
+async def _run(  # noqa: PLR0913 all that a daemon is made of
     prepared: PreparedHost,
     host: Host,
     supervisor_fd: int | None,
     log: Log,
     pages: PageServer,
+    *,
+    beside: Beside,
 ) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -113,7 +132,9 @@ async def _run(
                 group.create_task(_tell_expiring(host, log)),
                 group.create_task(_follow_dns(prepared, host, log, reloaded, lambda: records)),
             ]
-            _ = await stopped.wait()
+            async with beside(host, log) as verbs:
+                admin.add(verbs)
+                _ = await stopped.wait()
             for task in background:
                 _ = task.cancel()
         finally:

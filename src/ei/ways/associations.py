@@ -1,0 +1,88 @@
+"""Datagrams of programs that speak SOCKS (UDP ASSOCIATE): to hosts, as datagrams of this host."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from ei.daemons.log import Log
+from ei.errors import DeadlineError, EiError
+from ei.host.channels import DatagramChannel
+from ei.host.client import Host
+from ei.records.addresses import format_address
+from ei.ways.dialing import ours
+from ei.ways.ends import PATIENCE_S
+from ei.ways.names import to_dns_name
+from ei.ways.socks import SocksError, read_datagram, write_datagram
+
+Place = tuple[str, int]
+
+
+class Associations:
+    """Carries the datagrams of each program for itself, on a port of its own.
+
+    Args:
+        address: IP address on which programs' datagrams are taken.
+    """
+
+    def __init__(self, host: Host, *, address: str, log: Log) -> None:
+        self._host = host
+        self._address = address
+        self._log = log
+
+    async def __call__(self, opened: Callable[[str, int], Awaitable[None]]) -> None:
+        """Carry datagrams of one program until cancelled."""
+        with self._host.datagrams() as channel:
+            far = _Program(self._host, channel, self._log)
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda: far, local_addr=(self._address, 0)
+            )
+            try:
+                await opened(self._address, int(transport.get_extra_info("sockname")[1]))
+                while True:
+                    await self._return(channel, far)
+            finally:
+                transport.close()
+
+    async def _return(self, channel: DatagramChannel, program: "_Program") -> None:
+        try:
+            datagram = await channel.receive(deadline_s=PATIENCE_S)
+        except DeadlineError:
+            return
+        name = self._host.records.name_of(datagram.source)
+        is_named = name != format_address(datagram.source)
+        source = to_dns_name(name) if is_named else name
+        program.hand(write_datagram(source, datagram.source_port, datagram.data))
+
+
+class _Program(asyncio.DatagramProtocol):
+    """The socket that a program sends to; the first who does is the program."""
+
+    def __init__(self, host: Host, channel: DatagramChannel, log: Log) -> None:
+        self._host = host
+        self._channel = channel
+        self._log = log
+        self._transport: asyncio.DatagramTransport | None = None
+        self._program: Place | None = None
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: Place) -> None:
+        if self._program is None:
+            self._program = addr
+        if addr != self._program:
+            return
+        try:
+            name, port, payload = read_datagram(data)
+            to = ours(name, self._host.records.domains)
+            if to is None:
+                self._log.warn("datagram not carried", to=name, reason="it is for no host of ours")
+                return
+            _ = self._channel.try_send(to, payload, port=port)
+        except (SocksError, EiError) as error:
+            self._log.warn("datagram not carried", reason=str(error))
+
+    def hand(self, datagram: bytes) -> None:
+        """Send a datagram to the program, once it is known where it is."""
+        if self._transport is not None and self._program is not None:
+            self._transport.sendto(datagram, self._program)

@@ -1,0 +1,47 @@
+import argparse
+
+import pytest
+from tests.cli.conftest import Run
+
+from ei.cli.exits import Exit
+from ei.cli.gateway import parse_server
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("127.0.0.1:8000", (80, "127.0.0.1", 8_000)),
+        ("443=web.example:8443", (443, "web.example", 8_443)),
+        ("22=[::1]:22", (22, "::1", 22)),
+    ],
+)
+def test_a_server_is_a_place_and_a_port_here(text: str, server: tuple[int, str, int]) -> None:
+    assert parse_server(text) == server
+
+
+@pytest.mark.parametrize("text", ["", "8000", "host", "host:0", "host:65536", "0=host:1", "a b:1"])
+def test_a_server_that_is_none_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"such as 127\.0\.0\.1:8000"):
+        _ = parse_server(text)
+
+
+def test_something_must_be_published(ei: Run) -> None:
+    said = ei("gateway", "publish", "web")
+
+    assert said.code == Exit.ERROR
+    assert "--to" in said.err
+
+
+def test_without_a_host_it_is_said_how_to_write_one(ei: Run) -> None:
+    said = ei("gateway", "publish", "web", "--to", "127.0.0.1:8000")
+
+    assert said.code == Exit.ERROR
+    assert "ei host init" in said.err
+
+
+@pytest.mark.slow
+def test_a_host_that_is_no_gateway_says_which_verbs_it_has(lab: Run) -> None:
+    said = lab("gateway", "status", "bob")
+
+    assert said.code == Exit.ERROR
+    assert "no verb 'gateway'" in said.err

@@ -1,0 +1,85 @@
+"""What the proxy shows: pages that say what is, and rules for browsers."""
+
+import json
+import re
+from http import HTTPStatus
+
+from ei.ways.page import About, NodeSeen, about_page, pac, refusal_page
+from ei.ways.refusals import Refusal
+from ei.ways.socks import Reply
+
+NODES = (
+    NodeSeen("sn1.isp-a", is_up=True, is_used=True, rtt_s=0.0123),
+    NodeSeen("sn2.isp-a", is_up=False, is_used=False),
+)
+ABOUT = About(
+    "alice.isp-a",
+    "127.0.0.1:8118",
+    NODES,
+    services=("delivery", "termination"),
+    domains=("campus", "isp-a"),
+    carries_legacy=True,
+    open=1,
+    asked=7,
+    refused=2,
+)
+
+
+def text_of(page: str) -> str:
+    """Return what a person reads."""
+    body = page.partition("<body>")[2]
+    return " ".join(re.sub(r"<[^>]*>", " ", body).split())
+
+
+def test_who_goes_through_it_is_told_by_which_node_and_services() -> None:
+    text = text_of(about_page(ABOUT, is_proxied=True))
+
+    assert "This browser goes through the Extensible Internet" in text
+    assert "As alice.isp-a by the node sn1.isp-a ." in text
+    assert "sn1.isp-a in use, 12.3 ms away sn2.isp-a does not answer" in text
+    assert "delivery , termination" in text
+    assert "1 open, 7 so far, 2 refused" in text
+
+
+def test_who_does_not_is_told_how() -> None:
+    text = text_of(about_page(ABOUT, is_proxied=False))
+
+    assert "http://127.0.0.1:8118/ei.pac" in text
+
+
+def test_without_a_node_nothing_is_promised() -> None:
+    about = About("alice.isp-a", "127.0.0.1:8118", NODES[1:])
+
+    text = text_of(about_page(about, is_proxied=True))
+
+    assert "no node answers it" in text
+    assert "goes through the Extensible Internet" not in text
+
+
+def test_a_page_needs_nothing_from_elsewhere_and_suits_small_and_dark_screens() -> None:
+    page = about_page(ABOUT, is_proxied=True)
+
+    assert not re.search(r"(src|href)=|url\(|@import|<script", page)
+    assert "width=device-width" in page
+    assert "prefers-color-scheme: dark" in page
+    assert "$" not in page
+
+
+def test_what_others_wrote_is_text() -> None:
+    refusal = Refusal(HTTPStatus.BAD_GATEWAY, Reply.FAILURE, "<b>no</b>", "<i>try</i>")
+
+    page = refusal_page(refusal, "http://x/<script>alert(1)</script>")
+
+    assert "<script" not in page
+    assert "&lt;b&gt;no&lt;/b&gt;." in page
+    assert "&lt;i&gt;try&lt;/i&gt;" in page
+    assert "502 Bad Gateway" in page
+
+
+def test_the_rules_send_our_names_through_the_proxy_and_the_rest_as_the_node_carries_it() -> None:
+    rules = pac(ABOUT)
+
+    assert f"var ours = {json.dumps(['.ei', '.campus', '.isp-a'])};" in rules
+    assert rules.count('return "PROXY 127.0.0.1:8118";') == 2
+    assert 'return "PROXY 127.0.0.1:8118; DIRECT";' in rules
+    assert 'return "DIRECT";\n}' in pac(About("alice.isp-a", "127.0.0.1:8118"))
