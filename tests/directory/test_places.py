@@ -3,7 +3,7 @@
 from tests.directory.net import World
 
 from ei.directory import Addressed, Attached, Named
-from ei.directory.places import MAX_DIRECTORIES, Places
+from ei.directory.places import UNNAMED_DIRECTORIES, Places
 
 WORLD = World(domains=2, nodes=3, directories=2)
 NAMES = WORLD.names
@@ -46,4 +46,4 @@ def test_in_a_domain_that_names_no_directories_its_first_nodes_are() -> None:
 
     chosen = [Places(address, records).is_directory for address in sorted(world.names.values())]
 
-    assert chosen == [True] * MAX_DIRECTORIES + [False] * 4
+    assert chosen == [True] * UNNAMED_DIRECTORIES + [False] * 9

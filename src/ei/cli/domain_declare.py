@@ -43,7 +43,7 @@ def add_parser(verbs: Verbs) -> None:
         action="append",
         default=[],
         metavar="NODE",
-        help="a node of the domain, the preferred first; once for each (none: all nodes answer)",
+        help="a node of the domain, the preferred first; once for each (none: its first 3)",
     )
     takes_domain_files(verb)
     takes_lifetime(verb)
@@ -69,7 +69,7 @@ def declare(arguments: argparse.Namespace, output: Output) -> Exit:
     shown = [names.get(number, str(number)) for number in record.providers]
     answer = [roll.read().name_of(node) for node in record.directories]
     output.fold(f"{record.name} is carried by {', '.join(shown) or 'nobody but its peers'}")
-    output.fold(f"{', '.join(answer) or 'all its nodes'} answer for its names")
+    output.fold(f"{', '.join(answer) or 'its first 3 nodes'} answer for its names")
     output.document(
         "ei.domain-declare/1",
         {"name": record.name, "providers": list(record.providers), "directories": answer},

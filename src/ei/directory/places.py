@@ -9,8 +9,9 @@ from ei.records.kinds import DomainRecord
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
-MAX_DIRECTORIES = 8
-"""Of a domain that names none: those of its nodes with the smallest addresses."""
+UNNAMED_DIRECTORIES = 3
+"""Of a domain that names none: those of its nodes with the smallest addresses. Two may die; each
+more would cost every registration another signature to check and another write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +125,5 @@ class Places:
         if domain.directories:
             return tuple(node for node in domain.directories if node in nodes)
         return tuple(sorted(node for node in nodes if domain_number_of(node) == number))[
-            :MAX_DIRECTORIES
+            :UNNAMED_DIRECTORIES
         ]
