@@ -1,6 +1,6 @@
-"""A lab of real nodes with a proxy and a gateway as processes, and servers that behave and misbehave.
+"""A lab of real nodes with a proxy and a gateway as processes, and servers good and bad.
 
-    curl ─▶ ei proxy (alice.isp-a) ─▶ sn1.isp-a ─▶ sn1.campus ─▶ ei gateway (files.campus) ─▶ server
+curl ─▶ ei proxy (alice.isp-a) ─▶ sn1.isp-a ─▶ sn1.campus ─▶ ei gateway (files.campus) ─▶ server
 """
 
 import hashlib
@@ -61,8 +61,29 @@ def digest_of_big() -> str:
     return whole.hexdigest()
 
 
+PICTURE = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'></svg>"
+SCRIPT = b"""
+addEventListener("load", async () => {
+  const pictures = [...document.images].filter(each => each.complete && each.naturalWidth == 9)
+  const posted = await (await fetch("/echo", {method: "POST", body: "posted"})).text()
+  document.title = `${pictures.length} pictures, ${posted}, by ${location.host}`
+})
+"""
+PICTURES = 24
+FILES = {
+    **{f"/{number}.svg": ("image/svg+xml", PICTURE) for number in range(PICTURES)},
+    "/script.js": ("text/javascript", SCRIPT),
+    "/page": (
+        "text/html",
+        b"<!doctype html><title>loading</title><script src=/script.js></script>"
+        + b"".join(b"<img src=/%d.svg>" % number for number in range(PICTURES)),
+    ),
+}
+"""By their path: type and content."""
+
+
 class Answers(BaseHTTPRequestHandler):
-    """/hello, /big, /chunked, /die (in the middle of its answer); POST comes back."""
+    """/hello, /big, /chunked, /page, /die (in mid-answer); POST comes back."""
 
     protocol_version = "HTTP/1.1"
 
@@ -78,6 +99,10 @@ class Answers(BaseHTTPRequestHandler):
             for word in (b"one ", b"two ", b"three"):
                 _ = self.wfile.write(b"%x\r\n%b\r\n" % (len(word), word))
             _ = self.wfile.write(b"0\r\n\r\n")
+        elif self.path in FILES:
+            kind, body = FILES[self.path]
+            self._head(len(body), kind)
+            _ = self.wfile.write(body)
         elif self.path == "/die":
             self._head(1_000_000)
             _ = self.wfile.write(bytes(500_000))
@@ -92,8 +117,9 @@ class Answers(BaseHTTPRequestHandler):
         self._head(len(body))
         _ = self.wfile.write(body)
 
-    def _head(self, length: int) -> None:
+    def _head(self, length: int, kind: str = "application/octet-stream") -> None:
         self.send_response(200)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
         self.end_headers()
 

@@ -44,7 +44,7 @@ def test_who_goes_through_it_is_told_by_which_node_and_services() -> None:
 def test_who_does_not_is_told_how() -> None:
     text = text_of(about_page(ABOUT, is_proxied=False))
 
-    assert "http://127.0.0.1:8118/ei.pac" in text
+    assert "http://127.0.0.1:8118/ei.pac in its network settings, and then open http" in text
 
 
 def test_without_a_node_nothing_is_promised() -> None:
@@ -71,7 +71,7 @@ def test_what_others_wrote_is_text() -> None:
     page = refusal_page(refusal, "http://x/<script>alert(1)</script>")
 
     assert "<script" not in page
-    assert "&lt;b&gt;no&lt;/b&gt;." in page
+    assert "&lt;b&gt;no&lt;/b&gt;." in page.lower()
     assert "&lt;i&gt;try&lt;/i&gt;" in page
     assert "502 Bad Gateway" in page
 
@@ -83,3 +83,10 @@ def test_the_rules_send_our_names_through_the_proxy_and_the_rest_as_the_node_car
     assert rules.count('return "PROXY 127.0.0.1:8118";') == 2
     assert 'return "PROXY 127.0.0.1:8118; DIRECT";' in rules
     assert 'return "DIRECT";\n}' in pac(About("alice.isp-a", "127.0.0.1:8118"))
+
+
+def test_a_thousand_domains_are_no_burden() -> None:
+    about = About("alice.isp-a", "127.0.0.1:8118", domains=tuple(f"d{n}" for n in range(5_000)))
+
+    assert "and 4994 more" in about_page(about, is_proxied=True)
+    assert len(pac(about)) < 20_000

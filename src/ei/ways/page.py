@@ -16,6 +16,10 @@ GOOD = {"light": "#12734a", "light_tint": "#e2f4ea", "dark": "#5fd39b", "dark_ti
 ODD = {"light": "#9a5b00", "light_tint": "#fdf0d9", "dark": "#f0b75a", "dark_tint": "#3d2e14"}
 BAD = {"light": "#b3261e", "light_tint": "#fce8e6", "dark": "#f2938c", "dark_tint": "#43211f"}
 
+MAX_RULES = 1_000
+"""Domains in the rules of a browser; names of further ones need their `.ei`."""
+SHOWN = 6
+
 
 class NodeSeen(msgspec.Struct, frozen=True):
     """A node of the host that the proxy speaks for. `rtt_s` is `None` while it is not known."""
@@ -61,7 +65,8 @@ def about_page(about: About, *, is_proxied: bool) -> str:
             lead=_text(
                 "Give it the automatic proxy address",
                 f"http://{about.endpoint}/ei.pac",
-                f"in its network settings, and then open http://{OWN_NAME}/",
+                "in its network settings, and then open",
+                f"http://{OWN_NAME}/",
             ),
             cards=_cards(about),
         )
@@ -91,7 +96,7 @@ def refusal_page(refusal: Refusal, wanted: str) -> str:
         BAD,
         sign=f"{refusal.status.value} {refusal.status.phrase}",
         title="This did not come through",
-        lead=f"<p>{escape(refusal.sentence)}.</p>",
+        lead=f"<p>{escape(refusal.sentence[:1].upper() + refusal.sentence[1:])}.</p>",
         cards=_card("", rows),
     )
 
@@ -103,7 +108,7 @@ def pac(about: About) -> str:
     """
     proxy = json.dumps(f"PROXY {about.endpoint}")
     others = json.dumps(f"PROXY {about.endpoint}; DIRECT" if about.carries_legacy else "DIRECT")
-    domains = json.dumps([".ei", *(f".{domain}" for domain in about.domains)])
+    domains = json.dumps([".ei", *(f".{domain}" for domain in about.domains[:MAX_RULES])])
     return f"""\
 function FindProxyForURL(url, host) {{
   host = host.toLowerCase();
@@ -118,14 +123,15 @@ function FindProxyForURL(url, host) {{
 
 def _cards(about: About) -> str:
     nodes = [(escape(node.name), _state(node)) for node in about.nodes]
-    names = ", ".join(f"<code>.{escape(each)}</code>" for each in ("ei", *about.domains))
+    names = ", ".join(f"<code>.{escape(each)}</code>" for each in ("ei", *about.domains[:SHOWN]))
+    more = f" and {len(about.domains) - SHOWN} more" if len(about.domains) > SHOWN else ""
     others = (
         "carried on by the node, as far as its operator allows"
         if about.carries_legacy
         else "not through here: the node in use offers no <code>termination</code>"
     )
     where = [
-        (f"Names under {names}", "to that host, sealed from end to end"),
+        (f"Names under {names}{more}", "to that host, sealed from end to end"),
         ("Everything else", others),
     ]
     offered = ", ".join(f"<code>{escape(each)}</code>" for each in about.services)
@@ -139,7 +145,7 @@ def _cards(about: About) -> str:
 def _state(node: NodeSeen) -> str:
     words = ["in use" if node.is_used else "ready"] if node.is_up else ["does not answer"]
     if node.is_up and node.rtt_s is not None:
-        words.append(f"{node.rtt_s * 1_000:.1f} ms away")
+        words.append(f"{max(node.rtt_s * 1_000, 0.1):.1f} ms away")
     return ", ".join(words)
 
 
