@@ -78,10 +78,20 @@ def loaded(request: pytest.FixtureRequest) -> LoadedService:
 def messages_of(loaded: LoadedService) -> list[msgspec.Struct]:
     """Make messages of each kind: all bytes are the address of a group."""
     return [
-        kind(*[bytes(group) for _ in kind.__struct_fields__])
+        kind(*[sample_of(field.type, bytes(group)) for field in msgspec.structs.fields(kind)])
         for kind in loaded.messages
         for group in (NEWS, WEATHER)
     ]
+
+
+def sample_of(kind: object, group: bytes) -> object:
+    """Make a value that a field of a message may have."""
+    for value in (group, (group,), ("word",), 7, False):
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            continue
+    return msgspec.convert((), kind)
 
 
 def packets() -> st.SearchStrategy[Packet]:

@@ -1,0 +1,118 @@
+"""Bodies that are read or on their way: who holds them, and what they take of the bound."""
+
+from ei.services.caching.shelf import Kept
+from ei.services.caching.state import Content, Desk
+
+DISK_FACTOR = 3
+"""The disk grants so many times the bytes of memory for bodies on their way."""
+
+
+def begin(desk: Desk, flight: bytes, *, is_on_disk: bool, reserve: int) -> Content:
+    """Begin a body that a flight brings."""
+    body = desk.next_number("bodies").to_bytes(8, "big")
+    content = Content(body, is_on_disk, holders=1, flight=flight)
+    _ = reserve_more(desk, content, reserve)
+    return desk.contents.add(body, content)
+
+
+def has_room(desk: Desk, size: int, *, is_on_disk: bool) -> bool:
+    """Whether a body of so many bytes may be on its way, beside the others."""
+    return _aside(desk, is_on_disk=is_on_disk) + size <= _most_aside(desk, is_on_disk=is_on_disk)
+
+
+def reserve_more(desk: Desk, content: Content, size: int) -> bool:
+    """Make room for so many bytes more; return whether there was."""
+    if not has_room(desk, size, is_on_disk=content.is_on_disk):
+        return False
+    _change_aside(desk, content, size)
+    return True
+
+
+def append(desk: Desk, content: Content, data: bytes) -> None:
+    """Add bytes that came."""
+    if data:
+        content.size = desk.bodies(content).append(content.body, content.size, data)
+
+
+def rewind(desk: Desk, content: Content) -> None:
+    """Forget what came: its one reader has read all of it."""
+    desk.bodies(content).delete(content.body, content.size)
+    content.size = 0
+
+
+def hold(desk: Desk, kept: Kept, *, is_on_disk: bool) -> Content:
+    """Read a body that is on a shelf."""
+    content = desk.contents.get(kept.body)
+    if content is None:
+        content = Content(kept.body, is_on_disk, kept.size, state="whole", is_kept=True)
+        content = desk.contents.add(kept.body, content)
+    content.holders += 1
+    return content
+
+
+def release(desk: Desk, content: Content) -> None:
+    """One holder less; the last one leaves nothing behind."""
+    content.holders -= 1
+    if content.holders > 0:
+        return
+    if not content.is_kept:
+        desk.bodies(content).delete(content.body, content.size)
+    _change_aside(desk, content, -content.reserved)
+    desk.contents.remove(content.body)
+
+
+def keep(desk: Desk, kept: Kept, content: Content) -> None:
+    """Put a whole body on its shelf; what leaves for it goes to disk, or away."""
+    shelf = desk.disk if content.is_on_disk else desk.memory
+    other = desk.memory if content.is_on_disk else desk.disk
+    for gone, was_used in list(shelf.add(kept)):
+        leave(desk, gone, is_on_disk=content.is_on_disk, was_used=was_used)
+    replaced = other.remove(kept.name)
+    if replaced is not None:
+        leave(desk, replaced, is_on_disk=not content.is_on_disk, was_used=False)
+    content.is_kept = True
+    _change_aside(desk, content, -content.reserved)
+    desk.count("stored")
+
+
+def leave(desk: Desk, kept: Kept, *, is_on_disk: bool, was_used: bool) -> None:
+    """Do what follows when a variant left its shelf: to disk if it was used, else away."""
+    content = desk.contents.get(kept.body)
+    bodies = (desk.disk if is_on_disk else desk.memory).bodies
+    if content is not None:
+        # Somebody reads it: it goes with its last reader.
+        content.is_kept = False
+        _change_aside(desk, content, kept.size)
+    elif was_used and not is_on_disk and kept.size <= desk.config.memory_object_bytes:
+        bodies.move(kept.body, kept.size, desk.disk.bodies)
+        for gone, _ in list(desk.disk.add(kept)):
+            leave(desk, gone, is_on_disk=True, was_used=False)
+        desk.count("demoted")
+        return
+    else:
+        bodies.delete(kept.body, kept.size)
+    desk.count("evicted")
+
+
+def drop(desk: Desk, kept: Kept, *, is_on_disk: bool) -> None:
+    """Take a variant from its shelf: it was purged, or is in doubt."""
+    _ = (desk.disk if is_on_disk else desk.memory).remove(kept.name)
+    leave(desk, kept, is_on_disk=is_on_disk, was_used=False)
+
+
+def _aside(desk: Desk, *, is_on_disk: bool) -> int:
+    return desk.numbers.get(_name(is_on_disk=is_on_disk)) or 0
+
+
+def _most_aside(desk: Desk, *, is_on_disk: bool) -> int:
+    return desk.config.aside_bytes * (DISK_FACTOR if is_on_disk else 1)
+
+
+def _change_aside(desk: Desk, content: Content, by: int) -> None:
+    is_on_disk = content.is_on_disk
+    content.reserved += by
+    desk.numbers.put(_name(is_on_disk=is_on_disk), _aside(desk, is_on_disk=is_on_disk) + by)
+
+
+def _name(*, is_on_disk: bool) -> bytes:
+    return b"aside on disk" if is_on_disk else b"aside"
