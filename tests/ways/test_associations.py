@@ -50,6 +50,22 @@ def test_a_datagram_reaches_a_port_of_a_host_and_its_answer_comes_back(
         assert read_datagram(program.recv(2_000)) == ("bob.campus.ei", 7, b"pong")
 
 
+def test_a_datagram_to_the_legacy_internet_goes_on_from_the_node(place: Place) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+        associated(place) as (program, to),
+    ):
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        port: int = server.getsockname()[1]
+        _ = program.sendto(write_datagram("127.0.0.1", port, b"ping"), to)
+        data, at = server.recvfrom(100)
+        assert data == b"ping"
+        _ = server.sendto(b"pong", at)
+
+        assert read_datagram(program.recv(2_000)) == ("127.0.0.1", port, b"pong")
+
+
 def test_what_is_no_datagram_or_for_nobody_costs_nothing(place: Place, bob: Host) -> None:
     with bob.datagrams(7) as port, associated(place) as (program, to):
         for junk in (

@@ -53,7 +53,7 @@ def test_our_names_lead_to_the_host_and_others_are_refused_where_no_node_carries
         with pytest.raises(NotFoundError, match="no record of nobody"):
             _ = await dialler.dial("nobody.isp-b.ei", 80)
 
-        with pytest.raises(NotFoundError, match="does not offer service 32") as caught:
+        with pytest.raises(NotFoundError, match="offers no termination") as caught:
             _ = await dialler.dial("www.example.org", 80)
 
         assert "without the proxy" in caught.value.remedy

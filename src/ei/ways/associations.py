@@ -1,4 +1,4 @@
-"""Datagrams of programs that speak SOCKS (UDP ASSOCIATE): to hosts, as datagrams of this host."""
+"""Datagrams of programs that speak SOCKS (UDP ASSOCIATE): to hosts, and on from the node."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,8 +8,10 @@ from ei.errors import DeadlineError, EiError
 from ei.host.channels import DatagramChannel
 from ei.host.client import Host
 from ei.records.addresses import format_address
+from ei.services.termination.client import open_legacy
 from ei.ways.dialing import ours
-from ei.ways.ends import PATIENCE_S
+from ei.ways.ends import PATIENCE_S, StreamEnd
+from ei.ways.legacy_datagrams import LegacyDatagrams
 from ei.ways.names import to_dns_name
 from ei.ways.socks import SocksError, read_datagram, write_datagram
 
@@ -31,17 +33,26 @@ class Associations:
     async def __call__(self, opened: Callable[[str, int], Awaitable[None]]) -> None:
         """Carry datagrams of one program until cancelled."""
         with self._host.datagrams() as channel:
-            far = _Program(self._host, channel, self._log)
-            loop = asyncio.get_running_loop()
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda: far, local_addr=(self._address, 0)
-            )
-            try:
-                await opened(self._address, int(transport.get_extra_info("sockname")[1]))
-                while True:
-                    await self._return(channel, far)
-            finally:
-                transport.close()
+            async with asyncio.TaskGroup() as group:
+                await self._carry(channel, group, opened)
+
+    async def _carry(
+        self,
+        channel: DatagramChannel,
+        group: asyncio.TaskGroup,
+        opened: Callable[[str, int], Awaitable[None]],
+    ) -> None:
+        far = _Program(self._host, channel, group, self._log)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: far, local_addr=(self._address, 0)
+        )
+        try:
+            await opened(self._address, int(transport.get_extra_info("sockname")[1]))
+            while True:
+                await self._return(channel, far)
+        finally:
+            transport.close()
 
     async def _return(self, channel: DatagramChannel, program: "_Program") -> None:
         try:
@@ -51,15 +62,18 @@ class Associations:
         name = self._host.records.name_of(datagram.source)
         is_named = name != format_address(datagram.source)
         source = to_dns_name(name) if is_named else name
-        program.hand(write_datagram(source, datagram.source_port, datagram.data))
+        program.hand(source, datagram.source_port, datagram.data)
 
 
 class _Program(asyncio.DatagramProtocol):
     """The socket that a program sends to; the first who does is the program."""
 
-    def __init__(self, host: Host, channel: DatagramChannel, log: Log) -> None:
+    def __init__(
+        self, host: Host, channel: DatagramChannel, group: asyncio.TaskGroup, log: Log
+    ) -> None:
         self._host = host
         self._channel = channel
+        self._legacy = LegacyDatagrams(self._dial, self.hand, group, log=log)
         self._log = log
         self._transport: asyncio.DatagramTransport | None = None
         self._program: Place | None = None
@@ -76,13 +90,16 @@ class _Program(asyncio.DatagramProtocol):
             name, port, payload = read_datagram(data)
             to = ours(name, self._host.records.domains)
             if to is None:
-                self._log.warn("datagram not carried", to=name, reason="it is for no host of ours")
-                return
-            _ = self._channel.try_send(to, payload, port=port)
+                _ = self._legacy.send(name, port, payload)
+            else:
+                _ = self._channel.try_send(to, payload, port=port)
         except (SocksError, EiError) as error:
             self._log.warn("datagram not carried", reason=str(error))
 
-    def hand(self, datagram: bytes) -> None:
-        """Send a datagram to the program, once it is known where it is."""
+    def hand(self, host: str, port: int, data: bytes) -> None:
+        """Give the program a datagram from a place, once it is known where it is."""
         if self._transport is not None and self._program is not None:
-            self._transport.sendto(datagram, self._program)
+            self._transport.sendto(write_datagram(host, port, data), self._program)
+
+    async def _dial(self, host: str, port: int) -> StreamEnd:
+        return StreamEnd(await open_legacy(self._host, host, port, transport="udp"))

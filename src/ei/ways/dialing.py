@@ -66,7 +66,8 @@ class HostDialler:
             stream = await open_legacy(self._host, name.strip("[]"), port, deadline_s=deadline_s)
         except NotFoundError as error:
             raise NotFoundError(
-                f"{name} is no name of the Extensible Internet, and for others: {error}",
+                f"{name} is no name of the Extensible Internet, and the node in use offers no"
+                " termination, which would go on to others",
                 remedy="Let this program reach it without the proxy, or ask the node's operator.",
             ) from error
         return StreamEnd(stream)
