@@ -15,9 +15,9 @@ from ei.cli.parser import Execute, Parser, Verbs
 from ei.cli.problems import show_problem
 
 COMMANDS = (
-    "demo", "lab", "node", "host", "peer", "config", "domain", "governance", "key", "status",
-    "ping", "trace", "route", "directory", "top", "doctor", "bugreport", "bench", "decode",
-    "completion", "version", "help",
+    "demo", "lab", "node", "host", "run", "proxy", "dns", "gateway", "peer", "config", "domain",
+    "governance", "key", "status", "ping", "trace", "route", "directory", "top", "doctor",
+    "bugreport", "bench", "decode", "completion", "version", "help",
 )  # fmt: skip
 """Files of this folder, in the order in which `ei --help` lists them."""
 
@@ -100,7 +100,7 @@ def _run(words: list[str], output: Output) -> int:
         return show_problem(error, output)
 
 
-def _execute(arguments: argparse.Namespace, output: Output) -> Exit:
+def _execute(arguments: argparse.Namespace, output: Output) -> int:
     execute: Execute | None = arguments.execute
     if execute is None:
         arguments.parser.print_help(sys.stderr)

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn, TypedDict, Unpack
 
-from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.errors import LocalError
 
-Execute = Callable[[argparse.Namespace, Output], Exit]
+Execute = Callable[[argparse.Namespace, Output], int]
+"""Runs a command and returns its exit code: one of `Exit`, or that of a program that it ran."""
 
 
 class UsageError(LocalError):
@@ -42,7 +42,7 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     """Lists commands under the title of their group alone, aligned with the flags."""
 
     def _format_action(self, action: argparse.Action) -> str:
-        if action.nargs != argparse.PARSER:
+        if action.nargs != argparse.PARSER or action.choices is None:
             return super()._format_action(action)
         self._dedent()
         commands = "".join(map(self._format_action, self._iter_indented_subactions(action)))

@@ -1,0 +1,191 @@
+"""`ei run`: a program that knows nothing of us, on the service layer.
+
+In a namespace of its own it has no other way out. Where the system gives none, it is told of a
+proxy by the variables that many programs heed.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ei.daemons.log import Level, Log
+from ei.errors import DeniedError
+from ei.ways.access import Access, DaemonDoor, Door, find_door
+from ei.ways.dns_stub import Stub
+from ei.ways.dns_upstream import Upstream, endpoint_text, system_servers
+from ei.ways.enclosing import enclose
+from ei.ways.launching import Launched, NotRun, launch
+from ei.ways.proxy import Proxy, proxy_of
+from ei.ways.run_packets import RunPackets
+from ei.ways.run_relay import RunRelay
+from ei.ways.signals import passed_on
+from ei.ways.stand_ins import StandIns
+
+Wanted = Literal["auto", "namespace", "proxy"]
+Mode = Literal["namespace", "proxy"]
+MOST_TOLD = 5
+HERE = "localhost,127.0.0.1,::1"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a program runs.
+
+    Attributes:
+        host: Name of the host that it speaks as.
+        why_not: Why it is not in a namespace.
+        is_by_daemon: A daemon is that host, and not this process.
+    """
+
+    mode: Mode
+    host: str
+    why_not: str = ""
+    is_by_daemon: bool = False
+
+    @property
+    def uncovered(self) -> str:
+        """What does not go by the service layer, in words."""
+        if self.mode == "namespace":
+            what = "UDP and pings" + ("" if self.is_by_daemon else " to the legacy Internet")
+            return f"{what}; servers on this machine's own addresses"
+        return "UDP, pings, and programs that heed no proxy variables: they go straight, as ever"
+
+
+def run_command(  # noqa: PLR0913 what it takes to run
+    command: Sequence[str],
+    *,
+    config: Path,
+    wanted: Wanted,
+    environ: Mapping[str, str],
+    began: Callable[[Running], None],
+    told: Callable[[str], None],
+) -> int | NotRun:
+    """Run a program to its end; return its exit code, or 128 and the signal that ended it.
+
+    Args:
+        config: `host.toml`.
+        environ: Its PATH is where `ip` and `nft` are looked for.
+        began: Told how it runs, before it does.
+        told: Gets a sentence for each of the first destinations that cannot be reached.
+
+    Raises:
+        DeniedError: there is no namespace, and one is wanted.
+        EiError: there is no way to the service layer: what is wrong and what to do.
+    """
+    door = find_door(config)
+    launched, running = _launch(command, door, wanted, environ)
+    try:
+        with passed_on(launched.send):
+            return asyncio.run(_Run(launched, running, door, began, _few(told)).run())
+    finally:
+        launched.close()
+
+
+def _launch(
+    command: Sequence[str], door: Door, wanted: Wanted, environ: Mapping[str, str]
+) -> tuple[Launched, Running]:
+    why_not = "--mode proxy"
+    is_by_daemon = isinstance(door, DaemonDoor)
+    if wanted != "proxy":
+        try:
+            launched = launch(command, lambda: enclose(door.address, environ=environ))
+        except DeniedError as error:
+            if wanted == "namespace":
+                raise
+            why_not = str(error)
+        else:
+            return launched, Running("namespace", door.name, is_by_daemon=is_by_daemon)
+    return launch(command), Running("proxy", door.name, why_not, is_by_daemon)
+
+
+class _Run:
+    """One program, from its launch to its end."""
+
+    def __init__(
+        self,
+        launched: Launched,
+        running: Running,
+        door: Door,
+        began: Callable[[Running], None],
+        told: Callable[[str], None],
+    ) -> None:
+        self._launched = launched
+        self._running = running
+        self._door = door
+        self._began = began
+        self._told = told
+        self._is_ended = asyncio.Event()
+        self._has_begun = False
+
+    async def run(self) -> int | NotRun:
+        """Attach, let it go, serve it until it ends."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._launched.pidfd, self._is_ended.set)
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(self._serve())
+            _ = await self._is_ended.wait()
+            _ = loop.remove_reader(self._launched.pidfd)
+            if not self._has_begun:  # Ctrl-C while there is no node yet
+                _ = serving.cancel()
+        code = self._launched.wait()
+        not_run = None if serving.cancelled() else serving.result()
+        return code if not_run is None else not_run
+
+    async def _serve(self) -> NotRun | None:
+        async with self._door.open() as access:
+            serve = self._enclosed if self._running.mode == "namespace" else self._proxied
+            async with serve(access) as variables:
+                self._has_begun = True
+                self._began(self._running)
+                not_run = self._launched.go(variables)
+                _ = await self._is_ended.wait()
+                return not_run
+
+    @asynccontextmanager
+    async def _enclosed(self, access: Access) -> AsyncGenerator[Mapping[str, str]]:
+        *listening, packets = self._launched.sockets
+        names = StandIns()
+        stub = Stub(access.look, Upstream(system_servers()), invent=names.invent)
+        relay = RunRelay(access.dialler, names=names, stub=stub, told=self._told)
+        async with asyncio.TaskGroup() as group:
+            beside = RunPackets(access.host, packets, stub=stub, told=self._told, group=group)
+            beside.open()
+            serving = [group.create_task(relay.serve(each)) for each in listening]
+            try:
+                yield {}
+                await relay.settle(*listening)
+            finally:
+                beside.close()
+                for task in serving:
+                    _ = task.cancel()
+
+    @asynccontextmanager
+    async def _proxied(self, access: Access) -> AsyncGenerator[Mapping[str, str]]:
+        if access.proxy is not None:
+            yield proxy_variables(endpoint_text(access.proxy))
+            return
+        log = Log(level=Level.ERROR)  # the program's own words are what is to be seen
+        async with proxy_of(Proxy(access.dialler, listen="127.0.0.1:0", log=log)) as proxy:
+            yield proxy_variables(proxy.endpoint)
+
+
+def proxy_variables(endpoint: str) -> dict[str, str]:
+    """Return what tells programs of a proxy."""
+    http, socks = f"http://{endpoint}", f"socks5h://{endpoint}"
+    found = {"http_proxy": http, "https_proxy": http, "all_proxy": socks, "no_proxy": HERE}
+    return found | {name.upper(): value for name, value in found.items()}
+
+
+def _few(told: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what tells each sentence once, and only the first few."""
+    said = set[str]()
+
+    def tell(text: str) -> None:
+        if text not in said and len(said) < MOST_TOLD:
+            said.add(text)
+            told(text)
+
+    return tell
