@@ -1,0 +1,8 @@
+//! The promises of a node's streams, with hosts, nodes and sockets in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod crossing;
+mod opening;
+mod orders;
+mod reaching;
+mod splices;

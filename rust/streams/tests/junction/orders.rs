@@ -1,0 +1,194 @@
+//! What a service asks for, in order and out of it.
+
+use ei_streams::junction::{Closing, Legacy, News, Order, Target};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::crossing::{Crossing, SECOND_NS};
+
+fn window_of(crossing: &Crossing) -> usize {
+    match crossing.nodes[0].news[0] {
+        News::Opened { window, .. } => window,
+        _ => panic!("{:?}", crossing.nodes[0].news),
+    }
+}
+
+fn write(crossing: &mut Crossing, bytes: usize) {
+    let order = Order::Write {
+        stream: 2,
+        data: &vec![7; bytes],
+        is_end: false,
+    };
+    crossing.order(0, order);
+}
+
+#[test]
+fn a_read_is_answered_once_with_no_more_than_was_asked_for() {
+    let mut crossing = Crossing::new(1);
+    let _stream = crossing.open(b"\0\0abcdef");
+
+    let order = Order::Read {
+        stream: 2,
+        limit: 4,
+        idle_ns: SECOND_NS,
+    };
+    crossing.order(0, order);
+    crossing.pass(2 * SECOND_NS);
+
+    let data = News::Data {
+        stream: 2,
+        data: b"abcd".to_vec(),
+        is_end: false,
+    };
+    assert_eq!(crossing.nodes[0].news[1..], [data]);
+}
+
+#[test]
+fn a_read_that_finds_nothing_in_time_closes_the_stream() {
+    let mut crossing = Crossing::new(1);
+    let stream = crossing.open(b"\0\0");
+
+    let order = Order::Read {
+        stream: 2,
+        limit: 4,
+        idle_ns: SECOND_NS,
+    };
+    crossing.order(0, order);
+    crossing.pass(2 * SECOND_NS);
+
+    assert_eq!(crossing.closed(0), [(2, Closing::Deadline)]);
+    assert_eq!(crossing.reset_code(stream), Some(Closing::Deadline.code()));
+}
+
+#[test]
+fn the_window_is_exact() {
+    let mut crossing = Crossing::new(1);
+    let stream = crossing.open(b"\0\0");
+    let window = window_of(&crossing);
+    crossing.nodes[0].is_listening = false;
+
+    write(&mut crossing, window);
+    assert_eq!(crossing.closed(0), []);
+    assert_eq!(crossing.host_reads(stream).len(), window);
+    // Told, but not heard: what comes now was on its way.
+    let told = News::Writable { stream: 2, window };
+    assert!(crossing.nodes[0].news.contains(&told));
+    crossing.nodes[0].junction.window_heard(32, 2, window);
+    write(&mut crossing, window);
+    assert_eq!(crossing.closed(0), []);
+    write(&mut crossing, 1);
+
+    assert_eq!(crossing.closed(0), [(2, Closing::StreamOverrun)]);
+}
+
+#[test]
+fn a_stream_that_ended_both_ways_is_closed() {
+    let mut crossing = Crossing::new(1);
+    let stream = crossing.open(b"\0\0abc");
+    crossing.host.finish(Crossing::key(), stream).unwrap();
+    let order = Order::Read {
+        stream: 2,
+        limit: 100,
+        idle_ns: SECOND_NS,
+    };
+    crossing.order(0, order);
+    assert_eq!(crossing.closed(0), []);
+
+    let order = Order::Write {
+        stream: 2,
+        data: b"de",
+        is_end: true,
+    };
+    crossing.order(0, order);
+
+    assert_eq!(crossing.host_reads(stream), b"de");
+    let closed = News::Closed {
+        stream: 2,
+        why: Closing::Ended,
+        read_bytes: 3,
+        written_bytes: 2,
+    };
+    assert_eq!(crossing.nodes[0].news.last(), Some(&closed));
+}
+
+#[test]
+fn a_number_that_is_taken_or_even_is_refused() {
+    let mut crossing = Crossing::new(1);
+    crossing.open_legacy(3);
+    let before = crossing.nodes[0].news.len();
+
+    crossing.open_legacy(3);
+    crossing.open_legacy(4);
+
+    assert_eq!(crossing.nodes[0].news.len(), before);
+    assert_eq!(crossing.nodes[0].junction.statistics().refused, 2);
+}
+
+fn order_of(kind: u8, a: u64, b: u64, bytes: usize) -> Order<'static> {
+    const DATA: [u8; 70_000] = [9; 70_000];
+    match kind % 6 {
+        0 => Order::Open {
+            stream: a,
+            to: Target::Legacy(Legacy {
+                host: "h".to_owned(),
+                port: 1,
+                is_udp: false,
+            }),
+            deadline_ns: SECOND_NS,
+        },
+        1 => Order::Read {
+            stream: a,
+            limit: bytes.max(1),
+            idle_ns: SECOND_NS,
+        },
+        2 => Order::Write {
+            stream: a,
+            data: &DATA[..bytes],
+            is_end: b == 0,
+        },
+        3 => Order::Close { stream: a },
+        4 => Order::Splice {
+            a,
+            b,
+            idle_ns: SECOND_NS,
+        },
+        _ => Order::Open {
+            stream: a,
+            to: Target::AtNode {
+                node: crate::crossing::address(1),
+                opening: b"on".to_vec(),
+            },
+            deadline_ns: SECOND_NS,
+        },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    #[test]
+    fn whatever_is_asked_for_the_books_are_right(
+        orders in vec((any::<u8>(), 0u64..8, 0u64..8, 0usize..70_000), 0..40)
+    ) {
+        let mut crossing = Crossing::new(2);
+        for _ in 0..2 {
+            let stream = crossing.open(b"\0\0abcdef");
+            let _ = crossing.host.finish(Crossing::key(), stream);
+        }
+
+        for (kind, a, b, bytes) in orders {
+            crossing.order(0, order_of(kind, a, b, bytes));
+        }
+        for stream in 0..8 {
+            crossing.order(0, Order::Close { stream });
+        }
+        crossing.pass(40 * SECOND_NS);
+
+        let counted = crossing.nodes[0].junction.statistics();
+        prop_assert_eq!(counted.open, 0);
+        prop_assert_eq!(counted.opened, counted.closed.values().sum::<u64>());
+        let told = crossing.closed(0).len() as u64;
+        prop_assert_eq!(told, counted.opened);
+        prop_assert!(crossing.nodes[0].servers.all.values().all(|one| one.closed.is_some()));
+    }
+}
