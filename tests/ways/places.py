@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from ei.lab.topology_file import parse_topology
 
 TOPOLOGY = """
 version = 1
-services = ["delivery", "termination"]
+services = ["delivery", "termination", "caching"]
 internet = ["127.0.0.0/8:*"]
 [domains.isp-a.nodes.sn1]
 [domains.isp-a.hosts.alice]
@@ -73,13 +74,16 @@ PICTURES = 24
 FILES = {
     **{f"/{number}.svg": ("image/svg+xml", PICTURE) for number in range(PICTURES)},
     "/script.js": ("text/javascript", SCRIPT),
+    "/kept": ("text/plain", b"kept\n"),
     "/page": (
         "text/html",
         b"<!doctype html><title>loading</title><script src=/script.js></script>"
         + b"".join(b"<img src=/%d.svg>" % number for number in range(PICTURES)),
     ),
 }
-"""By their path: type and content."""
+"""By their path: type and content; they may be kept for a minute."""
+ASKED = Counter[str]()
+"""How often servers here were asked for each of them."""
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -100,6 +104,7 @@ class Answers(BaseHTTPRequestHandler):
                 _ = self.wfile.write(b"%x\r\n%b\r\n" % (len(word), word))
             _ = self.wfile.write(b"0\r\n\r\n")
         elif self.path in FILES:
+            ASKED[self.path] += 1
             kind, body = FILES[self.path]
             self._head(len(body), kind)
             _ = self.wfile.write(body)
@@ -120,6 +125,8 @@ class Answers(BaseHTTPRequestHandler):
     def _head(self, length: int, kind: str = "application/octet-stream") -> None:
         self.send_response(200)
         self.send_header("Content-Type", kind)
+        if self.path in FILES:
+            self.send_header("Cache-Control", "max-age=60")
         self.send_header("Content-Length", str(length))
         self.end_headers()
 

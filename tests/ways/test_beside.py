@@ -46,5 +46,6 @@ def test_a_proxy_shows_the_nodes_of_its_host_and_what_the_one_in_use_offers() ->
 def test_a_proxy_knows_when_its_node_carries_the_rest_on() -> None:
     async def script(lab: Simulation) -> None:
         assert about_of(lab.host("alice"), {16: "termination"}).carries_legacy
+        assert about_of(lab.host("alice"), {16: "caching"}).caches
 
     run_simulated(find_topology("threedomains"), script)

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.ways.places import EI, Place, digest_of_big
+from tests.ways.places import ASKED, EI, Place, digest_of_big
 
 pytestmark = pytest.mark.slow
 
@@ -94,9 +94,19 @@ def test_the_rest_goes_on_from_the_node_as_far_as_it_is_allowed(place: Place) ->
 
     refused = place.curl("-w", "%{http_code}", f"http://127.0.0.1:{place.dead_port}/")
     assert refused.stdout.endswith(b"502")
-    denied = place.curl("-w", "%{http_code}", "http://192.0.2.1/")
+    denied = place.curl("-p", "-w", "%{http_connect}", "http://192.0.2.1/")
     assert denied.stdout.endswith(b"502")
-    assert b"allow" in denied.stdout
+    assert b"(2)" in place.curl("http://192.0.2.1/", scheme="socks5h").stderr
+
+
+def test_what_the_cache_of_the_node_knows_is_fetched_once(place: Place) -> None:
+    url = f"http://127.0.0.1:{place.web_port}/kept"
+
+    answers = [place.curl(url).stdout for _ in range(3)]
+
+    assert answers == [b"kept\n"] * 3
+    assert ASKED["/kept"] == 1
+    assert place.curl("http://192.0.2.1/").stdout == b"not_allowed\n"
 
 
 def test_a_gateway_tells_what_it_did(place: Place) -> None:

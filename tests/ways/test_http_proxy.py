@@ -12,7 +12,7 @@ from tests.ways.conftest import Memory, Run, Scene, Server, Servers, joined
 
 from ei.daemons.log import Log
 from ei.errors import EiError, NotFoundError, StreamError
-from ei.ways.http_proxy import MAX_HEAD_BYTES, HttpClient, HttpLimits
+from ei.ways.http_proxy import MAX_HEAD_BYTES, Cache, HttpClient, HttpLimits
 from ei.ways.page import About, NodeSeen
 
 GET = b"GET http://files.campus/%s HTTP/1.1\r\nHost: files.campus\r\n\r\n"
@@ -41,6 +41,7 @@ def proxied(
     script: Script,
     places: dict[tuple[str, int], Server | EiError] | None = None,
     limits: HttpLimits | None = None,
+    cache: Cache | None = None,
 ) -> None:
     """Run a program against a proxy in memory."""
 
@@ -52,6 +53,7 @@ def proxied(
             client = HttpClient(
                 near,
                 servers,
+                cache=cache,
                 about=lambda: ABOUT,
                 own_port=8_118,
                 limits=limits or HttpLimits(),
@@ -95,6 +97,33 @@ def test_a_request_is_sent_on_as_servers_expect_it_and_the_answer_comes_back(run
 
     server = answering(b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\n\r\nhello", heard=heard)
     proxied(run, script, {PLACE: server})
+
+
+def test_a_cache_is_asked_as_a_proxy_for_the_servers_that_it_is_for(run: Run[Any]) -> None:
+    heard: list[bytes] = []
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+    async def script(scene: Scene) -> None:
+        await scene.program.write(b"GET http://www.example:81/a?b HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert await scene.program.until(b"hello")
+        assert heard[0].startswith(
+            b"GET http://www.example:81/a?b HTTP/1.1\r\nHost: www.example:81\r\n"
+        )
+
+        await scene.program.write(GET % b"")
+
+        assert await scene.program.until(b"hello")
+        assert heard[1].startswith(b"GET / HTTP/1.1\r\n")
+        assert scene.servers.dialled == [PLACE]
+
+    async def cache(name: str) -> Memory | None:
+        if name != "www.example":
+            return None
+        near, far = joined()
+        _ = asyncio.get_running_loop().create_task(answering(answer, heard=heard)(far))
+        return near
+
+    proxied(run, script, {PLACE: answering(answer, heard=heard)}, cache=cache)
 
 
 def test_a_connection_is_kept_for_the_next_request(run: Run[Any]) -> None:

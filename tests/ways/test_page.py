@@ -41,6 +41,16 @@ def test_who_goes_through_it_is_told_by_which_node_and_services() -> None:
     assert "1 open, 7 so far, 2 refused" in text
 
 
+def test_a_cache_is_shown() -> None:
+    assert "http:// elsewhere to the node's cache" in about_page_text(caches=True)
+    assert "cache" not in about_page_text(caches=False)
+
+
+def about_page_text(*, caches: bool) -> str:
+    about = About("alice.isp-a", "127.0.0.1:8118", NODES, caches=caches)
+    return text_of(about_page(about, is_proxied=True))
+
+
 def test_who_does_not_is_told_how() -> None:
     text = text_of(about_page(ABOUT, is_proxied=False))
 

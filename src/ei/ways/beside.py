@@ -21,6 +21,7 @@ from ei.ways.page import About, NodeSeen
 from ei.ways.proxy import Proxy, proxy_of
 
 TERMINATION = "termination"
+CACHING = "caching"
 
 
 def proxy_beside(listen: str) -> Beside:
@@ -34,10 +35,12 @@ def proxy_beside(listen: str) -> Beside:
     @asynccontextmanager
     async def run(host: Host, log: Log) -> AsyncGenerator[Mapping[str, Verb]]:
         address, _ = parse_endpoint(listen)
+        dialler = HostDialler(host)
         proxy = Proxy(
-            HostDialler(host),
+            dialler,
             listen=listen,
             log=log,
+            cache=dialler.dial_cache,
             about=lambda: about_of(host, names),
             associate=Associations(host, address=str(address), log=log),
         )
@@ -108,4 +111,5 @@ def about_of(host: Host, services: Mapping[int, str]) -> About:
         services=offered,
         domains=tuple(sorted(records.domains)),
         carries_legacy=TERMINATION in offered,
+        caches=CACHING in offered,
     )

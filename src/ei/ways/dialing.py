@@ -2,6 +2,7 @@
 
 files.campus.ei, files.campus, fd35:…    a stream to that port of the host, sealed end to end
 everything else                          the service of termination at the host's node
+http:// of everything else               its cache, where the node has one
 """
 
 from collections.abc import Collection
@@ -10,6 +11,7 @@ from typing import Protocol
 from ei.errors import NotFoundError
 from ei.host.client import Host
 from ei.sdk.packets import Address
+from ei.services.caching.client import open_proxy
 from ei.services.termination.client import open_legacy
 from ei.ways.ends import End, StreamEnd
 from ei.ways.names import to_address, to_name
@@ -56,6 +58,19 @@ class HostDialler:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+
+    async def dial_cache(self, name: str) -> End | None:
+        """Open a stream to the cache of the node, as to a proxy; `None` for what it is not for.
+
+        Args:
+            name: Of the server that is wanted.
+        """
+        if ours(name, self._host.records.domains) is not None:
+            return None
+        try:
+            return StreamEnd(await open_proxy(self._host))
+        except NotFoundError:
+            return None  # the node has none
 
     async def dial(self, name: str, port: int, *, deadline_s: float = DIAL_S) -> End:
         """Open a stream to a host, or by way of the node."""

@@ -5,7 +5,7 @@ another way than it does. One request is one stream; the program's connection is
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -26,6 +26,8 @@ GOODBYE_S = 1.0
 GOODBYE_BYTES = 1024 * 1024
 """What a program still sends after its request was refused is taken for so long, so much of it:
 else its system throws our answer away."""
+
+Cache = Callable[[str], Awaitable[End | None]]
 
 PAGE_HEADERS = [
     (b"Cache-Control", b"no-store"),
@@ -64,6 +66,7 @@ class HttpClient:
     """One connection of a program.
 
     Args:
+        cache: Opens a stream to a cache for the server of a name, or returns `None`.
         about: What the proxy shows of itself.
         count: Told of each request (`asked`), and of those that came to nothing (`refused`).
     """
@@ -73,6 +76,7 @@ class HttpClient:
         program: End,
         dialler: Dialler,
         *,
+        cache: Cache | None,
         about: Callable[[], About],
         own_port: int,
         limits: HttpLimits,
@@ -81,6 +85,7 @@ class HttpClient:
     ) -> None:
         self._program = program
         self._dialler = dialler
+        self._cache = cache
         self._about = about
         self._own_port = own_port
         self._limits = limits
@@ -165,13 +170,13 @@ class HttpClient:
 
     async def _forward(self, wish: Forward, request: h11.Request, group: asyncio.TaskGroup) -> bool:
         try:
-            far = await self._dialler.dial(wish.host, wish.port)
+            far, target = await self._server_of(wish)
         except EiError as error:
             await self._refuse(refusal_of(error), request)
             return False
         origin = _Origin(far, idle_s=self._limits.idle_s)
         try:
-            await self._exchange(wish, request, origin)
+            await self._exchange(request, origin, target=target, authority=wish.authority)
         except OriginLostError as lost:
             far.abort()
             if origin.has_answered:
@@ -191,7 +196,15 @@ class HttpClient:
         _ = group.create_task(part(far))
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
-    async def _exchange(self, wish: Forward, request: h11.Request, origin: "_Origin") -> None:
+    async def _server_of(self, wish: Forward) -> tuple[End, bytes]:
+        """Return who answers a request, and its target in the form that is expected there."""
+        if self._cache is not None and (cache := await self._cache(wish.host)) is not None:
+            return cache, b"http://" + wish.authority.encode("latin-1") + wish.target
+        return await self._dialler.dial(wish.host, wish.port), wish.target
+
+    async def _exchange(
+        self, request: h11.Request, origin: "_Origin", *, target: bytes, authority: str
+    ) -> None:
         """Send a request and return its answer.
 
         Raises:
@@ -199,8 +212,8 @@ class HttpClient:
             StreamError: the program's side broke.
             h11.RemoteProtocolError: the program's body is none.
         """
-        headers = passed_on(request.headers.raw_items(), authority=wish.authority)
-        await origin.send(h11.Request(method=request.method, target=wish.target, headers=headers))
+        headers = passed_on(request.headers.raw_items(), authority=authority)
+        await origin.send(h11.Request(method=request.method, target=target, headers=headers))
         sending = asyncio.ensure_future(self._send_body(origin))  # noqa: TID251 owned here
         returning = asyncio.ensure_future(self._return(origin))  # noqa: TID251 owned here
         both = (sending, returning)

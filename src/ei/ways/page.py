@@ -37,6 +37,7 @@ class About(msgspec.Struct, frozen=True):
         host: Whose name and keys it uses.
         services: Names of the services that the node in use offers.
         domains: Whose names it takes also without `.ei` behind them.
+        caches: The node in use keeps what http:// servers of the legacy Internet answer.
         carries_legacy: The node in use carries connections to the legacy Internet on.
         open: Connections of programs now.
         asked: Requests and connections so far.
@@ -49,6 +50,7 @@ class About(msgspec.Struct, frozen=True):
     services: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     carries_legacy: bool = False
+    caches: bool = False
     open: int = 0
     asked: int = 0
     refused: int = 0
@@ -134,6 +136,10 @@ def _cards(about: About) -> str:
         (f"Names under {names}{more}", "to that host, sealed from end to end"),
         ("Everything else", others),
     ]
+    if about.caches:
+        where.insert(
+            1, ("<code>http://</code> elsewhere", "to the node's cache, which may know it")
+        )
     offered = ", ".join(f"<code>{escape(each)}</code>" for each in about.services)
     numbers = [
         ("Services", offered or "none known"),

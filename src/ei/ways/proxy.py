@@ -18,7 +18,7 @@ from ei.errors import StreamError
 from ei.records.endpoints import parse_endpoint
 from ei.ways.dialing import Dialler
 from ei.ways.ends import BUFFER_BYTES, TcpEnd
-from ei.ways.http_proxy import HttpClient, HttpLimits
+from ei.ways.http_proxy import Cache, HttpClient, HttpLimits
 from ei.ways.page import About
 from ei.ways.socks import VERSION
 from ei.ways.socks_proxy import Associate, SocksClient
@@ -51,6 +51,7 @@ class Proxy:
 
     Args:
         listen: Endpoint; port 0 takes any.
+        cache: Where requests for the servers of some names go, see `HttpClient`.
         about: What it shows of itself, but for its counts.
         associate: Carries datagrams of SOCKS; `None` refuses them.
     """
@@ -61,6 +62,7 @@ class Proxy:
         *,
         listen: str,
         log: Log,
+        cache: Cache | None = None,
         about: Callable[[], About] | None = None,
         associate: Associate | None = None,
         limits: ProxyLimits | None = None,
@@ -68,6 +70,7 @@ class Proxy:
         self._dialler = dialler
         self._listen = listen
         self._log = log
+        self._cache = cache
         self._look = about
         self._associate = associate
         self._limits = limits or ProxyLimits()
@@ -162,6 +165,7 @@ class Proxy:
             await HttpClient(
                 program,
                 self._dialler,
+                cache=self._cache,
                 about=self.about,
                 own_port=self.port,
                 limits=HttpLimits(limits.head_s, limits.kept_s, limits.idle_s),
