@@ -5,6 +5,7 @@ python -m tests.ways.enclosed COMMAND...
 www.example.com, bob.isp-b.ei   port 80: who was meant, then an echo; port 22: a greeting first;
                                 port 9: refused
 bob.isp-b.ei                    UDP: the datagram in capital letters; answers pings
+    others                          UDP: a first datagram, then an echo; port 9: refused
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from ei.ways.dns_zone import Known, Looked, Unknown
 from ei.ways.enclosing import enclose
 from ei.ways.ends import End
 from ei.ways.launching import launch
-from ei.ways.run_packets import RunPackets
+from ei.ways.run_packets import Far, RunPackets
 from ei.ways.run_relay import RunRelay
 from ei.ways.signals import passed_on
 from ei.ways.stand_ins import StandIns
@@ -32,7 +33,7 @@ ALICE = "fd35:0:1:aaaa::1"
 BOB = "fd35:0:2:bbbb::2"
 
 
-class Far:
+class FarEnd:
     """An end that says something first, then says what it hears."""
 
     def __init__(self, greeting: bytes) -> None:
@@ -64,7 +65,14 @@ class FarDialler:
     async def dial(self, name: str, port: int, *, deadline_s: float = 10.0) -> End:
         if port == 9:
             raise StreamError(f"{name} listens not there", kind="refused")
-        return Far(b"SSH-2.0-greeting\r\n" if port == 22 else f"{name} {port}\n".encode())
+        return FarEnd(b"SSH-2.0-greeting\r\n" if port == 22 else f"{name} {port}\n".encode())
+
+
+async def dial_udp(_host: str, port: int) -> End:
+    """Every place but one says back what it hears."""
+    if port == 9:
+        raise StreamError("nobody is there", kind="refused")
+    return FarEnd(b"\5\0first")
 
 
 class FarPort:
@@ -121,15 +129,14 @@ async def serve(command: list[str], environ: Mapping[str, str]) -> int:
     stub = Stub(look, Upstream([]), invent=names.invent)
     relay = RunRelay(FarDialler(), names=names, stub=stub, told=told)
     with passed_on(launched.send):
+        beside = RunPackets(packets, far=Far(FarHost(), dial_udp), stub=stub, told=told)
         async with asyncio.TaskGroup() as group:
-            beside = RunPackets(FarHost(), packets, stub=stub, told=told, group=group)
-            beside.open()
             serving = [group.create_task(relay.serve(each)) for each in listening]
+            serving.append(group.create_task(beside.serve()))
             not_run = launched.go({})
             assert not_run is None, not_run
             _ = await ended.wait()
             await relay.settle(*listening)
-            beside.close()
             for task in serving:
                 task.cancel()
     print(json.dumps(beside.counted), file=sys.stderr)  # noqa: T201

@@ -38,14 +38,20 @@ def test_a_datagram_to_a_host_of_ours_goes_there_and_back(enclosed: Enclosed) ->
     assert done.stdout.split() == ["HELLO", "XXXXX"], done.stderr
 
 
-def test_a_datagram_to_the_legacy_internet_is_refused_at_once_and_that_is_said(
+def test_datagrams_to_the_legacy_internet_go_on_from_the_node(enclosed: Enclosed) -> None:
+    for place in ("www.example.com", "192.0.2.7", "2001:db8::7"):
+        done = enclosed(PYTHON, "-c", SEND, place, "4443")
+
+        assert done.stdout.split() == ["first", "hello"], done.stderr
+
+
+def test_a_datagram_that_has_no_way_is_refused_at_once_and_that_is_said(
     enclosed: Enclosed,
 ) -> None:
-    for place in ("www.example.com", "192.0.2.7"):
-        done = enclosed(PYTHON, "-c", SEND, place, "443")
+    done = enclosed(PYTHON, "-c", SEND, "192.0.2.7", "9")
 
-        assert done.stdout == "ConnectionRefusedError\n"
-        assert "port 443: UDP goes to hosts under .ei only" in done.stderr
+    assert done.stdout == "ConnectionRefusedError\n"
+    assert "told: 192.0.2.7 port 9: nobody is there" in done.stderr
 
 
 def test_names_are_answered_whoever_is_asked(enclosed: Enclosed) -> None:

@@ -13,13 +13,17 @@ from typing import Literal
 
 from ei.daemons.log import Level, Log
 from ei.errors import DeniedError
+from ei.host.client import Host
+from ei.services.termination.client import open_legacy
 from ei.ways.access import Access, DaemonDoor, Door, find_door
 from ei.ways.dns_stub import Stub
 from ei.ways.dns_upstream import Upstream, endpoint_text, system_servers
 from ei.ways.enclosing import enclose
+from ei.ways.ends import End, StreamEnd
 from ei.ways.launching import Launched, NotRun, launch
+from ei.ways.legacy_datagrams import DialDatagrams
 from ei.ways.proxy import Proxy, proxy_of
-from ei.ways.run_packets import RunPackets
+from ei.ways.run_packets import Far, RunPackets
 from ei.ways.run_relay import RunRelay
 from ei.ways.signals import passed_on
 from ei.ways.stand_ins import StandIns
@@ -49,8 +53,8 @@ class Running:
     def uncovered(self) -> str:
         """What does not go by the service layer, in words."""
         if self.mode == "namespace":
-            what = "UDP and pings" + ("" if self.is_by_daemon else " to the legacy Internet")
-            return f"{what}; servers on this machine's own addresses"
+            what = "UDP, pings" if self.is_by_daemon else "pings to the legacy Internet"
+            return f"{what}, servers on this machine's own addresses"
         return "UDP, pings, and programs that heed no proxy variables: they go straight, as ever"
 
 
@@ -150,15 +154,16 @@ class _Run:
         names = StandIns()
         stub = Stub(access.look, Upstream(system_servers()), invent=names.invent)
         relay = RunRelay(access.dialler, names=names, stub=stub, told=self._told)
+        far = None if access.host is None else Far(access.host, _dial_udp(access.host, names))
+        beside = RunPackets(packets, far=far, stub=stub, told=self._told)
         async with asyncio.TaskGroup() as group:
-            beside = RunPackets(access.host, packets, stub=stub, told=self._told, group=group)
-            beside.open()
             serving = [group.create_task(relay.serve(each)) for each in listening]
+            serving.append(group.create_task(beside.serve()))
             try:
                 yield {}
+                beside.drain()
                 await relay.settle(*listening)
             finally:
-                beside.close()
                 for task in serving:
                     _ = task.cancel()
 
@@ -170,6 +175,14 @@ class _Run:
         log = Log(level=Level.ERROR)  # the program's own words are what is to be seen
         async with proxy_of(Proxy(access.dialler, listen="127.0.0.1:0", log=log)) as proxy:
             yield proxy_variables(proxy.endpoint)
+
+
+def _dial_udp(own: Host, names: StandIns) -> DialDatagrams:
+    async def dial(host: str, port: int) -> End:
+        name = names.name_of(host) or host
+        return StreamEnd(await open_legacy(own, name, port, transport="udp"))
+
+    return dial
 
 
 def proxy_variables(endpoint: str) -> dict[str, str]:

@@ -1,15 +1,18 @@
 """What a program in its namespace sends beside TCP: questions of names, datagrams, echoes.
 
 Datagrams to a host of the service layer go as datagrams of delivery, port to port, and those that
-come back find the program's port. Nothing else has a way yet: the program is told at once.
+come back find the program's port. Others go on from the node, as streams of termination. What has
+no way is refused as the system would refuse it: a program that waits is told at once.
 """
 
 import asyncio
 import socket
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Protocol
 
+from ei.daemons.log import Level, Log
 from ei.errors import DeadlineError, EiError
 from ei.host.events import DatagramReceived
 from ei.records.addresses import format_address
@@ -17,6 +20,7 @@ from ei.sdk.packets import Address
 from ei.ways.dns_stub import Stub
 from ei.ways.dns_upstream import DNS_PORT
 from ei.ways.enclosing import HARDWARE, MTU_BYTES, OUTSIDE
+from ei.ways.ends import End
 from ei.ways.ip_packets import (
     Datagram,
     Echo,
@@ -26,6 +30,7 @@ from ei.ways.ip_packets import (
     write_reply,
     write_unreachable,
 )
+from ei.ways.legacy_datagrams import DialDatagrams, LegacyDatagrams
 from ei.ways.names import to_address
 
 MOST_PORTS = 256
@@ -70,49 +75,70 @@ class Sender(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Far:
+    """Where datagrams go.
+
+    Attributes:
+        dial: Opens a stream of datagrams to an address of the legacy Internet, or what it stands
+            for.
+    """
+
+    host: Sender
+    dial: DialDatagrams
+
+
+@dataclass(slots=True)
+class _Flow:
+    """Datagrams from one port of the program to the legacy Internet; the newest is kept."""
+
+    carried: LegacyDatagrams
+    newest: tuple[Place, bytes] = (("", 0), b"")
+
+
 class RunPackets:
     """Takes and answers the packets of a namespace, on the running loop.
 
     Args:
-        host: `None` sends nothing but questions of names.
+        far: Where datagrams go; `None` carries nothing but questions of names.
         packets: The packet socket at the device's other end.
         told: Gets one sentence for each destination that nothing goes to.
-        group: Has the tasks.
     """
 
     def __init__(
         self,
-        host: Sender | None,
         packets: socket.socket,
         *,
+        far: Far | None,
         stub: Stub,
         told: Callable[[str], None],
-        group: asyncio.TaskGroup,
     ) -> None:
-        self._host = host
+        self._far = far
         self._packets = packets
         self._stub = stub
         self._told = told
-        self._group = group
-        self._tasks = set[asyncio.Task[None]]()
+        self._group = asyncio.TaskGroup()
+        self._tasks = 0
         self._ports = OrderedDict[int, Port]()
-        self._covered = f"goes to {'nobody' if host is None else 'hosts under .ei only'}"
+        self._flows: dict[Place, _Flow] = {}
         self.counted = Counter[str]()
 
-    def open(self) -> None:
-        """Start to take packets."""
+    async def serve(self) -> None:
+        """Take and answer packets until cancelled."""
+        loop = asyncio.get_running_loop()
         self._packets.setblocking(False)  # noqa: FBT003 its own name
-        asyncio.get_running_loop().add_reader(self._packets, self._on_readable)
+        loop.add_reader(self._packets, self._on_readable)
+        try:
+            async with self._group:
+                _ = await loop.create_future()
+        finally:
+            _ = loop.remove_reader(self._packets)
+            for channel in self._ports.values():
+                channel.close()
 
-    def close(self) -> None:
-        """Send on what the program sent last, and stop. Idempotent."""
-        if asyncio.get_running_loop().remove_reader(self._packets):
-            self._on_readable()
-        for task in self._tasks:
-            _ = task.cancel()
-        for channel in self._ports.values():
-            channel.close()
-        self._ports.clear()
+    def drain(self) -> None:
+        """Take what the program sent last."""
+        self._on_readable()
 
     def _on_readable(self) -> None:
         for _ in range(MOST_AT_ONCE):
@@ -129,27 +155,31 @@ class RunPackets:
                 to = to_address(place)
                 if to is None and port == DNS_PORT:
                     self._start(self._answer(datagram))
-                elif to is None or self._host is None:
-                    self._refuse(packet, f"{place} port {port}: UDP {self._covered}")
+                elif self._far is None:
+                    self._refuse(packet, f"{place} port {port}: UDP does not go by a proxy")
+                elif to is None:
+                    self._send_out(self._far, datagram, packet)
                 else:
-                    self._send_on(self._host, to, datagram, packet)
+                    self._send_on(self._far.host, to, datagram, packet)
             case Echo(to=place) as echo:
                 to = to_address(place)
-                if to is None or self._host is None:
-                    self._refuse(packet, f"{place}: an echo {self._covered}")
+                if to is None or self._far is None:
+                    self._refuse(packet, f"{place}: pings go from host to host only")
                 else:
-                    self._start(self._echo(self._host, to, echo))
+                    self._start(self._echo(self._far.host, to, echo))
             case None:
                 self.counted["other"] += 1
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
-        if len(self._tasks) >= MOST_TASKS:
+        if self._tasks >= MOST_TASKS:
             work.close()
             self.counted["overflow"] += 1
             return
-        task = self._group.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks += 1
+        self._group.create_task(work).add_done_callback(self._ended)
+
+    def _ended(self, _task: asyncio.Task[None]) -> None:
+        self._tasks -= 1
 
     async def _answer(self, question: Datagram) -> None:
         answer = await self._stub.answer(question.data, client=question.source, is_udp=True)
@@ -196,6 +226,34 @@ class RunPackets:
                 return  # it was closed
             source = (format_address(received.source), received.source_port)
             self._give(write_datagram(Datagram(source, place, received.data)))
+
+    def _send_out(self, far: "Far", datagram: Datagram, packet: bytes) -> None:
+        flow = self._flows.get(datagram.source)
+        if flow is None:
+            self._flows = {place: each for place, each in self._flows.items() if len(each.carried)}
+            if len(self._flows) >= MOST_PORTS:
+                self.counted["not_taken"] += 1
+                return
+            flow = self._flows[datagram.source] = self._make_flow(far, datagram.source)
+        flow.newest = (datagram.to, packet)
+        is_taken = flow.carried.send(*datagram.to, datagram.data)
+        self.counted["sent" if is_taken else "not_taken"] += 1
+
+    def _make_flow(self, far: "Far", own: Place) -> "_Flow":
+        async def dial(host: str, port: int) -> End:
+            try:
+                return await far.dial(host, port)
+            except EiError as error:
+                to, packet = flow.newest
+                if to == (host, port):
+                    self._refuse(packet, f"{host} port {port}: {error}")
+                raise
+
+        def hand(host: str, port: int, data: bytes) -> None:
+            self._give(write_datagram(Datagram((host, port), own, data)))
+
+        flow = _Flow(LegacyDatagrams(dial, hand, self._group, log=Log(level=Level.ERROR)))
+        return flow
 
     def _refuse(self, packet: bytes, why: str) -> None:
         self.counted["refused"] += 1
