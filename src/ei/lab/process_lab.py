@@ -85,7 +85,7 @@ class ProcessLab:
             on_progress=self._on_progress,
         )
         folder = run_folder(self._name, self._environ)
-        namespaces = await self._namespaces() if self._backend == "netns" else {}
+        namespaces = await self.namespaces()
         for name in self._topology.hosts:
             with inside(namespaces[name]) if namespaces else nullcontext():
                 self._hosts[name] = connect(folder.folder_of(name) / HOST_FILE)
@@ -249,11 +249,17 @@ class ProcessLab:
         )
         yield
 
-    # -- parts ------------------------------------------------------------------------------------
+    async def namespaces(self) -> dict[str, str]:
+        """Return the network namespace of each node and host, for `ei.lab.namespaces.inside`.
 
-    async def _namespaces(self) -> dict[str, str]:
+        Empty where all are in the one of the machine.
+        """
+        if self._backend != "netns":
+            return {}
         status = await self._ask_lab("status", {})
         return msgspec.convert(status["namespaces"], dict[str, str])
+
+    # -- parts ------------------------------------------------------------------------------------
 
     async def _ask_lab(self, verb: str, arguments: Mapping[str, object]) -> dict[str, object]:
         return await asyncio.to_thread(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from ei.errors import DeniedError
+from ei.lab.namespaces import check_allowed
 from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
 
 pytestmark = pytest.mark.slow
@@ -12,6 +14,23 @@ pytestmark = pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
     report = run_in_processes(load_scenario("termination"), seed=7, environ=environ)
+
+    assert [each for each in report.promises if each.status != "ok"] == []
+    assert report.is_ok
+
+
+@pytest.mark.timeout(300)
+def test_every_promise_is_kept_in_namespaces_where_links_are_bad(
+    environ: Mapping[str, str],
+) -> None:
+    try:
+        check_allowed(environ=environ)
+    except DeniedError as error:
+        pytest.skip(str(error))
+
+    report = run_in_processes(
+        load_scenario("termination"), seed=7, backend="netns", environ=environ
+    )
 
     assert [each for each in report.promises if each.status != "ok"] == []
     assert report.is_ok

@@ -5,12 +5,15 @@ import hashlib
 
 import pytest
 
-from ei.scenarios.termination.servers import PIECE_BYTES, content, serving, unused_port
+from ei.scenarios.termination.ground import Ground
+from ei.scenarios.termination.servers import PIECE_BYTES, content, serving
+
+GROUND = Ground("127.0.0.1", {})
 
 
 async def said(line: bytes, *, then: bytes = b"") -> bytes:
     """Return all that the server answers."""
-    async with serving() as server:
+    async with serving(GROUND.listener()) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(line + b"\n" + then)
         writer.write_eof()
@@ -33,7 +36,7 @@ def test_it_dies_when_it_is_asked_to() -> None:
 
 def test_a_flood_goes_on_until_nobody_takes_it() -> None:
     async def program() -> bool:
-        async with serving() as server:
+        async with serving(GROUND.listener()) as server:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(b"flood\n")
             _ = await reader.readexactly(PIECE_BYTES)
@@ -45,7 +48,7 @@ def test_a_flood_goes_on_until_nobody_takes_it() -> None:
 
 def test_nobody_listens_on_an_unused_port() -> None:
     async def program() -> None:
-        _ = await asyncio.open_connection("127.0.0.1", unused_port())
+        _ = await asyncio.open_connection("127.0.0.1", GROUND.unused_port())
 
     with pytest.raises(ConnectionRefusedError):
         asyncio.run(program())

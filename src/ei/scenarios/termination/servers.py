@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import random
 import socket
+import ssl
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -24,7 +25,7 @@ class Server:
     """Where it listens, and what it has sent.
 
     Attributes:
-        port: On 127.0.0.1.
+        port: That it listens on.
         flooded_bytes: That its system has taken of floods.
     """
 
@@ -68,18 +69,10 @@ def content(count: int) -> bytes:
 
 
 @asynccontextmanager
-async def serving() -> AsyncGenerator[Server]:
-    """Serve while the context lasts."""
-    server = Server(0)
-    listening = await asyncio.start_server(server.answer, "127.0.0.1", 0)
-    server.port = listening.sockets[0].getsockname()[1]
-    async with listening:
+async def serving(
+    listener: socket.socket, *, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Server]:
+    """Serve on a bound socket while the context lasts."""
+    server = Server(listener.getsockname()[1])
+    async with await asyncio.start_server(server.answer, sock=listener, ssl=tls):
         yield server
-
-
-def unused_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
