@@ -4,15 +4,17 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import termios
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import LAB_TOPOLOGY, Run
+from tests.cli.conftest import Run
 
 pytestmark = pytest.mark.timeout(180)
 """Each run is a Python, a namespace and a handshake; a busy machine takes its time."""
@@ -22,6 +24,17 @@ UNCOVERED = (
     "ei run: not covered: pings to the legacy Internet, servers on this machine's own addresses"
 )
 EI = [sys.executable, "-c", SCRIPT]
+TOPOLOGY = """
+version = 1
+services = ["delivery", "termination"]
+internet = ["{here}:*"]
+[domains.isp-a.nodes.sn1]
+[domains.isp-a.hosts.alice]
+nodes = ["sn1"]
+[domains.isp-b.nodes.sn1]
+[domains.isp-b.hosts.bob]
+nodes = ["sn1"]
+"""
 
 BOB = """
 import asyncio, sys
@@ -62,12 +75,23 @@ asyncio.run(main())
 """
 
 
+def own_address() -> str:
+    """Return the address of this machine that others know; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        address: str = probe.getsockname()[0]
+        return address
+
+
 @pytest.fixture(scope="module")
 def alice() -> Generator[dict[str, str]]:
     """The environment of a program that may be alice; bob serves."""
     with tempfile.TemporaryDirectory(prefix="ei-", dir="/tmp") as name:
         environ = {"XDG_STATE_HOME": name, "HOME": name, "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
-        (Path(name) / "topology.toml").write_text(LAB_TOPOLOGY)
+        (Path(name) / "topology.toml").write_text(TOPOLOGY.format(here=own_address()))
 
         def ei(*words: str) -> str:
             done = subprocess.run(
@@ -180,6 +204,52 @@ with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, 58) as link:
     done = run(alice, "--", sys.executable, "-c", script)
 
     assert done.stdout.splitlines() == ["HELLO", "data"], done.stderr
+
+
+@pytest.mark.slow
+def test_tcp_and_udp_to_the_legacy_internet_go_on_from_the_node(alice: dict[str, str]) -> None:
+    here = own_address()
+    if here == "127.0.0.1":
+        pytest.skip("this machine has no address but the loopback")
+    ask = """
+import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+    link.settimeout(5)
+    link.sendto(b"hello", (sys.argv[1], int(sys.argv[2])))
+    print(link.recvfrom(100)[0].decode())
+"""
+    with (
+        socket.create_server((here, 0)) as server,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo,
+        ThreadPoolExecutor() as beside,
+    ):
+        server.settimeout(30)
+        echo.settimeout(30)
+        echo.bind((here, 0))
+        page = beside.submit(_serve_page, server)
+        url = f"http://{here}:{server.getsockname()[1]}/"
+        tcp = run(alice, "curl", "-sS", url)
+        echoed = beside.submit(_echo, echo)
+        port = str(echo.getsockname()[1])
+        udp = run(alice, "--", sys.executable, "-c", ask, here, port)
+        denied = run(alice, "curl", "-sS", "http://192.0.2.7/")
+        _ = page.result(), echoed.result()
+
+    assert tcp.stdout == "page of the legacy Internet", tcp.stderr
+    assert udp.stdout == "HELLO\n", udp.stderr
+    assert "ei run: 192.0.2.7 port 80: " in denied.stderr
+
+
+def _serve_page(server: socket.socket) -> None:
+    link, _ = server.accept()
+    with link:
+        _ = link.recv(4_096)
+        link.sendall(b"HTTP/1.0 200 OK\r\n\r\npage of the legacy Internet")
+
+
+def _echo(link: socket.socket) -> None:
+    data, sender = link.recvfrom(100)
+    _ = link.sendto(data.upper(), sender)
 
 
 @pytest.mark.slow
