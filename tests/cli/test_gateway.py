@@ -44,4 +44,4 @@ def test_a_host_that_is_no_gateway_says_which_verbs_it_has(lab: Run) -> None:
     said = lab("gateway", "status", "bob")
 
     assert said.code == Exit.ERROR
-    assert "no verb 'gateway'" in said.err
+    assert "verb 'gateway'" in said.err
