@@ -167,13 +167,14 @@ impl Junction {
             .filter(|(_, entry)| entry.service == number)
             .map(|(place, _)| place)
             .collect();
-        for place in places {
-            self.close(sockets, place, Closing::Lost);
-            // Nobody is left to be told.
-            self.forget(place);
-        }
+        // Nobody is left to be told.
         if let Some(service) = self.table.services.get_mut(&number) {
             service.is_up = false;
+            service.ready.clear();
+        }
+        for place in places {
+            self.close(sockets, place, Closing::Lost);
+            self.forget(place);
         }
     }
 
@@ -196,6 +197,10 @@ impl Junction {
         payloads: impl IntoIterator<Item = &'a [u8]>,
     ) {
         self.at(now_ns);
+        if key.peer == self.config.address {
+            // Its own packet, which found no way and came back.
+            return;
+        }
         if self.links.of_key.len() > MAX_LINKS {
             self.forget_links();
         }

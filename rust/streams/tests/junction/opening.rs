@@ -1,8 +1,9 @@
 //! How streams of hosts begin.
 
+use ei_streams::ConnectionKey;
 use ei_streams::junction::{Closing, News};
 
-use crate::crossing::{Crossing, HOST, SECOND_NS};
+use crate::crossing::{Crossing, HOST, SECOND_NS, address};
 
 #[test]
 fn a_stream_is_told_when_its_opening_is_whole() {
@@ -63,6 +64,22 @@ fn a_service_without_a_worker_refuses_streams() {
 
     assert_eq!(crossing.reset_code(stream), Some(Closing::Refused.code()));
     assert_eq!(crossing.nodes[0].junction.statistics().refused, 1);
+}
+
+#[test]
+fn packets_that_come_back_to_their_node_are_not_taken() {
+    let mut crossing = Crossing::new(1);
+    let key = ConnectionKey {
+        peer: address(0),
+        connection: 9,
+    };
+    let payload = [0xc0; 1_232];
+
+    let junction = &mut crossing.nodes[0].junction;
+    junction.handle(0, 32, address(1), key, [&payload[..]]);
+
+    assert_eq!(junction.next_key_wanted(), None);
+    assert!(junction.next_transmit(0, &mut Vec::new()).is_none());
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn a_number_that_is_taken_or_even_is_refused() {
 }
 
 fn order_of(kind: u8, a: u64, b: u64, bytes: usize) -> Order<'static> {
-    const DATA: [u8; 70_000] = [9; 70_000];
+    static DATA: [u8; 70_000] = [9; 70_000];
     match kind % 6 {
         0 => Order::Open {
             stream: a,
