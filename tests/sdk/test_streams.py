@@ -57,6 +57,9 @@ def test_an_open_stream_is_given_ten_seconds_and_a_silent_one_five_minutes() -> 
     [
         OpenStream(1, Legacy("", 80)),
         OpenStream(1, Legacy("h" * 254, 80)),
+        OpenStream(1, Legacy("é" * 200, 80)),
+        OpenStream(1, Legacy("two words", 80)),
+        OpenStream(1, Legacy("h\n", 80)),
         OpenStream(1, Legacy("h", 0)),
         OpenStream(1, Legacy("h", 65_536)),
         OpenStream(1, Legacy("h", 80, "sctp")),  # type: ignore[arg-type]

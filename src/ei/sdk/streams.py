@@ -30,6 +30,9 @@ of an even one.
 """
 
 OwnStream = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+HostName = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[\x21-\x7e]+\Z")]
+"""A name of the DNS or an address as text: printable ASCII, other letters by IDNA."""
+
 Opening = Annotated[bytes, Meta(max_length=MAX_OPENING_BYTES)]
 Piece = Annotated[bytes, Meta(max_length=MAX_PIECE_BYTES)]
 
@@ -45,7 +48,7 @@ class Legacy(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
             read and written; where pieces begin and end means nothing.
     """
 
-    host: Annotated[str, Meta(min_length=1, max_length=253)]
+    host: HostName
     port: Annotated[int, Meta(ge=1, le=65_535)]
     transport: Literal["tcp", "udp"] = "tcp"
 

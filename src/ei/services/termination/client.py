@@ -5,6 +5,7 @@ await stream.write(b"GET / HTTP/1.0\r\n\r\n")
 page = await stream.read_all()
 """
 
+from contextlib import suppress
 from typing import Literal
 
 from ei.errors import (
@@ -66,11 +67,9 @@ async def open_legacy(  # noqa: PLR0913 all that a target may be
         NotFoundError: No node of the host offers termination.
         LocalError: Name or port is none.
     """
-    if not 1 <= len(name) <= MAX_NAME:
-        raise LocalError(f"{name!r:.300} is not the name of a server: 1 to {MAX_NAME} letters")
     if not 1 <= port <= MAX_PORT:
         raise LocalError(f"port {port} seen, 1 to {MAX_PORT} allowed")
-    opening = write_opening(Opening(Legacy(name, port, transport), exit=exit))
+    opening = write_opening(Opening(Legacy(written(name), port, transport), exit=exit))
     async with within(deadline_s, f"connection to {name} port {port}"):
         stream = await host.open_service_stream(TERMINATION, opening=opening, deadline_s=deadline_s)
         try:
@@ -80,6 +79,19 @@ async def open_legacy(  # noqa: PLR0913 all that a target may be
             stream.abort()
             raise
     return stream
+
+
+def written(name: str) -> str:
+    """Return the name of a server as the DNS writes it.
+
+    Raises:
+        LocalError: It is none.
+    """
+    with suppress(UnicodeError):
+        ascii_name = name if name.isascii() else name.encode("idna").decode()
+        if 1 <= len(ascii_name) <= MAX_NAME and ascii_name.isprintable() and " " not in ascii_name:
+            return ascii_name
+    raise LocalError(f"{name!r:.300} is not the name of a server: 1 to {MAX_NAME} letters")
 
 
 async def _expect_open(stream: Stream, *, deadline_s: float) -> None:

@@ -49,6 +49,9 @@ from ei.services.termination.messages import (
     write_status,
 )
 
+OVER = {"ended", "closed"}
+"""Reasons after which the partner is closed already: by its own end, or by this service."""
+
 REFUSAL_S = 10.0
 ANYWHERE = "*"
 
@@ -152,6 +155,9 @@ def end(event: StreamClosed, ctx: Context[Config]) -> Iterable[Effect]:
     stream = event.stream & ~1
     found = underway(ctx).get(key(stream))
     if found is None:
+        if event.reason not in OVER:
+            # It may have gone before the two were joined.
+            yield CloseStream(event.stream ^ 1)
         return
     underway(ctx).delete(key(stream))
     if event.stream == stream:

@@ -5,7 +5,15 @@ alice ── self ── server                    alice ── self ── far.
 
 import pytest
 
-from ei.errors import ConfigError
+from ei.errors import (
+    ConfigError,
+    DeadlineError,
+    DeniedError,
+    EiError,
+    LocalError,
+    StreamError,
+    UnreachableError,
+)
 from ei.sdk import (
     AtHost,
     AtNode,
@@ -21,6 +29,7 @@ from ei.sdk import (
     StreamWritable,
     WriteStream,
 )
+from ei.services.termination.client import error_of, written
 from ei.services.termination.messages import (
     OPEN,
     Opening,
@@ -115,6 +124,14 @@ def test_what_is_no_opening_is_refused_with_what_is_wrong() -> None:
     assert alice.closed == "closed"
 
 
+def test_a_name_that_is_no_name_is_refused_before_anybody_is_asked() -> None:
+    play = Playbook("termination", peers=["alice"])
+
+    for name in ("é" * 200, "two words", "a\0b"):
+        alice = play.open_stream("alice", write_opening(Opening(Legacy(name, 80))))
+        assert status_of(alice).word == "bad_opening"
+
+
 def test_a_server_that_does_not_answer_in_time_is_given_up() -> None:
     play = Playbook("termination", peers=["alice"], config={"open_s": 3.0})
     alice, _ = asked(play, Opening(SERVER))
@@ -146,9 +163,18 @@ def test_a_server_that_breaks_in_the_middle_breaks_the_stream() -> None:
     _ = server.accept()
     _ = server.write(b"half of")
 
-    assert server.reset() == ()
+    assert set(server.reset()) <= {CloseStream(alice.stream), CloseStream(server.stream)}
 
     assert (alice.closed, alice.is_ended) == ("reset", False)
+
+
+@pytest.mark.parametrize("gone", [2, 3])
+def test_who_goes_while_the_two_are_joined_leaves_nothing_open(gone: int) -> None:
+    play = Playbook("termination", peers=["alice"])
+    _ = play.deliver(StreamOpened(2, address("alice"), write_opening(Opening(SERVER)), 9_999))
+    _ = play.deliver(StreamOpened(3, SELF, b"", 9_999))
+
+    assert play >> StreamClosed(gone, "reset", 0, 0) << CloseStream(gone ^ 1)
 
 
 def test_a_reader_that_stands_still_stops_who_writes() -> None:
@@ -282,3 +308,36 @@ def test_a_status_is_read_once_it_is_there() -> None:
 def test_what_is_no_status_is_refused(received: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         _ = read_status(received)
+
+
+# -- on a host ------------------------------------------------------------------------------------
+
+
+def test_names_are_written_as_the_dns_does() -> None:
+    assert written("www.example.org") == "www.example.org"
+    assert written("bücher.example") == "xn--bcher-kva.example"
+    assert written("2001:db8::1") == "2001:db8::1"
+
+
+@pytest.mark.parametrize("name", ["", "a" * 254, "two words", "a\0b", "é" * 200])
+def test_what_is_no_name_is_refused_here(name: str) -> None:
+    with pytest.raises(LocalError, match="is not the name of a server"):
+        _ = written(name)
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("not_allowed", DeniedError),
+        ("unreachable", UnreachableError),
+        ("deadline", DeadlineError),
+        ("refused", StreamError),
+        ("bad_opening", StreamError),
+    ],
+)
+def test_a_status_is_an_error_of_its_kind(word: str, kind: type[EiError]) -> None:
+    error = error_of(Status(word, "no"))
+
+    assert type(error) is kind
+    assert str(error) == "no"
+    assert not isinstance(error, StreamError) or error.kind == word
