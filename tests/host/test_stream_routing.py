@@ -58,6 +58,38 @@ async def _refusal(host: Host, to: str) -> str:
     return str(caught.value)
 
 
+def test_a_stream_on_which_nobody_says_anything_stays_open(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        with lab.host("bob").accept_streams(80) as listener:
+            near = await lab.host("alice").open_stream("bob.right", 80, deadline_s=2)
+            far = await listener.accept(deadline_s=2)
+
+            await lab.sleep(600)
+
+            await near.write(b"still here")
+            assert await far.read(deadline_s=2) == b"still here"
+
+    in_lab(script)
+
+
+def test_a_connection_without_streams_is_let_go_of(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        with lab.host("bob").accept_streams(80) as listener:
+            near = await alice.open_stream("bob.right", 80, deadline_s=2)
+            far = await listener.accept(deadline_s=2)
+            first = near.connection
+            for end in (near, far):
+                end.abort()
+            await lab.sleep(120)
+
+            again = await alice.open_stream("bob.right", 80, deadline_s=2)
+
+        assert again.connection != first
+
+    in_lab(script)
+
+
 def test_streams_of_a_lost_connection_end_with_its_reason(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         with lab.host("bob").accept_streams(80):

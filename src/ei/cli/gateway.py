@@ -64,9 +64,9 @@ def add_parser(commands: Verbs) -> None:
     publish.takes(
         "--idle",
         type=parse_seconds,
-        default=300.0,
-        metavar="300s",
-        help="give a connection up after so long without a byte (default 300s)",
+        default=3_600.0,
+        metavar="60m",
+        help="give a connection up after so long without a byte (default 60m)",
     )
     publish.takes(
         "--grace",

@@ -151,12 +151,16 @@ class StreamConnections:
             for peer in dict.fromkeys(key[0] for key in self._is_up if key not in self._services):
                 self._streams.path_changed(now_ns, peer)
 
-    def rtt_s(self, key: ConnectionKey) -> float:
-        """Return the smoothed round trip of a connection; 0 when it is gone."""
+    def ask(self, now_ns: int, peer: Address) -> None:
+        """Say something on the connections with a peer, which has to answer."""
+        self._native().path_changed(now_ns, peer)
+
+    def measure(self, key: ConnectionKey, what: str) -> int:
+        """Return a number of the native side about a connection; 0 when it is gone."""
         try:
-            return self._native().connection_statistics(*key)["rtt_ns"] / 1e9
+            return self._native().connection_statistics(*key)[what]
         except ConnectionError:
-            return 0.0
+            return 0
 
     # -- payloads and time ------------------------------------------------------------------------
 

@@ -24,6 +24,9 @@ from ei.host.stream_ports import ConnectionKey, StreamKey
 from ei.host.streams import Stream, StreamListener
 from ei.sdk.packets import Address
 
+KEEP_S = 10.0
+"""So long a connection with open streams may be silent before it is asked whether it is there."""
+
 StreamEvent = StreamConnected | StreamLost | StreamArrived | StreamMoved | StreamsAvailable
 
 
@@ -50,6 +53,8 @@ class StreamRouter:
         self._up: set[ConnectionKey] = set()
         self._losses: dict[ConnectionKey, StreamError] = {}
         self._ending: EiError | None = None
+        self._heard: dict[ConnectionKey, int] = {}
+        self._keeping: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
         self._waiting = 0
         self.dropped: Counter[str] = Counter()
@@ -116,6 +121,8 @@ class StreamRouter:
         """Close all listeners, streams and connections; whoever waits is told."""
         self._ending = error
         self._news.set()
+        if self._keeping is not None:
+            self._keeping.cancel()
         for listener in list(self._listeners.values()):
             listener.close()
         for stream in list(self._streams.values()):
@@ -168,8 +175,25 @@ class StreamRouter:
             forget=lambda: self.forget(key),
         )
         self._streams[key] = stream
+        if self._keeping is None:
+            self._keeping = asyncio.get_running_loop().call_later(KEEP_S, self._keep)
         self._touched()
         return stream
+
+    def _keep(self) -> None:
+        """Keep connections up whose streams are open and silent, as of people who think."""
+        self._keeping = None
+        heard = {
+            key[:2]: self._stack.streams.measure(key[:2], "payloads_received")
+            for key in self._streams
+        }
+        for key, count in heard.items():
+            if self._heard.get(key) == count:
+                self._stack.streams.ask(self._now_ns(), key[0])
+                self._touched()
+        self._heard = heard
+        if heard:
+            self._keeping = asyncio.get_running_loop().call_later(KEEP_S, self._keep)
 
     def _arrive(self, event: StreamArrived) -> bool:
         key = (event.peer, event.connection, event.stream)

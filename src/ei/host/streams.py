@@ -168,7 +168,7 @@ class Stream:
         Raises:
             StreamError: the peer has refused it.
         """
-        rtt_s = self._stack.streams.rtt_s(self._key[:2])
+        rtt_s = self._stack.streams.measure(self._key[:2], "rtt_ns") / 1e9
         with suppress(TimeoutError):
             async with asyncio.timeout(min(rtt_s + GATEWAY_S, most_s)):
                 _ = await self._movement.wait()

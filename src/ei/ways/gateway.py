@@ -22,7 +22,7 @@ from ei.ways.ends import PATIENCE_S, Connect, StreamEnd, connect_tcp
 from ei.ways.pump import Pumped, pump
 
 CONNECT_S = 5.0
-IDLE_S = 300.0
+IDLE_S = 3_600.0
 MAX_CONNECTIONS = 1_024
 GRACE_S = 10.0
 

@@ -46,12 +46,14 @@ class HttpLimits:
     Attributes:
         head_s: From the first byte of a head to its last.
         kept_s: Between two requests.
-        idle_s: Without a byte either way.
+        idle_s: So long a server may say nothing in its answer.
+        tunnel_s: Without a byte either way, of a tunnel.
     """
 
     head_s: float = 10.0
     kept_s: float = 60.0
     idle_s: float = 300.0
+    tunnel_s: float = 3_600.0
 
 
 class OriginLostError(PeerError):
@@ -166,7 +168,7 @@ class HttpClient:
         except StreamError:
             self._program.abort()
             return
-        _ = await pump(self._program, far, idle_s=self._limits.idle_s)
+        _ = await pump(self._program, far, idle_s=self._limits.tunnel_s)
 
     async def _forward(self, wish: Forward, request: h11.Request, group: asyncio.TaskGroup) -> bool:
         try:

@@ -34,7 +34,8 @@ class ProxyLimits(msgspec.Struct, frozen=True):
         first_s: From the connection to its first byte.
         head_s: From there to the end of what is asked for.
         kept_s: Between two requests.
-        idle_s: Without a byte either way for so long a connection is given up.
+        idle_s: So long a server may say nothing in its answer to a request.
+        tunnel_s: Without a byte either way for so long any other connection is given up.
         grace_s: At the end, what is open may go on for so long.
     """
 
@@ -43,6 +44,7 @@ class ProxyLimits(msgspec.Struct, frozen=True):
     head_s: float = 10.0
     kept_s: float = 60.0
     idle_s: float = 300.0
+    tunnel_s: float = 3_600.0
     grace_s: float = 2.0
 
 
@@ -157,7 +159,7 @@ class Proxy:
                 self._dialler,
                 associate=self._associate,
                 head_s=self._limits.head_s,
-                idle_s=self._limits.idle_s,
+                idle_s=self._limits.tunnel_s,
                 count=count,
             ).serve(first)
         elif first[:1].isalpha():
@@ -168,7 +170,7 @@ class Proxy:
                 cache=self._cache,
                 about=self.about,
                 own_port=self.port,
-                limits=HttpLimits(limits.head_s, limits.kept_s, limits.idle_s),
+                limits=HttpLimits(limits.head_s, limits.kept_s, limits.idle_s, limits.tunnel_s),
                 count=count,
                 log=self._log,
             ).serve(first)
