@@ -79,9 +79,11 @@ def test_what_is_refused_is_shown_with_the_line_that_allows_it_after_a_reload(
     assert streams_of(node).closed.get("ended", 0) >= 1
 
 
-def test_streams_are_in_the_metrics_of_their_service(
-    terminating: Path, start_node: "Callable[[Path], RunningNode]"
+@pytest.mark.parametrize("workers", ["process", "inline"])
+def test_streams_are_counted_by_service_whatever_runs_its_worker(
+    terminating: Path, start_node: "Callable[[Path], RunningNode]", workers: str
 ) -> None:
+    _ = terminating.write_text(f'workers = "{workers}"\n{terminating.read_text()}')
     allow(terminating, '[internet] allow = ["127.0.0.0/8:1024-65535"]')
     node = start_node(terminating)
     node.wait_ready()

@@ -58,7 +58,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         match_metadata: Decisions match the first so many bytes of metadata; it reads no others.
             `None` matches all.
         max_objects: Most meters and tallies it may have.
-        capabilities: What it asks for; the environment refuses the rest.
+        capabilities: What it asks for, of `payload`, `streams` and `internet`; the environment
+            refuses the rest.
         libraries: Third-party packages that it imports.
         drop_reasons: Every word it may give to `DropPacket` and `Discard`.
         counters: Every word it may give to `Count`.
