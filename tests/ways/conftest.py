@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from tests.ways.places import Place, placed
@@ -152,6 +152,46 @@ class Scene:
     program: Memory
     servers: Servers
     counts: Counter[str]
+
+
+class Client(Protocol):
+    """What serves one connection of a program."""
+
+    async def serve(self, first: bytes) -> None: ...
+
+
+Make = Callable[[Memory, Servers, Callable[[str], object]], Client]
+Script = Callable[[Scene], Coroutine[Any, Any, None]]
+
+
+def at_proxy(
+    script: Script, make: Make, places: dict[tuple[str, int], Server | EiError] | None
+) -> None:
+    """Run a program against a proxy in memory, in virtual time.
+
+    Args:
+        make: Returns what serves it, of the proxy's end, a dialler and a counter.
+    """
+
+    async def main() -> None:
+        counts: Counter[str] = Counter()
+        async with asyncio.TaskGroup() as group:
+            program, near = joined()
+            servers = Servers(group, places or {})
+            client = make(near, servers, lambda word: counts.update([word]))
+            serving = group.create_task(_served(client, near))
+            await script(Scene(program, servers, counts))
+            _ = serving.cancel()
+
+    run_virtual(lambda _: main())
+
+
+async def _served(client: Client, near: Memory) -> None:
+    try:
+        await client.serve(await near.read())
+        await near.finish()
+    except* StreamError:
+        pass
 
 
 Run = Callable[[Callable[[], Coroutine[Any, Any, ResultT]]], ResultT]

@@ -2,13 +2,13 @@
 
 import asyncio
 import io
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
-from tests.ways.conftest import Memory, Run, Scene, Server, Servers, joined
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.ways.conftest import Memory, Scene, Script, Server, Servers, at_proxy, joined
 
 from ei.daemons.log import Log
 from ei.errors import EiError, NotFoundError, StreamError
@@ -20,7 +20,6 @@ PLACE = ("files.campus", 80)
 HOST = b"Host: a\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 ABOUT = About("alice.isp-a", "127.0.0.1:8118", (NodeSeen("sn1.isp-a", is_up=True, is_used=True),))
-Script = Callable[[Scene], Awaitable[None]]
 
 
 def answering(answer: bytes, *, heard: list[bytes] | None = None) -> Server:
@@ -37,7 +36,6 @@ def answering(answer: bytes, *, heard: list[bytes] | None = None) -> Server:
 
 
 def proxied(
-    run: Run[Any],
     script: Script,
     places: dict[tuple[str, int], Server | EiError] | None = None,
     limits: HttpLimits | None = None,
@@ -45,39 +43,26 @@ def proxied(
 ) -> None:
     """Run a program against a proxy in memory."""
 
-    async def main() -> None:
-        counts: Counter[str] = Counter()
-        async with asyncio.TaskGroup() as group:
-            program, near = joined()
-            servers = Servers(group, places or {})
-            client = HttpClient(
-                near,
-                servers,
-                cache=cache,
-                about=lambda: ABOUT,
-                own_port=8_118,
-                limits=limits or HttpLimits(),
-                count=lambda word: counts.update([word]),
-                log=Log(io.StringIO()),
-            )
-            serving = group.create_task(_serve(client, near))
-            await script(Scene(program, servers, counts))
-            _ = serving.cancel()
+    def make(near: Memory, servers: Servers, count: Callable[[str], object]) -> HttpClient:
+        return HttpClient(
+            near,
+            servers,
+            cache=cache,
+            about=lambda: ABOUT,
+            own_port=8_118,
+            limits=limits or HttpLimits(),
+            count=count,
+            log=Log(io.StringIO()),
+        )
 
-    run(main)
-
-
-async def _serve(client: HttpClient, near: Memory) -> None:
-    with suppress(ExceptionGroup, StreamError):
-        await client.serve(await near.read())
-        await near.finish()
+    at_proxy(script, make, places)
 
 
 def status_of(answer: bytes) -> int:
     return int(answer.split(b" ")[1])
 
 
-def test_a_request_is_sent_on_as_servers_expect_it_and_the_answer_comes_back(run: Run[Any]) -> None:
+def test_a_request_is_sent_on_as_servers_expect_it_and_the_answer_comes_back() -> None:
     heard: list[bytes] = []
 
     async def script(scene: Scene) -> None:
@@ -96,10 +81,10 @@ def test_a_request_is_sent_on_as_servers_expect_it_and_the_answer_comes_back(run
         assert scene.counts == {"asked": 1}
 
     server = answering(b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\n\r\nhello", heard=heard)
-    proxied(run, script, {PLACE: server})
+    proxied(script, {PLACE: server})
 
 
-def test_a_cache_is_asked_as_a_proxy_for_the_servers_that_it_is_for(run: Run[Any]) -> None:
+def test_a_cache_is_asked_as_a_proxy_for_the_servers_that_it_is_for() -> None:
     heard: list[bytes] = []
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
@@ -123,10 +108,10 @@ def test_a_cache_is_asked_as_a_proxy_for_the_servers_that_it_is_for(run: Run[Any
         _ = asyncio.get_running_loop().create_task(answering(answer, heard=heard)(far))
         return near
 
-    proxied(run, script, {PLACE: answering(answer, heard=heard)}, cache=cache)
+    proxied(script, {PLACE: answering(answer, heard=heard)}, cache=cache)
 
 
-def test_a_connection_is_kept_for_the_next_request(run: Run[Any]) -> None:
+def test_a_connection_is_kept_for_the_next_request() -> None:
     async def script(scene: Scene) -> None:
         for name in (b"a", b"b", b"c"):
             await scene.program.write(GET % name)
@@ -136,12 +121,10 @@ def test_a_connection_is_kept_for_the_next_request(run: Run[Any]) -> None:
         assert scene.counts == {"asked": 3}
 
     server = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
-    proxied(run, script, {PLACE: server})
+    proxied(script, {PLACE: server})
 
 
-def test_an_answer_of_pieces_stays_one_and_one_that_ends_with_its_connection_becomes_one(
-    run: Run[Any],
-) -> None:
+def test_an_answer_of_pieces_stays_one_and_one_that_ends_with_its_connection_becomes_one() -> None:
     chunked = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n"
     )
@@ -159,7 +142,7 @@ def test_an_answer_of_pieces_stays_one_and_one_that_ends_with_its_connection_bec
 
         assert b"\r\n3\r\nabc\r\n0\r\n\r\n" in await scene.program.until(b"0\r\n\r\n")
 
-    proxied(run, script, places)
+    proxied(script, places)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +152,7 @@ def test_an_answer_of_pieces_stays_one_and_one_that_ends_with_its_connection_bec
         b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     ],
 )
-def test_a_body_reaches_the_server_as_it_is_framed(run: Run[Any], framing: bytes) -> None:
+def test_a_body_reaches_the_server_as_it_is_framed(framing: bytes) -> None:
     got = asyncio.Queue[bytes]()
 
     async def serve(end: Memory) -> None:
@@ -187,10 +170,10 @@ def test_a_body_reaches_the_server_as_it_is_framed(run: Run[Any], framing: bytes
         assert status_of(await scene.program.until(b"\r\n\r\n")) == 204
         assert await got.get() == framing.partition(b"\r\n\r\n")[2]
 
-    proxied(run, script, {PLACE: serve})
+    proxied(script, {PLACE: serve})
 
 
-def test_whoever_waits_for_a_go_ahead_gets_it_from_the_server(run: Run[Any]) -> None:
+def test_whoever_waits_for_a_go_ahead_gets_it_from_the_server() -> None:
     async def serve(end: Memory) -> None:
         assert b"Expect: 100-continue" in await end.until(b"\r\n\r\n")
         await end.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -208,10 +191,10 @@ def test_whoever_waits_for_a_go_ahead_gets_it_from_the_server(run: Run[Any]) -> 
 
         assert status_of(await scene.program.until(b"\r\n\r\n")) == 201
 
-    proxied(run, script, {PLACE: serve})
+    proxied(script, {PLACE: serve})
 
 
-def test_an_answer_may_come_before_the_body_was_sent(run: Run[Any]) -> None:
+def test_an_answer_may_come_before_the_body_was_sent() -> None:
     async def serve(end: Memory) -> None:
         _ = await end.until(b"\r\n\r\n")
         await end.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
@@ -224,10 +207,10 @@ def test_an_answer_may_come_before_the_body_was_sent(run: Run[Any]) -> None:
 
         assert status_of(await scene.program.rest()) == 413
 
-    proxied(run, script, {PLACE: serve})
+    proxied(script, {PLACE: serve})
 
 
-def test_a_tunnel_carries_bytes_both_ways_and_their_ends(run: Run[Any]) -> None:
+def test_a_tunnel_carries_bytes_both_ways_and_their_ends() -> None:
     async def serve(end: Memory) -> None:
         await end.write(b"SSH-2.0 first\r\n")
         await end.write(await end.rest())
@@ -242,11 +225,11 @@ def test_a_tunnel_carries_bytes_both_ways_and_their_ends(run: Run[Any]) -> None:
 
         assert await scene.program.rest() == b"early and late"
 
-    proxied(run, script, {("files.campus", 22): serve})
+    proxied(script, {("files.campus", 22): serve})
 
 
 @pytest.mark.parametrize("method", [b"GET http://files.campus/", b"CONNECT files.campus:80"])
-def test_why_there_is_no_connection_is_said_in_one_line(run: Run[Any], method: bytes) -> None:
+def test_why_there_is_no_connection_is_said_in_one_line(method: bytes) -> None:
     error = NotFoundError("no record of 'files.campus'", remedy="Have it enrolled.")
 
     async def script(scene: Scene) -> None:
@@ -258,10 +241,10 @@ def test_why_there_is_no_connection_is_said_in_one_line(run: Run[Any], method: b
         assert answer.endswith(b"ei proxy: no record of 'files.campus'. Have it enrolled.\n")
         assert scene.counts == {"asked": 1, "refused": 1}
 
-    proxied(run, script, {PLACE: error})
+    proxied(script, {PLACE: error})
 
 
-def test_browsers_get_a_page_in_which_nothing_of_others_works(run: Run[Any]) -> None:
+def test_browsers_get_a_page_in_which_nothing_of_others_works() -> None:
     async def script(scene: Scene) -> None:
         await scene.program.write(
             b"GET http://files.campus/<script> HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n"
@@ -274,7 +257,7 @@ def test_browsers_get_a_page_in_which_nothing_of_others_works(run: Run[Any]) -> 
         assert b"<script>" not in answer
         assert b"default-src 'none'" in answer
 
-    proxied(run, script, {PLACE: NotFoundError("no record")})
+    proxied(script, {PLACE: NotFoundError("no record")})
 
 
 @pytest.mark.parametrize(
@@ -289,9 +272,7 @@ def test_browsers_get_a_page_in_which_nothing_of_others_works(run: Run[Any]) -> 
         ),
     ],
 )
-def test_a_server_that_gives_no_answer_is_a_bad_gateway(
-    run: Run[Any], answer: bytes, reason: bytes
-) -> None:
+def test_a_server_that_gives_no_answer_is_a_bad_gateway(answer: bytes, reason: bytes) -> None:
     async def script(scene: Scene) -> None:
         await scene.program.write(GET % b"")
 
@@ -300,10 +281,10 @@ def test_a_server_that_gives_no_answer_is_a_bad_gateway(
         assert status_of(said) == 502
         assert reason in said
 
-    proxied(run, script, {PLACE: answering(answer)})
+    proxied(script, {PLACE: answering(answer)})
 
 
-def test_a_server_that_refuses_is_a_bad_gateway_with_its_reason(run: Run[Any]) -> None:
+def test_a_server_that_refuses_is_a_bad_gateway_with_its_reason() -> None:
     async def serve(end: Memory) -> None:
         end.other.lose(StreamError("the server behind it refuses connections", kind="refused"))
 
@@ -312,11 +293,11 @@ def test_a_server_that_refuses_is_a_bad_gateway_with_its_reason(run: Run[Any]) -
 
         assert b"refuses connections" in await scene.program.rest()
 
-    proxied(run, script, {PLACE: serve})
+    proxied(script, {PLACE: serve})
 
 
 @pytest.mark.parametrize("way", ["end", "reset"])
-def test_half_an_answer_never_looks_like_a_whole_one(run: Run[Any], way: str) -> None:
+def test_half_an_answer_never_looks_like_a_whole_one(way: str) -> None:
     async def serve(end: Memory) -> None:
         _ = await end.until(b"\r\n\r\n")
         await end.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
@@ -333,10 +314,10 @@ def test_half_an_answer_never_looks_like_a_whole_one(run: Run[Any], way: str) ->
         with pytest.raises(StreamError):
             _ = await scene.program.rest()
 
-    proxied(run, script, {PLACE: serve})
+    proxied(script, {PLACE: serve})
 
 
-def test_a_server_that_says_nothing_is_given_up_in_time(run: Run[Any]) -> None:
+def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     async def serve(end: Memory) -> None:
         with pytest.raises(StreamError):
             _ = await end.rest()
@@ -349,7 +330,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time(run: Run[Any]) -> None:
         assert status_of(answer) == 504
         assert b"for 5 s the server said nothing" in answer
 
-    proxied(run, script, {PLACE: serve}, HttpLimits(idle_s=5))
+    proxied(script, {PLACE: serve}, HttpLimits(idle_s=5))
 
 
 @pytest.mark.parametrize(
@@ -375,7 +356,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time(run: Run[Any]) -> None:
     ],
 )
 def test_what_could_be_read_in_two_ways_or_is_not_for_us_is_refused_and_hung_up_on(
-    run: Run[Any], method: bytes, target: bytes, headers: bytes, status: int
+    method: bytes, target: bytes, headers: bytes, status: int
 ) -> None:
     request = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, headers)
 
@@ -389,12 +370,10 @@ def test_what_could_be_read_in_two_ways_or_is_not_for_us_is_refused_and_hung_up_
         assert scene.servers.dialled == []
         assert scene.counts == {"asked": 1, "refused": 1}
 
-    proxied(run, script)
+    proxied(script)
 
 
-def test_a_body_that_breaks_its_framing_reaches_no_server_as_a_second_request(
-    run: Run[Any],
-) -> None:
+def test_a_body_that_breaks_its_framing_reaches_no_server_as_a_second_request() -> None:
     heard: list[bytes] = []
 
     async def serve(end: Memory) -> None:
@@ -411,10 +390,10 @@ def test_a_body_that_breaks_its_framing_reaches_no_server_as_a_second_request(
         assert status_of(await scene.program.rest()) == 400
         assert b"smuggled" not in b"".join(heard)
 
-    proxied(run, script, {PLACE: serve})
+    proxied(script, {PLACE: serve})
 
 
-def test_who_takes_too_long_for_a_head_is_hung_up_on(run: Run[Any]) -> None:
+def test_who_takes_too_long_for_a_head_is_hung_up_on() -> None:
     async def script(scene: Scene) -> None:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
@@ -423,10 +402,10 @@ def test_who_takes_too_long_for_a_head_is_hung_up_on(run: Run[Any]) -> None:
         assert await scene.program.rest() == b""
         assert loop.time() - began_s == pytest.approx(10)
 
-    proxied(run, script)
+    proxied(script)
 
 
-def test_a_program_that_leaves_in_mid_request_takes_the_servers_stream_along(run: Run[Any]) -> None:
+def test_a_program_that_leaves_in_mid_request_takes_the_servers_stream_along() -> None:
     given_up = asyncio.Event()
 
     async def serve(end: Memory) -> None:
@@ -445,10 +424,10 @@ def test_a_program_that_leaves_in_mid_request_takes_the_servers_stream_along(run
         async with asyncio.timeout(1):
             _ = await given_up.wait()
 
-    proxied(run, script, {PLACE: serve})
+    proxied(script, {PLACE: serve})
 
 
-def test_the_page_tells_who_goes_through_the_proxy_and_who_does_not(run: Run[Any]) -> None:
+def test_the_page_tells_who_goes_through_the_proxy_and_who_does_not() -> None:
     async def through(scene: Scene) -> None:
         await scene.program.write(b"GET http://ei.local/ HTTP/1.1\r\nHost: ei.local\r\n\r\n")
         assert b"goes through the Extensible Internet" in await scene.program.rest()
@@ -457,11 +436,11 @@ def test_the_page_tells_who_goes_through_the_proxy_and_who_does_not(run: Run[Any
         await scene.program.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8118\r\n\r\n")
         assert b"asked for this page directly" in await scene.program.rest()
 
-    proxied(run, through)
-    proxied(run, directly)
+    proxied(through)
+    proxied(directly)
 
 
-def test_browsers_get_their_rules_and_heads_are_heads(run: Run[Any]) -> None:
+def test_browsers_get_their_rules_and_heads_are_heads() -> None:
     async def rules(scene: Scene) -> None:
         await scene.program.write(b"GET /ei.pac HTTP/1.1\r\nHost: localhost:8118\r\n\r\n")
         answer = await scene.program.rest()
@@ -472,5 +451,40 @@ def test_browsers_get_their_rules_and_heads_are_heads(run: Run[Any]) -> None:
         await scene.program.write(b"HEAD / HTTP/1.1\r\nHost: localhost:8118\r\n\r\n")
         assert (await scene.program.rest()).endswith(b"\r\n\r\n")
 
-    proxied(run, rules)
-    proxied(run, head)
+    proxied(rules)
+    proxied(head)
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            b"GET http://files.campus/ HTTP/1.1\r\n", b"POST http://files.campus/ HTTP/1.1\r\n",
+            b"CONNECT files.campus:80 HTTP/1.1\r\n", b"GET / HTTP/1.0\r\n", b"Host: a\r\n",
+            b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n",
+            b"Connection: content-length, host\r\n", b"Expect: 100-continue\r\n", b"\r\n", b"\n",
+            b"abc", b"3\r\nabc\r\n", b"0\r\n\r\n", b"0\r\nX: y\r\n\r\n", b"\x00", b"\xff\r\n", b" ",
+        ]
+    ),
+    max_size=14,
+)  # fmt: skip
+
+
+@given(pieces=PIECES, answers=PIECES)
+def test_whatever_programs_and_servers_say_the_proxy_ends_in_order(
+    pieces: list[bytes], answers: list[bytes]
+) -> None:
+    async def serve(end: Memory) -> None:
+        for piece in (b"HTTP/1.1 200 OK\r\n", *answers):
+            await end.write(piece)
+        await end.finish()
+        _ = await end.rest()
+
+    async def script(scene: Scene) -> None:
+        with suppress(StreamError):
+            for piece in pieces or [b"x"]:
+                await scene.program.write(piece)
+            await scene.program.finish()
+            _ = await scene.program.rest()
+        assert set(scene.servers.dialled) <= {PLACE}
+
+    proxied(script, {PLACE: serve}, HttpLimits(idle_s=5, tunnel_s=5))
