@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -164,7 +164,7 @@ def counting_server() -> Generator[int]:
     """On each connection: speak first, take everything up to its end, say then how much it was."""
 
     def serve(connection: socket.socket) -> None:
-        with connection:
+        with connection, suppress(ConnectionError):
             connection.sendall(b"ready\n")
             count = 0
             while piece := connection.recv(65_536):

@@ -212,3 +212,17 @@ def test_its_status_is_an_answer_of_the_admin_socket() -> None:
         assert answer["name"] == "bob.isp-b"
 
     in_lab(script)
+
+
+def test_a_burst_of_connections_is_served_as_far_as_connections_are_allowed() -> None:
+    async def script(lab: Simulation) -> None:
+        backend = Backend()
+        async with published(lab, backend):
+            streams = [await opened(lab) for _ in range(200)]
+
+            for stream in streams:
+                await stream.refusal()
+
+            assert len(backend.asked) == 200
+
+    in_lab(script)

@@ -121,7 +121,8 @@ class Gateway:
             ConflictError: the same port twice.
         """
         for each in self._published:
-            listener = self._host.accept_streams(each.port)
+            limit = self._limits.connections
+            listener = self._host.accept_streams(each.port, limit_items=limit)
             self._listeners.append(listener)
             _ = self._group.create_task(self._accept(listener, each))
             server = f"{each.server}:{each.server_port}"
