@@ -151,6 +151,15 @@ def test_curl_gets_a_page_of_a_host_and_says_nothing_of_ours(alice: dict[str, st
 
 
 @pytest.mark.slow
+def test_a_proxy_of_the_machine_is_not_asked_inside(alice: dict[str, str]) -> None:
+    elsewhere = {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "socks5h://127.0.0.1:1"}
+
+    done = run({**alice, **elsewhere}, "curl", "-sS", "http://bob.isp-b.ei/")
+
+    assert done.stdout == "page", done.stderr
+
+
+@pytest.mark.slow
 def test_curl_gets_the_same_by_a_proxy(alice: dict[str, str], tmp_path: Path) -> None:
     report = tmp_path / "report"
 

@@ -26,12 +26,14 @@ def run(script: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_program_has_its_arguments_its_environment_and_its_exit_code() -> None:
     done = run("""
-        launched = launch(["sh", "-c", 'echo "$0 $1 $GIVEN $HOME"; exit 7', "a", "b c"])
-        assert launched.go({"GIVEN": "by us"}) is None
+        os.environ["TAKEN"] = "away"
+        script = 'echo "$0 $1 $GIVEN ${TAKEN-none} $HOME"; exit 7'
+        launched = launch(["sh", "-c", script, "a", "b c"])
+        assert launched.go({"GIVEN": "by us", "TAKEN": None}) is None
         print("ended with", launched.wait())
     """)
 
-    assert done.stdout.splitlines() == [f"a b c by us {os.environ['HOME']}", "ended with 7"]
+    assert done.stdout.splitlines() == [f"a b c by us none {os.environ['HOME']}", "ended with 7"]
 
 
 def test_a_program_that_a_signal_ended_is_told_as_shells_do() -> None:

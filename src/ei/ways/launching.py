@@ -57,8 +57,12 @@ class Launched:
         self.sockets = tuple(sockets)
         self.pidfd = os.pidfd_open(pid)
 
-    def go(self, variables: Mapping[str, str]) -> NotRun | None:
-        """Let it become the program, in its environment and with `variables`; or say why not."""
+    def go(self, variables: Mapping[str, str | None]) -> NotRun | None:
+        """Let it become the program; or say why not.
+
+        Args:
+            variables: Of its environment that differ from those here; `None` removes one.
+        """
         with suppress(BrokenPipeError):
             _ = self._line.send(GO + json.dumps(dict(variables)).encode())
         said = self._line.recv(MAX_MESSAGE_BYTES)
@@ -137,12 +141,20 @@ def _be_child(
         for number in IGNORED_BY_PYTHON:
             _ = signal.signal(number, signal.SIG_DFL)
         try:
-            os.environ.update(json.loads(said.removeprefix(GO)))
+            _change_environment(json.loads(said.removeprefix(GO)))
             os.execvp(command[0], list(command))  # noqa: S606 to become it is the point
         except OSError as error:
             _ = line.send(json.dumps(_not_run(command[0], error)).encode())
     finally:
         os._exit(NOT_FOUND)
+
+
+def _change_environment(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            _ = os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _die_with(parent: int) -> None:

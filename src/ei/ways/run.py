@@ -149,7 +149,7 @@ class _Run:
                 return not_run
 
     @asynccontextmanager
-    async def _enclosed(self, access: Access) -> AsyncGenerator[Mapping[str, str]]:
+    async def _enclosed(self, access: Access) -> AsyncGenerator[Mapping[str, str | None]]:
         *listening, packets = self._launched.sockets
         names = StandIns()
         stub = Stub(access.look, Upstream(system_servers()), invent=names.invent)
@@ -160,7 +160,8 @@ class _Run:
             serving = [group.create_task(relay.serve(each)) for each in listening]
             serving.append(group.create_task(beside.serve()))
             try:
-                yield {}
+                # A proxy of the machine's is nowhere to be reached from inside.
+                yield dict.fromkeys(proxy_variables(""))
                 beside.drain()
                 await relay.settle(*listening)
             finally:
@@ -168,7 +169,7 @@ class _Run:
                     _ = task.cancel()
 
     @asynccontextmanager
-    async def _proxied(self, access: Access) -> AsyncGenerator[Mapping[str, str]]:
+    async def _proxied(self, access: Access) -> AsyncGenerator[Mapping[str, str | None]]:
         if access.proxy is not None:
             yield proxy_variables(endpoint_text(access.proxy))
             return
