@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ei.errors import DeadlineError, LocalError
+from ei.errors import DeadlineError, LocalError, NotFoundError
 from ei.host import client
 from ei.host.sync import Host, LoopThread
 
@@ -137,6 +137,17 @@ def test_whoever_opens_a_stream_is_told_when_another_thread_closes_the_host(
     opening.join(10)
 
     assert said == ["the host alice.isp-a was closed"]
+
+
+def test_a_service_that_the_node_does_not_offer_is_said_to_who_blocks(
+    world: "World", loop: LoopThread
+) -> None:
+    host = Host(client.Host(world.hosts["alice"], Void()), loop)
+
+    with pytest.raises(NotFoundError, match=r"sn1\.isp-a does not offer service 32"):
+        _ = host.open_service_stream(32, opening=b"what for")
+
+    host.close()
 
 
 def test_what_a_host_opened_can_be_closed_after_it(world: "World", loop: LoopThread) -> None:

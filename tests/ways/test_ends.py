@@ -93,6 +93,21 @@ def test_a_stream_of_a_host_is_an_end() -> None:
     run_simulated(find_topology("threedomains"), script)
 
 
+def test_a_stream_that_was_answered_already_is_waited_for_no_more() -> None:
+    async def script(lab: Simulation) -> None:
+        with lab.host("bob").accept_streams(80):
+            stream = await lab.host("alice").open_stream("bob.isp-b", 80)
+            began_s = lab.now_s()
+            await StreamEnd(stream, is_settled=True).settle()
+            assert lab.now_s() == began_s
+
+            await StreamEnd(stream).settle()
+
+            assert lab.now_s() > began_s
+
+    run_simulated(find_topology("threedomains"), script)
+
+
 def test_a_port_where_nobody_listens_is_known_after_a_round_trip() -> None:
     async def script(lab: Simulation) -> None:
         near = StreamEnd(await lab.host("alice").open_stream("bob.isp-b", 99))

@@ -85,4 +85,4 @@ class HostDialler:
                 " termination, which would go on to others",
                 remedy="Let this program reach it without the proxy, or ask the node's operator.",
             ) from error
-        return StreamEnd(stream)
+        return StreamEnd(stream, is_settled=True)

@@ -58,10 +58,15 @@ class Connect(Protocol):
 
 
 class StreamEnd:
-    """A stream with a host, or with a service at a node."""
+    """A stream with a host, or with a service at a node.
 
-    def __init__(self, stream: Stream) -> None:
+    Args:
+        is_settled: The other end has said that it takes it, as termination does.
+    """
+
+    def __init__(self, stream: Stream, *, is_settled: bool = False) -> None:
         self._stream = stream
+        self._is_settled = is_settled
 
     async def read(self, max_bytes: int = READ_BYTES) -> bytes:
         """Return what is there."""
@@ -77,7 +82,8 @@ class StreamEnd:
 
     async def settle(self) -> None:
         """Wait as the handshake of TCP does."""
-        await self._stream.refusal()
+        if not self._is_settled:
+            await self._stream.refusal()
 
     async def close(self) -> None:
         """Nothing is left to do."""
