@@ -36,9 +36,12 @@ def enclosed(request: pytest.FixtureRequest) -> Enclosed:
         pytest.skip("this Python is not for every user")
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        done = subprocess.run(
             [*user, sys.executable, "-m", "tests.ways.enclosed", *command],
             cwd=ROOT, env=ENVIRON, capture_output=True, text=True, check=False, timeout=20,
         )  # fmt: skip
+        if "gives no namespace" in done.stderr:
+            pytest.skip("this system gives no namespace to its users")
+        return done
 
     return run

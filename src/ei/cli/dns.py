@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ei.cli.exits import Exit
+from ei.cli.host import PLACES
 from ei.cli.node import expect_file, takes_config
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
@@ -12,7 +13,6 @@ from ei.cli.parser import Verbs
 if TYPE_CHECKING:
     from ei.records.endpoints import Endpoint
 
-PLACES = "~/.config/ei/host.toml or /etc/ei/host.toml"
 EXAMPLES = """\
 examples:
   ei dns                                     then: dig @127.0.0.1 -p 5300 bob.isp-b.ei AAAA

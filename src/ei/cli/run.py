@@ -7,6 +7,7 @@ from argparse import PARSER
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ei.cli.host import PLACES
 from ei.cli.node import expect_file, takes_config
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ei.ways.launching import NotRun
     from ei.ways.run import Running
 
-PLACES = "~/.config/ei/host.toml or /etc/ei/host.toml"
 EXAMPLES = """\
 examples:
   ei run -- curl http://files.campus.ei/
