@@ -54,6 +54,22 @@ def test_a_datagram_that_has_no_way_is_refused_at_once_and_that_is_said(
     assert "told: 192.0.2.7 port 9: nobody is there" in done.stderr
 
 
+SEGMENTS = """
+import socket
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as link:
+    link.settimeout(5)
+    link.setsockopt(socket.IPPROTO_UDP, 103, 100)  # UDP_SEGMENT
+    link.sendto(b"x" * 250, ("fd35:0:2:bbbb::2", 7))
+    print(*(len(link.recv(2000)) for _ in range(3)))
+"""
+
+
+def test_a_train_of_datagrams_is_taken_apart(enclosed: Enclosed) -> None:
+    done = enclosed(PYTHON, "-c", SEGMENTS)
+
+    assert done.stdout == "100 100 50\n", done.stderr
+
+
 def test_names_are_answered_whoever_is_asked(enclosed: Enclosed) -> None:
     assert shutil.which("dig")
     for server in ("192.0.2.53", "2001:db8::53"):

@@ -117,11 +117,13 @@ def _unshare() -> None:
 
 
 def _devices(address: str) -> str:
+    # One segment at most: a train of datagrams (UDP_SEGMENT) would come out in one piece.
     return f"""\
 link set lo up
 link add {INSIDE} type veth peer name {OUTSIDE}
 link set {OUTSIDE} mtu {MTU_BYTES} arp off addrgenmode none
 link set {INSIDE} mtu {MTU_BYTES} arp off addrgenmode none address {HARDWARE.hex(":")}
+link set {INSIDE} gso_max_segs 1
 link set {OUTSIDE} up
 link set {INSIDE} up
 address add {OWN}/32 dev {INSIDE}

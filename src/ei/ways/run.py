@@ -189,7 +189,8 @@ def _dial_udp(own: Host, names: StandIns) -> DialDatagrams:
 def proxy_variables(endpoint: str) -> dict[str, str]:
     """Return what tells programs of a proxy."""
     http, socks = f"http://{endpoint}", f"socks5h://{endpoint}"
-    found = {"http_proxy": http, "https_proxy": http, "all_proxy": socks, "no_proxy": HERE}
+    found = {"http_proxy": http, "https_proxy": http, "ftp_proxy": http}
+    found |= {"all_proxy": socks, "no_proxy": HERE}
     return found | {name.upper(): value for name, value in found.items()}
 
 
