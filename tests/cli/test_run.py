@@ -328,6 +328,22 @@ def _take_terminal(terminal: int) -> None:
     _ = fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
 
+@pytest.mark.slow
+def test_the_stub_is_the_host_itself_where_no_daemon_is(alice: dict[str, str]) -> None:
+    command = [*EI, "dns", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:1"]
+    with subprocess.Popen(command, env=alice, stderr=subprocess.PIPE, text=True) as stub:
+        assert stub.stderr is not None
+        first = stub.stderr.readline()
+        port = first.partition("127.0.0.1:")[2].partition(" ")[0]
+        dig = ["dig", "@127.0.0.1", "-p", port, "+tries=3", "+short", "bob.isp-b.ei", "AAAA"]
+        known = subprocess.run(dig, capture_output=True, text=True, check=True).stdout
+        stub.send_signal(signal.SIGINT)
+
+    assert first.endswith("by alice.isp-a\n")
+    assert known.startswith("fd35:")
+    assert stub.returncode == 0
+
+
 WITHOUT_NAMESPACES = (
     "echo 0 > /proc/sys/user/max_user_namespaces && "
     'exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"'
