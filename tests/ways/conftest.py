@@ -138,6 +138,21 @@ class Servers:
         return near
 
 
+class Leaving:
+    """A dialler during whose work the program leaves. `ends` are those that it opened."""
+
+    def __init__(self, program: Memory, servers: Servers) -> None:
+        self._program = program
+        self._servers = servers
+        self.ends: list[Memory] = []
+
+    async def dial(self, name: str, port: int, *, deadline_s: float = DIAL_S) -> Memory:
+        end = await self._servers.dial(name, port)
+        self._program.lose(StreamError("the program left", kind="reset"))
+        self.ends.append(end)
+        return end
+
+
 async def _serve(server: Server, end: Memory) -> None:
     try:
         await server(end)

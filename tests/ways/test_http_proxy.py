@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ways.conftest import Memory, Scene, Script, Server, Servers, at_proxy, joined
+from tests.ways.conftest import Leaving, Memory, Scene, Script, Server, Servers, at_proxy, joined
 
 from ei.daemons.log import Log
 from ei.errors import EiError, NotFoundError, StreamError
@@ -226,6 +226,34 @@ def test_a_tunnel_carries_bytes_both_ways_and_their_ends() -> None:
         assert await scene.program.rest() == b"early and late"
 
     proxied(script, {("files.campus", 22): serve})
+
+
+def test_a_program_that_leaves_before_its_tunnel_is_there_leaves_no_connection() -> None:
+    diallers: list[Leaving] = []
+
+    async def serve(end: Memory) -> None:
+        _ = await end.rest()
+
+    def make(near: Memory, servers: Servers, count: Callable[[str], object]) -> HttpClient:
+        diallers.append(Leaving(near, servers))
+        return HttpClient(
+            near,
+            diallers[0],
+            cache=None,
+            about=lambda: ABOUT,
+            own_port=8_118,
+            limits=HttpLimits(),
+            count=count,
+            log=Log(io.StringIO()),
+        )
+
+    async def script(scene: Scene) -> None:
+        await scene.program.write(b"CONNECT files.campus:22 HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(1)
+
+        assert [end.code is not None for end in diallers[0].ends] == [True]
+
+    at_proxy(script, make, {("files.campus", 22): serve})
 
 
 @pytest.mark.parametrize("method", [b"GET http://files.campus/", b"CONNECT files.campus:80"])

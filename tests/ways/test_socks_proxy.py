@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.ways.conftest import Memory, Scene, Script, Server, Servers, at_proxy
+from tests.ways.conftest import Leaving, Memory, Scene, Script, Server, Servers, at_proxy
 
 from ei.errors import DeadlineError, EiError, NotFoundError, StreamError
 from ei.ways.socks_proxy import Associate, SocksClient
@@ -45,6 +45,25 @@ def test_a_connection_carries_bytes_both_ways_also_those_sent_early() -> None:
         assert scene.servers.dialled == [PLACE]
 
     proxied(script, {PLACE: echo})
+
+
+def test_a_program_that_leaves_before_its_connection_is_there_leaves_none() -> None:
+    diallers: list[Leaving] = []
+
+    async def serve(end: Memory) -> None:
+        _ = await end.rest()
+
+    def make(near: Memory, servers: Servers, count: Callable[[str], object]) -> SocksClient:
+        diallers.append(Leaving(near, servers))
+        return SocksClient(near, diallers[0], associate=None, head_s=10, idle_s=300, count=count)
+
+    async def script(scene: Scene) -> None:
+        await scene.program.write(GREETING + TO_SSH)
+        await asyncio.sleep(1)
+
+        assert [end.code is not None for end in diallers[0].ends] == [True]
+
+    at_proxy(script, make, {PLACE: serve})
 
 
 def test_a_greeting_may_come_byte_by_byte() -> None:

@@ -13,7 +13,7 @@ from ei.host.client import Host
 from ei.sdk.packets import Address
 from ei.services.caching.client import open_proxy
 from ei.services.termination.client import open_legacy
-from ei.ways.ends import End, StreamEnd
+from ei.ways.ends import End, StreamEnd, given_up_on_error
 from ei.ways.names import to_address, to_name
 
 DIAL_S = 10.0
@@ -32,6 +32,18 @@ class Dialler(Protocol):
             EiError: there is none: why.
         """
         ...
+
+
+async def dial_settled(dialler: Dialler, name: str, port: int) -> End:
+    """Open a connection of which a program is to be told, once the other end could refuse it.
+
+    Raises:
+        EiError: there is none: why.
+    """
+    end = await dialler.dial(name, port)
+    with given_up_on_error(end):
+        await end.settle()
+    return end
 
 
 def ours(text: str, domains: Collection[str]) -> str | Address | None:

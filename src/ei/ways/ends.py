@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import struct
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from ei.errors import StreamError
@@ -167,16 +168,21 @@ def _broken(error: OSError) -> StreamError:
     return StreamError(f"the connection broke: {error.strerror or error}", kind="lost")
 
 
+@contextmanager
+def given_up_on_error(end: End) -> Generator[None]:
+    """Give an end up when the block does not come to its end."""
+    try:
+        yield
+    except BaseException:
+        end.abort()
+        raise
+
+
 async def part(end: End) -> None:
     """Let go of an end from which all that matters has come; it has a moment to end by itself."""
-    try:
+    with suppress(StreamError, TimeoutError), given_up_on_error(end):
         async with asyncio.timeout(FLUSH_S):
             await end.finish()
             while await end.read():
                 pass
             await end.close()
-    except (StreamError, TimeoutError):
-        end.abort()
-    except asyncio.CancelledError:
-        end.abort()
-        raise

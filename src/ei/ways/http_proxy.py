@@ -13,8 +13,8 @@ import h11
 
 from ei.daemons.log import Log
 from ei.errors import DeadlineError, EiError, PeerError, StreamError
-from ei.ways.dialing import Dialler
-from ei.ways.ends import End, part
+from ei.ways.dialing import Dialler, dial_settled
+from ei.ways.ends import End, given_up_on_error, part
 from ei.ways.http_heads import Forward, Own, Tunnel, is_for_people, passed_on, wish_of
 from ei.ways.page import About, about_page, pac, refusal_page
 from ei.ways.pump import pump
@@ -153,22 +153,16 @@ class HttpClient:
 
     async def _tunnel(self, wish: Tunnel, request: h11.Request) -> None:
         try:
-            far = await self._dialler.dial(wish.host, wish.port)
-            await far.settle()
+            far = await dial_settled(self._dialler, wish.host, wish.port)
         except EiError as error:
             await self._refuse(refusal_of(error), request)
             return
-        await self._send(
-            h11.Response(status_code=200, headers=[], reason=b"Connection established")
-        )
+        with given_up_on_error(far):
+            await self._send(
+                h11.Response(status_code=200, headers=[], reason=b"Connection established")
+            )
         early, _ = self._http.trailing_data
-        try:
-            if early:
-                await far.write(early)
-        except StreamError:
-            self._program.abort()
-            return
-        _ = await pump(self._program, far, idle_s=self._limits.tunnel_s)
+        _ = await pump(self._program, far, early=early, idle_s=self._limits.tunnel_s)
 
     async def _forward(self, wish: Forward, request: h11.Request, group: asyncio.TaskGroup) -> bool:
         try:
@@ -245,6 +239,8 @@ class HttpClient:
         while True:
             event = await origin.next()
             match event:
+                case h11.InformationalResponse() if self._http.their_http_version == b"1.0":
+                    continue  # which knows none
                 case h11.InformationalResponse() | h11.Response():
                     kept = passed_on(event.headers.raw_items())
                     origin.has_answered |= isinstance(event, h11.Response)

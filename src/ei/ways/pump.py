@@ -33,10 +33,11 @@ class Pumped:
     text: str = ""
 
 
-async def pump(a: End, b: End, *, idle_s: float) -> Pumped:
+async def pump(a: End, b: End, *, idle_s: float, early: bytes = b"") -> Pumped:
     """Carry everything from `a` to `b` and from `b` to `a`; both are closed or given up after it.
 
     Args:
+        early: What came from `a` before.
         idle_s: So long may pass without a byte, both ways together.
     """
     loop = asyncio.get_running_loop()
@@ -51,7 +52,7 @@ async def pump(a: End, b: End, *, idle_s: float) -> Pumped:
     ending, text, code = "deadline", "", IDLE
     try:
         async with scope:
-            broke = await _both(a, b, moved)
+            broke = await _both(a, b, moved, early)
             if broke is None:
                 ending = "ended"
             else:
@@ -68,11 +69,11 @@ async def pump(a: End, b: End, *, idle_s: float) -> Pumped:
     return Pumped(counts["there"], counts["back"], ending, text)
 
 
-async def _both(a: End, b: End, moved: Callable[[str, int], None]) -> EiError | None:
+async def _both(a: End, b: End, moved: Callable[[str, int], None], early: bytes) -> EiError | None:
     """Carry both directions to their ends; return what broke one of them."""
     try:
         async with asyncio.TaskGroup() as group:
-            _ = group.create_task(_carry(a, b, lambda length: moved("there", length)))
+            _ = group.create_task(_carry(a, b, lambda length: moved("there", length), early))
             _ = group.create_task(_carry(b, a, lambda length: moved("back", length)))
     except ExceptionGroup as lost:
         broke = next((each for each in lost.exceptions if isinstance(each, EiError)), None)
@@ -82,8 +83,9 @@ async def _both(a: End, b: End, moved: Callable[[str, int], None]) -> EiError | 
     return None
 
 
-async def _carry(source: End, to: End, moved: Callable[[int], None]) -> None:
-    while piece := await source.read(PIECE_BYTES):
+async def _carry(source: End, to: End, moved: Callable[[int], None], early: bytes = b"") -> None:
+    while piece := early or await source.read(PIECE_BYTES):
+        early = b""
         moved(len(piece))
         await to.write(piece)
     moved(0)

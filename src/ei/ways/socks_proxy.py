@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from ei.errors import EiError, StreamError
-from ei.ways.dialing import Dialler
-from ei.ways.ends import End
+from ei.ways.dialing import Dialler, dial_settled
+from ei.ways.ends import End, given_up_on_error
 from ei.ways.pump import pump
 from ei.ways.refusals import Refusal, refusal_of
 from ei.ways.socks import (
@@ -106,21 +106,14 @@ class SocksClient:
         try:
             if not request.port:
                 raise StreamError("port 0 is no port to connect to", kind="refused")
-            far = await self._dialler.dial(request.host, request.port)
-            await far.settle()
+            far = await dial_settled(self._dialler, request.host, request.port)
         except EiError as error:
             refusal: Refusal = refusal_of(error)
             await self._refuse(refusal.reply)
             return
-        await self._program.write(write_reply(Reply.SUCCEEDED))
-        early, self._ahead = self._ahead, b""
-        try:
-            if early:
-                await far.write(early)
-        except StreamError:
-            self._program.abort()
-            return
-        _ = await pump(self._program, far, idle_s=self._idle_s)
+        with given_up_on_error(far):
+            await self._program.write(write_reply(Reply.SUCCEEDED))
+        _ = await pump(self._program, far, early=self._ahead, idle_s=self._idle_s)
 
     async def _carry(self, associate: Associate) -> None:
         """Carry datagrams until the program ends this connection."""
