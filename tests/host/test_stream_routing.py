@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ei.errors import DeadlineError, LocalError, StreamError
+from ei.errors import DeadlineError, LimitError, LocalError, StreamError
 from ei.host.client import Host
 from ei.lab.simulation import Simulation
 
@@ -68,6 +68,22 @@ def test_a_stream_on_which_nobody_says_anything_stays_open(in_lab: InLab) -> Non
 
             await near.write(b"still here")
             assert await far.read(deadline_s=2) == b"still here"
+
+    in_lab(script)
+
+
+def test_one_stream_more_than_the_other_host_allows_is_a_limit_and_not_silence(
+    in_lab: InLab,
+) -> None:
+    async def script(lab: Simulation) -> None:
+        alice = lab.host("alice")
+        with lab.host("bob").accept_streams(80, limit_items=300):
+            streams = [await alice.open_stream("bob.right", 80, deadline_s=5) for _ in range(256)]
+
+            with pytest.raises(LimitError, match=r"bob\.right port 80: as many are open as it"):
+                _ = await alice.open_stream("bob.right", 80, deadline_s=1)
+
+            assert len(streams) == 256
 
     in_lab(script)
 

@@ -148,6 +148,24 @@ def test_more_connections_than_allowed_are_refused_and_the_others_go_on() -> Non
     in_lab(script)
 
 
+def test_who_has_much_leaves_room_for_who_comes_later() -> None:
+    async def script(lab: Simulation) -> None:
+        backend = Backend()
+        async with published(lab, backend, GatewayLimits(connections=10)) as gateway:
+            streams = [await opened(lab) for _ in range(8)]
+            await lab.sleep(1)
+            assert gateway.status().open == 5
+            with pytest.raises(StreamError, match="as many connections as it allows"):
+                await streams[-1].refusal()
+
+            late = await lab.host("carol").open_stream("bob.isp-b", 80)
+            await late.refusal()
+
+            assert gateway.status().open == 6
+
+    in_lab(script)
+
+
 def test_a_connection_on_which_nothing_moves_is_given_up() -> None:
     async def script(lab: Simulation) -> None:
         backend = Backend()

@@ -345,6 +345,28 @@ def test_half_an_answer_never_looks_like_a_whole_one(way: str) -> None:
     proxied(script, {PLACE: serve})
 
 
+def test_a_program_that_takes_nothing_of_its_answer_is_given_up_in_time() -> None:
+    ended = asyncio.Event()
+
+    async def serve(end: Memory) -> None:
+        _ = await end.until(b"\r\n\r\n")
+        await end.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with pytest.raises(StreamError):
+            await end.write(bytes(10_000_000))
+        ended.set()
+
+    async def script(scene: Scene) -> None:
+        await scene.program.write(GET % b"")
+
+        async with asyncio.timeout(6):
+            _ = await ended.wait()
+
+        with pytest.raises(StreamError):
+            _ = await scene.program.rest()
+
+    proxied(script, {PLACE: serve}, HttpLimits(idle_s=5))
+
+
 def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
     async def serve(end: Memory) -> None:
         with pytest.raises(StreamError):

@@ -305,6 +305,7 @@ class Host:
 
         Raises:
             DeadlineError: the host does not answer.
+            LimitError: as many are open as it allows.
             StreamError: it refuses, or proves another key than its record's.
             NotFoundError: no record of `to`.
         """

@@ -7,7 +7,14 @@ from functools import partial
 from typing import assert_never
 from weakref import WeakValueDictionary
 
-from ei.errors import ConflictError, EiError, NotFoundError, StreamError
+from ei.errors import (
+    ConflictError,
+    DeadlineError,
+    EiError,
+    LimitError,
+    NotFoundError,
+    StreamError,
+)
 from ei.host.deadlines import within
 from ei.host.events import (
     StreamArrived,
@@ -150,6 +157,10 @@ class StreamRouter:
                 while (stream_key := self._try_begin(key, begin)) is None:
                     self._news.clear()
                     _ = await self._news.wait()
+        except DeadlineError as error:
+            if key not in self._up:
+                raise
+            raise LimitError(f"no {what}: as many are open as it allows at a time") from error
         finally:
             self._waiting -= 1
             if not self._waiting:

@@ -18,6 +18,7 @@ from ei.errors import DeadlineError, LocalError, StreamError
 from ei.host.client import Host
 from ei.host.stream_codes import BUSY, SERVER_REFUSED, SERVER_SILENT
 from ei.host.streams import Stream, StreamListener
+from ei.sdk.packets import Address
 from ei.ways.ends import PATIENCE_S, Connect, StreamEnd, connect_tcp
 from ei.ways.pump import Pumped, pump
 
@@ -46,7 +47,8 @@ class GatewayLimits(msgspec.Struct, frozen=True):
     """What a gateway allows.
 
     Attributes:
-        connections: At a time, to all servers together; more are refused.
+        connections: At a time, to all servers together; more are refused, and one host has at most
+            as many as are free beside its own.
         idle_s: Without a byte either way for so long a connection is given up.
         connect_s: A server that takes longer to answer is not there.
         grace_s: At the end, what is open may go on for so long.
@@ -94,7 +96,8 @@ class Gateway:
         self._group = group
         self._limits = limits
         self._log = log
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Address] = {}
+        """With the host that each serves."""
         self._listeners: list[StreamListener] = []
         self._endings: Counter[str] = Counter()
         self._in_bytes = 0
@@ -151,14 +154,19 @@ class Gateway:
                 continue
             except LocalError:
                 return  # it was closed
-            if len(self._tasks) >= self._limits.connections:
+            if not self._has_room(stream.peer):
                 stream.abort(BUSY)
                 self._endings["busy"] += 1
                 self._log.warn("too many connections", allowed=self._limits.connections)
                 continue
             task = self._group.create_task(self._serve(stream, published))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = stream.peer
+            task.add_done_callback(self._tasks.pop)
+
+    def _has_room(self, peer: Address) -> bool:
+        """Whether a host may have one more: at most as many as stay free for others."""
+        free = self._limits.connections - len(self._tasks)
+        return sum(each == peer for each in self._tasks.values()) < free
 
     async def _serve(self, stream: Stream, published: Published) -> None:
         who = self._host.records.name_of(stream.peer)

@@ -46,7 +46,7 @@ class HttpLimits:
     Attributes:
         head_s: From the first byte of a head to its last.
         kept_s: Between two requests.
-        idle_s: So long a server may say nothing in its answer.
+        idle_s: So long a server may say nothing in its answer, and a program take nothing of it.
         tunnel_s: Without a byte either way, of a tunnel.
     """
 
@@ -328,8 +328,13 @@ class HttpClient:
 
     async def _send(self, event: h11.Event) -> None:
         data = self._http.send(event)
-        if data:
-            await self._program.write(data)
+        try:
+            async with asyncio.timeout(self._limits.idle_s):
+                if data:
+                    await self._program.write(data)
+        except TimeoutError as error:
+            self._program.abort()
+            raise StreamError("the program takes nothing", kind="deadline") from error
 
 
 class _Origin:
