@@ -500,8 +500,8 @@ class Engine:
         internet: list[str] = ...,
         own_addresses: list[str] = ...,
         max_streams: int = 65_536,
-        max_streams_per_peer: int = 4_096,
-        buffer_bytes: int = 536_870_912,
+        max_streams_per_peer: int = 1_024,
+        buffer_bytes: int = 1_073_741_824,
     ) -> None:
         """Carry the streams of services from now on, in a thread of their own; once per engine.
 
@@ -513,7 +513,7 @@ class Engine:
                 rule for a network that is special itself.
             own_addresses: Of this node, as text: reached only by a rule for that address alone.
             max_streams: At a time.
-            max_streams_per_peer: The same; streams to the legacy Internet are this node's own.
+            max_streams_per_peer: The same of one host or other node.
             buffer_bytes: What all may hold at most, half of it in QUIC's windows.
 
         Raises:

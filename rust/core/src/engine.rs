@@ -302,7 +302,7 @@ impl Engine {
     // -- streams ----------------------------------------------------------------------------------
 
     #[pyo3(signature = (identity_key, *, internet=vec![], own_addresses=vec![], max_streams=65_536,
-        max_streams_per_peer=4_096, buffer_bytes=536_870_912))]
+        max_streams_per_peer=1_024, buffer_bytes=1_073_741_824))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the keyword arguments of Python"

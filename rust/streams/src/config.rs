@@ -32,13 +32,17 @@ pub struct StreamsConfig {
     pub max_incoming_per_peer: usize,
     /// Streams of each kind that a peer may have open at a time on one connection.
     pub max_streams: u32,
-    /// Bytes that one connection may hold unread, at most; a stream alone may hold half of it.
+    /// Bytes that one connection may hold unread, at most.
     pub receive_window_bytes: u64,
+    /// A stream alone may hold one so manieth of that: so many that nobody reads stop all others.
+    pub stream_share: u64,
     /// Bytes that one connection may hold unacknowledged or unsent, at most.
     pub send_window_bytes: u64,
     /// Bytes that the windows of all connections may add up to. The more connections there are, the smaller
     /// are the windows of the next.
     pub buffer_bytes: u64,
+    /// The windows of the next connection are one so manieth of what is left of that.
+    pub window_share: u64,
     /// A connection ends when nothing is heard for this long; 0 never ends it.
     pub idle_timeout_ns: u64,
     /// An idle connection sends something this often; 0 sends nothing.
@@ -72,8 +76,10 @@ impl StreamsConfig {
             max_incoming_per_peer: 16,
             max_streams: 256,
             receive_window_bytes: 16 * 1024 * 1024,
+            stream_share: 2,
             send_window_bytes: 8 * 1024 * 1024,
             buffer_bytes: 1024 * 1024 * 1024,
+            window_share: 8,
             // RFC 9308 3.2.
             idle_timeout_ns: 30 * SECOND_NS,
             keepalive_ns: 0,
@@ -138,6 +144,8 @@ impl StreamsConfig {
             MIN_WINDOWS_BYTES,
             1 << 48,
         )?;
+        within("stream_share", self.stream_share, 1, 64)?;
+        within("window_share", self.window_share, 1, 1 << 16)?;
         within("idle_timeout_ns", self.idle_timeout_ns, 0, YEAR_NS)?;
         within("keepalive_ns", self.keepalive_ns, 0, YEAR_NS)?;
         within(
@@ -151,13 +159,13 @@ impl StreamsConfig {
     }
 
     /// Windows for one more connection when others have reserved `reserved_bytes`; `None` when there is
-    /// nothing left. An eighth of what is left, so that the first connections are fast and many can follow.
+    /// nothing left. A share of what is left, so that the first connections are fast and many can follow.
     pub(crate) fn windows(&self, reserved_bytes: u64) -> Option<Windows> {
         let left = self.buffer_bytes.saturating_sub(reserved_bytes);
         if left < MIN_WINDOWS_BYTES {
             return None;
         }
-        let share = (left / 8).max(MIN_WINDOWS_BYTES);
+        let share = (left / self.window_share).max(MIN_WINDOWS_BYTES);
         Some(Windows {
             receive_bytes: self.receive_window_bytes.min(share * 2 / 3),
             send_bytes: self.send_window_bytes.min(share / 3),
@@ -198,7 +206,7 @@ impl StreamsConfig {
             .keep_alive_interval(
                 (self.keepalive_ns > 0).then(|| Duration::from_nanos(self.keepalive_ns)),
             )
-            .stream_receive_window(varint(windows.receive_bytes / 2)?)
+            .stream_receive_window(varint(windows.receive_bytes / self.stream_share)?)
             .receive_window(varint(windows.receive_bytes)?)
             .send_window(windows.send_bytes)
             .initial_rtt(INITIAL_RTT)

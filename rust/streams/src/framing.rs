@@ -4,14 +4,19 @@
 //!   0        2
 //!   ┌────────┬─────────────────────┐
 //!   │ length │ datagram            │ and so on
-//!   │ u16    │ 0 to 65,535 B       │
+//!   │ u16    │ 0 to 9,000 B        │
 //!   └────────┴─────────────────────┘
 //! ```
-//! Little-endian.
+//! Little-endian. Longer ones are left out: a stream keeps the beginning of one, so that a bound is due.
+
+/// Longest datagram; paths of jumbo frames carry it.
+pub const MAX_DATAGRAM_BYTES: usize = 9_000;
 
 /// Append a datagram; one that is too long is left out.
 pub fn frame(datagram: &[u8], out: &mut Vec<u8>) {
-    if let Ok(length) = u16::try_from(datagram.len()) {
+    if datagram.len() <= MAX_DATAGRAM_BYTES
+        && let Ok(length) = u16::try_from(datagram.len())
+    {
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(datagram);
     }
@@ -22,6 +27,8 @@ pub fn frame(datagram: &[u8], out: &mut Vec<u8>) {
 pub struct Unframing {
     /// The beginning of a frame.
     begun: Vec<u8>,
+    /// Bytes that are still to come of one that is too long.
+    skipped_bytes: usize,
 }
 
 impl Unframing {
@@ -29,15 +36,28 @@ impl Unframing {
     pub fn feed(&mut self, bytes: &[u8], mut datagram: impl FnMut(&[u8])) {
         self.begun.extend_from_slice(bytes);
         let mut rest = self.begun.as_slice();
-        while let Some((length, after)) = rest.split_first_chunk::<2>()
-            && let Some((whole, after)) =
-                after.split_at_checked(usize::from(u16::from_le_bytes(*length)))
-        {
+        loop {
+            let skipped = self.skipped_bytes.min(rest.len());
+            self.skipped_bytes -= skipped;
+            rest = rest.get(skipped..).unwrap_or(&[]);
+            let Some((length, after)) = rest.split_first_chunk::<2>() else {
+                break;
+            };
+            let length = usize::from(u16::from_le_bytes(*length));
+            if length > MAX_DATAGRAM_BYTES {
+                self.skipped_bytes = length;
+                rest = after;
+                continue;
+            }
+            let Some((whole, after)) = after.split_at_checked(length) else {
+                break;
+            };
             datagram(whole);
             rest = after;
         }
         let done = self.begun.len() - rest.len();
         self.begun.drain(..done);
+        self.begun.shrink_to(2 * MAX_DATAGRAM_BYTES);
     }
 }
 
@@ -64,5 +84,20 @@ mod tests {
             prop_assert_eq!(found, datagrams);
             prop_assert!(unframing.begun.is_empty());
         }
+    }
+
+    #[test]
+    fn one_that_is_too_long_is_left_out_and_not_kept() {
+        let mut bytes = u16::MAX.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&[7; 65_535]);
+        frame(b"next", &mut bytes);
+        let (mut unframing, mut found) = (Unframing::default(), Vec::new());
+
+        for piece in bytes.chunks(1_000) {
+            unframing.feed(piece, |datagram| found.push(datagram.to_vec()));
+            assert!(unframing.begun.len() <= 1_000);
+        }
+
+        assert_eq!(found, [b"next"]);
     }
 }

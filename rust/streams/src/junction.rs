@@ -50,10 +50,30 @@ pub struct JunctionConfig {
     pub address: [u8; 16],
     /// Streams at a time.
     pub max_streams: usize,
-    /// The same of one peer, either side having opened them. Of the node itself: to the legacy Internet.
+    /// The same of one peer, either side having opened them.
     pub max_streams_per_peer: usize,
     /// Bytes that all streams may hold at most, half of them in QUIC's windows.
     pub buffer_bytes: u64,
+}
+
+impl JunctionConfig {
+    /// Half of the buffers are for connections: of many hosts rather than of a few that are fast.
+    fn quic(&self, seed: Option<[u8; 32]>) -> StreamsConfig {
+        StreamsConfig {
+            seed,
+            max_connections: 1 << 16,
+            max_connections_per_peer: 8,
+            max_streams: 1_024,
+            receive_window_bytes: 8 << 20,
+            send_window_bytes: 4 << 20,
+            buffer_bytes: self.buffer_bytes / 2,
+            stream_share: 8,
+            window_share: 384,
+            keepalive_ns: 15_000_000_000,
+            idle_timeout_ns: 60_000_000_000,
+            ..StreamsConfig::new(self.identity_key)
+        }
+    }
 }
 
 /// A connection that has no stream for so long is closed.
@@ -126,18 +146,9 @@ impl Junction {
     pub fn new(config: JunctionConfig) -> Result<Self, StreamsError> {
         let mut randomness = Randomness::new(config.seed)?;
         let half_bytes = config.buffer_bytes / 2;
-        let quic = Streams::new(StreamsConfig {
-            seed: config.seed.map(|_| randomness.draw_seed()),
-            max_connections: 1 << 16,
-            receive_window_bytes: 8 << 20,
-            send_window_bytes: 4 << 20,
-            buffer_bytes: half_bytes,
-            keepalive_ns: 15_000_000_000,
-            idle_timeout_ns: 60_000_000_000,
-            ..StreamsConfig::new(config.identity_key)
-        })?;
+        let seed = config.seed.map(|_| randomness.draw_seed());
         Ok(Self {
-            quic,
+            quic: Streams::new(config.quic(seed))?,
             table: Table::new(config.max_streams, config.max_streams_per_peer, half_bytes),
             links: Links::default(),
             randomness,
@@ -352,3 +363,30 @@ impl std::fmt::Debug for Junction {
 
 /// Connections known at a time, with those that never came to anything.
 const MAX_LINKS: usize = 1 << 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_peers_with_a_connection_each_fit_the_default() {
+        let config = JunctionConfig {
+            identity_key: [1; 32],
+            seed: None,
+            address: [1; 16],
+            max_streams: 65_536,
+            max_streams_per_peer: 1_024,
+            buffer_bytes: 1 << 30,
+        };
+        let quic = config.quic(None);
+        let mut reserved_bytes = 0;
+        let mut connections = 0;
+
+        while let Some(windows) = quic.windows(reserved_bytes) {
+            reserved_bytes += windows.sum_bytes();
+            connections += 1;
+        }
+
+        assert!(connections > 1_000, "{connections}");
+    }
+}

@@ -74,7 +74,8 @@ pub const MAX_PIECE_BYTES: usize = 64 * 1024;
 /// `MAX_OPENING_BYTES` there.
 pub const MAX_OPENING_BYTES: usize = 1_024;
 
-const MAX_HOST_BYTES: usize = 253;
+/// 253 characters.
+const MAX_HOST_BYTES: usize = 4 * 253;
 const MAX_OPEN_S: f64 = 60.0;
 const MAX_READ_IDLE_S: f64 = 3_600.0;
 const MAX_SPLICE_IDLE_S: f64 = 86_400.0;
@@ -368,6 +369,20 @@ mod tests {
             StreamEffects::decode(&bytes),
             Err(CodecError::OutOfRange { field: "limit" })
         );
+    }
+
+    #[test]
+    fn a_host_is_as_long_in_characters_as_python_has_it() {
+        let mut bytes = bytes_of("930100919300a091940c039400da01fa");
+        bytes.extend_from_slice("é".repeat(253).as_bytes());
+        bytes.extend_from_slice(&bytes_of("50a37463700a"));
+
+        let batch = StreamEffects::decode(&bytes).unwrap();
+
+        let [StreamEffect::Open { to, .. }] = &batch.answers[0][..] else {
+            panic!("{batch:?}");
+        };
+        assert!(matches!(to, StreamTarget::Legacy { port: 80, .. }));
     }
 
     #[test]

@@ -6,8 +6,12 @@ use super::{Closing, Junction, Sockets};
 /// How long the last bytes of a stream that the service closed may take.
 const LAST_BYTES_NS: u64 = 30 * 1_000_000_000;
 
+/// How long what a broken end sent last may take to go out at the other end of a splice. A reset would
+/// overtake it: a server that refuses a request unread answers, and resets.
+const GRACE_NS: u64 = 1_000_000_000;
+
 impl Junction {
-    /// Close a stream at once, and the one that it is spliced with.
+    /// Close a stream at once, and soon the one that it is spliced with.
     pub(super) fn close(&mut self, sockets: &mut impl Sockets, place: usize, why: Closing) {
         let Some(entry) = self.table.get_mut(place) else {
             return;
@@ -20,8 +24,24 @@ impl Junction {
         self.release(sockets, place, Some(why));
         self.note_closed(place, why);
         if let Some(splice) = splice {
-            self.close(sockets, splice.with, why);
+            self.close_soon(splice.with, why);
         }
+    }
+
+    /// Close a stream whose other one in a splice broke: after what came from that has gone out.
+    fn close_soon(&mut self, place: usize, why: Closing) {
+        let Some(entry) = self.table.get_mut(place) else {
+            return;
+        };
+        if entry.is_closed() {
+            return;
+        }
+        entry.stage = Stage::Closed(why);
+        entry.splice = None;
+        entry.until_ns = Some(self.now_ns + GRACE_NS);
+        self.set_deadline(place);
+        self.note_closed(place, why);
+        self.to_work.add(place);
     }
 
     /// The service gives a stream up. Once it has written the end, what it wrote still goes out.
@@ -136,10 +156,10 @@ impl Junction {
             splice.moved_ns = splice.moved_ns.max(heard_ns);
         }
         let is_late = entry.deadline_ns().is_some_and(|due_ns| due_ns <= now_ns);
-        match (is_late, entry.is_closed()) {
+        match (is_late, entry.stage) {
             (false, _) => self.set_deadline(place),
-            (true, false) => self.close(sockets, place, Closing::Deadline),
-            (true, true) => self.release(sockets, place, Some(Closing::Deadline)),
+            (true, Stage::Closed(why)) => self.release(sockets, place, Some(why)),
+            (true, _) => self.close(sockets, place, Closing::Deadline),
         }
     }
 

@@ -60,6 +60,9 @@ pub(super) struct Splice {
     pub(super) moved_ns: u64,
 }
 
+/// An end that takes nothing for so long is given up.
+const STUCK_NS: u64 = 300 * 1_000_000_000;
+
 /// One stream of a service.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -83,8 +86,12 @@ pub(super) struct Entry {
     pub(super) unsent_bytes: usize,
     /// What `unsent_bytes` may come to.
     pub(super) window: usize,
-    /// What the service may write, as far as it has heard.
+    /// What the service may write at most, whether or not it has heard of the last window.
     pub(super) allowed: usize,
+    /// And at least, if all that came since that was told was written under it.
+    pub(super) credit: usize,
+    /// Since when an end takes nothing of what is unsent.
+    pub(super) stuck_since_ns: Option<u64>,
     /// A larger window that the service was told of and has not heard yet.
     pub(super) is_window_told: bool,
     /// The other end wants no more bytes.
@@ -117,6 +124,8 @@ impl Entry {
             unsent_bytes: 0,
             window: 0,
             allowed: 0,
+            credit: 0,
+            stuck_since_ns: None,
             is_window_told: false,
             is_stopped: false,
             is_told: false,
@@ -142,9 +151,9 @@ impl Entry {
         let is_due = self.is_open()
             && !self.is_news
             && self.splice.is_none()
-            && self.out == Out::Open
+            && (self.out == Out::Open || self.is_stopped)
             && !self.is_window_told
-            && self.allowed < self.window / 2;
+            && self.credit < self.window / 2;
         let free = self.window.saturating_sub(self.unsent_bytes);
         (is_due && free >= self.window / 2).then_some(free)
     }
@@ -155,7 +164,10 @@ impl Entry {
         let idle_ns = self
             .splice
             .map(|splice| splice.moved_ns.saturating_add(splice.idle_ns));
-        [self.until_ns, asked_ns, idle_ns]
+        // A splice has its own.
+        let stuck_ns = self.stuck_since_ns.filter(|_| self.splice.is_none());
+        let stuck_ns = stuck_ns.map(|since_ns| since_ns.saturating_add(STUCK_NS));
+        [self.until_ns, asked_ns, idle_ns, stuck_ns]
             .into_iter()
             .flatten()
             .min()
@@ -173,6 +185,7 @@ impl Entry {
     pub(super) fn drop_unsent(&mut self) {
         self.unsent.clear();
         self.unsent_bytes = 0;
+        self.stuck_since_ns = None;
     }
 
     /// The end took so many of the unsent bytes.
@@ -199,6 +212,7 @@ mod tests {
         Entry {
             window: 100,
             allowed: 100,
+            credit: 100,
             ..Entry::new(19, [1; 16], End::Socket, Stage::Open)
         }
     }
@@ -218,10 +232,10 @@ mod tests {
     #[test]
     fn a_window_is_told_when_more_than_half_was_used_and_is_free_again() {
         let mut entry = entry();
-        entry.allowed = 50;
+        entry.credit = 50;
         assert_eq!(entry.window_news(), None);
 
-        entry.allowed = 49;
+        entry.credit = 49;
         entry.keep(Bytes::from_static(&[0; 51]));
         assert_eq!(entry.window_news(), None);
 

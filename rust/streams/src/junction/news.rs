@@ -31,7 +31,7 @@ pub enum News {
     Writable {
         /// Its number.
         stream: u64,
-        /// Bytes that may be written now in all; holds from `window_heard` on.
+        /// Bytes that may be written now in all; the old window ends with `window_heard`.
         window: usize,
     },
     /// `StreamClosed`
@@ -65,14 +65,14 @@ impl Junction {
         None
     }
 
-    /// The service has heard of a window: from now on it may write as much.
+    /// The service has heard of a window: from now on it may write no more than that.
     pub fn window_heard(&mut self, service: u32, stream: u64, window: usize) {
         let Some(place) = self.table.find(service, stream) else {
             return;
         };
         if let Some(entry) = self.table.get_mut(place) {
             entry.is_window_told = false;
-            entry.allowed = window;
+            entry.allowed = entry.allowed.min(window);
             if entry.window_news().is_some() {
                 self.table.note_ready(place);
             }
@@ -112,6 +112,9 @@ impl Junction {
         let entry = self.table.get_mut(place)?;
         let window = entry.window_news()?;
         entry.is_window_told = true;
+        // What is written under it may come before the answer; what was on its way counts against the old.
+        entry.allowed = entry.allowed.saturating_add(window);
+        entry.credit = window;
         Some(News::Writable { stream, window })
     }
 

@@ -84,7 +84,7 @@ impl Junction {
                     self.close_by_service(sockets, place);
                 }
             }
-            Order::Splice { a, b, idle_ns } => self.splice(service, a, b, idle_ns),
+            Order::Splice { a, b, idle_ns } => self.splice(sockets, service, a, b, idle_ns),
         }
     }
 
@@ -105,7 +105,9 @@ impl Junction {
             Target::AtNode { node, .. } => (*node, End::Coming),
             Target::AtHost => (self.config.address, End::Coming),
         };
-        let room = self.table.check_room(service, &peer);
+        // Streams to the legacy Internet are everybody's.
+        let other = (peer != self.config.address).then_some(&peer);
+        let room = self.table.check_room(service, other);
         let mut entry = Entry::new(service, peer, end, Stage::Connecting);
         entry.number = Some(stream);
         entry.until_ns = Some(self.now_ns.saturating_add(deadline_ns));
@@ -118,7 +120,9 @@ impl Junction {
         self.set_deadline(place);
         match (room, to) {
             (Err(why), _) => self.close(sockets, place, why),
-            (Ok(()), Target::Legacy(to)) => sockets.open(place, &to),
+            (Ok(()), Target::Legacy(to)) => {
+                sockets.open(place, &to, self.now_ns.saturating_add(deadline_ns));
+            }
             (Ok(()), Target::AtNode { node, opening }) => {
                 if let Some(entry) = self.table.get_mut(place) {
                     entry.opening = super::opening::written(&opening);
@@ -141,6 +145,7 @@ impl Junction {
         entry.opening = Vec::new();
         entry.until_ns = None;
         entry.allowed = entry.window;
+        entry.credit = entry.window;
         entry.is_news = true;
         self.set_deadline(place);
         self.table.note_ready(place);
@@ -183,6 +188,7 @@ impl Junction {
             return self.close(sockets, place, Closing::StreamOverrun);
         }
         entry.allowed -= data.len();
+        entry.credit = entry.credit.saturating_sub(data.len());
         if is_end && entry.out == Out::Open {
             entry.out = Out::Ending;
         }
@@ -193,12 +199,22 @@ impl Junction {
         }
     }
 
-    fn splice(&mut self, service: u32, a: u64, b: u64, idle_ns: u64) {
+    fn splice(&mut self, sockets: &mut impl Sockets, service: u32, a: u64, b: u64, idle_ns: u64) {
         let now_ns = self.now_ns;
-        let places = (self.table.find(service, a), self.table.find(service, b));
-        let (Some(one), Some(other)) = places else {
-            return;
+        let found = [self.table.find(service, a), self.table.find(service, b)];
+        let (one, other) = match found {
+            [Some(one), Some(other)] => (one, other),
+            [None, Some(left)] | [Some(left), None] => {
+                return self.close(sockets, left, Closing::Reset);
+            }
+            [None, None] => return,
         };
+        // One that has just ended, before the service heard of it, ends the other.
+        for (gone, left) in [(one, other), (other, one)] {
+            if let Some(Stage::Closed(why)) = self.table.get(gone).map(|entry| entry.stage) {
+                return self.close(sockets, left, why);
+            }
+        }
         let can_be = |place| {
             self.table
                 .get(place)

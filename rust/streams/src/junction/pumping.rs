@@ -181,6 +181,8 @@ impl Junction {
             && let Some(entry) = self.table.get_mut(place)
         {
             entry.keep(rest(taken));
+            let _since = entry.stuck_since_ns.get_or_insert(self.now_ns);
+            self.set_deadline(place);
         }
         Ok(())
     }
@@ -199,6 +201,10 @@ impl Junction {
             let taken = self.write_end(sockets, place, &first)?;
             if let Some(entry) = self.table.get_mut(place) {
                 entry.note_sent(taken);
+                if taken > 0 {
+                    let is_left = entry.unsent_bytes > 0;
+                    entry.stuck_since_ns = is_left.then_some(self.now_ns);
+                }
             }
             if taken < first.len() {
                 break;

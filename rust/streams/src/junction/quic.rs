@@ -76,7 +76,7 @@ impl Junction {
     fn let_in(&mut self, key: ConnectionKey, stream: u64, is_bidirectional: bool) {
         let service = self.links.get_mut(&key).map_or(0, |link| link.service);
         let room = match is_bidirectional {
-            true => self.table.check_room(service, &key.peer),
+            true => self.table.check_room(service, Some(&key.peer)),
             false => Err(Closing::Refused),
         };
         if let Err(why) = room {
@@ -109,6 +109,7 @@ impl Junction {
                     entry.stage = Stage::Open;
                     entry.until_ns = None;
                     entry.allowed = entry.window;
+                    entry.credit = entry.window;
                     entry.is_news = true;
                     self.table.number(place);
                     self.set_deadline(place);

@@ -9,9 +9,9 @@ use crate::ConnectionKey;
 /// Windows of streams: the largest, and the smallest with which one is opened at all.
 const MAX_WINDOW_BYTES: usize = 256 * 1024;
 const MIN_WINDOW_BYTES: usize = 4 * 1024;
-/// A stream may hold its window and, while the service has not heard of a new one, half as much again.
+/// A stream may hold its window and, while the service has not heard of a new one, as much again.
 const fn reserved_bytes(window: usize) -> usize {
-    window + window / 2
+    2 * window
 }
 
 /// One service with streams.
@@ -87,9 +87,10 @@ impl Table {
         entries.filter_map(|(place, entry)| Some((place, entry.as_ref()?)))
     }
 
-    /// Whether one more of `peer` may be.
-    pub(super) fn check_room(&self, service: u32, peer: &[u8; 16]) -> Result<(), Closing> {
-        let of_peer = self.of_peer.get(peer).copied().unwrap_or(0);
+    /// Whether one more may be, of `peer` if it is another's.
+    pub(super) fn check_room(&self, service: u32, peer: Option<&[u8; 16]>) -> Result<(), Closing> {
+        let of_peer = peer.and_then(|peer| self.of_peer.get(peer)).copied();
+        let of_peer = of_peer.unwrap_or(0);
         if !self.services.get(&service).is_some_and(|one| one.is_up) {
             Err(Closing::Refused)
         } else if self.len() >= self.max_streams
@@ -107,7 +108,7 @@ impl Table {
         let left = self.window_bytes.saturating_sub(self.reserved_bytes);
         match left < reserved_bytes(MIN_WINDOW_BYTES) {
             true => 0,
-            false => (left / 4_096).clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES),
+            false => (left / 8_192).clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES),
         }
     }
 
@@ -242,16 +243,23 @@ mod tests {
         for _ in 0..3 {
             table.add(entry(1));
         }
-        assert_eq!(table.check_room(19, &[1; 16]), Err(Closing::TooManyStreams));
-        assert_eq!(table.check_room(19, &[2; 16]), Ok(()));
+        assert_eq!(
+            table.check_room(19, Some(&[1; 16])),
+            Err(Closing::TooManyStreams)
+        );
+        assert_eq!(table.check_room(19, Some(&[2; 16])), Ok(()));
 
         table.add(entry(2));
         table.add(entry(2));
-        assert_eq!(table.check_room(19, &[3; 16]), Err(Closing::TooManyStreams));
+        assert_eq!(
+            table.check_room(19, Some(&[3; 16])),
+            Err(Closing::TooManyStreams)
+        );
 
         table.remove(0);
-        assert_eq!(table.check_room(19, &[3; 16]), Ok(()));
-        assert_eq!(table.check_room(20, &[3; 16]), Err(Closing::Refused));
+        assert_eq!(table.check_room(19, Some(&[3; 16])), Ok(()));
+        assert_eq!(table.check_room(19, None), Ok(()));
+        assert_eq!(table.check_room(20, Some(&[3; 16])), Err(Closing::Refused));
     }
 
     #[test]
@@ -266,7 +274,7 @@ mod tests {
         );
         let mut count = 0;
 
-        while table.check_room(19, &[1; 16]).is_ok() {
+        while table.check_room(19, Some(&[1; 16])).is_ok() {
             table.add(entry(1));
             count += 1;
         }

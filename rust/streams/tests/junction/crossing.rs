@@ -28,6 +28,7 @@ pub(crate) struct Server {
     /// Bytes that it takes.
     pub(crate) room: usize,
     pub(crate) has_ended: bool,
+    pub(crate) is_broken: bool,
     pub(crate) saw_end: bool,
     /// Closed by the node; whether abruptly.
     pub(crate) closed: Option<bool>,
@@ -41,7 +42,7 @@ pub(crate) struct Servers {
 }
 
 impl Sockets for Servers {
-    fn open(&mut self, socket: usize, _: &Legacy) {
+    fn open(&mut self, socket: usize, _: &Legacy, _: u64) {
         let server = Server {
             room: 1 << 20,
             ..Server::default()
@@ -53,6 +54,9 @@ impl Sockets for Servers {
     fn read(&mut self, socket: usize, limit: usize, out: &mut Vec<u8>) -> Result<Got, Closing> {
         let server = self.all.get_mut(&socket).ok_or(Closing::Lost)?;
         let bytes = server.sends.len().min(limit);
+        if server.is_broken && bytes == 0 {
+            return Err(Closing::Reset);
+        }
         out.extend(server.sends.drain(..bytes));
         let is_end = server.has_ended && server.sends.is_empty();
         Ok(Got { bytes, is_end })
@@ -102,8 +106,8 @@ impl Crossing {
                 identity_key: identity(address(number)),
                 seed: Some([number as u8; 32]),
                 address: address(number),
-                max_streams: 1_000,
-                max_streams_per_peer: 500,
+                max_streams: 4_000,
+                max_streams_per_peer: 2_000,
                 buffer_bytes: 256 << 20,
             })
             .unwrap();

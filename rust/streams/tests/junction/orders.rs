@@ -70,13 +70,79 @@ fn the_window_is_exact() {
     write(&mut crossing, window);
     assert_eq!(crossing.closed(0), []);
     assert_eq!(crossing.host_reads(stream).len(), window);
-    // Told, but not heard: what comes now was on its way.
     let told = News::Writable { stream: 2, window };
     assert!(crossing.nodes[0].news.contains(&told));
-    crossing.nodes[0].junction.window_heard(32, 2, window);
+    // Before it is heard: a large answer is sent in parts, the last of which says what it answers.
     write(&mut crossing, window);
     assert_eq!(crossing.closed(0), []);
     write(&mut crossing, 1);
+
+    assert_eq!(crossing.closed(0), [(2, Closing::StreamOverrun)]);
+}
+
+#[test]
+fn a_service_whose_answers_come_in_parts_is_told_again_and_again() {
+    let mut crossing = Crossing::new(1);
+    let stream = crossing.open(b"\0\0");
+    let window = window_of(&crossing);
+    crossing.nodes[0].is_listening = false;
+    let mut rest = window;
+
+    for _ in 0..20 {
+        // It writes all but a tenth, hears of a new window, and writes that before its answer comes.
+        write(&mut crossing, rest - window / 10);
+        rest = window;
+        assert_eq!(crossing.host_reads(stream).len(), window - window / 10);
+        let told = News::Writable { stream: 2, window };
+        assert_eq!(crossing.nodes[0].news.pop(), Some(told));
+        write(&mut crossing, window - window / 10);
+        let _read = crossing.host_reads(stream);
+        crossing.nodes[0].junction.window_heard(32, 2, window);
+        crossing.settle();
+        let told = News::Writable { stream: 2, window };
+        assert_eq!(crossing.nodes[0].news.pop(), Some(told));
+        crossing.nodes[0].junction.window_heard(32, 2, window);
+    }
+
+    assert_eq!(crossing.closed(0), []);
+}
+
+#[test]
+fn an_end_that_takes_nothing_is_given_up() {
+    let mut crossing = Crossing::new(1);
+    crossing.open_legacy(3);
+    crossing.nodes[0]
+        .servers
+        .all
+        .values_mut()
+        .next()
+        .unwrap()
+        .room = 0;
+    let order = Order::Write {
+        stream: 3,
+        data: b"abc",
+        is_end: false,
+    };
+    crossing.order(0, order);
+
+    crossing.pass(299 * SECOND_NS);
+    assert_eq!(crossing.closed(0), []);
+    crossing.pass(2 * SECOND_NS);
+
+    assert_eq!(crossing.closed(0), [(3, Closing::Deadline)]);
+}
+
+#[test]
+fn an_old_window_ends_when_a_new_one_is_heard() {
+    let mut crossing = Crossing::new(1);
+    let stream = crossing.open(b"\0\0");
+    let window = window_of(&crossing);
+    crossing.nodes[0].is_listening = false;
+    write(&mut crossing, window - 100);
+    assert_eq!(crossing.host_reads(stream).len(), window - 100);
+
+    crossing.nodes[0].junction.window_heard(32, 2, window);
+    write(&mut crossing, window + 1);
 
     assert_eq!(crossing.closed(0), [(2, Closing::StreamOverrun)]);
 }

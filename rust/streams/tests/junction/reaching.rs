@@ -45,24 +45,24 @@ fn streams_share_a_connection_that_stays_warm() {
 #[test]
 fn more_streams_than_a_connection_allows_wait_for_room() {
     let mut crossing = Crossing::new(2);
-    for number in 0..260 {
+    for number in 0..1_100 {
         reach(&mut crossing, 2 * number + 1);
     }
-    assert_eq!(opened(&crossing, 0), 256);
+    assert_eq!(opened(&crossing, 0), 1_024);
 
     // QUIC tells of room when an eighth has become free.
 
-    for number in 0..40 {
+    for number in 0..200 {
         let stream = 2 * number + 1;
         crossing.order(0, Order::Close { stream });
     }
-    for number in 0..40 {
+    for number in 0..200 {
         let stream = 2 * number + 2;
         crossing.order(1, Order::Close { stream });
     }
     crossing.pass(SECOND_NS);
 
-    assert_eq!(opened(&crossing, 0), 260);
+    assert_eq!(opened(&crossing, 0), 1_100);
 }
 
 #[test]

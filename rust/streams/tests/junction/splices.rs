@@ -72,6 +72,46 @@ fn a_server_that_takes_nothing_slows_the_host() {
 }
 
 #[test]
+fn what_a_server_sent_before_it_broke_arrives_before_the_reset() {
+    let (mut crossing, stream) = spliced();
+    let (socket, one) = server(&mut crossing);
+    one.sends.extend(b"413 too large");
+    one.is_broken = true;
+
+    crossing.nodes[0].junction.socket_ready(socket);
+    crossing.settle();
+
+    assert_eq!(crossing.closed(0).len(), 2);
+    assert_eq!(crossing.reset_code(stream), None);
+    assert_eq!(crossing.host_reads(stream), b"413 too large");
+    crossing.pass(2 * SECOND_NS);
+    assert_eq!(crossing.reset_code(stream), Some(Closing::Reset.code()));
+    assert_eq!(crossing.nodes[0].junction.statistics().open, 0);
+}
+
+#[test]
+fn what_is_spliced_with_a_stream_that_is_gone_ends_as_that_did() {
+    let mut crossing = Crossing::new(1);
+    let stream = crossing.open(b"\0\0abc");
+    crossing.open_legacy(3);
+    crossing.host.reset(Crossing::key(), stream, 0).unwrap();
+    crossing.settle();
+
+    let order = Order::Splice {
+        a: 2,
+        b: 3,
+        idle_ns: 10 * SECOND_NS,
+    };
+    crossing.order(0, order);
+
+    assert_eq!(
+        crossing.closed(0),
+        [(2, Closing::Reset), (3, Closing::Reset)]
+    );
+    assert_eq!(server(&mut crossing).1.closed, Some(true));
+}
+
+#[test]
 fn a_splice_that_rests_too_long_is_closed() {
     let (mut crossing, stream) = spliced();
     crossing.pass(9 * SECOND_NS);
@@ -79,7 +119,7 @@ fn a_splice_that_rests_too_long_is_closed() {
     crossing.pass(9 * SECOND_NS);
     assert_eq!(crossing.closed(0), []);
 
-    crossing.pass(2 * SECOND_NS);
+    crossing.pass(4 * SECOND_NS);
 
     assert_eq!(crossing.closed(0).len(), 2);
     assert!(

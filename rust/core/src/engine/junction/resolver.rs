@@ -5,10 +5,13 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ei_streams::junction::Legacy;
+
+use crate::clock::monotonic_ns;
 use crate::threads;
 
-/// Names asked for at a time.
-const THREADS: usize = 4;
+/// Names asked for at a time: of dead servers one may take half a minute, and a thread only sleeps.
+const THREADS: usize = 16;
 
 /// Names that wait for one of them; more are told to be unreachable.
 const MAX_WAITING: usize = 1_024;
@@ -17,6 +20,8 @@ const MAX_WAITING: usize = 1_024;
 struct Question {
     host: String,
     port: u16,
+    /// Nobody waits for the answer any more.
+    until_ns: u64,
     then: Then,
 }
 
@@ -37,12 +42,16 @@ impl Resolver {
             let asked = Arc::clone(&asked);
             threads::spawn(&format!("ei-resolver-{number}"), None, move || {
                 while let Some(question) = next(&asked) {
-                    let Question { host, port, then } = question;
-                    then(
-                        (host.as_str(), port)
-                            .to_socket_addrs()
-                            .map(Iterator::collect),
-                    );
+                    if question.until_ns > monotonic_ns() {
+                        let Question {
+                            host, port, then, ..
+                        } = question;
+                        then(
+                            (host.as_str(), port)
+                                .to_socket_addrs()
+                                .map(Iterator::collect),
+                        );
+                    }
                 }
                 Ok(())
             })?;
@@ -50,10 +59,15 @@ impl Resolver {
         Ok(Self(ask))
     }
 
-    /// Ask for the addresses of `host`; false when too many wait, and `then` is never called.
-    pub(super) fn ask(&self, host: &str, port: u16, then: Then) -> bool {
-        let host = host.to_owned();
-        match self.0.try_send(Question { host, port, then }) {
+    /// Ask for the addresses of `to`, until `until_ns`; false when too many wait, and `then` is never called.
+    pub(super) fn ask(&self, to: &Legacy, until_ns: u64, then: Then) -> bool {
+        let question = Question {
+            host: to.host.clone(),
+            port: to.port,
+            until_ns,
+            then,
+        };
+        match self.0.try_send(question) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ei_streams::framing::{Unframing, frame};
+use ei_streams::framing::{MAX_DATAGRAM_BYTES, Unframing, frame};
 use ei_streams::internet::Internet;
 use ei_streams::junction::{Closing, Got, Legacy, Sockets};
 use rustix::io::Errno;
@@ -20,9 +20,6 @@ use super::splicing::{Moved, Pipe, Pipes};
 use super::{Mail, token};
 use crate::engine::mailbox::Mailbox;
 pub(crate) use connecting::Refusal;
-
-/// Largest datagram.
-const MAX_DATAGRAM_BYTES: usize = 65_535;
 
 /// One socket, from the moment that it is asked for.
 #[derive(Debug)]
@@ -38,6 +35,8 @@ struct Socket {
     can_read: bool,
     can_write: bool,
     has_ended: bool,
+    /// Why it broke, after bytes that are still to be given.
+    broke: Option<Closing>,
     /// With bytes on their way to the other socket of a splice.
     pipe: Option<Pipe>,
     unframing: Unframing,
@@ -78,7 +77,7 @@ impl LegacySockets {
             mailbox,
             outcomes: VecDeque::new(),
             refusals: VecDeque::new(),
-            datagram: vec![0; MAX_DATAGRAM_BYTES],
+            datagram: vec![0; MAX_DATAGRAM_BYTES + 1],
         })
     }
 }
@@ -94,7 +93,7 @@ fn reason(errno: Errno) -> Closing {
 }
 
 impl Sockets for LegacySockets {
-    fn open(&mut self, number: usize, to: &Legacy) {
+    fn open(&mut self, number: usize, to: &Legacy, until_ns: u64) {
         self.next_serial = self.next_serial.wrapping_add(1) & token::SERIAL_MASK;
         let serial = self.next_serial;
         let socket = Socket {
@@ -106,6 +105,7 @@ impl Sockets for LegacySockets {
             can_read: false,
             can_write: false,
             has_ended: false,
+            broke: None,
             pipe: None,
             unframing: Unframing::default(),
             framed: Vec::new(),
@@ -117,8 +117,8 @@ impl Sockets for LegacySockets {
         }
         let mailbox = Arc::clone(&self.mailbox);
         let is_asked = self.resolver.ask(
-            &to.host,
-            to.port,
+            to,
+            until_ns,
             Box::new(move |addresses| {
                 mailbox.put(Mail::Resolved {
                     number,
@@ -144,6 +144,9 @@ impl Sockets for LegacySockets {
         let Some(descriptor) = &socket.descriptor else {
             return Ok(got(out, false));
         };
+        if let Some(why) = socket.broke {
+            return Err(why);
+        }
         if socket.has_ended {
             return Ok(got(out, true));
         }
@@ -169,7 +172,7 @@ impl Sockets for LegacySockets {
             out.extend(socket.framed.drain(..taken));
             return Ok(got(out, false));
         }
-        while socket.can_read && out.len() - before < limit {
+        while socket.can_read && socket.broke.is_none() && out.len() - before < limit {
             let start = out.len();
             out.resize(before + limit, 0);
             let room = out.get_mut(start..).unwrap_or(&mut []);
@@ -184,7 +187,8 @@ impl Sockets for LegacySockets {
                 Ok(_) => {}
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => socket.can_read = false,
-                // What came before it is lost with it, as it is in the kernel.
+                // The system says so once; what came before it is given first.
+                Err(errno) if out.len() > before => socket.broke = Some(reason(errno)),
                 Err(errno) => return Err(reason(errno)),
             }
         }
