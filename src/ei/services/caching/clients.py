@@ -7,6 +7,7 @@ import msgspec
 from ei.sdk import (
     Address,
     CancelTimer,
+    CloseStream,
     StreamClosed,
     StreamData,
     StreamOpened,
@@ -97,16 +98,35 @@ def writable(desk: Desk, event: StreamWritable) -> None:
     client = desk.clients.get(event.stream)
     if client is not None:
         client.window = event.window
+        if client.is_stalled:
+            client.is_stalled = False
+            desk.order(CancelTimer(serving.STALLED + key_of_number(client.stream)))
         waiters.go_on(desk, client)
 
 
+def lose_patience(desk: Desk, client: Client, kind: bytes) -> None:
+    """Wait no longer for the head of a request, or for a client that takes nothing."""
+    if kind == requests.HEAD and client.is_timed:
+        requests.turn_away(desk, client, 408, "head_too_slow")
+    elif kind == serving.STALLED and client.is_stalled:
+        leave(desk, client)
+        desk.order(CloseStream(client.stream))
+
+
 def closed(desk: Desk, event: StreamClosed) -> None:
-    """Forget a client, and let go of what was there for it alone."""
+    """Forget a client."""
     client = desk.clients.get(event.stream)
-    if client is None:
-        return
+    if client is not None:
+        leave(desk, client)
+
+
+def leave(desk: Desk, client: Client) -> None:
+    """Forget a client, and let go of what was there for it alone."""
+    key = key_of_number(client.stream)
     if client.is_timed:
-        desk.order(CancelTimer(requests.HEAD + key_of_number(client.stream)))
+        desk.order(CancelTimer(requests.HEAD + key))
+    if client.is_stalled:
+        desk.order(CancelTimer(serving.STALLED + key))
     match client.doing:
         case Waiting(name):
             flight = desk.flights.get(name)

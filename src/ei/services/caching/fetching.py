@@ -6,10 +6,12 @@ from itertools import islice
 from ei.sdk import (
     Address,
     AtNode,
+    CancelTimer,
     CloseStream,
     Legacy,
     OpenStream,
     ReadStream,
+    SetTimer,
     WriteStream,
 )
 from ei.services.caching.bodies import PIECE_BYTES
@@ -20,6 +22,8 @@ from ei.services.caching.rules import is_safe
 from ei.services.caching.state import NOBODY, Client, Desk, Flight, Link, key_of_number
 
 CONNECT_S = 10.0
+QUEUED = b"line"
+"""With the name of a flight: until then it has a connection."""
 
 
 def depart(desk: Desk, flight: Flight) -> None:
@@ -40,21 +44,32 @@ def depart(desk: Desk, flight: Flight) -> None:
             flight.stream, flight.is_reused, flight.is_reading = stream, True, True
             send(desk, flight, link)
             return
-    if (desk.numbers.get(_busy(origin)) or 0) >= desk.config.connections_per_origin:
+    if _is_full(desk, origin):
+        _close_an_idle_one(desk, origin)
+    if _is_full(desk, origin):
         desk.queue.put(origin + key_of_number(desk.next_number("queue")), flight.name)
+        desk.order(SetTimer(QUEUED + flight.name, after_s=desk.config.origin_s))
         return
     _open(desk, flight, origin)
 
 
+def _is_full(desk: Desk, origin: bytes) -> bool:
+    return (desk.numbers.get(_busy(origin)) or 0) >= desk.config.connections_per_origin
+
+
+def _close_an_idle_one(desk: Desk, origin: bytes) -> None:
+    for _, stream in list(islice(desk.idle.scan(origin), 1)):
+        link = desk.links.get(stream)
+        if link is not None:
+            desk.order(CloseStream(stream))
+            _forget(desk, link)
+
+
 def origin_of(flight: Flight) -> bytes:
-    """Return where a flight goes to, as a hash; a node's connections are those of one tenant."""
+    """Return where a flight goes to, and whose it is, as a hash: tenants share no connection."""
     target = flight.target
-    where = (
-        b"node" + flight.node + flight.tenant
-        if flight.node
-        else f"{target.host}\n{target.port}".encode()
-    )
-    return sha256(where).digest()[:8]
+    where = flight.node or f"{target.host}\n{target.port}".encode()
+    return sha256(len(where).to_bytes(2, "big") + where + flight.tenant).digest()[:8]
 
 
 def send(desk: Desk, flight: Flight, link: Link) -> None:
@@ -112,7 +127,12 @@ def hang_up(desk: Desk, flight: Flight, *, is_reusable: bool) -> None:
 
 
 def lose(desk: Desk, link: Link) -> None:
-    """Forget a connection that is closed."""
+    """Forget a connection that is closed; another one may take its place."""
+    _forget(desk, link)
+    next_in_queue(desk, link.origin)
+
+
+def _forget(desk: Desk, link: Link) -> None:
     desk.links.remove(link.stream)
     desk.idle.delete(link.origin + key_of_number(link.stream))
     busy = (desk.numbers.get(_busy(link.origin)) or 0) - 1
@@ -120,17 +140,18 @@ def lose(desk: Desk, link: Link) -> None:
         desk.numbers.put(_busy(link.origin), busy)
     else:
         desk.numbers.delete(_busy(link.origin))
-    next_in_queue(desk, link.origin)
 
 
 def next_in_queue(desk: Desk, origin: bytes) -> None:
     """Let one flight depart that waits for a connection to this origin."""
-    for key, name in islice(desk.queue.scan(origin), 1):
+    for key, name in desk.queue.scan(origin):
         desk.queue.delete(key)
         flight = desk.flights.get(name)
-        if flight is not None:
+        if flight is not None and flight.stage == "waiting":
+            desk.order(CancelTimer(QUEUED + name))
             flight.tries -= 1
             depart(desk, flight)
+            return
 
 
 def has_left(flight: Flight) -> bool:

@@ -32,7 +32,12 @@ VARY_S = 3_600.0
 """For how long it is remembered by what a target varies."""
 MOST_TAGS = 64
 
-_FAILURES = {"not_allowed": 403, "deadline": 504, "too_many_streams": 503}
+_FAILURES = {
+    "not_allowed": 403,
+    "deadline": 504,
+    "too_many_streams": 503,
+    "too_many_connections": 503,
+}
 _LOST = frozenset({"ended", "reset", "closed", "lost", "deadline"})
 """How a connection ends that was idle for too long."""
 _INTERIM = 200
@@ -95,6 +100,12 @@ def fail(desk: Desk, flight: Flight, reason: str) -> None:
     waiters.finish(desk, flight)
 
 
+def give_up_waiting(desk: Desk, flight: Flight) -> None:
+    """There was no connection for it in all the time."""
+    if flight.stage == "waiting" and not flight.stream:
+        fail(desk, flight, "too_many_connections")
+
+
 # -- heads ----------------------------------------------------------------------------------------
 
 
@@ -141,9 +152,16 @@ def _confirm(
         )
         shelf = desk.disk if is_on_disk else desk.memory
         kept = msgspec.structs.replace(kept, boot=desk.boot)
-        _ = shelf.update(kept, stored)
+        kept = shelf.update(kept, stored)
         desk.count("validated")
         flight.outcome, flight.answer = "kept", kept.name
+        if not rules.may_store(flight.asked, stored.response):
+            # It is not for others any more: who asked gets it, then it goes.
+            leader = waiters.take_leader(desk, flight)
+            if leader is not None:
+                waiters.answer_kept(desk, flight, leader, kept, is_on_disk=is_on_disk)
+            contents.drop(desk, kept, is_on_disk=is_on_disk)
+            flight.outcome = "again"
     fetching.hang_up(desk, flight, is_reusable=_is_reusable(flight))
     waiters.finish(desk, flight)
 
@@ -151,6 +169,7 @@ def _confirm(
 def _answer_by(desk: Desk, flight: Flight, kept: Kept, detail: str) -> None:
     desk.count("stale_hits")
     flight.outcome, flight.answer, flight.detail = "kept", kept.name, detail
+    flight.is_stale = True
     waiters.finish(desk, flight)
 
 
@@ -180,7 +199,7 @@ def _gather(desk: Desk, flight: Flight, response: Response) -> bool:
         return False
     content = contents.begin(desk, flight.name, is_on_disk=is_on_disk, reserve=length or 0)
     flight.body, flight.stored, flight.is_kept = content.body, stored, True
-    flight.is_shared = length is not None
+    flight.is_shared = length is not None and rules.is_fresh(stored, desk.ctx.unix_s)
     desk.varies.put(flight.key, stored.vary, ttl_s=VARY_S)
     flight.detail += "; stored"
     leader = waiters.take_leader(desk, flight)
@@ -189,6 +208,8 @@ def _gather(desk: Desk, flight: Flight, response: Response) -> bool:
     if flight.is_shared:
         flight.outcome = "read"
         waiters.free(desk, flight)
+    elif not rules.is_fresh(stored, desk.ctx.unix_s):
+        _let_each_ask(desk, flight)
     return True
 
 
@@ -200,14 +221,20 @@ def _pass_on(desk: Desk, flight: Flight, response: Response) -> None:
     flight.body = content.body
     leader = waiters.take_leader(desk, flight)
     if flight.lane:
-        desk.uncacheable.put(flight.lane, 1, ttl_s=desk.config.uncacheable_s)
-        flight.outcome = "again"
-        waiters.free(desk, flight)
+        _let_each_ask(desk, flight)
     if leader is None:
         fetching.hang_up(desk, flight, is_reusable=False)
         waiters.finish(desk, flight)
         return
     _let_read(desk, flight, leader, content, response)
+
+
+def _let_each_ask(desk: Desk, flight: Flight) -> None:
+    """The answer is for its leader alone; for a while nobody waits for another one's."""
+    if flight.lane:
+        desk.uncacheable.put(flight.lane, 1, ttl_s=desk.config.uncacheable_s)
+    flight.outcome = "again"
+    waiters.free(desk, flight)
 
 
 def _let_read(
@@ -313,9 +340,7 @@ def _give_up_keeping(desk: Desk, flight: Flight, content: Content) -> None:
     """It is longer than what may be kept of a body whose length nobody said."""
     flight.is_kept = False
     content.is_passing = True
-    desk.uncacheable.put(flight.lane or flight.name, 1, ttl_s=desk.config.uncacheable_s)
-    flight.outcome = "again"
-    waiters.free(desk, flight)
+    _let_each_ask(desk, flight)
 
 
 def _complete(desk: Desk, flight: Flight, content: Content, *, is_reusable: bool) -> None:
@@ -348,4 +373,6 @@ def _break(desk: Desk, flight: Flight) -> None:
 def _is_reusable(flight: Flight) -> bool:
     """Whether another request may follow on the connection."""
     is_over = flight.framing.is_done and flight.upload.is_done and not flight.buffer
-    return is_over and flight.is_kept_alive
+    # Some ways to authorize are of the connection: nobody else may use it then.
+    is_own = value_of(flight.sent.fields, "authorization") is not None
+    return is_over and flight.is_kept_alive and not is_own

@@ -61,6 +61,21 @@ _HOP_BY_HOP = frozenset(
 )
 """Fields that are for the next recipient alone (RFC 9110 section 7.6.1)."""
 
+_NEVER_FOR_ONE_HOP = frozenset(
+    {
+        "age",
+        "cache-control",
+        "content-length",
+        "date",
+        "etag",
+        "expires",
+        "host",
+        "last-modified",
+        "set-cookie",
+        "vary",
+    }
+)
+
 
 class HttpError(Exception):
     """A message is refused, for a word of `REASONS`.
@@ -202,8 +217,12 @@ def without(fields: Fields, names: Iterable[str]) -> Fields:
 
 
 def end_to_end(fields: Fields) -> Fields:
-    """Return the fields that are not for the next recipient alone."""
-    return without(fields, _HOP_BY_HOP.union(members_of(fields, "connection")))
+    """Return the fields that are not for the next recipient alone.
+
+    Connection may name more of them, but none by which a message is framed, routed or kept.
+    """
+    named = frozenset(members_of(fields, "connection")) - _NEVER_FOR_ONE_HOP
+    return without(fields, _HOP_BY_HOP | named)
 
 
 def is_kept_alive(minor: int, fields: Fields) -> bool:

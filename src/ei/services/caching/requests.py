@@ -6,12 +6,13 @@ import msgspec
 
 from ei.sdk import Address, CancelTimer, SetTimer
 from ei.services.caching import conditions, contents, fetching, rules, serving, targets, waiters
-from ei.services.caching.framing import Body, body_of_request
+from ei.services.caching.framing import NO_BODY, Body, body_of_request
 from ei.services.caching.http1 import (
     Fields,
     HttpError,
     Request,
     end_of_head,
+    end_to_end,
     is_kept_alive,
     members_of,
     read_request,
@@ -78,7 +79,7 @@ class Found(NamedTuple):
 def step(desk: Desk, client: Client, *, is_again: bool) -> None:
     """Go on with a client: with its next request, or with the same once more."""
     if is_again and client.request is not None:
-        _begin(desk, client, client.request)
+        _begin(desk, client, client.request, NO_BODY)
     elif not client.is_kept_alive:
         serving.end(desk, client)
     else:
@@ -99,9 +100,12 @@ def take(desk: Desk, client: Client) -> None:
             client.is_timed = False
             desk.order(CancelTimer(HEAD + key_of_number(client.stream)))
         request = read_request(head)
-        client.request = request
         client.is_kept_alive = is_kept_alive(request.minor, request.fields)
-        _begin(desk, client, request)
+        body = body_of_request(request)
+        # From here on the request is what its origin gets to see of it: by that it is kept.
+        fields = end_to_end(request.fields)
+        client.request = msgspec.structs.replace(request, fields=fields)
+        _begin(desk, client, client.request, body)
     except HttpError as error:
         turn_away(desk, client, error.status, error.word)
 
@@ -168,13 +172,12 @@ def _wait_for_head(desk: Desk, client: Client) -> None:
 # -- answering ------------------------------------------------------------------------------------
 
 
-def _begin(desk: Desk, client: Client, request: Request) -> None:
+def _begin(desk: Desk, client: Client, request: Request, body: Body) -> None:
     """Answer a request by what is kept, or have it fetched.
 
     Raises:
         HttpError: It is not one that can be answered.
     """
-    body = body_of_request(request)
     target = targets.target_of(request, client.site)
     wish = Wish(request, target, targets.key_of(client.tenant, target), body)
     if not client.tries:
@@ -337,7 +340,11 @@ def _of_this_hop(wish: Wish) -> Fields:
     via = ", ".join((*values_of(wish.request.fields, "via"), f"1.1 {rules.NAME}"))
     able = ("surrogate-capability", f'{rules.NAME}="Surrogate/1.0"')
     fields: Fields = (("host", wish.target.authority), ("via", via), able)
-    return (*fields, ("transfer-encoding", "chunked")) if wish.body.kind == "chunked" else fields
+    if wish.body.kind == "chunked":
+        return (*fields, ("transfer-encoding", "chunked"))
+    if wish.body.kind == "length":
+        return (*fields, ("content-length", str(wish.body.left)))
+    return fields
 
 
 def _owner(desk: Desk, client: Client, wish: Wish) -> bytes:

@@ -108,10 +108,14 @@ def _is_forbidden(response: Response, said: Directives) -> bool:
 
 def _has_use(response: Response, said: Directives) -> bool:
     """Whether it is said for how long it is fresh, or it can be asked for by what it is."""
-    is_told = any(name in said for name in ("public", "s-maxage", "max-age"))
-    if is_told or value_of(response.fields, "expires") is not None:
-        return True
-    return response.status in _HEURISTIC and has_validator(response)
+    is_by_default = response.status in _HEURISTIC and has_validator(response)
+    return _is_told(response, said) or is_by_default
+
+
+def _is_told(response: Response, said: Directives) -> bool:
+    """Whether the origin says in so many words that it may be kept."""
+    is_directed = any(name in said for name in ("public", "s-maxage", "max-age"))
+    return is_directed or value_of(response.fields, "expires") is not None
 
 
 def _may_be_shared(request: Request, response: Response, said: Directives) -> bool:
@@ -120,7 +124,11 @@ def _may_be_shared(request: Request, response: Response, said: Directives) -> bo
     if value_of(response.fields, "set-cookie") is not None and not is_meant:
         return False  # RFC 9111 section 7.3 allows it: sessions of one client are not for others
     is_own = value_of(request.fields, "authorization") is not None
-    return not is_own or is_meant or "must-revalidate" in said
+    if is_own and not is_meant and "must-revalidate" not in said:
+        return False
+    has_cookie = value_of(request.fields, "cookie") is not None
+    is_told = is_meant or _is_told(response, said)
+    return not has_cookie or is_told or "cookie" in members_of(response.fields, "vary")
 
 
 def store(request: Request, response: Response, *, requested_s: float, now_s: float) -> Stored:
@@ -211,6 +219,12 @@ def lifetime_of(stored: Stored) -> float:
     return min(HEURISTIC_MOST_S, max(0.0, made_s - modified_s) * HEURISTIC_SHARE)
 
 
+def is_fresh(stored: Stored, now_s: float) -> bool:
+    """Whether it may be used for others than who it was fetched for, without asking."""
+    is_dubious = directives_of(stored.response).is_whole("no-cache")
+    return not is_dubious and lifetime_of(stored) > age_of(stored, now_s)
+
+
 def use_of(
     stored: Stored, request: Request, *, now_s: float, is_purged_softly: bool = False
 ) -> Use:
@@ -296,7 +310,7 @@ def is_confirmed_by(stored: Stored, response: Response) -> bool:
 
 def updated(stored: Stored, response: Response, *, requested_s: float, now_s: float) -> Stored:
     """Return what is kept after a 304 said that it is still so (section 3.2)."""
-    new = without(end_to_end(response.fields), {*_OF_THE_BODY, "age", "vary"})
+    new = without(end_to_end(response.fields), {*_OF_THE_BODY, "age", "vary", "set-cookie"})
     names = {name for name, _ in new}
     fields = without(stored.response.fields, names) + new
     return msgspec.structs.replace(

@@ -36,7 +36,7 @@ from ei.sdk import (
     TimerFired,
     refuse,
 )
-from ei.services.caching import clients, fetching, origins, requests, serving, waiters
+from ei.services.caching import clients, fetching, flights, origins, requests, serving, waiters
 from ei.services.caching.clients import tenant_of
 from ei.services.caching.config import Config
 from ei.services.caching.http1 import HttpError
@@ -86,16 +86,15 @@ class Caching(Service[Config]):
         """Go on with those who wait, or end the patience with a slow head."""
         desk = Desk(ctx)
         kind, name = event.key[:4], event.key[4:]
+        flight, client = desk.flights.get(name), desk.clients.get(name)
         if kind == serving.WAKE:
             waiters.go_on_reading(desk, name)
-        elif kind == waiters.FREE:
-            flight = desk.flights.get(name)
-            if flight is not None:
-                waiters.free(desk, flight)
-        elif kind == requests.HEAD:
-            client = desk.clients.get(name)
-            if client is not None and client.is_timed:
-                requests.turn_away(desk, client, 408, "head_too_slow")
+        elif kind == waiters.FREE and flight is not None:
+            waiters.free(desk, flight)
+        elif kind == fetching.QUEUED and flight is not None:
+            flights.give_up_waiting(desk, flight)
+        elif client is not None:
+            clients.lose_patience(desk, client, kind)
         return settled(desk)
 
     def on_control(self, event: ControlArrived, ctx: Context[Config]) -> Iterable[Effect]:

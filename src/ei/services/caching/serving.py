@@ -27,8 +27,12 @@ from ei.services.caching.state import (
 )
 
 WAKE = b"wake"
-WAKEN_AT_ONCE = 256
+STALLED = b"stop"
+"""With a stream: until then its client takes something."""
+WAKEN_AT_ONCE = 64
 """Readers of one body that are served in one event; the rest follows."""
+WRITTEN_AT_ONCE = 256 * 1024
+"""Bytes after which no further reader is served in one event."""
 AGE_FIELD = "x-ei-age-ms"
 """Between nodes of a tier: the age of an answer, exactly enough for purges."""
 
@@ -150,7 +154,12 @@ def pump(desk: Desk, client: Client) -> bool:
         size = min(client.window, PIECE_BYTES)
         piece, client.out = client.out[:size], client.out[size:]
         client.window -= len(piece)
+        desk.written_bytes += len(piece)
         desk.order(WriteStream(client.stream, piece))
+    if client.window <= 0 and not client.is_stalled:
+        client.is_stalled = True
+        after_s = desk.config.idle_s
+        desk.order(SetTimer(STALLED + key_of_number(client.stream), after_s=after_s))
     if client.out:
         return False
     if isinstance(client.doing, Reading) and not _finish(desk, client, client.doing):
@@ -196,19 +205,19 @@ def wake(desk: Desk, body: bytes) -> list[Client]:
     content = desk.contents.get(body)
     if content is None:
         return []
-    woken: list[Client] = []
+    ended: list[Client] = []
     is_over = content.state != "coming"
-    for key, stream in desk.blocked.scan(body):
+    for woken, (key, stream) in enumerate(desk.blocked.scan(body)):
         if not is_over and int.from_bytes(key[8:16], "big") >= content.size:
             break
-        if len(woken) == WAKEN_AT_ONCE:
+        if woken == WAKEN_AT_ONCE or desk.written_bytes > WRITTEN_AT_ONCE:
             desk.order(SetTimer(WAKE + body, after_s=0.0))
             break
         desk.blocked.delete(key)
         client = desk.clients.get(stream)
-        if client is not None:
-            woken.append(client)
-    return [client for client in woken if pump(desk, client)]
+        if client is not None and pump(desk, client):
+            ended.append(client)
+    return ended
 
 
 def _top_up(desk: Desk, client: Client) -> bool:

@@ -66,6 +66,7 @@ class Client(msgspec.Struct, gc=False, array_like=True):
         is_kept_alive: Another request may follow this answer.
         tries: How often the request at hand was begun again.
         is_timed: A part of a head is there: the rest must come by a deadline.
+        is_stalled: It takes nothing: it must by a deadline.
     """
 
     stream: int
@@ -82,6 +83,7 @@ class Client(msgspec.Struct, gc=False, array_like=True):
     is_kept_alive: bool = True
     tries: int = 0
     is_timed: bool = False
+    is_stalled: bool = False
 
 
 Step = Literal["next", "again"]
@@ -118,6 +120,7 @@ class Flight(msgspec.Struct, gc=False, array_like=True):
         stored: The answer's head; `None` before.
         is_kept: The body is gathered, to be kept.
         is_shared: Those who wait may read it as it comes.
+        is_stale: What answers is stale, since the origin failed.
         is_kept_alive: The origin lets another request follow on the connection.
         is_reading: A `ReadStream` is not answered yet.
         waiters: How many wait, the leader included.
@@ -152,6 +155,7 @@ class Flight(msgspec.Struct, gc=False, array_like=True):
     stored: Stored | None = None
     is_kept: bool = False
     is_shared: bool = False
+    is_stale: bool = False
     is_kept_alive: bool = False
     is_reading: bool = False
     waiters: int = 0
@@ -269,6 +273,7 @@ class Desk:
         disk: What is kept on disk.
         purges: What was purged.
         hungry: Flights whose reader has all that came.
+        written_bytes: That went to clients.
         has_purged: The other nodes of the tier are to be told.
         boot: Tells this start of the worker from others.
         ready: Streams of clients that go on: with their next request, or the same again.
@@ -290,6 +295,7 @@ class Desk:
         self.numbers = Table(ctx.ephemeral, "numbers", of=int)
         self.hungry: list[bytes] = []
         self.has_purged = False
+        self.written_bytes = 0
         self.ready: list[tuple[int, Step]] = []
         self._orders: list[Effect] = []
         self.clients = Copies(Table(ctx.ephemeral, "clients", of=Client))

@@ -41,6 +41,10 @@ _KNOWN = re.compile(
 """Fields that origins are known to answer by with Vary, if they do."""
 
 
+_OF_A_HOP = ("content-length", "host", "via")
+"""Each hop writes them anew."""
+
+
 class Target(NamedTuple):
     """What is asked for.
 
@@ -115,7 +119,10 @@ def read_authority(text: str) -> tuple[str, int]:
     port = int(found[2] or HTTP_PORT)
     if not 0 < port <= _MOST_PORT:
         raise HttpError("bad_target")
-    return found[1].strip("[]").lower().rstrip("."), port
+    host = found[1].strip("[]").lower().rstrip(".")
+    if not host.strip(":"):
+        raise HttpError("bad_target")
+    return host, port
 
 
 def key_of(tenant: bytes, target: Target) -> bytes:
@@ -147,7 +154,7 @@ def handed_on(fields: Fields) -> Fields:
     return tuple(
         (name, value)
         for name, value in end_to_end(fields)
-        if name not in ("host", "via") and not POSING.fullmatch(name)
+        if name not in _OF_A_HOP and not POSING.fullmatch(name)
     )
 
 

@@ -271,7 +271,7 @@ def test_a_chunked_answer_is_whole_the_next_time() -> None:
 @pytest.mark.slow
 def test_a_crowd_that_asks_for_the_same_causes_one_fetch() -> None:
     web = Web(peers=" ".join(f"h{number}" for number in range(50)))
-    crowd = [web.client(f"h{number % 50}") for number in range(300)]
+    crowd = [web.client(f"h{number % 50}") for number in range(600)]
     for client in crowd:
         _ = client.write(get())
     origin = web.origin()
@@ -721,6 +721,108 @@ def test_a_body_in_a_get_does_not_decide_what_others_get() -> None:
     assert web.ask(get(), "bob") == b""
 
 
+def test_connection_does_not_take_out_what_frames_a_request() -> None:
+    web = Web()
+    inner = b"GET /poison HTTP/1.1\r\nhost: origin.example\r\n\r\n"
+    lines = ("connection: content-length, host", f"content-length: {len(inner)}")
+    _ = web.client().write(get("/a", *lines, method="POST", body=inner))
+
+    assert f"content-length: {len(inner)}\r\n".encode() in web.origin().read()
+
+
+def test_a_variant_is_the_one_that_the_origin_was_asked_for() -> None:
+    web = Web()
+    hidden = ("connection: accept-language", "accept-language: en")
+    _ = web.keep(answer(b"default", FRESH, "vary: accept-language"), get("/x", *hidden))
+
+    assert web.ask(get("/x", "accept-language: en"), "bob") == b""
+
+
+@pytest.mark.parametrize(
+    "line", ["cache-control: no-cache", "cache-control: max-age=0, must-revalidate", "x: y"]
+)
+def test_what_may_not_be_used_without_asking_is_not_handed_to_others_who_wait(line: str) -> None:
+    web = Web()
+    alice, bob = web.client("alice"), web.client("bob")
+    _ = alice.write(get("/me"))
+    first = web.origin()
+    _ = bob.write(get("/me"))
+
+    _ = first.write(answer(b"alice's", line, 'etag: W/"1"'))
+
+    assert body_of(alice.read()) == b"alice's"
+    assert bob.read() == b""
+
+
+def test_a_page_for_a_cookie_is_kept_only_if_the_origin_says_so() -> None:
+    web = Web()
+    _ = web.keep(answer(b"alice's", 'etag: W/"1"'), get("/me", "cookie: s=alice"))
+    bob = web.client("bob")
+    _ = bob.write(get("/me", "cookie: s=bob"))
+
+    _ = web.next_dialled().refuse("unreachable")
+
+    assert status_of(bob.read()) == 502
+
+
+def test_a_304_brings_no_cookie_to_others_and_may_end_the_keeping() -> None:
+    web = Web()
+    _ = web.keep(answer(b"hello", FRESH, 'etag: "a"'))
+    _ = web.play.advance(61)
+    lines = ("set-cookie: session=alice", 'etag: "a"')
+    _ = web.keep(answer(b"", FRESH, *lines, status="304 Not Modified"))
+
+    assert field(web.ask(get(), "bob"), "set-cookie") is None
+    _ = web.play.advance(61)
+    private = answer(b"", "cache-control: private", 'etag: "a"', status="304 Not Modified")
+    assert body_of(web.keep(private)) == b"hello"
+    assert web.ask(get(), "bob") == b""
+
+
+def test_tenants_share_no_connection() -> None:
+    web = Web()
+    _ = web.client("alice").write(get("/1"))
+    _ = web.origin().write(answer(b"one", FRESH))
+
+    _ = web.client("carol.2").write(get("/2"))
+
+    assert web.is_dialled()
+
+
+def test_a_connection_by_which_somebody_is_known_is_not_used_again() -> None:
+    web = Web()
+    _ = web.client("alice").write(get("/1", "authorization: NTLM x"))
+    origin = web.origin()
+    _ = origin.write(answer(b"one", FRESH))
+
+    assert origin.closed == "closed"
+
+
+def test_who_takes_nothing_is_not_waited_for_and_nor_is_a_place_in_the_line() -> None:
+    web = Web(connections_per_origin=1, idle_s=60.0, origin_s=20.0)
+    stuck, late = web.client(window=8_192), web.client()
+    _ = stuck.write(get("/1", "cache-control: no-store"))
+    _ = web.origin().write(answer(bytes(1_000_000)))
+    _ = late.write(get("/2"))
+
+    _ = web.play.advance(21)
+    assert status_of(late.read()) == 503
+    _ = web.play.advance(41)
+    assert stuck.closed == "closed"
+    _ = web.client().write(get("/3"))
+    assert web.is_dialled()
+
+
+def test_an_idle_connection_makes_room_for_a_request_that_needs_its_own() -> None:
+    web = Web(connections_per_origin=1)
+    _ = web.client().write(get("/1"))
+    _ = web.origin().write(answer(b"one", FRESH))
+
+    _ = web.client().write(get("/2", "content-length: 1", method="POST", body=b"x"))
+
+    assert web.is_dialled()
+
+
 # -- refused --------------------------------------------------------------------------------------
 
 
@@ -914,8 +1016,8 @@ def test_what_was_on_its_way_during_a_purge_is_not_kept() -> None:
 # -- the tier -------------------------------------------------------------------------------------
 
 
-def tier(**config: int) -> Web:
-    return Web(nodes=[as_text(address(name)) for name in ("self", "east", "west")], **config)
+def tier(purges: int = 1_000) -> Web:
+    return Web(nodes=[as_text(address(name)) for name in ("self", "east", "west")], purges=purges)
 
 
 def path_of(web: Web, node: Address) -> str:

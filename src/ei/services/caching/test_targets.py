@@ -60,6 +60,8 @@ def test_a_proxy_is_told_the_whole_url(target: str, found: Target) -> None:
         "http://a:0/",
         "http://a:65536/",
         "http:///x",
+        "http://./",
+        "http://[....]/",
         "http://a b/",
     ],
 )

@@ -7,10 +7,11 @@ import msgspec
 from ei.sdk import SetTimer
 from ei.services.caching import contents, rules, serving
 from ei.services.caching.framing import Body
+from ei.services.caching.shelf import Kept
 from ei.services.caching.state import NOBODY, Client, Content, Desk, Flight, Idle, key_of_number
 
 FREE = b"free"
-FREED_AT_ONCE = 256
+FREED_AT_ONCE = 64
 """Of those who wait for one flight, served in one event; the rest follows."""
 
 
@@ -46,12 +47,14 @@ def free(desk: Desk, flight: Flight) -> None:
     """Answer those who wait, as the outcome says, some at a time."""
     freed = list(islice(desk.waiting.scan(flight.name), FREED_AT_ONCE))
     for key, stream in freed:
+        if desk.written_bytes > serving.WRITTEN_AT_ONCE:
+            break
         desk.waiting.delete(key)
         flight.waiters -= 1
         client = desk.clients.get(stream)
         if client is not None:
             _answer(desk, flight, client)
-    if len(freed) == FREED_AT_ONCE:
+    if flight.waiters and flight.outcome:
         desk.order(SetTimer(FREE + flight.name, after_s=0.0))
     elif flight.stage == "done":
         _land(desk, flight)
@@ -72,6 +75,15 @@ def _land(desk: Desk, flight: Flight) -> None:
     desk.flights.remove(flight.name)
 
 
+def answer_kept(
+    desk: Desk, flight: Flight, client: Client, kept: Kept, *, is_on_disk: bool
+) -> None:
+    """Answer one who waits by what is kept."""
+    client.doing = Idle()
+    serving.answer_kept(desk, client, kept, is_on_disk=is_on_disk, detail=flight.detail)
+    go_on(desk, client)
+
+
 def _answer(desk: Desk, flight: Flight, client: Client) -> None:
     request = client.request
     found = desk.find(flight.answer) if flight.outcome == "kept" else None
@@ -82,24 +94,39 @@ def _answer(desk: Desk, flight: Flight, client: Client) -> None:
     if flight.outcome == "failed":
         serving.refuse(desk, client, flight.status, flight.word)
         go_on(desk, client)
-    elif found is not None and rules.is_selected_by(found[0].stored, request):
-        kept, is_on_disk = found
-        serving.answer_kept(desk, client, kept, is_on_disk=is_on_disk, detail=flight.detail)
-        go_on(desk, client)
+    elif found is not None and _is_for(desk, flight, client, found[0].stored):
+        answer_kept(desk, flight, client, found[0], is_on_disk=found[1])
     elif content is not None and flight.stored is not None:
         join(desk, flight, client, content, flight.stored)
     else:
-        client.tries += 1
-        desk.ready.append((client.stream, "again"))
+        _ask_again(desk, client)
+
+
+def _is_for(desk: Desk, flight: Flight, client: Client, stored: rules.Stored) -> bool:
+    """Whether an answer that another one's request has brought may be used for this client."""
+    request = client.request
+    if request is None or not rules.is_selected_by(stored, request):
+        return False
+    if client.stream == flight.leader or rules.is_fresh(stored, desk.ctx.unix_s):
+        return True
+    default_s = desk.config.stale_if_error_s
+    now_s = desk.ctx.unix_s
+    return flight.is_stale and rules.may_use_on_error(
+        stored, request, now_s=now_s, default_s=default_s
+    )
+
+
+def _ask_again(desk: Desk, client: Client) -> None:
+    client.tries += 1
+    desk.ready.append((client.stream, "again"))
 
 
 def join(
     desk: Desk, flight: Flight, client: Client, content: Content, stored: rules.Stored
 ) -> None:
     """Let a client read what comes for another one, if it is the variant that it selects."""
-    if client.request is None or not rules.is_selected_by(stored, client.request):
-        client.tries += 1
-        desk.ready.append((client.stream, "again"))
+    if not _is_for(desk, flight, client, stored):
+        _ask_again(desk, client)
         return
     fields = (*stored.response.fields, ("age", str(int(rules.age_of(stored, desk.ctx.unix_s)))))
     response = msgspec.structs.replace(stored.response, fields=fields)
