@@ -6,17 +6,11 @@ from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ways.messages import asked, read, reasons, records
+from tests.ways.messages import asked, question, read, reasons, records
 
 from ei.ways.dns_messages import Question, Refused, Said, read_question, write_answer
 
 AT = "fd35:0:1:9c1b::7"
-
-
-def question(name: str, kind: str = "AAAA", *, edns_bytes: int | None = 1_232) -> Question:
-    found = read_question(asked(name, kind, edns_bytes=edns_bytes))
-    assert isinstance(found, Question)
-    return found
 
 
 def test_a_question_is_read_in_small_letters_and_answered_as_it_was_written() -> None:

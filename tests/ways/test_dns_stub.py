@@ -37,10 +37,10 @@ class Upstream:
         if not is_held:
             self.go_on.set()
 
-    async def __call__(self, wire: bytes, *, is_udp: bool) -> bytes:
-        self.asked.append((wire, is_udp))
+    async def __call__(self, question: Question, *, is_udp: bool) -> bytes:
+        self.asked.append((question.wire, is_udp))
         _ = await self.go_on.wait()
-        return answered(wire)
+        return answered(question.wire)
 
 
 def answered(wire: bytes) -> bytes:
@@ -84,7 +84,7 @@ def test_other_names_are_passed_on_byte_for_byte_both_ways() -> None:
 
 def test_an_upstream_that_does_not_answer_is_a_failure_with_its_reason() -> None:
     async def script() -> None:
-        async def silent(_wire: bytes, *, is_udp: bool) -> bytes:
+        async def silent(question: Question, *, is_udp: bool) -> bytes:  # noqa: ARG001
             raise UnreachableError(f"192.0.2.53:53 does not answer{'' if is_udp else ' by TCP'}")
 
         stub = Stub(look, silent)
@@ -98,7 +98,7 @@ def test_an_upstream_that_does_not_answer_is_a_failure_with_its_reason() -> None
     run(script())
 
 
-def test_a_question_that_comes_back_is_a_loop_and_one_that_is_repeated_is_not() -> None:
+def test_a_question_that_comes_back_from_elsewhere_is_a_loop() -> None:
     async def script() -> None:
         upstream = Upstream(is_held=True)
         stub = Stub(look, upstream)
@@ -107,15 +107,35 @@ def test_a_question_that_comes_back_is_a_loop_and_one_that_is_repeated_is_not() 
             first = group.create_task(stub.answer(wire, client=CLIENT, is_udp=True))
             await asyncio.sleep(0)
 
-            repeated = await stub.answer(wire, client=CLIENT, is_udp=True)
             looped = read(await stub.answer(wire, client=OTHER, is_udp=True))
             upstream.go_on.set()
 
-        assert repeated == b""
         assert looped.rcode() == Rcode.SERVFAIL
         assert "a loop" in reasons(looped)[0]
         assert first.result() == answered(wire)
+
+    run(script())
+
+
+def test_who_asks_again_gets_the_one_answer_also_by_another_socket() -> None:
+    async def script() -> None:
+        upstream = Upstream(is_held=True)
+        stub = Stub(look, upstream)
+        wire = asked("example.com.")
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(stub.answer(wire, client=CLIENT, is_udp=True))
+            await asyncio.sleep(0)
+            again = group.create_task(stub.answer(wire, client=CLIENT, is_udp=True))
+            as_dig_does = group.create_task(
+                stub.answer(wire, client=(CLIENT[0], 4_001), is_udp=True)
+            )
+            await asyncio.sleep(0)
+            upstream.go_on.set()
+
+        assert first.result() == as_dig_does.result() == answered(wire)
+        assert again.result() == b""
         assert len(upstream.asked) == 1
+        assert stub.counted["repeated"] == 2
 
     run(script())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.ways.messages import asked
+from tests.ways.messages import question
 
 from ei.errors import ConfigError, LocalError, UnreachableError
 from ei.records.endpoints import Endpoint, parse_endpoint
@@ -20,7 +20,8 @@ from ei.ways.dns_upstream import (
     system_servers,
 )
 
-WIRE = asked("example.com.")
+ASKED = question("example.com.")
+WIRE = ASKED.wire
 Reply = Callable[[bytes], list[bytes]]
 
 
@@ -61,16 +62,29 @@ def run(script: Coroutine[Any, Any, None]) -> None:
 def test_the_answer_comes_back_as_it_is() -> None:
     async def script() -> None:
         async with server(lambda wire: [answered(wire)]) as endpoint:
-            assert await Upstream([endpoint])(WIRE, is_udp=True) == answered(WIRE)
+            assert await Upstream([endpoint])(ASKED, is_udp=True) == answered(WIRE)
 
     run(script())
 
 
 def test_what_is_no_answer_to_the_question_is_not_taken_for_one() -> None:
     async def script() -> None:
-        forged = bytes([WIRE[0] ^ 1]) + answered(WIRE)[1:]
-        async with server(lambda wire: [b"", b"x", wire, forged, answered(wire)]) as endpoint:
-            assert await Upstream([endpoint])(WIRE, is_udp=True) == answered(WIRE)
+        other_number = bytes([WIRE[0] ^ 1]) + answered(WIRE)[1:]
+        other_question = answered(WIRE).replace(b"example", b"forgery")
+        no_question = WIRE[:2] + b"\x80\0" + bytes(8)
+        forged = [b"", b"x", WIRE, other_number, other_question, no_question]
+        async with server(lambda wire: [*forged, answered(wire)]) as endpoint:
+            assert await Upstream([endpoint])(ASKED, is_udp=True) == answered(WIRE)
+
+    run(script())
+
+
+def test_a_server_that_cannot_read_the_question_says_so_without_it() -> None:
+    async def script() -> None:
+        async with server(lambda wire: [wire[:2] + b"\x80\1" + bytes(8)]) as endpoint:
+            answer = await Upstream([endpoint])(ASKED, is_udp=True)
+
+            assert answer[2:4] == b"\x80\1"
 
     run(script())
 
@@ -82,7 +96,7 @@ def test_the_next_server_is_asked_when_one_is_silent_or_gone() -> None:
         async with server(lambda _wire: []) as silent, server(lambda w: [answered(w)]) as good:
             upstream = Upstream([gone, silent, good], try_s=0.05)
 
-            assert await upstream(WIRE, is_udp=True) == answered(WIRE)
+            assert await upstream(ASKED, is_udp=True) == answered(WIRE)
 
     run(script())
 
@@ -91,10 +105,10 @@ def test_who_did_not_answer_is_named() -> None:
     async def script() -> None:
         async with server(lambda _wire: []) as silent:
             with pytest.raises(UnreachableError) as said:
-                _ = await Upstream([silent], try_s=0.02)(WIRE, is_udp=True)
+                _ = await Upstream([silent], try_s=0.02)(ASKED, is_udp=True)
         assert str(said.value) == f"{endpoint_text(silent)} does not answer"
         with pytest.raises(UnreachableError, match="no other server is known"):
-            _ = await Upstream([])(WIRE, is_udp=True)
+            _ = await Upstream([])(ASKED, is_udp=True)
 
     run(script())
 
@@ -111,9 +125,9 @@ def test_by_tcp_the_length_goes_before_the_message_and_a_server_that_hangs_up_is
         endpoint = (ip_address("127.0.0.1"), listening.sockets[0].getsockname()[1])
         async with listening:
             upstream = Upstream([endpoint])
-            assert await upstream(WIRE, is_udp=False) == answered(WIRE)
+            assert await upstream(ASKED, is_udp=False) == answered(WIRE)
             with pytest.raises(UnreachableError, match="hung up"):
-                _ = await upstream(asked("example.org."), is_udp=False)
+                _ = await upstream(question("example.org."), is_udp=False)
 
     run(script())
 

@@ -1,7 +1,7 @@
 import pytest
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
-from tests.ways.messages import asked
+from tests.ways.messages import asked, question
 
 from ei.records.addresses import parse_address
 from ei.ways.dns_messages import Question, Said, read_question
@@ -10,12 +10,6 @@ from ei.ways.dns_zone import Known, Unknown, is_ours, say, sought
 AT = "fd35:0:1:9c1b::7"
 BOB = Known("bob.isp-b", parse_address(AT), 86_400.0)
 REVERSE = "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.b.1.c.9.1.0.0.0.0.0.0.0.5.3.d.f.ip6.arpa."
-
-
-def question(name: str, kind: str = "AAAA") -> Question:
-    found = read_question(asked(name, kind))
-    assert isinstance(found, Question)
-    return found
 
 
 def test_names_under_ei_and_our_addresses_in_reverse_are_ours() -> None:

@@ -1,15 +1,8 @@
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
-from tests.ways.messages import asked
+from tests.ways.messages import question
 
-from ei.ways.dns_messages import Question, read_question
 from ei.ways.stand_ins import NETWORK, StandIns
-
-
-def question(name: str, kind: str = "A") -> Question:
-    found = read_question(asked(name, kind))
-    assert isinstance(found, Question)
-    return found
 
 
 def test_a_name_has_one_address_that_leads_back_to_it() -> None:
@@ -51,7 +44,7 @@ def test_there_is_room_for_as_many_names_as_the_network_has_addresses_left() -> 
 def test_a_legacy_name_has_its_stand_in_and_no_other_address() -> None:
     names = StandIns()
 
-    said = names.invent(question("WWW.example.com."))
+    said = names.invent(question("WWW.example.com.", "A"))
 
     assert said is not None
     [(kind, content)] = said.records
@@ -66,7 +59,7 @@ def test_a_legacy_name_has_its_stand_in_and_no_other_address() -> None:
 
 def test_what_can_be_no_host_is_missing() -> None:
     for name in ("intranet.", "a..example.".replace("..", r"\000."), "*.example.", "."):
-        said = StandIns().invent(question(name))
+        said = StandIns().invent(question(name, "A"))
         assert said is not None
         assert said.rcode == Rcode.NXDOMAIN, name
 

@@ -74,7 +74,13 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
                 "upstreams": [endpoint_text(server) for server in servers],
             },
         )
-        output.next(f"dig @{endpoint[0]} -p {endpoint[1]} NAME.DOMAIN.ei AAAA")
+        if not endpoint[0].is_loopback:
+            output.talk(
+                f"{output.mark('warn', is_talk=True)} whoever reaches it may ask it anything: "
+                "keep strangers out with a firewall"
+            )
+        address = "127.0.0.1" if endpoint[0].is_unspecified else endpoint[0]
+        output.next(f"dig @{address} -p {endpoint[1]} NAME.DOMAIN.ei AAAA")
 
     asyncio.run(run_dns(config, listen=listen, servers=servers, opened=opened))
     return Exit.OK

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ei.daemons.client import ask
-from ei.errors import ConflictError, EiError, LocalError
+from ei.errors import ConflictError, DeadlineError, EiError, LocalError
 from ei.host.client import Host
 from ei.host.config import load_host_config
 from ei.host.connect import PreparedHost, make_host, prepare_host
@@ -60,8 +60,15 @@ class OwnDoor:
         Raises:
             DeadlineError: no node answers.
         """
-        async with make_host(self._prepared) as host:
+        host = make_host(self._prepared)
+        try:
+            try:
+                await host.attach()
+            except DeadlineError as error:
+                raise DeadlineError(str(error), remedy="See what is wrong: ei doctor") from error
             yield Access(HostDialler(host), look_by_host(host, unix_s=time.time), host=host)
+        finally:
+            host.close()
 
 
 class DaemonDoor:

@@ -28,6 +28,7 @@ QR = int(dns.flags.QR)
 RD = int(dns.flags.RD)
 RA = int(dns.flags.RA)
 OPCODE = 0x7800
+RCODE = 0x000F
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Question:
         owner: The name asked for, as it was written.
         name: The same in small letters, without the dot at its end.
         kind: Number of the type asked for, such as that of AAAA.
+        section: Its bytes in the message.
     """
 
     wire: bytes
@@ -46,6 +48,7 @@ class Question:
     name: str
     kind: int
     is_internet: bool
+    section: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,24 @@ def read_question(wire: bytes) -> Question | Refused:
     except dns.exception.DNSException:
         return Refused("malformed", bare_reply(wire, Rcode.FORMERR))
     name = owner.to_text(omit_final_dot=True).lower()
-    return Question(wire, owner, name, kind, group == RdataClass.IN)
+    section = wire[HEADER.size : parser.current]
+    return Question(wire, owner, name, kind, group == RdataClass.IN, section)
+
+
+def is_answer_to(question: Question, wire: bytes) -> bool:
+    """Return whether a message from elsewhere answers a question: its number alone says little.
+
+    Servers that could not read the question say so without one.
+    """
+    if len(wire) < HEADER.size or wire[:2] != question.wire[:2]:
+        return False
+    _, flags, questions, *_ = HEADER.unpack_from(wire)
+    if not flags & QR:
+        return False
+    if questions == 0:
+        return flags & RCODE != Rcode.NOERROR and len(wire) < MIN_UDP_BYTES
+    told = wire[HEADER.size : HEADER.size + len(question.section)]
+    return questions == 1 and told == question.section
 
 
 def bare_reply(wire: bytes, rcode: Rcode) -> bytes:

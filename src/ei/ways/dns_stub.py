@@ -4,8 +4,10 @@ Messages in, messages out; sockets are in `dns_server.py` and `dns_upstream.py`.
 is, it gets its answer or is counted, and a question on its way holds a bounded place.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from dns.edns import EDECode
@@ -30,7 +32,7 @@ Client = tuple[str, int]
 class Forward(Protocol):
     """Asks the upstream, byte for byte."""
 
-    async def __call__(self, wire: bytes, *, is_udp: bool) -> bytes:
+    async def __call__(self, question: Question, *, is_udp: bool) -> bytes:
         """Return its answer.
 
         Raises:
@@ -45,6 +47,12 @@ class Invent(Protocol):
     def __call__(self, question: Question) -> Said | None:
         """Return what is said; `None` asks the upstream."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Forwarded:
+    client: Client
+    answer: asyncio.Future[bytes | Said]
 
 
 class Stub:
@@ -68,7 +76,7 @@ class Stub:
         self._forward = forward
         self._invent = invent
         self._turns = Turns(limit)
-        self._forwarded: dict[bytes, Client] = {}
+        self._forwarded: dict[bytes, _Forwarded] = {}
         self.counted = Counter[str]()
 
     def __repr__(self) -> str:
@@ -91,10 +99,10 @@ class Stub:
                 self.counted["invented"] += 1
                 said = invented
             else:
-                forwarded = await self._pass_on(question, client, is_udp=is_udp)
-                if isinstance(forwarded, bytes):
-                    return forwarded
-                said = forwarded
+                answer = await self._pass_on(question, client, is_udp=is_udp)
+                if isinstance(answer, bytes):
+                    return answer
+                said = answer
         return write_answer(question, said, is_udp=is_udp)
 
     def _invent_for(self, question: Question) -> Said | None:
@@ -106,23 +114,29 @@ class Stub:
 
     async def _pass_on(self, question: Question, client: Client, *, is_udp: bool) -> bytes | Said:
         wire = question.wire
-        asker = self._forwarded.get(wire)
-        if asker == client:
+        first = self._forwarded.get(wire)
+        if first is not None and first.client == client:
             self.counted["repeated"] += 1
             return b""  # the answer is on its way
-        if asker is not None:
-            # Numbers of questions are random: the very same one from somebody else is our own.
+        if first is not None and first.client[0] == client[0]:
+            self.counted["repeated"] += 1  # by another socket, as dig does
+            return await asyncio.shield(first.answer)
+        if first is not None:
+            # Numbers of questions are random: the very same one from somewhere else is our own.
             self.counted["loop"] += 1
             return _failure("the upstream asks its questions here: a loop", EDECode.OTHER)
         self.counted["forwarded"] += 1
-        self._forwarded[wire] = client
+        answer: asyncio.Future[bytes | Said] = asyncio.get_running_loop().create_future()
+        self._forwarded[wire] = _Forwarded(client, answer)
         try:
-            return await self._forward(wire, is_udp=is_udp)
+            answer.set_result(await self._forward(question, is_udp=is_udp))
         except EiError as error:
             self.counted["unanswered"] += 1
-            return _failure(str(error), EDECode.NETWORK_ERROR)
+            answer.set_result(_failure(str(error), EDECode.NETWORK_ERROR))
         finally:
             del self._forwarded[wire]
+            _ = answer.cancel()  # it has its result, unless this was cancelled
+        return answer.result()
 
 
 def _failure(why: str, code: EDECode) -> Said:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ei.errors import ConfigError, LocalError, UnreachableError
 from ei.records.endpoints import Endpoint, parse_endpoint
-from ei.ways.dns_messages import HEADER, QR
+from ei.ways.dns_messages import Question, is_answer_to
 
 DNS_PORT = 53
 TRY_S = 2.0
@@ -35,7 +35,7 @@ class Upstream:
         self.endpoints = tuple(endpoints)
         self._try_s = try_s
 
-    async def __call__(self, wire: bytes, *, is_udp: bool) -> bytes:
+    async def __call__(self, question: Question, *, is_udp: bool) -> bytes:
         """Return what the first server that answers says.
 
         Raises:
@@ -49,13 +49,15 @@ class Upstream:
             endpoint = self.endpoints[index % len(self.endpoints)]
             try:
                 async with asyncio.timeout(self._try_s):
-                    return await ask(endpoint, wire)
+                    return await ask(endpoint, question)
             except TimeoutError:
                 troubles.append(f"{endpoint_text(endpoint)} does not answer")
             except OSError as error:
                 troubles.append(f"{endpoint_text(endpoint)}: {error.strerror or error}")
             except asyncio.IncompleteReadError:
                 troubles.append(f"{endpoint_text(endpoint)} hung up")
+            except UnreachableError as error:
+                troubles.append(str(error))
         raise UnreachableError("; ".join(dict.fromkeys(troubles)))
 
 
@@ -124,13 +126,12 @@ def _is_own(address: IPv4Address | IPv6Address) -> bool:
 class _Waiting(asyncio.DatagramProtocol):
     """Waits for the answer to one question."""
 
-    def __init__(self, number: bytes) -> None:
-        self._number = number
+    def __init__(self, question: Question) -> None:
+        self._question = question
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        is_answer = len(data) >= HEADER.size and HEADER.unpack_from(data)[1] & QR
-        if is_answer and data[:2] == self._number and not self.answer.done():
+        if is_answer_to(self._question, data) and not self.answer.done():
             self.answer.set_result(data)
 
     def error_received(self, exc: Exception) -> None:
@@ -138,22 +139,26 @@ class _Waiting(asyncio.DatagramProtocol):
             self.answer.set_exception(exc)
 
 
-async def _ask_udp(endpoint: Endpoint, wire: bytes) -> bytes:
+async def _ask_udp(endpoint: Endpoint, question: Question) -> bytes:
     transport, waiting = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: _Waiting(wire[:2]), remote_addr=(str(endpoint[0]), endpoint[1])
+        lambda: _Waiting(question), remote_addr=(str(endpoint[0]), endpoint[1])
     )
     try:
-        transport.sendto(wire)
+        transport.sendto(question.wire)
         return await waiting.answer
     finally:
         transport.close()
 
 
-async def _ask_tcp(endpoint: Endpoint, wire: bytes) -> bytes:
+async def _ask_tcp(endpoint: Endpoint, question: Question) -> bytes:
+    wire = question.wire
     reader, writer = await asyncio.open_connection(str(endpoint[0]), endpoint[1])
     try:
         writer.write(len(wire).to_bytes(2, "big") + wire)
         await writer.drain()
-        return await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        answer = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        if not is_answer_to(question, answer):
+            raise UnreachableError(f"{endpoint_text(endpoint)} answers something else")
+        return answer
     finally:
         writer.transport.abort()
