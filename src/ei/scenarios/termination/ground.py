@@ -36,9 +36,12 @@ class Ground:
         return cls(address if namespaces else "127.0.0.1", namespaces)
 
     def socket_of(self, name: str) -> socket.socket:
-        """Return a TCP socket in the namespace of a host."""
+        """Return a TCP socket in the namespace of a host.
+
+        Its protocol is named: else asyncio lets it wait for more to send (Nagle).
+        """
         with inside(self.namespaces[name]) if self.namespaces else nullcontext():
-            made = socket.socket()
+            made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         made.settimeout(0)
         return made
 
