@@ -41,7 +41,7 @@ def add_parser(commands: Verbs) -> None:
     verb.ends(EXAMPLES)
 
 
-def execute(arguments: argparse.Namespace, _output: Output) -> Exit:
+def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Run the host and its proxy; both log to stderr."""
     from ei.host.connect import find_host_config
     from ei.host.daemon import run_host
@@ -49,6 +49,7 @@ def execute(arguments: argparse.Namespace, _output: Output) -> Exit:
     from ei.ways.beside import proxy_beside
 
     _ = parse_endpoint(arguments.listen)
-    path = find_host_config(arguments.config, environ=os.environ)
-    run_host(expect_file(path, init="ei host init"), beside=proxy_beside(arguments.listen))
+    path = expect_file(find_host_config(arguments.config, environ=os.environ), init="ei host init")
+    output.next(f"curl -x http://{arguments.listen} http://ei.local/")
+    run_host(path, beside=proxy_beside(arguments.listen))
     return Exit.OK
