@@ -1,0 +1,23 @@
+"""The scenario `caching`: every promise is kept by real processes and a real origin."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.timeout(240)
+def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
+    report = run_in_processes(load_scenario("caching"), seed=7, environ=environ)
+
+    assert [each for each in report.promises if each.status != "ok"] == []
+    assert report.is_ok
+
+
+def test_where_there_is_no_legacy_internet_it_says_so() -> None:
+    report = run_in_simulation(load_scenario("caching"), seed=7)
+
+    assert [each.status for each in report.promises] == ["unsupported"]
