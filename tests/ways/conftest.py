@@ -206,7 +206,7 @@ async def _served(client: Client, near: Memory) -> None:
         await client.serve(await near.read())
         await near.finish()
     except* StreamError:
-        pass
+        near.abort()
 
 
 Run = Callable[[Callable[[], Coroutine[Any, Any, ResultT]]], ResultT]

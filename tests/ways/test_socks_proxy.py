@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.ways.conftest import Leaving, Memory, Scene, Script, Server, Servers, at_proxy
 
 from ei.errors import DeadlineError, EiError, NotFoundError, StreamError
@@ -152,3 +155,24 @@ def test_datagrams_are_carried_until_the_connection_ends() -> None:
         assert ended == [True]
 
     proxied(script, associate=associate)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [GREETING, TO_SSH, b"\x05", b"\x00", b"\x03", b"\x01\xff", b"\x05\x01\x00\x04", b"abc"]
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_whatever_programs_say_the_proxy_ends_in_order(pieces: list[bytes]) -> None:
+    async def script(scene: Scene) -> None:
+        with suppress(StreamError):
+            for piece in pieces:
+                await scene.program.write(piece)
+            await scene.program.finish()
+            _ = await scene.program.rest()
+        assert set(scene.servers.dialled) <= {PLACE}
+
+    proxied(script, {PLACE: echo})
