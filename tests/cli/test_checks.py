@@ -34,6 +34,26 @@ def test_a_missing_native_module_is_found() -> None:
     assert finding.remedy == "run: make build"
 
 
+@pytest.mark.slow
+def test_that_no_program_can_be_enclosed_is_found_with_what_is_missing() -> None:
+    finding = look_in_a_process(
+        "enclosure", "import ei.ways.enclosing as e; e.enclose.__kwdefaults__['further'] = ''; "
+        "os.environ['PATH'] = '/nowhere'",
+    )  # fmt: skip
+
+    assert finding.status == "note"
+    assert "the program ip is missing" in finding.said
+    assert finding.remedy == "Install it: apt-get install iproute2"
+
+
+@pytest.mark.slow
+def test_an_enclosure_leaves_nothing() -> None:
+    finding = look_in_a_process("enclosure", "")
+
+    assert finding.status in {"ok", "note"}
+    assert finding.status == "note" or finding.said.startswith("ei run: programs in network")
+
+
 def test_a_low_limit_of_open_files_is_found() -> None:
     finding = look_in_a_process("files", "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))")
 

@@ -17,7 +17,7 @@ def test_doctor_finds_a_place_where_nothing_can_be_written(
     assert said.code == Exit.NEGATIVE
     assert "✗ state cannot be kept" in said.out
     assert "docs/reference/doctor.md#disk" in said.out
-    assert "9 checks, 1 failed" in said.out
+    assert "10 checks, 1 failed" in said.out
 
 
 def test_doctor_as_json_has_a_status_for_every_check(ei: Run) -> None:

@@ -139,6 +139,22 @@ def namespaces() -> Finding:
     return Finding("ok", "network namespaces: benchmarks with all link models")
 
 
+def enclosure() -> Finding:
+    """Put a child into a namespace as `ei run` does, and let go of it."""
+    from ei.errors import DeniedError
+    from ei.ways.enclosing import enclose
+    from ei.ways.launching import launch
+
+    try:
+        child = launch(["true"], lambda: enclose("fd35::1", environ=os.environ))
+    except DeniedError as error:
+        said = f"ei run tells programs of a proxy, and encloses none ({error})"
+        return Finding("note", said, error.remedy)
+    child.close()
+    _ = child.wait()
+    return Finding("ok", "ei run: programs in network namespaces of their own")
+
+
 def disk() -> Finding:
     """Write, sync and remove a small file where state is kept."""
     folder = state_home()
@@ -175,6 +191,7 @@ CHECKS = (
     Check("port", "`ei node run` with its default port.", port),
     Check("isolation", "Untrusted service modules: what holds one in that breaks out.", isolation),
     Check("namespaces", "`ei bench` with all link models; labs with foreign programs.", namespaces),
+    Check("enclosure", "`ei run` for programs that know no proxy.", enclosure),
     Check("disk", "Stable stores, labs and reports.", disk),
     Check("files", "Labs and nodes with many peers.", files),
 )
