@@ -31,6 +31,7 @@ from ei.services.caching.targets import key_of, label_of, target_of_url, unknown
 VARY_S = 3_600.0
 """For how long it is remembered by what a target varies."""
 MOST_TAGS = 64
+MOST_INTERIM = 8
 
 _FAILURES = {
     "not_allowed": 403,
@@ -132,6 +133,9 @@ def _take_head(desk: Desk, flight: Flight, response: Response) -> None:
 
 
 def _hand_on_interim(desk: Desk, flight: Flight, response: Response) -> None:
+    flight.interim += 1
+    if flight.interim > MOST_INTERIM:
+        raise HttpError("too_many_interim")
     client = desk.clients.get(flight.leader) if flight.leader != NOBODY else None
     if client is not None and client.request is not None and client.request.minor:
         fields = end_to_end(response.fields)

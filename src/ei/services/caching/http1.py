@@ -29,6 +29,10 @@ REASONS = {
     "bad_chunk": (400, "A chunk's size or end is not as RFC 9112 says."),
     "bad_trailer": (400, "What follows the last chunk are no fields, or too many."),
     "bad_host": (400, "Host is missing, there twice, or no name."),
+    "too_many_interim": (
+        502,
+        "More interim responses came before the final one than anybody needs.",
+    ),
     "bad_target": (400, "The target is not what this stream was opened for."),
     "bad_opening": (403, "The stream was opened for what its opener may not have, or for nothing."),
     "bad_method": (501, "The method is not one that this cache hands on."),

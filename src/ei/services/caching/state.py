@@ -123,6 +123,7 @@ class Flight(msgspec.Struct, gc=False, array_like=True):
         is_stale: What answers is stale, since the origin failed.
         is_kept_alive: The origin lets another request follow on the connection.
         is_reading: A `ReadStream` is not answered yet.
+        interim: How many responses came before the final one.
         waiters: How many wait, the leader included.
         outcome: For those who wait.
         answer: Of `kept`: name of the variant.
@@ -158,6 +159,7 @@ class Flight(msgspec.Struct, gc=False, array_like=True):
     is_stale: bool = False
     is_kept_alive: bool = False
     is_reading: bool = False
+    interim: int = 0
     waiters: int = 0
     outcome: Outcome = ""
     answer: bytes = b""

@@ -466,6 +466,22 @@ def test_an_origin_that_cannot_be_understood_is_not(head: bytes) -> None:
     assert origin.closed == "closed"
 
 
+def test_an_origin_does_not_fill_the_cache_with_interim_answers() -> None:
+    web = Web()
+    client = web.client(window=1_000)
+    _ = client.write(get())
+    origin = web.origin()
+    hints = b"HTTP/1.1 103 Early Hints\r\nlink: " + b"x" * 1_000 + b"\r\n\r\n"
+
+    _ = origin.write(hints * 9)
+
+    assert origin.closed == "closed"
+    said = b""
+    while piece := client.read():
+        said += piece
+    assert body_of(said[said.index(b"HTTP/1.1 502") :]) == b"too_many_interim\n"
+
+
 def test_a_connection_is_used_again_and_one_that_was_closed_meanwhile_is_not() -> None:
     web = Web()
     _ = web.client().write(get("/1"))
