@@ -185,6 +185,8 @@ impl Junction {
         }
         for place in places {
             self.close(sockets, place, Closing::Lost);
+            // Also of one that was closed, and whose last bytes are going out.
+            self.release(sockets, place, Some(Closing::Lost));
             self.forget(place);
         }
     }

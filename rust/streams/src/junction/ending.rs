@@ -60,6 +60,7 @@ impl Junction {
         {
             let _gone_already = self.quic.stop(key, stream, Closing::Closed.code());
         }
+        self.set_deadline(place);
         self.note_closed(place, Closing::Closed);
         self.let_go(sockets, place);
     }
@@ -164,7 +165,12 @@ impl Junction {
     }
 
     /// Let go of a stream's end: abruptly for a reason, or since it has ended.
-    fn release(&mut self, sockets: &mut impl Sockets, place: usize, why: Option<Closing>) {
+    pub(super) fn release(
+        &mut self,
+        sockets: &mut impl Sockets,
+        place: usize,
+        why: Option<Closing>,
+    ) {
         let Some(entry) = self.table.get_mut(place) else {
             return;
         };

@@ -60,8 +60,9 @@ impl Junction {
             LossKind::HandshakeTimeout | LossKind::TimedOut => Closing::Unreachable,
             LossKind::Closed | LossKind::Reset | LossKind::Protocol => Closing::Lost,
         };
+        let service = self.links.get_mut(&key).map_or(0, |link| link.service);
         for place in self.links.retire(&key) {
-            if self.is_coming(place, &key.peer) {
+            if self.is_coming(place, &key.peer, service) {
                 self.close(sockets, place, why);
             }
         }

@@ -31,7 +31,7 @@ impl Junction {
             };
         }
         for (service, place) in outgoing {
-            if !self.is_coming(place, &peer) {
+            if !self.is_coming(place, &peer, service) {
                 continue;
             }
             let reached = match peer_key {
@@ -93,12 +93,12 @@ impl Junction {
 
     /// Open the streams that wait for a connection, as many as it allows.
     pub(super) fn open_waiting(&mut self, sockets: &mut impl Sockets, key: ConnectionKey) {
-        while let Some(place) = self
+        while let Some((place, service)) = self
             .links
             .get_mut(&key)
-            .and_then(|link| link.waiting.front().copied())
+            .and_then(|link| Some((*link.waiting.front()?, link.service)))
         {
-            if self.is_coming(place, &key.peer) {
+            if self.is_coming(place, &key.peer, service) {
                 match self.quic.open_stream(key, true) {
                     Ok(Some(stream)) => self.begin(sockets, place, End::Quic(key, stream)),
                     Ok(None) => return,
@@ -130,9 +130,10 @@ impl Junction {
     }
 
     /// Whether the stream still waits for a connection to `peer`: its place may be another's by now.
-    pub(super) fn is_coming(&self, place: usize, peer: &[u8; 16]) -> bool {
+    pub(super) fn is_coming(&self, place: usize, peer: &[u8; 16], service: u32) -> bool {
         self.table.get(place).is_some_and(|entry| {
-            entry.stage == Stage::Connecting && entry.end == End::Coming && entry.peer == *peer
+            let waits = entry.stage == Stage::Connecting && entry.end == End::Coming;
+            waits && entry.peer == *peer && entry.service == service
         })
     }
 

@@ -108,6 +108,40 @@ fn a_service_whose_answers_come_in_parts_is_told_again_and_again() {
 }
 
 #[test]
+fn last_bytes_that_nobody_takes_are_not_kept_for_ever() {
+    for has_worker in [true, false] {
+        let mut crossing = Crossing::new(1);
+        crossing.open_legacy(3);
+        crossing.nodes[0]
+            .servers
+            .all
+            .values_mut()
+            .next()
+            .unwrap()
+            .room = 0;
+        let order = Order::Write {
+            stream: 3,
+            data: b"abc",
+            is_end: true,
+        };
+        crossing.order(0, order);
+        crossing.order(0, Order::Close { stream: 3 });
+        assert_eq!(crossing.nodes[0].junction.statistics().open, 1);
+
+        if has_worker {
+            crossing.pass(31 * SECOND_NS);
+        } else {
+            let node = &mut crossing.nodes[0];
+            node.junction.lose_service(0, &mut node.servers, 32);
+        }
+
+        let node = &crossing.nodes[0];
+        assert_eq!(node.junction.statistics().open, 0);
+        assert_eq!(node.servers.all.values().next().unwrap().closed, Some(true));
+    }
+}
+
+#[test]
 fn an_end_that_takes_nothing_is_given_up() {
     let mut crossing = Crossing::new(1);
     crossing.open_legacy(3);

@@ -66,6 +66,35 @@ fn more_streams_than_a_connection_allows_wait_for_room() {
 }
 
 #[test]
+fn a_place_that_another_service_took_gets_no_connection_of_the_first() {
+    let mut crossing = Crossing::new(2);
+    crossing.nodes[0].junction.add_service(34);
+    let node = &mut crossing.nodes[0];
+    let mut order = |service, stream, order| {
+        let order = match order {
+            Some(what) => Order::Open {
+                stream,
+                to: Target::AtNode {
+                    node: address(1),
+                    opening: what,
+                },
+                deadline_ns: 5 * SECOND_NS,
+            },
+            None => Order::Close { stream },
+        };
+        node.junction.order(0, &mut node.servers, service, order);
+        let _told = node.junction.next_news(0, &mut node.servers, service, 1);
+    };
+
+    order(32, 1, Some(b"of 32".to_vec()));
+    order(32, 1, None);
+    order(34, 1, Some(b"of 34".to_vec()));
+    crossing.settle();
+
+    assert_eq!(opened(&crossing, 1), 0);
+}
+
+#[test]
 fn a_node_that_does_not_want_the_service_refuses() {
     let mut crossing = Crossing::new(2);
     let node = &mut crossing.nodes[1];

@@ -107,14 +107,12 @@ impl StreamWorker {
         };
         let effects = StreamEffects::decode(batch).map_err(|error| error.to_string())?;
         let windows = self.windows_of(&effects)?;
-        let mut windows = windows.into_iter();
-        for answer in &effects.answers {
-            if let Some(Some((stream, window))) = windows.next() {
-                junction.window_heard(self.service, stream, window);
-            }
-            for effect in answer {
-                junction.order(now_ns, sockets, self.service, order(effect));
-            }
+        for effect in effects.answers.iter().flatten() {
+            junction.order(now_ns, sockets, self.service, order(effect));
+        }
+        // After all effects: some are of events before the one that told of the window.
+        for (stream, window) in windows.into_iter().flatten() {
+            junction.window_heard(self.service, stream, window);
         }
         Ok(true)
     }
