@@ -81,3 +81,16 @@ def test_a_link_is_cut_and_healed(
 def test_a_link_that_is_not_there_is_suggested(relays: Relays) -> None:
     with pytest.raises(NotFoundError, match=r"no link a.d--c.d; did you mean 'a.d--b.d'"):
         relays.change("c.d", "a.d", None)
+
+
+def test_a_link_that_is_listed_between_two_who_are_no_peers_has_its_properties() -> None:
+    far = Impairment(delay_ms=40, loss=0.01)
+    lab = LabFile(
+        name="x", run_id="0", subnet="198.18", seed=1, started_unix_s=0, topology="x",
+        addresses={"a.d": "198.18.0.1", "web.d": "198.18.0.2"},
+        listed_links=[("web.d", "a.d", far)],
+    )  # fmt: skip
+
+    (link,) = Relays(lab).status()
+
+    assert (link["name"], link["impairment"]) == ("a.d--web.d", msgspec.to_builtins(far))

@@ -185,6 +185,9 @@ def _write_files(
         topology=topology.name,
         relays=list(layout.relays.values()),
         addresses=ip_addresses(layout) if backend == "netns" else {},
+        listed_links=[(*link, each) for link, each in topology.links.items()]
+        if backend == "netns"
+        else [],
         other_links=topology.link_defaults[LinkKind.HOST],
     )
     folder.write(lab)

@@ -37,7 +37,11 @@ class Relays:
         self._shaper = Shaper()
         self._underlay: Underlay | None = None
         self._relays = {ends(relay.a, relay.b): relay for relay in lab.relays}
-        self._now = {link: relay.impairment for link, relay in self._relays.items()}
+        self._listed = {ends(a, b): impairment for a, b, impairment in lab.listed_links}
+        self._now = {
+            **self._listed,
+            **{link: relay.impairment for link, relay in self._relays.items()},
+        }
         self._models: dict[tuple[str, str], tuple[Link, ...]] = {}
         self._earlier: dict[tuple[str, str], Counter[str]] = {}
         self._changes = 0
@@ -107,7 +111,9 @@ class Relays:
 
     def _unharmed(self, link: tuple[str, str]) -> Impairment:
         relay: Relay | None = self._relays.get(link)
-        return self._lab.other_links if relay is None else relay.impairment
+        if relay is not None:
+            return relay.impairment
+        return self._listed.get(link, self._lab.other_links)
 
     def _counted(self, link: tuple[str, str]) -> dict[str, int]:
         """Return what a link did since the start, under all properties that it had."""

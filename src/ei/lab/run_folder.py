@@ -65,7 +65,8 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
         relays: Links, each with the endpoints that stand for its ends.
         addresses: Name to IP address of all that have a network namespace of their own: all in a
             lab of namespaces, none in one of processes.
-        other_links: Properties of links between two of these that have no relay.
+        listed_links: Links that the topology lists between two of these, with a relay or not.
+        other_links: Properties of links between two of these that have no relay and are not listed.
     """
 
     schema: str = SCHEMA
@@ -79,6 +80,7 @@ class LabFile(msgspec.Struct, frozen=True, kw_only=True):
     groups: dict[str, str] = {}
     relays: list[Relay] = []
     addresses: dict[str, str] = {}
+    listed_links: list[tuple[str, str, Impairment]] = []
     other_links: Impairment = Impairment()
 
     @property

@@ -28,10 +28,6 @@ class Ground:
     async def of(cls, lab: ProcessLab) -> Self:
         """Look where things are."""
         namespaces = await lab.namespaces()
-        if namespaces:
-            # The lab knows the links between peers; others are as the topology says once told so.
-            for name in ("alice.isp-a", "sn1.isp-a"):
-                await lab.heal(name, WEB)
         address, _, _ = lab.host(WEB).status().endpoint.rpartition(":")
         return cls(address if namespaces else "127.0.0.1", namespaces)
 
