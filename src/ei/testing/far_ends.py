@@ -1,4 +1,11 @@
-"""The other end of a stream, as a script plays it."""
+"""The other end of a stream, as a script plays it.
+
+alice = play.open_stream("alice", b"what for")
+server = play.far_end(alice.stream | 1)        # that the service asked for
+server.accept()
+server.write(b"hello", is_end=True)
+assert alice.read() == b"hello"
+"""
 
 from collections.abc import Callable
 from math import inf
@@ -17,13 +24,6 @@ class FarEnd:
 
     Attributes:
         effects: With which the service answered when it was opened from here.
-
-    Example:
-        >>> alice = play.open_stream("alice", b"GET /")
-        >>> server = play.far_end(alice.stream | 1)
-        >>> _ = server.accept()
-        >>> _ = server.write(b"hello", is_end=True)
-        >>> assert alice.read() == b"hello"
     """
 
     def __init__(
