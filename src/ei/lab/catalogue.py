@@ -11,8 +11,9 @@ TOPOLOGIES = Path(__file__).parent / "topologies"
 
 
 def find_scenarios() -> dict[str, Path]:
-    """Return the folders of the scenarios that come with this program, by name."""
-    return {path.parent.name: path.parent for path in sorted(SCENARIOS.glob("*/scenario.py"))}
+    """Return the folders of the scenarios that come with this program, by name: `ways-in`."""
+    found = sorted(SCENARIOS.glob("*/scenario.py"))
+    return {path.parent.name.replace("_", "-"): path.parent for path in found}
 
 
 def find_topology(place: str) -> Topology:

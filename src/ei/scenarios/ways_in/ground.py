@@ -1,0 +1,152 @@
+"""Where the programs of the scenario are: servers here, and ways in as processes of their own."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ei.daemons.client import ask
+from ei.errors import EiError
+from ei.host.client import Host
+from ei.host.status import HostStatus
+from ei.lab.load import until
+from ei.lab.process_lab import ProcessLab
+
+BODY = bytes(range(256)) * 80_000
+"""20 MB."""
+READY_S = 10.0
+END_S = 10.0
+OUTSIDE = (
+    ("ip", "-o", "address"),
+    ("ip", "route", "show", "table", "all"),
+    ("ip", "rule"),
+    ("getent", "hosts", "localhost"),
+    ("cat", "/etc/resolv.conf"),
+)
+"""What a machine says of its way to the Internet, whatever runs beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One lab, its servers, and how to run programs.
+
+    Attributes:
+        hosts: Folder with the folders of hosts.
+        web_port: Of a web server that has `/body`.
+        speaking_port: Of a server that speaks first, and then says everything again.
+        dave: A host of this program.
+    """
+
+    lab: ProcessLab
+    hosts: Path
+    web_port: int
+    speaking_port: int
+    dave: Host
+    environ: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of `/body`."""
+        return hashlib.sha256(BODY).hexdigest()
+
+    def config(self, name: str) -> Path:
+        """Return the `host.toml` of a host, which no daemon runs with."""
+        return self.hosts / name / "host.toml"
+
+    async def said(self, *words: str) -> tuple[int, bytes]:
+        """Run a program; return its exit code and what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            *words,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=self.environ,
+        )
+        printed, _ = await process.communicate()
+        return process.returncode or 0, printed
+
+    async def got(self, *words: str) -> str:
+        """Return the SHA-256 of what curl gets."""
+        _, printed = await self.said("curl", "-s", "-m", "60", *words)
+        return hashlib.sha256(printed).hexdigest()
+
+    async def outside(self) -> str:
+        """Return a digest of what programs outside see: of the network, and by it."""
+        seen = [await self.got("--noproxy", "*", f"http://127.0.0.1:{self.web_port}/body")]
+        for words in OUTSIDE:
+            _, printed = await self.said(*words)
+            seen.append(printed.decode())
+        return hashlib.sha256("\n".join(seen).encode()).hexdigest()
+
+    @asynccontextmanager
+    async def running(self, name: str, *words: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+        """Run a way in as a host, from when it is attached until the block ends."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ei", *words, "--config", str(self.config(name))),
+            stderr=asyncio.subprocess.DEVNULL,
+            env=self.environ,
+        )
+        try:
+            _ = await until(self.lab, lambda: self._is_up(name), limit_s=READY_S)
+            yield process
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(END_S):
+                    _ = await process.wait()
+            except TimeoutError:
+                process.kill()
+
+    async def ask(self, name: str, verb: str) -> dict[str, object]:
+        """Ask the daemon of a host."""
+        return await asyncio.to_thread(ask, self.hosts / name / "admin.sock", verb)
+
+    async def _is_up(self, name: str) -> bool:
+        try:
+            status = msgspec.convert(await self.ask(name, "status"), HostStatus)
+        except EiError:
+            return False
+        return any(each.is_up for each in status.attachments)
+
+
+@asynccontextmanager
+async def grounded(lab: ProcessLab) -> AsyncGenerator[Ground]:
+    """Start the servers; make room for the daemons of all hosts but dave."""
+    for name in ("alice", "bob", "carol"):
+        lab.host(name).close()
+    environ = {key: value for key, value in os.environ.items() if not key.endswith("_proxy")}
+    async with (
+        await asyncio.start_server(_web, "127.0.0.1", 0) as web,
+        await asyncio.start_server(_speak, "127.0.0.1", 0) as speaking,
+    ):
+        yield Ground(
+            lab,
+            lab.folder("sn1.isp-a").parent,
+            web.sockets[0].getsockname()[1],
+            speaking.sockets[0].getsockname()[1],
+            lab.host("dave"),
+            environ,
+        )
+
+
+async def _web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    _ = await reader.readuntil(b"\r\n\r\n")
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(BODY)}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode() + BODY)
+    await writer.drain()
+    writer.close()
+
+
+async def _speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"ready\n")
+    while piece := await reader.read(65_536):
+        writer.write(piece)
+        await writer.drain()
+    writer.close()

@@ -1,0 +1,100 @@
+"""Ways in: foreign programs get what they ask for, and programs outside notice nothing."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+from ei.lab.lab import Lab
+from ei.lab.process_lab import ProcessLab
+from ei.lab.promises import Promise, promise, unsupported
+from ei.scenarios.ways_in.ground import Ground, grounded
+
+BACK = 3_000_000
+REFUSED = "http://bob.isp-b.ei:99/"
+
+
+async def run(lab: Lab) -> AsyncIterator[Promise]:
+    """Run a gateway and a proxy, use them, and end them in order and by force."""
+    if not isinstance(lab, ProcessLab):
+        yield unsupported("foreign programs come in", "==", limit=True)
+        return
+    async with grounded(lab) as ground:
+        before = await ground.outside()
+        servers = (f"80=127.0.0.1:{ground.web_port}", f"22=127.0.0.1:{ground.speaking_port}")
+        to = [word for server in servers for word in ("--to", server)]
+        publish = ("gateway", "publish", "web", *to, "--name", "bob.isp-b.ei")
+        async with ground.running("bob.isp-b", *publish) as gateway:
+            proxy = ("proxy", "--listen", "127.0.0.1:0")
+            async with ground.running("alice.isp-a", *proxy) as proxying:
+                at = str((await ground.ask("alice.isp-a", "proxy"))["endpoint"])
+                async for each in through(ground, at):
+                    yield each
+                yield outside("with all of it on", before, await ground.outside())
+                async with _held_open(at):
+                    proxying.send_signal(signal.SIGTERM)
+                    yield outside("while the proxy drains", before, await ground.outside())
+                code = await proxying.wait()
+                yield promise("the proxy ends in order: exit code", code, "==", limit=0)
+            gateway.kill()
+            _ = await gateway.wait()
+            yield outside("after the gateway crashed", before, await ground.outside())
+
+
+def outside(when: str, before: str, now: str) -> Promise:
+    """Promise that programs outside see what they saw."""
+    return promise(f"outside nothing changes {when}", now == before, "==", limit=True)
+
+
+async def through(ground: Ground, at: str) -> AsyncIterator[Promise]:
+    """Use a proxy by HTTP, by SOCKS, and as a tunnel."""
+    page = "http://bob.isp-b.ei/body"
+    for name, scheme in (("HTTP", "http"), ("SOCKS", "socks5h")):
+        got = await ground.got("-x", f"{scheme}://{at}", page)
+        what = f"20 MB by curl and {name} from a server behind a gateway are as they were"
+        yield promise(what, got == ground.digest, "==", limit=True)
+    legacy = await ground.got("-x", f"http://{at}", f"http://127.0.0.1:{ground.web_port}/body")
+    what = "20 MB by curl from a server of the legacy Internet are as they were"
+    yield promise(what, legacy == ground.digest, "==", limit=True)
+    back = await _said_again(at)
+    what = "a server that speaks first says everything again, after the end of the question"
+    yield promise(what, back, "==", limit=BACK, unit="B")
+    words = ("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-x", f"http://{at}", REFUSED)
+    _, status = await ground.said(*words)
+    yield promise("a port where nobody listens: status", status.decode(), "==", limit="502")
+
+
+async def _said_again(at: str) -> int:
+    """Return how many bytes come back from the server that speaks first; -1 if it does not."""
+    reader, writer = await _tunnel(at)
+    if await reader.readline() != b"ready\n":
+        return -1
+    async with asyncio.TaskGroup() as group:
+        _ = group.create_task(_say(writer, bytes(BACK)))
+        got = await reader.read()
+    writer.close()
+    return len(got)
+
+
+async def _say(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(data)
+    await writer.drain()
+    writer.write_eof()
+
+
+async def _tunnel(at: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = at.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"CONNECT bob.isp-b.ei:22 HTTP/1.1\r\nHost: bob.isp-b.ei:22\r\n\r\n")
+    _ = await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+@asynccontextmanager
+async def _held_open(at: str) -> AsyncGenerator[None]:
+    """Keep a tunnel open: a proxy that ends has to wait for it."""
+    _, writer = await _tunnel(at)
+    try:
+        yield
+    finally:
+        writer.close()
