@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 
 from ei.host.client import Host
 from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
+from ei.scenarios.caching.fetching import Answer, fetch
 from ei.scenarios.caching.origin import Origin, Page, serving
-from ei.services.caching.client import open_proxy, purge
+from ei.scenarios.caching.tier import kept_together
+from ei.services.caching.client import purge
 
 CROWD = 10_000
 AT_ONCE = 200
@@ -39,26 +40,9 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             yield each
         async for each in alone(lab, alice, origin, stop):
             yield each
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a client got."""
-
-    status: int
-    said: str
-    body: bytes
-
-
-async def fetch(host: Host, url: str, *lines: str, deadline_s: float = 10.0) -> Answer:
-    """Ask for a page by a stream of its own."""
-    stream = await open_proxy(host, deadline_s=deadline_s)
-    authority = url.split("/")[2]
-    head = (f"GET {url} HTTP/1.1", f"host: {authority}", *lines, "connection: close", "", "")
-    await stream.write("\r\n".join(head).encode(), deadline_s=deadline_s)
-    said, _, body = (await stream.read_all(deadline_s=deadline_s)).partition(b"\r\n\r\n")
-    stream.abort()
-    return Answer(int(said[9:12]), said.decode("latin-1"), body)
+    async with serving() as (origin, _):
+        async for each in kept_together(lab, alice, lab.host("dave"), origin):
+            yield each
 
 
 async def kept(alice: Host, bob: Host, origin: Origin) -> AsyncIterator[Promise]:
