@@ -153,7 +153,8 @@ def give_up(desk: Desk, client: Client, flight: Flight) -> None:
     flight.waiters -= 1
     if flight.leader == client.stream:
         flight.leader = NOBODY
-    if fetching.has_left(flight) and not flight.lane:
+    is_idle = flight.stage == "waiting" and not flight.stream
+    if fetching.has_left(flight) and (is_idle or not flight.lane):
         fetching.hang_up(desk, flight, is_reusable=False)
         waiters.finish(desk, flight)
 

@@ -6,6 +6,7 @@ from ei.services.caching.bodies import PIECE_BYTES
 from ei.services.caching.fields import write_date
 from ei.services.caching.framing import CHUNK_BYTES, LAST_CHUNK, chunk
 from ei.services.caching.http1 import (
+    REASONS,
     Fields,
     Response,
     end_to_end,
@@ -37,6 +38,25 @@ AGE_FIELD = "x-ei-age-ms"
 """Between nodes of a tier: the age of an answer, exactly enough for purges."""
 
 _NO_LENGTH = frozenset({204, 304})
+SENTENCES = {
+    "bad_length": "The body ended before its time.",
+    "broken_off": "The server broke off in the midst of its answer.",
+    "closed": "The stream to the server was given up.",
+    "deadline": "The server did not answer in time.",
+    "ended": "The server ended the connection without an answer.",
+    "head_too_slow": "The head of the request did not come in time.",
+    "lost": "The connection to the server was lost.",
+    "not_allowed": "The operator of this node does not allow it: [internet] in its node.toml.",
+    "only_if_cached": "It is not kept here, and nothing else was wanted.",
+    "refused": "The server refuses connections.",
+    "reset": "The server broke the connection.",
+    "too_many_connections": "Too many wait for this server.",
+    "too_many_streams": "The node has as many streams as it allows.",
+    "too_many_waiters": "Too many wait for this page.",
+    "unreachable": "The server cannot be reached, or its name has no address.",
+}
+"""Why there is no answer, beside the reasons of HTTP."""
+
 _TEXT = {
     400: "Bad Request",
     403: "Forbidden",
@@ -96,12 +116,19 @@ def answer_coming(  # noqa: PLR0913 what tells one answer from another
 def refuse(desk: Desk, client: Client, status: int, word: str) -> None:
     """Answer that nothing comes of the request, and why."""
     text = _TEXT.get(status, "Error")
-    body = f"{word}\n".encode()
+    target = "" if client.request is None else f"{client.request.target[:200]}: "
+    body = f"ei caching: {target}{sentence_of(word)}\n".encode("latin-1", "replace")
     fields = (("content-type", "text/plain"), ("cache-control", "no-store"))
     is_head = client.request is not None and client.request.method == "HEAD"
     say(desk, client, Response(status, text, 1, fields), length=len(body), detail=f"detail={word}")
     client.out += b"" if is_head else body
     client.doing = Idle()
+
+
+def sentence_of(word: str) -> str:
+    """Return what a reason means, for people."""
+    known = REASONS.get(word)
+    return SENTENCES.get(word, f"It did not work: {word}.") if known is None else known[1]
 
 
 def say(  # noqa: PLR0913 what tells one head from another
