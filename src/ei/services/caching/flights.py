@@ -34,7 +34,6 @@ MOST_TAGS = 64
 MOST_INTERIM = 8
 
 _FAILURES = {
-    "not_allowed": 403,
     "deadline": 504,
     "too_many_streams": 503,
     "too_many_connections": 503,
