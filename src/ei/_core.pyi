@@ -501,7 +501,7 @@ class Engine:
         own_addresses: list[str] = ...,
         max_streams: int = 65_536,
         max_streams_per_peer: int = 1_024,
-        buffer_bytes: int = 1_073_741_824,
+        buffer_bytes: int = ...,
     ) -> None:
         """Carry the streams of services from now on, in a thread of their own; once per engine.
 
@@ -514,7 +514,7 @@ class Engine:
             own_addresses: Of this node, as text: reached only by a rule for that address alone.
             max_streams: At a time.
             max_streams_per_peer: The same of one host or other node.
-            buffer_bytes: What all may hold at most, half of it in QUIC's windows.
+            buffer_bytes: What all may hold at most, 1 GiB; half of it in QUIC's windows.
 
         Raises:
             RuntimeError: they were started before.
@@ -561,7 +561,8 @@ class Engine:
 
         Once `start_streams` was called, "streams": {"open", "opened", "refused", "read_bytes",
         "written_bytes", "spliced_bytes", "buffered_bytes" (what windows may come to),
-        "connections", "cpu_ns": int, "closed": {reason: int}, "services": {number: {"open",
+        "connections", "cpu_ns", "queue_overflows" (packets that the thread took too late): int,
+        "closed": {reason: int}, "services": {number: {"open",
         "opened": int}}, "not_allowed": [(host, address, port, count), the 16 newest that the
         rules refused]}.
         """

@@ -367,7 +367,7 @@ impl Engine {
         if self.fleet.has_streams() {
             let streams =
                 py.detach(|| self.fleet.order_streams(|thread, _| thread.statistics()))?;
-            dict.set_item("streams", streams_dict(py, streams)?)?;
+            dict.set_item("streams", streams_dict(py, streams, &dict)?)?;
         }
         Ok(dict)
     }

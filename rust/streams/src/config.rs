@@ -43,6 +43,8 @@ pub struct StreamsConfig {
     pub buffer_bytes: u64,
     /// The windows of the next connection are one so manieth of what is left of that.
     pub window_share: u64,
+    /// And that times the part that is left: the first get much, and there is still room for many.
+    pub has_steep_shares: bool,
     /// A connection ends when nothing is heard for this long; 0 never ends it.
     pub idle_timeout_ns: u64,
     /// An idle connection sends something this often; 0 sends nothing.
@@ -80,6 +82,7 @@ impl StreamsConfig {
             send_window_bytes: 8 * 1024 * 1024,
             buffer_bytes: 1024 * 1024 * 1024,
             window_share: 8,
+            has_steep_shares: false,
             // RFC 9308 3.2.
             idle_timeout_ns: 30 * SECOND_NS,
             keepalive_ns: 0,
@@ -165,7 +168,12 @@ impl StreamsConfig {
         if left < MIN_WINDOWS_BYTES {
             return None;
         }
-        let share = (left / self.window_share).max(MIN_WINDOWS_BYTES);
+        let mut share = left / self.window_share;
+        if self.has_steep_shares {
+            // In parts of 1,024.
+            share = share / 1_024 * (left.saturating_mul(1_024) / self.buffer_bytes);
+        }
+        let share = share.clamp(MIN_WINDOWS_BYTES, left);
         Some(Windows {
             receive_bytes: self.receive_window_bytes.min(share * 2 / 3),
             send_bytes: self.send_window_bytes.min(share / 3),

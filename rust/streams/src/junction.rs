@@ -68,7 +68,8 @@ impl JunctionConfig {
             send_window_bytes: 4 << 20,
             buffer_bytes: self.buffer_bytes / 2,
             stream_share: 8,
-            window_share: 384,
+            window_share: 128,
+            has_steep_shares: true,
             keepalive_ns: 15_000_000_000,
             idle_timeout_ns: 60_000_000_000,
             ..StreamsConfig::new(self.identity_key)

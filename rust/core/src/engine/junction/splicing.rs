@@ -36,7 +36,7 @@ impl Pipe {
     /// The socket broke.
     pub(super) fn fill(&mut self, from: BorrowedFd<'_>) -> io::Result<Moved> {
         let room = PIPE_BYTES.saturating_sub(self.held_bytes);
-        match moved(splice(from, None, &self.entry, None, room, flags()))? {
+        match moved(|| splice(from, None, &self.entry, None, room, flags()))? {
             Moved::Some(0) => Ok(Moved::End),
             Moved::Some(bytes) => {
                 self.held_bytes += bytes;
@@ -51,7 +51,7 @@ impl Pipe {
     /// # Errors
     /// The socket broke.
     pub(super) fn drain(&mut self, to: BorrowedFd<'_>) -> io::Result<Moved> {
-        let moved = moved(splice(&self.exit, None, to, None, self.held_bytes, flags()))?;
+        let moved = moved(|| splice(&self.exit, None, to, None, self.held_bytes, flags()))?;
         if let Moved::Some(bytes) = moved {
             self.held_bytes = self.held_bytes.saturating_sub(bytes);
         }
@@ -63,11 +63,14 @@ fn flags() -> SpliceFlags {
     SpliceFlags::MOVE | SpliceFlags::NONBLOCK
 }
 
-fn moved(result: rustix::io::Result<usize>) -> io::Result<Moved> {
-    match result {
-        Ok(bytes) => Ok(Moved::Some(bytes)),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(Moved::Blocked),
-        Err(errno) => Err(errno.into()),
+fn moved(splice: impl Fn() -> rustix::io::Result<usize>) -> io::Result<Moved> {
+    loop {
+        match splice() {
+            Ok(bytes) => return Ok(Moved::Some(bytes)),
+            Err(Errno::AGAIN) => return Ok(Moved::Blocked),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! What the stream thread has done, as Python sees it.
 
+use ei_datapath::counters::Reason;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::StreamStatistics;
 
-/// `statistics()["streams"]` of an engine.
+/// `statistics()["streams"]` of an engine, whose other statistics are `engine`.
 pub(crate) fn streams_dict<'py>(
     py: Python<'py>,
     statistics: StreamStatistics,
+    engine: &Bound<'py, PyDict>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let counted = statistics.junction;
     let dict = PyDict::new(py);
@@ -22,6 +24,17 @@ pub(crate) fn streams_dict<'py>(
     dict.set_item("buffered_bytes", counted.buffered_bytes)?;
     dict.set_item("connections", counted.connections)?;
     dict.set_item("cpu_ns", statistics.cpu_ns)?;
+    // Packets that the stream thread did not take in time: at a node nothing else receives any.
+    let dropped = engine.get_item("dropped")?;
+    let busy = dropped.map(|dropped| dropped.cast_into::<PyDict>());
+    let busy = match busy {
+        Some(Ok(dropped)) => dropped.get_item(Reason::ReceiverBusy.word())?,
+        Some(Err(_)) | None => None,
+    };
+    dict.set_item(
+        "queue_overflows",
+        busy.map_or(Ok(0), |count| count.extract::<u64>())?,
+    )?;
     let services = PyDict::new(py);
     for (number, (open, opened)) in counted.services {
         let service = PyDict::new(py);
