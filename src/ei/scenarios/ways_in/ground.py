@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -18,9 +19,12 @@ from ei.host.client import Host
 from ei.host.status import HostStatus
 from ei.lab.load import until
 from ei.lab.process_lab import ProcessLab
+from ei.scenarios.ways_in.outside import seen
 
 BODY = bytes(range(256)) * 80_000
 """20 MB."""
+BULK_PORT = 5_201
+"""Where the gateway offers iperf3."""
 READY_S = 10.0
 END_S = 10.0
 OUTSIDE = (
@@ -41,6 +45,7 @@ class Ground:
         hosts: Folder with the folders of hosts.
         web_port: Of a web server that has `/body`.
         speaking_port: Of a server that speaks first, and then says everything again.
+        bulk_port: Where a server of iperf3 may listen.
         dave: A host of this program.
     """
 
@@ -48,6 +53,7 @@ class Ground:
     hosts: Path
     web_port: int
     speaking_port: int
+    bulk_port: int
     dave: Host
     environ: Mapping[str, str]
 
@@ -78,11 +84,14 @@ class Ground:
 
     async def outside(self) -> str:
         """Return a digest of what programs outside see: of the network, and by it."""
-        seen = [await self.got("--noproxy", "*", f"http://127.0.0.1:{self.web_port}/body")]
+        all_seen = [
+            await seen(self.web_port, environ=self.environ),
+            await self.got("--noproxy", "*", f"http://127.0.0.1:{self.web_port}/body"),
+        ]
         for words in OUTSIDE:
             _, printed = await self.said(*words)
-            seen.append(printed.decode())
-        return hashlib.sha256("\n".join(seen).encode()).hexdigest()
+            all_seen.append(printed.decode())
+        return hashlib.sha256("\n".join(all_seen).encode()).hexdigest()
 
     @asynccontextmanager
     async def running(self, name: str, *words: str) -> AsyncGenerator[asyncio.subprocess.Process]:
@@ -131,9 +140,17 @@ async def grounded(lab: ProcessLab) -> AsyncGenerator[Ground]:
             lab.folder("sn1.isp-a").parent,
             web.sockets[0].getsockname()[1],
             speaking.sockets[0].getsockname()[1],
+            unused_port(),
             lab.host("dave"),
             environ,
         )
+
+
+def unused_port() -> int:
+    """Return a port of the loopback on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
 
 
 async def _web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,23 +8,33 @@ from contextlib import asynccontextmanager
 from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
-from ei.scenarios.ways_in.ground import Ground, grounded
+from ei.scenarios.ways_in.bulk import bulk
+from ei.scenarios.ways_in.commands import commands, is_enclosed
+from ei.scenarios.ways_in.ground import BULK_PORT, Ground, grounded
 
 BACK = 3_000_000
+DRAIN_S = 2.0
 REFUSED = "http://bob.isp-b.ei:99/"
 
 
 async def run(lab: Lab) -> AsyncIterator[Promise]:
-    """Run a gateway and a proxy, use them, and end them in order and by force."""
-    if not isinstance(lab, ProcessLab):
+    """Run a gateway, programs and a proxy, and end all of it in order and by force."""
+    if not isinstance(lab, ProcessLab) or lab.backend != "processes":
         yield unsupported("foreign programs come in", "==", limit=True)
         return
     async with grounded(lab) as ground:
         before = await ground.outside()
-        servers = (f"80=127.0.0.1:{ground.web_port}", f"22=127.0.0.1:{ground.speaking_port}")
-        to = [word for server in servers for word in ("--to", server)]
+        servers = {80: ground.web_port, 22: ground.speaking_port, BULK_PORT: ground.bulk_port}
+        to = [f"--to={here}=127.0.0.1:{there}" for here, there in servers.items()]
         publish = ("gateway", "publish", "web", *to, "--name", "bob.isp-b.ei")
         async with ground.running("bob.isp-b", *publish) as gateway:
+            if await is_enclosed(ground):
+                async for each in commands(ground):
+                    yield each
+                async for each in bulk(ground, gateway.pid):
+                    yield each
+            else:
+                yield unsupported("ei run has a network namespace", "==", limit=True)
             proxy = ("proxy", "--listen", "127.0.0.1:0")
             async with ground.running("alice.isp-a", *proxy) as proxying:
                 at = str((await ground.ask("alice.isp-a", "proxy"))["endpoint"])
@@ -36,9 +46,18 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
                     yield outside("while the proxy drains", before, await ground.outside())
                 code = await proxying.wait()
                 yield promise("the proxy ends in order: exit code", code, "==", limit=0)
+            async with ground.running("alice.isp-a", *proxy) as proxying:
+                proxying.kill()
+                _ = await proxying.wait()
+                yield outside("after the proxy crashed", before, await ground.outside())
+            async with asyncio.TaskGroup() as group:
+                _ = group.create_task(lab.drain("sn1.isp-b", grace_s=DRAIN_S))
+                now = await ground.outside()
+            yield outside("while a node drains", before, now)
             gateway.kill()
             _ = await gateway.wait()
-            yield outside("after the gateway crashed", before, await ground.outside())
+            await lab.kill("sn1.isp-a")
+            yield outside("after gateway and node crashed", before, await ground.outside())
 
 
 def outside(when: str, before: str, now: str) -> Promise:
