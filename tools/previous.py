@@ -22,10 +22,10 @@ SOURCES = ("Cargo.lock", "Cargo.toml", "rust", "src")
 NATIVE_SOURCES = ("Cargo.lock", "Cargo.toml", "rust/*/Cargo.toml", "rust/*/src/*")
 MODULE = "src/ei/_core.abi3.so"
 PROFILE = "release"
-"""As our own: then all that both versions depend on is there already."""
+"""As our own."""
 
 Build = Callable[[Path, Path], Path]
-"""Builds the native module of a tree, with our folder of what cargo built; returns where it is."""
+"""Builds the native module of a tree, with a folder for what cargo makes; returns where it is."""
 
 
 def make_previous(root: Path, *, build: Build | None = None) -> Path:
@@ -61,7 +61,8 @@ def _native_module(root: Path, commit: str, tree: Path, build: Build) -> Path:
         return root / MODULE
     kept = tree.with_suffix(".so")
     if not kept.exists():
-        built = build(tree, root / "target")
+        # Not our own: crates of the same names would take one another's place there.
+        built = build(tree, tree.parent / "target")
         _ = Path(shutil.copy2(built, kept.with_suffix(".new"))).rename(kept)
     return kept
 
