@@ -4,7 +4,8 @@ import pytest
 from tests.cli.conftest import Run
 
 from ei.cli.exits import Exit
-from ei.cli.lab_run import parse_runs, parse_seed
+from ei.cli.lab_run import default_backend, parse_runs, parse_seed
+from ei.lab.catalogue import find_topology
 
 
 def test_a_seed_has_64_bits() -> None:
@@ -19,6 +20,12 @@ def test_at_least_one_run_is_asked_for() -> None:
     for text in ("0", "-1", "100001", "many"):
         with pytest.raises(argparse.ArgumentTypeError):
             parse_runs(text)
+
+
+def test_what_reaches_the_legacy_internet_runs_in_processes_if_nobody_says() -> None:
+    found = {name: default_backend(find_topology(name)) for name in ("echo", "ways-in", "cluster")}
+
+    assert found == {"echo": "simulation", "ways-in": "processes", "cluster": "processes"}
 
 
 def test_what_repeated_runs_cannot_do_is_said(ei: Run) -> None:

@@ -13,6 +13,7 @@ from ei.cli.parser import UsageError, Verbs
 if TYPE_CHECKING:
     from ei.lab.promises import Promise, Report
     from ei.lab.scenario import Scenario
+    from ei.lab.topology import Topology
 
 BACKENDS = ("simulation", "processes", "netns")
 MOST_SEED = 2**64 - 1
@@ -43,8 +44,8 @@ def add_parser(verbs: Verbs) -> None:
         "--backend",
         choices=BACKENDS,
         metavar="BACKEND",
-        help="simulation (virtual time; default, but for clusters), processes (real daemons), or "
-        "netns (real daemons in network namespaces, as root)",
+        help="simulation (virtual time; default, but for clusters and the legacy Internet), "
+        "processes (real daemons), or netns (real daemons in network namespaces, as root)",
     )
     verb.takes(
         "--seed", type=parse_seed, metavar="N", default=1, help="of all that is random (default 1)"
@@ -88,8 +89,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     capture: Path | None = arguments.capture
     scenario = load_scenario(arguments.scenario)
     if arguments.backend is None:
-        # Etcd is a real program, with a clock of its own.
-        arguments.backend = BACKENDS[1 if scenario.topology.etcd else 0]
+        arguments.backend = default_backend(scenario.topology)
     _check(arguments, capture)
     output.talk(f"{scenario.name}: {scenario.summary}")
     code = (_run_many if arguments.repeat > 1 else _run_once)(scenario, arguments, output)
@@ -102,6 +102,15 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     else:
         output.next(f"ei lab run {arguments.scenario} --seed {arguments.seed} --json")
     return code
+
+
+def default_backend(topology: "Topology") -> str:
+    """Return where it runs if nobody says.
+
+    Etcd and what is in the legacy Internet are real programs, with a clock of their own.
+    """
+    reaches = any(node.internet for node in topology.nodes.values())
+    return BACKENDS[1 if topology.etcd or reaches else 0]
 
 
 def _check(arguments: argparse.Namespace, capture: Path | None) -> None:

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from ei.scenarios.ways_in.outside import answer_to, seen, without_varying
+from ei.scenarios.ways_in.outside import answer_to, missing, seen, without_varying
 
 
 def test_a_name_is_answered_by_one_address() -> None:
@@ -24,6 +24,10 @@ def test_times_and_ports_do_not_count_and_all_else_does() -> None:
 
     assert without_varying(first) == without_varying(later)
     assert without_varying(first) != without_varying(later.replace("ttl=64", "ttl=63"))
+
+
+def test_a_program_that_is_not_there_is_named_by_its_package() -> None:
+    assert missing({"PATH": "/nowhere"}) == "curl"
 
 
 @pytest.mark.slow

@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+import shutil
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
 
+PACKAGES = {"curl": "curl", "ping": "iputils-ping", "dig": "bind9-dnsutils"}
 NAME = "www.example.org"
 ADDRESS = "192.0.2.80"
 LIMIT_S = "10"
@@ -19,6 +21,12 @@ VARIES = (
     re.compile(r"COOKIE: [0-9a-f]+"),
 )
 """What differs from one run to the next, with us or without."""
+
+
+def missing(environ: Mapping[str, str]) -> str:
+    """Return the package of a program that is looked at and not installed; empty if all are."""
+    path = environ.get("PATH")
+    return next((PACKAGES[each] for each in PACKAGES if shutil.which(each, path=path) is None), "")
 
 
 async def seen(web_port: int, *, environ: Mapping[str, str]) -> str:
@@ -73,14 +81,11 @@ def answer_to(asked: bytes) -> bytes:
 
 
 async def _printed(words: tuple[str, ...], environ: Mapping[str, str]) -> str:
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**environ, "LC_ALL": "C"},
-        )
-    except FileNotFoundError:
-        return f"{words[0]} is not installed"
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**environ, "LC_ALL": "C"},
+    )
     printed, _ = await process.communicate()
     return f"{words[0]} {process.returncode}\n{without_varying(printed.decode(errors='replace'))}"
