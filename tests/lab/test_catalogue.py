@@ -24,3 +24,8 @@ def test_a_topology_that_is_not_there_gets_a_suggestion() -> None:
 def test_every_scenario_has_a_topology() -> None:
     for name, folder in find_scenarios().items():
         assert find_topology(name).nodes, folder
+
+
+def test_names_have_dashes_where_folders_cannot() -> None:
+    assert find_scenarios()["ways-in"].name == "ways_in"
+    assert "ways_in" not in find_scenarios()

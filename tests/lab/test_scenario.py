@@ -75,6 +75,12 @@ def test_a_folder_of_ones_own_is_a_scenario(tmp_path: Path) -> None:
     assert len(json.loads(report.json())["digest"]) == 64
 
 
+def test_a_scenario_has_the_name_by_which_it_is_found() -> None:
+    scenario = load_scenario("ways-in")
+
+    assert (scenario.name, scenario.folder.name) == ("ways-in", "ways_in")
+
+
 def test_an_error_that_ends_a_scenario_is_a_broken_promise(tmp_path: Path) -> None:
     report = run_in_simulation(
         load_scenario(write(tmp_path, further="raise DeadlineError('nobody came')")), seed=7

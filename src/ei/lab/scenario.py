@@ -34,7 +34,7 @@ class Scenario:
     """A scenario that can run.
 
     Attributes:
-        name: Of its folder.
+        name: By which it is found, or that of its folder.
         folder: Where its files are.
         summary: First line of its docstring.
         topology: Where it happens.
@@ -70,7 +70,7 @@ def load_scenario(place: str) -> Scenario:
         raise ConfigError(f"{path}{line}: `async def run(lab)` that yields promises is missing")
     summary = (module.__doc__ or "").strip().partition("\n")[0]
     return Scenario(
-        folder.name,
+        place if place in known else folder.name,
         folder,
         summary,
         load_topology(folder / "topology.toml"),

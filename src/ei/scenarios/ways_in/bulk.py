@@ -17,8 +17,9 @@ from ei.scenarios.ways_in.commands import run
 from ei.scenarios.ways_in.ground import BULK_PORT, Ground
 
 SECONDS = 4
-RATE_LIMIT = 50.0
-CPU_LIMIT_S = 120.0
+RATE_LIMIT = 25.0
+CPU_LIMIT_S = 200.0
+"""Two busy cores gave 110 to 450 Mbit/s for 69 to 18 s."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
