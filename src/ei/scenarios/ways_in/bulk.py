@@ -1,4 +1,8 @@
-"""A bulk transfer by iperf3: what it costs by `ei run` and a gateway, and what it costs without."""
+"""A bulk transfer by iperf3: what it costs by `ei run` and a gateway, and what it costs without.
+
+Counted are both ends of iperf3, `ei run`, two nodes and the gateway; the lab's relays, which stand
+for wires, are not, but they take of the same cores.
+"""
 
 import asyncio
 import os
