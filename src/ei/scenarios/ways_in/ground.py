@@ -17,8 +17,10 @@ from ei.daemons.client import ask
 from ei.errors import EiError
 from ei.host.client import Host
 from ei.host.status import HostStatus
+from ei.lab.census import MARK
 from ei.lab.load import until
 from ei.lab.process_lab import ProcessLab
+from ei.lab.run_folder import RunFolder
 from ei.scenarios.ways_in.outside import seen
 
 BODY = bytes(range(256)) * 80_000
@@ -130,14 +132,17 @@ async def grounded(lab: ProcessLab) -> AsyncGenerator[Ground]:
     """Start the servers; make room for the daemons of all hosts but dave."""
     for name in ("alice", "bob", "carol"):
         lab.host(name).close()
+    folder = lab.folder("sn1.isp-a").parent
     environ = {key: value for key, value in os.environ.items() if not key.endswith("_proxy")}
+    # What runs here goes down with the lab, also if this program is killed.
+    environ[MARK] = RunFolder(folder).read().run_id
     async with (
         await asyncio.start_server(_web, "127.0.0.1", 0) as web,
         await asyncio.start_server(_speak, "127.0.0.1", 0) as speaking,
     ):
         yield Ground(
             lab,
-            lab.folder("sn1.isp-a").parent,
+            folder,
             web.sockets[0].getsockname()[1],
             speaking.sockets[0].getsockname()[1],
             unused_port(),
