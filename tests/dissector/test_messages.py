@@ -12,7 +12,7 @@ from ei.directory.messages import Message as DirectoryMessage
 from ei.dissector.messages import MESSAGES, control_message
 from ei.dissector.walk import Walk
 from ei.routing.messages import Message as RoutingMessage
-from ei.services.multicast.messages import Graft, Join, Leave, Prune
+from ei.runtime.loader import find_services, load_service
 
 BOB = b"\xfd\x35\0\0\0\2" + bytes(range(10))
 
@@ -29,8 +29,11 @@ def test_every_message_has_the_name_that_the_code_gives_it() -> None:
         3: get_args(RoutingMessage),
         6: get_args(AttachmentMessage),
         5: get_args(ClusterMessage),
-        48: (Join, Leave, Graft, Prune),
     }
+    for folder in find_services().values():
+        loaded = load_service(folder)
+        if loaded.messages:
+            kinds[loaded.manifest.id] = loaded.messages
 
     assert {
         service: {kind.__struct_config__.tag: kind.__name__ for kind in each}

@@ -13,7 +13,8 @@ local TYPES = { [1] = "initiation", [2] = "response", [3] = "cookie", [4] = "dat
 local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "groups" }
 local SERVICES = {
     [1] = "control", [2] = "directory", [3] = "routing", [5] = "cluster", [6] = "attachment",
-    [16] = "delivery", [17] = "echo", [18] = "reach", [48] = "multicast",
+    [16] = "delivery", [17] = "echo", [18] = "reach", [32] = "termination", [34] = "caching",
+    [48] = "multicast",
 }
 
 -- Control messages by service and kind.
@@ -24,6 +25,7 @@ local MESSAGES = {
     [5] = { [1] = "Append", [2] = "Appended", [3] = "Refused", [4] = "Piece", [5] = "Taken",
             [6] = "Part" },
     [6] = { [0] = "Draining", [1] = "Moved", [16] = "Explain", [17] = "Explained" },
+    [34] = { [0] = "Purge", [1] = "Purged", [2] = "Spread", [3] = "Heard" },
     [48] = { [0] = "Join", [1] = "Leave", [2] = "Graft", [3] = "Prune" },
 }
 
