@@ -12,6 +12,7 @@ from tests.node.test_daemon import with_metrics
 from tests.node.test_metrics import NODE, peer, running
 
 from ei.node.metrics import METRICS, Observed, metrics_text
+from ei.node.stream_status import ServiceStreams, StreamStatus
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +44,7 @@ def test_it_accepts_every_metric_there_is(promtool: str) -> None:
         peers=(peer("sn2.isp-b"),),
         copies_dropped={"no_pipe": 1},
         refused_messages={"malformed": 1},
+        streams=StreamStatus(closed={"reset": 1}, services={"termination": ServiceStreams(1, 2)}),
     )
 
     text = metrics_text(Observed(running(node), unix_s=1_900.25, version='1.0"\\'))
