@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ei.errors import ConfigError, NotFoundError
+from ei.lab.borrowed import BORROWED
 from ei.lab.etcd import (
-    BORROWED,
     COMMAND_FILE,
     check_etcd,
     etcd_command,

@@ -3,19 +3,16 @@
 import http.client
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
-import ei
 from ei.errors import ConfigError, NotFoundError
+from ei.lab.borrowed import find_program
 
 CLIENT_PORT = 2379
 PEER_PORT = 2380
 COMMAND_FILE = "command.json"
-BORROWED = Path(str(ei.__file__)).parents[2] / "build" / "tools"
-"""Where `make` keeps programs that tests need, in a checkout."""
 
 HEARTBEAT_MS = 50
 ELECTION_MS = 500
@@ -28,8 +25,7 @@ def find_etcd(environ: Mapping[str, str] = os.environ) -> str:
     Raises:
         NotFoundError: it is not installed.
     """
-    path = os.pathsep.join([environ.get("PATH", os.defpath), str(BORROWED)])
-    found = shutil.which("etcd", path=path)
+    found = find_program("etcd", environ)
     if found is None:
         raise NotFoundError(
             "a cluster needs etcd, which is not installed", remedy="apt-get install etcd-server"
