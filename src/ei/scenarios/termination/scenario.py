@@ -13,6 +13,7 @@ from ei.lab.load import node_in_use, until
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
 from ei.node.stream_status import StreamStatus
+from ei.scenarios.termination.foreign import by_foreign_programs
 from ei.scenarios.termination.ground import WEB, Ground
 from ei.scenarios.termination.servers import Server, content, serving
 from ei.scenarios.termination.speed import measured
@@ -43,9 +44,8 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         for way, node in (("one node", None), ("two nodes", beside_web)):
             async for each in carried(world, way, node):
                 yield each
-        if lab.backend == "netns":
-            async for each in measured(lab.now_s, alice, ground, server, beside_web):
-                yield each
+        async for each in compared(world, beside_web):
+            yield each
         async for each in refused(world):
             yield each
         yield await held_back(world)
@@ -97,6 +97,16 @@ async def carried(world: World, way: str, node: Address | None) -> AsyncIterator
     said = await stream.read_all(limit_bytes=64)
     is_equal = said.decode() == hashlib.sha256(content(MUCH)).hexdigest()
     yield promise(f"5 MB leave whole by {way}", is_equal, "==", limit=True)
+
+
+async def compared(world: World, beside_web: Address) -> AsyncIterator[Promise]:
+    """Measure beside TCP and TLS, where links are bad; let programs of others ask."""
+    lab, alice, ground = world.lab, world.alice, world.ground
+    if lab.backend == "netns":
+        async for each in measured(lab.now_s, alice, ground, world.server, beside_web):
+            yield each
+    async for each in by_foreign_programs(lab, alice, ground):
+        yield each
 
 
 async def refused(world: World) -> AsyncIterator[Promise]:

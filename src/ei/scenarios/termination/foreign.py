@@ -1,0 +1,177 @@
+"""Programs of others on both sides: curl and h2load ask, nginx answers.
+
+curl goes by the proxy that `ei proxy` runs, h2load by a port of the loopback that leads to nginx.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from statistics import median
+
+from ei.daemons.log import Level, Log
+from ei.errors import LocalError
+from ei.host.client import Host
+from ei.lab.borrowed import find_program
+from ei.lab.census import MARK
+from ei.lab.namespaces import inside
+from ei.lab.process_lab import ProcessLab
+from ei.lab.promises import Promise, promise, unsupported
+from ei.lab.run_folder import RunFolder
+from ei.scenarios.termination.ground import Ground
+from ei.scenarios.termination.nginx import MUCH, Nginx, serving_by_nginx
+from ei.scenarios.termination.servers import content
+from ei.ways.dialing import HostDialler
+from ei.ways.ends import TcpEnd
+from ei.ways.proxy import Proxy, proxy_of
+from ei.ways.pump import pump
+
+PACKAGES = {"nginx": "nginx", "curl": "curl", "h2load": "nghttp2-client"}
+ALICE = "alice.isp-a"
+ASKS = 15
+FIRST_BYTE_LIMIT_MS = 200.0
+REQUESTS = 400
+CLIENTS = 4
+AT_ONCE = 10
+LIMIT_S = 60.0
+LOOPBACK = "127.0.0.1"
+SUCCEEDED = re.compile(rb"(\d+) succeeded")
+WHOLE = "5 MB of nginx by curl and ei proxy are as they were"
+FIRST_BYTE = "first byte of nginx by curl and ei proxy"
+LOADED = "requests of h2load that nginx answers, over streams of one connection"
+
+
+async def by_foreign_programs(
+    lab: ProcessLab, alice: Host, ground: Ground
+) -> AsyncIterator[Promise]:
+    """Ask nginx; by links that are as the topology says in namespaces alone."""
+    absent = [each for each in PACKAGES if find_program(each) is None]
+    if absent:
+        missing = f"; apt-get install {' '.join(PACKAGES[each] for each in absent)}"
+        yield unsupported(WHOLE + missing, "==", limit=True)
+        yield unsupported(LOADED + missing, "==", limit=REQUESTS)
+        return
+    programs = Programs(environ_of(lab), ground)
+    async with serving_by_nginx(lab, ground, environ=programs.environ) as nginx:
+        async for each in by_curl(programs, alice, nginx):
+            yield each
+        async with doorway(alice, ground.web, nginx.http2_port) as port:
+            answered = await programs.load(port)
+    yield promise(LOADED, answered, "==", REQUESTS)
+
+
+async def by_curl(programs: "Programs", alice: Host, nginx: Nginx) -> AsyncIterator[Promise]:
+    """Fetch much, and the first byte again and again, by the proxy and without us."""
+    page = f"http://{programs.ground.web}:{nginx.port}"
+    log = Log(level=Level.ERROR)
+    async with proxy_of(Proxy(HostDialler(alice), listen=f"{LOOPBACK}:0", log=log)) as proxy:
+        by_proxy = ("-x", f"http://{proxy.endpoint}")
+        got = await programs.run("curl", "-sS", *by_proxy, f"{page}/much")
+        wanted = hashlib.sha256(content(MUCH)).digest()
+        yield promise(WHOLE, hashlib.sha256(got).digest() == wanted, "==", limit=True)
+        if not programs.ground.namespaces:
+            return
+        near_ms = [await programs.first_byte_ms(f"{page}/little", *by_proxy) for _ in range(ASKS)]
+        far_ms = [
+            await programs.first_byte_ms(f"{page}/little", "--noproxy", "*", at=ALICE)
+            for _ in range(ASKS)
+        ]
+    yield promise(
+        FIRST_BYTE,
+        round(median(near_ms), 1),
+        "<=",
+        FIRST_BYTE_LIMIT_MS,
+        unit="ms",
+        baseline=round(median(far_ms), 1),
+    )
+
+
+def environ_of(lab: ProcessLab) -> Mapping[str, str]:
+    """Return the environment of programs that go down with the lab, also if this one is killed."""
+    environ = {
+        key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
+    }
+    return {**environ, MARK: RunFolder(lab.folder("sn1.isp-a").parent).read().run_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Runs programs of others to their end.
+
+    Attributes:
+        environ: Theirs.
+    """
+
+    environ: Mapping[str, str]
+    ground: Ground
+
+    async def run(self, *words: str, at: str = "") -> bytes:
+        """Return what a program prints.
+
+        Args:
+            at: The node or host in whose namespace it runs, where there are any.
+
+        Raises:
+            LocalError: it fails, or takes too long.
+        """
+
+        def run_there() -> bytes:
+            there = self.ground.namespaces.get(at)
+            # Of this thread, which starts it.
+            with nullcontext() if there is None else inside(there):
+                done = subprocess.run(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    check=False,
+                    env=self.environ,
+                    timeout=LIMIT_S,
+                )
+            if done.returncode != 0:
+                said = done.stderr.decode(errors="replace").strip()
+                raise LocalError(f"{words[0]} ended with {done.returncode}: {said[-400:]}")
+            return done.stdout
+
+        try:
+            return await asyncio.to_thread(run_there)
+        except subprocess.TimeoutExpired as error:
+            raise LocalError(f"{words[0]} took more than {LIMIT_S:g} s") from error
+
+    async def first_byte_ms(self, page: str, *options: str, at: str = "") -> float:
+        """Fetch a page by a connection of its own; return when its first byte came."""
+        form = ("-o", os.devnull, "-w", "%{time_starttransfer}")
+        return float(await self.run("curl", "-sSf", *form, *options, page, at=at)) * 1_000
+
+    async def load(self, port: int) -> int:
+        """Ask by HTTP/2 many times; return how many requests were answered."""
+        many = ("-n", str(REQUESTS), "-c", str(CLIENTS), "-m", str(AT_ONCE))
+        return answered_of(await self.run("h2load", *many, f"http://{LOOPBACK}:{port}/little"))
+
+
+def answered_of(printed: bytes) -> int:
+    """Return of how many requests h2load says that they succeeded.
+
+    Raises:
+        LocalError: of none, not even 0.
+    """
+    found = SUCCEEDED.search(printed)
+    if found is None:
+        raise LocalError(f"h2load says {printed[-400:].decode(errors='replace')!r}")
+    return int(found[1])
+
+
+@asynccontextmanager
+async def doorway(host: Host, name: str, port: int) -> AsyncGenerator[int]:
+    """Carry on what comes to a port of the loopback, for programs that know no proxy; yield it."""
+    dialler = HostDialler(host)
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        program = TcpEnd(reader, writer)
+        _ = await pump(program, await dialler.dial(name, port), idle_s=LIMIT_S)
+
+    async with await asyncio.start_server(carry, LOOPBACK, 0) as server:
+        yield server.sockets[0].getsockname()[1]

@@ -1,0 +1,17 @@
+"""nginx has its pages, and all that it writes has a place in its folder."""
+
+from pathlib import Path
+
+from ei.scenarios.termination.nginx import LITTLE, MUCH, Nginx, write_site
+from ei.scenarios.termination.servers import content
+
+
+def test_it_serves_much_and_little_on_two_ports(tmp_path: Path) -> None:
+    config = write_site(tmp_path, address="198.18.0.7", nginx=Nginx(8_001, 8_002))
+
+    text = config.read_text()
+    assert "listen 198.18.0.7:8001;" in text
+    assert "listen 198.18.0.7:8002 http2;" in text
+    assert f"root {tmp_path}/pages;" in text
+    assert (tmp_path / "pages" / "much").read_bytes() == content(MUCH)
+    assert (tmp_path / "pages" / "little").read_bytes() == content(LITTLE)
