@@ -15,6 +15,7 @@ __all__ = [
     "Engine",
     "Link",
     "PlainForwarder",
+    "PlainQuicForwarder",
     "Salvo",
     "Shaper",
     "Socket",
@@ -866,6 +867,28 @@ class PlainForwarder:
     def stop(self) -> None: ...
     def statistics(self) -> dict[str, int]:
         """{"received", "sent", "cpu_ns"}."""
+
+@final
+class PlainQuicForwarder:
+    """The baseline of a splice: gives whoever opens a stream what a TCP server says, to its end.
+
+    QUIC is that of `Streams`, and its payloads are plain datagrams. One thread, one stream at a
+    time; connections are named by the port that they come from.
+
+    Args:
+        bind: Where it receives; port 0 takes any.
+        to: The TCP server.
+        identity_key: Its Ed25519 private key, 32 bytes.
+        peer_key: The public one of who connects.
+    """
+
+    def __new__(cls, bind: str, to: str, *, identity_key: bytes, peer_key: bytes) -> Self: ...
+    @property
+    def endpoint(self) -> str: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def statistics(self) -> dict[str, int]:
+        """{"cpu_ns"}."""
 
 @final
 class Salvo:

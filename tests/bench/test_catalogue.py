@@ -77,4 +77,5 @@ def test_the_figures_that_there_are() -> None:
         "changes",
         "receipts",
         "simulate",
+        "splice",
     ]

@@ -61,5 +61,5 @@ mod _core {
     use crate::shaper::Shaper;
 
     #[pymodule_export]
-    use crate::bench::{PlainForwarder, Salvo, spin::spin};
+    use crate::bench::{PlainForwarder, PlainQuicForwarder, Salvo, spin::spin};
 }

@@ -10,13 +10,14 @@ from ei.bench.latency import latency
 from ei.bench.miss import miss
 from ei.bench.receipts import receipts
 from ei.bench.simulate import simulate
+from ei.bench.splice import splice
 from ei.errors import NotFoundError
 
 Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
     "hit": hit, "fanout": fanout, "miss": miss, "latency": latency, "directory": directory,
-    "changes": changes, "receipts": receipts, "simulate": simulate,
+    "changes": changes, "receipts": receipts, "simulate": simulate, "splice": splice,
 }  # fmt: skip
 DEFAULT_RUNS = 5
 
