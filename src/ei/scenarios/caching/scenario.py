@@ -8,7 +8,11 @@ from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.caching.fetching import Answer, fetch
+from ei.scenarios.caching.hits import hit
+from ei.scenarios.caching.judged import judged
+from ei.scenarios.caching.oracle import equal
 from ei.scenarios.caching.origin import Origin, Page, serving
+from ei.scenarios.caching.programs import environ_of
 from ei.scenarios.caching.tier import kept_together
 from ei.services.caching.client import purge
 
@@ -40,9 +44,21 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             yield each
         async for each in alone(lab, alice, origin, stop):
             yield each
+    async for each in beside_others(lab, alice):
+        yield each
+
+
+async def beside_others(lab: ProcessLab, alice: Host) -> AsyncIterator[Promise]:
+    """Let two nodes keep together, and hold one node's cache against those that are not ours."""
     async with serving() as (origin, _):
         async for each in kept_together(lab, alice, lab.host("dave"), origin):
             yield each
+    erin, environ = lab.host("erin"), environ_of(lab)
+    for promises in (judged, hit):
+        async for each in promises(lab, erin, "sn1.isp-b", environ):
+            yield each
+    async for each in equal(lab.seed):
+        yield each
 
 
 async def kept(alice: Host, bob: Host, origin: Origin) -> AsyncIterator[Promise]:

@@ -1,9 +1,5 @@
 """S3-FIFO keeps its bound and its books, and what is used."""
 
-from collections.abc import Iterator
-from random import Random
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,38 +94,3 @@ def test_what_leaves_main_was_worth_keeping() -> None:
     gone += [each for number in range(20, 30) for each in queues.add(b"%d" % number, 10)]
 
     assert {each.name for each in gone if each.was_used} == {b"1", b"2", b"3"}
-
-
-def zipf(random: Random, *, names: int, count: int, skew: float) -> Iterator[int]:
-    weights = [1 / rank**skew for rank in range(1, names + 1)]
-    yield from random.choices(range(names), weights, k=count)
-
-
-def miss_share(trace: list[int], *, limit_bytes: int) -> float:
-    queues, _ = fifo(limit_bytes)
-    misses = 0
-    for number in trace:
-        name = number.to_bytes(4, "big")
-        if name in queues:
-            queues.use(name)
-        else:
-            misses += 1
-            _ = list(queues.add(name, 1))
-    return misses / len(trace)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(120)
-def test_it_misses_as_often_as_libcachesim_says() -> None:
-    oracle = pytest.importorskip("libcachesim", reason="the oracle is not installed")
-    trace = list(zipf(Random(35), names=10_000, count=100_000, skew=0.9))
-    cache = oracle.S3FIFO(cache_size=500)
-    request = oracle.Request()
-    misses = 0
-    for number in trace:
-        request.obj_id, request.obj_size = number + 1, 1
-        misses += not cache.get(request)
-
-    ours = miss_share(trace, limit_bytes=500)
-
-    assert ours == pytest.approx(misses / len(trace), abs=0.005)

@@ -1,0 +1,37 @@
+"""As many required cases pass as with any other cache, and what is not installed is named."""
+
+import pytest
+
+from ei.scenarios.caching import judged
+from ei.scenarios.caching.others import Other
+from ei.scenarios.caching.suite import Verdict
+
+AWAY = Other("Away", "away", "no-such-program", lambda *_: ())
+
+
+def of(passed: int, *failed: str) -> Verdict:
+    return Verdict(passed, failed, 0)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "statuses"),
+    [
+        (of(2, "a"), ["ok", "ok"]),
+        (of(1, "a", "b"), ["ok", "ok"]),
+        (of(3, "a"), ["broken", "ok"]),
+        (of(2), ["ok", "broken"]),
+    ],
+)
+def test_ours_is_as_good_as_another_one(theirs: Verdict, statuses: list[str]) -> None:
+    passing, failing = judged.beside(AWAY, of(2, "a"), theirs)
+
+    assert [passing.status, failing.status] == statuses
+    assert (passing.measured, passing.baseline) == (2, theirs.passed)
+    assert (failing.measured, failing.baseline) == (1, len(theirs.failed))
+
+
+def test_one_that_is_not_installed_is_not_compared_with() -> None:
+    (promise,) = judged.beside(AWAY, of(2), None)
+
+    assert promise.status == "unsupported"
+    assert promise.name.endswith("Away; apt-get install away")
