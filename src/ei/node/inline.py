@@ -12,12 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ei.errors import EiError
-from ei.runtime.environment import Environment
 from ei.runtime.faults import FaultReporter
 from ei.runtime.loader import load_service
-from ei.runtime.stores import SqliteStore
-from ei.runtime.worker import WorkerOrder, serve
-from ei.sdk.packets import Address
+from ei.runtime.worker import WorkerOrder, environment_of, serve
 
 
 def start_inline(
@@ -54,19 +51,5 @@ def _run(
 
 def _serve(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
     loaded = load_service(Path(order.folder))
-    stable = None
-    if loaded.manifest.stable_bytes:
-        stable = SqliteStore(Path(order.store), limit_bytes=loaded.manifest.stable_bytes)
-    try:
-        environment = Environment(
-            loaded,
-            node=Address(order.node),
-            seed=order.seed,
-            config=order.config,
-            stable=stable,
-            streams=len(sockets) - 1,
-        )
+    with environment_of(order, loaded, sockets) as environment:
         serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
-    finally:
-        if stable is not None:
-            stable.close()

@@ -18,8 +18,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from types import FrameType
@@ -106,24 +106,33 @@ def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
     if order.copies:
         _run_replicated(order, loaded, sockets)
         return
+    with environment_of(order, loaded, sockets) as environment:
+        _collect_seldom()
+        _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
+        try:
+            serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
+        finally:
+            _ = signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+@contextmanager
+def environment_of(
+    order: WorkerOrder, loaded: LoadedService, sockets: Sequence[socket.socket]
+) -> Generator[Environment]:
+    """Set up the environment of a service whose state is here alone; close its store at the end."""
     stable = None
     if loaded.manifest.stable_bytes:
-        limit_bytes = loaded.manifest.stable_bytes
-        stable = SqliteStore(Path(order.store), limit_bytes=limit_bytes)
-    environment = Environment(
-        loaded,
-        node=Address(order.node),
-        seed=order.seed,
-        config=order.config,
-        stable=stable,
-        streams=len(sockets) - 1,
-    )
-    _collect_seldom()
-    _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
+        stable = SqliteStore(Path(order.store), limit_bytes=loaded.manifest.stable_bytes)
     try:
-        serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
+        yield Environment(
+            loaded,
+            node=Address(order.node),
+            seed=order.seed,
+            config=order.config,
+            stable=stable,
+            streams=len(sockets) - 1,
+        )
     finally:
-        _ = signal.setitimer(signal.ITIMER_PROF, 0)
         if stable is not None:
             stable.close()
 
