@@ -21,7 +21,7 @@ PYTHON_CHECKS := check-python-format check-lint check-imports check-mypy check-b
     check-stubs check-unit-tests
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo build check previous test bench fuzz leftovers soak nightly caches coverage fix clean
+.PHONY: help demo build check previous test bench fuzz leftovers soak nightly others coverage fix clean
 .PHONY: $(RUST_CHECKS) $(PYTHON_CHECKS)
 
 help: ## List the targets
@@ -55,11 +55,11 @@ leftovers: build .venv/.dev ## 50 times: lab up, kill -9 of something at random,
 soak: build .venv/.dev ## A lab under load for SOAK_SECONDS (300): memory, files, threads, peers are what they were
 	@$(LIVE) "soak" $(BIN)/python -m ei.lab.soak $${SOAK_SECONDS:-300}
 
-nightly: caches test coverage leftovers soak fuzz bench ## The long round: more examples, coverage, leftovers, soak, fuzz, bench
+nightly: others test coverage leftovers soak fuzz bench ## The long round: more examples, coverage, leftovers, soak, fuzz, bench
 	@$(STEP) "property tests, 5,000 examples each" $(PYTEST) --hypothesis-profile=nightly --timeout=1800
 
-caches: ## Caches that are not ours and their judge, for `ei lab run caching`
-	@$(STEP) "caches that are not ours" .ci/ground caches
+others: ## Programs beside which scenarios measure ours: caches and their judge, WireGuard
+	@$(STEP) "programs beside ours" .ci/ground others
 
 coverage: build .venv/.dev ## Which lines no test runs
 	@$(STEP) "coverage" $(PYTEST) --cov --cov-report=term --cov-report=html:build/coverage

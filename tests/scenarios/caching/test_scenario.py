@@ -15,7 +15,7 @@ def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> 
 
     others = [each.name for each in report.promises if each.status == "unsupported"]
     assert [each for each in report.promises if each.status not in {"ok", "unsupported"}] == []
-    # Caches that are not ours, and their judge, are installed by `.ci/ground caches`.
+    # Caches that are not ours, and their judge, are installed by `.ci/ground others`.
     assert [name for name in others if " install " not in name] == []
 
 

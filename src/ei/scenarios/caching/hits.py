@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Mapping
 
 from ei.errors import LocalError
 from ei.host.client import Host
+from ei.lab.cpu_time import used_s
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.caching.offering import Dial
 from ei.scenarios.caching.origin import HERE, Page, serving
 from ei.scenarios.caching.others import VARNISH, missing, serving_as
-from ei.scenarios.ways_in.bulk import used_s
 from ei.services.caching.client import open_site
 from ei.ways.ends import End, StreamEnd, connect_tcp, given_up_on_error, part
 

@@ -9,9 +9,8 @@ from string import Template
 from tempfile import TemporaryDirectory
 
 from ei.lab.borrowed import find_program
+from ei.lab.foreign import running, unused_port
 from ei.scenarios.caching.origin import HERE
-from ei.scenarios.caching.programs import running
-from ei.scenarios.ways_in.ground import unused_port
 
 NGINX = Template("""
 daemon off;
@@ -115,5 +114,5 @@ async def serving_as(
     with TemporaryDirectory(prefix="ei-") as name:
         folder = Path(name)
         words = (find_program(other.program) or other.program, *other.words(folder, port, origin))
-        async with running(*words, port=port, folder=folder, environ=environ) as pid:
+        async with running(*words, at=port, folder=folder, environ=environ) as pid:
             yield port, pid

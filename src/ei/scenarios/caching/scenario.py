@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from ei.host.client import Host
+from ei.lab.foreign import environ_of
 from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
@@ -12,7 +13,6 @@ from ei.scenarios.caching.hits import hit
 from ei.scenarios.caching.judged import judged
 from ei.scenarios.caching.oracle import equal
 from ei.scenarios.caching.origin import Origin, Page, serving
-from ei.scenarios.caching.programs import environ_of
 from ei.scenarios.caching.tier import kept_together
 from ei.services.caching.client import purge
 

@@ -15,9 +15,8 @@ import msgspec
 
 from ei.errors import LocalError
 from ei.lab.borrowed import BORROWED, find_program
+from ei.lab.foreign import running, unused_port
 from ei.scenarios.caching.origin import HERE
-from ei.scenarios.caching.programs import running
-from ei.scenarios.ways_in.ground import unused_port
 
 SUITE = "http-cache-tests"
 VERSION = "0.4.5"
@@ -83,7 +82,7 @@ async def origin_of(environ: Mapping[str, str]) -> AsyncGenerator[int]:
     server = str(FOLDER / "server" / "server.mjs")
     with TemporaryDirectory() as folder:
         environ = {**environ, **said}
-        async with running("node", server, port=port, folder=Path(folder), environ=environ):
+        async with running("node", server, at=port, folder=Path(folder), environ=environ):
             yield port
 
 

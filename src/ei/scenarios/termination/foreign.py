@@ -17,11 +17,10 @@ from ei.daemons.log import Level, Log
 from ei.errors import LocalError
 from ei.host.client import Host
 from ei.lab.borrowed import find_program
-from ei.lab.census import MARK
+from ei.lab.foreign import environ_of
 from ei.lab.namespaces import inside
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
-from ei.lab.run_folder import RunFolder
 from ei.scenarios.termination.ground import Ground
 from ei.scenarios.termination.nginx import MUCH, Nginx, serving_by_nginx
 from ei.scenarios.termination.servers import content
@@ -56,7 +55,7 @@ async def by_foreign_programs(
         yield unsupported(LOADED + missing, "==", limit=REQUESTS)
         return
     programs = Programs(environ_of(lab), ground)
-    async with serving_by_nginx(lab, ground, environ=programs.environ) as nginx:
+    async with serving_by_nginx(ground, environ=programs.environ) as nginx:
         async for each in by_curl(programs, alice, nginx):
             yield each
         async with doorway(alice, ground.web, nginx.http2_port) as port:
@@ -88,14 +87,6 @@ async def by_curl(programs: "Programs", alice: Host, nginx: Nginx) -> AsyncItera
         unit="ms",
         baseline=round(median(far_ms), 1),
     )
-
-
-def environ_of(lab: ProcessLab) -> Mapping[str, str]:
-    """Return the environment of programs that go down with the lab, also if this one is killed."""
-    environ = {
-        key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")
-    }
-    return {**environ, MARK: RunFolder(lab.folder("sn1.isp-a").parent).read().run_id}
 
 
 @dataclass(frozen=True, slots=True)

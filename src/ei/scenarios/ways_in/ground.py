@@ -2,9 +2,7 @@
 
 import asyncio
 import hashlib
-import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -17,10 +15,9 @@ from ei.daemons.client import ask
 from ei.errors import EiError
 from ei.host.client import Host
 from ei.host.status import HostStatus
-from ei.lab.census import MARK
+from ei.lab.foreign import environ_of, unused_port
 from ei.lab.load import until
 from ei.lab.process_lab import ProcessLab
-from ei.lab.run_folder import RunFolder
 from ei.scenarios.ways_in.outside import seen
 
 BODY = bytes(range(256)) * 80_000
@@ -133,9 +130,6 @@ async def grounded(lab: ProcessLab) -> AsyncGenerator[Ground]:
     for name in ("alice", "bob", "carol"):
         lab.host(name).close()
     folder = lab.folder("sn1.isp-a").parent
-    environ = {key: value for key, value in os.environ.items() if not key.endswith("_proxy")}
-    # What runs here goes down with the lab, also if this program is killed.
-    environ[MARK] = RunFolder(folder).read().run_id
     async with (
         await asyncio.start_server(_web, "127.0.0.1", 0) as web,
         await asyncio.start_server(_speak, "127.0.0.1", 0) as speaking,
@@ -147,15 +141,8 @@ async def grounded(lab: ProcessLab) -> AsyncGenerator[Ground]:
             speaking.sockets[0].getsockname()[1],
             unused_port(),
             lab.host("dave"),
-            environ,
+            environ_of(lab),
         )
-
-
-def unused_port() -> int:
-    """Return a port of the loopback on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 async def _web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
