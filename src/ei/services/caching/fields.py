@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ei.services.caching.http1 import Fields, value_of
+from ei.services.caching.http1 import Fields, value_of, values_of
 
 MOST_S: Final = 2**31
 """What is longer counts as this long (RFC 9111 section 1.2.2)."""
@@ -46,7 +46,7 @@ class Directives(msgspec.Struct, frozen=True):
         argument = self.said.get(name)
         if argument is None:
             return None
-        return min(int(argument), MOST_S) if argument.isascii() and argument.isdigit() else 0
+        return min(int(argument), MOST_S) if is_number(argument) else 0
 
     def fields(self, name: str) -> list[str]:
         """Return the names of fields that the directive is limited to, in lower case."""
@@ -117,12 +117,19 @@ def write_date(unix_s: float) -> str:
 
 
 def read_age(fields: Fields) -> int:
-    """Return the seconds that Age says; of what is no number, or several, as old as can be.
+    """Return the seconds that Age says, of a list its first member (RFC 9111 section 5.1).
 
-    RFC 9111 section 5.1 would pass over what it cannot read; what somebody says is old is asked
+    What is no number, was said by several, or is said twice, counts as old as can be: it is asked
     for anew here, rather than used too long.
     """
-    said = value_of(fields, "age")
-    if said is None:
+    lines = values_of(fields, "age")
+    if not lines:
         return 0
-    return min(int(said), MOST_S) if said.isascii() and said.isdigit() else MOST_S
+    first, *others = [member.strip() for member in lines[0].split(",")]
+    is_doubtful = len(lines) > 1 or first in others
+    return MOST_S if is_doubtful or not is_number(first) else min(int(first), MOST_S)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number without sign."""
+    return text.isascii() and text.isdigit()

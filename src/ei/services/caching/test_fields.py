@@ -97,7 +97,24 @@ def test_a_date_that_is_written_is_read_again(unix_s: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("7", 7), ("7, 0", MOST_S), ("-7", MOST_S), ("7.0", MOST_S), ("", MOST_S)]
+    ("lines", "seconds"),
+    [
+        ((), 0),
+        (("7",), 7),
+        (("0,7200",), 0),
+        (("7200,0",), 7_200),
+        (("7200,0", "0"), MOST_S),
+        (("7", "7"), MOST_S),
+        (("7, 7",), MOST_S),
+        (("7 , 0, 7",), MOST_S),
+        (("-7",), MOST_S),
+        (("7.0",), MOST_S),
+        (("7;x=0",), MOST_S),
+        ((", 7",), MOST_S),
+        (("",), MOST_S),
+    ],
 )
-def test_an_age_that_cannot_be_read_is_as_old_as_can_be(text: str, seconds: int) -> None:
-    assert read_age((("age", text),)) == seconds
+def test_of_ages_the_first_counts_and_what_is_doubtful_is_as_old_as_can_be(
+    lines: tuple[str, ...], seconds: int
+) -> None:
+    assert read_age(tuple(("age", line) for line in lines)) == seconds
