@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ei.daemons.config_file import parse_config, read_config, toml_string
+from ei.daemons.config_file import parse_config, read_config, toml_string, toml_value
 from ei.errors import ConfigError
+
+WRITABLE = st.characters(exclude_categories=["Cs"])
 
 
 class Inner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +89,26 @@ def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
     assert isinstance(config.name, str)
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=50))
+@given(st.text(WRITABLE, max_size=50))
 def test_any_string_survives_being_written_as_toml(value: str) -> None:
     assert tomllib.loads(f"x = {toml_string(value)}") == {"x": value}
+
+
+VALUES = st.recursive(
+    st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(WRITABLE),
+    lambda values: st.lists(values) | st.dictionaries(st.text(WRITABLE), values),
+    max_leaves=10,
+)
+
+
+@given(VALUES)
+def test_any_value_survives_being_written_as_toml(value: object) -> None:
+    assert tomllib.loads(f"x = {toml_value(value)}") == {"x": value}
+
+
+def test_what_toml_has_no_word_for_is_said() -> None:
+    with pytest.raises(ConfigError, match="None is a NoneType; allowed: text, number"):
+        _ = toml_value([None])

@@ -144,3 +144,26 @@ def test_what_services_may_reach_is_written_for_the_node(tmp_path: Path) -> None
     first, second = (load_node_config(tmp_path / name / NODE_FILE) for name in ("x.a", "y.a"))
     assert first.internet.allow == ("127.0.0.0/8:*",)
     assert second.internet.allow == ()
+
+
+def test_a_node_finds_what_its_services_are_configured_with(tmp_path: Path) -> None:
+    text = """
+        version = 1
+        services = ["echo"]
+        [domains.a.nodes.x.config.echo]
+        nodes = ["@x"]
+        deep = { "a b" = [1.5, true] }
+    """
+    topology = parse_topology(text, name="t")
+    people = populate(topology, randomness=lambda label: derive(7, label), unix_s=UNIX_S)
+    daemons = write_daemon_files(
+        tmp_path,
+        population=people,
+        layout=lay_out(topology, subnet="127.1"),
+        service_numbers=NUMBERS,
+    )
+
+    config = load_node_config(tmp_path / "x.a" / NODE_FILE)
+
+    said = {"nodes": [daemons["x.a"].address], "deep": {"a b": [1.5, True]}}
+    assert config.config == {"echo": said}

@@ -3,6 +3,7 @@
 from ei.lab.builder import TopologyBuilder
 from ei.lab.population import Population, populate
 from ei.lab.seeds import derive
+from ei.records.addresses import format_address
 from ei.records.envelope import open_record
 from ei.records.kinds import AttachmentRecord, Enrolment, GroupRecord, NodeRecord
 
@@ -12,7 +13,7 @@ UNIX_S = 1_800_000_000
 def population(*, seed: int = 7, extra: str = "") -> Population:
     builder = TopologyBuilder("pair")
     builder.domain("d")
-    builder.node("a.d")
+    builder.node("a.d", config={"echo": {"to": ["@h.d", "@news.d"], "limit_s": 1.5}})
     builder.host("h.d", nodes=["a.d"])
     builder.group("news.d", nodes=["a.d"])
     if extra:
@@ -57,3 +58,13 @@ def test_names_lead_back_from_addresses() -> None:
 
     assert people.names[people.residents["h.d"].address] == "h.d"
     assert people.names[people.groups["news.d"]] == "news.d"
+
+
+def test_names_in_the_configuration_of_services_are_addresses_there() -> None:
+    people = population()
+
+    said = people.config_of("a.d")
+
+    host, group = people.residents["h.d"].address, people.groups["news.d"]
+    addresses = [format_address(host), format_address(group)]
+    assert said == {"echo": {"to": addresses, "limit_s": 1.5}}

@@ -1,8 +1,10 @@
 """What a node in simulation promises."""
 
-from ei.lab.builder import regular
+from ei.lab.builder import TopologyBuilder, regular
 from ei.lab.fixture import run_simulated
-from ei.lab.simnode import WORKER_NS
+from ei.lab.population import populate
+from ei.lab.seeds import derive
+from ei.lab.simnode import WORKER_NS, config_of
 from ei.lab.simulation import Simulation
 
 
@@ -41,3 +43,15 @@ def test_a_node_that_ended_does_nothing_any_more() -> None:
         return lab.network.statistics()["datagrams"] - before
 
     assert run_simulated(regular(nodes=1, hosts=0), script) == 0
+
+
+def test_its_services_are_configured_as_the_topology_says() -> None:
+    builder = TopologyBuilder("one")
+    builder.domain("d")
+    builder.node("n.d", services=("delivery",), config={"delivery": {"decision_s": 7.5}})
+    topology = builder.build()
+    people = populate(topology, randomness=lambda label: derive(7, label), unix_s=0)
+
+    config = config_of(topology.nodes["n.d"], people, "10.0.0.1:3535", cache_entries=16)
+
+    assert config.config == {"delivery": {"decision_s": 7.5}}

@@ -89,6 +89,17 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
             {"nodes": (NodePlan("sn1.a", "a", ("x",), {"x": ("y", "x")}),), "hosts": ()},
             "chain of x: there is no 'y'; allowed: x",
         ),
+        (
+            {"nodes": (NodePlan("sn1.a", "a", ("x",), config={"y": {}}),), "hosts": ()},
+            "sn1.a: config: there is no 'y'; allowed: x",
+        ),
+        (
+            {
+                "nodes": (NodePlan("sn1.a", "a", ("x",), config={"x": {"k": ["@sn2.a"]}}),),
+                "hosts": (),
+            },
+            "sn1.a: config: there is no 'sn2.a'; did you mean 'sn1.a'",
+        ),
     ],
 )
 def test_a_wrong_topology_says_what_is_wrong_and_what_is_allowed(

@@ -30,6 +30,14 @@ def test_services_are_the_files_unless_the_node_lists_its_own() -> None:
     assert (plan.nodes["x.a"].services, plan.nodes["y.a"].services) == (("echo",), ())
 
 
+def test_names_in_the_configuration_of_a_service_are_of_the_own_domain_unless_said() -> None:
+    text = "[domains.b.nodes.z]\nservices = ['echo']\nconfig.echo.nodes = ['@z', '@x.a', 'x']"
+
+    plan = parse_topology(NODES + text, name="t")
+
+    assert plan.nodes["z.b"].config == {"echo": {"nodes": ["@z.b", "@x.a", "x"]}}
+
+
 def test_a_cluster_has_members_of_its_domain_and_an_etcd_of_its_own() -> None:
     plan = parse_topology(NODES + "[domains.a.cluster]\nmembers = ['x', 'y']\netcd = 1", name="t")
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -70,3 +70,28 @@ def toml_string(value: str) -> str:
         for letter in value
     )
     return f'"{escaped}"'
+
+
+def toml_value(value: object) -> str:
+    """Return a value as TOML: a text, number, truth, or lists and tables of them, on one line.
+
+    Raises:
+        ConfigError: it is of another kind.
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return toml_string(value)
+        case int() | float():
+            return repr(value)
+        case list() | tuple():
+            return f"[{', '.join(map(toml_value, cast('list[object]', value)))}]"
+        case dict():
+            rows = cast("dict[str, object]", value).items()
+            return (
+                f"{{{', '.join(f'{toml_string(key)} = {toml_value(each)}' for key, each in rows)}}}"
+            )
+        case _:
+            kind = type(value).__name__
+            raise ConfigError(f"{value!r} is a {kind}; allowed: text, number, truth, list, table")

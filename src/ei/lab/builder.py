@@ -1,5 +1,7 @@
 """Makes topologies that are too large to write by hand."""
 
+from collections.abc import Mapping
+
 from ei.lab.topology import (
     DomainPlan,
     GroupPlan,
@@ -40,9 +42,15 @@ class TopologyBuilder:
         """Add a domain; its number is its position, from 1."""
         self._domains[name] = DomainPlan(name, len(self._domains) + 1)
 
-    def node(self, name: str, *, services: tuple[str, ...] = ("delivery", "echo")) -> None:
+    def node(
+        self,
+        name: str,
+        *,
+        services: tuple[str, ...] = ("delivery", "echo"),
+        config: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
         """Add a node under its full name."""
-        self._nodes[name] = NodePlan(name, _domain_of(name), services)
+        self._nodes[name] = NodePlan(name, _domain_of(name), services, config=config or {})
 
     def host(self, name: str, *, nodes: list[str]) -> None:
         """Add a host under its full name, attached to nodes under their full names."""

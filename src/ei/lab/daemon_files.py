@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from ei.daemons.config_file import toml_string
+from ei.daemons.config_file import toml_string, toml_value
 from ei.lab.etcd import CLIENT_PORT, find_etcd, write_etcd
 from ei.lab.layout import Layout
 from ei.lab.population import LIFETIME_S, Population
@@ -55,6 +55,7 @@ def write_daemon_files(
         write_records(own / "records.eir", known)
         if isinstance(plan, NodePlan):
             text = _node_toml(plan, topology, endpoint, trust) + _cluster_toml(plan, topology, etcd)
+            text += _config_toml(population.config_of(plan.name))
             _ = (own / NODE_FILE).write_text(text)
         else:
             _ = (own / HOST_FILE).write_text(_host_toml(plan, topology, endpoint, trust))
@@ -93,6 +94,14 @@ def _cluster_toml(plan: NodePlan, topology: Topology, etcd: Mapping[str, str]) -
     members = [name for name, domain in topology.etcd.items() if domain == plan.domain]
     endpoints = _list(f"{etcd[name]}:{CLIENT_PORT}" for name in members)
     return f"\n[cluster]\nname = {toml_string(plan.domain)}\netcd = {endpoints}\n"
+
+
+def _config_toml(config: Mapping[str, Mapping[str, object]]) -> str:
+    lines: list[str] = []
+    for service, values in config.items():
+        lines += ["", f"[config.{toml_string(service)}]"]
+        lines += [f"{toml_string(key)} = {toml_value(value)}" for key, value in values.items()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def guards_at(topology: Topology, node: str) -> dict[str, tuple[str, ...]]:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ei.lab.names import configured
 from ei.lab.topology import GroupPlan, HostPlan, Topology
-from ei.records.addresses import make_group_address
+from ei.records.addresses import format_address, make_group_address
 from ei.records.envelope import seal_record
 from ei.records.keys import Keys, make_keys
 from ei.records.kinds import (
@@ -57,6 +58,15 @@ class Population:
     def trust(self) -> dict[str, str]:
         """Domain name to its key, as configurations have it."""
         return {name: keys.identity_key.hex() for name, keys in self.domains.items()}
+
+    def config_of(self, node: str) -> dict[str, dict[str, object]]:
+        """Return what differs from its services' own configuration at a node, by service."""
+        config = self.topology.nodes[node].config
+        return {service: configured(values, self._address_of) for service, values in config.items()}
+
+    def _address_of(self, name: str) -> str:
+        group = self.groups.get(name)
+        return format_address(self.residents[name].address if group is None else group)
 
     def node_records(
         self, endpoint_of: Callable[[str], str], service_number: Callable[[str], int]

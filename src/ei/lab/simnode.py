@@ -7,10 +7,12 @@ from math import ceil, inf
 from ei._core import Datapath
 from ei.lab.capture import fate_comment, opened_form, read_log
 from ei.lab.clock import VirtualClock
+from ei.lab.daemon_files import guards_at
 from ei.lab.eventlog import EventLog
 from ei.lab.network import Network, Port, Tap
-from ei.lab.population import Resident
+from ei.lab.population import LIFETIME_S, Population, Resident
 from ei.lab.simhost import MAX_UNLOGGED
+from ei.lab.topology import NodePlan
 from ei.node.config import NodeConfig
 from ei.node.datapath import PureControl
 from ei.node.node import Node
@@ -39,6 +41,29 @@ class World:
     def unix_s(self, now_ns: int) -> float:
         """Return the wall clock at a virtual time."""
         return (now_ns + self.unix_offset_ns) / 1e9
+
+
+def config_of(
+    plan: NodePlan, population: Population, endpoint: str, *, cache_entries: int
+) -> NodeConfig:
+    """Return the configuration of a node, as a real one reads it from its file."""
+    topology = population.topology
+    return NodeConfig(
+        version=1,
+        name=plan.name,
+        domain_number=topology.domains[plan.domain].number,
+        binds=(endpoint,),
+        services=plan.services,
+        cache_entries=cache_entries,
+        attachment_limit_s=LIFETIME_S,
+        explains=topology.domains[plan.domain].explains,
+        trust=population.trust,
+        policy="lab-permissive",
+        neighbours=dict(topology.neighbours(plan.domain)),
+        chains=dict(plan.chains),
+        guards=guards_at(topology, plan.name),
+        config=population.config_of(plan.name),
+    )
 
 
 class SimNode:

@@ -13,18 +13,16 @@ from ei.host.stack import Identity, Stack
 from ei.lab.archive import Archive
 from ei.lab.capture import Capture
 from ei.lab.clock import VirtualClock
-from ei.lab.daemon_files import guards_at
 from ei.lab.eventlog import EventLog
 from ei.lab.lab import Backend
 from ei.lab.layout import lay_out
 from ei.lab.load import attach_fully
 from ei.lab.network import Network
-from ei.lab.population import LIFETIME_S, Population, populate
+from ei.lab.population import Population, populate
 from ei.lab.seeds import derive, derive_number
 from ei.lab.simhost import SimTransport
-from ei.lab.simnode import SimNode, World
+from ei.lab.simnode import SimNode, World, config_of
 from ei.lab.topology import HostPlan, Impairment, NodePlan, Topology
-from ei.node.config import NodeConfig
 from ei.node.routes import RoutesAnswer, routes_of
 from ei.node.status import NodeStatus
 from ei.records.keys import Keys
@@ -333,20 +331,11 @@ class Simulation:
             replace(self._world, unix_offset_ns=self._offset_ns(plan.name)),
             self._population.residents[plan.name],
             self._endpoints[plan.name],
-            NodeConfig(
-                version=1,
-                name=plan.name,
-                domain_number=self._topology.domains[plan.domain].number,
-                binds=(self._endpoints[plan.name],),
-                services=plan.services,
+            config_of(
+                plan,
+                self._population,
+                self._endpoints[plan.name],
                 cache_entries=self._cache_entries,
-                attachment_limit_s=LIFETIME_S,
-                explains=self._topology.domains[plan.domain].explains,
-                trust=self._population.trust,
-                policy="lab-permissive",
-                neighbours=dict(self._topology.neighbours(plan.domain)),
-                chains=dict(plan.chains),
-                guards=guards_at(self._topology, plan.name),
             ),
             records=self._archive.view(plan.domain),
             atlas=self._archive.atlas,

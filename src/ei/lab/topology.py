@@ -10,12 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 
 from ei.errors import ConfigError, NotFoundError
+from ei.lab.names import configured
 
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=60_000.0)]
@@ -110,6 +112,8 @@ class NodePlan:
         services: Names of the services that it runs, as the folders of `ei.services`.
         chains: Service name to the names that a packet for it visits, in order, itself last.
         internet: What its services may reach in the legacy Internet, as `allow` of `node.toml`.
+        config: Service name to values that differ from its manifest's `[config]`; a text `@NAME`
+            stands for the address of what has this full name.
     """
 
     name: str
@@ -117,6 +121,9 @@ class NodePlan:
     services: tuple[str, ...]
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     internet: tuple[str, ...] = ()
+    config: Mapping[str, Mapping[str, object]] = field(
+        default_factory=dict[str, Mapping[str, object]]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +337,14 @@ def _check_chains(topology: Topology) -> None:
                 raise ConfigError(f"{where}: must be 1 to {MAX_CHAIN} services, the last {service}")
             for word in chain:
                 _expect(word, node.services, where)
+        for service, values in node.config.items():
+            _expect(service, node.services, f"{node.name}: config")
+            _ = configured(values, partial(_expect_name, topology, f"{node.name}: config"))
+
+
+def _expect_name(topology: Topology, where: str, name: str) -> str:
+    _expect(name, (*topology.nodes, *topology.hosts, *topology.groups), where)
+    return name
 
 
 def _check_clusters(topology: Topology) -> None:

@@ -11,6 +11,7 @@ providers = ["transit"]               # domains that carry its traffic to all ot
 peers = ["isp-b"]                     # that exchange theirs and their customers' with it
 explains = "domain"                   # what its nodes tell of packets: hops, domain or nothing
 [domains.isp-a.nodes.sn1]             # sn1.isp-a
+config.caching.nodes = ["@sn1"]       # as [config] of node.toml; @NAME: an address of the lab
 [domains.isp-a.hosts.alice]           # alice.isp-a
 nodes = ["sn1", "sn2", "sn1.isp-b"]   # own domain unless said
 
@@ -34,12 +35,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
 import msgspec
 
 from ei.errors import ConfigError, LocalError
+from ei.lab.names import SIGN, configured
 from ei.lab.topology import (
     ClusterPlan,
     DomainPlan,
@@ -91,6 +94,7 @@ class _Node(msgspec.Struct, frozen=True):
     services: tuple[str, ...] | None = None
     chains: dict[str, tuple[str, ...]] = {}
     internet: tuple[str, ...] | None = None
+    config: dict[str, Table] = {}
 
 
 class _Host(msgspec.Struct, frozen=True):
@@ -184,9 +188,12 @@ def _nodes(domains: Mapping[str, _Domain], file: _File) -> dict[str, NodePlan]:
             row = _row(_Node, table, f"domains.{domain}.nodes.{own}")
             runs = file.services if row.services is None else row.services
             reaches = file.internet if row.internet is None else row.internet
-            plans[f"{own}.{domain}"] = NodePlan(
-                f"{own}.{domain}", domain, runs, row.chains, internet=reaches
-            )
+            config = {
+                service: configured(values, partial(_as_name, domain=domain))
+                for service, values in row.config.items()
+            }
+            name = f"{own}.{domain}"
+            plans[name] = NodePlan(name, domain, runs, row.chains, reaches, config)
     return plans
 
 
@@ -216,7 +223,15 @@ def _groups(domains: Mapping[str, _Domain]) -> dict[str, GroupPlan]:
 
 
 def _in_domain(names: tuple[str, ...], domain: str) -> tuple[str, ...]:
-    return tuple(name if "." in name else f"{name}.{domain}" for name in names)
+    return tuple(_full_name(name, domain) for name in names)
+
+
+def _full_name(name: str, domain: str) -> str:
+    return name if "." in name else f"{name}.{domain}"
+
+
+def _as_name(name: str, domain: str) -> str:
+    return f"{SIGN}{_full_name(name, domain)}"
 
 
 def _link_defaults(tables: Mapping[str, Table]) -> dict[LinkKind, Impairment]:
