@@ -10,7 +10,7 @@ AWAY = Other("Away", "away", "no-such-program", lambda *_: ())
 
 
 def of(passed: int, *failed: str) -> Verdict:
-    return Verdict(passed, failed, 0)
+    return Verdict(frozenset(map(str, range(passed))), failed, 0)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_ours_is_as_good_as_another_one(theirs: Verdict, statuses: list[str]) ->
     passing, failing = judged.beside(AWAY, of(2, "a"), theirs)
 
     assert [passing.status, failing.status] == statuses
-    assert (passing.measured, passing.baseline) == (2, theirs.passed)
+    assert (passing.measured, passing.baseline) == (2, len(theirs.passed))
     assert (failing.measured, failing.baseline) == (1, len(theirs.failed))
 
 
@@ -35,3 +35,20 @@ def test_one_that_is_not_installed_is_not_compared_with() -> None:
 
     assert promise.status == "unsupported"
     assert promise.name.endswith("Away; apt-get install away")
+
+
+@pytest.mark.parametrize(
+    ("ours", "measured", "limit", "status"),
+    [
+        (of(2), "none", "none", "ok"),
+        (of(2, "a"), "a", "a", "ok"),
+        (of(2, "a", "b"), "a, b", "a", "broken"),
+        (of(2, "b"), "b", "none", "broken"),
+    ],
+)
+def test_what_somebody_passes_is_to_be_passed(
+    ours: Verdict, measured: str, limit: str, status: str
+) -> None:
+    promise = judged.excused(ours, {"b", "c"})
+
+    assert (promise.measured, promise.limit.value, promise.status) == (measured, limit, status)

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 
 from ei.errors import LocalError
-from ei.scenarios.caching.suite import INSTALL, SUITE, VERSION, Verdict, verdict_of
+from ei.lab.scenario import load_scenario
+from ei.scenarios.caching.suite import (
+    FIELDS,
+    INSTALL,
+    SUITE,
+    VERSION,
+    Verdict,
+    published,
+    verdict_of,
+)
 
 REPORT = b"""{
   "a": true,
@@ -20,11 +29,21 @@ REQUIRED = ("a", "age-parse-prefix", "b", "c", "never-run")
 def test_what_could_not_be_set_up_is_neither_passed_nor_failed() -> None:
     verdict = verdict_of(REPORT, REQUIRED)
 
-    assert verdict == Verdict(1, ("age-parse-prefix", "b", "never-run"), 1)
+    assert verdict == Verdict(frozenset("a"), ("age-parse-prefix", "b", "never-run"), 1)
 
 
-def test_what_is_documented_is_no_news() -> None:
-    assert verdict_of(REPORT, REQUIRED).unexplained == ("b", "never-run")
+def test_what_one_of_all_published_passes_can_be_passed(tmp_path: Path) -> None:
+    _ = (tmp_path / "one.json").write_bytes(REPORT)
+    _ = (tmp_path / "other.json").write_text('{"b": true, "c": ["TypeError", null]}')
+
+    assert published(tmp_path) == {"a", "b"}
+
+
+def test_results_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    _ = (tmp_path / "one.json").write_text("away")
+
+    with pytest.raises(LocalError, match=r"one.json says 'away'"):
+        _ = published(tmp_path)
 
 
 def test_what_is_no_report_is_no_verdict() -> None:
@@ -37,3 +56,9 @@ def test_the_version_that_is_named_is_the_one_that_is_installed_for_tests() -> N
 
     assert INSTALL.endswith(f"{SUITE}@{VERSION}")
     assert f'"{INSTALL}"' in ground.read_text()
+
+
+def test_the_fields_of_its_requests_are_harmless_to_the_node_that_it_judges() -> None:
+    topology = load_scenario("caching").topology
+
+    assert topology.nodes["sn1.isp-b"].config == {"caching": {"harmless_fields": list(FIELDS)}}

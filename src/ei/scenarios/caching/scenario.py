@@ -44,19 +44,20 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             yield each
         async for each in alone(lab, alice, origin, stop):
             yield each
-    async for each in beside_others(lab, alice):
+    async for each in beside_others(lab):
         yield each
 
 
-async def beside_others(lab: ProcessLab, alice: Host) -> AsyncIterator[Promise]:
+async def beside_others(lab: ProcessLab) -> AsyncIterator[Promise]:
     """Let two nodes keep together, and hold one node's cache against those that are not ours."""
     async with serving() as (origin, _):
-        async for each in kept_together(lab, alice, lab.host("dave"), origin):
+        async for each in kept_together(lab, lab.host("dave"), lab.host("frank"), origin):
             yield each
     erin, environ = lab.host("erin"), environ_of(lab)
-    for promises in (judged, hit):
-        async for each in promises(lab, erin, "sn1.isp-b", environ):
-            yield each
+    async for each in judged(erin, environ):
+        yield each
+    async for each in hit(lab, erin, "sn1.isp-b", environ):
+        yield each
     async for each in equal(lab.seed):
         yield each
 

@@ -27,16 +27,6 @@ FIELDS = ("test-id", "test-name", "req-num")
 LIMIT_S = 300.0
 COMPLAINT_BYTES = 400
 
-CANNOT_BE_MET: Mapping[str, str] = {
-    "age-parse-prefix": "`Age: 0,7200` is to be used; age-parse-prefix-twoline forbids it of the"
-    " same field in two lines, and each cache fails one of them",
-    "stale-close-must-revalidate": "the answer is to come from an origin that gave none",
-    "stale-close-no-cache": "the answer is to come from an origin that gave none",
-    "stale-close-proxy-revalidate": "the answer is to come from an origin that gave none",
-    "stale-close-s-maxage=2": "the answer is to come from an origin that gave none",
-}
-"""Required cases that we fail, and why: decision 160."""
-
 _REQUIRED = """
 import tests from './tests/index.mjs'
 import surrogate from './tests/surrogate-control.mjs'
@@ -46,24 +36,23 @@ console.log(JSON.stringify(required.map(test => test.id)))
 """
 
 
+Results = dict[str, bool | list[str | None]]
+"""What became of each case: it passed, or the kind of failure and what was seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What became of the required cases.
 
     Attributes:
-        passed: How many.
+        passed: Their names.
         failed: Their names, in order.
         unclear: How many could not be set up with this cache, and say nothing.
     """
 
-    passed: int
+    passed: frozenset[str]
     failed: tuple[str, ...]
     unclear: int
-
-    @property
-    def unexplained(self) -> tuple[str, ...]:
-        """What failed, and is not in `CANNOT_BE_MET`."""
-        return tuple(name for name in self.failed if name not in CANNOT_BE_MET)
 
 
 def missing() -> str:
@@ -105,22 +94,43 @@ def verdict_of(printed: bytes, required: Collection[str]) -> Verdict:
     Raises:
         LocalError: It is no report.
     """
-    try:
-        results = msgspec.json.decode(printed, type=dict[str, bool | list[str | None]])
-    except msgspec.DecodeError as error:
-        said = printed[-COMPLAINT_BYTES:].decode(errors="replace")
-        raise LocalError(f"{SUITE} says {said!r}, which is no report") from error
-    passed, unclear = 0, 0
+    results = _read(printed, SUITE)
     failed: list[str] = []
+    unclear = 0
     for name in sorted(required):
         match results.get(name, False):
             case True:
-                passed += 1
+                pass
             case ["Setup", *_]:
                 unclear += 1
             case _:
                 failed.append(name)
-    return Verdict(passed, tuple(failed), unclear)
+    return Verdict(_passed(results) & frozenset(required), tuple(failed), unclear)
+
+
+def published(folder: Path = FOLDER / "results") -> frozenset[str]:
+    """Return the names of the cases that a cache or browser passes in the package's own results.
+
+    Raises:
+        LocalError: Of those one is no report.
+        OSError: One cannot be read.
+    """
+    passed: set[str] = set()
+    for file in folder.glob("*.json"):
+        passed |= _passed(_read(file.read_bytes(), str(file)))
+    return frozenset(passed)
+
+
+def _passed(results: Results) -> frozenset[str]:
+    return frozenset(name for name, result in results.items() if result is True)
+
+
+def _read(printed: bytes, source: str) -> Results:
+    try:
+        return msgspec.json.decode(printed, type=Results)
+    except msgspec.DecodeError as error:
+        said = printed[-COMPLAINT_BYTES:].decode(errors="replace")
+        raise LocalError(f"{source} says {said!r}, which is no report") from error
 
 
 async def _printed(environ: Mapping[str, str], *words: str) -> bytes:

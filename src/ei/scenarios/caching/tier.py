@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from ipaddress import IPv6Address
 from itertools import count
 
 from ei.errors import EiError
@@ -14,7 +13,6 @@ from ei.scenarios.caching.fetching import fetch
 from ei.scenarios.caching.origin import Origin, Page
 from ei.services.caching.client import purge
 
-NODES = ("sn1.isp-a", "sn2.isp-a")
 PAGES = 20
 PROBES = 8
 """Pages of which some are kept by either node."""
@@ -25,56 +23,41 @@ LINES = ("cache-control: max-age=600", "cache-tag: news")
 
 
 async def kept_together(
-    lab: ProcessLab, alice: Host, dave: Host, origin: Origin
+    lab: ProcessLab, dave: Host, frank: Host, origin: Origin
 ) -> AsyncIterator[Promise]:
     """Let a host at each node ask for the same pages, and one of them purge."""
-    await join(lab, alice)
     urls = [origin.url(f"/tier/{number}") for number in range(PAGES)]
     say(origin, OLD)
     probes = count()
 
     async def is_joined() -> bool:
-        return await is_one_fetch(alice, dave, origin, [next(probes) for _ in range(PROBES)])
+        return await is_one_fetch(dave, frank, origin, [next(probes) for _ in range(PROBES)])
 
     ready_s = await until(lab, is_joined, limit_s=START_LIMIT_S)
     yield promise("two nodes are a tier", ready_s, "<=", START_LIMIT_S, unit="s")
-    for host in (alice, dave):
+    for host in (dave, frank):
         _ = await asyncio.gather(*[fetch(host, url) for url in urls])
     asked = sum(origin.asked[f"/tier/{number}"] for number in range(PAGES))
     yield promise("20 pages for hosts of two nodes cost", asked, "==", PAGES, unit="fetches")
 
     say(origin, NEW)
     began_s = lab.now_s()
-    await purge(alice, tags=(b"news",))
+    await purge(dave, tags=(b"news",))
 
     async def is_new() -> bool:
-        return {(await fetch(dave, url)).body for url in urls} == {NEW}
+        return {(await fetch(frank, url)).body for url in urls} == {NEW}
 
     _ = await until(lab, is_new, limit_s=START_LIMIT_S)
     after_s = lab.now_s() - began_s
     yield promise("a purge is seen at the other node", after_s, "<=", PURGE_LIMIT_S, unit="s")
 
 
-async def join(lab: ProcessLab, host: Host) -> None:
-    """Let the nodes know that they are a tier: that is in their configuration."""
-    addresses = [str(IPv6Address(bytes(host.find(name)))) for name in NODES]
-    listed = ", ".join(f'"{address}"' for address in addresses)
-    for name in NODES:
-        await lab.kill(name)
-        file = lab.folder(name) / "node.toml"
-        text = await asyncio.to_thread(file.read_text)
-        _ = await asyncio.to_thread(
-            file.write_text, f"{text}\n[config.caching]\nnodes = [{listed}]\n"
-        )
-        await lab.start(name)
-
-
-async def is_one_fetch(alice: Host, dave: Host, origin: Origin, probes: list[int]) -> bool:
+async def is_one_fetch(dave: Host, frank: Host, origin: Origin, probes: list[int]) -> bool:
     """Return whether pages that were never asked for cost one fetch each for both hosts."""
     paths = [f"/probe/{number}" for number in probes]
     try:
         for path in paths:
-            for host in (alice, dave):
+            for host in (dave, frank):
                 _ = await fetch(host, origin.url(path), deadline_s=1.0)
     except EiError:
         return False
