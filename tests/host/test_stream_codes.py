@@ -11,6 +11,7 @@ from ei.host.stream_codes import NO_LISTENER, meaning_of
         (NO_LISTENER, "host", "no_listener"),
         (4, "node", "not_allowed"),
         (8, "node", "too_many_streams"),
+        (10, "node", "too_late"),
     ],
 )
 def test_a_code_has_a_word_for_programs_and_a_meaning_for_people(

@@ -18,7 +18,7 @@ from ei.sdk import (
     StreamWritable,
     WriteStream,
 )
-from ei.sdk.streams import MAX_OPENING_BYTES, MAX_PIECE_BYTES
+from ei.sdk.streams import MAX_KEEP_BYTES, MAX_OPENING_BYTES, MAX_PIECE_BYTES
 
 A = Address(b"a" * 16)
 A_HEX = "c410" + "61" * 16
@@ -35,7 +35,8 @@ SAID: list[tuple[StreamEvent | StreamEffect, str]] = [
     (ReadStream(2, 9, 1.0), f"940d0209{ONE_S}"),
     (WriteStream(2, b"d", is_end=True), "940e02c40164c3"),
     (CloseStream(2), "920f02"),
-    (SpliceStreams(2, 3, 1.0), f"94100203{ONE_S}"),
+    (SpliceStreams(2, 3, 1.0), f"96100203{ONE_S}00c0"),
+    (SpliceStreams(2, 3, 1.0, keep_bytes=9, from_byte=7), f"96100203{ONE_S}0907"),
 ]
 
 
@@ -77,6 +78,9 @@ def test_an_open_stream_is_given_ten_seconds_and_a_silent_one_five_minutes() -> 
         WriteStream(2, bytes(MAX_PIECE_BYTES + 1)),
         SpliceStreams(2, 3, 0.0),
         SpliceStreams(2, 3, 86_401.0),
+        SpliceStreams(2, 3, keep_bytes=-1),
+        SpliceStreams(2, 3, keep_bytes=MAX_KEEP_BYTES + 1),
+        SpliceStreams(2, 3, from_byte=-1),
     ],
 )
 def test_what_is_beyond_its_limits_is_not_read_back(asked: StreamEffect) -> None:

@@ -242,3 +242,85 @@ def test_an_event_that_comes_to_nothing_costs_its_stream() -> None:
     model.fail(StreamWritable(2, 9))
 
     assert told(model) == [StreamClosed(2, "closed", 0, 0)]
+
+
+def kept(*, keep_bytes: int = 6) -> tuple[StreamsModel, StreamModel, StreamModel]:
+    model, first = opened()
+    model.take((OpenStream(3, Legacy("h", 80)),))
+    model.accept(model[3], A, window=50)
+    model.take((SpliceStreams(2, 3, 10.0, keep_bytes=keep_bytes),))
+    _ = told(model)
+    return model, first, model[3]
+
+
+def test_a_stream_that_takes_the_place_of_a_lost_one_begins_where_that_was_left() -> None:
+    model, first, server = kept()
+    server.inbound += b"0123456789"
+    first.inbound += b"abc"
+    _ = told(model)
+
+    model.close(first, "lost")
+    server.inbound += b"xyz"
+    assert told(model) == [StreamClosed(2, "lost", 3, 10)]
+    later = model.open(A, b"", window=100)
+    model.take((SpliceStreams(4, 3, 10.0, from_byte=6),))
+    _ = told(model)
+
+    assert (bytes(later.outbound), bytes(server.outbound)) == (b"6789xyz", b"abc")
+
+
+@pytest.mark.parametrize("byte", [3, 11])
+def test_what_is_not_kept_closes_who_wants_it_alone(byte: int) -> None:
+    model, first, server = kept()
+    server.inbound += b"0123456789"
+    _ = told(model)
+    model.close(first, "lost")
+    later = model.open(A, b"", window=100)
+
+    model.take((SpliceStreams(4, 3, from_byte=byte),))
+
+    _ = told(model)
+    assert (later.closed, server.closed) == ("too_late", "")
+
+
+def test_who_keeps_stays_after_both_ends_until_the_service_closes_it() -> None:
+    model, first, server = kept()
+    server.inbound += b"answer"
+    first.is_far_ended = server.is_far_ended = True
+    assert told(model) == [StreamClosed(2, "ended", 0, 6)]
+    later = model.open(A, b"", window=100)
+    model.take((SpliceStreams(4, 3, from_byte=2),))
+
+    assert told(model)[-1] == StreamClosed(4, "ended", 0, 4)
+    assert (bytes(later.outbound), server.closed) == (b"swer", "")
+    model.take((CloseStream(3),))
+    assert server.closed
+
+
+def test_silence_ends_both_of_a_splice_that_keeps_and_one_that_waits_for_nobody() -> None:
+    model, first, server = kept()
+    model.now_s = 10.0
+    model.expire()
+    assert (first.closed, server.closed) == ("deadline", "deadline")
+
+    model, first, server = kept()
+    model.close(first, "lost")
+    model.now_s = 10.0
+    model.expire()
+    assert server.closed == "deadline"
+
+
+def test_what_the_service_reads_itself_is_not_kept() -> None:
+    model, first, server = kept()
+    server.inbound += b"abc"
+    _ = told(model)
+    model.close(first, "lost")
+    server.inbound += b"de"
+    model.take((ReadStream(3),))
+    _ = told(model)
+    later = model.open(A, b"", window=100)
+
+    model.take((SpliceStreams(4, 3, from_byte=3),))
+
+    _ = told(model)
+    assert later.closed == "too_late"

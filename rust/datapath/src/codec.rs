@@ -16,7 +16,9 @@ pub use effects::{
     Action, Answer, Decision, Effect, EffectBatch, Hop, Key, Outcome, Packet, Stage, StageList,
 };
 pub use events::{EventBatch, MAX_BATCH_BYTES, MAX_BATCH_ITEMS};
-pub use streams::{MAX_OPENING_BYTES, MAX_PIECE_BYTES, StreamEffect, StreamEffects, StreamTarget};
+pub use streams::{
+    MAX_KEEP_BYTES, MAX_OPENING_BYTES, MAX_PIECE_BYTES, StreamEffect, StreamEffects, StreamTarget,
+};
 pub use worker::{Event, Events};
 
 /// Why a batch of effects cannot be read. The worker that wrote it is not to be trusted further.

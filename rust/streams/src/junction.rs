@@ -12,6 +12,7 @@
 mod closing;
 mod ending;
 mod entry;
+mod keeping;
 mod links;
 mod news;
 mod opening;

@@ -31,6 +31,8 @@ NODE_CODES = (
     ("stream_overrun", "its service wrote more than there was room for"),
     ("lost", "the connection behind it broke"),
     ("too_many_streams", "it has as many streams as it allows"),
+    ("ended", "it takes no more"),
+    ("too_late", "what was missed is not kept any more"),
 )
 """What a node says of a stream to one of its services, by number."""
 

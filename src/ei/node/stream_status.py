@@ -18,6 +18,7 @@ STREAM_REASONS = {
     "stream_overrun": "The service wrote more than the window that it was told of.",
     "lost": "The connection under it broke, or the worker of its service died.",
     "too_many_streams": "The node, or one peer, has as many streams as it may.",
+    "too_late": "What a stream that takes the place of a lost one misses is not kept any more.",
 }
 """Why a stream of a service ended, and what happened."""
 

@@ -21,6 +21,7 @@ from ei.sdk.packets import Address, Peer
 
 MAX_PIECE_BYTES = 64 * 1024
 MAX_OPENING_BYTES = 1_024
+MAX_KEEP_BYTES = 16 * 1024 * 1024
 
 StreamNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """Which stream of a service on a node.
@@ -123,7 +124,8 @@ class StreamClosed(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1
     Attributes:
         reason: `ended` (both directions came to their end), `reset` (the other end gave it up),
             `closed` (by `CloseStream`), `refused`, `unreachable`, `not_allowed`, `deadline`,
-            `stream_overrun`, `lost` (its connection broke) or `too_many_streams`.
+            `stream_overrun`, `lost` (its connection broke, or one behind it), `too_many_streams` or
+            `too_late` (what it was to begin with is not kept any more).
         read_bytes: That came from the other end.
         written_bytes: That went to it.
     """
@@ -193,14 +195,27 @@ class SpliceStreams(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=
     What was written before goes first. Afterwards both belong to the datapath: the service may only
     close them, and is told `StreamClosed` of each when both directions have ended.
 
+    With `keep_bytes` another stream can take the place of `a`. What ends `a` does not end `b` then,
+    nor does its end: of `a` alone the service is told `StreamClosed`, and all of its `read_bytes`
+    go to `b`. Nothing is read from `b` until it is spliced again; closing it is the service's.
+
+        a ══ b      a is lost      c ══ b, from_byte: what c has of b already
+
     Attributes:
         a, b: Two streams of this service, neither of them with a `ReadStream` unanswered.
-        idle_s: Without a byte either way for so long both are closed (`deadline`).
+        idle_s: Without a byte either way for so long both are closed (`deadline`); so is `b` when
+            it is spliced no more.
+        keep_bytes: So many of the last bytes of `b` are kept, 0 to 16 MiB; fewer when buffers are
+            short. What the service read itself is not, nor what was before it.
+        from_byte: Of all bytes that ever came from `b` the first for `a`; `None`: the next. When it
+            is not kept any more, or has not come yet, `a` is closed (`too_late`), `b` is not.
     """
 
     a: StreamNumber
     b: StreamNumber
     idle_s: Annotated[float, Meta(gt=0, le=86_400)] = 3_600.0
+    keep_bytes: Annotated[int, Meta(ge=0, le=MAX_KEEP_BYTES)] = 0
+    from_byte: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
 
 
 StreamEffect = OpenStream | ReadStream | WriteStream | CloseStream | SpliceStreams

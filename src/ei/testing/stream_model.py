@@ -43,6 +43,8 @@ class StreamModel:
         is_end_told: The service has read the other end's end.
         asked: The read that waits for its answer.
         partner: The stream that it is spliced to.
+        kept: The last bytes of it, at most `keep_bytes`; `None` where none are kept.
+        given: How many of all its bytes the partner, or the service, has.
         deadline_s: When it is closed unless something happens; `idle_s` after what happens.
     """
 
@@ -59,6 +61,9 @@ class StreamModel:
     is_end_told: bool = False
     asked: ReadStream | None = None
     partner: "StreamModel | None" = None
+    kept: bytearray | None = None
+    keep_bytes: int = 0
+    given: int = 0
     deadline_s: float = inf
     idle_s: float = inf
     read_bytes: int = 0
@@ -102,7 +107,9 @@ class StreamsModel:
         """Close the streams on which nothing has happened for too long."""
         for each in tuple(self._streams.values()):
             if each.deadline_s <= self.now_s:
-                self.close(each, "deadline")
+                partner = each.partner
+                late = each if partner is None or partner.kept is None else partner
+                self.close(late, "deadline")
 
     def forget(self) -> None:
         """Lose all: the worker has died."""
@@ -129,8 +136,12 @@ class StreamsModel:
         self._events.append(StreamOpened(opened.stream, peer, b"", window))
 
     def close(self, ended: StreamModel, reason: str) -> None:
-        """End a stream, and the one that it is spliced to."""
-        for each in (ended, ended.partner):
+        """End a stream, and the one that it is spliced to unless that keeps."""
+        partner = ended.partner
+        if partner is not None and partner.kept is not None:
+            self._part(partner)
+            partner = None
+        for each in (ended, partner):
             if each is not None and not each.closed:
                 each.closed, each.asked, each.deadline_s = reason, None, inf
                 if not each.is_near_ended:
@@ -138,6 +149,10 @@ class StreamsModel:
                 self._events.append(
                     StreamClosed(each.stream, reason, each.read_bytes, each.written_bytes)
                 )
+
+    def _part(self, kept: StreamModel) -> None:
+        """It is spliced no more, and waits for another."""
+        kept.partner, kept.deadline_s = None, self.now_s + kept.idle_s
 
     # -- the service ----------------------------------------------------------------------------
 
@@ -206,15 +221,27 @@ class StreamsModel:
             case CloseStream(stream=stream):
                 if not self[stream].closed:
                     self.close(self[stream], "closed")
-            case SpliceStreams(a=a, b=b, idle_s=idle_s):
+            case SpliceStreams(a=a, b=b):
                 one, other = self._usable(a, effect), self._usable(b, effect)
                 if one is not None and other is not None:
-                    for each in (one, other):
-                        assert each.asked is None, f"{effect}: a read is unanswered"  # noqa: S101
-                        each.idle_s, each.deadline_s = idle_s, self.now_s + idle_s
-                    one.partner, other.partner = other, one
+                    self._join(one, other, effect)
             case _:
                 assert_never(effect)
+
+    def _join(self, one: StreamModel, other: StreamModel, effect: SpliceStreams) -> None:
+        if effect.keep_bytes and other.kept is None:
+            other.kept, other.keep_bytes = bytearray(), effect.keep_bytes
+            other.given = other.read_bytes
+        if effect.from_byte is not None:
+            first = other.read_bytes - len(other.kept or b"")
+            if not first <= effect.from_byte <= other.read_bytes:
+                self.close(one, "too_late")
+                return
+            other.given = effect.from_byte
+        for each in (one, other):
+            assert each.asked is None, f"{effect}: a read is unanswered"  # noqa: S101
+            each.idle_s, each.deadline_s = effect.idle_s, self.now_s + effect.idle_s
+        one.partner, other.partner = other, one
 
     def _usable(self, stream: int, effect: StreamEffect) -> StreamModel | None:
         """Return the stream; `None` when it is closed, which the service may not know yet."""
@@ -237,6 +264,9 @@ class StreamsModel:
             data = bytes(moved.inbound[: moved.asked.limit])
             del moved.inbound[: len(data)]
             moved.read_bytes += len(data)
+            if moved.kept is not None:  # the service has it
+                moved.kept.clear()
+                moved.given = moved.read_bytes
             moved.is_end_told = moved.is_far_ended and not moved.inbound
             moved.asked, moved.deadline_s = None, inf
             self._events.append(StreamData(moved.stream, data, moved.is_end_told))
@@ -248,15 +278,33 @@ class StreamsModel:
             self._end(moved)
 
     def _splice(self, source: StreamModel, sink: StreamModel) -> None:
-        data = bytes(source.inbound[: sink.size - len(sink.outbound)])
-        del source.inbound[: len(data)]
-        sink.outbound += data
-        source.read_bytes += len(data)
-        sink.written_bytes += len(data)
-        if source.is_far_ended and not source.inbound:
+        if sink.is_near_ended:  # nobody takes what comes
+            source.is_end_told = True
+            return
+        room = sink.size - len(sink.outbound)
+        data = _missed(source)[:room]
+        source.given += len(data)
+        fresh = bytes(source.inbound[: room - len(data)])
+        del source.inbound[: len(fresh)]
+        source.read_bytes += len(fresh)
+        if source.kept is not None:
+            source.given += len(fresh)
+            source.kept += fresh
+            del source.kept[: max(0, len(source.kept) - source.keep_bytes)]
+        sink.outbound += data + fresh
+        sink.written_bytes += len(data) + len(fresh)
+        if source.is_far_ended and not source.inbound and not _missed(source):
             source.is_end_told = sink.is_near_ended = True
 
     def _end(self, ended: StreamModel) -> None:
         partner = ended.partner
+        if partner is None and ended.kept is not None:
+            return  # it stays for what it keeps
         if partner is None or (partner.is_near_ended and partner.is_end_told):
-            self.close(ended, "ended")
+            self.close(partner if partner and ended.kept is not None else ended, "ended")
+
+
+def _missed(source: StreamModel) -> bytes:
+    """Return what the partner has not had of what came already."""
+    behind = source.read_bytes - source.given
+    return bytes((source.kept or b"")[-behind:]) if source.kept is not None and behind else b""

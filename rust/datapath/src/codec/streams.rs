@@ -44,6 +44,8 @@ pub enum StreamEffect<'a> {
         a: u64,
         b: u64,
         idle_ns: u64,
+        keep_bytes: usize,
+        from_byte: Option<u64>,
     },
 }
 
@@ -73,6 +75,9 @@ pub enum StreamTarget<'a> {
 pub const MAX_PIECE_BYTES: usize = 64 * 1024;
 /// `MAX_OPENING_BYTES` there.
 pub const MAX_OPENING_BYTES: usize = 1_024;
+
+/// `MAX_KEEP_BYTES` there.
+pub const MAX_KEEP_BYTES: usize = 16 * 1024 * 1024;
 
 /// 253 characters.
 const MAX_HOST_BYTES: usize = 4 * 253;
@@ -124,10 +129,15 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<StreamEffect<'a>, CodecError> {
         (2, 15) => Ok(StreamEffect::Close {
             stream: reader.integer("stream")?,
         }),
-        (4, 16) => Ok(StreamEffect::Splice {
+        (6, 16) => Ok(StreamEffect::Splice {
             a: reader.integer("a")?,
             b: reader.integer("b")?,
             idle_ns: nanoseconds(reader, "idle_s", MAX_SPLICE_IDLE_S)?,
+            keep_bytes: within(reader, "keep_bytes", 0, MAX_KEEP_BYTES)?,
+            from_byte: match reader.nil() {
+                true => None,
+                false => Some(reader.integer("from_byte")?),
+            },
         }),
         (_, 12..=16) => Err(CodecError::WrongLength {
             field: "Effect",
@@ -281,10 +291,10 @@ mod tests {
     const NODE: [u8; 16] = [0xfd, 0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
     /// `msgspec.msgpack.encode` of the same batch in Python.
-    const EFFECTS: &str = "930100919300a097940c039400ab6578616d706c652e6f7267cd01bba3746370cb4024000000000000940c0593\
-        01c410fd350000000000000000000000000001c402746fcb3fe0000000000000940c079302c410fd3500000000\
-        00000000000000000001500a940d02ce00010000cb4072c00000000000940e02c403616263c3920f0294100203\
-        cb40ac200000000000";
+    const EFFECTS: &str = "930100919300a098940c039400ab6578616d706c652e6f7267cd01bba3746370cb4024000000000000940c05\
+        9301c410fd350000000000000000000000000001c402746fcb3fe0000000000000940c079302c410fd350000\
+        00000000000000000000000150cb4024000000000000940d02ce00010000cb4072c00000000000940e02c403\
+        616263c3920f0296100203cb40ac200000000000cd03e8c096100403cb40ac20000000000000ce00011170";
 
     #[test]
     fn the_effects_of_msgspec_are_understood() {
@@ -336,6 +346,15 @@ mod tests {
                     a: 2,
                     b: 3,
                     idle_ns: 3_600_000_000_000,
+                    keep_bytes: 1_000,
+                    from_byte: None,
+                },
+                StreamEffect::Splice {
+                    a: 4,
+                    b: 3,
+                    idle_ns: 3_600_000_000_000,
+                    keep_bytes: 0,
+                    from_byte: Some(70_000),
                 },
             ]]
         );

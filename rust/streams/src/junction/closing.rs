@@ -23,11 +23,13 @@ pub enum Closing {
     Lost,
     /// As many as may be are open.
     TooManyStreams,
+    /// What it was to begin with is not kept any more.
+    TooLate,
 }
 
 impl Closing {
     /// Every reason, in the order of their codes.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Closed,
         Self::Reset,
         Self::Refused,
@@ -38,6 +40,7 @@ impl Closing {
         Self::Lost,
         Self::TooManyStreams,
         Self::Ended,
+        Self::TooLate,
     ];
 
     /// As `StreamClosed` says it.
@@ -53,6 +56,7 @@ impl Closing {
             Self::StreamOverrun => "stream_overrun",
             Self::Lost => "lost",
             Self::TooManyStreams => "too_many_streams",
+            Self::TooLate => "too_late",
         }
     }
 
@@ -62,6 +66,15 @@ impl Closing {
             .iter()
             .position(|reason| *reason == self)
             .unwrap_or(0) as u64
+    }
+
+    /// What the code of an other end that gave a stream up means to whoever has this one: whether it wanted
+    /// that, or lost something itself.
+    pub(super) fn of_code(code: u64) -> Self {
+        [Self::Lost, Self::TooLate]
+            .into_iter()
+            .find(|reason| reason.code() == code)
+            .unwrap_or(Self::Reset)
     }
 }
 
@@ -88,5 +101,15 @@ mod tests {
             ]
         );
         assert_eq!(Closing::Lost.code(), 7);
+        assert_eq!(Closing::TooLate.code(), 10);
+    }
+
+    #[test]
+    fn what_the_other_end_lost_is_told_apart_from_what_it_gave_up() {
+        assert_eq!(Closing::of_code(Closing::Lost.code()), Closing::Lost);
+        assert_eq!(Closing::of_code(Closing::TooLate.code()), Closing::TooLate);
+        for code in [0, 1, 2, 9, 11, u64::MAX] {
+            assert_eq!(Closing::of_code(code), Closing::Reset);
+        }
     }
 }

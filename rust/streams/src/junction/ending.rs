@@ -23,7 +23,9 @@ impl Junction {
         let splice = entry.splice.take();
         self.release(sockets, place, Some(why));
         self.note_closed(place, why);
-        if let Some(splice) = splice {
+        if let Some(splice) = splice
+            && !self.part(splice.with)
+        {
             self.close_soon(splice.with, why);
         }
     }
@@ -52,7 +54,11 @@ impl Junction {
         if !entry.is_open() || entry.out == Out::Open || entry.splice.is_some() {
             return self.close(sockets, place, Closing::Closed);
         }
-        entry.stage = Stage::Closed(Closing::Closed);
+        let why = match entry.is_read_up && entry.out == Out::Ended {
+            true => Closing::Ended,
+            false => Closing::Closed,
+        };
+        entry.stage = Stage::Closed(why);
         entry.asked = None;
         entry.until_ns = Some(self.now_ns + LAST_BYTES_NS);
         if let End::Quic(key, stream) = entry.end
@@ -61,7 +67,7 @@ impl Junction {
             let _gone_already = self.quic.stop(key, stream, Closing::Closed.code());
         }
         self.set_deadline(place);
-        self.note_closed(place, Closing::Closed);
+        self.note_closed(place, why);
         self.let_go(sockets, place);
     }
 
@@ -107,6 +113,9 @@ impl Junction {
             return;
         }
         if entry.is_read_up && entry.out == Out::Ended && entry.asked.is_none() {
+            if entry.kept.is_some() {
+                return self.rest(sockets, place);
+            }
             let why = match entry.is_stopped {
                 true => Closing::Reset,
                 false => Closing::Ended,
@@ -120,8 +129,12 @@ impl Junction {
         }
     }
 
-    /// The other end wants no more bytes; what it sends is still read.
-    pub(super) fn note_stopped(&mut self, place: usize) {
+    /// The other end wants no more bytes; what it sends is still read. Only of a stream that may be replaced
+    /// it is not known whether that was meant for good: it is given up.
+    pub(super) fn note_stopped(&mut self, sockets: &mut impl Sockets, place: usize, code: u64) {
+        if self.keeper_of(place).is_some() {
+            return self.close(sockets, place, Closing::of_code(code));
+        }
         let Some(entry) = self.table.get_mut(place) else {
             return;
         };
@@ -132,12 +145,7 @@ impl Junction {
         self.to_work.add(place);
         // Nothing more need come from the other one of a splice.
         let Some(with) = with else { return };
-        if let Some(other) = self.table.get_mut(with)
-            && !std::mem::replace(&mut other.is_read_up, true)
-            && let End::Quic(key, stream) = other.end
-        {
-            let _gone_already = self.quic.stop(key, stream, Closing::Reset.code());
-        }
+        self.stop(with, Closing::Reset);
         self.to_work.add(with);
     }
 
@@ -160,7 +168,11 @@ impl Junction {
         match (is_late, entry.stage) {
             (false, _) => self.set_deadline(place),
             (true, Stage::Closed(why)) => self.release(sockets, place, Some(why)),
-            (true, _) => self.close(sockets, place, Closing::Deadline),
+            (true, _) => {
+                // Silence ends both, also of those that could part.
+                let late = self.keeper_of(place).unwrap_or(place);
+                self.close(sockets, late, Closing::Deadline);
+            }
         }
     }
 

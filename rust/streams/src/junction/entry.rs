@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::Closing;
+use super::keeping::Kept;
 use crate::ConnectionKey;
 
 /// Where the bytes of a stream come from and go to.
@@ -74,10 +75,15 @@ pub(super) struct Entry {
     pub(super) stage: Stage,
     /// As it comes, with its length before it, or as it is to be written.
     pub(super) opening: Vec<u8>,
-    /// Of `BeingRead`, `Connecting`, and of one that is closed while its last bytes go out.
+    /// Of `BeingRead`, `Connecting`, of one that keeps and is spliced no more, and of one that is closed while
+    /// its last bytes go out.
     pub(super) until_ns: Option<u64>,
     pub(super) asked: Option<Asked>,
     pub(super) splice: Option<Splice>,
+    /// What came last from the end, for a stream that may take the place of the other of a splice.
+    pub(super) kept: Option<Kept>,
+    /// Reserved beyond its windows.
+    pub(super) extra_bytes: usize,
     /// The other end writes no more, and all of it was taken.
     pub(super) is_read_up: bool,
     pub(super) out: Out,
@@ -118,6 +124,8 @@ impl Entry {
             until_ns: None,
             asked: None,
             splice: None,
+            kept: None,
+            extra_bytes: 0,
             is_read_up: false,
             out: Out::Open,
             unsent: VecDeque::new(),

@@ -136,6 +136,10 @@ impl Junction {
                 return Ok(None);
             }
             self.note_read(place, got);
+            if let Some(kept) = self.table.get_mut(place).and_then(|one| one.kept.as_mut()) {
+                // The service has it.
+                kept.skip(got.bytes);
+            }
             is_end = got.is_end;
             data.reserve_exact(got.bytes);
             for piece in self.pieces.drain(..) {

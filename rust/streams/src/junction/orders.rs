@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::entry::{Asked, End, Entry, Out, Splice, Stage};
+use super::keeping::Kept;
 use super::{Closing, Junction, Legacy, Sockets};
 
 /// Where a stream is opened to.
@@ -50,6 +51,8 @@ pub enum Order<'a> {
         a: u64,
         b: u64,
         idle_ns: u64,
+        keep_bytes: usize,
+        from_byte: Option<u64>,
     },
 }
 
@@ -84,7 +87,21 @@ impl Junction {
                     self.close_by_service(sockets, place);
                 }
             }
-            Order::Splice { a, b, idle_ns } => self.splice(sockets, service, a, b, idle_ns),
+            Order::Splice {
+                a,
+                b,
+                idle_ns,
+                keep_bytes,
+                from_byte,
+            } => {
+                let Some((one, other)) = self.both(sockets, service, a, b) else {
+                    return;
+                };
+                match self.keep_for(other, keep_bytes, from_byte) {
+                    true => self.splice(one, other, idle_ns),
+                    false => self.close(sockets, one, Closing::TooLate),
+                }
+            }
         }
     }
 
@@ -199,20 +216,28 @@ impl Junction {
         }
     }
 
-    fn splice(&mut self, sockets: &mut impl Sockets, service: u32, a: u64, b: u64, idle_ns: u64) {
-        let now_ns = self.now_ns;
+    /// The two that are to be spliced, if they can be.
+    fn both(
+        &mut self,
+        sockets: &mut impl Sockets,
+        service: u32,
+        a: u64,
+        b: u64,
+    ) -> Option<(usize, usize)> {
         let found = [self.table.find(service, a), self.table.find(service, b)];
         let (one, other) = match found {
             [Some(one), Some(other)] => (one, other),
             [None, Some(left)] | [Some(left), None] => {
-                return self.close(sockets, left, Closing::Reset);
+                self.close(sockets, left, Closing::Reset);
+                return None;
             }
-            [None, None] => return,
+            [None, None] => return None,
         };
         // One that has just ended, before the service heard of it, ends the other.
         for (gone, left) in [(one, other), (other, one)] {
             if let Some(Stage::Closed(why)) = self.table.get(gone).map(|entry| entry.stage) {
-                return self.close(sockets, left, why);
+                self.close(sockets, left, why);
+                return None;
             }
         }
         let can_be = |place| {
@@ -222,13 +247,19 @@ impl Junction {
         };
         if one == other || !can_be(one) || !can_be(other) {
             self.counted.refused += 1;
-            return;
+            return None;
         }
+        Some((one, other))
+    }
+
+    fn splice(&mut self, one: usize, other: usize, idle_ns: u64) {
+        let now_ns = self.now_ns;
         for (place, with) in [(one, other), (other, one)] {
             let Some(entry) = self.table.get_mut(place) else {
                 return;
             };
             entry.asked = None;
+            entry.until_ns = None;
             entry.splice = Some(Splice {
                 with,
                 idle_ns,
@@ -243,14 +274,31 @@ impl Junction {
         }
     }
 
-    /// An end that the service has read already is the other's to see.
+    /// An end that the service has read already is the other's to see, after what was kept; and what nobody
+    /// takes any more need not come.
     fn pass_ends_on(&mut self, from: usize, to: usize) {
-        let is_read_up = self.table.get(from).is_some_and(|entry| entry.is_read_up);
-        if let Some(entry) = self.table.get_mut(to)
-            && is_read_up
-            && entry.out == Out::Open
+        let Some(source) = self.table.get(from) else {
+            return;
+        };
+        let is_read_up = source.is_read_up;
+        let is_behind = source.kept.as_ref().is_some_and(Kept::is_behind);
+        let Some(sink) = self.table.get_mut(to) else {
+            return;
+        };
+        match sink.out {
+            Out::Open if is_read_up && !is_behind => sink.out = Out::Ending,
+            Out::Ending | Out::Ended if !is_read_up => self.stop(from, Closing::Ended),
+            _ => {}
+        }
+    }
+
+    /// Nothing more need come from an end.
+    pub(super) fn stop(&mut self, place: usize, why: Closing) {
+        if let Some(entry) = self.table.get_mut(place)
+            && !std::mem::replace(&mut entry.is_read_up, true)
+            && let End::Quic(key, stream) = entry.end
         {
-            entry.out = Out::Ending;
+            let _gone_already = self.quic.stop(key, stream, why.code());
         }
     }
 }

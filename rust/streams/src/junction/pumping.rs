@@ -1,6 +1,7 @@
 //! Bytes move: from an end to the service or to another end, and out of what waits.
 
 use super::entry::{End, Out};
+use super::keeping::Kept;
 use super::{Closing, Got, Junction, Sockets};
 use crate::{Reading, StreamsError};
 
@@ -52,29 +53,40 @@ impl Junction {
                 return;
             };
             let can_move = source.is_open() && sink.is_open() && sink.unsent_bytes == 0;
-            if !can_move || source.is_read_up || sink.out != Out::Open {
+            if !can_move || sink.out != Out::Open {
                 return;
             }
+            let limit = left.min(PIECE_BYTES).min(sink.window);
+            if source.kept.as_ref().is_some_and(Kept::is_behind) {
+                match self.give(sockets, from, to, limit) {
+                    Ok(given) => left = left.saturating_sub(given),
+                    Err(why) => return self.close(sockets, to, why),
+                }
+                continue;
+            }
+            if source.is_read_up {
+                return;
+            }
+            // What is inside the kernel cannot be kept.
+            let keeps = source.kept.is_some() || sink.kept.is_some();
             let straight = match (source.end, sink.end) {
-                (End::Socket, End::Socket) => sockets.splice(from, to, left),
+                (End::Socket, End::Socket) if !keeps => sockets.splice(from, to, left),
                 _ => None,
             };
-            let limit = left.min(PIECE_BYTES).min(sink.window);
             let moved = match straight {
-                Some(moved) => {
-                    if let Ok(got) = moved {
-                        self.note_written(to, got.bytes);
-                    }
-                    moved
+                Some(Ok(got)) => {
+                    self.note_written(to, got.bytes);
+                    self.note_spliced(from, got);
+                    Ok(got)
                 }
+                Some(Err(why)) => Err((from, why)),
                 None => self.carry(sockets, from, to, limit),
             };
             let got = match moved {
                 Ok(got) => got,
-                Err(why) => return self.close(sockets, from, why),
+                Err((broken, why)) => return self.close(sockets, broken, why),
             };
             left = left.saturating_sub(got.bytes);
-            self.note_spliced(from, got);
             if got.is_end {
                 if let Some(sink) = self.table.get_mut(to)
                     && sink.out == Out::Open
@@ -102,15 +114,18 @@ impl Junction {
         }
     }
 
-    /// Read from one end and write to another.
+    /// Read from one end and write to another; fails with the one that broke.
     fn carry(
         &mut self,
         sockets: &mut impl Sockets,
         from: usize,
         to: usize,
         limit: usize,
-    ) -> Result<Got, Closing> {
-        let got = self.read_end(sockets, from, limit)?;
+    ) -> Result<Got, (usize, Closing)> {
+        let got = self.read_end(sockets, from, limit);
+        let got = got.map_err(|why| (from, why))?;
+        self.note_spliced(from, got);
+        self.keep(from, got.bytes);
         if self
             .table
             .get(to)
@@ -123,7 +138,8 @@ impl Junction {
         }
         let mut pieces = std::mem::take(&mut self.pieces);
         for piece in pieces.drain(..) {
-            self.write(sockets, to, &piece, |taken| piece.slice(taken..))?;
+            let written = self.write(sockets, to, &piece, |taken| piece.slice(taken..));
+            written.map_err(|why| (to, why))?;
         }
         self.pieces = pieces;
         if !self.scratch.is_empty() {
@@ -131,7 +147,7 @@ impl Junction {
             let keep = |taken| bytes::Bytes::copy_from_slice(scratch.get(taken..).unwrap_or(&[]));
             let written = self.write(sockets, to, &scratch, keep);
             self.scratch = scratch;
-            written?;
+            written.map_err(|why| (to, why))?;
         }
         Ok(got)
     }
@@ -159,7 +175,7 @@ impl Junction {
                         bytes,
                         is_end: true,
                     }),
-                    Ok(Reading::Reset { .. }) => Err(Closing::Reset),
+                    Ok(Reading::Reset { code }) => Err(Closing::of_code(code)),
                     Err(_) => Err(Closing::Lost),
                 }
             }
@@ -179,11 +195,10 @@ impl Junction {
         bytes: &[u8],
         rest: impl FnOnce(usize) -> bytes::Bytes,
     ) -> Result<(), Closing> {
-        let is_first = self
-            .table
-            .get(place)
-            .is_some_and(|entry| entry.unsent_bytes == 0);
-        let taken = match is_first {
+        let Some(entry) = self.table.get(place).filter(|entry| !entry.is_closed()) else {
+            return Ok(());
+        };
+        let taken = match entry.unsent_bytes == 0 {
             true => self.write_end(sockets, place, bytes)?,
             false => 0,
         };
@@ -233,8 +248,8 @@ impl Junction {
         let taken = match end {
             End::Quic(key, stream) => match self.quic.write(key, stream, bytes) {
                 Ok(taken) => taken,
-                Err(StreamsError::Stopped { .. }) => {
-                    self.note_stopped(place);
+                Err(StreamsError::Stopped { code, .. }) => {
+                    self.note_stopped(sockets, place, code);
                     return Ok(bytes.len());
                 }
                 Err(_) => return Err(Closing::Lost),

@@ -37,14 +37,14 @@ impl Junction {
                     self.to_work.add(place);
                 }
             }
-            Event::StreamReset { key, stream, .. } => {
+            Event::StreamReset { key, stream, code } => {
                 if let Some(place) = self.table.find_quic(key, stream) {
-                    self.close(sockets, place, Closing::Reset);
+                    self.close(sockets, place, Closing::of_code(code));
                 }
             }
-            Event::StreamStopped { key, stream, .. } => {
+            Event::StreamStopped { key, stream, code } => {
                 if let Some(place) = self.table.find_quic(key, stream) {
-                    self.note_stopped(place);
+                    self.note_stopped(sockets, place, code);
                 }
             }
             Event::StreamsAvailable { key, .. } => self.open_waiting(sockets, key),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Closing;
 use super::entry::{End, Entry};
+use super::keeping::Kept;
 use crate::ConnectionKey;
 
 /// Windows of streams: the largest, and the smallest with which one is opened at all.
@@ -39,6 +40,8 @@ pub(super) struct Table {
     max_streams_per_peer: usize,
     window_bytes: usize,
     reserved_bytes: usize,
+    /// Of that, what is kept of splices.
+    kept_bytes: usize,
 }
 
 impl Table {
@@ -54,6 +57,7 @@ impl Table {
             max_streams_per_peer,
             window_bytes: usize::try_from(window_bytes).unwrap_or(usize::MAX),
             reserved_bytes: 0,
+            kept_bytes: 0,
         }
     }
 
@@ -135,6 +139,28 @@ impl Table {
         place
     }
 
+    /// Reserve more for a stream, until it is removed; whether there is room.
+    pub(super) fn reserve(&mut self, place: usize, bytes: usize) -> bool {
+        let left = self.window_bytes.saturating_sub(self.reserved_bytes);
+        let Some(entry) = self.get_mut(place).filter(|_| bytes <= left) else {
+            return false;
+        };
+        entry.extra_bytes += bytes;
+        self.reserved_bytes += bytes;
+        true
+    }
+
+    /// Reserve more for what a stream keeps: of half of the buffers, and so small a part of what is left that
+    /// many keep something rather than a few all.
+    pub(super) fn reserve_kept(&mut self, place: usize, bytes: usize) -> bool {
+        let left = (self.window_bytes / 2).saturating_sub(self.kept_bytes);
+        let is_reserved = bytes <= left / 8 && self.reserve(place, bytes);
+        if is_reserved {
+            self.kept_bytes += bytes;
+        }
+        is_reserved
+    }
+
     /// Forget a stream whose end is gone.
     pub(super) fn remove(&mut self, place: usize) {
         self.set_end(place, End::Gone);
@@ -142,7 +168,8 @@ impl Table {
             return;
         };
         self.free.push(place);
-        self.reserved_bytes -= reserved_bytes(entry.window);
+        self.reserved_bytes -= reserved_bytes(entry.window) + entry.extra_bytes;
+        self.kept_bytes -= entry.kept.as_ref().map_or(0, Kept::room_bytes);
         if let Some(number) = entry.number {
             self.of_number.remove(&(entry.service, number));
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod crossing;
+mod keeping;
 mod opening;
 mod orders;
 mod reaching;

@@ -13,6 +13,8 @@ fn spliced() -> (Crossing, u64) {
         a: 2,
         b: 3,
         idle_ns: 10 * SECOND_NS,
+        keep_bytes: 0,
+        from_byte: None,
     };
     crossing.order(0, order);
     (crossing, stream)
@@ -101,6 +103,8 @@ fn what_is_spliced_with_a_stream_that_is_gone_ends_as_that_did() {
         a: 2,
         b: 3,
         idle_ns: 10 * SECOND_NS,
+        keep_bytes: 0,
+        from_byte: None,
     };
     crossing.order(0, order);
 

@@ -205,7 +205,19 @@ fn order<'a>(effect: &StreamEffect<'a>) -> Order<'a> {
             is_end,
         },
         StreamEffect::Close { stream } => Order::Close { stream },
-        StreamEffect::Splice { a, b, idle_ns } => Order::Splice { a, b, idle_ns },
+        StreamEffect::Splice {
+            a,
+            b,
+            idle_ns,
+            keep_bytes,
+            from_byte,
+        } => Order::Splice {
+            a,
+            b,
+            idle_ns,
+            keep_bytes,
+            from_byte,
+        },
     }
 }
 
