@@ -67,6 +67,17 @@ OPENINGS = [
     msgspec.msgpack.encode([[2, CAROL, 7], EAST]),
 ]
 """Of streams, for services that have some: such as termination understands, and others."""
+PIECES = [
+    b"",
+    b"GET / HTTP/1.1",
+    *(
+        len(frame).to_bytes(4, "little") + frame
+        for frame in map(msgspec.msgpack.encode, ([1, 7, "word/#", 9, "x"], [0, 1, "word", b"one"]))
+    ),
+]
+"""What is read from streams: a request for caching, frames for pub/sub."""
+SUBJECTS = [b"\x01word", b"\x01word/one", b"\x02word"]
+"""Metadata such as pub/sub understands; the wishes of `sample_of` are met."""
 
 
 @pytest.fixture(params=SERVICES)
@@ -86,7 +97,7 @@ def messages_of(loaded: LoadedService) -> list[msgspec.Struct]:
 
 def sample_of(kind: object, group: bytes) -> object:
     """Make a value that a field of a message may have."""
-    for value in (group, (group,), ("word",), 7, False):
+    for value in (group, (group,), ("word",), (("word/#", False),), 7, False):
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError:
@@ -102,7 +113,8 @@ def packets() -> st.SearchStrategy[Packet]:
         ingress=st.sampled_from([ALICE, BOB, EAST, WEST]),
         source=st.sampled_from([ALICE, BOB]),
         connection=st.integers(0, 3).map(Connection),
-        metadata=st.builds(bytes.__add__, st.sampled_from([b"", *ADDRESSES]), marks),
+        metadata=st.builds(bytes.__add__, st.sampled_from([b"", *ADDRESSES]), marks)
+        | st.sampled_from(SUBJECTS),
         payload=st.sampled_from([b"", b"one", b"other"]),
         is_covered=st.booleans(),
     )
@@ -141,7 +153,7 @@ def stream_events() -> st.SearchStrategy[StreamEvent]:
             StreamOpened, streams, st.sampled_from([ALICE, EAST, SELF]), st.sampled_from(OPENINGS),
             st.just(65_536),
         ),
-        st.builds(StreamData, streams, st.sampled_from([b"", b"GET / HTTP/1.1"]), st.booleans()),
+        st.builds(StreamData, streams, st.sampled_from(PIECES), st.booleans()),
         st.builds(StreamWritable, streams, st.just(65_536)),
         st.builds(
             StreamClosed, streams, st.sampled_from(["ended", "reset", "refused", "not_allowed"]),
@@ -284,7 +296,7 @@ def deliveries(loaded: LoadedService, *, cache_entries: int) -> list[Received]:
         rig.control("carol", loaded.manifest.id, message)
     rig.settle()
     for number in range(3):
-        for metadata in (b"", BOB, CAROL, SELF, NEWS, WEATHER, bytes(16)):
+        for metadata in (b"", BOB, CAROL, SELF, NEWS, WEATHER, bytes(16), *SUBJECTS):
             for host in ("alice", "bob"):
                 payload = b"%d from " % number + host.encode()
                 rig.send(host, loaded.manifest.id, payload, metadata=metadata)

@@ -72,7 +72,7 @@ def test_a_file_that_is_no_python_is_refused_with_its_line(tmp_path: Path) -> No
 
 def test_tests_and_the_client_are_not_the_service(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    for name in ("client.py", "test_service.py"):
+    for name in ("client.py", "client_parts.py", "test_service.py"):
         _ = (tmp_path / "mine" / name).write_text("import asyncio, pytest")
 
     check_imports(tmp_path / "mine", ())

@@ -49,7 +49,7 @@ _CALLS = {
 
 
 def check_imports(folder: Path, libraries: tuple[str, ...]) -> None:
-    """Read the service's own files: all but tests and `client.py`, which runs on hosts.
+    """Read the service's own files: all but tests and what runs on hosts.
 
     Args:
         folder: Of the service.
@@ -61,7 +61,7 @@ def check_imports(folder: Path, libraries: tuple[str, ...]) -> None:
     """
     own = {path.stem for path in folder.glob("*.py")}
     for path in sorted(folder.glob("*.py")):
-        if path.name == "client.py" or path.name.startswith("test_"):
+        if is_for_hosts(path.stem) or path.name.startswith("test_"):
             continue
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
@@ -73,6 +73,11 @@ def check_imports(folder: Path, libraries: tuple[str, ...]) -> None:
                 raise ServiceError(f"{path}:{getattr(node, 'lineno', 0)}: {complaint}")
 
 
+def is_for_hosts(module: str) -> bool:
+    """Whether a file of a service runs on hosts: `client`, and its parts `client_...`."""
+    return module == "client" or module.startswith("client_")
+
+
 def _complaint(node: ast.AST, name: str, own: set[str], libraries: tuple[str, ...]) -> str | None:
     """Return what is wrong with one piece of code, `None` when nothing is."""
     match node:
@@ -80,7 +85,7 @@ def _complaint(node: ast.AST, name: str, own: set[str], libraries: tuple[str, ..
             modules = [alias.name for alias in names]
         case ast.ImportFrom(level=0, module=str(module)):
             modules = [module]
-        case ast.ImportFrom(level=level, module=module) if level > 1 or module == "client":
+        case ast.ImportFrom(level=level, module=module) if level > 1 or is_for_hosts(module or ""):
             return "imports from outside: of its own files, all but client.py"
         case ast.Call(func=ast.Name(id=called)) if called in _CALLS:
             return f"calls {called}(): {_CALLS[called]}"

@@ -75,18 +75,16 @@ _TEXT = {
 
 def answer_kept(desk: Desk, client: Client, kept: Kept, *, is_on_disk: bool, detail: str) -> None:
     """Answer with what is kept: the whole, a part, or that it is unchanged."""
-    request, stored = client.request, kept.stored
-    span = conditions.span_of(stored.response, kept.size)
-    if request is None or span is None:
+    request, stored, size = client.request, kept.stored, kept.size
+    if request is None:
         return
-    head, start, end = stored.response, 0, kept.size
+    head, start, end = stored.response, 0, size
     if conditions.is_unchanged(request, head):
         head, end = conditions.not_modified(head), 0
     else:
-        part = conditions.part_of(request, head, span.total)
+        part = conditions.part_of(request, head, size)
         if part is not None:
-            head = conditions.partial(head, part, span.total)
-            start, end = part.start - span.start, part.end - span.start
+            head, start, end = conditions.partial(head, part, size), part.start, part.end
     fields = (*head.fields, ("age", str(int(age_of(stored, desk.ctx.unix_s)))))
     if client.is_tier:
         fields += ((AGE_FIELD, str(int(1_000 * age_of(stored, desk.ctx.unix_s)))),)

@@ -7,8 +7,7 @@ import msgspec
 
 from ei.sdk import Store, Table
 from ei.services.caching.bodies import Bodies
-from ei.services.caching.conditions import is_within
-from ei.services.caching.http1 import Request, values_of
+from ei.services.caching.http1 import Request
 from ei.services.caching.rules import Stored, is_selected_by
 from ei.services.caching.s3fifo import S3Fifo
 
@@ -42,8 +41,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     def name(self) -> bytes:
         """What the variant is called; the next response of its kind has the same name."""
         stored = self.stored
-        part = values_of(stored.response.fields, "content-range")
-        said = "\n".join((*stored.vary, "", *stored.selecting, *part)).encode("utf-8")
+        said = "\n".join((*stored.vary, "", *stored.selecting)).encode("utf-8")
         return sha256(self.key + said).digest()[:16]
 
 
@@ -81,13 +79,8 @@ class Shelf:
                 yield kept
 
     def find(self, key: bytes, request: Request) -> Kept | None:
-        """Return the newest variant that the request selects, and that has what it asks for."""
-        found = [
-            kept
-            for kept in self.variants(key)
-            if is_selected_by(kept.stored, request)
-            and is_within(request, kept.stored.response, kept.size)
-        ]
+        """Return the newest variant that the request selects."""
+        found = [kept for kept in self.variants(key) if is_selected_by(kept.stored, request)]
         return max(found, key=lambda kept: kept.stored.received_s, default=None)
 
     def get(self, name: bytes) -> Kept | None:

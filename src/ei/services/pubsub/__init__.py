@@ -1,0 +1,1 @@
+"""Pub/sub: what is published under a subject reaches all who want it, now or later."""

@@ -1,0 +1,218 @@
+"""What an application holds of a subscription to pub/sub, and of what came for it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from ei.errors import EiError, LimitError
+from ei.host.deadlines import DEFAULT_S, within
+from ei.sdk import Address
+from ei.services.pubsub.backlog import POLICIES, Backlog, Reach
+from ei.services.pubsub.messages import Follow, More
+
+CREDIT = 256
+"""Messages of a log that may be on their way to one subscription."""
+PATIENCE_S = 366 * 86_400.0
+"""Where nothing but an end ends the waiting."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where a message is: whose log, and its place there."""
+
+    node: Address
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message.
+
+    Attributes:
+        subject, data, extra: As published.
+        publisher: The host that did, as its node says.
+        position: In a log; `None` of one that came as a packet.
+        unix_s: When it was taken into the log; 0 of one that came as a packet.
+        is_retained: It came since it was retained.
+        lost: How many before it were dropped for this subscriber, or had left the log.
+    """
+
+    subject: str
+    data: bytes
+    publisher: Address
+    extra: bytes = b""
+    position: Position | None = None
+    unix_s: float = 0.0
+    is_retained: bool = False
+    lost: int = 0
+
+
+class Subscription:
+    """What comes for a filter. Made by `PubSub.subscribe`.
+
+    Args:
+        follow: What nodes are asked for.
+        kept: It reads the logs.
+        reached: Called when a node is to hear how far it has come.
+
+    Attributes:
+        has_retained: The nodes from which all that was retained has come.
+    """
+
+    def __init__(
+        self,
+        follow: Follow,
+        *,
+        kept: bool,
+        reached: Callable[["Subscription", Address], None],
+    ) -> None:
+        self.follow = follow
+        self.kept = kept
+        self.has_retained: set[Address] = set()
+        self._told = reached
+        self._backlog = Backlog[Message](limit=max(1, follow.queue), policy=POLICIES[follow.policy])
+        self._came = asyncio.Event()
+        self._followed = asyncio.Event()
+        self._error: EiError | None = None
+        self._newest: dict[str, float] = {}
+        self._reaches: dict[Address, Reach] = {}
+        self._taken: dict[Address, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<Subscription {self.filter!r}, {len(self._backlog)} wait>"
+
+    @property
+    def filter(self) -> str:
+        """Of subjects."""
+        return self.follow.filter
+
+    @property
+    def number(self) -> int:
+        """Its own, among those of the host."""
+        return self.follow.id
+
+    async def receive(self, *, deadline_s: float = DEFAULT_S) -> Message:
+        """Return the next message.
+
+        Raises:
+            DeadlineError: None came.
+            LimitError: It was ended, as it did not keep up.
+            LocalError: It is closed.
+        """
+        message = self._take()
+        if message is not None:
+            return message
+        async with within(deadline_s, f"message for {self.filter!r}"):
+            while True:
+                self._came.clear()
+                message = self._take()
+                if message is not None:
+                    return message
+                self.check()
+                _ = await self._came.wait()
+
+    async def __aiter__(self) -> AsyncIterator[Message]:
+        while True:
+            yield await self.receive(deadline_s=PATIENCE_S)
+
+    def acknowledge(self, message: Message) -> None:
+        """Say that a message is dealt with: with a name, it does not come again."""
+        if message.position is None or message.is_retained or not self.follow.name:
+            return
+        self.reach(message.position.node).acknowledge(message.position.number)
+        self._told(self, message.position.node)
+
+    # -- for the bus ------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise why nothing more comes, if so."""
+        if self._error is not None:
+            raise self._error
+
+    def end(self, error: EiError) -> None:
+        """Let nothing more come."""
+        self._error = self._error or error
+        self._came.set()
+        self._followed.set()
+
+    def reach(self, node: Address) -> Reach:
+        """Return how far it has come in the log of a node."""
+        return self._reaches.setdefault(node, Reach())
+
+    def follows(self, node: Address, first: int) -> None:
+        """Note that a node has begun to tell, from a position on."""
+        reach = self.reach(node)
+        reach.told = max(reach.told, first - 1)
+        self._followed.set()
+
+    async def until_followed(
+        self, home: Address | None, exchange: Iterable[Address], others_s: float
+    ) -> None:
+        """Return when the host's node tells, and others do or took too long."""
+        while self._error is None and home not in self._reaches:
+            self._followed.clear()
+            _ = await self._followed.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(others_s):
+                while self._error is None and not set(exchange) <= set(self._reaches):
+                    self._followed.clear()
+                    _ = await self._followed.wait()
+
+    def following(self, node: Address) -> Follow:
+        """Return what to ask a node for, from where this has come to."""
+        if node not in self._reaches:
+            return self.follow
+        self._taken[node] = 0
+        return msgspec.structs.replace(
+            self.follow,
+            after=self.reach(node).told,
+            credit=max(0, CREDIT - self._backlog.count_of(lambda each: _is_of(each, node))),
+            is_retained=self.follow.is_retained and node not in self.has_retained,
+        )
+
+    def account(self, node: Address) -> More:
+        """Return what to tell a node of what was dealt with."""
+        taken, self._taken[node] = self._taken.get(node, 0), 0
+        return More(self.number, taken, self.reach(node).done if self.follow.name else -1)
+
+    def tell(self, message: Message) -> None:
+        """Let a message wait to be received."""
+        if message.is_retained and not self._is_newest(message):
+            if message.position is not None:
+                self.skip(message.position.node)
+            return
+        self._backlog.add(message, is_live=message.position is None)
+        if self._backlog.is_over:
+            self.end(LimitError(f"{self.filter!r} did not keep up with what came"))
+        self._came.set()
+
+    def skip(self, node: Address) -> None:
+        """Count a message as taken that nobody is to receive."""
+        self._taken[node] = self._taken.get(node, 0) + 1
+        if self._taken[node] >= CREDIT // 2:
+            self._told(self, node)
+
+    # -- inside -----------------------------------------------------------------------------------
+
+    def _take(self) -> Message | None:
+        message = self._backlog.take()
+        if message is None:
+            return None
+        lost, self._backlog.lost = self._backlog.lost + message.lost, 0
+        if message.position is not None:
+            self.skip(message.position.node)
+        return replace(message, lost=lost) if lost else message
+
+    def _is_newest(self, message: Message) -> bool:
+        """Whether it is the newest retained one of its subject, of those of all nodes so far."""
+        if message.unix_s <= self._newest.get(message.subject, -1.0):
+            return False
+        self._newest[message.subject] = message.unix_s
+        return bool(message.data)
+
+
+def _is_of(message: Message, node: Address) -> bool:
+    return message.position is not None and message.position.node == node

@@ -1,0 +1,233 @@
+"""What a node remembers of its streams between two events, and what one event asks for.
+
+All of it is in the ephemeral store. Within one event each session and follower is there once, as a
+copy that is worked on; `Desk.effects` puts them back.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ei.sdk import (
+    MAX_PIECE_BYTES,
+    Address,
+    Context,
+    Count,
+    Effect,
+    ReadStream,
+    Table,
+    WriteStream,
+)
+from ei.services.pubsub.config import Config
+from ei.services.pubsub.log import Log
+from ei.services.pubsub.messages import Said, write_frame
+from ei.services.pubsub.subjects import Wishes
+
+MAX_OUT_BYTES = 128 * 1024
+"""Of answers that wait for the window: with more, nothing further is read."""
+SILENCE_S = 3_600.0
+
+
+class Session(msgspec.Struct, gc=False, array_like=True):
+    """A stream with a host.
+
+    Attributes:
+        stream: Its number.
+        host: Whose it is.
+        window: Bytes that may be written now.
+        received: Bytes that came and were not looked at.
+        out: Bytes that wait for the window.
+        is_reading: A `ReadStream` is not answered yet.
+        is_busy: There are whole frames in `received`, left for the next turn.
+        waiting: Followers that may be told more once there is room.
+        followers: How many there are.
+    """
+
+    stream: int
+    host: Address
+    window: int
+    received: bytes = b""
+    out: bytes = b""
+    is_reading: bool = False
+    is_busy: bool = False
+    waiting: tuple[int, ...] = ()
+    followers: int = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether what is said now can be written now, or nothing else waits for that."""
+        return len(self.out) < self.window or not self.out
+
+
+class Follower(msgspec.Struct, gc=False, array_like=True):
+    """Somebody who reads the log.
+
+    Attributes:
+        stream, id: Which.
+        filter: Of subjects.
+        credit: Messages that may be told now.
+        name: Of its place; empty when it has none.
+        next: The position from which on it was told nothing. Without meaning unless it is behind.
+        is_behind: There may be something in the log for it.
+        queued: What was published for it since it is behind.
+        queue, policy: As in `Follow`.
+        stop: With the policy to drop the newest: what is from here on is not for it; -1 for none.
+        lost: Messages dropped since it was told something.
+        told: Position of the last that it was told; -1 for none.
+        retained: Where it is in what was retained; `None` when it has all.
+    """
+
+    stream: int
+    id: int
+    filter: str
+    credit: int
+    name: str
+    next: int
+    is_behind: bool
+    queued: int
+    queue: int
+    policy: int
+    stop: int = -1
+    lost: int = 0
+    told: int = -1
+    retained: str | None = None
+
+
+class Desk:
+    """One event at work.
+
+    Args:
+        ctx: Of the event.
+    """
+
+    __slots__ = (
+        "_counts", "_followers", "_followers_here", "_orders", "_sessions", "_sessions_here",
+        "config", "ctx", "kept", "live", "log", "passing", "readers",
+    )  # fmt: skip
+
+    def __init__(self, ctx: Context[Config]) -> None:
+        self.ctx = ctx
+        self.config = ctx.config
+        self.log = Log(ctx.stable)
+        self.live = Wishes(ctx.ephemeral, "live")
+        self.kept = Wishes(ctx.ephemeral, "kept")
+        self.readers = Wishes(ctx.ephemeral, "readers")
+        self.passing = Table(ctx.ephemeral, "passing", of=bool)
+        self._sessions = Table(ctx.ephemeral, "sessions", of=Session)
+        self._followers = Table(ctx.ephemeral, "followers", of=Follower)
+        self._sessions_here: dict[int, Session | None] = {}
+        self._followers_here: dict[bytes, Follower | None] = {}
+        self._orders: list[Effect] = []
+        self._counts: dict[str, int] = {}
+
+    # -- sessions -------------------------------------------------------------------------------
+
+    def session(self, stream: int) -> Session | None:
+        """Return a session; what is done to it is kept."""
+        if stream not in self._sessions_here:
+            self._sessions_here[stream] = self._sessions.get(_key(stream))
+        return self._sessions_here[stream]
+
+    def open(self, session: Session) -> None:
+        """Begin a session."""
+        self._sessions_here[session.stream] = session
+
+    def close(self, session: Session) -> None:
+        """End a session, and all that it follows."""
+        for follower in list(self.followers_of(session)):
+            self.drop(follower)
+        self._sessions_here[session.stream] = None
+
+    def is_open(self, session: Session) -> bool:
+        """Whether it has not ended meanwhile."""
+        return self.session(session.stream) is session
+
+    def tell(self, session: Session, message: Said) -> None:
+        """Say something on a stream, as soon as there is room."""
+        session.out += write_frame(message)
+
+    # -- followers ------------------------------------------------------------------------------
+
+    def follower(self, member: bytes) -> Follower | None:
+        """Return a follower by its key; what is done to it is kept."""
+        if member not in self._followers_here:
+            self._followers_here[member] = self._followers.get(member)
+        return self._followers_here[member]
+
+    def followers_of(self, session: Session) -> Iterator[Follower]:
+        """Yield all followers of a session."""
+        here = {key for key in self._followers_here if key.startswith(_key(session.stream))}
+        here |= {key for key, _ in self._followers.scan(_key(session.stream))}
+        for member in sorted(here):
+            follower = self.follower(member)
+            if follower is not None:
+                yield follower
+
+    def add(self, session: Session, follower: Follower) -> None:
+        """Begin to follow."""
+        member = member_of(follower.stream, follower.id)
+        self._followers_here[member] = follower
+        _ = self.readers.add(follower.filter, member)
+        session.followers += 1
+
+    def drop(self, follower: Follower) -> None:
+        """Follow no more."""
+        member = member_of(follower.stream, follower.id)
+        self._followers_here[member] = None
+        _ = self.readers.remove(follower.filter, member)
+        session = self.session(follower.stream)
+        if session is not None:
+            session.followers -= 1
+            session.waiting = tuple(each for each in session.waiting if each != follower.id)
+
+    # -- the end of the event -------------------------------------------------------------------
+
+    def order(self, *effects: Effect) -> None:
+        """Ask for effects."""
+        self._orders += effects
+
+    @property
+    def ordered(self) -> int:
+        """How many effects were asked for."""
+        return len(self._orders)
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Count."""
+        self._counts[name] = self._counts.get(name, 0) + amount
+
+    def flush(self, session: Session) -> None:
+        """Write what there is room for, and read on when that is not too little."""
+        written = min(session.window, len(session.out))
+        for start in range(0, written, MAX_PIECE_BYTES):
+            piece = session.out[start : min(written, start + MAX_PIECE_BYTES)]
+            self.order(WriteStream(session.stream, piece))
+        session.window -= written
+        session.out = session.out[written:]
+
+    def effects(self) -> tuple[Effect, ...]:
+        """Put everything back; return all that was asked for."""
+        for stream, session in self._sessions_here.items():
+            if session is None:
+                self._sessions.delete(_key(stream))
+                continue
+            self.flush(session)
+            if not session.is_reading and not session.is_busy and len(session.out) < MAX_OUT_BYTES:
+                session.is_reading = True
+                self.order(ReadStream(stream, idle_s=SILENCE_S))
+            self._sessions.put(_key(stream), session)
+        for member, follower in self._followers_here.items():
+            if follower is None:
+                self._followers.delete(member)
+            else:
+                self._followers.put(member, follower)
+        self.order(*(Count(name, amount) for name, amount in self._counts.items()))
+        return tuple(self._orders)
+
+
+def member_of(stream: int, number: int) -> bytes:
+    """Return the key of a follower."""
+    return _key(stream) + number.to_bytes(4, "big")
+
+
+def _key(stream: int) -> bytes:
+    return stream.to_bytes(8, "big")

@@ -1,0 +1,217 @@
+"""Packets: at most once, copied natively to all who want them.
+
+    publisher ── A ──┬── subscriber            a packet of kind LIVE
+                     └── B ── subscriber       between nodes LIVE_BETWEEN: B copies to hosts alone
+
+Each node of the exchange knows what its hosts want, and tells the others. A decision has one of 64
+tags, by the first level of its subject, and ends with any change of what is wanted under a tag.
+"""
+
+from collections.abc import Iterable
+from zlib import crc32
+
+from ei.sdk import (
+    Address,
+    Connection,
+    Effect,
+    Hop,
+    Packet,
+    RevokeDecisions,
+    SendControl,
+    SendPacket,
+    forward,
+    refuse,
+)
+from ei.services.pubsub.desk import Desk
+from ei.services.pubsub.messages import (
+    KEPT,
+    KEPT_BETWEEN,
+    LIVE,
+    LIVE_BETWEEN,
+    Record,
+    Want,
+    Wanted,
+    Wish,
+    write_payload,
+)
+from ei.services.pubsub.subjects import Wishes, is_filter, is_subject
+
+TAGS = 64
+WISHES_A_MESSAGE = 250
+MOST_COPIES = 1_000
+"""Of one message."""
+MOST_PACKET_BYTES = 1_100
+"""Payload of a packet; what is kept and longer is read from the log alone."""
+
+
+# -- copies ---------------------------------------------------------------------------------------
+
+
+def copy(desk: Desk, packet: Packet) -> Iterable[Effect]:
+    """Copy a packet to all who want it, now and from now on."""
+    config = desk.config
+    kind, subject = packet.metadata[:1], subject_of(packet.metadata)
+    if not subject:
+        return refuse(packet, "bad_subject", ttl_s=config.refusal_s)
+    is_first = kind == bytes((LIVE,)) and packet.ingress == packet.source
+    is_between = kind in (bytes((LIVE_BETWEEN,)), bytes((KEPT_BETWEEN,)))
+    if not is_first and not (is_between and packet.ingress in config.exchange):
+        return refuse(packet, "stranger", ttl_s=config.refusal_s)
+    wishes = desk.kept if kind == bytes((KEPT_BETWEEN,)) else desk.live
+    hops = tuple(
+        Hop(to, None if metadata == packet.metadata else metadata)
+        for to, metadata in targets(desk, wishes, subject, is_between=is_between)
+    )
+    tag = tag_of(subject)
+    if not hops:
+        return refuse(packet, "no_subscribers", ttl_s=config.refusal_s, tag=tag)
+    return forward(packet, hops, ttl_s=config.decision_s, tag=tag)
+
+
+def show(desk: Desk, entry: Record, position: int) -> None:
+    """Send what was kept to those who want it as packets."""
+    payload = write_payload(position, entry.extra, entry.data)
+    # Positions ascend within one log: who receives them tells the logs apart by this.
+    series = Connection(int.from_bytes(desk.ctx.node[8:], "big"))
+    if len(payload) > MOST_PACKET_BYTES:
+        return
+    for to, metadata in targets(desk, desk.kept, entry.subject, is_between=False):
+        packet = Packet(
+            service=50,
+            ingress=desk.ctx.node,
+            source=Address(entry.host),
+            connection=series,
+            metadata=metadata,
+            payload=payload,
+            is_covered=True,
+        )
+        desk.order(SendPacket(packet, to))
+
+
+def targets(
+    desk: Desk, wishes: Wishes, subject: str, *, is_between: bool
+) -> list[tuple[Address, bytes]]:
+    """Return who gets a copy, and with what metadata: hosts, and from the first node also nodes."""
+    is_live = wishes is desk.live
+    to_host = bytes((LIVE if is_live else KEPT,)) + subject.encode()
+    to_node = bytes((LIVE_BETWEEN if is_live else KEPT_BETWEEN,)) + subject.encode()
+    exchange = desk.config.exchange
+    found = [
+        (Address(who), to_node if who in exchange else to_host)
+        for who in wishes.meeting(subject)
+        if who in desk.ctx.peers and not (is_between and who in exchange)
+    ]
+    if len(found) > MOST_COPIES:
+        desk.count("fan_out_capped", len(found) - MOST_COPIES)
+    return found[:MOST_COPIES]
+
+
+def subject_of(metadata: bytes) -> str:
+    """Return the subject of a packet, empty when there is none."""
+    try:
+        subject = metadata[1:].decode()
+    except UnicodeDecodeError:
+        return ""
+    return subject if is_subject(subject) else ""
+
+
+def tag_of(wanted: str) -> bytes:
+    """Return the tag of decisions about subjects with this first level."""
+    return bytes((crc32(wanted.partition("/")[0].encode()) % TAGS,))
+
+
+# -- wishes ---------------------------------------------------------------------------------------
+
+
+def take(desk: Desk, sender: Address, message: Want) -> None:
+    """Note what a host or a node of the exchange wants."""
+    is_node = sender in desk.config.exchange
+    added = dict.fromkeys(wish for wish in message.added if is_filter(wish.filter))
+    removed = list(message.removed)
+    refused = len(message.added) - len(added)
+    if message.is_whole:
+        removed += [wish for wish in wishes_of(desk, sender) if wish not in added]
+    for wish in removed:
+        forget(desk, wish, sender, is_node=is_node)
+    room = desk.config.wishes_per_host - sum(1 for _ in wishes_of(desk, sender))
+    for wish in added:
+        if sender in table(desk, wish).who_wants(wish.filter):
+            continue
+        if not is_node and room <= 0:
+            refused += 1
+            continue
+        room -= 1
+        note(desk, wish, sender, is_node=is_node)
+    if refused:
+        desk.count("wishes_refused", refused)
+    desk.order(SendControl(Wanted(message.number, refused), to=sender))
+
+
+def leave(desk: Desk, peer: Address) -> None:
+    """Forget what a peer wanted that is gone."""
+    is_node = peer in desk.config.exchange
+    for wish in list(wishes_of(desk, peer)):
+        forget(desk, wish, peer, is_node=is_node)
+
+
+def note(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
+    """Note a wish; the other nodes hear of the first of the hosts here."""
+    is_first = not is_node and not has_hosts(desk, wish)
+    if table(desk, wish).add(wish.filter, who):
+        desk.order(*changed(wish))
+        if is_first:
+            tell_others(desk, Want(0, is_whole=False, added=(wish,)))
+
+
+def forget(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
+    """Forget a wish; the other nodes hear when no host here has it any more."""
+    if table(desk, wish).remove(wish.filter, who):
+        desk.order(*changed(wish))
+        if not is_node and not has_hosts(desk, wish):
+            tell_others(desk, Want(0, is_whole=False, removed=(wish,)))
+
+
+def tell_all(desk: Desk, node: Address) -> None:
+    """Tell a node of the exchange all that the hosts here want."""
+    wishes: list[Wish] = []
+    for is_kept, wished in ((False, desk.live), (True, desk.kept)):
+        for wanted in wished.filters():
+            wish = Wish(wanted, is_kept)
+            if has_hosts(desk, wish):
+                wishes.append(wish)
+    for start in range(0, max(1, len(wishes)), WISHES_A_MESSAGE):
+        part = tuple(wishes[start : start + WISHES_A_MESSAGE])
+        desk.order(SendControl(Want(0, is_whole=start == 0, added=part), to=node))
+
+
+def tell_others(desk: Desk, message: Want) -> None:
+    """Tell the other nodes of the exchange."""
+    for node in desk.config.exchange:
+        if node != desk.ctx.node and node in desk.ctx.peers:
+            desk.order(SendControl(message, to=node))
+
+
+def has_hosts(desk: Desk, wish: Wish) -> bool:
+    """Whether a host here has this very wish."""
+    exchange = desk.config.exchange
+    return any(who not in exchange for who in table(desk, wish).who_wants(wish.filter))
+
+
+def table(desk: Desk, wish: Wish) -> Wishes:
+    """Return where such wishes are."""
+    return desk.kept if wish.is_kept else desk.live
+
+
+def wishes_of(desk: Desk, who: Address) -> Iterable[Wish]:
+    """Yield what somebody wants."""
+    for wanted in desk.live.of(who):
+        yield Wish(wanted, is_kept=False)
+    for wanted in desk.kept.of(who):
+        yield Wish(wanted, is_kept=True)
+
+
+def changed(wish: Wish) -> Iterable[Effect]:
+    """Let what was decided without this wish, or with it, be decided anew."""
+    if wish.filter[0] in "+#":
+        return [RevokeDecisions(tag=bytes((tag,))) for tag in range(TAGS)]
+    return [RevokeDecisions(tag=tag_of(wish.filter))]

@@ -1,0 +1,159 @@
+"""Subjects, filters, and who wants what. Both are those of MQTT's topics.
+
+A subject has levels, parted by `/`. In a filter `+` stands for one level and `#`, as the last one,
+for any number of them, also none. A subject whose first level begins with `$` is met by no filter
+that begins with a wildcard.
+"""
+
+from collections.abc import Iterator
+
+from ei.sdk import Store, Table
+
+MAX_BYTES = 200
+MAX_LEVELS = 32
+
+
+def is_subject(text: str) -> bool:
+    """Whether one can publish under it: 1 to 200 bytes of UTF-8, at most 32 levels, no wildcard."""
+    return _is_short(text) and "+" not in text and "#" not in text
+
+
+def is_filter(text: str) -> bool:
+    """Whether one can subscribe to it: as a subject, but for wildcards that are whole levels."""
+    *before, last = text.split("/")
+    return (
+        _is_short(text)
+        and all(level == "+" or "+" not in level for level in (*before, last))
+        and not any("#" in level for level in before)
+        and (last == "#" or "#" not in last)
+    )
+
+
+def _is_short(text: str) -> bool:
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return 1 <= length <= MAX_BYTES and text.count("/") < MAX_LEVELS and "\0" not in text
+
+
+def does_match(wanted: str, subject: str) -> bool:
+    """Whether a subject meets a filter."""
+    if wanted == subject:
+        return True
+    levels, asked = subject.split("/"), wanted.split("/")
+    if subject.startswith("$") and asked[0] in ("+", "#"):
+        return False
+    for position, level in enumerate(asked):
+        if level == "#":
+            return True
+        if position == len(levels) or level not in ("+", levels[position]):
+            return False
+    return len(asked) == len(levels)
+
+
+class Wishes:
+    """Who wants what, by filter. Finding those who want a subject takes a walk over its levels.
+
+    Args:
+        store: The ephemeral one.
+        name: Of this set of wishes, unique within the service.
+    """
+
+    __slots__ = ("_filters", "_paths", "_who")
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._filters = Table(store, f"{name} filters", of=tuple[bytes, ...])
+        self._paths = Table(store, f"{name} paths", of=int)
+        self._who = Table(store, f"{name} who", of=bool)
+
+    def add(self, wanted: str, who: bytes) -> bool:
+        """Note a wish; return whether it is new."""
+        key = wanted.encode()
+        here = self._filters.get(key) or ()
+        if who in here:
+            return False
+        self._filters.put(key, (*here, who))
+        self._who.put(_owned(who) + key, True)  # noqa: FBT003 a mark
+        if not here:
+            self._count(wanted, 1)
+        return True
+
+    def remove(self, wanted: str, who: bytes) -> bool:
+        """Forget a wish; return whether there was one."""
+        key = wanted.encode()
+        here = self._filters.get(key) or ()
+        if who not in here:
+            return False
+        self._who.delete(_owned(who) + key)
+        left = tuple(each for each in here if each != who)
+        if left:
+            self._filters.put(key, left)
+        else:
+            self._filters.delete(key)
+            self._count(wanted, -1)
+        return True
+
+    def who_wants(self, wanted: str) -> tuple[bytes, ...]:
+        """Return who has this very filter."""
+        return self._filters.get(wanted.encode()) or ()
+
+    def of(self, who: bytes) -> Iterator[str]:
+        """Yield the filters of somebody, in order."""
+        prefix = _owned(who)
+        for key, _ in self._who.scan(prefix):
+            yield key[len(prefix) :].decode()
+
+    def filters(self) -> Iterator[str]:
+        """Yield all filters, in order."""
+        for key, _ in self._filters.scan():
+            yield key.decode()
+
+    def meeting(self, subject: str) -> list[bytes]:
+        """Return who wants a subject, each once, in the order of their filters."""
+        found: dict[bytes, None] = {}
+        for wanted in self._met_by(subject):
+            for who in self._filters.get(wanted.encode()) or ():
+                found[who] = None
+        return list(found)
+
+    # -- the parts ------------------------------------------------------------------------------
+
+    def _met_by(self, subject: str) -> list[str]:
+        met: list[str] = []
+        paths = [""]
+        is_hidden = subject.startswith("$")
+        for level in subject.split("/"):
+            further: list[str] = []
+            for path in paths:
+                if is_hidden:
+                    candidates: tuple[str, ...] = (level,)
+                else:
+                    candidates = (level, "+")
+                    met += [path + "#"] if self._is_path(path + "#") else []
+                further += [path + each + "/" for each in candidates if self._is_path(path + each)]
+            is_hidden, paths = False, further
+        for path in paths:
+            met.append(path[:-1])
+            met += [path + "#"] if self._is_path(path + "#") else []
+        return met
+
+    def _is_path(self, path: str) -> bool:
+        return self._paths.get(path.encode()) is not None
+
+    def _count(self, wanted: str, amount: int) -> None:
+        """Count the filters that begin so, for each of its beginnings."""
+        end = -1
+        while end < len(wanted):
+            end = wanted.find("/", end + 1)
+            end = len(wanted) if end < 0 else end
+            path = wanted[:end].encode()
+            count = (self._paths.get(path) or 0) + amount
+            if count:
+                self._paths.put(path, count)
+            else:
+                self._paths.delete(path)
+
+
+def _owned(who: bytes) -> bytes:
+    return len(who).to_bytes(1, "big") + who
