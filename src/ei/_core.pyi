@@ -11,6 +11,7 @@ __all__ = [
     "WIRE_VERSION",
     "Datapath",
     "DecisionCache",
+    "Dictionaries",
     "EndToEnd",
     "Engine",
     "Link",
@@ -333,6 +334,32 @@ class DecisionCache:
     def epoch(self) -> int: ...
     def __len__(self) -> int:
         """Entries kept, valid or not."""
+
+@final
+class Dictionaries:
+    """What the stages `Compress` and `Decompress` do with one object, without packets.
+
+    Tests compare it with the reference in `ei.services.compression.stages`.
+    """
+
+    def __new__(cls) -> Self: ...
+    def keep(self, dictionary: bytes) -> None:
+        """Keep a dictionary; the oldest of four is forgotten.
+
+        Raises:
+            ValueError: not one as `zstd --train` writes it, without a number, or over 32 KiB.
+        """
+
+    def compress(self, payload: bytes, dictionary: int, ratio: int) -> bytes | None:
+        """A frame by the dictionary of that number; `None` leaves the payload as it is."""
+
+    def decompress(self, frame: bytes, ratio: int, limit_bytes: int) -> bytes:
+        """The payload of a frame.
+
+        Raises:
+            ValueError: the word of why a packet with it is dropped: undecodable,
+                unknown_dictionary or expands_too_much.
+        """
 
 @final
 class Socket:

@@ -152,5 +152,5 @@ def test_a_header_that_makes_no_sense_is_malformed_by_its_reason() -> None:
     assert malformed(0, 0x23) == "unknown_version"
     assert malformed(0, 0x17) == "unknown_flags"
     assert malformed(18, 255) == "bad_header"
-    assert malformed(19, 4) == "bad_header"
+    assert malformed(19, 5) == "bad_header"
     assert fields_of(data(0x80, bytes(16)))["ei.malformed"] == "bad_header"

@@ -14,7 +14,7 @@ from ei.runtime.batches import Answer, EffectBatch, Outcome
 from ei.sdk.decisions import Action, Decision, Discard, Forward, Hop, Key, Pass
 from ei.sdk.effects import InstallDecision
 from ei.sdk.packets import NOWHERE, Address, Connection
-from ei.sdk.stages import Meter, Stage, Tally
+from ei.sdk.stages import Compress, Meter, Stage, Tally
 from ei.testing.model import DecisionModel, ServiceModel
 from ei.testing.table_model import Question
 
@@ -241,6 +241,8 @@ class Story:
 
     def stage(self) -> Stage:
         name = self.random.choice([b"one", b"two"])
+        if self.random.random() < 0.02:
+            return Compress(name, dictionary=1, ratio=10)
         if self.random.random() < 0.5:
             return Tally(name)
         return Meter(name, self.random.choice([1, 1_000]), self.random.choice([50, 5_000]))

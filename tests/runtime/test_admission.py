@@ -20,6 +20,7 @@ from ei.sdk import (
     HoldPacket,
     Hop,
     InstallDecision,
+    KeepDictionary,
     Legacy,
     Meter,
     OpenStream,
@@ -141,6 +142,7 @@ TTL = "InstallDecision.decision.ttl_s"
         (asks(RevokeDecisions(bytes(65))), "RevokeDecisions.tag = .* of length <= 64"),
         (asks(Count("seen", -1)), "Count.amount = -1: Expected `int` >= 0"),
         (asks(ReadTally(bytes(65))), "ReadTally.object = .* of length <= 64"),
+        (asks(KeepDictionary(b"d", b"short")), "KeepDictionary.dictionary = .* of length >= 8"),
         (
             asks(HoldPacket(AttachmentOf(A), timeout_s=5.1)),
             "HoldPacket.timeout_s = 5.1: Expected `float` <= 5.0",

@@ -20,6 +20,7 @@ from ei.sdk import (
     Effect,
     HoldPacket,
     InstallDecision,
+    KeepDictionary,
     OpenStream,
     Pass,
     PassPacket,
@@ -143,8 +144,9 @@ def test_without_a_packet_there_is_none_to_answer(effect: Effect) -> None:
 
 def test_other_events_may_ask_for_all_the_rest() -> None:
     revoke, count, tally = RevokeDecisions(b"t"), Count("seen"), ReadTally(b"t")
+    keep = KeepDictionary(b"d", bytes(8))
 
-    asked = (SEND, INSTALL, revoke, count, tally, SendControl(Join(), A), Resolve(QUERY))
+    asked = (SEND, INSTALL, revoke, count, tally, keep, SendControl(Join(), A), Resolve(QUERY))
 
     message = msgspec.msgpack.encode(Join())
     assert Desk().other(*asked) == answer(
@@ -156,6 +158,7 @@ def test_other_events_may_ask_for_all_the_rest() -> None:
             revoke,
             count,
             tally,
+            keep,
             SendControlBytes(message, A),
             ResolveBytes(QUERY_BYTES),
         ),

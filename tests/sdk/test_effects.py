@@ -13,6 +13,7 @@ from ei.sdk import (
     Effect,
     HoldPacket,
     InstallDecision,
+    KeepDictionary,
     Packet,
     PassPacket,
     ReadTally,
@@ -45,6 +46,7 @@ EFFECTS: list[tuple[Effect, str]] = [
     (Resolve(AttachmentOf(A)), f"92099200{A_HEX}"),
     (Count("seen"), "930aa47365656e01"),
     (ReadTally(b"t"), "920bc40174"),
+    (KeepDictionary(b"t", bytes(8)), "9312c40174c4080000000000000000"),
 ]
 
 

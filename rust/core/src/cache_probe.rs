@@ -129,9 +129,13 @@ impl DecisionCache {
                 Some(address(egress)?)
             },
         };
-        let outcome =
-            self.decisions
-                .outcome(now_ns, &question, position, is_covered, payload_bytes);
+        let outcome = self.decisions.outcome(
+            now_ns,
+            &question,
+            position,
+            is_covered,
+            &vec![0; payload_bytes],
+        );
         self.outcome_object(py, &outcome)
     }
 

@@ -10,6 +10,7 @@ mod bookkeeping;
 mod cache_probe;
 mod clock;
 mod datapath;
+mod dictionaries;
 mod endtoend;
 mod engine;
 mod facts;
@@ -41,6 +42,9 @@ mod _core {
 
     #[pymodule_export]
     use crate::cache_probe::DecisionCache;
+
+    #[pymodule_export]
+    use crate::dictionaries::Dictionaries;
 
     #[pymodule_export]
     use crate::engine::Engine;

@@ -11,7 +11,7 @@ mod key;
 mod revisions;
 mod shares;
 
-pub use entry::{Action, Entry, Hop, More, Part, ServiceIndex, StageRef};
+pub use entry::{Action, Entry, Hop, More, Part, ServiceIndex, StageRef, Task};
 pub use index::EntryId;
 pub use key::{KeyHasher, Level, Question, cut};
 pub use revisions::{KEY_SLOTS, Revisions, TAG_SLOTS};

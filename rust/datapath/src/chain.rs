@@ -73,7 +73,7 @@ pub fn join_guards(mut joined: Entry, guards: &Entry, revision: u64) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::{ServiceIndex, StageRef};
+    use crate::cache::{ServiceIndex, StageRef, Task};
     use crate::pipes::PeerIndex;
 
     fn stage(object: u32) -> StageRef {
@@ -81,6 +81,7 @@ mod tests {
             service: ServiceIndex(0),
             object,
             generation: 0,
+            task: Task::Count,
         }
     }
 

@@ -101,6 +101,14 @@ reasons! {
     DroppedByService = "dropped_by_service",
     /// A `Meter` stage has no tokens left.
     Metered = "metered",
+    /// A compressed payload is no whole frame of its dictionary.
+    Undecodable = "undecodable",
+    /// A compressed payload names a dictionary that its tenant has not, or no more, here.
+    UnknownDictionary = "unknown_dictionary",
+    /// A compressed payload would grow beyond the caps of ratio, size or window.
+    ExpandsTooMuch = "expands_too_much",
+    /// A compressed payload was about to reach a host: no service decompressed it.
+    StillPacked = "still_packed",
     /// The next hop has no pipe, and none could be opened in time.
     PeerUnreachable = "peer_unreachable",
     /// Too many packets already wait for the pipe to open.

@@ -22,7 +22,7 @@ use crate::codec::Stage;
 use crate::counters::Reason;
 use crate::pipes::PeerIndex;
 use crate::routes::{Chain, Routes};
-use crate::stages::Objects;
+use crate::stages::{Carried, Objects, Zstd};
 use crate::wire::Address;
 
 /// A decision as it is found: kept, or put together for this packet only.
@@ -60,6 +60,8 @@ pub struct Decisions {
     cache: Cache,
     revisions: Revisions,
     objects: Vec<Objects>,
+    /// Working memory of the stages.
+    pub zstd: Zstd,
     guarded: BTreeMap<PeerIndex, Address>,
 }
 
@@ -72,6 +74,7 @@ impl Decisions {
             cache: Cache::new(limit),
             revisions: Revisions::default(),
             objects: Vec::new(),
+            zstd: Zstd::default(),
             guarded: BTreeMap::new(),
         }
     }
@@ -215,36 +218,42 @@ impl Decisions {
             .collect()
     }
 
+    /// Keep a dictionary in an object of a service. False when that is not allowed.
+    pub fn keep_dictionary(&mut self, service: ServiceIndex, object: &[u8], bytes: &[u8]) -> bool {
+        let objects = self.objects.get_mut(usize::from(service.0));
+        objects.is_some_and(|objects| objects.keep_dictionary(object, bytes))
+    }
+
     /// Run the stages of a decision on one packet.
     ///
     /// # Errors
-    /// `Metered`; the stages after it do not run.
+    /// The stages after one that drops the packet do not run.
     #[inline]
     pub fn run_stages_of(
         &mut self,
         decided: &Decided,
         now_ns: u64,
-        payload_bytes: usize,
+        carried: &mut Carried<'_>,
     ) -> Result<(), Reason> {
         let entry = match decided {
             Decided::Cached(id) => self.cache.entry(*id),
             Decided::Walked(entry) => Some(&**entry),
         };
         let stages = entry.map_or(&[][..], Entry::stages);
-        run(&mut self.objects, stages, now_ns, payload_bytes)
+        run(&mut self.objects, &mut self.zstd, stages, now_ns, carried)
     }
 
     /// Run stages that were resolved before.
     ///
     /// # Errors
-    /// `Metered`; the stages after it do not run.
+    /// The stages after one that drops the packet do not run.
     pub fn run_stages(
         &mut self,
         stages: &[StageRef],
         now_ns: u64,
-        payload_bytes: usize,
+        carried: &mut Carried<'_>,
     ) -> Result<(), Reason> {
-        run(&mut self.objects, stages, now_ns, payload_bytes)
+        run(&mut self.objects, &mut self.zstd, stages, now_ns, carried)
     }
 
     /// Give memory of dead entries back, a few at a time.
@@ -283,13 +292,14 @@ fn objects_hold(objects: &[Objects], entry: &Entry) -> bool {
 
 fn run(
     objects: &mut [Objects],
+    zstd: &mut Zstd,
     stages: &[StageRef],
     now_ns: u64,
-    payload_bytes: usize,
+    carried: &mut Carried<'_>,
 ) -> Result<(), Reason> {
     for stage in stages {
         if let Some(objects) = objects.get_mut(usize::from(stage.service.0)) {
-            objects.apply(stage, now_ns, payload_bytes)?;
+            objects.apply(stage, now_ns, carried, zstd)?;
         }
     }
     Ok(())

@@ -4,17 +4,23 @@
 //! it, so that forgetting a decision resets nothing. A full table forgets its oldest object; what
 //! referred to it then misses, and the service's next answer makes it anew.
 
+mod carried;
+mod compress;
+mod frame;
 mod meter;
 mod tally;
 
+pub use carried::Carried;
+pub use compress::{Dictionaries, Dictionary, MAX_DICTIONARY_BYTES, Zstd};
 pub use meter::Meter;
 pub use tally::Tally;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::cache::{ServiceIndex, StageRef};
+use crate::cache::{ServiceIndex, StageRef, Task};
 use crate::codec::Stage;
 use crate::counters::Reason;
+use crate::wire::Protection;
 
 /// The objects of one service.
 #[derive(Clone, Debug)]
@@ -24,6 +30,7 @@ pub struct Objects {
     places: Vec<Place>,
     meters: BTreeMap<Box<[u8]>, u32>,
     tallies: BTreeMap<Box<[u8]>, u32>,
+    dictionaries: BTreeMap<Box<[u8]>, u32>,
     by_age: VecDeque<u32>,
 }
 
@@ -34,10 +41,11 @@ struct Place {
     object: Object,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Object {
     Meter(Meter),
     Tally(Tally),
+    Dictionaries(Dictionaries),
 }
 
 impl Objects {
@@ -49,6 +57,7 @@ impl Objects {
             places: Vec::new(),
             meters: BTreeMap::new(),
             tallies: BTreeMap::new(),
+            dictionaries: BTreeMap::new(),
             by_age: VecDeque::new(),
         }
     }
@@ -64,33 +73,86 @@ impl Objects {
     }
 
     /// The object that `stage` names, made if it is new; a meter takes the stage's rate and burst.
-    /// `None` when the table holds no objects at all.
+    /// `None` when the table holds no objects at all, and for dictionaries of which none is kept.
     pub fn resolve(&mut self, stage: &Stage<'_>, now_ns: u64) -> Option<StageRef> {
         let known = match stage {
             Stage::Meter { object, .. } => self.meters.get(*object),
             Stage::Tally { object } => self.tallies.get(*object),
+            Stage::Compress { object, .. } | Stage::Decompress { object, .. } => {
+                self.dictionaries.get(*object)
+            }
         };
-        let number = match known {
-            Some(number) => *number,
-            None => self.make(stage, now_ns)?,
+        let (number, task) = match (known, *stage) {
+            (
+                known,
+                Stage::Meter {
+                    object,
+                    rate_bytes_per_s,
+                    burst_bytes,
+                },
+            ) => {
+                let number = match known {
+                    Some(number) => *number,
+                    None => {
+                        let meter = Meter::new(now_ns, rate_bytes_per_s, burst_bytes);
+                        self.make(object, Object::Meter(meter))?
+                    }
+                };
+                let object = self.object(number)?;
+                if let Object::Meter(meter) = object {
+                    meter.change(now_ns, rate_bytes_per_s, burst_bytes);
+                }
+                (number, Task::Count)
+            }
+            (known, Stage::Tally { object }) => {
+                let number = match known {
+                    Some(number) => *number,
+                    None => self.make(object, Object::Tally(Tally::default()))?,
+                };
+                (number, Task::Count)
+            }
+            (
+                known,
+                Stage::Compress {
+                    dictionary, ratio, ..
+                },
+            ) => (*known?, Task::Compress { dictionary, ratio }),
+            (
+                known,
+                Stage::Decompress {
+                    ratio, limit_bytes, ..
+                },
+            ) => (*known?, Task::Decompress { ratio, limit_bytes }),
         };
-        let place = self.places.get_mut(number as usize)?;
-        if let (
-            Object::Meter(meter),
-            Stage::Meter {
-                rate_bytes_per_s,
-                burst_bytes,
-                ..
-            },
-        ) = (&mut place.object, stage)
-        {
-            meter.change(now_ns, *rate_bytes_per_s, *burst_bytes);
-        }
         Some(StageRef {
             service: self.service,
             object: number,
-            generation: place.generation,
+            generation: self.places.get(number as usize)?.generation,
+            task,
         })
+    }
+
+    /// Keep a dictionary in the object `name`, which is made if it is new. False when it is no dictionary,
+    /// or the table holds no objects at all.
+    pub fn keep_dictionary(&mut self, name: &[u8], bytes: &[u8]) -> bool {
+        let known = self.dictionaries.get(name).copied();
+        if let Some(Object::Dictionaries(kept)) = known.and_then(|number| self.object(number))
+            && kept.has(bytes)
+        {
+            return true;
+        }
+        let Some(dictionary) = Dictionary::new(bytes) else {
+            return false;
+        };
+        let number =
+            known.or_else(|| self.make(name, Object::Dictionaries(Dictionaries::default())));
+        match number.and_then(|number| self.object(number)) {
+            Some(Object::Dictionaries(kept)) => {
+                kept.keep(dictionary);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether the object of `stage` is still the one that was resolved.
@@ -103,26 +165,38 @@ impl Objects {
     /// Apply one stage to a packet.
     ///
     /// # Errors
-    /// `Metered`.
+    /// `Metered`, and those of `Zstd::decompress`.
     pub fn apply(
         &mut self,
         stage: &StageRef,
         now_ns: u64,
-        payload_bytes: usize,
+        carried: &mut Carried<'_>,
+        zstd: &mut Zstd,
     ) -> Result<(), Reason> {
-        match self.places.get_mut(stage.object as usize) {
-            Some(Place {
-                object: Object::Meter(meter),
-                ..
-            }) => meter.take(now_ns, payload_bytes),
-            Some(Place {
-                object: Object::Tally(tally),
-                ..
-            }) => {
-                tally.add(payload_bytes);
+        let place = self.places.get_mut(stage.object as usize);
+        match (place.map(|place| &mut place.object), stage.task) {
+            (Some(Object::Meter(meter)), _) => meter.take(now_ns, carried.payload().len()),
+            (Some(Object::Tally(tally)), _) => {
+                tally.add(carried.payload().len());
                 Ok(())
             }
-            None => Ok(()),
+            (Some(Object::Dictionaries(kept)), Task::Compress { dictionary, ratio })
+                if carried.is_covered && carried.protection == Protection::None =>
+            {
+                if let Some(frame) = zstd.compress(kept, dictionary, ratio, carried.payload()) {
+                    carried.replace(frame, Protection::Packed, zstd);
+                }
+                Ok(())
+            }
+            (Some(Object::Dictionaries(kept)), Task::Decompress { ratio, limit_bytes })
+                if carried.protection == Protection::Packed =>
+            {
+                let limit_bytes = limit_bytes as usize;
+                let payload = zstd.decompress(kept, ratio, limit_bytes, carried.payload())?;
+                carried.replace(payload, Protection::None, zstd);
+                Ok(())
+            }
+            (Some(Object::Dictionaries(_)) | None, _) => Ok(()),
         }
     }
 
@@ -138,34 +212,32 @@ impl Objects {
         }
     }
 
-    fn make(&mut self, stage: &Stage<'_>, now_ns: u64) -> Option<u32> {
-        let (name, object) = match *stage {
-            Stage::Meter {
-                object,
-                rate_bytes_per_s,
-                burst_bytes,
-            } => (
-                object,
-                Object::Meter(Meter::new(now_ns, rate_bytes_per_s, burst_bytes)),
-            ),
-            Stage::Tally { object } => (object, Object::Tally(Tally::default())),
-        };
-        let number = self.free_place(name, object)?;
-        match object {
+    fn object(&mut self, number: u32) -> Option<&mut Object> {
+        let place = self.places.get_mut(number as usize)?;
+        Some(&mut place.object)
+    }
+
+    fn make(&mut self, name: &[u8], object: Object) -> Option<u32> {
+        let number = self.free_place()?;
+        let place = self.places.get_mut(number as usize)?;
+        place.name = name.into();
+        place.object = object;
+        match place.object {
             Object::Meter(_) => self.meters.insert(name.into(), number),
             Object::Tally(_) => self.tallies.insert(name.into(), number),
+            Object::Dictionaries(_) => self.dictionaries.insert(name.into(), number),
         };
         self.by_age.push_back(number);
         Some(number)
     }
 
     /// A new place, or that of the oldest object.
-    fn free_place(&mut self, name: &[u8], object: Object) -> Option<u32> {
+    fn free_place(&mut self) -> Option<u32> {
         if self.places.len() < self.limit {
             self.places.push(Place {
                 generation: 0,
-                name: name.into(),
-                object,
+                name: Box::default(),
+                object: Object::Tally(Tally::default()),
             });
             return Some((self.places.len() - 1) as u32);
         }
@@ -174,10 +246,9 @@ impl Objects {
         match place.object {
             Object::Meter(_) => self.meters.remove(&place.name),
             Object::Tally(_) => self.tallies.remove(&place.name),
+            Object::Dictionaries(_) => self.dictionaries.remove(&place.name),
         };
         place.generation = place.generation.wrapping_add(1);
-        place.name = name.into();
-        place.object = object;
         Some(number)
     }
 }
@@ -202,15 +273,22 @@ mod tests {
         Objects::new(ServiceIndex(0), limit)
     }
 
+    /// Apply a stage to a payload of so many bytes.
+    fn apply(objects: &mut Objects, stage: &StageRef, bytes: usize) -> Result<(), Reason> {
+        let payload = vec![0; bytes];
+        let mut carried = Carried::new(&payload, Protection::None, true);
+        objects.apply(stage, 0, &mut carried, &mut Zstd::default())
+    }
+
     #[test]
     fn two_stages_that_name_an_object_share_it() {
         let mut objects = objects(8);
         let first = objects.resolve(&meter(b"m", 100), 0).unwrap();
         let second = objects.resolve(&meter(b"m", 100), 0).unwrap();
 
-        assert_eq!(objects.apply(&first, 0, 60), Ok(()));
+        assert_eq!(apply(&mut objects, &first, 60), Ok(()));
 
-        assert_eq!(objects.apply(&second, 0, 60), Err(Reason::Metered));
+        assert_eq!(apply(&mut objects, &second, 60), Err(Reason::Metered));
     }
 
     #[test]
@@ -228,7 +306,7 @@ mod tests {
         let mut objects = objects(2);
         let oldest = objects.resolve(&tally(b"a"), 0).unwrap();
         let younger = objects.resolve(&tally(b"b"), 0).unwrap();
-        objects.apply(&oldest, 0, 10).unwrap();
+        apply(&mut objects, &oldest, 10).unwrap();
 
         let newest = objects.resolve(&tally(b"c"), 0).unwrap();
 
@@ -248,8 +326,8 @@ mod tests {
         let mut objects = objects(2);
         let stage = objects.resolve(&tally(b"a"), 0).unwrap();
 
-        objects.apply(&stage, 0, 10).unwrap();
-        objects.apply(&stage, 0, 5).unwrap();
+        apply(&mut objects, &stage, 10).unwrap();
+        apply(&mut objects, &stage, 5).unwrap();
 
         assert_eq!(
             objects.read_tally(b"a"),

@@ -23,7 +23,7 @@ CONTROL_SERVICE = 1
 CONTROL_METADATA_BYTES = 13
 
 TYPES = {1: "initiation", 2: "response", 3: "cookie", 4: "data"}
-PROTECTIONS = {0: "none", 1: "datagrams", 2: "streams", 3: "groups"}
+PROTECTIONS = {0: "none", 1: "datagrams", 2: "streams", 3: "groups", 4: "packed"}
 
 
 def is_ours(datagram: bytes, ports: tuple[int, int]) -> bool:

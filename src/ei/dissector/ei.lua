@@ -10,7 +10,7 @@
 local ei = Proto("ei", "Extensible Internet")
 
 local TYPES = { [1] = "initiation", [2] = "response", [3] = "cookie", [4] = "data" }
-local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "groups" }
+local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "groups", [4] = "packed" }
 local SERVICES = {
     [1] = "control", [2] = "directory", [3] = "routing", [5] = "cluster", [6] = "attachment",
     [16] = "delivery", [17] = "echo", [18] = "reach", [32] = "termination", [34] = "caching",

@@ -25,6 +25,7 @@ from ei.sdk import (
     Forward,
     HoldPacket,
     InstallDecision,
+    KeepDictionary,
     Legacy,
     Manifest,
     OpenStream,
@@ -74,6 +75,7 @@ _Form = (
     | Resolve
     | Count
     | ReadTally
+    | KeepDictionary
     | OpenStream
     | ReadStream
     | WriteStream

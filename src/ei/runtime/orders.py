@@ -22,6 +22,7 @@ from ei.sdk import (
     Effect,
     HoldPacket,
     InstallDecision,
+    KeepDictionary,
     OpenStream,
     Packet,
     PacketArrived,
@@ -169,6 +170,7 @@ class Orders:
                     | RevokeDecisions()
                     | PassPacket()
                     | ReadTally()
+                    | KeepDictionary()
                 ):
                     native.append(effect)
                 case DropPacket() | HoldPacket():

@@ -10,6 +10,7 @@ from ei.sdk.effects import (
     Effect,
     HoldPacket,
     InstallDecision,
+    KeepDictionary,
     PassPacket,
     ReadTally,
     Resolve,
@@ -49,7 +50,7 @@ from ei.sdk.records import (
     ServiceAt,
 )
 from ei.sdk.service import Context, Service
-from ei.sdk.stages import Meter, Stage, Tally
+from ei.sdk.stages import Compress, Decompress, Meter, Stage, Tally
 from ei.sdk.storage import Store, Table
 from ei.sdk.streams import (
     MAX_PIECE_BYTES,
@@ -83,11 +84,13 @@ __all__ = [
     "CancelTimer",
     "Capability",
     "CloseStream",
+    "Compress",
     "Connection",
     "Context",
     "ControlArrived",
     "Count",
     "Decision",
+    "Decompress",
     "Discard",
     "DropPacket",
     "Effect",
@@ -98,6 +101,7 @@ __all__ = [
     "HoldPacket",
     "Hop",
     "InstallDecision",
+    "KeepDictionary",
     "Key",
     "Legacy",
     "Manifest",

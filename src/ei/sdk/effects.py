@@ -108,6 +108,20 @@ class ReadTally(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
     object: ObjectName
 
 
+class KeepDictionary(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=18):
+    """Let the stages `Compress` and `Decompress` that name `object` use a dictionary.
+
+    An object keeps the newest three. It takes effect before the decisions of the same event.
+
+    Attributes:
+        object: Name of the dictionaries, 1 to 64 bytes.
+        dictionary: As `zstd --train` writes it, with a number, 8 bytes to 32 KiB.
+    """
+
+    object: ObjectName
+    dictionary: Annotated[bytes, Meta(min_length=8, max_length=32_768)]
+
+
 Effect = (
     SendPacket
     | DropPacket
@@ -121,5 +135,6 @@ Effect = (
     | Resolve
     | Count
     | ReadTally
+    | KeepDictionary
     | StreamEffect
 )

@@ -29,12 +29,17 @@ NOWHERE = Address(b"")
 
 
 class Protection(IntEnum):
-    """How the payload is sealed from host to host."""
+    """How the payload is sealed from host to host.
+
+    `PACKED` is not sealed either: it is a frame that the node before made of the payload, by the
+    stage `Compress`, for this one. It never reaches a host.
+    """
 
     NONE = 0
     DATAGRAMS = 1
     STREAMS = 2
     GROUPS = 3
+    PACKED = 4
 
 
 class Packet(msgspec.Struct, frozen=True, gc=False, array_like=True):

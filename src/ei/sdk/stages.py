@@ -37,5 +37,44 @@ class Tally(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     object: ObjectName
 
 
-Stage = Meter | Tally
+Ratio = Annotated[int, Meta(ge=1, le=1_000)]
+
+
+class Compress(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
+    """Put a zstd frame in the place of the payload, for the next node to decompress.
+
+    Leaves a payload as it is that the hosts have sealed, whose frame would not be smaller, or
+    whose frame `Decompress` with the same ratio would refuse; and all while the dictionary is not
+    there. Nothing of one packet is context of another.
+
+    Attributes:
+        object: Name of the dictionaries that `KeepDictionary` filled, 1 to 64 bytes.
+        dictionary: Number of the one to use.
+        ratio: Most times that a payload may be as long as its frame, 1 to 1_000.
+    """
+
+    object: ObjectName
+    dictionary: Annotated[int, Meta(ge=1, le=2**32 - 1)]
+    ratio: Ratio
+
+
+class Decompress(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
+    """Put the payload back in the place of its frame; leave what is no frame as it is.
+
+    Drops what is not one whole frame (`undecodable`), what names a dictionary that `object` has
+    not (`unknown_dictionary`) and, before anything is decompressed, what would grow beyond ratio or
+    limit, or needs a larger window than the limit (`expands_too_much`).
+
+    Attributes:
+        object: Name of the dictionaries that `KeepDictionary` filled, 1 to 64 bytes.
+        ratio: Most times that a payload may be as long as its frame, 1 to 1_000.
+        limit_bytes: Longest payload, 1 to 65_000.
+    """
+
+    object: ObjectName
+    ratio: Ratio
+    limit_bytes: Annotated[int, Meta(ge=1, le=65_000)]
+
+
+Stage = Meter | Tally | Compress | Decompress
 Stages = Annotated[tuple[Stage, ...], Meta(max_length=8)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ei.sdk.stages import Meter, Stage, Tally
+from ei.sdk.stages import Compress, Decompress, Meter, Stage, Tally
 
 _PARTS_PER_BYTE = 1_000_000_000
 """A meter counts in billionths of a byte, so that a rate times nanoseconds is exact."""
@@ -73,12 +73,20 @@ class ObjectsModel:
     kept: dict[tuple[type[Stage], bytes], Bucket | Counts] = field(default_factory=dict)
 
     def resolve(self, now_ns: int, stages: Iterable[Stage]) -> tuple[StageUse, ...] | None:
-        """Find or make the objects of `stages`; `None` when there may be none."""
+        """Find or make the objects of `stages`; `None` when there may be none.
+
+        Dictionaries are never made by a stage, and here nobody keeps any.
+        """
         if self.limit == 0 and any(True for _ in stages):
             return None
-        return tuple(self._resolve_one(now_ns, stage) for stage in stages)
+        uses: list[StageUse] = []
+        for stage in stages:
+            if isinstance(stage, Compress | Decompress):
+                return None
+            uses.append(self._resolve_one(now_ns, stage))
+        return tuple(uses)
 
-    def _resolve_one(self, now_ns: int, stage: Stage) -> StageUse:
+    def _resolve_one(self, now_ns: int, stage: Meter | Tally) -> StageUse:
         name = (type(stage), stage.object)
         state = self.kept.get(name)
         if state is None:
@@ -115,7 +123,7 @@ def run_stages(stages: Iterable[StageUse], now_ns: int, payload_bytes: int) -> b
     return True
 
 
-def _new_object(now_ns: int, stage: Stage) -> Bucket | Counts:
+def _new_object(now_ns: int, stage: Meter | Tally) -> Bucket | Counts:
     match stage:
         case Meter(_, rate_bytes_per_s, burst_bytes):
             return Bucket(rate_bytes_per_s, burst_bytes, now_ns, burst_bytes * _PARTS_PER_BYTE)

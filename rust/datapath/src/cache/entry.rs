@@ -64,6 +64,29 @@ pub struct StageRef {
     pub object: u32,
     /// Of that place when the stage was resolved.
     pub generation: u32,
+    /// What this stage does with it.
+    pub task: Task,
+}
+
+/// What of a stage is not in its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// A meter or tally: the object says all.
+    Count,
+    /// Make a frame of the payload.
+    Compress {
+        /// Number of the dictionary.
+        dictionary: u32,
+        /// Most times that a payload may be as long as its frame.
+        ratio: u32,
+    },
+    /// Make a payload of the frame.
+    Decompress {
+        /// Most times that a payload may be as long as its frame.
+        ratio: u32,
+        /// Longest payload.
+        limit_bytes: u32,
+    },
 }
 
 /// What most entries do not have.

@@ -88,6 +88,13 @@ pub enum Effect<'a> {
         /// Its name.
         object: &'a [u8],
     },
+    /// `KeepDictionary`
+    KeepDictionary {
+        /// Its name.
+        object: &'a [u8],
+        /// As `zstd --train` writes it.
+        dictionary: &'a [u8],
+    },
 }
 
 /// `Packet` of `ei/sdk/packets.py`.
@@ -186,5 +193,15 @@ pub enum Stage<'a> {
     },
     Tally {
         object: &'a [u8],
+    },
+    Compress {
+        object: &'a [u8],
+        dictionary: u32,
+        ratio: u32,
+    },
+    Decompress {
+        object: &'a [u8],
+        ratio: u32,
+        limit_bytes: u32,
     },
 }

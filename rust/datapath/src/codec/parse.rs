@@ -69,7 +69,7 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<Effect<'a>, CodecError> {
     let length = match tag {
         0 => 4,
         3 | 4 | 9 | 11 => 2,
-        5 | 6 | 10 => 3,
+        5 | 6 | 10 | 18 => 3,
         found => {
             return Err(CodecError::UnknownTag {
                 field: "Effect",
@@ -107,6 +107,10 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<Effect<'a>, CodecError> {
         10 => Effect::Count {
             name: reader.string("name")?,
             amount: reader.integer("amount")?,
+        },
+        18 => Effect::KeepDictionary {
+            object: reader.bytes("object")?,
+            dictionary: reader.bytes("dictionary")?,
         },
         _ => Effect::ReadTally {
             object: reader.bytes("object")?,
@@ -210,7 +214,17 @@ fn stage<'a>(reader: &mut Reader<'a>) -> Result<Stage<'a>, CodecError> {
         (2, 1) => Ok(Stage::Tally {
             object: reader.bytes("object")?,
         }),
-        (_, 0..=1) => Err(CodecError::WrongLength {
+        (4, 2) => Ok(Stage::Compress {
+            object: reader.bytes("object")?,
+            dictionary: small(reader, "dictionary")?,
+            ratio: small(reader, "ratio")?,
+        }),
+        (4, 3) => Ok(Stage::Decompress {
+            object: reader.bytes("object")?,
+            ratio: small(reader, "ratio")?,
+            limit_bytes: small(reader, "limit_bytes")?,
+        }),
+        (_, 0..=3) => Err(CodecError::WrongLength {
             field: "Stage",
             found,
         }),
@@ -219,6 +233,11 @@ fn stage<'a>(reader: &mut Reader<'a>) -> Result<Stage<'a>, CodecError> {
             found,
         }),
     }
+}
+
+fn small(reader: &mut Reader<'_>, field: &'static str) -> Result<u32, CodecError> {
+    let value = reader.integer(field)?;
+    u32::try_from(value).map_err(|_| CodecError::OutOfRange { field })
 }
 
 #[cfg(test)]

@@ -185,6 +185,16 @@ fn any_stages() -> impl Strategy<Value = StageList<'static>> {
             burst_bytes
         }),
         Just(Stage::Tally { object: b"t" }),
+        (any::<u32>(), any::<u32>()).prop_map(|(dictionary, ratio)| Stage::Compress {
+            object: b"d",
+            dictionary,
+            ratio
+        }),
+        (any::<u32>(), any::<u32>()).prop_map(|(ratio, limit_bytes)| Stage::Decompress {
+            object: b"d",
+            ratio,
+            limit_bytes
+        }),
     ];
     vec(stage, 0..3).prop_map(|stages| StageList::new(stages, Box::leak(Box::default())))
 }
@@ -239,6 +249,10 @@ fn any_effect() -> impl Strategy<Value = Effect<'static>> {
             amount
         }),
         Just(Effect::ReadTally { object: b"t" }),
+        Just(Effect::KeepDictionary {
+            object: b"d",
+            dictionary: b"bytes"
+        }),
     ]
 }
 

@@ -199,6 +199,11 @@ fn write_effect(writer: &mut Writer<'_>, effect: &Effect<'_>) {
             tagged(2, 11);
             writer.bytes(object);
         }
+        Effect::KeepDictionary { object, dictionary } => {
+            tagged(3, 18);
+            writer.bytes(object);
+            writer.bytes(dictionary);
+        }
     }
 }
 
@@ -287,6 +292,28 @@ fn write_stages(writer: &mut Writer<'_>, stages: &[Stage<'_>]) {
                 writer.array(2);
                 writer.integer(1);
                 writer.bytes(object);
+            }
+            Stage::Compress {
+                object,
+                dictionary,
+                ratio,
+            } => {
+                writer.array(4);
+                writer.integer(2);
+                writer.bytes(object);
+                writer.integer(u64::from(*dictionary));
+                writer.integer(u64::from(*ratio));
+            }
+            Stage::Decompress {
+                object,
+                ratio,
+                limit_bytes,
+            } => {
+                writer.array(4);
+                writer.integer(3);
+                writer.bytes(object);
+                writer.integer(u64::from(*ratio));
+                writer.integer(u64::from(*limit_bytes));
             }
         }
     }

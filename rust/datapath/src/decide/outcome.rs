@@ -7,6 +7,8 @@ use super::{Decided, Decisions, Verdict};
 use crate::cache::{Action, Question, ServiceIndex};
 use crate::counters::Reason;
 use crate::pipes::PeerIndex;
+use crate::stages::Carried;
+use crate::wire::Protection;
 
 /// What becomes of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,24 +56,23 @@ impl Decisions {
         question: &Question<'_>,
         position: usize,
         is_covered: bool,
-        payload_bytes: usize,
+        payload: &[u8],
     ) -> Outcome {
+        let mut carried = Carried::new(payload, Protection::None, is_covered);
         match self.decide(now_ns, question, position, is_covered) {
             Verdict::Refused(reason) => Outcome::Dropped(reason),
             Verdict::Missing {
                 position,
                 service,
                 stages,
-            } => match self.run_stages(&stages, now_ns, payload_bytes) {
+            } => match self.run_stages(&stages, now_ns, &mut carried) {
                 Ok(()) => Outcome::Missing { position, service },
                 Err(reason) => Outcome::Dropped(reason),
             },
-            Verdict::Decided(decided) => {
-                match self.run_stages_of(&decided, now_ns, payload_bytes) {
-                    Ok(()) => self.followed(now_ns, question, &decided, is_covered, payload_bytes),
-                    Err(reason) => Outcome::Dropped(reason),
-                }
-            }
+            Verdict::Decided(decided) => match self.run_stages_of(&decided, now_ns, &mut carried) {
+                Ok(()) => self.followed(now_ns, question, &decided, is_covered, payload),
+                Err(reason) => Outcome::Dropped(reason),
+            },
         }
     }
 
@@ -81,7 +82,7 @@ impl Decisions {
         question: &Question<'_>,
         decided: &Decided,
         is_covered: bool,
-        payload_bytes: usize,
+        payload: &[u8],
     ) -> Outcome {
         let Some(entry) = self.entry(decided) else {
             return Outcome::Dropped(Reason::NoAnswer);
@@ -104,7 +105,7 @@ impl Decisions {
                 && let Some(egress) = self.guarded(hop.peer)
             {
                 let asked = guard_question(question, egress, &hop, metadata.as_deref());
-                let said = self.outcome(now_ns, &asked, 0, is_covered, payload_bytes);
+                let said = self.outcome(now_ns, &asked, 0, is_covered, payload);
                 match said {
                     Outcome::Passed if is_only => {}
                     said if is_only => return said,

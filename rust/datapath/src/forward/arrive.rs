@@ -145,6 +145,9 @@ impl Datapath {
             }
         };
         if self.role == PeerKind::Host {
+            if header.protection == Protection::Packed {
+                return Err(Fate::Dropped(Reason::StillPacked));
+            }
             let delivered = self.inbox.deliver(ingress, source, &header, payload);
             return Err(delivered.unwrap_or_else(Fate::Dropped));
         }
@@ -183,7 +186,7 @@ impl Datapath {
             // Set by the first node; later it is that domain's claim.
             header.source.ok_or(Reason::BadHeader)?
         };
-        if header.protection == Protection::None && !opened.is_covered {
+        if header.protection.is_none() && !opened.is_covered {
             return Err(Reason::Unprotected);
         }
         header.source = Some(source);

@@ -26,6 +26,8 @@ const MAX_HOPS: usize = 1_024;
 const MAX_TTL_S: f64 = 3_600.0;
 /// Highest rate and burst of a meter.
 const MAX_RATE: u64 = 1 << 40;
+/// Highest cap of how much a payload may be longer than its frame.
+const MAX_RATIO: u32 = 1_000;
 /// Most that one `Count` adds.
 const MAX_AMOUNT: u64 = 1 << 32;
 /// Longest query.
@@ -154,6 +156,18 @@ pub(super) fn stages(asked: &codec::StageList<'_>) -> Result<(), Refused> {
                 && (1..=MAX_RATE).contains(burst_bytes)
         }
         codec::Stage::Tally { object } => is_object(object),
+        codec::Stage::Compress { object, ratio, .. } => {
+            is_object(object) && (1..=MAX_RATIO).contains(ratio)
+        }
+        codec::Stage::Decompress {
+            object,
+            ratio,
+            limit_bytes,
+        } => {
+            is_object(object)
+                && (1..=MAX_RATIO).contains(ratio)
+                && (1..=MAX_PAYLOAD_BYTES as u32).contains(limit_bytes)
+        }
     };
     let are_allowed = asked.stages.len() <= MAX_STAGES && asked.stages.iter().all(is_allowed);
     if are_allowed { Ok(()) } else { Err(Refused) }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::counters::{Counters, Reason};
 use crate::packet::Packet;
-use crate::pipes::{PeerIndex, Pipes};
+use crate::pipes::{PeerIndex, PeerKind, Pipes};
 use crate::trains::Trains;
-use crate::wire::Header;
+use crate::wire::{Address, Header, Protection};
 
 /// Packets that may wait for one pipe to open.
 const MAX_WAITING_PER_PEER: usize = 64;
@@ -22,6 +22,7 @@ pub(super) struct Copy<'a> {
     pub(super) header: &'a [u8],
     pub(super) payload: &'a [u8],
     pub(super) is_covered: bool,
+    pub(super) is_packed: bool,
     /// Any hash of (source, connection): copies of one stay in order.
     pub(super) flow: u64,
 }
@@ -31,6 +32,7 @@ struct WaitingCopy {
     header_bytes: usize,
     bytes: Box<[u8]>,
     is_covered: bool,
+    is_packed: bool,
     flow: u64,
     until_ns: u64,
 }
@@ -61,6 +63,12 @@ impl Departures {
             to_dial: VecDeque::new(),
             is_first_lane,
         }
+    }
+
+    /// Whether there is a node of that address.
+    pub(super) fn is_node(&self, address: &Address) -> bool {
+        let peer = self.pipes.find(address);
+        peer.is_some_and(|peer| self.pipes.standing(peer).0 == PeerKind::Node)
     }
 
     /// Send one packet to `peer`, counting the copy.
@@ -113,6 +121,9 @@ impl Departures {
     #[inline]
     fn seal(&mut self, now_ns: u64, peer: PeerIndex, copy: &Copy<'_>) -> Result<usize, Reason> {
         let Self { pipes, trains, .. } = self;
+        if copy.is_packed && pipes.standing(peer).0 == PeerKind::Host {
+            return Err(Reason::StillPacked);
+        }
         let (header, payload) = (copy.header, copy.payload);
         let length = Pipes::sealed_bytes(header.len(), payload.len(), copy.is_covered);
         let seat = trains.seat(peer, length, copy.flow, || pipes.endpoint(peer))?;
@@ -140,6 +151,7 @@ impl Departures {
                 header_bytes: copy.header.len(),
                 bytes: bytes.into(),
                 is_covered: copy.is_covered,
+                is_packed: copy.is_packed,
                 flow: copy.flow,
                 until_ns: now_ns.saturating_add(MAX_WAIT_NS),
             });
@@ -175,6 +187,7 @@ impl Departures {
                 header,
                 payload,
                 is_covered: waited.is_covered,
+                is_packed: waited.is_packed,
                 flow: waited.flow,
             };
             match self.seal(now_ns, peer, &copy) {
@@ -225,6 +238,7 @@ pub(super) fn copy_of<'a>(packet: &Packet<'a>, header: &'a mut [u8]) -> Result<C
         header: header.get(..length).ok_or(Reason::BadHeader)?,
         payload: packet.payload,
         is_covered: packet.is_covered,
+        is_packed: packet.header.protection == Protection::Packed,
         flow: packet.header.connection ^ low_bits(&packet.source.0),
     })
 }

@@ -12,7 +12,7 @@ use crate::counters::{Book, Fate, Reason};
 use crate::decide::InstallError;
 use crate::packet::Packet;
 use crate::queue::News;
-use crate::wire::Protection;
+use crate::stages::Carried;
 
 /// What the packets of one answer have in common.
 struct Sending<'a> {
@@ -25,6 +25,18 @@ struct Sending<'a> {
     stages: &'a [u8],
     payload: &'a [u8],
     verdict: Option<Result<(), Reason>>,
+    /// What they made of it.
+    carried: Option<Carried<'a>>,
+}
+
+impl Sending<'_> {
+    /// `packet` as its stages, which have run, left it.
+    fn changed<'b>(&'b self, packet: &Packet<'b>, stages: &StageList<'_>) -> Packet<'b> {
+        match &self.carried {
+            Some(carried) if !stages.stages.is_empty() => carried.put_in(packet),
+            _ => *packet,
+        }
+    }
 }
 
 impl Datapath {
@@ -120,12 +132,19 @@ impl Datapath {
         answer: &Answer<'_>,
         arrived_ns: u64,
     ) -> Option<Fate> {
-        let is_first =
-            |effect: &&Effect<'_>| matches!(effect, Effect::Install(_) | Effect::Revoke { .. });
+        let is_first = |effect: &&Effect<'_>| {
+            matches!(
+                effect,
+                Effect::Install(_) | Effect::Revoke { .. } | Effect::KeepDictionary { .. }
+            )
+        };
         for effect in answer.effects.iter().filter(is_first) {
             let applied = match effect {
                 Effect::Install(decision) => self.install(now_ns, index, epoch, decision),
                 Effect::Revoke { tag } => self.revoke(index, tag),
+                Effect::KeepDictionary { object, dictionary } => {
+                    self.keep_dictionary(index, object, dictionary)
+                }
                 _ => Ok(()),
             };
             self.count_refused(applied);
@@ -136,10 +155,14 @@ impl Datapath {
             stages: &[],
             payload: &[],
             verdict: None,
+            carried: None,
         };
         for effect in answer.effects.iter().filter(|effect| !is_first(effect)) {
             let applied = self.apply_other(now_ns, index, effect, &mut sending);
             self.count_refused(applied);
+        }
+        if let Some(carried) = sending.carried {
+            carried.end(&mut self.decisions.zstd);
         }
         sending.fate
     }
@@ -171,7 +194,7 @@ impl Datapath {
             }
             Effect::ReadTally { object } => self.read_tally(index, object),
             // Applied before.
-            Effect::Install(_) | Effect::Revoke { .. } => Ok(()),
+            Effect::Install(_) | Effect::Revoke { .. } | Effect::KeepDictionary { .. } => Ok(()),
         }
     }
 
@@ -213,6 +236,27 @@ impl Datapath {
         Ok(())
     }
 
+    fn keep_dictionary(
+        &mut self,
+        index: ServiceIndex,
+        object: &[u8],
+        dictionary: &[u8],
+    ) -> Result<(), Refused> {
+        let object = check::object(object)?;
+        if !self.decisions.keep_dictionary(index, object, dictionary) {
+            return Err(Refused);
+        }
+        let service = self
+            .service(index)
+            .map_or(0, |service| service.config.number);
+        self.tell_lanes(|| LaneMessage::Dictionary {
+            service,
+            object: object.to_vec(),
+            dictionary: dictionary.to_vec(),
+        });
+        Ok(())
+    }
+
     /// `SendPacket`: the copy is counted here unless it is refused.
     fn send_for<'a>(
         &mut self,
@@ -223,13 +267,14 @@ impl Datapath {
         stages: &StageList<'a>,
         sending: &mut Sending<'a>,
     ) -> Result<Fate, Refused> {
-        let mut packet = check::packet(asked, sending.arrived_ns)?;
+        let packet = check::packet(asked, sending.arrived_ns)?;
         let peer = check::peer(to, &self.departures.pipes)?;
         let to = check::address(to)?;
         if let Err(reason) = self.may_leave(now_ns, index, &packet, stages, sending)? {
             self.departures.counters.count_dropped_copy(reason);
             return Ok(Fate::Dropped(reason));
         }
+        let mut packet = sending.changed(&packet, stages);
         if !self.decisions.routes.is_guarded(&to) {
             return Ok(fate_of(self.departures.send(now_ns, peer, &packet)));
         }
@@ -266,7 +311,10 @@ impl Datapath {
             .ok_or(Refused)?;
         chain.position(index).ok_or(Refused)?;
         match self.may_leave(now_ns, index, &packet, stages, sending)? {
-            Ok(()) => Ok(self.pass_beyond(now_ns, index, &packet)),
+            Ok(()) => {
+                let packet = sending.changed(&packet, stages);
+                Ok(self.pass_beyond(now_ns, index, &packet))
+            }
             Err(reason) => {
                 self.departures.counters.count_dropped_copy(reason);
                 Ok(Fate::Dropped(reason))
@@ -300,7 +348,7 @@ impl Datapath {
         stages: &StageList<'a>,
         sending: &mut Sending<'a>,
     ) -> Result<Result<(), Reason>, Refused> {
-        if packet.header.protection == Protection::None && !packet.is_covered {
+        if packet.header.protection.is_none() && !packet.is_covered {
             return Ok(Err(Reason::Unprotected));
         }
         if stages.stages.is_empty() {
@@ -315,9 +363,11 @@ impl Datapath {
         check::stages(stages)?;
         let resolved = self.decisions.resolve_stages(index, &stages.stages, now_ns);
         let resolved = resolved.ok_or(Refused)?;
-        let verdict = self
-            .decisions
-            .run_stages(&resolved, now_ns, packet.payload.len());
+        let mut carried = Carried::of(packet);
+        let verdict = self.decisions.run_stages(&resolved, now_ns, &mut carried);
+        if let Some(before) = sending.carried.replace(carried) {
+            before.end(&mut self.decisions.zstd);
+        }
         sending.stages = stages.bytes;
         sending.payload = packet.payload;
         sending.verdict = Some(verdict);

@@ -8,6 +8,7 @@ use crate::counters::{Book, End, Fate, Reason};
 use crate::decide::{Decided, Verdict};
 use crate::packet::{OwnedPacket, Packet};
 use crate::queue::WaitingPacket;
+use crate::stages::Carried;
 use crate::trace::{TraceRecord, Traced};
 use crate::wire::Header;
 
@@ -70,13 +71,17 @@ impl Datapath {
                 service,
                 stages,
             } => {
-                match self
-                    .decisions
-                    .run_stages(&stages, now_ns, packet.payload.len())
-                {
-                    Ok(()) => self.enqueue(now_ns, packet, position, service, book),
+                let mut carried = Carried::of(packet);
+                let passed = self.decisions.run_stages(&stages, now_ns, &mut carried);
+                let fate = match passed {
+                    Ok(()) => {
+                        let packet = carried.put_in(packet);
+                        self.enqueue(now_ns, &packet, position, service, book)
+                    }
                     Err(reason) => Fate::Dropped(reason),
-                }
+                };
+                carried.end(&mut self.decisions.zstd);
+                fate
             }
             Verdict::Refused(reason) => Fate::Dropped(reason),
         }
@@ -84,10 +89,28 @@ impl Datapath {
 
     #[inline]
     fn act(&mut self, now_ns: u64, packet: &Packet<'_>, decided: &Decided, book: Book) -> Fate {
-        let payload_bytes = packet.payload.len();
-        if let Err(reason) = self.decisions.run_stages_of(decided, now_ns, payload_bytes) {
+        let mut carried = Carried::of(packet);
+        if let Err(reason) = self.decisions.run_stages_of(decided, now_ns, &mut carried) {
+            carried.end(&mut self.decisions.zstd);
             return Fate::Dropped(reason);
         }
+        if carried.is_changed() {
+            let changed = carried.put_in(packet);
+            let fate = self.take_action(now_ns, &changed, decided, book);
+            carried.end(&mut self.decisions.zstd);
+            return fate;
+        }
+        self.take_action(now_ns, packet, decided, book)
+    }
+
+    #[inline]
+    fn take_action(
+        &mut self,
+        now_ns: u64,
+        packet: &Packet<'_>,
+        decided: &Decided,
+        book: Book,
+    ) -> Fate {
         let action = self.decisions.entry(decided).map(|entry| entry.action);
         match action {
             Some(Action::ForwardOne(peer)) => fate_of(self.departures.send(now_ns, peer, packet)),
@@ -244,7 +267,8 @@ impl Datapath {
         Fate::Dropped(Reason::SlowPathBusy)
     }
 
-    /// Go on without a service that fails open. A guard never does.
+    /// Go on without a service that fails open. The guard of a host never does; what the operator has
+    /// put before the pipe to a node may.
     fn skip(&mut self, now_ns: u64, packet: &Packet<'_>, position: usize, book: Book) -> Fate {
         let question = packet.question();
         let length = self
@@ -252,10 +276,13 @@ impl Datapath {
             .routes
             .chain(&question)
             .map_or(0, |chain| chain.members.len());
-        if packet.egress.is_some() || position + 1 >= length {
-            return Fate::Dropped(Reason::ServiceDown);
+        let is_last = position + 1 >= length;
+        match packet.egress {
+            Some(egress) if !self.departures.is_node(&egress) => Fate::Dropped(Reason::ServiceDown),
+            Some(_) if is_last => self.leave_guards(now_ns, packet),
+            None if is_last => Fate::Dropped(Reason::ServiceDown),
+            Some(_) | None => self.pursue(now_ns, packet, position + 1, book),
         }
-        self.pursue(now_ns, packet, position + 1, book)
     }
 }
 

@@ -115,7 +115,7 @@ impl Datapath {
     }
 
     fn try_send(&mut self, now_ns: u64, packet: &OutgoingPacket<'_>) -> Result<(), Reason> {
-        if packet.protection == Protection::None && !packet.is_covered {
+        if packet.protection.is_none() && !packet.is_covered {
             return Err(Reason::Unprotected);
         }
         let peer = self

@@ -32,6 +32,15 @@ pub enum LaneMessage {
         /// Which.
         tag: Vec<u8>,
     },
+    /// Keep a dictionary, to all.
+    Dictionary {
+        /// Whose.
+        service: u32,
+        /// In which object.
+        object: Vec<u8>,
+        /// At most 32 KiB.
+        dictionary: Vec<u8>,
+    },
 }
 
 impl LaneMessage {
@@ -39,7 +48,7 @@ impl LaneMessage {
     pub fn is_for_first(&self) -> bool {
         match self {
             Self::Report(_) | Self::Dial { .. } | Self::SendControl { .. } => true,
-            Self::Keys(_) | Self::Revoked { .. } => false,
+            Self::Keys(_) | Self::Revoked { .. } | Self::Dictionary { .. } => false,
         }
     }
 }
@@ -71,6 +80,15 @@ impl Datapath {
             LaneMessage::Revoked { service, tag } => {
                 if let Some(index) = self.decisions.routes.index(service) {
                     self.decisions.revoke(index, &tag);
+                }
+            }
+            LaneMessage::Dictionary {
+                service,
+                object,
+                dictionary,
+            } => {
+                if let Some(index) = self.decisions.routes.index(service) {
+                    self.decisions.keep_dictionary(index, &object, &dictionary);
                 }
             }
         }

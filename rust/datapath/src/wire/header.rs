@@ -47,6 +47,9 @@ pub enum Protection {
     Streams = 2,
     /// A group's sender keys.
     Groups = 3,
+    /// Not at all, and the payload is a zstd frame that the node before made for this one: only over
+    /// COVERED pipes, never to a host.
+    Packed = 4,
 }
 
 impl Protection {
@@ -57,8 +60,14 @@ impl Protection {
             1 => Some(Self::Datagrams),
             2 => Some(Self::Streams),
             3 => Some(Self::Groups),
+            4 => Some(Self::Packed),
             _ => None,
         }
+    }
+
+    /// Whether nothing but the pipe's own seal protects the payload.
+    pub const fn is_none(self) -> bool {
+        matches!(self, Self::None | Self::Packed)
     }
 }
 
@@ -258,7 +267,7 @@ mod tests {
         assert_eq!(refusal(0, 0x23), Reason::UnknownVersion);
         assert_eq!(refusal(0, 0x17), Reason::UnknownFlags);
         assert_eq!(refusal(0, 0x1b), Reason::UnknownFlags);
-        assert_eq!(refusal(19, 4), Reason::BadHeader);
+        assert_eq!(refusal(19, 5), Reason::BadHeader);
         assert_eq!(refusal(18, 2), Reason::BadHeader);
         assert_eq!(refusal(18, 4), Reason::BadHeader);
     }
@@ -283,7 +292,7 @@ mod tests {
         #[test]
         fn emit_then_parse_is_identity(
             hop_limit: u8, class: u16, service: u32, connection: u64, payload_bytes: u16,
-            protection in 0u8..4, source: Option<[u8; 16]>, is_traced: bool,
+            protection in 0u8..5, source: Option<[u8; 16]>, is_traced: bool,
             metadata in proptest::collection::vec(any::<u8>(), 0..=255),
         ) {
             let header = Header {
