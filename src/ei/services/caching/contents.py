@@ -1,6 +1,6 @@
 """Bodies that are read or on their way: who holds them, and what they take of the bound."""
 
-from ei.services.caching.shelf import Kept
+from ei.services.caching.shelf import HEAD_BYTES, Kept
 from ei.services.caching.state import Content, Desk
 
 DISK_FACTOR = 3
@@ -13,6 +13,33 @@ def begin(desk: Desk, flight: bytes, *, is_on_disk: bool, reserve: int) -> Conte
     content = Content(body, is_on_disk, holders=1, flight=flight)
     _ = reserve_more(desk, content, reserve)
     return desk.contents.add(body, content)
+
+
+def may_begin(desk: Desk, size: int, *, is_on_disk: bool) -> bool:
+    """Whether a body of so many bytes may be kept, and there is room for it on its way."""
+    has_place = size <= _most_bytes(desk, is_on_disk=is_on_disk)
+    return has_place and has_room(desk, size, is_on_disk=is_on_disk)
+
+
+def grow(desk: Desk, content: Content, size: int) -> bool:
+    """Make room for so many bytes more of a body whose length nobody knows.
+
+    What is too large for memory goes on to the disk.
+
+    Returns:
+        Whether there was.
+    """
+    size_then = content.size + size
+    if not content.is_on_disk and size_then > desk.config.memory_object_bytes:
+        if not may_begin(desk, size_then, is_on_disk=True):
+            return False
+        desk.memory.bodies.move(content.body, content.size, desk.disk.bodies)
+        _change_aside(desk, content, -content.reserved)
+        content.is_on_disk = True
+        _change_aside(desk, content, size_then)
+        return True
+    has_place = size_then <= _most_bytes(desk, is_on_disk=content.is_on_disk)
+    return has_place and reserve_more(desk, content, size)
 
 
 def has_room(desk: Desk, size: int, *, is_on_disk: bool) -> bool:
@@ -98,6 +125,11 @@ def drop(desk: Desk, kept: Kept, *, is_on_disk: bool) -> None:
     """Take a variant from its shelf: it was purged, or is in doubt."""
     _ = (desk.disk if is_on_disk else desk.memory).remove(kept.name)
     leave(desk, kept, is_on_disk=is_on_disk, was_used=False)
+
+
+def _most_bytes(desk: Desk, *, is_on_disk: bool) -> int:
+    shelf = desk.disk if is_on_disk else desk.memory
+    return min(desk.config.disk_object_bytes, shelf.limit_bytes // 4 - 32 * HEAD_BYTES)
 
 
 def _aside(desk: Desk, *, is_on_disk: bool) -> int:

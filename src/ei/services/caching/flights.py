@@ -10,6 +10,7 @@ head ──▶ 304 ──────────▶ what is kept is still so: a
 import msgspec
 
 from ei.services.caching import contents, fetching, rules, serving, waiters
+from ei.services.caching.conditions import span_of
 from ei.services.caching.framing import body_of_response, feed
 from ei.services.caching.http1 import (
     HttpError,
@@ -24,7 +25,7 @@ from ei.services.caching.http1 import (
     write_response,
 )
 from ei.services.caching.messages import Mark
-from ei.services.caching.shelf import HEAD_BYTES, Kept
+from ei.services.caching.shelf import Kept
 from ei.services.caching.state import NOBODY, Client, Content, Desk, Flight
 from ei.services.caching.targets import key_of, label_of, target_of_url, unknown_fields
 
@@ -42,6 +43,7 @@ _LOST = frozenset({"ended", "reset", "closed", "lost", "deadline"})
 """How a connection ends that was idle for too long."""
 _INTERIM = 200
 _SWITCHING = 101
+_PARTIAL = 206
 _NOT_MODIFIED = 304
 
 
@@ -195,10 +197,10 @@ def _gather(desk: Desk, flight: Flight, response: Response) -> bool:
     if desk.purges.verdict(labels_of(flight, response), stored.fetched_s) == "gone":
         return False
     length = flight.framing.length
+    if response.status == _PARTIAL and span_of(response, length or 0) is None:
+        return False
     is_on_disk = length is not None and length > desk.config.memory_object_bytes
-    shelf = desk.disk if is_on_disk else desk.memory
-    most = min(desk.config.disk_object_bytes, shelf.limit_bytes // 4 - 32 * HEAD_BYTES)
-    if (length or 0) > most or not contents.has_room(desk, length or 0, is_on_disk=is_on_disk):
+    if not contents.may_begin(desk, length or 0, is_on_disk=is_on_disk):
         return False
     content = contents.begin(desk, flight.name, is_on_disk=is_on_disk, reserve=length or 0)
     flight.body, flight.stored, flight.is_kept = content.body, stored, True
@@ -223,7 +225,11 @@ def _pass_on(desk: Desk, flight: Flight, response: Response) -> None:
     content.is_passing = True
     flight.body = content.body
     leader = waiters.take_leader(desk, flight)
-    if flight.lane:
+    if response.status == _NOT_MODIFIED:
+        # The leader has it; the others ask anew, and then for an answer.
+        flight.outcome = "again"
+        waiters.free(desk, flight)
+    elif flight.lane:
         _let_each_ask(desk, flight)
     if leader is None:
         fetching.hang_up(desk, flight, is_reusable=False)
@@ -316,10 +322,8 @@ def _take_body(desk: Desk, flight: Flight, *, is_end: bool) -> None:
     if content is None:
         return
     flight.framing, data, flight.buffer = feed(flight.framing, flight.buffer)
-    if flight.is_kept and not flight.is_shared:
-        has_room = contents.reserve_more(desk, content, len(data))
-        if content.size + len(data) > desk.config.memory_object_bytes or not has_room:
-            _give_up_keeping(desk, flight, content)
+    if flight.is_kept and not flight.is_shared and not contents.grow(desk, content, len(data)):
+        _give_up_keeping(desk, flight, content)
     contents.append(desk, content, data)
     if flight.framing.is_done or (flight.framing.kind == "close" and is_end):
         _complete(desk, flight, content, is_reusable=not is_end)

@@ -275,7 +275,7 @@ def _revalidate(desk: Desk, client: Client, wish: Wish, kept: Kept) -> None:
     """Ask for news of what is used stale, for no client, unless it is asked already."""
     if wish.request.method != "GET":
         return
-    lane = targets.lane_of(wish.key, kept.stored.selecting)
+    lane = _lane(wish, kept, kept.stored.selecting)
     if desk.lanes.get(lane) is None:
         fetching.depart(desk, _flight_of(desk, client, wish, kept, lane))
 
@@ -290,24 +290,33 @@ def _lane_of(desk: Desk, client: Client, wish: Wish, kept: Kept | None) -> bytes
         or client.tries >= MOST_TRIES
         or unknown
         or values_of(fields, "authorization")
-        or (values_of(fields, "range") and kept is None)
     ):
         return b""
     vary = kept.stored.vary if kept is not None else desk.varies.get(wish.key) or ()
-    lane = targets.lane_of(wish.key, rules.selecting_of(fields, vary))
+    lane = _lane(wish, kept, rules.selecting_of(fields, vary))
     return b"" if desk.uncacheable.get(lane) is not None else lane
+
+
+def _lane(wish: Wish, kept: Kept | None, selecting: tuple[str, ...]) -> bytes:
+    parts = () if _is_whole(kept) else conditions.parts_of(wish.request.fields)
+    return targets.lane_of(wish.key, (*selecting, *parts))
+
+
+def _is_whole(kept: Kept | None) -> bool:
+    return kept is not None and not values_of(kept.stored.response.fields, "content-range")
 
 
 def _flight_of(desk: Desk, client: Client, wish: Wish, kept: Kept | None, lane: bytes) -> Flight:
     """Make a flight; it has not departed yet."""
     request, node = wish.request, _owner(desk, client, wish)
     may_keep = wish.is_plain and request.method == "GET"
-    may_keep = may_keep and (not values_of(request.fields, "range") or kept is not None)
     validating = kept is not None and may_keep
     fields = _handed_on(wish)
-    if lane or validating:
+    if validating or (lane and client.tries):
+        # Whoever waits with this client wants an answer, not that the client has it.
         fields = conditions.without_conditions(fields)
     if kept is not None and validating:
+        fields = conditions.without_parts(fields) if _is_whole(kept) else fields
         fields += rules.validating(kept.stored)
     target = wish.target.url if node else wish.target.path
     sent = Request(request.method, target, 1, (*fields, *_of_this_hop(wish)))

@@ -34,9 +34,9 @@ HEURISTIC_SHARE = 0.1
 """Of the time since Last-Modified (RFC 9111 section 4.2.2)."""
 HEURISTIC_MOST_S = 86_400.0
 
-_HEURISTIC = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
+_HEURISTIC = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
 """May be kept without being told for how long (RFC 9110 section 15.1)."""
-_UNDERSTOOD = frozenset({200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501})
+_UNDERSTOOD = frozenset({200, 203, 204, 206, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501})
 """May be kept although `must-understand` is said."""
 _ERRORS = frozenset({500, 502, 503, 504})
 """Of these `stale-if-error` speaks (RFC 5861 section 4)."""
@@ -48,6 +48,7 @@ _OF_THE_BODY = frozenset(
 _FINAL = 200
 _PARTIAL = 206
 _NOT_MODIFIED = 304
+_NOT_THAT_PART = 416
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -86,15 +87,21 @@ asking."""
 def may_store(request: Request, response: Response) -> bool:
     """Whether a response may be kept for others (RFC 9111 sections 3 and 3.5), and is worth it."""
     asked, said = read_directives(request.fields), directives_of(response)
-    is_whole = response.status >= _FINAL and response.status not in (_PARTIAL, _NOT_MODIFIED)
     return (
         request.method == "GET"
-        and is_whole
+        and _is_about_the_target(request, response)
         and "no-store" not in asked
         and not _is_forbidden(response, said)
         and _may_be_shared(request, response, said)
         and _has_use(response, said)
     )
+
+
+def _is_about_the_target(request: Request, response: Response) -> bool:
+    """Whether it says what the target is, or a part of it, to who asked for one."""
+    if response.status == _PARTIAL:
+        return value_of(request.fields, "range") is not None
+    return response.status >= _FINAL and response.status not in (_NOT_MODIFIED, _NOT_THAT_PART)
 
 
 def _is_forbidden(response: Response, said: Directives) -> bool:

@@ -75,16 +75,18 @@ _TEXT = {
 
 def answer_kept(desk: Desk, client: Client, kept: Kept, *, is_on_disk: bool, detail: str) -> None:
     """Answer with what is kept: the whole, a part, or that it is unchanged."""
-    request, stored, size = client.request, kept.stored, kept.size
-    if request is None:
+    request, stored = client.request, kept.stored
+    span = conditions.span_of(stored.response, kept.size)
+    if request is None or span is None:
         return
-    head, start, end = stored.response, 0, size
+    head, start, end = stored.response, 0, kept.size
     if conditions.is_unchanged(request, head):
         head, end = conditions.not_modified(head), 0
     else:
-        part = conditions.part_of(request, head, size)
+        part = conditions.part_of(request, head, span.total)
         if part is not None:
-            head, start, end = conditions.partial(head, part, size), part.start, part.end
+            head = conditions.partial(head, part, span.total)
+            start, end = part.start - span.start, part.end - span.start
     fields = (*head.fields, ("age", str(int(age_of(stored, desk.ctx.unix_s)))))
     if client.is_tier:
         fields += ((AGE_FIELD, str(int(1_000 * age_of(stored, desk.ctx.unix_s)))),)

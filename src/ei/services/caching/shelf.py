@@ -7,7 +7,8 @@ import msgspec
 
 from ei.sdk import Store, Table
 from ei.services.caching.bodies import Bodies
-from ei.services.caching.http1 import Request
+from ei.services.caching.conditions import is_within
+from ei.services.caching.http1 import Request, values_of
 from ei.services.caching.rules import Stored, is_selected_by
 from ei.services.caching.s3fifo import S3Fifo
 
@@ -41,7 +42,8 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     def name(self) -> bytes:
         """What the variant is called; the next response of its kind has the same name."""
         stored = self.stored
-        said = "\n".join((*stored.vary, "", *stored.selecting)).encode("utf-8")
+        part = values_of(stored.response.fields, "content-range")
+        said = "\n".join((*stored.vary, "", *stored.selecting, *part)).encode("utf-8")
         return sha256(self.key + said).digest()[:16]
 
 
@@ -79,8 +81,13 @@ class Shelf:
                 yield kept
 
     def find(self, key: bytes, request: Request) -> Kept | None:
-        """Return the newest variant that the request selects."""
-        found = [kept for kept in self.variants(key) if is_selected_by(kept.stored, request)]
+        """Return the newest variant that the request selects, and that has what it asks for."""
+        found = [
+            kept
+            for kept in self.variants(key)
+            if is_selected_by(kept.stored, request)
+            and is_within(request, kept.stored.response, kept.size)
+        ]
         return max(found, key=lambda kept: kept.stored.received_s, default=None)
 
     def get(self, name: bytes) -> Kept | None:

@@ -6,12 +6,17 @@ from hypothesis import strategies as st
 
 from ei.services.caching.conditions import (
     Part,
+    Span,
     is_for_origin,
     is_unchanged,
+    is_within,
     not_modified,
     part_of,
     partial,
+    parts_of,
+    span_of,
     without_conditions,
+    without_parts,
 )
 from ei.services.caching.fields import write_date
 from ei.services.caching.http1 import Request, Response, value_of
@@ -123,7 +128,56 @@ def test_some_conditions_are_the_origins_to_judge() -> None:
     assert not is_for_origin(asked(("if-none-match", '"a"')))
 
 
-def test_a_request_for_all_has_no_condition() -> None:
-    fields = (("if-none-match", '"a"'), ("range", "bytes=0-1"), ("accept", "*/*"))
+def test_a_request_for_an_answer_has_no_condition_and_one_for_the_whole_no_part() -> None:
+    fields = (("if-none-match", '"a"'), ("range", "bytes=0-1"), ("if-range", '"a"'), ("x", "y"))
 
-    assert without_conditions(fields) == (("accept", "*/*"),)
+    assert without_conditions(fields) == fields[1:]
+    assert without_parts(fields) == (fields[0], fields[3])
+    assert parts_of(fields) == ('"a"', "bytes=0-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("bytes 2-4/10", Span(2, 5, 10)),
+        ("Bytes  7-9/10", Span(7, 10, 10)),
+        ("bytes 2-5/10", None),
+        ("bytes 8-10/10", None),
+        ("bytes 4-2/10", None),
+        ("bytes 2-4/*", None),
+        ("bytes */10", None),
+        ("bytes 2-4/10, bytes 2-4/10", None),
+        ("", None),
+    ],
+)
+def test_a_response_has_the_part_that_it_says_or_none_that_could_be_told(
+    text: str, span: Span | None
+) -> None:
+    response = Response(206, "", 1, (("content-range", text),))
+
+    assert span_of(response, 3) == span
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 25), st.none() | st.integers(0, 25))
+def test_what_is_enough_is_all_that_is_asked_for(
+    start: int, size: int, first: int, last: int | None
+) -> None:
+    total = 21
+    head = Response(206, "", 1, (("content-range", f"bytes {start}-{start + size - 1}/{total}"),))
+    wanted = range(total)[first : None if last is None else last + 1]
+
+    is_enough = is_within(
+        asked(("range", f"bytes={first}-{'' if last is None else last}")), head, size
+    )
+
+    have = range(start, start + size)
+    is_there = bool(wanted) and bool(have) and have[-1] < total and set(wanted) <= set(have)
+    assert is_enough == is_there
+
+
+def test_the_whole_is_enough_and_a_part_is_not_the_whole() -> None:
+    part = Response(206, "", 1, (("content-range", "bytes 0-9/10"),))
+
+    assert is_within(asked(("range", "bytes=0-1")), WHOLE, SIZE)
+    assert not is_within(asked(), part, SIZE)
+    assert not is_within(asked(("range", "bytes=0-1"), method="HEAD"), part, SIZE)

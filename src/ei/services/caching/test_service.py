@@ -17,6 +17,7 @@ from ei.sdk import (
     SendControl,
 )
 from ei.services.caching.fields import write_date
+from ei.services.caching.framing import Body, feed
 from ei.services.caching.messages import (
     Heard,
     Mark,
@@ -213,6 +214,116 @@ def test_a_part_is_cut_from_the_whole() -> None:
     assert field(part, "content-range") == "bytes 2-4/10"
     assert (status_of(other), body_of(other)) == (200, b"0123456789")
     assert (status_of(outside), field(outside, "content-range")) == (416, "bytes */10")
+
+
+def part_of(whole: bytes, first: int, last: int, *lines: str) -> bytes:
+    span = f"content-range: bytes {first}-{last}/{len(whole)}"
+    return answer(whole[first : last + 1], FRESH, span, *lines, status="206 Partial Content")
+
+
+def test_a_part_is_kept_and_smaller_ones_are_cut_from_it_and_nothing_else_is() -> None:
+    web = Web()
+    first = web.keep(part_of(b"0123456789", 4, 9), get("/x", "range: bytes=-6"))
+
+    for text, body in (("bytes=-6", b"456789"), ("bytes=5-7", b"567"), ("bytes=6-", b"6789")):
+        part = web.ask(get("/x", f"range: {text}"))
+        assert (status_of(part), body_of(part)) == (206, body)
+    assert field(part, "content-range") == "bytes 6-9/10"
+    assert (status_of(first), body_of(first)) == (206, b"456789")
+    for lines in (
+        (),
+        ("range: bytes=3-5",),
+        ("range: bytes=5-7", 'if-range: "b"'),
+        ("range: x=1",),
+    ):
+        client = web.client()
+        _ = client.write(get("/x", *lines))
+        assert web.origin().read() != b""
+
+
+def test_all_who_want_the_same_part_cause_one_fetch_and_parts_lie_beside_one_another() -> None:
+    web = Web()
+    clients = [web.client(name) for name in ("alice", "bob")]
+    for client in clients:
+        _ = client.write(get("/x", "range: bytes=0-1"))
+    origin = web.origin()
+
+    assert b"range: bytes=0-1" in origin.read()
+    _ = origin.write(part_of(b"0123456789", 0, 1))
+    _ = web.client().write(get("/x", "range: bytes=8-9"))
+    _ = origin.write(part_of(b"0123456789", 8, 9))
+
+    assert {body_of(client.read()) for client in clients} == {b"01"}
+    assert body_of(web.ask(get("/x", "range: bytes=1-1"))) == b"1"
+    assert body_of(web.ask(get("/x", "range: bytes=9-"))) == b"9"
+
+
+def test_a_part_that_is_stale_is_asked_for_as_that_part() -> None:
+    web = Web()
+    request = get("/x", "range: bytes=0-1")
+    _ = web.keep(part_of(b"0123456789", 0, 1, 'etag: "a"'), request)
+    _ = web.play.advance(61)
+    client = web.client()
+    _ = client.write(request)
+    origin = web.origin()
+
+    asked = origin.read()
+    assert b"range: bytes=0-1" in asked
+    assert b'if-none-match: "a"' in asked
+    _ = origin.write(answer(b"", FRESH, 'etag: "a"', status="304 Not Modified"))
+
+    assert (status_of(said := client.read()), body_of(said)) == (206, b"01")
+    assert body_of(web.ask(request)) == b"01"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        answer(b"012", FRESH, "content-range: bytes 0-1/10", status="206 Partial Content"),
+        answer(b"01", FRESH, "content-range: bytes 0-1/*", status="206 Partial Content"),
+        answer(b"01", FRESH, status="206 Partial Content"),
+        answer(b"", FRESH, "content-range: bytes */10", status="416 Range Not Satisfiable"),
+    ],
+)
+def test_a_part_that_does_not_say_which_one_it_is_is_for_its_client_alone(response: bytes) -> None:
+    web = Web()
+    request = get("/x", "range: bytes=0-1")
+
+    said = web.keep(response, request)
+
+    assert body_of(said) == body_of(response)
+    assert web.ask(request) == b""
+    assert web.ask(get()) == b""
+
+
+def test_a_client_that_has_what_is_not_here_is_told_so_by_the_origin() -> None:
+    web = Web()
+    client = web.client()
+    _ = client.write(get("/x", 'if-none-match: "a"'))
+    origin = web.origin()
+
+    assert b'if-none-match: "a"' in origin.read()
+    _ = origin.write(answer(b"", FRESH, 'etag: "a"', status="304 Not Modified"))
+
+    assert status_of(client.read()) == 304
+    assert web.ask(get()) == b""
+
+
+def test_of_many_who_have_it_one_is_told_by_the_origin_and_the_others_from_here() -> None:
+    web = Web(peers=" ".join(f"h{number}" for number in range(20)))
+    clients = [web.client(f"h{number}") for number in range(20)]
+    for client in clients:
+        _ = client.write(get("/x", 'if-none-match: "a"'))
+    origin = web.origin()
+    _ = origin.read()
+
+    _ = origin.write(answer(b"", FRESH, 'etag: "a"', status="304 Not Modified"))
+    assert b"if-none-match" not in origin.read()
+    _ = origin.write(answer(b"hello", FRESH, 'etag: "a"'))
+
+    said = [client.read() for client in clients]
+    assert sorted(status_of(each) for each in said) == [200, *(304 for _ in range(19))]
+    assert not web.is_dialled()
 
 
 def test_a_client_that_has_it_is_told_so() -> None:
@@ -672,11 +783,36 @@ def test_what_was_used_goes_from_memory_to_disk() -> None:
     assert web.play.statistics().stable.entries > 0
 
 
-def test_what_is_longer_than_may_be_kept_is_passed_on() -> None:
-    web = Web(memory_object_bytes=10_000)
-    head = b"HTTP/1.1 200 OK\r\n" + FRESH.encode() + b"\r\n\r\n"
+NO_MORE = Body("chunked", stage="trailers", is_done=True)
+UNKNOWN = b"HTTP/1.1 200 OK\r\n" + FRESH.encode() + b"\r\n\r\n"
+"""The head of an answer that ends with its connection."""
 
-    first = web.keep(head + bytes(30_000))
+
+def test_what_turns_out_to_be_large_goes_on_to_the_disk() -> None:
+    web = Web(memory_object_bytes=10_000)
+    body = b"0123456789" * 20_000
+    alice, bob = web.client("alice"), web.client("bob")
+    for client in (alice, bob):
+        _ = client.write(get())
+    origin = web.origin()
+    _ = origin.write(UNKNOWN)
+
+    said = b""
+    for start in range(0, len(body), 7_000):
+        _ = origin.write(body[start : start + 7_000])
+        said += alice.read()
+    _ = origin.end()
+
+    assert feed(Body("chunked"), body_of(said + alice.read()))[:2] == (NO_MORE, body)
+    assert body_of(b"".join(iter(bob.read, b""))) == body
+    assert status_of(web.ask(get())) == 200
+    assert web.play.statistics().stable.used_bytes > len(body)
+
+
+def test_what_is_longer_than_may_be_kept_is_passed_on() -> None:
+    web = Web(memory_object_bytes=10_000, disk_object_bytes=20_000)
+
+    first = web.keep(UNKNOWN + bytes(30_000))
 
     assert len(body_of(first)) > 30_000
     assert web.ask(get()) == b""

@@ -6,6 +6,7 @@ import msgspec
 
 from ei.sdk import SetTimer
 from ei.services.caching import contents, rules, serving
+from ei.services.caching.conditions import is_unchanged, is_within, not_modified
 from ei.services.caching.framing import Body
 from ei.services.caching.shelf import Kept
 from ei.services.caching.state import NOBODY, Client, Content, Desk, Flight, Idle, key_of_number
@@ -94,12 +95,18 @@ def _answer(desk: Desk, flight: Flight, client: Client) -> None:
     if flight.outcome == "failed":
         serving.refuse(desk, client, flight.status, flight.word)
         go_on(desk, client)
-    elif found is not None and _is_for(desk, flight, client, found[0].stored):
+    elif found is not None and _is_answered_by(desk, flight, client, found[0]):
         answer_kept(desk, flight, client, found[0], is_on_disk=found[1])
     elif content is not None and flight.stored is not None:
         join(desk, flight, client, content, flight.stored)
     else:
         _ask_again(desk, client)
+
+
+def _is_answered_by(desk: Desk, flight: Flight, client: Client, kept: Kept) -> bool:
+    request, head = client.request, kept.stored.response
+    is_there = request is not None and is_within(request, head, kept.size)
+    return is_there and _is_for(desk, flight, client, kept.stored)
 
 
 def _is_for(desk: Desk, flight: Flight, client: Client, stored: rules.Stored) -> bool:
@@ -131,6 +138,8 @@ def join(
     fields = (*stored.response.fields, ("age", str(int(rules.age_of(stored, desk.ctx.unix_s)))))
     response = msgspec.structs.replace(stored.response, fields=fields)
     length = content.size if content.state == "whole" else _length_of(flight.framing, content)
+    if client.request is not None and is_unchanged(client.request, response):
+        response, length = not_modified(response), 0
     detail = "fwd=miss; collapsed"
     serving.answer_coming(desk, client, content, response, length=length, detail=detail)
     go_on(desk, client)
