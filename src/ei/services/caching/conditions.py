@@ -74,7 +74,10 @@ def is_unchanged(request: Request, response: Response) -> bool:
         kept = value_of(response.fields, "etag")
         tags = [_strong(tag) for tag in _TAG.findall(wanted)]
         return wanted.strip() == "*" or (kept is not None and _strong(kept) in tags)
-    since_s = read_date(value_of(request.fields, "if-modified-since"))
+    since = value_of(request.fields, "if-modified-since")
+    if since is None:
+        return False
+    since_s = read_date(since)
     modified_s = read_date(
         value_of(response.fields, "last-modified") or value_of(response.fields, "date")
     )

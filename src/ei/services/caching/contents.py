@@ -90,7 +90,7 @@ def release(desk: Desk, content: Content) -> None:
 
 def keep(desk: Desk, kept: Kept, content: Content) -> None:
     """Put a whole body on its shelf; what leaves for it goes to disk, or away."""
-    shelf = desk.disk if content.is_on_disk else desk.memory
+    shelf = desk.shelf(is_on_disk=content.is_on_disk)
     other = desk.memory if content.is_on_disk else desk.disk
     for gone, was_used in list(shelf.add(kept)):
         leave(desk, gone, is_on_disk=content.is_on_disk, was_used=was_used)
@@ -105,7 +105,7 @@ def keep(desk: Desk, kept: Kept, content: Content) -> None:
 def leave(desk: Desk, kept: Kept, *, is_on_disk: bool, was_used: bool) -> None:
     """Do what follows when a variant left its shelf: to disk if it was used, else away."""
     content = desk.contents.get(kept.body)
-    bodies = (desk.disk if is_on_disk else desk.memory).bodies
+    bodies = desk.shelf(is_on_disk=is_on_disk).bodies
     if content is not None:
         # Somebody reads it: it goes with its last reader.
         content.is_kept = False
@@ -123,12 +123,12 @@ def leave(desk: Desk, kept: Kept, *, is_on_disk: bool, was_used: bool) -> None:
 
 def drop(desk: Desk, kept: Kept, *, is_on_disk: bool) -> None:
     """Take a variant from its shelf: it was purged, or is in doubt."""
-    _ = (desk.disk if is_on_disk else desk.memory).remove(kept.name)
+    _ = desk.shelf(is_on_disk=is_on_disk).remove(kept.name)
     leave(desk, kept, is_on_disk=is_on_disk, was_used=False)
 
 
 def _most_bytes(desk: Desk, *, is_on_disk: bool) -> int:
-    shelf = desk.disk if is_on_disk else desk.memory
+    shelf = desk.shelf(is_on_disk=is_on_disk)
     return min(desk.config.disk_object_bytes, shelf.limit_bytes // 4 - 32 * HEAD_BYTES)
 
 

@@ -61,7 +61,10 @@ class Directives(msgspec.Struct, frozen=True):
 def read_directives(fields: Fields, name: str = "cache-control") -> Directives:
     """Read a field with directives; what is no directive is passed over."""
     said: dict[str, str] = {}
-    for directive, argument in _directives(value_of(fields, name) or ""):
+    text = value_of(fields, name)
+    if text is None:
+        return Directives(said)
+    for directive, argument in _directives(text):
         before = said.get(directive)
         if before is None:
             said[directive] = argument

@@ -121,6 +121,7 @@ def _take_head(desk: Desk, flight: Flight, response: Response) -> None:
     flight.stage = "body"
     flight.is_kept_alive = is_kept_alive(response.minor, response.fields)
     flight.detail = _forwarded(flight, response)
+    response = msgspec.structs.replace(response, fields=end_to_end(response.fields))
     if rules.does_invalidate(flight.sent.method, response):
         invalidate(desk, flight, response)
     found = desk.find(flight.validating) if flight.validating else None
@@ -155,7 +156,7 @@ def _confirm(
         stored = rules.updated(
             kept.stored, response, requested_s=flight.requested_s, now_s=desk.ctx.unix_s
         )
-        shelf = desk.disk if is_on_disk else desk.memory
+        shelf = desk.shelf(is_on_disk=is_on_disk)
         kept = msgspec.structs.replace(kept, boot=desk.boot)
         kept = shelf.update(kept, stored)
         desk.count("validated")

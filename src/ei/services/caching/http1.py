@@ -204,20 +204,25 @@ def values_of(fields: Fields, name: str) -> list[str]:
 
 def value_of(fields: Fields, name: str) -> str | None:
     """Return the values of that name as one, joined with commas; `None` when there is none."""
-    values = values_of(fields, name)
-    return ", ".join(values) if values else None
+    joined = None
+    for other, value in fields:
+        if other == name:
+            joined = value if joined is None else f"{joined}, {value}"
+    return joined
 
 
 def members_of(fields: Fields, name: str) -> list[str]:
     """Return the members of a field that is a plain list, in lower case."""
-    joined = value_of(fields, name) or ""
+    joined = value_of(fields, name)
+    if joined is None:
+        return []
     return [member.strip().lower() for member in joined.split(",") if member.strip()]
 
 
 def without(fields: Fields, names: Iterable[str]) -> Fields:
     """Return the fields of other names."""
     gone = frozenset(names)
-    return tuple(field for field in fields if field[0] not in gone)
+    return tuple([field for field in fields if field[0] not in gone])
 
 
 def end_to_end(fields: Fields) -> Fields:

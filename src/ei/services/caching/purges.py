@@ -59,16 +59,12 @@ class Purges:
         most: Purges that are remembered; of what is older than those, all counts as purged.
     """
 
-    __slots__ = ("_count", "_heard", "_log", "_marks", "_most", "_order", "_times")
+    __slots__ = ("_most", "_store", "_times")
 
     def __init__(self, store: Store, *, most: int) -> None:
         self._most = most
+        self._store = store
         self._times = Table(store, "purges", of=Times)
-        self._order = Table(store, "purged", of=bytes)
-        self._marks = Table(store, "marks", of=Mark)
-        self._log = Table(store, "log", of=Log)
-        self._heard = Table(store, "heard", of=int)
-        self._count = Table(store, "purge count", of=int)
 
     def begin(self, unix_s: float) -> None:
         """Begin a log, after a restart."""
@@ -133,6 +129,28 @@ class Purges:
         yield from self.tell(node)
 
     # -- the parts ------------------------------------------------------------------------------
+
+    # Most events ask for a verdict alone.
+
+    @property
+    def _order(self) -> Table[bytes]:
+        return Table(self._store, "purged", of=bytes)
+
+    @property
+    def _marks(self) -> Table[Mark]:
+        return Table(self._store, "marks", of=Mark)
+
+    @property
+    def _log(self) -> Table[Log]:
+        return Table(self._store, "log", of=Log)
+
+    @property
+    def _heard(self) -> Table[int]:
+        return Table(self._store, "heard", of=int)
+
+    @property
+    def _count(self) -> Table[int]:
+        return Table(self._store, "purge count", of=int)
 
     def _remember(self, label: bytes) -> None:
         """Bound what is remembered: what is forgotten counts as a purge of everything before."""

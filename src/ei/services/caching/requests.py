@@ -199,8 +199,8 @@ def _begin(desk: Desk, client: Client, request: Request, body: Body) -> None:
 
 def _look_up(desk: Desk, wish: Wish) -> Found | None:
     """Return what is kept for a request."""
-    for shelf, is_on_disk in ((desk.memory, False), (desk.disk, True)):
-        kept = shelf.find(wish.key, wish.request)
+    for is_on_disk in (False, True):
+        kept = desk.shelf(is_on_disk=is_on_disk).find(wish.key, wish.request)
         if kept is None:
             continue
         verdict = desk.purges.verdict(kept.labels, kept.stored.fetched_s)
@@ -222,7 +222,7 @@ def _answer(desk: Desk, client: Client, wish: Wish, found: Found) -> bool:
     kept, is_on_disk, use = found
     if use == "validate":
         return False
-    shelf = desk.disk if is_on_disk else desk.memory
+    shelf = desk.shelf(is_on_disk=is_on_disk)
     shelf.use(kept)
     detail = serving.hit(kept.stored, desk.ctx.unix_s)
     if use == "stale_ok":

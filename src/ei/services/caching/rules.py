@@ -13,6 +13,7 @@ from ei.services.caching.fields import (
     read_age,
     read_date,
     read_directives,
+    write_date,
 )
 from ei.services.caching.http1 import (
     Fields,
@@ -51,6 +52,24 @@ _NOT_MODIFIED = 304
 _NOT_THAT_PART = 416
 
 
+class Terms(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What the head of a response says of its use, read once; by default: not without asking.
+
+    Attributes:
+        lifetime_s: For so long it is fresh, counted from its making.
+        is_dubious: It may not be used without asking, fresh or not.
+        is_strict: It may not be used stale.
+        grace_s: For so long after its freshness it may be used while it is asked for anew.
+        error_s: Likewise when its origin fails; `None` where nothing is said.
+    """
+
+    lifetime_s: float = 0.0
+    is_dubious: bool = True
+    is_strict: bool = True
+    grace_s: float = 0.0
+    error_s: float | None = None
+
+
 class Stored(msgspec.Struct, frozen=True, array_like=True):
     """What is kept of a response beside its body.
 
@@ -61,6 +80,7 @@ class Stored(msgspec.Struct, frozen=True, array_like=True):
         age_s: How old it was then, as it said itself.
         vary: Names that its Vary lists.
         selecting: The values that the request had of them.
+        terms: What it says of its use.
     """
 
     response: Response
@@ -69,6 +89,7 @@ class Stored(msgspec.Struct, frozen=True, array_like=True):
     age_s: float
     vary: tuple[str, ...]
     selecting: tuple[str, ...]
+    terms: Terms = Terms()
 
     @property
     def fetched_s(self) -> float:
@@ -143,14 +164,31 @@ def store(request: Request, response: Response, *, requested_s: float, now_s: fl
     said = directives_of(response)
     private = said.fields("private") + said.fields("no-cache")
     fields = without(end_to_end(response.fields), ["age", *private])
+    if value_of(fields, "date") is None:
+        fields += (("date", write_date(now_s)),)
     vary = tuple(sorted(set(members_of(response.fields, "vary"))))
+    kept = msgspec.structs.replace(response, fields=fields)
     return Stored(
-        msgspec.structs.replace(response, fields=fields),
+        kept,
         requested_s,
         now_s,
         _age_at(response, requested_s=requested_s, now_s=now_s),
         vary,
         selecting_of(request.fields, vary),
+        terms_of(kept, received_s=now_s),
+    )
+
+
+def terms_of(response: Response, *, received_s: float) -> Terms:
+    """Return what a head that is kept says of its use."""
+    said = directives_of(response)
+    is_strict = any(name in said for name in ("must-revalidate", "proxy-revalidate", "s-maxage"))
+    return Terms(
+        _lifetime_s(response, said, received_s=received_s),
+        said.is_whole("no-cache"),
+        is_strict,
+        said.seconds("stale-while-revalidate") or 0,
+        said.seconds("stale-if-error"),
     )
 
 
@@ -208,39 +246,38 @@ def age_of(stored: Stored, now_s: float) -> float:
     return stored.age_s + max(0.0, now_s - stored.received_s)
 
 
-def lifetime_of(stored: Stored) -> float:
+def _lifetime_s(response: Response, said: Directives, *, received_s: float) -> float:
     """Return for how many seconds it is fresh, counted from its making (section 4.2.1)."""
-    said, fields = directives_of(stored.response), stored.response.fields
+    fields = response.fields
     for name in ("s-maxage", "max-age"):
         seconds = said.seconds(name)
         if seconds is not None:
             return seconds
     date_s = read_date(value_of(fields, "date"))
-    made_s = stored.received_s if date_s is None else date_s
-    if values_of(fields, "expires") and not is_targeted(stored.response):
+    made_s = received_s if date_s is None else date_s
+    if values_of(fields, "expires") and not is_targeted(response):
         expires_s = read_date(values_of(fields, "expires")[0])
         return 0.0 if expires_s is None else max(0.0, expires_s - made_s)
     modified_s = read_date(value_of(fields, "last-modified"))
-    if modified_s is None or not (stored.response.status in _HEURISTIC or "public" in said):
+    if modified_s is None or not (response.status in _HEURISTIC or "public" in said):
         return 0.0
     return min(HEURISTIC_MOST_S, max(0.0, made_s - modified_s) * HEURISTIC_SHARE)
 
 
 def is_fresh(stored: Stored, now_s: float) -> bool:
     """Whether it may be used for others than who it was fetched for, without asking."""
-    is_dubious = directives_of(stored.response).is_whole("no-cache")
-    return not is_dubious and lifetime_of(stored) > age_of(stored, now_s)
+    return not stored.terms.is_dubious and stored.terms.lifetime_s > age_of(stored, now_s)
 
 
 def use_of(
     stored: Stored, request: Request, *, now_s: float, is_purged_softly: bool = False
 ) -> Use:
     """Return how a variant that is selected may be used for a request (section 4)."""
-    asked, said = read_directives(request.fields), directives_of(stored.response)
-    if said.is_whole("no-cache") or _asks_to_validate(request, asked):
+    asked, terms = read_directives(request.fields), stored.terms
+    if terms.is_dubious or _asks_to_validate(request, asked):
         return "validate"
     age_s = age_of(stored, now_s)
-    left_s = lifetime_of(stored) - age_s
+    left_s = terms.lifetime_s - age_s
     if is_purged_softly:
         left_s = min(left_s, 0.0)
     most_age_s, least_left_s = asked.seconds("max-age"), asked.seconds("min-fresh")
@@ -248,14 +285,13 @@ def use_of(
         return "validate"
     if left_s > 0 and (least_left_s is None or left_s >= least_left_s):
         return "fresh"
-    if left_s > 0 or _forbids_stale(said):
+    if left_s > 0 or terms.is_strict:
         return "validate"
     if "max-stale" in asked and not is_purged_softly:
         limit_s = asked.seconds("max-stale") if asked.said["max-stale"] else None
         if limit_s is None or -left_s <= limit_s:
             return "fresh"
-    grace_s = said.seconds("stale-while-revalidate")
-    return "stale_ok" if grace_s is not None and -left_s <= grace_s else "validate"
+    return "stale_ok" if -left_s < terms.grace_s else "validate"
 
 
 def may_use_on_error(stored: Stored, request: Request, *, now_s: float, default_s: float) -> bool:
@@ -264,12 +300,12 @@ def may_use_on_error(stored: Stored, request: Request, *, now_s: float, default_
     Args:
         default_s: For how long where neither side says it; 0 is never.
     """
-    asked, said = read_directives(request.fields), directives_of(stored.response)
-    if _forbids_stale(said) or said.is_whole("no-cache") or "no-cache" in asked:
+    asked, terms = read_directives(request.fields), stored.terms
+    if terms.is_strict or terms.is_dubious or "no-cache" in asked:
         return False
-    stale_s = age_of(stored, now_s) - lifetime_of(stored)
-    limits_s = [d.seconds("stale-if-error") for d in (asked, said) if "stale-if-error" in d]
-    return stale_s <= max((limit_s or 0 for limit_s in limits_s), default=default_s)
+    stale_s = age_of(stored, now_s) - terms.lifetime_s
+    limits_s = (asked.seconds("stale-if-error"), terms.error_s)
+    return stale_s <= max((each for each in limits_s if each is not None), default=default_s)
 
 
 def is_error(response: Response) -> bool:
@@ -285,10 +321,6 @@ def is_only_if_cached(request: Request) -> bool:
 def _asks_to_validate(request: Request, asked: Directives) -> bool:
     has_pragma = "no-cache" in members_of(request.fields, "pragma")
     return "no-cache" in asked or (not asked.said and has_pragma)
-
-
-def _forbids_stale(said: Directives) -> bool:
-    return any(name in said for name in ("must-revalidate", "proxy-revalidate", "s-maxage"))
 
 
 # -- asking again ---------------------------------------------------------------------------------
@@ -320,12 +352,14 @@ def updated(stored: Stored, response: Response, *, requested_s: float, now_s: fl
     new = without(end_to_end(response.fields), {*_OF_THE_BODY, "age", "vary", "set-cookie"})
     names = {name for name, _ in new}
     fields = without(stored.response.fields, names) + new
+    kept = msgspec.structs.replace(stored.response, fields=fields)
     return msgspec.structs.replace(
         stored,
-        response=msgspec.structs.replace(stored.response, fields=fields),
+        response=kept,
         requested_s=requested_s,
         received_s=now_s,
         age_s=_age_at(response, requested_s=requested_s, now_s=now_s),
+        terms=terms_of(kept, received_s=now_s),
     )
 
 

@@ -74,12 +74,11 @@ class S3Fifo:
         limit_bytes: Of all objects in small and main.
     """
 
-    __slots__ = ("_limit", "_lines", "_order", "_places")
+    __slots__ = ("_limit", "_places", "_store")
 
     def __init__(self, store: Store, *, limit_bytes: int) -> None:
         self._limit = limit_bytes
-        self._lines = Table(store, "lines", of=Line)
-        self._order = Table(store, "order", of=bytes)
+        self._store = store
         self._places = Table(store, "places", of=Place)
 
     @property
@@ -121,6 +120,14 @@ class S3Fifo:
             self._remove(name, place)
 
     # -- the parts ------------------------------------------------------------------------------
+
+    @property
+    def _lines(self) -> Table[Line]:
+        return Table(self._store, "lines", of=Line)
+
+    @property
+    def _order(self) -> Table[bytes]:
+        return Table(self._store, "order", of=bytes)
 
     @property
     def _small_limit(self) -> int:

@@ -9,13 +9,11 @@ from ei.services.caching.http1 import (
     REASONS,
     Fields,
     Response,
-    end_to_end,
     value_of,
-    values_of,
     without,
     write_response,
 )
-from ei.services.caching.rules import NAME, Stored, age_of, lifetime_of
+from ei.services.caching.rules import NAME, Stored, age_of
 from ei.services.caching.shelf import Kept
 from ei.services.caching.state import (
     Client,
@@ -37,6 +35,9 @@ WRITTEN_AT_ONCE = 256 * 1024
 AGE_FIELD = "x-ei-age-ms"
 """Between nodes of a tier: the age of an answer, exactly enough for purges."""
 
+_OURS = frozenset({"content-length", "via", "cache-status"})
+"""Said anew by each hop."""
+_OURS_OR_FOR_US = _OURS | {"surrogate-control"}
 _NO_LENGTH = frozenset({204, 304})
 SENTENCES = {
     "bad_length": "The body ended before its time.",
@@ -92,8 +93,13 @@ def answer_kept(desk: Desk, client: Client, kept: Kept, *, is_on_disk: bool, det
         fields += ((AGE_FIELD, str(int(1_000 * age_of(stored, desk.ctx.unix_s)))),)
     head = Response(head.status, head.reason, head.minor, fields)
     say(desk, client, head, length=end - start, detail=detail)
+    client.doing = Idle()
     if request.method == "HEAD" or start == end:
-        client.doing = Idle()
+        return
+    if kept.size <= PIECE_BYTES and len(client.out) + end - start <= client.window:
+        # It leaves at once: nobody has to remember who reads what.
+        body = desk.shelf(is_on_disk=is_on_disk).bodies
+        client.out += body.read(kept.body, start, end - start)
         return
     content = contents.hold(desk, kept, is_on_disk=is_on_disk)
     client.doing = Reading(content.body, start, end, is_chunked=False)
@@ -143,9 +149,8 @@ def say(  # noqa: PLR0913 what tells one head from another
     is_chunked: bool = False,
 ) -> None:
     """Write a head: what the origin said, and what this hop adds."""
-    gone = ("content-length", "via", "cache-status", "" if client.is_tier else "surrogate-control")
-    fields: Fields = without(end_to_end(head.fields), gone)
-    if not values_of(fields, "date"):
+    fields: Fields = without(head.fields, _OURS if client.is_tier else _OURS_OR_FOR_US)
+    if value_of(fields, "date") is None:
         fields += (("date", write_date(desk.ctx.unix_s)),)
     is_head = client.request is not None and client.request.method == "HEAD"
     said = value_of(head.fields, "content-length")
@@ -166,12 +171,13 @@ def say(  # noqa: PLR0913 what tells one head from another
 
 def hit(stored: Stored, now_s: float, *more: str) -> str:
     """Return what Cache-Status says of a hit (RFC 9211)."""
-    left_s = int(lifetime_of(stored) - age_of(stored, now_s))
+    left_s = int(stored.terms.lifetime_s - age_of(stored, now_s))
     return "; ".join(("hit", f"ttl={left_s}", *more))
 
 
 def _joined(fields: Fields, name: str, own: str) -> str:
-    return ", ".join((*values_of(fields, name), own))
+    before = value_of(fields, name)
+    return own if before is None else f"{before}, {own}"
 
 
 # -- bytes ----------------------------------------------------------------------------------------

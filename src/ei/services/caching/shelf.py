@@ -59,12 +59,12 @@ class Shelf:
         limit_bytes: As given.
     """
 
-    __slots__ = ("_fifo", "_kept", "_variants", "bodies", "limit_bytes")
+    __slots__ = ("_kept", "_store", "_variants", "bodies", "limit_bytes")
 
     def __init__(self, store: Store, *, limit_bytes: int) -> None:
         self.bodies = Bodies(store)
         self.limit_bytes = limit_bytes
-        self._fifo = S3Fifo(store, limit_bytes=limit_bytes)
+        self._store = store
         self._kept = Table(store, "kept", of=Kept)
         self._variants = Table(store, "variants", of=tuple[bytes, ...])
 
@@ -131,6 +131,10 @@ class Shelf:
         """Forget a variant; return it, its body is still there."""
         self._fifo.forget(name)
         return self._take(name)
+
+    @property
+    def _fifo(self) -> S3Fifo:
+        return S3Fifo(self._store, limit_bytes=self.limit_bytes)
 
     def _take(self, name: bytes) -> Kept | None:
         kept = self._kept.get(name)

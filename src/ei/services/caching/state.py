@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from ei.sdk import Context, Count, Effect, Table
+from ei.sdk import Context, Count, Effect, Store, Table
 from ei.services.caching.bodies import Bodies
 from ei.services.caching.config import Config
 from ei.services.caching.framing import NO_BODY, Body
@@ -217,13 +217,15 @@ class Copies(Generic[ValueT]):
     """A table whose values are worked on during one event, each as one object.
 
     Args:
-        table: Where they are kept, under keys of 8 bytes.
+        store: Where they are kept, under keys of 8 bytes.
+        name: Of their table.
+        of: Type of the values.
     """
 
-    __slots__ = ("_gone", "_here", "_table")
+    __slots__ = ("_gone", "_here", "_name", "_of", "_store")
 
-    def __init__(self, table: Table[ValueT]) -> None:
-        self._table = table
+    def __init__(self, store: Store, name: str, *, of: type[ValueT]) -> None:
+        self._store, self._name, self._of = store, name, of
         self._here: dict[bytes, ValueT] = {}
         self._gone: set[bytes] = set()
 
@@ -234,7 +236,7 @@ class Copies(Generic[ValueT]):
             return None
         here = self._here.get(key)
         if here is None:
-            here = self._table.get(key)
+            here = self._table().get(key)
             if here is not None:
                 self._here[key] = here
         return here
@@ -254,10 +256,16 @@ class Copies(Generic[ValueT]):
 
     def put_back(self) -> None:
         """Write what was worked on."""
+        if not self._here and not self._gone:
+            return
+        table = self._table()
         for key in sorted(self._gone):
-            self._table.delete(key)
+            table.delete(key)
         for key, value in self._here.items():
-            self._table.put(key, value)
+            table.put(key, value)
+
+    def _table(self) -> Table[ValueT]:
+        return Table(self._store, self._name, of=self._of)
 
 
 def key_of_number(key: bytes | int) -> bytes:
@@ -285,29 +293,58 @@ class Desk:
         self.ctx = ctx
         self.config = ctx.config
         self.memory = Shelf(ctx.ephemeral, limit_bytes=ctx.config.memory_bytes)
-        self.disk = Shelf(ctx.stable, limit_bytes=ctx.config.disk_bytes)
-        self.purges = Purges(ctx.ephemeral, most=ctx.config.purges)
-        self.waiting = Table(ctx.ephemeral, "waiting", of=int)
-        self.blocked = Table(ctx.ephemeral, "blocked", of=int)
-        self.lanes = Table(ctx.ephemeral, "lanes", of=bytes)
-        self.varies = Table(ctx.ephemeral, "varies", of=tuple[str, ...])
-        self.uncacheable = Table(ctx.ephemeral, "uncacheable", of=int)
-        self.idle = Table(ctx.ephemeral, "idle", of=int)
-        self.queue = Table(ctx.ephemeral, "queue", of=bytes)
         self.numbers = Table(ctx.ephemeral, "numbers", of=int)
         self.hungry: list[bytes] = []
         self.has_purged = False
         self.written_bytes = 0
         self.ready: list[tuple[int, Step]] = []
         self._orders: list[Effect] = []
-        self.clients = Copies(Table(ctx.ephemeral, "clients", of=Client))
-        self.flights = Copies(Table(ctx.ephemeral, "flights", of=Flight))
-        self.links = Copies(Table(ctx.ephemeral, "links", of=Link))
-        self.contents = Copies(Table(ctx.ephemeral, "contents", of=Content))
+        self.clients = Copies(ctx.ephemeral, "clients", of=Client)
+        self.flights = Copies(ctx.ephemeral, "flights", of=Flight)
+        self.links = Copies(ctx.ephemeral, "links", of=Link)
+        self.contents = Copies(ctx.ephemeral, "contents", of=Content)
 
     @property
     def boot(self) -> int:
         return self.numbers.get(b"boot") or 0
+
+    # A hit touches few of these, and is what happens most: they are made where they are needed.
+
+    @property
+    def disk(self) -> Shelf:
+        return Shelf(self.ctx.stable, limit_bytes=self.config.disk_bytes)
+
+    @property
+    def purges(self) -> Purges:
+        return Purges(self.ctx.ephemeral, most=self.config.purges)
+
+    @property
+    def waiting(self) -> Table[int]:
+        return Table(self.ctx.ephemeral, "waiting", of=int)
+
+    @property
+    def blocked(self) -> Table[int]:
+        return Table(self.ctx.ephemeral, "blocked", of=int)
+
+    @property
+    def lanes(self) -> Table[bytes]:
+        return Table(self.ctx.ephemeral, "lanes", of=bytes)
+
+    @property
+    def varies(self) -> Table[tuple[str, ...]]:
+        return Table(self.ctx.ephemeral, "varies", of=tuple[str, ...])
+
+    @property
+    def uncacheable(self) -> Table[int]:
+        return Table(self.ctx.ephemeral, "uncacheable", of=int)
+
+    @property
+    def idle(self) -> Table[int]:
+        return Table(self.ctx.ephemeral, "idle", of=int)
+
+    @property
+    def queue(self) -> Table[bytes]:
+        return Table(self.ctx.ephemeral, "queue", of=bytes)
 
     def order(self, *effects: Effect) -> None:
         """Ask for effects."""
@@ -331,12 +368,16 @@ class Desk:
 
     def bodies(self, content: Content) -> Bodies:
         """Return where a body is."""
-        return (self.disk if content.is_on_disk else self.memory).bodies
+        return self.shelf(is_on_disk=content.is_on_disk).bodies
+
+    def shelf(self, *, is_on_disk: bool) -> Shelf:
+        """Return one of the two shelves."""
+        return self.disk if is_on_disk else self.memory
 
     def find(self, name: bytes) -> tuple[Kept, bool] | None:
         """Return a variant by its name, and whether it is on disk."""
-        for shelf, is_on_disk in ((self.memory, False), (self.disk, True)):
-            kept = shelf.get(name)
+        for is_on_disk in (False, True):
+            kept = self.shelf(is_on_disk=is_on_disk).get(name)
             if kept is not None:
                 return kept, is_on_disk
         return None

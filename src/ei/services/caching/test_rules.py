@@ -13,7 +13,6 @@ from ei.services.caching.rules import (
     does_invalidate,
     is_confirmed_by,
     is_selected_by,
-    lifetime_of,
     may_store,
     may_use_on_error,
     selecting_of,
@@ -119,7 +118,7 @@ def test_what_is_for_this_hop_or_one_client_is_not_kept() -> None:
         ("x-d", "1"),
     )
 
-    assert [name for name, _ in stored.response.fields] == ["cache-control", "x-d"]
+    assert [name for name, _ in stored.response.fields] == ["cache-control", "x-d", "date"]
 
 
 # -- age and freshness ----------------------------------------------------------------------------
@@ -144,7 +143,7 @@ def test_what_is_for_this_hop_or_one_client_is_not_kept() -> None:
     ],
 )
 def test_a_response_is_fresh_for_as_long_as_it_says(fields: Fields, lifetime_s: float) -> None:
-    assert lifetime_of(kept(*fields)) == lifetime_s
+    assert kept(*fields).terms.lifetime_s == lifetime_s
 
 
 def test_a_response_is_as_old_as_it_says_and_as_its_way_took() -> None:
