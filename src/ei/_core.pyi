@@ -794,7 +794,13 @@ class Streams:
         ]
         | tuple[Literal["stream_opened"], bytes, int, int, bool]
         | tuple[Literal["readable", "writable", "stream_finished"], bytes, int, int]
-        | tuple[Literal["stream_reset", "stream_stopped"], bytes, int, int, int]
+        | tuple[
+            Literal["stream_reset", "stream_stopped", "joint_ended", "joint_broke"],
+            bytes,
+            int,
+            int,
+            int,
+        ]
         | tuple[Literal["streams_available"], bytes, int, bool]
     ]:
         """What happened, in order within a connection.
@@ -811,6 +817,8 @@ class Streams:
         - stream_finished, stream: the peer has acknowledged all up to the end
         - stream_reset, stream, code: the peer gave up sending; what was unread is gone
         - stream_stopped, stream, code: the peer wants no more
+        - joint_ended, stream, 0: both directions have, and the peer has all
+        - joint_broke, stream, errno: its socket did, or with 0 its stream
         - streams_available, is_bidirectional: after `open_stream` returned `None`
         """
 
@@ -856,12 +864,46 @@ class Streams:
             ValueError: the stream goes the other way only.
         """
 
+    # -- joints ------------------------------------------------------------------------------------
+    def join(self, now_ns: int, peer: bytes, connection: int, stream: int, socket: int) -> None:
+        """Join a stream to a TCP connection: what either has goes to the other, to both ends.
+
+        What the stream says (`readable`, `writable`) is acted on by `take_events`, and told no
+        more; what the socket says is acted on by `poll_joints`.
+
+        Args:
+            socket: Its descriptor, which belongs to the joint from now on, also if this raises.
+
+        Raises:
+            OSError: the system refuses.
+        """
+
+    def joint(self, peer: bytes, connection: int, stream: int) -> tuple[int, int, int]:
+        """Bytes to the socket and back, and when one last went; also when the joint is over.
+
+        Raises:
+            ConnectionError: the stream is not joined.
+        """
+
+    def part(self, peer: bytes, connection: int, stream: int, *, is_reset: bool) -> None:
+        """Close the socket of a joint, resetting its connection or not. The stream stays."""
+
+    def joints_fileno(self) -> int:
+        """Descriptor that is readable when `poll_joints` is to be called; -1 without joints."""
+
+    def poll_joints(self, now_ns: int) -> None:
+        """Move what sockets have, or take again; then there may be transmits and events.
+
+        Raises:
+            OSError: the system refuses.
+        """
+
     # -- seeing ------------------------------------------------------------------------------------
     def statistics(self) -> dict[str, int]:
         """Gauges and counters.
 
-        Gauges: "connections", "waiting", "reserved_bytes". Counters: "connects", "accepts",
-        "losses", "refusals", "incoming_dropped", "payloads_received", "payloads_sent",
+        Gauges: "connections", "waiting", "joints", "reserved_bytes". Counters: "connects",
+        "accepts", "losses", "refusals", "incoming_dropped", "payloads_received", "payloads_sent",
         "received_bytes", "sent_bytes", "payloads_unknown", "answers_dropped".
         """
 

@@ -1,6 +1,7 @@
 """Bytes go both ways, their ends too, no faster than they are taken, and never wait for ever."""
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -8,6 +9,10 @@ from tests.ways.conftest import WINDOW_BYTES, Memory, Run, joined
 
 from ei.errors import StreamError
 from ei.host.stream_codes import IDLE, LOST
+from ei.lab.catalogue import find_topology
+from ei.lab.fixture import run_simulated
+from ei.lab.simulation import Simulation
+from ei.ways.ends import StreamEnd, TcpEnd
 from ei.ways.pump import PIECE_BYTES, Pumped, pump
 
 IDLE_S = 30.0
@@ -122,3 +127,60 @@ def test_a_pump_that_is_cancelled_leaves_nothing_open(run: Run[Any]) -> None:
         assert None not in {program.other.code, server.other.code}
 
     run(script)
+
+
+def test_a_stream_and_a_connection_are_joined_and_counted_from_the_first_end() -> None:
+    async def script(lab: Simulation) -> None:
+        inside, program = socket.socketpair()
+        with program, lab.host("bob").accept_streams(80) as listener:
+            near = StreamEnd(await lab.host("alice").open_stream("bob.isp-b", 80))
+            program.sendall(b" and this")
+            program.shutdown(socket.SHUT_WR)
+            async with asyncio.TaskGroup() as group:
+                pumping = group.create_task(
+                    pump(TcpEnd(inside), near, idle_s=IDLE_S, early=b"this")
+                )
+                far = await listener.accept()
+                assert await far.read_all() == b"this and this"
+                await far.write(b"answer")
+                await far.finish()
+
+            assert pumping.result() == Pumped(13, 6, "ended")
+            assert (program.recv(100), program.recv(100)) == (b"answer", b"")
+
+    run_simulated(find_topology("threedomains"), script)
+
+
+def test_a_connection_whose_stream_is_given_up_is_reset() -> None:
+    async def script(lab: Simulation) -> None:
+        inside, program = socket.socketpair()
+        with program, lab.host("bob").accept_streams(80) as listener:
+            near = await lab.host("alice").open_stream("bob.isp-b", 80)
+            async with asyncio.TaskGroup() as group:
+                await near.write(b"half")
+                far = StreamEnd(await listener.accept())
+                pumping = group.create_task(pump(far, TcpEnd(inside), idle_s=IDLE_S))
+                await asyncio.sleep(1)
+                near.abort()
+
+            came = pumping.result()
+            assert (came.there_bytes, came.ending) == (4, "aborted")
+            assert program.recv(100) == b"half"
+
+    run_simulated(find_topology("threedomains"), script)
+
+
+def test_silence_between_a_stream_and_a_connection_gives_both_up() -> None:
+    async def script(lab: Simulation) -> None:
+        inside, program = socket.socketpair()
+        with program, lab.host("bob").accept_streams(80) as listener:
+            near = await lab.host("alice").open_stream("bob.isp-b", 80)
+            far = StreamEnd(await listener.accept())
+
+            assert await pump(far, TcpEnd(inside), idle_s=IDLE_S) == Pumped(0, 0, "deadline")
+
+            with pytest.raises(StreamError, match="nothing came or went for too long"):
+                _ = await near.read()
+            assert program.recv(100) == b""
+
+    run_simulated(find_topology("threedomains"), script)

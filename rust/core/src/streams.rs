@@ -4,30 +4,58 @@
 //! other threads, and one of those could wait for the lock.
 
 mod events;
+mod figures;
+mod joint;
+mod joints;
 
 use std::collections::HashMap;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ei_streams::{
-    ConnectionKey, Event, Reading, Streams as Endpoint, StreamsConfig, StreamsError, Transmit,
+    ConnectionKey, Reading, Streams as Endpoint, StreamsConfig, StreamsError, Transmit,
 };
 use pyo3::exceptions::{PyBrokenPipeError, PyConnectionError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
+use rustix::io::Errno;
 
-use self::events::event_tuple;
+use self::events::{event_tuple, over_tuple};
+use self::joints::{Joints, Told};
 use crate::arguments::exactly;
 
 /// See `_core.pyi`.
 #[pyclass(frozen, module = "ei._core")]
 pub(crate) struct Streams {
-    endpoint: Mutex<Endpoint>,
+    inner: Mutex<Inner>,
     public_key: [u8; 32],
 }
 
+/// The endpoint, and its streams that are joined to sockets.
+struct Inner {
+    endpoint: Endpoint,
+    joints: Option<Joints>,
+    /// When it was last told the time.
+    now_ns: u64,
+}
+
+impl Inner {
+    fn at(&mut self, now_ns: u64) -> &mut Endpoint {
+        self.now_ns = self.now_ns.max(now_ns);
+        &mut self.endpoint
+    }
+
+    fn next_told(&mut self) -> Option<Told> {
+        match &mut self.joints {
+            Some(joints) => joints.next(&mut self.endpoint, self.now_ns),
+            None => self.endpoint.next_event().map(Told::Event),
+        }
+    }
+}
+
 impl Streams {
-    fn lock(&self) -> MutexGuard<'_, Endpoint> {
-        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,7 +106,11 @@ impl Streams {
         };
         let endpoint = Endpoint::new(config).map_err(to_python)?;
         Ok(Self {
-            endpoint: Mutex::new(endpoint),
+            inner: Mutex::new(Inner {
+                endpoint,
+                joints: None,
+                now_ns: 0,
+            }),
             public_key,
         })
     }
@@ -100,7 +132,7 @@ impl Streams {
     ) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
         let peer_key = exactly("peer_key", peer_key)?;
-        py.detach(|| self.lock().connect(now_ns, key, peer_key))
+        py.detach(|| self.lock().endpoint.connect(now_ns, key, peer_key))
             .map_err(to_python)
     }
 
@@ -114,13 +146,13 @@ impl Streams {
     ) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
         let peer_key = exactly("peer_key", peer_key)?;
-        py.detach(|| self.lock().accept(now_ns, key, peer_key))
+        py.detach(|| self.lock().endpoint.accept(now_ns, key, peer_key))
             .map_err(to_python)
     }
 
     fn refuse(&self, now_ns: u64, peer: &[u8], connection: u64) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
-        self.lock().refuse(now_ns, key).map_err(to_python)
+        self.lock().endpoint.refuse(now_ns, key).map_err(to_python)
     }
 
     #[pyo3(signature = (now_ns, peer, connection, *, code=0, reason=""))]
@@ -134,13 +166,14 @@ impl Streams {
     ) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
         self.lock()
+            .endpoint
             .close(now_ns, key, code, reason.as_bytes())
             .map_err(to_python)
     }
 
     fn path_changed(&self, now_ns: u64, peer: &[u8]) -> PyResult<()> {
         let peer = exactly("peer", peer)?;
-        self.lock().path_changed(now_ns, peer);
+        self.lock().endpoint.path_changed(now_ns, peer);
         Ok(())
     }
 
@@ -155,7 +188,7 @@ impl Streams {
         payload: &[u8],
     ) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
-        py.detach(|| self.lock().handle(now_ns, key, payload));
+        py.detach(|| self.lock().at(now_ns).handle(now_ns, key, payload));
         Ok(())
     }
 
@@ -171,16 +204,16 @@ impl Streams {
         // The list's objects are held by `payloads` and bytes never change: they can be read without the
         // interpreter.
         let payloads: Vec<&[u8]> = payloads.iter().map(PyBytesMethods::as_bytes).collect();
-        py.detach(|| self.lock().handle_many(now_ns, key, payloads));
+        py.detach(|| self.lock().at(now_ns).handle_many(now_ns, key, payloads));
         Ok(())
     }
 
     fn poll(&self, py: Python<'_>, now_ns: u64) {
-        py.detach(|| self.lock().poll(now_ns));
+        py.detach(|| self.lock().at(now_ns).poll(now_ns));
     }
 
     fn next_deadline_ns(&self) -> Option<u64> {
-        self.lock().next_deadline_ns()
+        self.lock().endpoint.next_deadline_ns()
     }
 
     #[pyo3(signature = (now_ns, max_payloads=1_024))]
@@ -191,7 +224,7 @@ impl Streams {
         max_payloads: usize,
     ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let transmits = py.detach(|| {
-            let mut endpoint = self.lock();
+            let endpoint = &mut self.lock().endpoint;
             let mut transmits: Vec<(Transmit, Vec<u8>)> = Vec::new();
             let mut payloads = 0;
             while payloads < max_payloads {
@@ -223,15 +256,17 @@ impl Streams {
         py: Python<'py>,
         max_events: usize,
     ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
-        let events: Vec<Event> = {
-            let mut endpoint = self.lock();
-            std::iter::from_fn(|| endpoint.next_event())
+        let told: Vec<Told> = py.detach(|| {
+            let mut inner = self.lock();
+            std::iter::from_fn(|| inner.next_told())
                 .take(max_events)
                 .collect()
-        };
-        events
-            .into_iter()
-            .map(|event| event_tuple(py, event))
+        });
+        told.into_iter()
+            .map(|told| match told {
+                Told::Event(event) => event_tuple(py, event),
+                Told::Over((key, stream), over) => over_tuple(py, key, stream, over),
+            })
             .collect()
     }
 
@@ -246,6 +281,7 @@ impl Streams {
     ) -> PyResult<Option<u64>> {
         let key = connection_key(peer, connection)?;
         self.lock()
+            .endpoint
             .open_stream(key, is_bidirectional)
             .map_err(to_python)
     }
@@ -267,23 +303,29 @@ impl Streams {
                 data.len()
             )));
         };
-        py.detach(|| self.lock().write(key, stream, rest))
+        py.detach(|| self.lock().endpoint.write(key, stream, rest))
             .map_err(to_python)
     }
 
     fn finish(&self, peer: &[u8], connection: u64, stream: u64) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
-        self.lock().finish(key, stream).map_err(to_python)
+        self.lock().endpoint.finish(key, stream).map_err(to_python)
     }
 
     fn reset(&self, peer: &[u8], connection: u64, stream: u64, code: u64) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
-        self.lock().reset(key, stream, code).map_err(to_python)
+        self.lock()
+            .endpoint
+            .reset(key, stream, code)
+            .map_err(to_python)
     }
 
     fn stop(&self, peer: &[u8], connection: u64, stream: u64, code: u64) -> PyResult<()> {
         let key = connection_key(peer, connection)?;
-        self.lock().stop(key, stream, code).map_err(to_python)
+        self.lock()
+            .endpoint
+            .stop(key, stream, code)
+            .map_err(to_python)
     }
 
     fn read<'py>(
@@ -298,6 +340,7 @@ impl Streams {
         let mut pieces = Vec::new();
         let reading = self
             .lock()
+            .endpoint
             .read(key, stream, max_bytes, &mut pieces)
             .map_err(to_python)?;
         let total = pieces.iter().map(|piece| piece.len()).sum();
@@ -316,26 +359,78 @@ impl Streams {
         })
     }
 
+    // -- joints -----------------------------------------------------------------------------------
+
+    fn join(
+        &self,
+        py: Python<'_>,
+        now_ns: u64,
+        peer: &[u8],
+        connection: u64,
+        stream: u64,
+        socket: i32,
+    ) -> PyResult<()> {
+        if socket < 0 {
+            return Err(PyValueError::new_err("a descriptor is 0 or more"));
+        }
+        // SAFETY: the caller has given the descriptor up, as `join` demands, and nobody else owns it.
+        let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+        let name = (connection_key(peer, connection)?, stream);
+        py.detach(|| {
+            let inner = &mut *self.lock();
+            let joints = match &mut inner.joints {
+                Some(joints) => joints,
+                none => none.insert(Joints::new()?),
+            };
+            joints.join(&mut inner.endpoint, name, socket, now_ns)
+        })
+        .map_err(os_error)
+    }
+
+    fn joint(&self, peer: &[u8], connection: u64, stream: u64) -> PyResult<(u64, u64, u64)> {
+        let name = (connection_key(peer, connection)?, stream);
+        let inner = self.lock();
+        let joint = inner.joints.as_ref().and_then(|joints| joints.get(&name));
+        joint
+            .map(|joint| (joint.there_bytes, joint.back_bytes, joint.moved_ns))
+            .ok_or_else(|| PyConnectionError::new_err("the stream is not joined"))
+    }
+
+    #[pyo3(signature = (peer, connection, stream, *, is_reset))]
+    fn part(&self, peer: &[u8], connection: u64, stream: u64, is_reset: bool) -> PyResult<()> {
+        let name = (connection_key(peer, connection)?, stream);
+        let parted = self
+            .lock()
+            .joints
+            .as_mut()
+            .and_then(|joints| joints.remove(&name));
+        if let Some(joint) = parted.filter(|_| is_reset) {
+            joint.reset_socket();
+        }
+        Ok(())
+    }
+
+    fn joints_fileno(&self) -> i32 {
+        self.lock().joints.as_ref().map_or(-1, Joints::descriptor)
+    }
+
+    fn poll_joints(&self, py: Python<'_>, now_ns: u64) -> PyResult<()> {
+        py.detach(|| {
+            let inner = &mut *self.lock();
+            match &mut inner.joints {
+                Some(joints) => joints.poll(&mut inner.endpoint, now_ns),
+                None => Ok(()),
+            }
+        })
+        .map_err(os_error)
+    }
+
     // -- seeing -----------------------------------------------------------------------------------
 
     fn statistics(&self) -> HashMap<&'static str, u64> {
-        let counted = self.lock().statistics();
-        HashMap::from([
-            ("connections", counted.connections as u64),
-            ("waiting", counted.waiting as u64),
-            ("reserved_bytes", counted.reserved_bytes),
-            ("connects", counted.connects),
-            ("accepts", counted.accepts),
-            ("losses", counted.losses),
-            ("refusals", counted.refusals),
-            ("incoming_dropped", counted.incoming_dropped),
-            ("payloads_received", counted.payloads_received),
-            ("payloads_sent", counted.payloads_sent),
-            ("received_bytes", counted.received_bytes),
-            ("sent_bytes", counted.sent_bytes),
-            ("payloads_unknown", counted.payloads_unknown),
-            ("answers_dropped", counted.answers_dropped),
-        ])
+        let inner = self.lock();
+        let joints = inner.joints.as_ref().map_or(0, Joints::len);
+        figures::of_all(&inner.endpoint.statistics(), joints)
     }
 
     fn connection_statistics(
@@ -344,24 +439,12 @@ impl Streams {
         connection: u64,
     ) -> PyResult<HashMap<&'static str, u64>> {
         let key = connection_key(peer, connection)?;
-        let counted = self.lock().connection_statistics(key).map_err(to_python)?;
-        Ok(HashMap::from([
-            ("is_up", u64::from(counted.is_up)),
-            ("rtt_ns", counted.rtt_ns),
-            ("min_rtt_ns", counted.min_rtt_ns),
-            ("congestion_window_bytes", counted.congestion_window_bytes),
-            ("congestion_events", counted.congestion_events),
-            ("payloads_sent", counted.payloads_sent),
-            ("payloads_received", counted.payloads_received),
-            ("payloads_lost", counted.payloads_lost),
-            ("sent_bytes", counted.sent_bytes),
-            ("received_bytes", counted.received_bytes),
-            ("acknowledgements_sent", counted.acknowledgements_sent),
-        ]))
+        let counted = self.lock().endpoint.connection_statistics(key);
+        Ok(figures::of_one(&counted.map_err(to_python)?))
     }
 
     fn __repr__(&self) -> String {
-        format!("<{:?}>", *self.lock())
+        format!("<{:?}>", self.lock().endpoint)
     }
 }
 
@@ -380,6 +463,13 @@ fn nanoseconds(name: &str, seconds: f64) -> PyResult<u64> {
             "{name} is {seconds}, allowed are 0 to 1e9"
         )))
     }
+}
+
+fn os_error(error: Errno) -> PyErr {
+    PyOSError::new_err((
+        error.raw_os_error(),
+        std::io::Error::from(error).to_string(),
+    ))
 }
 
 fn to_python(error: StreamsError) -> PyErr {

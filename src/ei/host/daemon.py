@@ -32,6 +32,7 @@ from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import TrafficVerbs
 from ei.records.expiry import DAY_S, ExpiryWarnings
 from ei.records.record_set import RecordSet
+from ei.runtime.garbage import collect_seldom
 
 ATTACH_S = 5.0
 LOOK_S = 60.0
@@ -65,6 +66,7 @@ def run_host(
     """
     prepared = prepare_host(path)
     host = make_host(prepared)
+    collect_seldom()
     try:
         log = log_of(os.environ) if log is None else log
         pages = PageServer(

@@ -1,5 +1,6 @@
 """What happens to a host, as its stack tells it."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -116,19 +117,33 @@ class StreamArrived(msgspec.Struct, frozen=True):
     port: int
 
 
+Movement = Literal["readable", "writable", "finished", "reset", "stopped", "joined", "broke"]
+MOVEMENTS: Mapping[str, Movement] = {
+    "readable": "readable",
+    "writable": "writable",
+    "stream_finished": "finished",
+    "stream_reset": "reset",
+    "stream_stopped": "stopped",
+    "joint_ended": "joined",
+    "joint_broke": "broke",
+}
+"""By the word of the native side."""
+
+
 class StreamMoved(msgspec.Struct, frozen=True, gc=False):
     """Something about one stream.
 
     Attributes:
         what: `readable` or `writable`: worth a try. `finished`: the peer has everything.
-            `reset`: the peer gave up sending. `stopped`: the peer wants no more.
-        code: The peer's, of `reset` and `stopped`.
+            `reset`: the peer gave up sending. `stopped`: the peer wants no more. `joined`: all
+            went between stream and connection, both ways. `broke`: the connection did.
+        code: The peer's, of `reset` and `stopped`; of `broke` the system's, 0 for the stream's end.
     """
 
     peer: Address
     connection: int
     stream: int
-    what: Literal["readable", "writable", "finished", "reset", "stopped"]
+    what: Movement
     code: int
 
 

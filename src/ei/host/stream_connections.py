@@ -14,6 +14,7 @@ from typing import Literal
 from ei._core import Streams
 from ei.errors import LimitError, LocalError, NotFoundError, StreamError
 from ei.host.events import (
+    MOVEMENTS,
     HostEvent,
     StreamArrived,
     StreamConnected,
@@ -22,6 +23,7 @@ from ei.host.events import (
     StreamsAvailable,
 )
 from ei.host.finding import host_key, service_key
+from ei.host.joints import Joints
 from ei.host.sessions import DELIVERY, Outgoing
 from ei.host.stream_codes import ABORTED, NO_LISTENER
 from ei.host.stream_ports import (
@@ -54,6 +56,7 @@ class StreamConnections:
         emit: Takes each event.
 
     Attributes:
+        joints: Streams that are joined to TCP connections.
         dropped: Streams of peers that were refused before they had a port, by reason.
     """
 
@@ -77,6 +80,7 @@ class StreamConnections:
         """Of connections to nodes, also of the last one that ended; all others are of delivery."""
         self._unsaid: dict[StreamKey, _Unsaid] = {}
         self._unrouted = Unrouted()
+        self.joints = Joints(self._native)
         self.dropped: Counter[str] = Counter()
 
     # -- connections ------------------------------------------------------------------------------
@@ -351,7 +355,7 @@ class StreamConnections:
         if key in self._unsaid:
             return
         if key not in self._unrouted:
-            self._emit(StreamMoved(*key, _MOVES[what], code))
+            self._emit(StreamMoved(*key, MOVEMENTS[what], code))
         elif what == "readable":
             self._route(key)
         elif what == "stream_reset":
@@ -386,12 +390,3 @@ class StreamConnections:
         elif state != "open":
             self._unrouted.remove(key)
             self._refuse(key, "stream_without_port")
-
-
-_MOVES: dict[str, Literal["readable", "writable", "finished", "reset", "stopped"]] = {
-    "readable": "readable",
-    "writable": "writable",
-    "stream_finished": "finished",
-    "stream_reset": "reset",
-    "stream_stopped": "stopped",
-}

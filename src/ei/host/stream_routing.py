@@ -1,6 +1,7 @@
 """Who gets what happens to streams: those that wait for a connection, streams, listeners."""
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -64,6 +65,7 @@ class StreamRouter:
         self._keeping: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
         self._waiting = 0
+        self._watching: asyncio.AbstractEventLoop | None = None
         self.dropped: Counter[str] = Counter()
 
     async def open(self, to: Address, port: int, *, deadline_s: float) -> Stream:
@@ -130,6 +132,8 @@ class StreamRouter:
         self._news.set()
         if self._keeping is not None:
             self._keeping.cancel()
+        if self._watching is not None:
+            _ = self._watching.remove_reader(self._stack.streams.joints.fileno())
         for listener in list(self._listeners.values()):
             listener.close()
         for stream in list(self._streams.values()):
@@ -184,12 +188,25 @@ class StreamRouter:
             service=service,
             touched=self._touched,
             forget=lambda: self.forget(key),
+            join=lambda connection: self._join(key, connection),
         )
         self._streams[key] = stream
         if self._keeping is None:
             self._keeping = asyncio.get_running_loop().call_later(KEEP_S, self._keep)
         self._touched()
         return stream
+
+    def _join(self, key: StreamKey, connection: socket.socket) -> None:
+        joints = self._stack.streams.joints
+        joints.join(self._now_ns(), key, connection.detach())
+        if self._watching is None:
+            self._watching = asyncio.get_running_loop()
+            self._watching.add_reader(joints.fileno(), self._on_connections)
+        self._touched()
+
+    def _on_connections(self) -> None:
+        self._stack.streams.joints.poll(self._now_ns())
+        self._touched()
 
     def _keep(self) -> None:
         """Keep connections up whose streams are open and silent, as of people who think."""

@@ -7,14 +7,17 @@ answer = await stream.read_all()
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from ei.errors import LimitError, LocalError, StreamError
+from ei.errors import DeadlineError, LimitError, LocalError, StreamError
 from ei.host.deadlines import DEFAULT_S, within
 from ei.host.events import StreamMoved
 from ei.host.inbox import Inbox
+from ei.host.joints import Carried
 from ei.host.sessions import DELIVERY
 from ei.host.stream_codes import ABORTED, meaning_of
 from ei.host.stream_ports import StreamKey
@@ -46,11 +49,13 @@ class Stream:
         service: int = DELIVERY,
         touched: Callable[[], None],
         forget: Callable[[], None],
+        join: Callable[[socket.socket], None],
     ) -> None:
         self._stack = stack
         self._key = key
         self._touched = touched
         self._forget = forget
+        self._join = join
         self._movement = asyncio.Event()
         self._is_ended = False
         self._is_finished = False
@@ -156,6 +161,48 @@ class Stream:
                 _raise(self._write_loss)
                 _ = await self._movement.wait()
 
+    async def carry(self, connection: socket.socket, *, idle_s: float) -> None:
+        """Carry everything between this stream and a TCP connection; return when both have ended.
+
+        It goes natively, no faster than either takes it, and an end of one direction leaves the
+        other one open. `carried` says how much went; `part` is to be called after it, however it
+        ended.
+
+        Args:
+            connection: It belongs to the stream from now on, and must not be used.
+            idle_s: So long may pass without a byte, both ways together.
+
+        Raises:
+            DeadlineError: it did.
+            StreamError: either broke.
+        """
+        self._join(connection)
+        now_s = asyncio.get_running_loop().time
+        while not (self._is_ended and self._is_finished):
+            self._movement.clear()
+            _raise(self._read_loss)
+            _raise(self._write_loss)
+            moved_ns = self.carried().moved_ns
+            try:
+                async with asyncio.timeout(moved_ns / 1e9 + idle_s - now_s()):
+                    _ = await self._movement.wait()
+            except TimeoutError as error:
+                if self.carried().moved_ns == moved_ns:
+                    text = f"no byte on the stream {self._with} within {idle_s:g} s"
+                    raise DeadlineError(text) from error
+
+    def carried(self) -> Carried:
+        """Return what went by `carry`; raises `StreamError` before it and after `part`."""
+        return self._stack.streams.joints.carried(self._key)
+
+    def part(self, *, is_reset: bool) -> None:
+        """Close the connection of `carry`. Idempotent.
+
+        Args:
+            is_reset: What was cut off must not look complete.
+        """
+        self._stack.streams.joints.part(self._key, is_reset=is_reset)
+
     async def refusal(self, *, most_s: float = 1.0) -> None:
         """Return once the peer has sent something, or has had the time to refuse.
 
@@ -199,6 +246,12 @@ class Stream:
         if event.what == "finished":
             self._is_finished = True
             self._forget_if_ended()
+        elif event.what == "joined":
+            self._is_ended = True
+            self._forget_if_ended()
+        elif event.what == "broke":
+            why = os.strerror(event.code) if event.code else "the stream is gone"
+            self.lose(StreamError(f"the connection broke: {why}", kind="lost"))
         elif event.what == "reset":
             self._read_loss = self._given_up("gave up sending", event.code)
         elif event.what == "stopped" and not self._is_finished:

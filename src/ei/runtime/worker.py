@@ -33,6 +33,7 @@ from ei.runtime.codec import Codec
 from ei.runtime.disk import FolderDisk
 from ei.runtime.environment import Environment
 from ei.runtime.faults import FaultReporter
+from ei.runtime.garbage import collect_seldom
 from ei.runtime.limits import EventClock
 from ei.runtime.loader import LoadedService, load_service
 from ei.runtime.pieces import cut
@@ -107,7 +108,8 @@ def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
         _run_replicated(order, loaded, sockets)
         return
     with environment_of(order, loaded, sockets) as environment:
-        _collect_seldom()
+        _ = gc.collect()
+        collect_seldom()
         _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
         try:
             serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
@@ -174,7 +176,8 @@ def _run_replicated(
         codec=Codec(loaded.messages),
         reporter=FaultReporter(loaded.manifest.name, sys.stderr),
     )
-    _collect_seldom()
+    _ = gc.collect()
+    collect_seldom()
     try:
         worker.serve()
     finally:
@@ -244,13 +247,6 @@ def _interrupt_runaways(clock: EventClock, limit_s: float) -> None:
 
     _ = signal.signal(signal.SIGPROF, tick)
     _ = signal.setitimer(signal.ITIMER_PROF, limit_s, limit_s)
-
-
-def _collect_seldom() -> None:
-    """What is there now stays there, and of what comes hardly anything is part of a cycle."""
-    _ = gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000)
 
 
 def _limit_resources(loaded: LoadedService) -> None:

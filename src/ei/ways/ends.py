@@ -14,8 +14,6 @@ from ei.host.streams import READ_BYTES, Stream
 
 PATIENCE_S = 24 * 3_600.0
 """Longest wait of a stream; who reads and writes here watches the time himself."""
-BUFFER_BYTES = 64 * 1024
-"""Of a TCP connection: half of what waits here at most before it is read no further."""
 FLUSH_S = 5.0
 """Longest wait for a program to take what is left for it."""
 NO_LINGER = struct.pack("ii", 1, 0)
@@ -93,33 +91,41 @@ class StreamEnd:
         """Tell the other end why."""
         self._stream.abort(code)
 
+    @property
+    def stream(self) -> Stream:
+        """The stream itself."""
+        return self._stream
+
 
 class TcpEnd:
-    """A TCP connection."""
+    """A TCP connection. Nothing of it waits here: all that came and went is with the system.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    Args:
+        connection: It belongs to the end from now on.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)  # noqa: FBT003 its own name
+        self._connection = connection
 
     async def read(self, max_bytes: int = READ_BYTES) -> bytes:
         """Return what is there."""
         try:
-            return await self._reader.read(max_bytes)
+            return await asyncio.get_running_loop().sock_recv(self._connection, max_bytes)
         except OSError as error:
             raise _broken(error) from error
 
     async def write(self, data: bytes) -> None:
-        """Return when the system has most of it."""
+        """Return when the system has all of it."""
         try:
-            self._writer.write(data)
-            await self._writer.drain()
+            await asyncio.get_running_loop().sock_sendall(self._connection, data)
         except OSError as error:
             raise _broken(error) from error
 
     async def finish(self) -> None:
         """Send the end behind what was written."""
         try:
-            self._writer.write_eof()
+            self._connection.shutdown(socket.SHUT_WR)
         except OSError as error:
             raise _broken(error) from error
 
@@ -127,20 +133,18 @@ class TcpEnd:
         """It is open already."""
 
     async def close(self) -> None:
-        """Wait a little for what is left to be taken."""
-        self._writer.close()
-        with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(FLUSH_S):
-                await self._writer.wait_closed()
-        self._writer.transport.abort()
+        """The system sends what it has; see `close(2)`."""
+        self._connection.close()
 
     def abort(self, code: int = ABORTED) -> None:
         """Reset it: what was cut off must not look complete."""
-        connection: socket.socket | None = self._writer.get_extra_info("socket")
-        if connection is not None:
-            with suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-        self._writer.transport.abort()
+        with suppress(OSError):
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self._connection.close()
+
+    def give(self) -> socket.socket:
+        """Return the connection for somebody else to use; this end is of no use after it."""
+        return self._connection
 
 
 async def connect_tcp(host: str, port: int, *, deadline_s: float) -> TcpEnd:
@@ -152,7 +156,7 @@ async def connect_tcp(host: str, port: int, *, deadline_s: float) -> TcpEnd:
     """
     async with within(deadline_s, f"answer from {host} port {port}"):
         try:
-            reader, writer = await asyncio.open_connection(host, port, limit=BUFFER_BYTES)
+            connection = await _connected(host, port)
         except ConnectionRefusedError as error:
             text = f"{host} port {port} refuses connections"
             raise StreamError(text, kind="refused") from error
@@ -161,7 +165,30 @@ async def connect_tcp(host: str, port: int, *, deadline_s: float) -> TcpEnd:
         except OSError as error:
             text = f"{host} port {port}: {error.strerror or error}"
             raise StreamError(text, kind="unreachable") from error
-    return TcpEnd(reader, writer)
+    return TcpEnd(connection)
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """Connect to the first address of a host that answers."""
+    loop = asyncio.get_running_loop()
+    refused: OSError | None = None
+    for family, kind, protocol, _, place in await loop.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.setblocking(False)  # noqa: FBT003 its own name
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(connection, place)
+        except OSError as error:
+            connection.close()
+            refused = refused or error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise refused or OSError("no address")
 
 
 def _broken(error: OSError) -> StreamError:

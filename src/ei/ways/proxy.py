@@ -16,8 +16,9 @@ from ei.daemons.clients import Clients
 from ei.daemons.log import Log
 from ei.errors import StreamError
 from ei.records.endpoints import parse_endpoint
+from ei.ways.accepting import Listener
 from ei.ways.dialing import Dialler
-from ei.ways.ends import BUFFER_BYTES, TcpEnd
+from ei.ways.ends import TcpEnd
 from ei.ways.http_proxy import Cache, HttpClient, HttpLimits
 from ei.ways.page import About
 from ei.ways.socks import VERSION
@@ -76,7 +77,7 @@ class Proxy:
         self._look = about
         self._associate = associate
         self._limits = limits or ProxyLimits()
-        self._server: asyncio.Server | None = None
+        self._listener: Listener | None = None
         self._clients = Clients()
         self._counts: Counter[str] = Counter()
         self.endpoint = listen
@@ -108,28 +109,24 @@ class Proxy:
         """
         address, port = parse_endpoint(self._listen)
         try:
-            self._server = await asyncio.start_server(
-                self._serve, host=str(address), port=port, limit=BUFFER_BYTES
-            )
+            self._listener = Listener(str(address), port, self._serve)
         except OSError as error:
             raise bind_error(self._listen, error, protocol="TCP") from error
-        found = self._server.sockets[0].getsockname()
-        self.endpoint = f"[{found[0]}]:{found[1]}" if ":" in found[0] else f"{found[0]}:{found[1]}"
+        self.endpoint = self._listener.endpoint
         self._log.info("proxy listens", at=self.endpoint)
         if not address.is_loopback:
             self._log.warn("proxy is open to others", at=self.endpoint)
 
     async def close(self) -> None:
         """Take no new connections; what is open may go on for a moment. Idempotent."""
-        if self._server is None:
+        if self._listener is None:
             return
-        self._server.close()
-        self._server = None
+        self._listener.close()
+        self._listener = None
         await self._clients.wait(self._limits.grace_s)
         await self._clients.hang_up()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        program = TcpEnd(reader, writer)
+    async def _serve(self, program: TcpEnd) -> None:
         try:
             with self._clients.serving():
                 if len(self._clients) > self._limits.connections:
@@ -139,10 +136,8 @@ class Proxy:
                     await self._answer(program)
                 except* StreamError as lost:
                     self._log.debug("program left", reason=str(lost.exceptions[0]))
-                else:
-                    await program.close()
         finally:
-            writer.transport.abort()
+            await program.close()
 
     async def _answer(self, program: TcpEnd) -> None:
         try:

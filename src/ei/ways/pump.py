@@ -1,5 +1,7 @@
 """Carries bytes between two ends, both ways, until both directions have ended.
 
+Between a stream and a TCP connection they go natively, between others by this program.
+
 What one end does not take is not read from the other, so a slow reader slows whoever writes to it,
 and no more than one piece of each direction waits here. An end of one direction is passed on and
 leaves the other direction open.
@@ -7,11 +9,12 @@ leaves the other direction open.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
-from ei.errors import EiError
+from ei.errors import DeadlineError, EiError, StreamError
 from ei.host.stream_codes import IDLE, LOST
-from ei.ways.ends import End
+from ei.ways.ends import End, StreamEnd, TcpEnd
 
 PIECE_BYTES = 64 * 1024
 
@@ -40,6 +43,44 @@ async def pump(a: End, b: End, *, idle_s: float, early: bytes = b"") -> Pumped:
         early: What came from `a` before.
         idle_s: So long may pass without a byte, both ways together.
     """
+    if isinstance(a, StreamEnd) and isinstance(b, TcpEnd):
+        return await _join(a, b, idle_s=idle_s, said=early, to=b)
+    if isinstance(a, TcpEnd) and isinstance(b, StreamEnd):
+        came = await _join(b, a, idle_s=idle_s, said=early, to=b)
+        return replace(came, there_bytes=came.back_bytes, back_bytes=came.there_bytes)
+    return await _relay(a, b, idle_s=idle_s, early=early)
+
+
+async def _join(
+    there: StreamEnd, here: TcpEnd, *, idle_s: float, said: bytes, to: StreamEnd | TcpEnd
+) -> Pumped:
+    """Join a stream to a connection, after what one of them is still to be told."""
+    stream = there.stream
+    ending, text, code = "deadline", "", IDLE
+    counts = [0, 0]
+    counts[to is there] = len(said)
+    try:
+        async with asyncio.timeout(idle_s):
+            await to.write(said)
+        await stream.carry(here.give(), idle_s=idle_s)
+        ending = "ended"
+    except (TimeoutError, DeadlineError):
+        pass
+    except EiError as broke:
+        ending, text, code = getattr(broke, "kind", "lost"), str(broke), LOST
+    finally:
+        with suppress(StreamError):
+            carried = stream.carried()
+            counts[0] += carried.there_bytes
+            counts[1] += carried.back_bytes
+        stream.part(is_reset=ending != "ended")
+        if ending != "ended":
+            here.abort(code)
+            there.abort(code)
+    return Pumped(counts[0], counts[1], ending, text)
+
+
+async def _relay(a: End, b: End, *, idle_s: float, early: bytes) -> Pumped:
     loop = asyncio.get_running_loop()
     scope = asyncio.timeout(idle_s)
     counts = {"there": 0, "back": 0}

@@ -14,6 +14,7 @@ from typing import Literal
 from ei.daemons.log import Level, Log
 from ei.errors import DeniedError
 from ei.host.client import Host
+from ei.runtime.garbage import collect_seldom
 from ei.services.termination.client import open_legacy
 from ei.ways.access import Access, DaemonDoor, Door, find_door
 from ei.ways.dns_stub import Stub
@@ -81,6 +82,7 @@ def run_command(  # noqa: PLR0913 what it takes to run
     """
     door = find_door(config)
     launched, running = _launch(command, door, wanted, environ)
+    collect_seldom()
     try:
         with passed_on(launched.send):
             return asyncio.run(_Run(launched, running, door, began, _few(told)).run())

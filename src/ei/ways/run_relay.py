@@ -13,7 +13,7 @@ from ei.ways.dns_server import serve_stream
 from ei.ways.dns_stub import Stub
 from ei.ways.dns_upstream import DNS_PORT
 from ei.ways.enclosing import original_destination
-from ei.ways.ends import BUFFER_BYTES, TcpEnd
+from ei.ways.ends import TcpEnd
 from ei.ways.names import to_address
 from ei.ways.pump import pump
 from ei.ways.stand_ins import StandIns
@@ -83,13 +83,13 @@ class RunRelay:
             connection.close()
             return
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reader, writer = await asyncio.open_connection(sock=connection, limit=BUFFER_BYTES)
         if port == DNS_PORT and to_address(place) is None:
+            reader, writer = await asyncio.open_connection(sock=connection)
             await serve_stream(self._stub, reader, writer, client=(place, port))
             with suppress(OSError):
                 writer.close()
             return
-        own = TcpEnd(reader, writer)
+        own = TcpEnd(connection)
         name = self._names.name_of(place) or place
         try:
             other = await self._dialler.dial(name, port)

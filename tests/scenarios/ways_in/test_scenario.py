@@ -13,7 +13,10 @@ pytestmark = pytest.mark.slow
 def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
     report = run_in_processes(load_scenario("ways-in"), seed=7, environ=environ)
 
-    assert [each for each in report.promises if each.status != "ok"] == []
+    others = [each.name for each in report.promises if each.status == "unsupported"]
+    assert [each for each in report.promises if each.status not in {"ok", "unsupported"}] == []
+    # What is measured beside ours is not installed everywhere.
+    assert [name for name in others if not name.endswith("; make others")] == []
     assert report.is_ok
 
 

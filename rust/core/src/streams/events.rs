@@ -4,6 +4,8 @@ use ei_streams::{ConnectionKey, Event};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
+use super::joint::Over;
+
 pub(super) fn event_tuple(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
     let head = |key: ConnectionKey| (PyBytes::new(py, &key.peer), key.connection);
     match event {
@@ -63,4 +65,31 @@ pub(super) fn event_tuple(py: Python<'_>, event: Event) -> PyResult<Bound<'_, Py
             ("streams_available", peer, connection, is_bidirectional).into_pyobject(py)
         }
     }
+}
+
+/// How a stream that was joined to a socket ended: a word, and the number that goes with it.
+pub(super) fn over_tuple(
+    py: Python<'_>,
+    key: ConnectionKey,
+    stream: u64,
+    over: Over,
+) -> PyResult<Bound<'_, PyTuple>> {
+    let (word, code) = match over {
+        Over::Ended => ("joint_ended", 0),
+        Over::Socket(errno) => (
+            "joint_broke",
+            u64::try_from(errno.raw_os_error()).unwrap_or_default(),
+        ),
+        Over::Reset(code) => ("stream_reset", code),
+        Over::Stopped(code) => ("stream_stopped", code),
+        Over::Gone => ("joint_broke", 0),
+    };
+    (
+        word,
+        PyBytes::new(py, &key.peer),
+        key.connection,
+        stream,
+        code,
+    )
+        .into_pyobject(py)
 }

@@ -1,12 +1,12 @@
 """What is reached by a stream, offered by TCP to programs that know nothing of streams."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from ei.errors import EiError
 from ei.scenarios.caching.origin import HERE
+from ei.ways.accepting import Listener
 from ei.ways.ends import End, TcpEnd
 from ei.ways.pump import pump
 
@@ -23,8 +23,7 @@ async def offering(dial: Dial) -> AsyncGenerator[int]:
         dial: Opens what is offered, anew for each connection; bytes are handed on as they are.
     """
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        program = TcpEnd(reader, writer)
+    async def carry(program: TcpEnd) -> None:
         try:
             far = await dial()
         except EiError:
@@ -32,8 +31,5 @@ async def offering(dial: Dial) -> AsyncGenerator[int]:
             return
         _ = await pump(program, far, idle_s=IDLE_S)
 
-    server = await asyncio.start_server(carry, HERE, 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    with closing(Listener(HERE, 0, carry)) as listener:
+        yield listener.port

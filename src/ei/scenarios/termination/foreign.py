@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass
 from statistics import median
 
@@ -24,6 +24,7 @@ from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.termination.ground import Ground
 from ei.scenarios.termination.nginx import MUCH, Nginx, serving_by_nginx
 from ei.scenarios.termination.servers import content
+from ei.ways.accepting import Listener
 from ei.ways.dialing import HostDialler
 from ei.ways.ends import TcpEnd
 from ei.ways.proxy import Proxy, proxy_of
@@ -160,9 +161,8 @@ async def doorway(host: Host, name: str, port: int) -> AsyncGenerator[int]:
     """Carry on what comes to a port of the loopback, for programs that know no proxy; yield it."""
     dialler = HostDialler(host)
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        program = TcpEnd(reader, writer)
+    async def carry(program: TcpEnd) -> None:
         _ = await pump(program, await dialler.dial(name, port), idle_s=LIMIT_S)
 
-    async with await asyncio.start_server(carry, LOOPBACK, 0) as server:
-        yield server.sockets[0].getsockname()[1]
+    with closing(Listener(LOOPBACK, 0, carry)) as listener:
+        yield listener.port

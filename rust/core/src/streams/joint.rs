@@ -1,0 +1,238 @@
+//! One stream joined to one socket: what either has goes to the other, as far as the other takes it.
+//!
+//! Windows and the socket's buffers bound what one turn moves. What was taken from one and did not go
+//! to the other waits here, at most one piece each way; a joint that rests holds nothing.
+
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+
+use ei_streams::{Bytes, ConnectionKey, Reading, Streams as Endpoint, StreamsError};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, sendmsg, shutdown, sockopt,
+};
+
+/// Most bytes that wait on their way from one to the other.
+pub(super) const PIECE_BYTES: usize = 64 * 1024;
+
+/// Pieces that one call of the system gets.
+const MAX_PIECES: usize = 64;
+
+/// Why a joint moves nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Both directions have ended, and the peer has all.
+    Ended,
+    /// The socket broke.
+    Socket(Errno),
+    /// The peer gave up sending.
+    Reset(u64),
+    /// The peer wants no more.
+    Stopped(u64),
+    /// The stream or its connection is gone.
+    Gone,
+}
+
+impl From<Errno> for Over {
+    fn from(errno: Errno) -> Self {
+        Self::Socket(errno)
+    }
+}
+
+impl From<StreamsError> for Over {
+    fn from(error: StreamsError) -> Self {
+        match error {
+            StreamsError::Stopped { code, .. } => Self::Stopped(code),
+            _ => Self::Gone,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Joint {
+    pub(super) key: ConnectionKey,
+    pub(super) stream: u64,
+    pub(super) socket: OwnedFd,
+    pub(super) over: Option<Over>,
+    /// From the stream to the socket, and back.
+    pub(super) there_bytes: u64,
+    pub(super) back_bytes: u64,
+    pub(super) moved_ns: u64,
+    unsent: Vec<u8>,
+    unwritten: Vec<Bytes>,
+    socket_end: Ending,
+    stream_end: Ending,
+}
+
+/// How far the end of one direction has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Open,
+    /// Its source has ended.
+    Read,
+    /// And its sink was told.
+    Told,
+    /// And has it all.
+    Done,
+}
+
+impl Joint {
+    pub(super) fn new(key: ConnectionKey, stream: u64, socket: OwnedFd, now_ns: u64) -> Self {
+        Self {
+            key,
+            stream,
+            socket,
+            over: None,
+            there_bytes: 0,
+            back_bytes: 0,
+            moved_ns: now_ns,
+            unsent: Vec::new(),
+            unwritten: Vec::new(),
+            socket_end: Ending::Open,
+            stream_end: Ending::Open,
+        }
+    }
+
+    /// Move what can move, both ways; note when there is nothing more to move ever.
+    pub(super) fn advance(&mut self, endpoint: &mut Endpoint, piece: &mut [u8], now_ns: u64) {
+        if self.over.is_some() {
+            return;
+        }
+        let before = (self.there_bytes, self.back_bytes);
+        let moved = self
+            .feed_socket(endpoint)
+            .and_then(|()| self.feed_stream(endpoint, piece));
+        if before != (self.there_bytes, self.back_bytes) {
+            self.moved_ns = now_ns;
+        }
+        if let Err(over) = moved {
+            self.over = Some(over);
+        }
+        self.note_end();
+    }
+
+    /// The peer has acknowledged all up to the end of the socket's direction.
+    pub(super) fn acknowledged(&mut self) {
+        self.socket_end = Ending::Done;
+        self.note_end();
+    }
+
+    /// Let the other side of the socket see that it was given up, when it is closed.
+    pub(super) fn reset_socket(&self) {
+        // A socket that refuses this is closed without it.
+        let _reset = sockopt::set_socket_linger(&self.socket, Some(std::time::Duration::ZERO));
+    }
+
+    fn note_end(&mut self) {
+        if (self.socket_end, self.stream_end) == (Ending::Done, Ending::Done) {
+            self.over.get_or_insert(Over::Ended);
+        }
+    }
+
+    fn feed_stream(&mut self, endpoint: &mut Endpoint, piece: &mut [u8]) -> Result<(), Over> {
+        loop {
+            if !self.unsent.is_empty() {
+                let taken = endpoint.write(self.key, self.stream, &self.unsent)?;
+                if taken < self.unsent.len() {
+                    self.unsent.drain(..taken);
+                    return Ok(());
+                }
+                self.unsent = Vec::new();
+            }
+            if self.socket_end == Ending::Read {
+                endpoint.finish(self.key, self.stream)?;
+                self.socket_end = Ending::Told;
+            }
+            if self.socket_end != Ending::Open {
+                return Ok(());
+            }
+            let count = match recv(&self.socket, &mut *piece, RecvFlags::DONTWAIT) {
+                Ok((count, _)) => count,
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR) => continue,
+                Err(errno) => return Err(errno.into()),
+            };
+            let got = piece.get(..count).unwrap_or_default();
+            if got.is_empty() {
+                self.socket_end = Ending::Read;
+                continue;
+            }
+            self.back_bytes += got.len() as u64;
+            let taken = endpoint.write(self.key, self.stream, got)?;
+            if let Some(rest) = got.get(taken..) {
+                self.unsent.extend_from_slice(rest);
+            }
+            if !self.unsent.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn feed_socket(&mut self, endpoint: &mut Endpoint) -> Result<(), Over> {
+        loop {
+            while !self.unwritten.is_empty() {
+                match send_pieces(&self.socket, &self.unwritten) {
+                    Ok(count) => skip(&mut self.unwritten, count),
+                    Err(Errno::AGAIN) => return Ok(()),
+                    Err(Errno::INTR) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+            if self.stream_end == Ending::Read {
+                shutdown(&self.socket, Shutdown::Write)?;
+                self.stream_end = Ending::Done;
+            }
+            if self.stream_end != Ending::Open {
+                self.unwritten = Vec::new();
+                return Ok(());
+            }
+            let reading = endpoint.read(self.key, self.stream, PIECE_BYTES, &mut self.unwritten)?;
+            let got: usize = self.unwritten.iter().map(Bytes::len).sum();
+            self.there_bytes += got as u64;
+            match reading {
+                Reading::Finished => self.stream_end = Ending::Read,
+                Reading::Reset { code } => return Err(Over::Reset(code)),
+                Reading::Open if got == 0 => {
+                    self.unwritten = Vec::new();
+                    return Ok(());
+                }
+                Reading::Open => {}
+            }
+        }
+    }
+}
+
+fn send_pieces(socket: &OwnedFd, pieces: &[Bytes]) -> rustix::io::Result<usize> {
+    let slices: Vec<IoSlice<'_>> = pieces
+        .iter()
+        .take(MAX_PIECES)
+        .map(|piece| IoSlice::new(piece))
+        .collect();
+    let mut none: [MaybeUninit<u8>; 0] = [];
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    sendmsg(
+        socket,
+        &slices,
+        &mut SendAncillaryBuffer::new(&mut none),
+        flags,
+    )
+}
+
+/// Drop the first `count` bytes of pieces.
+fn skip(pieces: &mut Vec<Bytes>, mut count: usize) {
+    let whole = pieces
+        .iter()
+        .take_while(|piece| {
+            let is_whole = piece.len() <= count;
+            if is_whole {
+                count -= piece.len();
+            }
+            is_whole
+        })
+        .count();
+    pieces.drain(..whole);
+    if let Some(first) = pieces.first_mut() {
+        *first = first.slice(count..);
+    }
+}

@@ -1,0 +1,160 @@
+//! All joints of a host's streams, and when one has something to move.
+//!
+//! QUIC says so by an event of the stream, which Python then never sees; a socket by an epoll instance
+//! that reports each change once.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use ei_streams::{ConnectionKey, Event, Streams as Endpoint};
+use rustix::event::{Timespec, epoll};
+use rustix::io::{Errno, ioctl_fionbio};
+
+use super::joint::{Joint, Over, PIECE_BYTES};
+
+/// Sockets that are looked at in one turn.
+const MAX_READY: usize = 256;
+
+type Name = (ConnectionKey, u64);
+
+/// What Python is told.
+pub(super) enum Told {
+    Event(Event),
+    Over(Name, Over),
+}
+
+/// See the module. Made when the first stream is joined.
+pub(super) struct Joints {
+    epoll: OwnedFd,
+    joints: HashMap<u64, Joint>,
+    tokens: HashMap<Name, u64>,
+    next_token: u64,
+    over: VecDeque<u64>,
+    piece: Vec<u8>,
+}
+
+impl Joints {
+    /// # Errors
+    /// No descriptor is left.
+    pub(super) fn new() -> Result<Self, Errno> {
+        Ok(Self {
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            joints: HashMap::new(),
+            tokens: HashMap::new(),
+            next_token: 0,
+            over: VecDeque::new(),
+            piece: vec![0; PIECE_BYTES],
+        })
+    }
+
+    /// What becomes readable when a socket has something to move.
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.epoll.as_raw_fd()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.joints.len()
+    }
+
+    /// # Errors
+    /// The socket cannot be watched.
+    pub(super) fn join(
+        &mut self,
+        endpoint: &mut Endpoint,
+        (key, stream): Name,
+        socket: OwnedFd,
+        now_ns: u64,
+    ) -> Result<(), Errno> {
+        ioctl_fionbio(&socket, true)?;
+        let token = self.next_token;
+        let changes = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP;
+        let data = epoll::EventData::new_u64(token);
+        epoll::add(&self.epoll, &socket, data, changes | epoll::EventFlags::ET)?;
+        self.next_token += 1;
+        self.tokens.insert((key, stream), token);
+        self.joints
+            .insert(token, Joint::new(key, stream, socket, now_ns));
+        self.advance(endpoint, token, now_ns);
+        Ok(())
+    }
+
+    pub(super) fn get(&self, name: &Name) -> Option<&Joint> {
+        self.joints.get(self.tokens.get(name)?)
+    }
+
+    /// Let go of a joint; its socket is closed with it.
+    pub(super) fn remove(&mut self, name: &Name) -> Option<Joint> {
+        self.joints.remove(&self.tokens.remove(name)?)
+    }
+
+    /// Move what sockets have, or take again.
+    ///
+    /// # Errors
+    /// The system says no more.
+    pub(super) fn poll(&mut self, endpoint: &mut Endpoint, now_ns: u64) -> Result<(), Errno> {
+        let mut ready = [MaybeUninit::uninit(); MAX_READY];
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let (ready, _) = match epoll::wait(&self.epoll, &mut ready[..], Some(&at_once)) {
+            Err(Errno::INTR) => return Ok(()),
+            waited => waited?,
+        };
+        for event in ready {
+            self.advance(endpoint, event.data.u64(), now_ns);
+        }
+        Ok(())
+    }
+
+    /// The next thing that Python is to know: moves what streams have on the way.
+    pub(super) fn next(&mut self, endpoint: &mut Endpoint, now_ns: u64) -> Option<Told> {
+        loop {
+            while let Some(token) = self.over.pop_front() {
+                if let Some(joint) = self.joints.get(&token)
+                    && let Some(over) = joint.over
+                {
+                    return Some(Told::Over((joint.key, joint.stream), over));
+                }
+            }
+            match endpoint.next_event()? {
+                event @ (Event::Readable { key, stream } | Event::Writable { key, stream }) => {
+                    let Some(&token) = self.tokens.get(&(key, stream)) else {
+                        return Some(Told::Event(event));
+                    };
+                    self.advance(endpoint, token, now_ns);
+                }
+                event => {
+                    if let Event::StreamFinished { key, stream } = event {
+                        self.acknowledged(&(key, stream));
+                    }
+                    return Some(Told::Event(event));
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, endpoint: &mut Endpoint, token: u64, now_ns: u64) {
+        if let Some(joint) = self.joints.get_mut(&token)
+            && joint.over.is_none()
+        {
+            joint.advance(endpoint, &mut self.piece, now_ns);
+            if joint.over.is_some() {
+                self.over.push_back(token);
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, name: &Name) {
+        if let Some(&token) = self.tokens.get(name)
+            && let Some(joint) = self.joints.get_mut(&token)
+            && joint.over.is_none()
+        {
+            joint.acknowledged();
+            if joint.over.is_some() {
+                self.over.push_back(token);
+            }
+        }
+    }
+}
