@@ -76,6 +76,7 @@ def test_the_figures_that_there_are() -> None:
         "directory",
         "changes",
         "receipts",
+        "services",
         "simulate",
         "splice",
     ]

@@ -9,6 +9,7 @@ from ei.bench.hit import fanout, hit
 from ei.bench.latency import latency
 from ei.bench.miss import miss
 from ei.bench.receipts import receipts
+from ei.bench.services import services
 from ei.bench.simulate import simulate
 from ei.bench.splice import splice
 from ei.errors import NotFoundError
@@ -17,7 +18,8 @@ Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
     "hit": hit, "fanout": fanout, "miss": miss, "latency": latency, "directory": directory,
-    "changes": changes, "receipts": receipts, "simulate": simulate, "splice": splice,
+    "changes": changes, "receipts": receipts, "services": services, "simulate": simulate,
+    "splice": splice,
 }  # fmt: skip
 DEFAULT_RUNS = 5
 

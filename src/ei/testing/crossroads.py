@@ -57,6 +57,7 @@ class Crossroads:
         self._records = records or {}
         self._queries: msgspec.msgpack.Decoder[Query] = msgspec.msgpack.Decoder(Query)
         self._ends = {name: _datapath(name, cache_entries) for name in (NODE, *hosts)}
+        self._at = {_endpoint(name): end for name, end in self._ends.items()}
         self._received: list[Received] = []
         for name in hosts:
             self._join(name)
@@ -122,10 +123,10 @@ class Crossroads:
     def exchange(self) -> int:
         """Carry every datagram that is on its way; return their number."""
         carried = 0
-        for name, end in self._ends.items():
-            for endpoint, datagram in end.take_datagrams():
-                _ = self._ends[self._at(endpoint)].handle(self.now_ns, _endpoint(name), datagram)
-                carried += 1
+        for name in self._ends:
+            datagrams = self.take_datagrams(name)
+            self.carry(name, datagrams)
+            carried += len(datagrams)
         for name, end in self._ends.items():
             for _, service, source, connection, metadata, _, _, payloads in end.take_received():
                 self._received += [
@@ -133,6 +134,16 @@ class Crossroads:
                     for payload in payloads
                 ]
         return carried
+
+    def take_datagrams(self, name: str) -> list[tuple[str, bytes]]:
+        """Take what a host, or the node, has to send: endpoint and datagram."""
+        return self._ends[name].take_datagrams()
+
+    def carry(self, name: str, datagrams: list[tuple[str, bytes]]) -> None:
+        """Bring datagrams of a host, or of the node, to where they go."""
+        source = _endpoint(name)
+        for endpoint, datagram in datagrams:
+            _ = self._at[endpoint].handle(self.now_ns, source, datagram)
 
     def pump(self) -> int:
         """Let the services handle what waits, and the directory answer; return the batches."""
@@ -155,9 +166,6 @@ class Crossroads:
             address(NODE), public_key(_private_key(NODE)), kind="node", endpoint=_endpoint(NODE)
         )
         host.dial(self.now_ns, address(NODE))
-
-    def _at(self, endpoint: str) -> str:
-        return next(name for name in self._ends if _endpoint(name) == endpoint)
 
 
 def _datapath(name: str, cache_entries: int) -> Datapath:

@@ -1,0 +1,120 @@
+"""What each service does as a rule, by packets or by streams, for `ei bench services`.
+
+A service has no figures until it is said here what it does: an entry of `PACKETS` or `STREAMS`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ei.sdk import (
+    Attachment,
+    AttachmentOf,
+    Group,
+    GroupOf,
+    Legacy,
+    Query,
+    Record,
+    Route,
+    ServiceAt,
+    StreamClosed,
+    StreamData,
+    StreamEvent,
+    StreamOpened,
+)
+from ei.services.caching.messages import Site
+from ei.services.caching.messages import write_opening as write_site
+from ei.services.multicast.messages import Join
+from ei.services.pubsub.messages import LIVE, Want, Wish
+from ei.services.termination.messages import Opening
+from ei.services.termination.messages import write_opening as write_target
+from ei.testing import address
+from ei.testing.crossroads import NODE
+
+ALICE, BOB, NEWS, SELF = map(address, ("alice", "bob", "news", NODE))
+ELSEWHERE = 999
+"""A service that the node does not run."""
+HERE, BY_WAY = 2, 3
+"""Streams: the first that comes to a service, and the first that it opens."""
+WINDOW_BYTES = 2**60
+"""Whoever reads keeps up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """What alice sends, so that she or bob gets one packet for each.
+
+    Attributes:
+        metadata: Of each packet.
+        wishes: What bob says before.
+        records: What the directory knows.
+        number: Of the service that they name, where the one that is measured is another.
+    """
+
+    metadata: bytes = b""
+    wishes: tuple[msgspec.Struct, ...] = ()
+    records: Mapping[Query, Record] = field(default_factory=dict[Query, Record])
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What happens to a service of streams.
+
+    Attributes:
+        before: Once.
+        works: By their name: what happens for the piece of work with a number, from 0.
+    """
+
+    before: tuple[StreamEvent, ...]
+    works: Mapping[str, Callable[[int], Iterator[StreamEvent]]]
+
+
+def _hit(_number: int) -> Iterator[StreamEvent]:
+    yield StreamData(HERE, _ask(0), is_end=False)
+
+
+def _miss(number: int) -> Iterator[StreamEvent]:
+    yield StreamData(HERE, _ask(number + 1), is_end=False)
+    yield StreamData(BY_WAY, PAGE, is_end=False)
+
+
+def _ask(number: int) -> bytes:
+    return b"GET /%d HTTP/1.1\r\nhost: %s\r\n\r\n" % (number, SITE.host.encode())
+
+
+def _passing(number: int) -> Iterator[StreamEvent]:
+    # Opened, joined to one that goes on, ended.
+    there, on = HERE + 2 * number, BY_WAY + 2 * number
+    yield StreamOpened(there, ALICE, TARGET, WINDOW_BYTES)
+    yield StreamOpened(on, ALICE, b"", WINDOW_BYTES)
+    yield StreamClosed(there, "ended", 0, 0)
+    yield StreamClosed(on, "ended", 0, 0)
+
+
+SITE = Site("origin.example", 80)
+TARGET = write_target(Opening(Legacy("server.example", 443)))
+PAGE = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\ncache-control: max-age=86400\r\n\r\n" + bytes(
+    1_000
+)
+
+PACKETS: Mapping[str, Packets] = {
+    "delivery": Packets(BOB, records={AttachmentOf(BOB): Attachment(BOB, (SELF,))}),
+    "echo": Packets(),
+    "reach": Packets(records={ServiceAt(ELSEWHERE): Route((BOB,))}, number=ELSEWHERE),
+    "multicast": Packets(NEWS, (Join(group=NEWS),), {GroupOf(NEWS): Group(NEWS, (SELF,))}),
+    "pubsub": Packets(bytes((LIVE,)) + b"word", (Want(1, is_whole=True, added=(Wish("word"),)),)),
+}
+STREAMS: Mapping[str, Streams] = {
+    "termination": Streams((), {"openings": _passing}),
+    "caching": Streams(
+        (
+            StreamOpened(HERE, ALICE, write_site(SITE), WINDOW_BYTES),
+            StreamData(HERE, _ask(0), is_end=False),
+            StreamOpened(BY_WAY, ALICE, b"", WINDOW_BYTES),
+            StreamData(BY_WAY, PAGE, is_end=False),
+        ),
+        {"hits 1 kB": _hit, "misses 1 kB": _miss},
+    ),
+}
