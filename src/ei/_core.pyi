@@ -551,6 +551,17 @@ class Engine:
     def set_internet(self, internet: list[str]) -> None:
         """What services may reach from now on; open streams stay."""
 
+    def set_sites(self, sites: list[tuple[str, bytes, bytes, list[str]]]) -> None:
+        """Sites whose TLS ends here from now on, for `StartTls`; open streams stay.
+
+        Args:
+            sites: Of each its name, its certificate and those behind it as PEM, the key of the
+                first of them as PEM, and the protocols of ALPN, the best first.
+
+        Raises:
+            ValueError: One cannot be used: which and why.
+        """
+
     def set_stream_peer(self, address: bytes, identity_key: bytes | None) -> None:
         """Answer the notice `stream_key_wanted`: the Ed25519 public key of a host or node.
 

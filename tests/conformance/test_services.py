@@ -64,6 +64,7 @@ OPENINGS = [
     b"",
     b"junk",
     msgspec.msgpack.encode([[0, "www.example.org", 443, "tcp"], None]),
+    msgspec.msgpack.encode([[0, "www.example.org", 80, "tcp"], SELF, True]),
     msgspec.msgpack.encode([[2, CAROL, 7], EAST]),
 ]
 """Of streams, for services that have some: such as termination understands, and others."""

@@ -71,7 +71,7 @@ class Recorded:
 
     def reload(self) -> Reloaded:
         self.calls.append("reload")
-        return Reloaded(self.node.config, needs_restart=("threads",))
+        return Reloaded(self.node.config, sites=(), needs_restart=("threads",))
 
     def drain(self, *, grace_s: float, spread_s: float) -> None:
         self.calls.append(f"drain {grace_s} {spread_s}")

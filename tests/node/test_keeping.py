@@ -14,6 +14,7 @@ from ei.node.keeping import Keeper
 from ei.node.node import Node
 from ei.node.prepare import PreparedNode
 from ei.node.remembering import RememberingControl
+from ei.node.sites import Sites
 from ei.records.enrolling import Roll
 from ei.records.issuer import Issuer
 from ei.records.key_files import read_keys
@@ -56,7 +57,11 @@ class Kept:
         self.reloads = 0
         self.lines = io.StringIO()
         self.keeper = Keeper(
-            prepared, self.node, log=Log(self.lines, is_json=True), reload=self.reload
+            prepared,
+            self.node,
+            Sites((), None),
+            log=Log(self.lines, is_json=True),
+            reload=self.reload,
         )
         self.prepared = prepared
 

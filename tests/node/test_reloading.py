@@ -9,6 +9,7 @@ import pytest
 from tests.node.test_node import node as make_node
 
 from ei.errors import ConfigError
+from ei.lab.certificates import make_certificate
 from ei.node.config import NodeConfig, check_node_config, load_node_config
 from ei.node.reloading import CHANGEABLE, read_again
 from ei.node.remembering import RememberingControl
@@ -33,6 +34,8 @@ delivery = ["shield", "delivery"]
 "alice.isp-a" = ["shield"]
 """
 
+SITE = '[sites.web]\ncertificate = "web.pem"\nkey = "web.key"\n'
+
 
 def written(tmp_path: Path, text: str = TEXT) -> Path:
     path = tmp_path / "node.toml"
@@ -50,6 +53,28 @@ def test_whom_a_node_believes_and_guards_changes_while_it_runs(tmp_path: Path) -
     assert found.needs_restart == ()
     assert found.config.mesh_nodes == 9
     assert set(found.config.guards) == {"alice.isp-a", "bob"}
+
+
+def test_the_files_of_sites_are_read_whether_or_not_the_configuration_has_changed(
+    tmp_path: Path,
+) -> None:
+    first, second = make_certificate("web"), make_certificate("web")
+    _ = first.write(tmp_path)
+    path = written(tmp_path, TEXT + SITE)
+    running = load_node_config(path)
+
+    _ = second.write(tmp_path)
+    found = read_again(path, running)
+
+    assert found.config == running
+    assert [each.certificates for each in found.sites] == [second.certificate]
+
+
+def test_a_certificate_that_cannot_be_used_leaves_all_as_it_was(tmp_path: Path) -> None:
+    path = written(tmp_path, TEXT + SITE)
+
+    with pytest.raises(ConfigError, match=r"sites\.\"web\"\.certificate: cannot read"):
+        _ = read_again(path, load_node_config(path))
 
 
 def test_what_needs_a_restart_is_named_and_left_as_it_is(tmp_path: Path) -> None:

@@ -37,11 +37,16 @@ class Starter:
 
     def __init__(self) -> None:
         self.started: list[tuple[bytes, list[str], list[str]]] = []
+        self.sites: list[tuple[str, bytes, bytes, list[str]]] | None = None
 
     def start_streams(
         self, identity_key: bytes, *, internet: list[str], own_addresses: list[str]
     ) -> None:
         self.started.append((identity_key, internet, own_addresses))
+
+    def set_sites(self, sites: list[tuple[str, bytes, bytes, list[str]]]) -> None:
+        assert self.started
+        self.sites = sites
 
 
 def test_a_machines_addresses_are_those_of_its_interfaces_but_for_loopback() -> None:
@@ -58,9 +63,10 @@ def test_streams_start_where_a_service_wants_them(
     prepared = replace(prepare_node(node_file), services=(service,))
     starter = Starter()
 
-    start_streams(starter, prepared)
+    _ = start_streams(starter, prepared)
 
     assert len(starter.started) == starts
+    assert starter.sites == ([] if starts else None)
     for identity_key, internet, own in starter.started:
         assert identity_key == prepared.keys.identity_secret
         assert internet == ["0.0.0.0/0:443"]

@@ -35,6 +35,7 @@ from ei.sdk import (
     SendPacket,
     SetTimer,
     SpliceStreams,
+    StartTls,
     StreamEffect,
     Tally,
     WriteStream,
@@ -217,6 +218,14 @@ def test_the_legacy_internet_is_for_who_declares_it() -> None:
     with pytest.raises(ServiceError, match="the manifest lacks the capability internet"):
         admission(capabilities=("streams",)).check_stream(effect)
     admission(capabilities=("streams", "internet")).check_stream(effect)
+
+
+def test_the_operators_sites_are_for_who_declares_them() -> None:
+    effect = StartTls(2, "www.example.org")
+
+    with pytest.raises(ServiceError, match="the manifest lacks the capability sites"):
+        admission(capabilities=("streams",)).check_stream(effect)
+    admission(capabilities=("streams", "sites")).check_stream(effect)
 
 
 @pytest.mark.parametrize(

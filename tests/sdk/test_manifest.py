@@ -79,7 +79,7 @@ ttl_s = 1.5
         ),
         (
             "capabilities = ['root']",
-            "capabilities: ['root'] seen, a list of payload, streams, internet allowed",
+            "capabilities: ['root'] seen, a list of payload, streams, internet, sites allowed",
         ),
         (
             "capabilities = ['payload', 'internet']",

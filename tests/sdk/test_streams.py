@@ -10,6 +10,7 @@ from ei.sdk import (
     OpenStream,
     ReadStream,
     SpliceStreams,
+    StartTls,
     StreamClosed,
     StreamData,
     StreamEffect,
@@ -18,7 +19,7 @@ from ei.sdk import (
     StreamWritable,
     WriteStream,
 )
-from ei.sdk.streams import MAX_KEEP_BYTES, MAX_OPENING_BYTES, MAX_PIECE_BYTES
+from ei.sdk.streams import MAX_AHEAD, MAX_KEEP_BYTES, MAX_OPENING_BYTES, MAX_PIECE_BYTES
 
 A = Address(b"a" * 16)
 A_HEX = "c410" + "61" * 16
@@ -29,14 +30,15 @@ SAID: list[tuple[StreamEvent | StreamEffect, str]] = [
     (StreamData(2, b"d", is_end=True), "940902c40164c3"),
     (StreamWritable(2, 9), "930a0209"),
     (StreamClosed(2, "ended", 3, 4), "950b02a5656e6465640304"),
-    (OpenStream(3, Legacy("h", 80), 1.0), f"940c039400a16850a3746370{ONE_S}"),
-    (OpenStream(3, AtNode(A, b"o"), 1.0), f"940c039301{A_HEX}c4016f{ONE_S}"),
-    (OpenStream(3, AtHost(A, 7), 1.0), f"940c039302{A_HEX}07{ONE_S}"),
+    (OpenStream(3, Legacy("h", 80), 1.0), f"950c039400a16850a3746370{ONE_S}00"),
+    (OpenStream(3, AtNode(A, b"o"), 1.0), f"950c039301{A_HEX}c4016f{ONE_S}00"),
+    (OpenStream(3, AtHost(A, 7), 1.0), f"950c039302{A_HEX}07{ONE_S}00"),
     (ReadStream(2, 9, 1.0), f"940d0209{ONE_S}"),
     (WriteStream(2, b"d", is_end=True), "940e02c40164c3"),
     (CloseStream(2), "920f02"),
     (SpliceStreams(2, 3, 1.0), f"96100203{ONE_S}00c0"),
     (SpliceStreams(2, 3, 1.0, keep_bytes=9, from_byte=7), f"96100203{ONE_S}0907"),
+    (StartTls(2, "s"), "931102a173"),
 ]
 
 
@@ -70,6 +72,10 @@ def test_an_open_stream_is_given_ten_seconds_and_a_silent_one_five_minutes() -> 
         OpenStream(0, AtNode(A)),
         OpenStream(1, AtNode(A), 0.0),
         OpenStream(1, AtNode(A), 61.0),
+        OpenStream(1, Legacy("h", 80), 1.0, -1),
+        OpenStream(1, Legacy("h", 80), 1.0, MAX_AHEAD + 1),
+        StartTls(2, ""),
+        StartTls(2, "two words"),
         ReadStream(2, 0),
         ReadStream(2, MAX_PIECE_BYTES + 1),
         ReadStream(2, 1, 3_601.0),

@@ -7,6 +7,7 @@ use ei_datapath::pipes::PeerKind;
 use ei_datapath::wire::Address;
 use ei_streams::internet::Internet;
 use ei_streams::junction::JunctionConfig;
+use ei_streams::sites::{Site, Sites};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
@@ -150,6 +151,20 @@ pub(crate) fn ip_addresses(texts: &[String]) -> PyResult<Vec<IpAddr>> {
 pub(crate) fn internet(rules: &[String], own: Vec<IpAddr>) -> PyResult<Internet> {
     Internet::new(rules.iter().map(String::as_str), own)
         .map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// Name, certificates, key, protocols.
+pub(crate) type SiteTuple = (String, Vec<u8>, Vec<u8>, Vec<String>);
+
+/// Sites whose TLS ends here.
+pub(crate) fn sites(sites: Vec<SiteTuple>) -> PyResult<Sites> {
+    let site = |(name, certificates, key, protocols)| Site {
+        name,
+        certificates,
+        key,
+        protocols,
+    };
+    Sites::new(sites.into_iter().map(site).collect()).map_err(PyValueError::new_err)
 }
 
 /// CPUs of the threads: none, or one for each.

@@ -15,7 +15,7 @@ use ei_datapath::wire::Address;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::arguments;
+use crate::arguments::{self, SiteTuple};
 use crate::bookkeeping::engine_dict;
 use crate::clock::{monotonic_ns, unix_ns};
 use crate::objects::{refused, trace_tuple};
@@ -332,6 +332,12 @@ impl Engine {
     fn set_internet(&self, py: Python<'_>, internet: Vec<String>) -> PyResult<()> {
         let internet = arguments::internet(&internet, self.fleet.own_addresses())?;
         let order = move |thread: &mut StreamThread, _| thread.set_internet(internet);
+        Ok(py.detach(|| self.fleet.order_streams(order))?)
+    }
+
+    fn set_sites(&self, py: Python<'_>, sites: Vec<SiteTuple>) -> PyResult<()> {
+        let sites = arguments::sites(sites)?;
+        let order = move |thread: &mut StreamThread, _| thread.set_sites(sites);
         Ok(py.detach(|| self.fleet.order_streams(order))?)
     }
 

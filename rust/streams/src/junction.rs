@@ -20,6 +20,8 @@ mod orders;
 mod pumping;
 mod quic;
 mod reaching;
+mod securing;
+mod shares;
 mod sockets;
 mod table;
 
@@ -35,9 +37,11 @@ use bytes::Bytes;
 
 use crate::randomness::Randomness;
 use crate::schedule::{Deadlines, Turns};
+use crate::sites::Sites;
 use crate::{ConnectionKey, Streams, StreamsConfig, StreamsError};
 use entry::Stage;
 use links::{Link, Links};
+use shares::Shares;
 use table::Table;
 
 /// How a `Junction` is made.
@@ -116,6 +120,8 @@ pub struct Junction {
     quic: Streams,
     table: Table,
     links: Links,
+    sites: Sites,
+    handshakes: Shares,
     randomness: Randomness,
     to_work: Turns,
     deadlines: Deadlines,
@@ -153,6 +159,8 @@ impl Junction {
             quic: Streams::new(config.quic(seed))?,
             table: Table::new(config.max_streams, config.max_streams_per_peer, half_bytes),
             links: Links::default(),
+            sites: Sites::default(),
+            handshakes: Shares::default(),
             randomness,
             to_work: Turns::default(),
             deadlines: Deadlines::default(),
@@ -336,6 +344,7 @@ impl Junction {
     /// Time that would run backwards stands still.
     fn at(&mut self, now_ns: u64) {
         self.now_ns = self.now_ns.max(now_ns);
+        self.sites.at(self.now_ns);
     }
 
     /// See to a stream: whatever can move, moves.

@@ -32,6 +32,8 @@ mod key;
 mod probing;
 mod randomness;
 mod schedule;
+mod secured;
+pub mod sites;
 mod slots;
 mod statistics;
 mod streams;

@@ -33,6 +33,7 @@ NODE_CODES = (
     ("too_many_streams", "it has as many streams as it allows"),
     ("ended", "it takes no more"),
     ("too_late", "what was missed is not kept any more"),
+    ("bad_tls", "the other end broke the rules of TLS, or agreed to none"),
 )
 """What a node says of a stream to one of its services, by number."""
 

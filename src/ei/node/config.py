@@ -12,6 +12,7 @@ from ei.daemons.exporting import check_collector
 from ei.errors import ConfigError, LocalError
 from ei.node.cluster_config import ClusterConfig, check_cluster
 from ei.node.internet import InternetConfig, check_internet
+from ei.node.site_config import MAX_SITES, SiteConfig, SiteName
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.revocation import REVOCATION_LIMIT_S
@@ -78,6 +79,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             told accordingly.
         internet: What services may reach in the legacy Internet: `allow`, a list of networks with
             ports; see `ei.node.internet`.
+        sites: Name to certificate and key of the sites whose TLS ends here; see
+            `ei.node.site_config`.
         chains: Service to the services that a packet for it visits, in order, itself last.
         guards: Name of a host attached here to the services that run before the last pipe to it.
         config: Service to values that differ from its manifest's `[config]`.
@@ -114,6 +117,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     guests: tuple[str, ...] = ()
     neighbours: dict[str, Word] = {}
     internet: InternetConfig = InternetConfig()
+    sites: Annotated[dict[SiteName, SiteConfig], Meta(max_length=MAX_SITES)] = {}
     chains: dict[str, tuple[str, ...]] = {}
     guards: dict[str, tuple[str, ...]] = {}
     config: dict[str, dict[str, Any]] = {}

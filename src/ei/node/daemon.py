@@ -70,7 +70,6 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     try:
         engine = make_engine(prepared.config, prepared.keys, prepared.address)
         try:
-            start_streams(engine, prepared)
             daemon = NodeDaemon(prepared, engine=engine, nursery=nursery, log=log)
             asyncio.run(daemon.run(supervisor_fd=supervisor_fd))
         finally:
@@ -110,7 +109,7 @@ class NodeDaemon:
     ) -> None:
         manifests = [service.manifest for service in prepared.services]
         config = prepared.config
-        self._prepared = prepared
+        self._prepared, self._sites = prepared, start_streams(engine, prepared)
         self._engine = engine
         self._nursery = nursery
         self._started_s = time.monotonic()
@@ -139,7 +138,8 @@ class NodeDaemon:
                 monotonic_ns=monotonic_ns(),
                 log=log.part("telemetry"),
             )
-        self._keeper = Keeper(prepared, self.node, log=log.part("records"), reload=self.reload)
+        its = log.part("records")
+        self._keeper = Keeper(prepared, self.node, self._sites, log=its, reload=self.reload)
         self.membership = join_cluster(prepared, self.node, engine=engine, log=log.part("cluster"))
         self.workers = Workers(
             list(prepared.services),
@@ -203,7 +203,7 @@ class NodeDaemon:
             pid=os.getpid(),
             uptime_s=round(time.monotonic() - self._started_s, 3),
             endpoints=tuple(self._engine.endpoints),
-            node=self.node.status(),
+            node=self._sites.add_to(self.node.status(), unix_s=time.time()),
             workers=self.workers.status(),
             telemetry={} if self._telling is None else self._telling.statistics(),
             cluster=None if self.membership is None else self.membership.status(),
@@ -232,6 +232,7 @@ class NodeDaemon:
             unix_s=time.time(),
             known=self.node.records.lists,
         )
+        self._sites.use(found.sites)
         self.node.update(records, found.config)
         self._plan()
         self._take_note(records)

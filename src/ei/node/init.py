@@ -101,6 +101,10 @@ services = [{services}]
 # [internet]
 # allow = ["0.0.0.0/0:80,443", "[2000::]/3:80,443", "udp 9.9.9.9:53"]
 
+# Sites whose TLS ends here, for termination and the like: name to certificate and key.
+# [sites]
+# "www.example.org" = {{ certificate = "www.example.org.pem", key = "www.example.org.key" }}
+
 # Services that the operator interposes: a packet for the first visits all, in order.
 # [chains]
 # delivery = ["telemetry", "delivery"]

@@ -12,6 +12,7 @@ from ei.errors import EiError
 from ei.node.node import Node
 from ei.node.policy import RefusalWarnings
 from ei.node.prepare import PreparedNode
+from ei.node.sites import Sites
 from ei.records.enrolling import Roll
 from ei.records.expiry import DAY_S, ExpiryWarnings
 from ei.records.issuer import Issuer
@@ -36,12 +37,19 @@ class Keeper:
     """
 
     def __init__(
-        self, prepared: PreparedNode, node: Node, *, log: Log, reload: Callable[[], object]
+        self,
+        prepared: PreparedNode,
+        node: Node,
+        sites: Sites,
+        *,
+        log: Log,
+        reload: Callable[[], object],
     ) -> None:
         self._prepared = prepared
         self._node = node
         self._log = log
         self._reload = reload
+        self._sites = sites
         self._warnings = ExpiryWarnings()
         self._refusals = RefusalWarnings()
         self._trouble = ""
@@ -90,7 +98,7 @@ class Keeper:
             _ = self._reload()
 
     def _tell(self, unix_s: float) -> None:
-        status = self._node.status()
+        status = self._sites.add_to(self._node.status(), unix_s=unix_s)
         stale = frozenset(status.stale_revocations)
         for domain in stale - self._seen.stale:
             self._log.warn(

@@ -12,6 +12,7 @@ from ei.errors import ConfigError
 from ei.node.config import NodeConfig, load_node_config
 from ei.node.node import Node
 from ei.node.remembering import RememberingControl
+from ei.node.sites import Site, read_sites
 from ei.records.enrolling import find_domain
 from ei.records.key_files import read_keys
 from ei.records.keys import Keys
@@ -34,6 +35,7 @@ class PreparedNode:
     domain_keys: Keys | None
     services: tuple[LoadedService, ...]
     records: RecordSet
+    sites: tuple[Site, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -90,7 +92,8 @@ def prepare_node(path: Path) -> PreparedNode:
         datapath=RememberingControl(),
     )
     domain_keys = _read_domain_keys(folder, config) if config.domain_key_file else None
-    prepared = PreparedNode(path.resolve(), config, keys, domain_keys, services, records)
+    sites = read_sites(folder, config.sites)
+    prepared = PreparedNode(path.resolve(), config, keys, domain_keys, services, records, sites)
     _check_copies(prepared)
     return prepared
 

@@ -7,10 +7,12 @@ import msgspec
 
 from ei.errors import ConfigError
 from ei.node.config import NodeConfig, check_node_config, load_node_config
+from ei.node.sites import Site, read_sites
 
 CHANGEABLE = (
     "records_file", "governance", "trust", "attachment_limit_s", "revocation_limit_s", "mesh_nodes",
     "guards", "explains", "policy", "guests", "neighbours", "internet",
+    "sites",
 )  # fmt: skip
 """Who is believed, who is whose peer, and what may be reached. The rest is what sockets, threads
 and workers were made from, and chains, on which cached decisions rest."""
@@ -22,10 +24,12 @@ class Reloaded:
 
     Attributes:
         config: For the node from now on.
+        sites: As their files are now.
         needs_restart: Keys that the file has changed since the node started, and `config` has not.
     """
 
     config: NodeConfig
+    sites: tuple[Site, ...]
     needs_restart: tuple[str, ...]
 
 
@@ -44,4 +48,5 @@ def read_again(path: Path, running: NodeConfig) -> Reloaded:
     except ConfigError as error:
         remedy = f"Restart the node, which {', '.join(late)} needs as well."
         raise ConfigError(f"{path}: {error}", remedy=remedy) from error
-    return Reloaded(config, late)
+    sites = read_sites(path.resolve().parent, config.sites)
+    return Reloaded(config, sites, late)

@@ -17,8 +17,9 @@ STREAM_REASONS = {
     "deadline": "It was not open in time, or nothing came or went for too long.",
     "stream_overrun": "The service wrote more than the window that it was told of.",
     "lost": "The connection under it broke, or the worker of its service died.",
-    "too_many_streams": "The node, or one peer, has as many streams as it may.",
+    "too_many_streams": "The node, or one peer, has as many streams or handshakes as it may.",
     "too_late": "What a stream that takes the place of a lost one misses is not kept any more.",
+    "bad_tls": "Its other end broke the rules of TLS, or did not agree to the site's.",
 }
 """Why a stream of a service ended, and what happened."""
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 from ei.node.prepare import PreparedNode
+from ei.node.sites import Sites, SiteTaker
 from ei.records.endpoints import parse_endpoint
 
 FIB_TRIE, IF_INET6 = Path("/proc/net/fib_trie"), Path("/proc/net/if_inet6")
 
 
-class StreamStarter(Protocol):
+class StreamStarter(SiteTaker, Protocol):
     """What is asked of an engine."""
 
     def start_streams(
@@ -19,10 +20,13 @@ class StreamStarter(Protocol):
     ) -> None: ...
 
 
-def start_streams(engine: StreamStarter, prepared: PreparedNode) -> None:
-    """Start them, if a service of the node wants any; to be called before workers start."""
+def start_streams(engine: StreamStarter, prepared: PreparedNode) -> Sites:
+    """Start them, if a service of the node wants any; to be called before workers start.
+
+    Returns the sites whose TLS ends here.
+    """
     if not any("streams" in each.manifest.capabilities for each in prepared.services):
-        return
+        return Sites(prepared.sites, None)
     config = prepared.config
     record = prepared.records.nodes.get(prepared.address)
     endpoints = (*config.binds, *(() if record is None else record.endpoints))
@@ -33,6 +37,7 @@ def start_streams(engine: StreamStarter, prepared: PreparedNode) -> None:
             {*own_addresses(_read(FIB_TRIE), _read(IF_INET6)), *_addresses(endpoints)}
         ),
     )
+    return Sites(prepared.sites, engine)
 
 
 def own_addresses(fib_trie: str, if_inet6: str) -> set[str]:

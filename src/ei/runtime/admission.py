@@ -37,6 +37,7 @@ from ei.sdk import (
     SendControl,
     SetTimer,
     SpliceStreams,
+    StartTls,
     StreamEffect,
     WriteStream,
 )
@@ -81,6 +82,7 @@ _Form = (
     | WriteStream
     | CloseStream
     | SpliceStreams
+    | StartTls
 )
 
 
@@ -165,6 +167,8 @@ class Admission:
                 raise ServiceError(f"OpenStream.stream = {stream}: odd numbers allowed")
             case OpenStream(to=Legacy()):
                 self._check_capability("internet", effect)
+            case StartTls():
+                self._check_capability("sites", effect)
             case SpliceStreams(a=a, b=b) if a == b:
                 raise ServiceError(f"SpliceStreams.b = {b}: another stream than a allowed")
             case _:

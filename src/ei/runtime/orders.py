@@ -36,6 +36,7 @@ from ei.sdk import (
     SendPacket,
     SetTimer,
     SpliceStreams,
+    StartTls,
     WriteStream,
 )
 
@@ -175,7 +176,14 @@ class Orders:
                     native.append(effect)
                 case DropPacket() | HoldPacket():
                     pass  # the ending, which is the answer's outcome
-                case OpenStream() | ReadStream() | WriteStream() | CloseStream() | SpliceStreams():
+                case (
+                    OpenStream()
+                    | ReadStream()
+                    | WriteStream()
+                    | CloseStream()
+                    | SpliceStreams()
+                    | StartTls()
+                ):
                     self.admission.check_stream(effect)
                     of_streams.append(effect)
                 case _:

@@ -53,6 +53,7 @@ from ei.sdk.service import Context, Service
 from ei.sdk.stages import Compress, Decompress, Meter, Stage, Tally
 from ei.sdk.storage import Store, Table
 from ei.sdk.streams import (
+    MAX_AHEAD,
     MAX_PIECE_BYTES,
     AtHost,
     AtNode,
@@ -61,6 +62,7 @@ from ei.sdk.streams import (
     OpenStream,
     ReadStream,
     SpliceStreams,
+    StartTls,
     StreamClosed,
     StreamData,
     StreamEffect,
@@ -73,6 +75,7 @@ from ei.sdk.streams import (
 from ei.sdk.ways import Towards, Way, read_way, towards, write_way
 
 __all__ = [
+    "MAX_AHEAD",
     "MAX_PIECE_BYTES",
     "NOWHERE",
     "Action",
@@ -130,6 +133,7 @@ __all__ = [
     "SetTimer",
     "SpliceStreams",
     "Stage",
+    "StartTls",
     "Started",
     "Store",
     "StreamClosed",

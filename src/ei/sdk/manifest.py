@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from ei.errors import ConfigError
 
-Capability = Literal["payload", "streams", "internet"]
+Capability = Literal["payload", "streams", "internet", "sites"]
 """What a service may ask for beyond packets, control messages and its stores.
 
 `payload`: it reads or changes what it carries, and so ends the protection of it.
@@ -58,8 +58,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         match_metadata: Decisions match the first so many bytes of metadata; it reads no others.
             `None` matches all.
         max_objects: Most meters and tallies it may have.
-        capabilities: What it asks for, of `payload`, `streams` and `internet`; the environment
-            refuses the rest.
+        capabilities: What it asks for, of `payload`, `streams`, `internet` and `sites`; the
+            environment refuses the rest.
         libraries: Third-party packages that it imports.
         drop_reasons: Every word it may give to `DropPacket` and `Discard`.
         counters: Every word it may give to `Count`.
@@ -161,10 +161,11 @@ def _check_together(manifest: Manifest, path: Path) -> None:
         if twice:
             raise ConfigError(f"{path}: {name}: {twice[0]!r} seen twice, each word once allowed")
 
-    if "internet" in manifest.capabilities and "streams" not in manifest.capabilities:
-        raise ConfigError(
-            f"{path}: capabilities: 'internet' seen without 'streams', which it needs"
-        )
+    for word in ("internet", "sites"):
+        if word in manifest.capabilities and "streams" not in manifest.capabilities:
+            raise ConfigError(
+                f"{path}: capabilities: {word!r} seen without 'streams', which it needs"
+            )
 
     if manifest.state == "replicated" and not 0 < manifest.stable_bytes <= MAX_REPLICATED_BYTES:
         raise ConfigError(

@@ -22,6 +22,7 @@ from ei.sdk.packets import Address, Peer
 MAX_PIECE_BYTES = 64 * 1024
 MAX_OPENING_BYTES = 1_024
 MAX_KEEP_BYTES = 16 * 1024 * 1024
+MAX_AHEAD = 64
 
 StreamNumber = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """Which stream of a service on a node.
@@ -124,8 +125,9 @@ class StreamClosed(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1
     Attributes:
         reason: `ended` (both directions came to their end), `reset` (the other end gave it up),
             `closed` (by `CloseStream`), `refused`, `unreachable`, `not_allowed`, `deadline`,
-            `stream_overrun`, `lost` (its connection broke, or one behind it), `too_many_streams` or
-            `too_late` (what it was to begin with is not kept any more).
+            `stream_overrun`, `lost` (its connection broke, or one behind it), `too_many_streams`,
+            `too_late` (what it was to begin with is not kept any more) or `bad_tls` (its other end
+            broke the rules of TLS).
         read_bytes: That came from the other end.
         written_bytes: That went to it.
     """
@@ -146,11 +148,15 @@ class OpenStream(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=12)
         stream: An odd number of the service's choice that no open stream of it has.
         to: Where to.
         deadline_s: Until then it is open, or closed with `deadline`; above 0 and up to 60.
+        ahead: Of a TCP port: so many connections to it are kept open from now on for the streams
+            that are opened next, 0 to 64. Each serves one and is replaced; those that the other end
+            closes are thrown away, and all when none was wanted for five minutes.
     """
 
     stream: OwnStream
     to: StreamTarget
     deadline_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    ahead: Annotated[int, Meta(ge=0, le=MAX_AHEAD)] = 0
 
 
 class ReadStream(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=13):
@@ -218,4 +224,21 @@ class SpliceStreams(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=
     from_byte: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
 
 
-StreamEffect = OpenStream | ReadStream | WriteStream | CloseStream | SpliceStreams
+class StartTls(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=17):
+    """End the TLS of a stream here, as one of the operator's sites; needs the capability `sites`.
+
+    What was written before goes first, as it is. From then on the other end is to greet, and what
+    is read, written and spliced is what it says inside of TLS. The service may go on at once: bytes
+    wait for the handshake, whose failure is `StreamClosed` with `bad_tls`. An end that TLS does not
+    say is `reset`.
+
+    Attributes:
+        stream: Open, not spliced, and its end not written.
+        site: Its name, as in `[sites]` of the node; else the stream is closed (`not_allowed`).
+    """
+
+    stream: StreamNumber
+    site: HostName
+
+
+StreamEffect = OpenStream | ReadStream | WriteStream | CloseStream | SpliceStreams | StartTls

@@ -16,6 +16,7 @@ from ei.sdk import (
     OpenStream,
     ReadStream,
     SpliceStreams,
+    StartTls,
     StreamClosed,
     StreamData,
     StreamEffect,
@@ -45,6 +46,7 @@ class StreamModel:
         partner: The stream that it is spliced to.
         kept: The last bytes of it, at most `keep_bytes`; `None` where none are kept.
         given: How many of all its bytes the partner, or the service, has.
+        site: Whose TLS ends here, empty without; its bytes are the plain ones.
         deadline_s: When it is closed unless something happens; `idle_s` after what happens.
     """
 
@@ -64,6 +66,7 @@ class StreamModel:
     kept: bytearray | None = None
     keep_bytes: int = 0
     given: int = 0
+    site: str = ""
     deadline_s: float = inf
     idle_s: float = inf
     read_bytes: int = 0
@@ -221,6 +224,12 @@ class StreamsModel:
             case CloseStream(stream=stream):
                 if not self[stream].closed:
                     self.close(self[stream], "closed")
+            case StartTls(stream=stream, site=site):
+                if (secured := self._usable(stream, effect)) is not None:
+                    told = f"{effect}: stream {stream}"
+                    assert not secured.site, f"{told} has TLS"  # noqa: S101
+                    assert not secured.is_near_ended, f"{told} has ended"  # noqa: S101
+                    secured.site = site
             case SpliceStreams(a=a, b=b):
                 one, other = self._usable(a, effect), self._usable(b, effect)
                 if one is not None and other is not None:

@@ -20,6 +20,7 @@ use ei_datapath::forward::ReceivedPacket;
 use ei_streams::ConnectionKey;
 use ei_streams::internet::Internet;
 use ei_streams::junction::{Departure, Junction, JunctionStatistics};
+use ei_streams::sites::Sites;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
@@ -378,6 +379,12 @@ impl StreamThread {
     /// What services may reach from now on; open streams stay.
     pub(crate) fn set_internet(&mut self, internet: Internet) {
         self.sockets.internet = internet;
+        self.sockets.drop_ahead();
+    }
+
+    /// Sites whose TLS ends here from now on; open streams stay.
+    pub(crate) fn set_sites(&mut self, sites: Sites) {
+        self.junction.set_sites(sites);
     }
 
     /// Answer `News::StreamKeyWanted`.

@@ -1,4 +1,4 @@
-//! Events and effects of streams, which cross between a node's streams and a worker: tags 8 to 16 of
+//! Events and effects of streams, which cross between a node's streams and a worker: tags 8 to 17 of
 //! `ei/sdk/streams.py`. No other effect comes on that way, and none of these on any other.
 
 use super::CodecError;
@@ -26,6 +26,7 @@ pub enum StreamEffect<'a> {
         stream: u64,
         to: StreamTarget<'a>,
         deadline_ns: u64,
+        ahead: usize,
     },
     Read {
         stream: u64,
@@ -46,6 +47,10 @@ pub enum StreamEffect<'a> {
         idle_ns: u64,
         keep_bytes: usize,
         from_byte: Option<u64>,
+    },
+    StartTls {
+        stream: u64,
+        site: &'a str,
     },
 }
 
@@ -81,6 +86,7 @@ pub const MAX_KEEP_BYTES: usize = 16 * 1024 * 1024;
 
 /// 253 characters.
 const MAX_HOST_BYTES: usize = 4 * 253;
+const MAX_AHEAD: usize = 64;
 const MAX_OPEN_S: f64 = 60.0;
 const MAX_READ_IDLE_S: f64 = 3_600.0;
 const MAX_SPLICE_IDLE_S: f64 = 86_400.0;
@@ -111,10 +117,11 @@ fn answer<'a>(reader: &mut Reader<'a>) -> Result<Vec<StreamEffect<'a>>, CodecErr
 fn effect<'a>(reader: &mut Reader<'a>) -> Result<StreamEffect<'a>, CodecError> {
     let found = reader.array("Effect")?;
     match (found, reader.integer("Effect tag")?) {
-        (4, 12) => Ok(StreamEffect::Open {
+        (5, 12) => Ok(StreamEffect::Open {
             stream: reader.integer("stream")?,
             to: target(reader)?,
             deadline_ns: nanoseconds(reader, "deadline_s", MAX_OPEN_S)?,
+            ahead: within(reader, "ahead", 0, MAX_AHEAD)?,
         }),
         (4, 13) => Ok(StreamEffect::Read {
             stream: reader.integer("stream")?,
@@ -139,7 +146,11 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<StreamEffect<'a>, CodecError> {
                 false => Some(reader.integer("from_byte")?),
             },
         }),
-        (_, 12..=16) => Err(CodecError::WrongLength {
+        (3, 17) => Ok(StreamEffect::StartTls {
+            stream: reader.integer("stream")?,
+            site: host(reader, "site")?,
+        }),
+        (_, 12..=17) => Err(CodecError::WrongLength {
             field: "Effect",
             found,
         }),
@@ -154,7 +165,7 @@ fn target<'a>(reader: &mut Reader<'a>) -> Result<StreamTarget<'a>, CodecError> {
     let found = reader.array("StreamTarget")?;
     match (found, reader.integer("StreamTarget tag")?) {
         (4, 0) => Ok(StreamTarget::Legacy {
-            host: host(reader)?,
+            host: host(reader, "host")?,
             port: within(reader, "port", 1, 65_535)? as u16,
             is_udp: match reader.string("transport")? {
                 "tcp" => false,
@@ -181,11 +192,11 @@ fn target<'a>(reader: &mut Reader<'a>) -> Result<StreamTarget<'a>, CodecError> {
     }
 }
 
-fn host<'a>(reader: &mut Reader<'a>) -> Result<&'a str, CodecError> {
-    let host = reader.string("host")?;
+fn host<'a>(reader: &mut Reader<'a>, field: &'static str) -> Result<&'a str, CodecError> {
+    let host = reader.string(field)?;
     match host.len() {
         1..=MAX_HOST_BYTES => Ok(host),
-        _ => Err(CodecError::OutOfRange { field: "host" }),
+        _ => Err(CodecError::OutOfRange { field }),
     }
 }
 
@@ -291,10 +302,11 @@ mod tests {
     const NODE: [u8; 16] = [0xfd, 0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
     /// `msgspec.msgpack.encode` of the same batch in Python.
-    const EFFECTS: &str = "930100919300a098940c039400ab6578616d706c652e6f7267cd01bba3746370cb4024000000000000940c05\
-        9301c410fd350000000000000000000000000001c402746fcb3fe0000000000000940c079302c410fd350000\
-        00000000000000000000000150cb4024000000000000940d02ce00010000cb4072c00000000000940e02c403\
-        616263c3920f0296100203cb40ac200000000000cd03e8c096100403cb40ac20000000000000ce00011170";
+    const EFFECTS: &str = "930100919300a099950c039400ab6578616d706c652e6f7267cd01bba3746370cb402400000000000000950c05\
+        9301c410fd350000000000000000000000000001c402746fcb3fe000000000000002950c079302c410fd350000\
+        00000000000000000000000150cb402400000000000000940d02ce00010000cb4072c00000000000940e02c403\
+        616263c3920f0296100203cb40ac200000000000cd03e8c096100403cb40ac20000000000000ce000111709311\
+        04ab6578616d706c652e6f7267";
 
     #[test]
     fn the_effects_of_msgspec_are_understood() {
@@ -314,6 +326,7 @@ mod tests {
                         is_udp: false,
                     },
                     deadline_ns: 10_000_000_000,
+                    ahead: 0,
                 },
                 StreamEffect::Open {
                     stream: 5,
@@ -322,6 +335,7 @@ mod tests {
                         opening: b"to",
                     },
                     deadline_ns: 500_000_000,
+                    ahead: 2,
                 },
                 StreamEffect::Open {
                     stream: 7,
@@ -330,6 +344,7 @@ mod tests {
                         port: 80,
                     },
                     deadline_ns: 10_000_000_000,
+                    ahead: 0,
                 },
                 StreamEffect::Read {
                     stream: 2,
@@ -355,6 +370,10 @@ mod tests {
                     idle_ns: 3_600_000_000_000,
                     keep_bytes: 0,
                     from_byte: Some(70_000),
+                },
+                StreamEffect::StartTls {
+                    stream: 4,
+                    site: "example.org",
                 },
             ]]
         );
@@ -392,9 +411,9 @@ mod tests {
 
     #[test]
     fn a_host_is_as_long_in_characters_as_python_has_it() {
-        let mut bytes = bytes_of("930100919300a091940c039400da01fa");
+        let mut bytes = bytes_of("930100919300a091950c039400da01fa");
         bytes.extend_from_slice("é".repeat(253).as_bytes());
-        bytes.extend_from_slice(&bytes_of("50a37463700a"));
+        bytes.extend_from_slice(&bytes_of("50a3746370cb402400000000000000"));
 
         let batch = StreamEffects::decode(&bytes).unwrap();
 

@@ -25,11 +25,13 @@ pub enum Closing {
     TooManyStreams,
     /// What it was to begin with is not kept any more.
     TooLate,
+    /// The other end broke the rules of TLS, or did not agree.
+    BadTls,
 }
 
 impl Closing {
     /// Every reason, in the order of their codes.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Closed,
         Self::Reset,
         Self::Refused,
@@ -41,6 +43,7 @@ impl Closing {
         Self::TooManyStreams,
         Self::Ended,
         Self::TooLate,
+        Self::BadTls,
     ];
 
     /// As `StreamClosed` says it.
@@ -57,6 +60,7 @@ impl Closing {
             Self::Lost => "lost",
             Self::TooManyStreams => "too_many_streams",
             Self::TooLate => "too_late",
+            Self::BadTls => "bad_tls",
         }
     }
 
@@ -87,7 +91,7 @@ mod tests {
         let words: Vec<&str> = Closing::ALL.iter().map(|reason| reason.word()).collect();
 
         assert_eq!(
-            words[..9],
+            words,
             [
                 "closed",
                 "reset",
@@ -97,7 +101,10 @@ mod tests {
                 "deadline",
                 "stream_overrun",
                 "lost",
-                "too_many_streams"
+                "too_many_streams",
+                "ended",
+                "too_late",
+                "bad_tls"
             ]
         );
         assert_eq!(Closing::Lost.code(), 7);

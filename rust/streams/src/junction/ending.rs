@@ -19,6 +19,9 @@ impl Junction {
         if entry.is_closed() {
             return;
         }
+        if why == Closing::BadTls {
+            return self.close_with_word(place);
+        }
         entry.stage = Stage::Closed(why);
         let splice = entry.splice.take();
         self.release(sockets, place, Some(why));
@@ -27,6 +30,23 @@ impl Junction {
             && !self.part(splice.with)
         {
             self.close_soon(splice.with, why);
+        }
+    }
+
+    /// Close a stream whose TLS is bad: after the word for it has gone out.
+    fn close_with_word(&mut self, place: usize) {
+        let Some(entry) = self.table.get_mut(place) else {
+            return;
+        };
+        entry.drop_unsent();
+        entry.asked = None;
+        entry.out = Out::Ending;
+        let with = entry.splice.map(|splice| splice.with);
+        self.close_soon(place, Closing::BadTls);
+        if let Some(with) = with
+            && !self.part(with)
+        {
+            self.close_soon(with, Closing::BadTls);
         }
     }
 
@@ -94,6 +114,12 @@ impl Junction {
         if entry.out != Out::Ending || entry.unsent_bytes > 0 {
             return;
         }
+        if !self.end_secured(sockets, place) {
+            return;
+        }
+        let Some(entry) = self.table.get_mut(place) else {
+            return;
+        };
         entry.out = Out::Ended;
         match entry.end {
             // It can only fail where nobody reads any more, which is told otherwise.
@@ -190,6 +216,7 @@ impl Junction {
         entry.drop_unsent();
         entry.asked = None;
         entry.until_ns = None;
+        let is_secured = entry.secured.take().is_some();
         let is_told = entry.is_told;
         match (end, why) {
             (End::Quic(key, stream), why) => {
@@ -197,6 +224,9 @@ impl Junction {
                     // Each fails where that direction has ended.
                     let _ended = self.quic.reset(key, stream, why.code());
                     let _ended = self.quic.stop(key, stream, why.code());
+                } else if is_secured {
+                    // TLS has ended; what may come behind it nobody reads.
+                    let _ended = self.quic.stop(key, stream, Closing::Closed.code());
                 }
                 self.links.note_gone(self.now_ns, &key);
             }

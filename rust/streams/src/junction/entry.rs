@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Closing;
 use super::keeping::Kept;
 use crate::ConnectionKey;
+use crate::secured::Secured;
 
 /// Where the bytes of a stream come from and go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +76,10 @@ pub(super) struct Entry {
     pub(super) stage: Stage,
     /// As it comes, with its length before it, or as it is to be written.
     pub(super) opening: Vec<u8>,
-    /// Of `BeingRead`, `Connecting`, of one that keeps and is spliced no more, and of one that is closed while
-    /// its last bytes go out.
+    /// TLS that ends here.
+    pub(super) secured: Option<Box<Secured>>,
+    /// Of `BeingRead`, `Connecting`, a handshake of TLS, of one that keeps and is spliced no more, and of one
+    /// that is closed while its last bytes go out.
     pub(super) until_ns: Option<u64>,
     pub(super) asked: Option<Asked>,
     pub(super) splice: Option<Splice>,
@@ -121,6 +124,7 @@ impl Entry {
             end,
             stage,
             opening: Vec::new(),
+            secured: None,
             until_ns: None,
             asked: None,
             splice: None,

@@ -33,6 +33,7 @@ pub enum Order<'a> {
         stream: u64,
         to: Target,
         deadline_ns: u64,
+        ahead: usize,
     },
     Read {
         stream: u64,
@@ -46,6 +47,10 @@ pub enum Order<'a> {
     },
     Close {
         stream: u64,
+    },
+    StartTls {
+        stream: u64,
+        site: &'a str,
     },
     Splice {
         a: u64,
@@ -71,7 +76,8 @@ impl Junction {
                 stream,
                 to,
                 deadline_ns,
-            } => self.open_for(sockets, service, stream, to, deadline_ns),
+                ahead,
+            } => self.open_for(sockets, service, stream, to, deadline_ns, ahead),
             Order::Read {
                 stream,
                 limit,
@@ -87,6 +93,7 @@ impl Junction {
                     self.close_by_service(sockets, place);
                 }
             }
+            Order::StartTls { stream, site } => self.secure(sockets, service, stream, site),
             Order::Splice {
                 a,
                 b,
@@ -112,6 +119,7 @@ impl Junction {
         stream: u64,
         to: Target,
         deadline_ns: u64,
+        ahead: usize,
     ) {
         if stream.is_multiple_of(2) || self.table.find(service, stream).is_some() {
             self.counted.refused += 1;
@@ -138,7 +146,7 @@ impl Junction {
         match (room, to) {
             (Err(why), _) => self.close(sockets, place, why),
             (Ok(()), Target::Legacy(to)) => {
-                sockets.open(place, &to, self.now_ns.saturating_add(deadline_ns));
+                sockets.open(place, &to, ahead, self.now_ns.saturating_add(deadline_ns));
             }
             (Ok(()), Target::AtNode { node, opening }) => {
                 if let Some(entry) = self.table.get_mut(place) {
@@ -259,7 +267,10 @@ impl Junction {
                 return;
             };
             entry.asked = None;
-            entry.until_ns = None;
+            // A handshake has its own.
+            if entry.secured.is_none() {
+                entry.until_ns = None;
+            }
             entry.splice = Some(Splice {
                 with,
                 idle_ns,

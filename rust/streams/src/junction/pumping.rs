@@ -1,6 +1,6 @@
 //! Bytes move: from an end to the service or to another end, and out of what waits.
 
-use super::entry::{End, Out};
+use super::entry::{End, Entry, Out};
 use super::keeping::Kept;
 use super::{Closing, Got, Junction, Sockets};
 use crate::{Reading, StreamsError};
@@ -14,7 +14,8 @@ const PIECE_BYTES: usize = 64 * 1024;
 impl Junction {
     /// Move what can move on an open stream.
     pub(super) fn move_bytes(&mut self, sockets: &mut impl Sockets, place: usize) {
-        if let Err(why) = self.flush(sockets, place) {
+        let moved = self.shake_hands(sockets, place);
+        if let Err(why) = moved.and_then(|()| self.flush(sockets, place)) {
             return self.close(sockets, place, why);
         }
         let with = self
@@ -67,10 +68,12 @@ impl Junction {
             if source.is_read_up {
                 return;
             }
-            // What is inside the kernel cannot be kept.
-            let keeps = source.kept.is_some() || sink.kept.is_some();
+            // What is inside the kernel cannot be kept, nor sealed.
+            let is_seen = |entry: &Entry| entry.kept.is_some() || entry.secured.is_some();
             let straight = match (source.end, sink.end) {
-                (End::Socket, End::Socket) if !keeps => sockets.splice(from, to, left),
+                (End::Socket, End::Socket) if !is_seen(source) && !is_seen(sink) => {
+                    sockets.splice(from, to, left)
+                }
                 _ => None,
             };
             let moved = match straight {
@@ -159,6 +162,19 @@ impl Junction {
         place: usize,
         limit: usize,
     ) -> Result<Got, Closing> {
+        match self.is_secured(place) {
+            true => self.read_secured(sockets, place, limit),
+            false => self.read_raw(sockets, place, limit),
+        }
+    }
+
+    /// The same of bytes as they come.
+    pub(super) fn read_raw(
+        &mut self,
+        sockets: &mut impl Sockets,
+        place: usize,
+        limit: usize,
+    ) -> Result<Got, Closing> {
         self.pieces.clear();
         self.scratch.clear();
         let end = self.table.get(place).map_or(End::Gone, |entry| entry.end);
@@ -218,6 +234,7 @@ impl Junction {
         sockets: &mut impl Sockets,
         place: usize,
     ) -> Result<(), Closing> {
+        let _else_unsent_waits = self.send_sealed(sockets, place)?;
         while let Some(first) = self
             .table
             .get(place)
@@ -244,21 +261,39 @@ impl Junction {
         place: usize,
         bytes: &[u8],
     ) -> Result<usize, Closing> {
-        let end = self.table.get(place).map_or(End::Gone, |entry| entry.end);
-        let taken = match end {
-            End::Quic(key, stream) => match self.quic.write(key, stream, bytes) {
-                Ok(taken) => taken,
-                Err(StreamsError::Stopped { code, .. }) => {
-                    self.note_stopped(sockets, place, code);
-                    return Ok(bytes.len());
-                }
-                Err(_) => return Err(Closing::Lost),
-            },
-            End::Socket => sockets.write(place, bytes)?,
-            End::Coming | End::Gone => 0,
+        let taken = match self.is_secured(place) {
+            true => self.write_secured(sockets, place, bytes)?,
+            false => self.write_raw(sockets, place, bytes)?,
         };
         self.note_written(place, taken);
         Ok(taken)
+    }
+
+    /// Write bytes as they are to go; returns how many were taken.
+    pub(super) fn write_raw(
+        &mut self,
+        sockets: &mut impl Sockets,
+        place: usize,
+        bytes: &[u8],
+    ) -> Result<usize, Closing> {
+        match self.table.get(place).map_or(End::Gone, |entry| entry.end) {
+            End::Quic(key, stream) => match self.quic.write(key, stream, bytes) {
+                Ok(taken) => Ok(taken),
+                Err(StreamsError::Stopped { code, .. }) => {
+                    self.note_stopped(sockets, place, code);
+                    Ok(bytes.len())
+                }
+                Err(_) => Err(Closing::Lost),
+            },
+            End::Socket => sockets.write(place, bytes),
+            End::Coming | End::Gone => Ok(0),
+        }
+    }
+
+    fn is_secured(&self, place: usize) -> bool {
+        self.table
+            .get(place)
+            .is_some_and(|entry| entry.secured.is_some())
     }
 
     fn note_written(&mut self, place: usize, bytes: usize) {

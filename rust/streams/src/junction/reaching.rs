@@ -152,6 +152,7 @@ impl Junction {
             let _none_wait = self.links.retire(&key);
             let _code_is_small = self.quic.close(now_ns, key, 0, b"");
         }
+        self.handshakes.tidy(now_ns);
         self.forget_links();
     }
 

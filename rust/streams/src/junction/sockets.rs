@@ -25,8 +25,9 @@ pub struct Got {
 /// Sockets of streams, named by a number that is free again after `close`. None of these waits.
 pub trait Sockets {
     /// Find the address, see whether it is allowed, connect. `Junction::socket_opened` or
-    /// `Junction::socket_failed` follows, unless that takes until `until_ns`.
-    fn open(&mut self, socket: usize, to: &Legacy, until_ns: u64);
+    /// `Junction::socket_failed` follows, unless that takes until `until_ns`. From now on up to `ahead`
+    /// more are kept connected, for those that are opened next.
+    fn open(&mut self, socket: usize, to: &Legacy, ahead: usize, until_ns: u64);
 
     /// Append up to `limit` bytes to `out`. After it found nothing `Junction::socket_ready` follows.
     ///

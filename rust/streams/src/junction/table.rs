@@ -308,6 +308,9 @@ mod tests {
 
         assert!(table.reserved_bytes() <= 16 * 1024 * 1024);
         assert!(count > 1_000, "{count}");
+        assert!(!table.reserve(0, 16 * 1024 * 1024));
+        table.remove(1);
+        assert!(table.reserve(0, 4 * 1024));
         for place in 0..count {
             table.remove(place);
         }

@@ -42,7 +42,7 @@ pub(crate) struct Servers {
 }
 
 impl Sockets for Servers {
-    fn open(&mut self, socket: usize, _: &Legacy, _: u64) {
+    fn open(&mut self, socket: usize, _: &Legacy, _: usize, _: u64) {
         let server = Server {
             room: 1 << 20,
             ..Server::default()
@@ -172,6 +172,7 @@ impl Crossing {
                 stream,
                 to,
                 deadline_ns,
+                ahead: 0,
             },
         );
     }

@@ -6,4 +6,5 @@ mod keeping;
 mod opening;
 mod orders;
 mod reaching;
+mod securing;
 mod splices;

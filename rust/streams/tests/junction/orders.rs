@@ -1,6 +1,7 @@
 //! What a service asks for, in order and out of it.
 
 use ei_streams::junction::{Closing, Legacy, News, Order, Target};
+use ei_streams::sites::Sites;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -226,7 +227,7 @@ fn a_number_that_is_taken_or_even_is_refused() {
 
 fn order_of(kind: u8, a: u64, b: u64, bytes: usize) -> Order<'static> {
     static DATA: [u8; 70_000] = [9; 70_000];
-    match kind % 6 {
+    match kind % 7 {
         0 => Order::Open {
             stream: a,
             to: Target::Legacy(Legacy {
@@ -235,6 +236,7 @@ fn order_of(kind: u8, a: u64, b: u64, bytes: usize) -> Order<'static> {
                 is_udp: false,
             }),
             deadline_ns: SECOND_NS,
+            ahead: 0,
         },
         1 => Order::Read {
             stream: a,
@@ -254,6 +256,10 @@ fn order_of(kind: u8, a: u64, b: u64, bytes: usize) -> Order<'static> {
             keep_bytes: bytes / 2,
             from_byte: bytes.is_multiple_of(3).then_some(bytes as u64 % 12),
         },
+        5 => Order::StartTls {
+            stream: a,
+            site: crate::securing::NAME,
+        },
         _ => Order::Open {
             stream: a,
             to: Target::AtNode {
@@ -261,6 +267,7 @@ fn order_of(kind: u8, a: u64, b: u64, bytes: usize) -> Order<'static> {
                 opening: b"on".to_vec(),
             },
             deadline_ns: SECOND_NS,
+            ahead: 0,
         },
     }
 }
@@ -273,6 +280,8 @@ proptest! {
         orders in vec((any::<u8>(), 0u64..8, 0u64..8, 0usize..70_000), 0..40)
     ) {
         let mut crossing = Crossing::new(2);
+        let sites = Sites::new(vec![crate::securing::site()]).unwrap();
+        crossing.nodes[0].junction.set_sites(sites);
         for _ in 0..2 {
             let stream = crossing.open(b"\0\0abcdef");
             let _ = crossing.host.finish(Crossing::key(), stream);

@@ -13,6 +13,7 @@ fn reach(crossing: &mut Crossing, stream: u64) {
         stream,
         to,
         deadline_ns: 5 * SECOND_NS,
+        ahead: 0,
     };
     crossing.order(0, order);
 }
@@ -79,6 +80,7 @@ fn a_place_that_another_service_took_gets_no_connection_of_the_first() {
                     opening: what,
                 },
                 deadline_ns: 5 * SECOND_NS,
+                ahead: 0,
             },
             None => Order::Close { stream },
         };

@@ -27,10 +27,13 @@ class Opening(msgspec.Struct, frozen=True, gc=False, array_like=True):
     Attributes:
         to: Where it goes on to.
         exit: The node that is to continue it; `None` leaves that to the first node.
+        is_told: Whoever sends this has said already that it is open: no status is to come, and what
+            cannot be opened is reset.
     """
 
     to: Legacy | AtHost
     exit: Node | None = None
+    is_told: bool = False
 
 
 class Status(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -8,16 +8,24 @@ mile alone. Where a stream goes is in its opening. The node that goes on to the 
 that went (`Status`); what is before it only splices, so the status passes. From then on bytes go
 natively, and this code does not see them.
 
+A stream to port 443 of a site of the operator's ends its TLS here as well, with the site's own
+certificate, and goes on in the clear to the site's origin, sealed as everything between nodes. That
+it is open is said at once, so that the client's greeting is answered by this node and nobody else;
+the node that goes on keeps connections to the origin ready.
+
 A stream with an even number came here, its partner `number | 1` goes on. An opening that is under
 way is in the ephemeral store; nothing is kept of what is open.
 """
 
 from collections.abc import Iterable
 from ipaddress import IPv6Address
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from ei.sdk import (
+    MAX_AHEAD,
     Address,
     AtHost,
     AtNode,
@@ -29,6 +37,7 @@ from ei.sdk import (
     PacketArrived,
     Service,
     SpliceStreams,
+    StartTls,
     StreamClosed,
     StreamData,
     StreamEvent,
@@ -54,6 +63,8 @@ OVER = {"ended", "closed"}
 
 REFUSAL_S = 10.0
 ANYWHERE = "*"
+HTTPS_PORT = 443
+MAX_PORT = 65_535
 
 SENTENCES = {
     "refused": "{target} accepts no connection",
@@ -74,11 +85,17 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         idle_s: How long a stream may be silent, up to a day.
         exits: Name of a legacy host, a domain that it is in, or `*` for all, to the address of the
             node that goes on to it. The longest counts; without one, this node goes on itself.
+        sites: Name of a site of this node's `[sites]` to its origin, `HOST:PORT` in the clear: TLS
+            to port 443 of the name ends here. Which node goes on is said by `exits`, by the name.
+        ahead: Target `HOST:PORT` to the connections that this node keeps open to it for the next
+            streams, where it goes on itself; up to 64.
     """
 
     open_s: float
     idle_s: float
     exits: dict[str, str]
+    sites: dict[str, str]
+    ahead: dict[str, Annotated[int, Meta(ge=1, le=MAX_AHEAD)]]
 
     def __post_init__(self) -> None:
         for name, node in self.exits.items():
@@ -86,6 +103,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 _ = IPv6Address(node)
             except ValueError as error:
                 raise ValueError(f"exits.{name}: not the address of a node: {error}") from error
+        for name, origin in self.sites.items():
+            _ = target_of(origin, where=f"sites.{name}")
+        for target in self.ahead:
+            _ = target_of(target, where="ahead")
 
 
 class Underway(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -94,10 +115,12 @@ class Underway(msgspec.Struct, frozen=True, gc=False, array_like=True):
     Attributes:
         target: For people.
         is_last: This node goes on to the target itself, and so says how that went.
+        is_told: That it is open was said already.
     """
 
     target: str
     is_last: bool
+    is_told: bool = False
 
 
 class Termination(Service[Config]):
@@ -130,11 +153,21 @@ def begin(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
         yield from tell_not(event.stream, Status("bad_opening", str(error)[:MAX_DETAIL]))
         return
     node = exit_of(opening, ctx)
-    to: StreamTarget = opening.to
-    if node is not None:
-        to = AtNode(node, write_opening(Opening(opening.to, exit=node)))
-    underway(ctx).put(key(event.stream), Underway(spelled(opening.to), is_last=node is None))
-    yield OpenStream(event.stream | 1, to, deadline_s=ctx.config.open_s)
+    site = site_of(opening, ctx)
+    target = opening.to if not site else target_of(ctx.config.sites[site], where=site)
+    is_told = opening.is_told or bool(site)
+    to: StreamTarget = target
+    ahead = 0
+    if node is None:
+        ahead = ahead_of(target, ctx.config.ahead)
+    else:
+        to = AtNode(node, write_opening(Opening(target, exit=node, is_told=is_told)))
+    found = Underway(spelled(target), is_last=node is None, is_told=is_told)
+    underway(ctx).put(key(event.stream), found)
+    yield OpenStream(event.stream | 1, to, deadline_s=ctx.config.open_s, ahead=ahead)
+    if site:
+        yield WriteStream(event.stream, write_status(OPEN))
+        yield StartTls(event.stream, site)
 
 
 def join(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
@@ -145,7 +178,7 @@ def join(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
         yield CloseStream(event.stream)
         return
     underway(ctx).delete(key(stream))
-    if found.is_last:
+    if found.is_last and not found.is_told:
         yield WriteStream(stream, write_status(OPEN))
     yield SpliceStreams(stream, event.stream, idle_s=ctx.config.idle_s)
 
@@ -162,6 +195,8 @@ def end(event: StreamClosed, ctx: Context[Config]) -> Iterable[Effect]:
     underway(ctx).delete(key(stream))
     if event.stream == stream:
         yield CloseStream(stream | 1)
+    elif found.is_told:
+        yield CloseStream(stream)
     else:
         yield from tell_not(stream, Status(event.reason, explained(event.reason, found, ctx)))
 
@@ -178,6 +213,33 @@ def exit_of(opening: Opening, ctx: Context[Config]) -> Address | None:
     if node is None and isinstance(opening.to, Legacy):
         node = chosen_exit(opening.to.host, ctx.config.exits)
     return None if node == ctx.node else node
+
+
+def site_of(opening: Opening, ctx: Context[Config]) -> str:
+    """Return the site whose TLS ends here; empty for none."""
+    to = opening.to
+    is_here = opening.exit in {None, ctx.node} and not opening.is_told
+    if is_here and isinstance(to, Legacy) and (to.port, to.transport) == (HTTPS_PORT, "tcp"):
+        name = to.host.lower().rstrip(".")
+        return name if name in ctx.config.sites else ""
+    return ""
+
+
+def ahead_of(target: Legacy | AtHost, ahead: dict[str, int]) -> int:
+    """Return how many connections are kept ready to a target."""
+    return next((count for it, count in ahead.items() if target_of(it, where="") == target), 0)
+
+
+def target_of(text: str, *, where: str) -> Legacy:
+    """Return the target of a configuration.
+
+    Raises:
+        ValueError: It is none.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= MAX_PORT:
+        raise ValueError(f"{where}: {text!r} seen, HOST:PORT allowed, such as 192.0.2.7:80")
+    return Legacy(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def chosen_exit(host: str, exits: dict[str, str]) -> Address | None:

@@ -24,6 +24,7 @@ from ei.sdk import (
     OpenStream,
     PacketArrived,
     SpliceStreams,
+    StartTls,
     StreamClosed,
     StreamOpened,
     StreamWritable,
@@ -281,13 +282,108 @@ def test_an_exit_that_is_no_address_is_refused_before_it_runs() -> None:
         _ = Playbook("termination", config={"exits": {"example.org": "far.isp-b"}})
 
 
+# -- sites ----------------------------------------------------------------------------------------
+
+SITE: dict[str, object] = {"sites": {"www.example.org": "192.0.2.7:80"}}
+ORIGIN = Legacy("192.0.2.7", 80)
+
+
+def test_the_tls_of_a_site_ends_here_and_its_origin_is_reached_in_the_clear() -> None:
+    play = Playbook("termination", peers=["alice"], config={**SITE, "ahead": {"192.0.2.7:80": 4}})
+    opening = write_opening(Opening(Legacy("WWW.Example.org.", 443)))
+
+    assert (
+        play
+        >> StreamOpened(2, address("alice"), opening, 9_999)
+        << OpenStream(3, ORIGIN, ahead=4)
+        << WriteStream(2, write_status(OPEN))
+        << StartTls(2, "www.example.org")
+    )
+    assert play >> StreamOpened(3, SELF, b"", 9_999) << SpliceStreams(2, 3)
+
+
+def test_the_exit_of_a_site_is_told_that_nobody_waits_for_its_word() -> None:
+    config = {**SITE, "exits": {"example.org": FAR_TEXT}}
+    play = Playbook("termination", peers=["alice", "far.2"], config=config)
+
+    alice, far = asked(play, Opening(SERVER))
+    onward = Opening(ORIGIN, exit=FAR, is_told=True)
+    assert far.to == AtNode(FAR, write_opening(onward))
+    _ = far.accept(FAR)
+    _ = far.write(b"answer")
+
+    assert alice.read() == write_status(OPEN) + b"answer"
+
+
+def test_an_exit_says_nothing_to_who_has_said_it_all() -> None:
+    play = Playbook("termination", peers=["near.2"], config={"ahead": {"[2001:db8::7]:80": 2}})
+    target = Legacy("2001:db8::7", 80)
+    near = play.open_stream("near.2", write_opening(Opening(target, exit=SELF, is_told=True)))
+    server = play.far_end(near.stream | 1)
+    assert server.to == target
+
+    _ = server.accept()
+    _ = server.write(b"hello")
+
+    assert near.read() == b"hello"
+
+
+@pytest.mark.parametrize("reason", ["refused", "not_allowed", "deadline"])
+def test_an_origin_that_does_not_open_resets_who_was_told_that_it_had(reason: str) -> None:
+    play = Playbook("termination", peers=["alice"], config=SITE)
+    alice, origin = asked(play, Opening(SERVER))
+
+    assert origin.refuse(reason) == (CloseStream(alice.stream),)
+
+    assert (alice.closed, alice.is_ended) == ("closed", False)
+
+
+def test_a_client_that_does_not_agree_gives_its_origin_up() -> None:
+    play = Playbook("termination", peers=["alice"], config=SITE)
+    _ = play.deliver(StreamOpened(2, address("alice"), write_opening(Opening(SERVER)), 9_999))
+
+    assert play >> StreamClosed(2, "bad_tls", 0, 0) << CloseStream(3)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        Opening(Legacy("www.example.org", 80)),
+        Opening(Legacy("www.example.org", 443, "udp")),
+        Opening(Legacy("example.org", 443)),
+        Opening(SERVER, exit=FAR),
+        Opening(SERVER, is_told=True),
+    ],
+)
+def test_what_is_not_the_site_goes_through_untouched(opening: Opening) -> None:
+    play = Playbook("termination", peers=["alice", "far.2"], config=SITE)
+
+    effects = play.deliver(StreamOpened(2, address("alice"), write_opening(opening), 9_999))
+
+    assert not [effect for effect in effects if isinstance(effect, StartTls)]
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"sites": {"a.example": "192.0.2.7"}}, r"sites\.a\.example: '192.0.2.7' seen, HOST:PORT"),
+        ({"sites": {"a.example": "b:0"}}, r"sites\.a\.example: 'b:0' seen, HOST:PORT allowed"),
+        ({"ahead": {"b:x": 1}}, "ahead: 'b:x' seen, HOST:PORT allowed"),
+        ({"ahead": {"b:80": 65}}, "Expected `int` <= 64"),
+    ],
+)
+def test_sites_and_targets_that_are_none_are_refused(config: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        _ = Playbook("termination", config=config)
+
+
 # -- the bytes ------------------------------------------------------------------------------------
 
 
 def test_openings_and_statuses_are_arrays() -> None:
     opening = Opening(Legacy("h", 80), exit=FAR)
 
-    assert write_opening(opening).hex() == "92" + "9400a16850a3746370" + "c410" + FAR.hex()
+    assert write_opening(opening).hex() == "93" + "9400a16850a3746370" + "c410" + FAR.hex() + "c2"
     assert read_opening(write_opening(opening)) == opening
     assert write_status(OPEN).hex() == "0300" + "92a0a0"
 

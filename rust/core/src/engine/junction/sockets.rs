@@ -1,5 +1,6 @@
 //! The sockets of streams to the legacy Internet.
 
+mod ahead;
 mod connecting;
 
 use std::collections::{HashMap, VecDeque};
@@ -19,6 +20,7 @@ use super::resolver::Resolver;
 use super::splicing::{Moved, Pipe, Pipes};
 use super::{Mail, token};
 use crate::engine::mailbox::Mailbox;
+use ahead::Ahead;
 pub(crate) use connecting::Refusal;
 
 /// One socket, from the moment that it is asked for.
@@ -50,6 +52,7 @@ pub(super) struct LegacySockets {
     sockets: HashMap<usize, Socket>,
     next_serial: u32,
     pipes: Pipes,
+    ahead: Ahead,
     pub(super) internet: Internet,
     resolver: Resolver,
     mailbox: Arc<Mailbox<Mail>>,
@@ -72,6 +75,7 @@ impl LegacySockets {
             sockets: HashMap::new(),
             next_serial: 0,
             pipes: Pipes::default(),
+            ahead: Ahead::default(),
             internet,
             resolver: Resolver::new()?,
             mailbox,
@@ -93,45 +97,15 @@ fn reason(errno: Errno) -> Closing {
 }
 
 impl Sockets for LegacySockets {
-    fn open(&mut self, number: usize, to: &Legacy, until_ns: u64) {
-        self.next_serial = self.next_serial.wrapping_add(1) & token::SERIAL_MASK;
-        let serial = self.next_serial;
-        let socket = Socket {
-            serial,
-            to: to.clone(),
-            descriptor: None,
-            others: VecDeque::new(),
-            is_connected: false,
-            can_read: false,
-            can_write: false,
-            has_ended: false,
-            broke: None,
-            pipe: None,
-            unframing: Unframing::default(),
-            framed: Vec::new(),
-        };
-        self.sockets.insert(number, socket);
-        let bare = to.host.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = bare.parse::<IpAddr>() {
-            return self.resolved(number, serial, Ok(vec![SocketAddr::new(address, to.port)]));
+    fn open(&mut self, number: usize, to: &Legacy, ahead: usize, until_ns: u64) {
+        let is_ready = ahead > 0 && self.take_ahead(number, to);
+        if !is_ready {
+            self.begin_to_open(number, to, until_ns);
         }
-        let mailbox = Arc::clone(&self.mailbox);
-        let is_asked = self.resolver.ask(
-            to,
-            until_ns,
-            Box::new(move |addresses| {
-                mailbox.put(Mail::Resolved {
-                    number,
-                    serial,
-                    addresses,
-                });
-            }),
-        );
-        if !is_asked {
-            self.note_outcome(number, Err(Closing::Unreachable));
+        if ahead > 0 && !to.is_udp {
+            self.want_ahead(to, ahead);
         }
     }
-
     fn read(&mut self, number: usize, limit: usize, out: &mut Vec<u8>) -> Result<Got, Closing> {
         let Some(socket) = self.sockets.get_mut(&number) else {
             return Err(Closing::Lost);
@@ -272,6 +246,46 @@ impl Sockets for LegacySockets {
 }
 
 impl LegacySockets {
+    /// Find the address, and connect.
+    fn begin_to_open(&mut self, number: usize, to: &Legacy, until_ns: u64) {
+        self.next_serial = self.next_serial.wrapping_add(1) & token::SERIAL_MASK;
+        let serial = self.next_serial;
+        let socket = Socket {
+            serial,
+            to: to.clone(),
+            descriptor: None,
+            others: VecDeque::new(),
+            is_connected: false,
+            can_read: false,
+            can_write: false,
+            has_ended: false,
+            broke: None,
+            pipe: None,
+            unframing: Unframing::default(),
+            framed: Vec::new(),
+        };
+        self.sockets.insert(number, socket);
+        let bare = to.host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            return self.resolved(number, serial, Ok(vec![SocketAddr::new(address, to.port)]));
+        }
+        let mailbox = Arc::clone(&self.mailbox);
+        let is_asked = self.resolver.ask(
+            to,
+            until_ns,
+            Box::new(move |addresses| {
+                mailbox.put(Mail::Resolved {
+                    number,
+                    serial,
+                    addresses,
+                });
+            }),
+        );
+        if !is_asked {
+            self.note_outcome(number, Err(Closing::Unreachable));
+        }
+    }
+
     fn splice_by(
         &mut self,
         pipe: &mut Pipe,

@@ -181,10 +181,12 @@ fn order<'a>(effect: &StreamEffect<'a>) -> Order<'a> {
             stream,
             to,
             deadline_ns,
+            ahead,
         } => Order::Open {
             stream,
             to: target(to),
             deadline_ns,
+            ahead,
         },
         StreamEffect::Read {
             stream,
@@ -204,6 +206,7 @@ fn order<'a>(effect: &StreamEffect<'a>) -> Order<'a> {
             data,
             is_end,
         },
+        StreamEffect::StartTls { stream, site } => Order::StartTls { stream, site },
         StreamEffect::Close { stream } => Order::Close { stream },
         StreamEffect::Splice {
             a,

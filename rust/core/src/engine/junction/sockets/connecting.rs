@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
 
 use super::super::token;
-use super::{LegacySockets, reason};
+use super::{Ahead, LegacySockets, reason};
 
 /// Refusals kept for the operator.
 const MAX_REFUSALS: usize = 16;
@@ -71,6 +71,10 @@ impl LegacySockets {
             let (number, serial, outcome) = self.outcomes.pop_front()?;
             let socket = self.sockets.get(&number);
             if socket.is_some_and(|socket| socket.serial == serial) {
+                if Ahead::is_number(number) {
+                    self.note_ahead(number, outcome);
+                    continue;
+                }
                 return Some((number, outcome));
             }
         }
@@ -139,6 +143,10 @@ impl LegacySockets {
         socket.can_read |= is_broken || events.intersects(EventFlags::IN | EventFlags::RDHUP);
         socket.can_write |= is_broken || events.contains(EventFlags::OUT);
         if socket.is_connected {
+            if Ahead::is_number(number) {
+                self.look_at_ahead(number, events);
+                return false;
+            }
             return true;
         }
         let Some(descriptor) = &socket.descriptor else {

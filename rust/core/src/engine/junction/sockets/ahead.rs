@@ -1,0 +1,211 @@
+//! Connections that are made before anybody asks for them, each for one stream.
+//!
+//! They are sockets like others, of numbers that no stream has. Whoever takes one gives it the number of
+//! its stream. Each use makes another; what a server closes meanwhile is thrown away, and made again if
+//! it lasted a while.
+
+use std::collections::{HashMap, VecDeque};
+
+use ei_streams::junction::{Closing, Legacy};
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+use super::super::token;
+use super::LegacySockets;
+use crate::clock::monotonic_ns;
+
+/// Numbers of streams are below, in a table that never has as many.
+const FIRST_NUMBER: usize = 1 << 31;
+const LAST_NUMBER: usize = u32::MAX as usize;
+
+/// Of all targets.
+const MAX_AHEAD: usize = 1_024;
+
+/// To a target that nobody wanted for so long none is kept.
+const KEPT_NS: u64 = 300 * 1_000_000_000;
+
+/// A server that closes sooner is not asked again before the next use.
+const SHORT_NS: u64 = 1_000_000_000;
+
+/// Within this one has to be connected.
+const CONNECT_NS: u64 = 10 * 1_000_000_000;
+
+/// Of one target.
+#[derive(Debug, Default)]
+struct Target {
+    wanted: usize,
+    used_at_ns: u64,
+    /// Being connected, and connected: each since when.
+    coming: HashMap<usize, u64>,
+    ready: VecDeque<(usize, u64)>,
+}
+
+/// Of all targets.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    targets: HashMap<Legacy, Target>,
+    of_number: HashMap<usize, Legacy>,
+    last_number: usize,
+}
+
+impl Ahead {
+    /// Whether a socket is nobody's yet.
+    pub(super) fn is_number(number: usize) -> bool {
+        number >= FIRST_NUMBER
+    }
+
+    fn next_number(&mut self) -> usize {
+        loop {
+            self.last_number = match self.last_number {
+                FIRST_NUMBER..LAST_NUMBER => self.last_number + 1,
+                _ => FIRST_NUMBER,
+            };
+            if !self.of_number.contains_key(&self.last_number) {
+                return self.last_number;
+            }
+        }
+    }
+
+    /// Forget a socket; its target, and whether it lasted.
+    fn remove(&mut self, number: usize, now_ns: u64) -> Option<(Legacy, bool)> {
+        let to = self.of_number.remove(&number)?;
+        let target = self.targets.get_mut(&to)?;
+        let mut since_ns = target.coming.remove(&number).map(|_| now_ns);
+        target.ready.retain(|(other, at_ns)| {
+            let is_other = *other != number;
+            if !is_other {
+                since_ns = Some(*at_ns);
+            }
+            is_other
+        });
+        let has_lasted = since_ns.is_some_and(|since_ns| now_ns >= since_ns + SHORT_NS);
+        Some((to, has_lasted))
+    }
+}
+
+impl LegacySockets {
+    /// Give a stream a connection that is ready; false when there is none.
+    pub(super) fn take_ahead(&mut self, number: usize, to: &Legacy) -> bool {
+        while let Some((spare, _)) = self
+            .ahead
+            .targets
+            .get_mut(to)
+            .and_then(|target| target.ready.pop_front())
+        {
+            self.ahead.of_number.remove(&spare);
+            let Some(mut socket) = self.sockets.remove(&spare) else {
+                continue;
+            };
+            self.next_serial = self.next_serial.wrapping_add(1) & token::SERIAL_MASK;
+            socket.serial = self.next_serial;
+            let is_usable = socket.descriptor.as_ref().is_some_and(|descriptor| {
+                let data = EventData::new_u64(token::socket(number, socket.serial));
+                let mut byte = [0];
+                let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+                // Open and silent, or a server that speaks first; rules may have changed meanwhile.
+                let is_open = match recv(descriptor, byte.as_mut_slice(), flags) {
+                    Ok((_, bytes)) => bytes > 0,
+                    Err(errno) => errno == Errno::AGAIN,
+                };
+                let events = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+                is_open && epoll::modify(&self.epoll, descriptor, data, events).is_ok()
+            });
+            if is_usable {
+                self.sockets.insert(number, socket);
+                self.note_outcome(number, Ok(()));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A stream went to `to`: keep so many ready for the next.
+    pub(super) fn want_ahead(&mut self, to: &Legacy, ahead: usize) {
+        let now_ns = monotonic_ns();
+        self.drop_unused(now_ns);
+        let target = self.ahead.targets.entry(to.clone()).or_default();
+        target.wanted = ahead;
+        target.used_at_ns = now_ns;
+        self.fill(to, now_ns);
+    }
+
+    /// One is connected, or cannot be: then none is tried until the next use.
+    pub(super) fn note_ahead(&mut self, number: usize, outcome: Result<(), Closing>) {
+        let now_ns = monotonic_ns();
+        if outcome.is_err() {
+            self.ahead.remove(number, now_ns);
+            self.sockets.remove(&number);
+            return;
+        }
+        let target = self.ahead.of_number.get(&number);
+        if let Some(target) = target.and_then(|to| self.ahead.targets.get_mut(to)) {
+            target.coming.remove(&number);
+            target.ready.push_back((number, now_ns));
+        }
+    }
+
+    /// Something happened at one: when it is closed, another takes its place.
+    pub(super) fn look_at_ahead(&mut self, number: usize, events: EventFlags) {
+        if !events.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR) {
+            return;
+        }
+        let now_ns = monotonic_ns();
+        self.sockets.remove(&number);
+        if let Some((to, true)) = self.ahead.remove(number, now_ns) {
+            self.drop_unused(now_ns);
+            self.fill(&to, now_ns);
+        }
+    }
+
+    /// No address is reached any more that was allowed before.
+    pub(in crate::engine::junction) fn drop_ahead(&mut self) {
+        for (number, _) in self.ahead.of_number.drain() {
+            self.sockets.remove(&number);
+        }
+        self.ahead.targets.clear();
+    }
+
+    fn fill(&mut self, to: &Legacy, now_ns: u64) {
+        while self.ahead.of_number.len() < MAX_AHEAD {
+            let number = self.ahead.next_number();
+            let Some(target) = self.ahead.targets.get_mut(to) else {
+                return;
+            };
+            if target.coming.len() + target.ready.len() >= target.wanted {
+                return;
+            }
+            target.coming.insert(number, now_ns);
+            self.ahead.of_number.insert(number, to.clone());
+            self.begin_to_open(number, to, now_ns + CONNECT_NS);
+        }
+    }
+
+    /// Forget targets that nobody wanted for long, and connections that do not come about.
+    fn drop_unused(&mut self, now_ns: u64) {
+        let mut gone = Vec::new();
+        self.ahead.targets.retain(|_, target| {
+            let is_kept = now_ns < target.used_at_ns + KEPT_NS;
+            if !is_kept {
+                gone.extend(
+                    target
+                        .coming
+                        .keys()
+                        .chain(target.ready.iter().map(|(it, _)| it)),
+                );
+            }
+            target.coming.retain(|number, since_ns| {
+                let is_kept = now_ns < *since_ns + CONNECT_NS;
+                if !is_kept {
+                    gone.push(*number);
+                }
+                is_kept
+            });
+            is_kept
+        });
+        for number in gone {
+            self.ahead.of_number.remove(&number);
+            self.sockets.remove(&number);
+        }
+    }
+}
