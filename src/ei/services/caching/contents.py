@@ -1,7 +1,12 @@
 """Bodies that are read or on their way: who holds them, and what they take of the bound."""
 
+from itertools import islice
+
+from ei.sdk import SetTimer
 from ei.services.caching.shelf import HEAD_BYTES, Kept
-from ei.services.caching.state import Content, Desk
+from ei.services.caching.state import BODIES_BITS, Content, Desk
+
+SWEEP = b"swep"
 
 DISK_FACTOR = 3
 """The disk grants so many times the bytes of memory for bodies on their way."""
@@ -12,6 +17,8 @@ def begin(desk: Desk, flight: bytes, *, is_on_disk: bool, reserve: int) -> Conte
     body = desk.next_number("bodies").to_bytes(8, "big")
     content = Content(body, is_on_disk, holders=1, flight=flight)
     _ = reserve_more(desk, content, reserve)
+    if is_on_disk:
+        desk.loose.put(body, reserve)
     return desk.contents.add(body, content)
 
 
@@ -36,6 +43,7 @@ def grow(desk: Desk, content: Content, size: int) -> bool:
         desk.memory.bodies.move(content.body, content.size, desk.disk.bodies)
         _change_aside(desk, content, -content.reserved)
         content.is_on_disk = True
+        desk.loose.put(content.body, desk.config.disk_object_bytes)
         _change_aside(desk, content, size_then)
         return True
     has_place = size_then <= _most_bytes(desk, is_on_disk=content.is_on_disk)
@@ -84,6 +92,8 @@ def release(desk: Desk, content: Content) -> None:
         return
     if not content.is_kept:
         desk.bodies(content).delete(content.body, content.size)
+        if content.is_on_disk:
+            desk.loose.delete(content.body)
     _change_aside(desk, content, -content.reserved)
     desk.contents.remove(content.body)
 
@@ -98,6 +108,8 @@ def keep(desk: Desk, kept: Kept, content: Content) -> None:
     if replaced is not None:
         leave(desk, replaced, is_on_disk=not content.is_on_disk, was_used=False)
     content.is_kept = True
+    if content.is_on_disk:
+        desk.loose.delete(content.body)
     _change_aside(desk, content, -content.reserved)
     desk.count("stored")
 
@@ -109,6 +121,8 @@ def leave(desk: Desk, kept: Kept, *, is_on_disk: bool, was_used: bool) -> None:
     if content is not None:
         # Somebody reads it: it goes with its last reader.
         content.is_kept = False
+        if is_on_disk:
+            desk.loose.put(kept.body, kept.size)
         _change_aside(desk, content, kept.size)
     elif was_used and not is_on_disk and kept.size <= desk.config.memory_object_bytes:
         bodies.move(kept.body, kept.size, desk.disk.bodies)
@@ -125,6 +139,16 @@ def drop(desk: Desk, kept: Kept, *, is_on_disk: bool) -> None:
     """Take a variant from its shelf: it was purged, or is in doubt."""
     _ = desk.shelf(is_on_disk=is_on_disk).remove(kept.name)
     leave(desk, kept, is_on_disk=is_on_disk, was_used=False)
+
+
+def sweep(desk: Desk) -> None:
+    """Take from the disk a body that was on its way when the worker ended; go on with the next."""
+    for body, most_bytes in islice(desk.loose.scan(), 1):
+        if int.from_bytes(body, "big") >> BODIES_BITS == desk.boot:
+            return
+        desk.disk.bodies.delete(body, most_bytes)
+        desk.loose.delete(body)
+        desk.order(SetTimer(SWEEP, after_s=0.0))
 
 
 def _most_bytes(desk: Desk, *, is_on_disk: bool) -> int:

@@ -323,7 +323,8 @@ def _take_body(desk: Desk, flight: Flight, *, is_end: bool) -> None:
     if content is None:
         return
     flight.framing, data, flight.buffer = feed(flight.framing, flight.buffer)
-    if flight.is_kept and not flight.is_shared and not contents.grow(desk, content, len(data)):
+    is_bounded = not flight.is_kept or flight.framing.length is not None
+    if not is_bounded and not contents.grow(desk, content, len(data)):
         _give_up_keeping(desk, flight, content)
     contents.append(desk, content, data)
     if flight.framing.is_done or (flight.framing.kind == "close" and is_end):

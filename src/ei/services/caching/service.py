@@ -36,7 +36,16 @@ from ei.sdk import (
     TimerFired,
     refuse,
 )
-from ei.services.caching import clients, fetching, flights, origins, requests, serving, waiters
+from ei.services.caching import (
+    clients,
+    contents,
+    fetching,
+    flights,
+    origins,
+    requests,
+    serving,
+    waiters,
+)
 from ei.services.caching.clients import tenant_of
 from ei.services.caching.config import Config
 from ei.services.caching.http1 import HttpError
@@ -62,7 +71,8 @@ class Caching(Service[Config]):
         """Begin: what the disk has from before is asked for anew once, as purges were missed."""
         desk = Desk(ctx)
         desk.purges.begin(ctx.unix_s)
-        desk.numbers.put(b"boot", int(ctx.unix_s * 1_000))
+        desk.begin()
+        contents.sweep(desk)
         return desk.effects()
 
     def on_stream(self, event: StreamEvent, ctx: Context[Config]) -> Iterable[Effect]:
@@ -87,7 +97,9 @@ class Caching(Service[Config]):
         desk = Desk(ctx)
         kind, name = event.key[:4], event.key[4:]
         flight, client = desk.flights.get(name), desk.clients.get(name)
-        if kind == serving.WAKE:
+        if kind == contents.SWEEP:
+            contents.sweep(desk)
+        elif kind == serving.WAKE:
             waiters.go_on_reading(desk, name)
         elif kind == waiters.FREE and flight is not None:
             waiters.free(desk, flight)

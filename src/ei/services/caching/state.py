@@ -20,6 +20,8 @@ from ei.services.caching.targets import Target
 
 NOBODY = -1
 """In the place of a stream."""
+BODIES_BITS = 40
+"""Of the number of a body: so many are begun between two starts of the worker."""
 
 
 class Idle(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -285,7 +287,7 @@ class Desk:
         hungry: Flights whose reader has all that came.
         written_bytes: That went to clients.
         has_purged: The other nodes of the tier are to be told.
-        boot: Tells this start of the worker from others.
+        boot: Tells this start of the worker from those before, of which the disk has bodies.
         ready: Streams of clients that go on: with their next request, or the same again.
     """
 
@@ -343,8 +345,21 @@ class Desk:
         return Table(self.ctx.ephemeral, "idle", of=int)
 
     @property
+    def loose(self) -> Table[int]:
+        """Bodies on disk that nothing keeps, with the most bytes that they may have."""
+        return Table(self.ctx.stable, "loose", of=int)
+
+    @property
     def queue(self) -> Table[bytes]:
         return Table(self.ctx.ephemeral, "queue", of=bytes)
+
+    def begin(self) -> None:
+        """Begin: names of bodies are others than those that the disk has from before."""
+        starts = Table(self.ctx.stable, "starts", of=int)
+        boot = (starts.get(b"") or 0) + 1
+        starts.put(b"", boot)
+        self.numbers.put(b"boot", boot)
+        self.numbers.put(b"bodies", boot << BODIES_BITS)
 
     def order(self, *effects: Effect) -> None:
         """Ask for effects."""

@@ -771,6 +771,49 @@ def test_a_large_body_is_kept_on_disk_and_asked_for_anew_after_a_restart() -> No
     assert body_of(web.ask(get())) == body
 
 
+def test_what_comes_after_a_restart_does_not_take_the_place_of_what_the_disk_has() -> None:
+    web = Web(memory_object_bytes=10_000)
+    old, new = b"old" * 10_000, b"new" * 10_000
+    _ = web.keep(answer(old, FRESH, 'etag: "a"'), get("/old"))
+    _ = web.play.advance(1)
+    web.play.restart()
+    web.dialled = 1
+    _ = web.keep(answer(new, FRESH), get("/new"))
+
+    client = web.client()
+    _ = client.write(get("/old"))
+    origin = web.origin()
+    _ = origin.read()
+    _ = origin.write(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+
+    assert body_of(client.read()) == old
+
+
+def test_what_was_on_its_way_when_the_worker_ended_takes_no_room_on_the_disk() -> None:
+    web = Web(memory_object_bytes=10_000)
+    _ = web.keep(answer(b"kept" * 10_000, FRESH, 'etag: "a"'), get("/kept"))
+    kept_bytes = web.play.statistics().stable.used_bytes
+    for path, response in (("/known", answer(bytes(150_000), FRESH)), ("/other", UNKNOWN)):
+        _ = web.client().write(get(path))
+        origin = web.origin()
+        _ = origin.read()
+        _ = origin.write(response[:100])
+        _ = origin.write(bytes(90_000))
+    assert web.play.statistics().stable.used_bytes > kept_bytes + 180_000
+
+    web.play.restart()
+    _ = web.play.advance(1)
+
+    assert web.play.statistics().stable.used_bytes < kept_bytes + 1_000
+    web.dialled = 1
+    client = web.client()
+    _ = client.write(get("/kept"))
+    origin = web.origin()
+    _ = origin.read()
+    _ = origin.write(b"HTTP/1.1 304 Not Modified\r\n\r\n")
+    assert body_of(client.read()) == b"kept" * 10_000
+
+
 @pytest.mark.slow
 def test_what_was_used_goes_from_memory_to_disk() -> None:
     web = Web(memory_bytes=400_000)
