@@ -66,10 +66,15 @@ def ours(text: str, domains: Collection[str]) -> str | Address | None:
 
 
 class HostDialler:
-    """Opens connections as a host."""
+    """Opens connections as a host.
 
-    def __init__(self, host: Host) -> None:
+    Args:
+        exit: The node that goes on to servers; by default each first node's choice.
+    """
+
+    def __init__(self, host: Host, *, exit: Address | None = None) -> None:  # noqa: A002
         self._host = host
+        self._exit = exit
 
     async def dial_cache(self, name: str) -> End | None:
         """Open a stream to the cache of the node, as to a proxy; `None` for what it is not for.
@@ -90,7 +95,9 @@ class HostDialler:
         if to is not None:
             return StreamEnd(await self._host.open_stream(to, port, deadline_s=deadline_s))
         try:
-            stream = await open_resumable(self._host, name.strip("[]"), port, deadline_s=deadline_s)
+            stream = await open_resumable(
+                self._host, name.strip("[]"), port, exit=self._exit, deadline_s=deadline_s
+            )
         except NotFoundError as error:
             raise NotFoundError(
                 f"{name} is no name of the Extensible Internet, and the node in use offers no"

@@ -15,6 +15,7 @@ from ei.lab.promises import Promise, promise, unsupported
 from ei.node.stream_status import StreamStatus
 from ei.scenarios.termination.foreign import by_foreign_programs
 from ei.scenarios.termination.ground import WEB, Ground
+from ei.scenarios.termination.outliving import outlived
 from ei.scenarios.termination.servers import Server, content, serving
 from ei.scenarios.termination.speed import measured
 from ei.sdk import Address
@@ -45,6 +46,8 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             async for each in carried(world, way, node):
                 yield each
         async for each in compared(world, beside_web):
+            yield each
+        async for each in outlived(lab, ground, server, beside_web):
             yield each
         async for each in refused(world):
             yield each
@@ -105,7 +108,7 @@ async def compared(world: World, beside_web: Address) -> AsyncIterator[Promise]:
     if lab.backend == "netns":
         async for each in measured(lab.now_s, alice, ground, world.server, beside_web):
             yield each
-    async for each in by_foreign_programs(lab, alice, ground):
+    async for each in by_foreign_programs(lab, alice, ground, beside_web):
         yield each
 
 
