@@ -164,10 +164,10 @@ class Programs:
         form = ("-o", os.devnull, "-w", "%{time_starttransfer}")
         return float(await self.run("curl", "-sSf", *form, *options, page, at=at)) * 1_000
 
-    async def load(self, port: int) -> int:
+    async def load(self, port: int, *, scheme: str = "http") -> int:
         """Ask by HTTP/2 many times; return how many requests were answered."""
         many = ("-n", str(REQUESTS), "-c", str(CLIENTS), "-m", str(AT_ONCE))
-        return answered_of(await self.run("h2load", *many, f"http://{LOOPBACK}:{port}/little"))
+        return answered_of(await self.run("h2load", *many, f"{scheme}://{LOOPBACK}:{port}/little"))
 
 
 def answered_of(printed: bytes) -> int:
