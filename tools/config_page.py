@@ -94,6 +94,9 @@ def attributes_of(kind: type[msgspec.Struct]) -> dict[str, str]:
     """Return what a docstring's section `Attributes` says, by name; `a, b: text` is for both."""
     lines = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
     said: dict[str, str] = {}
+    for parent in kind.__bases__:
+        if parent is not msgspec.Struct:
+            said |= attributes_of(parent)
     names: list[str] = []
     for line in textwrap.dedent(lines).splitlines():
         start = re.match(r"([a-z_, ]+): (.*)", line)

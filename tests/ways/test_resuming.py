@@ -167,6 +167,22 @@ def test_with_its_exit_a_stream_is_lost_and_a_session_of_nobody_is_refused() -> 
     run(script)
 
 
+def test_with_a_node_that_is_its_exit_as_well_a_stream_is_lost_soon() -> None:
+    async def script(way: Way) -> None:
+        stream = await open_resumable(way.alice, way.ground.web, way.server.port, first=b"flood\n")
+        _ = await stream.read()
+        _ = await way.kill()
+        began_s = way.lab.now_s()
+
+        with pytest.raises(StreamError) as lost:
+            _ = await read_all(stream)
+
+        assert lost.value.kind == "node_lost"
+        assert way.lab.now_s() - began_s < 5
+
+    run(script)
+
+
 def test_a_stream_that_its_program_gives_up_is_given_up_at_the_exit() -> None:
     async def script(way: Way) -> None:
         stream = await way.open("flood")

@@ -39,9 +39,11 @@ from ei.ways.tail import Tail
 TAIL_BYTES = 4 * 1024 * 1024
 """Of what was written: more than windows let be on the way to an exit."""
 PIECE_BYTES = 64 * 1024
-RESUME_S = 20.0
-"""So long another way is looked for; an exit keeps a session somewhat longer."""
-TRY_S = 5.0
+RESUME_S = 10.0
+"""So long another way is looked for; an exit keeps a session longer."""
+EXIT_S = 2.0
+"""And so long when the node that was lost is the exit itself, which another way might reach."""
+TRY_S = 3.0
 PAUSE_S = 0.1
 
 LOSSES = frozenset(
@@ -205,24 +207,24 @@ class ResumableStream:
         self._is_ended = self._is_ended or is_ended
         if not (self._is_ended and self._is_finished):
             self._carrier = None
-            self._mending = asyncio.get_running_loop().create_task(self._mend(loss))
+            for_s = EXIT_S if carrier.peer == self._opening.exit else RESUME_S
+            self._mending = asyncio.get_running_loop().create_task(self._mend(loss, for_s))
 
-    async def _mend(self, loss: StreamError) -> None:
+    async def _mend(self, loss: StreamError, for_s: float) -> None:
         """Ask the exit by whatever node is up, again and again for some time."""
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + RESUME_S
-        while (found := await self._ask()) is None:
-            if loop.time() > until_s:
-                break
-            with suppress(DeadlineError):
-                await self._host.moved(deadline_s=PAUSE_S)
+        found: tuple[Stream, Status] | EiError | None = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(for_s):
+                while (found := await self._ask()) is None:
+                    with suppress(DeadlineError):
+                        await self._host.moved(deadline_s=PAUSE_S)
         if isinstance(found, tuple) and self._tail.start <= found[1].taken <= self._tail.end:
             stream, status = found
             self.resumed += 1
             self._placed = status.taken
             self._is_finished = False
             self._take(stream, status)
-            self._pushing = loop.create_task(self._push_on())
+            self._pushing = asyncio.get_running_loop().create_task(self._push_on())
             return
         if isinstance(found, tuple):
             found[0].abort()

@@ -53,7 +53,7 @@ class Limits(msgspec.Struct, frozen=True):
             first node, of 8 MiB to the host.
         resume_s: How long a session is kept that nothing carries.
         linger_s: How long one is kept that has ended well.
-        most_parked: How many that came by one peer are kept so.
+        most_parked: How many that came by one peer are kept so, and as many that have ended well.
     """
 
     idle_s: Annotated[float, Meta(gt=0, le=86_400)]
@@ -76,7 +76,7 @@ class Session(msgspec.Struct, frozen=True, gc=False, array_like=True):
         taken: Bytes of the host that earlier ones have brought.
         waiting: Of the one that takes its place as soon as it has ended; 0: none.
         has: How many bytes of the other end the host of that has.
-        is_parked: It waits for a stream, with a timer, and counts among those of its peer.
+        counted: While it waits for a stream, with a timer, what it is counted by; else empty.
     """
 
     onward: int
@@ -85,7 +85,7 @@ class Session(msgspec.Struct, frozen=True, gc=False, array_like=True):
     taken: int = 0
     waiting: int = 0
     has: int = 0
-    is_parked: bool = False
+    counted: bytes = b""
 
 
 def begin(session: Session, name: bytes, ctx: Context[LimitsT]) -> Iterable[Effect]:
@@ -145,9 +145,9 @@ def end(event: StreamClosed, ctx: Context[LimitsT]) -> Iterable[Effect]:
             carried = msgspec.structs.replace(lost, stream=session.waiting, waiting=0)
             yield from _go_on(name, carried, session.has, ctx)
         elif event.reason == "ended":
-            yield from _park(name, lost, ctx.config.linger_s, ctx)
+            yield from _park(name, lost, session.peer + b"ended", ctx.config.linger_s, ctx)
         elif event.reason in BROKEN:
-            yield from _park(name, lost, ctx.config.resume_s, ctx)
+            yield from _park(name, lost, session.peer, ctx.config.resume_s, ctx)
         else:
             yield from _close(name, lost, ctx)
 
@@ -155,7 +155,7 @@ def end(event: StreamClosed, ctx: Context[LimitsT]) -> Iterable[Effect]:
 def expire(name: bytes, ctx: Context[LimitsT]) -> Iterable[Effect]:
     """Give a session up for which nobody has come."""
     session = _sessions(ctx).get(name)
-    if session is not None and session.is_parked:
+    if session is not None and session.counted:
         yield from _close(name, session, ctx)
 
 
@@ -181,28 +181,30 @@ def _splice(session: Session, ctx: Context[LimitsT]) -> SpliceStreams:
     )
 
 
-def _park(name: bytes, session: Session, for_s: float, ctx: Context[LimitsT]) -> Iterable[Effect]:
-    parked = _parked(ctx).get(session.peer) or 0
+def _park(
+    name: bytes, session: Session, counted: bytes, for_s: float, ctx: Context[LimitsT]
+) -> Iterable[Effect]:
+    parked = _parked(ctx).get(counted) or 0
     if parked >= ctx.config.most_parked:
         yield from _close(name, session, ctx)
         return
-    _parked(ctx).put(session.peer, parked + 1)
-    _save(name, msgspec.structs.replace(session, is_parked=True), ctx)
+    _parked(ctx).put(counted, parked + 1)
+    _save(name, msgspec.structs.replace(session, counted=counted), ctx)
     yield SetTimer(name, for_s)
 
 
 def _unpark(
     name: bytes, session: Session, ctx: Context[LimitsT]
 ) -> Generator[Effect, None, Session]:
-    if not session.is_parked:
+    if not session.counted:
         return session
-    left = (_parked(ctx).get(session.peer) or 0) - 1
+    left = (_parked(ctx).get(session.counted) or 0) - 1
     if left > 0:
-        _parked(ctx).put(session.peer, left)
+        _parked(ctx).put(session.counted, left)
     else:
-        _parked(ctx).delete(session.peer)
+        _parked(ctx).delete(session.counted)
     yield CancelTimer(name)
-    return msgspec.structs.replace(session, is_parked=False)
+    return msgspec.structs.replace(session, counted=b"")
 
 
 def _close(name: bytes, session: Session, ctx: Context[LimitsT]) -> Iterable[Effect]:
@@ -229,7 +231,7 @@ def _of_stream(ctx: Context[LimitsT]) -> Table[bytes]:
 
 
 def _parked(ctx: Context[LimitsT]) -> Table[int]:
-    """Return how many sessions of a peer are parked."""
+    """Return how many sessions of a peer wait, and how many of those that have ended well."""
     return Table(ctx.ephemeral, "parked", int)
 
 
