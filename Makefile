@@ -58,7 +58,7 @@ soak: build .venv/.dev ## A lab under load for SOAK_SECONDS (300): memory, files
 nightly: others test coverage leftovers soak fuzz bench ## The long round: more examples, coverage, leftovers, soak, fuzz, bench
 	@$(STEP) "property tests, 5,000 examples each" $(PYTEST) --hypothesis-profile=nightly --timeout=1800
 
-others: ## Programs beside which scenarios measure ours: caches and their judge, WireGuard
+others: ## Programs beside which scenarios measure ours: caches and their judge, brokers, WireGuard
 	@$(STEP) "programs beside ours" .ci/ground others
 
 coverage: build .venv/.dev ## Which lines no test runs

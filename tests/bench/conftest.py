@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.lab.conftest import lonely, silence
 
 from ei.bench.network import loopback
 from ei.bench.world import World, open_world
+
+__all__ = ["lonely", "silence"]
 
 SINKS = 24
 LIMIT_S = 5.0

@@ -1,7 +1,5 @@
 """Hosts without an application: their pipes, what they send, and what sinks say they got."""
 
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,17 +8,14 @@ from tests.bench.conftest import SINKS, counted, wait_until
 
 from ei.bench.children import Child, python
 from ei.bench.hosts import (
-    BenchHost,
     GenerateOrder,
-    HostOrder,
     SinkOrder,
     generate,
-    open_pipes,
     sink,
 )
 from ei.bench.world import DELIVERY, MULTICAST, World
 from ei.errors import LocalError
-from ei.records.keys import make_keys
+from ei.lab.bare_hosts import HostOrder
 from ei.sdk.packets import Protection
 from ei.services.multicast.messages import Join
 
@@ -28,24 +23,6 @@ DEADLINE_S = 10.0
 PACKETS_PER_S = 2_000
 SECONDS = 0.4
 """Far less than a node can take, so that all arrives."""
-
-
-@pytest.fixture
-def silence() -> Iterator[str]:
-    """An endpoint where datagrams are taken and nobody answers."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{nobody.getsockname()[1]}"
-
-
-@pytest.fixture
-def lonely(silence: str) -> HostOrder:
-    """A host whose node does not answer."""
-    own, node = make_keys(b"h" * 32), make_keys(b"n" * 32)
-    return HostOrder(
-        address=own.address(1), pipe_secret=own.pipe_secret, bind="127.0.0.1:0",
-        node=node.address(1), node_key=node.pipe_key, node_endpoint=silence,
-    )  # fmt: skip
 
 
 def load(world: World, to: str, *, connections: int, service: int = DELIVERY) -> GenerateOrder:
@@ -71,21 +48,6 @@ def send(world: World, order: GenerateOrder) -> int:
     assert isinstance(sent, int)
     wait_until(lambda: counted(world, "received") - before >= sent)
     return sent
-
-
-def test_a_node_that_does_not_answer_is_given_up(lonely: HostOrder) -> None:
-    host = BenchHost(lonely)
-
-    assert not open_pipes([host], limit_s=0.05)
-
-    assert not host.is_up
-
-
-def test_a_host_wakes_up_in_time_for_what_is_due(lonely: HostOrder) -> None:
-    host = BenchHost(lonely)
-    host.dial()
-
-    assert 0.0 <= host.wait_s() <= 0.1
 
 
 def test_a_generator_without_a_pipe_says_so(lonely: HostOrder) -> None:

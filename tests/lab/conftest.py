@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from ei.errors import DeniedError
+from ei.lab.bare_hosts import HostOrder
 from ei.lab.catalogue import find_topology
 from ei.lab.demo import Outcome, run_demo
 from ei.lab.namespaces import check_allowed
 from ei.lab.narrator import Narrator
 from ei.lab.processes import start_lab, stop_lab
 from ei.lab.run_folder import LabFile
+from ei.records.keys import make_keys
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +56,21 @@ def demo(environ: Mapping[str, str]) -> Outcome:
     """One run of the whole demo."""
     report = Path(environ["XDG_STATE_HOME"]) / "demo.html"
     return run_demo(Narrator(is_quiet=True), report_path=report, environ=environ)
+
+
+@pytest.fixture
+def silence() -> Iterator[str]:
+    """An endpoint where datagrams are taken and nobody answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{nobody.getsockname()[1]}"
+
+
+@pytest.fixture
+def lonely(silence: str) -> HostOrder:
+    """A host whose node does not answer."""
+    own, node = make_keys(b"h" * 32), make_keys(b"n" * 32)
+    return HostOrder(
+        address=own.address(1), pipe_secret=own.pipe_secret, bind="127.0.0.1:0",
+        node=node.address(1), node_key=node.pipe_key, node_endpoint=silence,
+    )  # fmt: skip

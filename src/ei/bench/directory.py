@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from ei.bench.awake import awake_cores
 from ei.bench.figures import Figure, figure
-from ei.bench.hosts import BenchHost, open_pipes
 from ei.bench.latency import LOST_AFTER_S, probe_plain
 from ei.bench.miss import hand_overs
 from ei.bench.network import loopback
 from ei.bench.world import World, open_world
 from ei.directory import DIRECTORY, Named
 from ei.directory.messages import Find, Found, decode, encode
+from ei.lab.bare_hosts import BareHost, open_pipes
 
 PROBES = 1_000
 WARM_PROBES = 100
@@ -91,8 +91,7 @@ def answer_in_loop(far: socket.socket) -> None:
 def probe(world: World, *, probes: int = PROBES) -> list[float]:
     """Ask one after the other; return how long each answer took, microseconds."""
     hosts = [
-        BenchHost(world.host(f"s{number}.bench", world.network.sink_bind))
-        for number in range(HOSTS)
+        BareHost(world.host(f"s{number}.bench", world.network.sink_bind)) for number in range(HOSTS)
     ]
     if not open_pipes(hosts):
         return []
@@ -110,7 +109,7 @@ def probe(world: World, *, probes: int = PROBES) -> list[float]:
     return taken_us
 
 
-def _answered_ns(host: BenchHost, number: int) -> int | None:
+def _answered_ns(host: BareHost, number: int) -> int | None:
     """Wait for the answer; return when it was read, `None` when it did not come."""
     ends_s = time.monotonic() + LOST_AFTER_S
     while (left_s := ends_s - time.monotonic()) > 0:

@@ -5,14 +5,14 @@ reads one JSON line (a `GenerateOrder` or `SinkOrder`) and answers in JSON lines
 """
 
 import secrets
-import select
 import sys
 import time
 from collections.abc import Callable
 
 import msgspec
 
-from ei._core import Datapath, Salvo, Socket
+from ei._core import Salvo
+from ei.lab.bare_hosts import UP_LIMIT_S, BareHost, HostOrder, open_pipes, pump_all
 from ei.sdk.packets import Protection
 
 TRAIN = 64
@@ -21,27 +21,6 @@ SALVO_PACKETS = 6_000_000
 
 SALVO_PER_S = 3_000_000
 """More than a core can send."""
-
-UP_LIMIT_S = 20.0
-DIALS_PER_S = 15.0
-"""A node answers 20 handshakes a second of one address; what is too much waits seconds to retry."""
-
-
-class HostOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a host is, and which node it uses.
-
-    Attributes:
-        address, pipe_secret: Its own, 16 and 32 bytes.
-        bind: Endpoint; port 0 takes any.
-        node, node_key, node_endpoint: Of the node.
-    """
-
-    address: bytes
-    pipe_secret: bytes
-    bind: str
-    node: bytes
-    node_key: bytes
-    node_endpoint: str
 
 
 class GenerateOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,88 +63,9 @@ class SinkOrder(msgspec.Struct, frozen=True, kw_only=True):
     up_limit_s: float = UP_LIMIT_S
 
 
-class BenchHost:
-    """One host; `pump` does what is due and returns what was received."""
-
-    def __init__(self, order: HostOrder) -> None:
-        self._order = order
-        self.datapath = Datapath(
-            role="host", address=order.address, private_key=order.pipe_secret,
-            unix_offset_ns=time.time_ns() - time.monotonic_ns(),
-        )  # fmt: skip
-        self.socket = Socket(order.bind)
-        self.datapath.add_peer(
-            order.node, order.node_key, kind="node", endpoint=order.node_endpoint
-        )
-        self.is_up = False
-
-    @property
-    def node(self) -> bytes:
-        """Address of its node."""
-        return self._order.node
-
-    def dial(self) -> None:
-        """Open the pipe; `is_up` says when it is."""
-        self.datapath.dial(time.monotonic_ns(), self._order.node)
-        _ = self.socket.flush(self.datapath)
-
-    def pump(self) -> None:
-        """Receive, do what is due, send."""
-        now_ns = time.monotonic_ns()
-        _ = self.socket.receive(self.datapath, now_ns)
-        self.datapath.poll(now_ns)
-        for notice in self.datapath.take_notices():
-            match notice:
-                case ("peer_up", _):
-                    self.is_up = True
-                case ("peer_down", _):
-                    self.is_up = False
-                case _:
-                    pass
-        _ = self.socket.flush(self.datapath)
-
-    def wait_s(self) -> float:
-        """Seconds until something is due, at most 0.1."""
-        deadline_ns = self.datapath.next_deadline_ns()
-        if deadline_ns is None:
-            return 0.1
-        return min(max(deadline_ns - time.monotonic_ns(), 0) / 1e9, 0.1)
-
-
-def open_pipes(hosts: list[BenchHost], *, limit_s: float = UP_LIMIT_S) -> bool:
-    """Dial from one host after the other; return whether all pipes are up within the limit."""
-    dialled = 0
-    start_s = time.monotonic()
-    while (elapsed_s := time.monotonic() - start_s) < limit_s:
-        if dialled < len(hosts) and dialled <= elapsed_s * DIALS_PER_S:
-            hosts[dialled].dial()
-            dialled += 1
-        _ = pump_all(hosts, most_s=1 / DIALS_PER_S)
-        if all(host.is_up for host in hosts):
-            return True
-    return False
-
-
-def pump_all(
-    hosts: list[BenchHost], *, further: tuple[int, ...] = (), most_s: float = 0.1
-) -> list[int]:
-    """Wait for the first of `hosts` with work to do, then pump it; return ready descriptors."""
-    wait_s = min(most_s, *(host.wait_s() for host in hosts))
-    ready, _, _ = select.select([*hosts_by_descriptor(hosts), *further], [], [], wait_s)
-    for host in hosts:
-        if host.socket.fileno() in ready or host.wait_s() == 0.0:
-            host.pump()
-    return ready
-
-
-def hosts_by_descriptor(hosts: list[BenchHost]) -> list[int]:
-    """Return the descriptors to wait for."""
-    return [host.socket.fileno() for host in hosts]
-
-
 def generate(order: GenerateOrder, say: Callable[[object], None]) -> int:
     """Open the pipe, wait for a line, send; tell how many packets were sent."""
-    host = BenchHost(order.host)
+    host = BareHost(order.host)
     if not open_pipes([host], limit_s=order.up_limit_s):
         say({"error": f"no pipe to {order.host.node_endpoint} within {order.up_limit_s:g} s"})
         return 1
@@ -181,7 +81,7 @@ def generate(order: GenerateOrder, say: Callable[[object], None]) -> int:
     return 0
 
 
-def _prepare(host: BenchHost, order: GenerateOrder) -> Callable[[], int]:
+def _prepare(host: BareHost, order: GenerateOrder) -> Callable[[], int]:
     """Return what sends: packets sealed beforehand, or one new connection after the other."""
     # Of no other run: the node has decisions for those.
     connection = secrets.randbits(32) << 32
@@ -204,7 +104,7 @@ def _prepare(host: BenchHost, order: GenerateOrder) -> Callable[[], int]:
     return lambda: salvo.send(host.datapath, host.socket, seconds=order.seconds, packets_per_s=rate)
 
 
-def _send_connections(host: BenchHost, order: GenerateOrder, connection: int) -> int:
+def _send_connections(host: BareHost, order: GenerateOrder, connection: int) -> int:
     payload = [bytes(order.payload_bytes)]
     sent = rounds = 0
     start_s = time.monotonic()
@@ -227,7 +127,7 @@ def _send_connections(host: BenchHost, order: GenerateOrder, connection: int) ->
 
 def sink(order: SinkOrder, say: Callable[[object], None]) -> int:
     """Keep the pipes of all hosts up until the standard input ends; tell what they received."""
-    hosts = [BenchHost(host) for host in order.hosts]
+    hosts = [BareHost(host) for host in order.hosts]
     if not open_pipes(hosts, limit_s=order.up_limit_s):
         up = sum(host.is_up for host in hosts)
         say({"error": f"{up} of {len(hosts)} pipes are up after {order.up_limit_s:g} s"})

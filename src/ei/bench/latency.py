@@ -11,9 +11,9 @@ from pathlib import Path
 from ei.bench.awake import awake_cores
 from ei.bench.children import Child, python
 from ei.bench.figures import Figure, figure
-from ei.bench.hosts import BenchHost, open_pipes
 from ei.bench.network import loopback
 from ei.bench.world import DELIVERY, NODE_CPU, World, open_world
+from ei.lab.bare_hosts import BareHost, open_pipes
 
 RATE_PER_S = 2_000
 PROBES = 1_000
@@ -74,7 +74,7 @@ def probe_node(world: World, *, is_new_connection: bool, probes: int = PROBES) -
     The times are of the probes that arrived; none without a pipe to the node.
     """
     sender, receiver = (
-        BenchHost(world.host(name, world.network.sink_bind)) for name in ("s0.bench", "s1.bench")
+        BareHost(world.host(name, world.network.sink_bind)) for name in ("s0.bench", "s1.bench")
     )
     hosts = [sender, receiver]
     if not open_pipes(hosts):

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from ei.bench.children import Child, python
-from ei.bench.hosts import GenerateOrder, HostOrder, SinkOrder
+from ei.bench.hosts import GenerateOrder, SinkOrder
 from ei.bench.network import Network
 from ei.daemons.client import ask
 from ei.errors import DeadlineError, LocalError, UnreachableError
+from ei.lab.bare_hosts import HostOrder
 from ei.lab.builder import TopologyBuilder
 from ei.lab.daemon_files import write_daemon_files
 from ei.lab.layout import Layout

@@ -25,6 +25,7 @@ MESSAGES = {
     6: {0: "Draining", 1: "Moved", 16: "Explain", 17: "Explained"},
     34: {0: "Purge", 1: "Purged", 2: "Spread", 3: "Heard"},
     48: {0: "Join", 1: "Leave", 2: "Graft", 3: "Prune"},
+    50: {0: "Want", 1: "Wanted", 2: "Again"},
 }
 """Service number to kind to name; a test compares with what the code sends."""
 

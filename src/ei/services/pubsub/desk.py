@@ -15,6 +15,7 @@ from ei.sdk import (
     Count,
     Effect,
     ReadStream,
+    RevokeDecisions,
     Table,
     WriteStream,
 )
@@ -102,7 +103,7 @@ class Desk:
 
     __slots__ = (
         "_counts", "_followers", "_followers_here", "_orders", "_sessions", "_sessions_here",
-        "config", "ctx", "kept", "live", "log", "passing", "readers",
+        "config", "ctx", "decided", "kept", "live", "log", "passing", "readers", "stale",
     )  # fmt: skip
 
     def __init__(self, ctx: Context[Config]) -> None:
@@ -118,6 +119,8 @@ class Desk:
         self._sessions_here: dict[int, Session | None] = {}
         self._followers_here: dict[bytes, Follower | None] = {}
         self._orders: list[Effect] = []
+        self.decided = Table(ctx.ephemeral, "decided", of=bool)
+        self.stale: set[bytes] = set()
         self._counts: dict[str, int] = {}
 
     # -- sessions -------------------------------------------------------------------------------
@@ -220,6 +223,7 @@ class Desk:
                 self._followers.delete(member)
             else:
                 self._followers.put(member, follower)
+        self.order(*(RevokeDecisions(tag) for tag in sorted(self.stale)))
         self.order(*(Count(name, amount) for name, amount in self._counts.items()))
         return tuple(self._orders)
 

@@ -3,8 +3,9 @@
     publisher ── A ──┬── subscriber            a packet of kind LIVE
                      └── B ── subscriber       between nodes LIVE_BETWEEN: B copies to hosts alone
 
-Each node of the exchange knows what its hosts want, and tells the others. A decision has one of 64
-tags, by the first level of its subject, and ends with any change of what is wanted under a tag.
+Each node of the exchange knows what its hosts want, and tells the others. A decision has one of
+1,024 tags, by its subject. A change of what is wanted ends the decisions of the subjects that it
+is about: those that were decided lately are known, as long as they are not too many to look at.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,6 @@ from ei.sdk import (
     Effect,
     Hop,
     Packet,
-    RevokeDecisions,
     SendControl,
     SendPacket,
     forward,
@@ -34,9 +34,11 @@ from ei.services.pubsub.messages import (
     Wish,
     write_payload,
 )
-from ei.services.pubsub.subjects import Wishes, is_filter, is_subject
+from ei.services.pubsub.subjects import Wishes, does_match, is_filter, is_subject
 
-TAGS = 64
+TAGS = 1_024
+LOOKED_AT = 5_000
+"""Decided subjects that are looked at for a wildcard; with more all decisions end."""
 WISHES_A_MESSAGE = 250
 MOST_COPIES = 1_000
 """Of one message."""
@@ -63,6 +65,7 @@ def copy(desk: Desk, packet: Packet) -> Iterable[Effect]:
         for to, metadata in targets(desk, wishes, subject, is_between=is_between)
     )
     tag = tag_of(subject)
+    desk.decided.put(subject.encode(), True, ttl_s=config.decision_s)  # noqa: FBT003 a mark
     if not hops:
         return refuse(packet, "no_subscribers", ttl_s=config.refusal_s, tag=tag)
     return forward(packet, hops, ttl_s=config.decision_s, tag=tag)
@@ -116,8 +119,12 @@ def subject_of(metadata: bytes) -> str:
 
 
 def tag_of(wanted: str) -> bytes:
-    """Return the tag of decisions about subjects with this first level."""
-    return bytes((crc32(wanted.partition("/")[0].encode()) % TAGS,))
+    """Return the tag of decisions about a subject."""
+    return _tag(crc32(wanted.encode()) % TAGS)
+
+
+def _tag(number: int) -> bytes:
+    return number.to_bytes(2, "big")
 
 
 # -- wishes ---------------------------------------------------------------------------------------
@@ -158,7 +165,7 @@ def note(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
     """Note a wish; the other nodes hear of the first of the hosts here."""
     is_first = not is_node and not has_hosts(desk, wish)
     if table(desk, wish).add(wish.filter, who):
-        desk.order(*changed(wish))
+        change(desk, wish)
         if is_first:
             tell_others(desk, Want(0, is_whole=False, added=(wish,)))
 
@@ -166,7 +173,7 @@ def note(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
 def forget(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
     """Forget a wish; the other nodes hear when no host here has it any more."""
     if table(desk, wish).remove(wish.filter, who):
-        desk.order(*changed(wish))
+        change(desk, wish)
         if not is_node and not has_hosts(desk, wish):
             tell_others(desk, Want(0, is_whole=False, removed=(wish,)))
 
@@ -210,8 +217,16 @@ def wishes_of(desk: Desk, who: Address) -> Iterable[Wish]:
         yield Wish(wanted, is_kept=True)
 
 
-def changed(wish: Wish) -> Iterable[Effect]:
+def change(desk: Desk, wish: Wish) -> None:
     """Let what was decided without this wish, or with it, be decided anew."""
-    if wish.filter[0] in "+#":
-        return [RevokeDecisions(tag=bytes((tag,))) for tag in range(TAGS)]
-    return [RevokeDecisions(tag=tag_of(wish.filter))]
+    literal = wish.filter.partition("+")[0].partition("#")[0]
+    if literal == wish.filter:
+        desk.stale.add(tag_of(wish.filter))
+        return
+    beginning = literal.removesuffix("/").encode()
+    for looked_at, (subject, _) in enumerate(desk.decided.scan(beginning)):
+        if looked_at == LOOKED_AT:
+            desk.stale.update(map(_tag, range(TAGS)))
+            return
+        if does_match(wish.filter, subject.decode()):
+            desk.stale.add(tag_of(subject.decode()))

@@ -18,6 +18,7 @@ from ei.sdk import (
     SendPacket,
     SpliceStreams,
 )
+from ei.services.pubsub.live import tag_of
 from ei.services.pubsub.messages import (
     Again,
     Asked,
@@ -113,12 +114,15 @@ def test_what_is_wanted_ends_what_was_decided_without_it() -> None:
     assert SendControl(Wanted(1), to=BOB) in wanted
 
 
-def test_a_wildcard_in_front_ends_all_decisions() -> None:
-    play = Playbook("pubsub", peers=["bob"])
+def test_a_wildcard_ends_the_decisions_of_the_subjects_that_it_meets() -> None:
+    play = Playbook("pubsub", peers=["alice", "bob"])
+    for subject in ("a/b", "c/b", "c/d"):
+        _ = play.packet("alice", metadata=b"\x01" + subject.encode())
 
     wanted = play.control("bob", Want(1, is_whole=False, added=(Wish("+/b"),)))
 
-    assert len({each for each in wanted if isinstance(each, RevokeDecisions)}) == 64
+    stale = {each for each in wanted if isinstance(each, RevokeDecisions)}
+    assert stale == {RevokeDecisions(tag_of("a/b")), RevokeDecisions(tag_of("c/b"))}
 
 
 def test_a_host_that_is_gone_gets_nothing_more() -> None:
@@ -133,6 +137,7 @@ def test_a_host_that_is_gone_gets_nothing_more() -> None:
 def test_all_that_is_wanted_replaces_what_was_wanted_before() -> None:
     play = Playbook("pubsub", peers=["alice", "bob"])
     _ = play.control("bob", Want(1, is_whole=True, added=(Wish("a"), Wish("b"))))
+    _ = play.packet("alice", metadata=b"\x01a")
 
     again = play.control("bob", Want(2, is_whole=True, added=(Wish("b"),)))
 
