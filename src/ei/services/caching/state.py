@@ -275,6 +275,21 @@ def key_of_number(key: bytes | int) -> bytes:
     return key if isinstance(key, bytes) else key.to_bytes(8, "big")
 
 
+class Corner(Generic[ValueT]):
+    """A table of the ephemeral store, made when it is asked for: a hit asks for few.
+
+    Args:
+        name: Of the table.
+        of: Type of the values.
+    """
+
+    def __init__(self, name: str, *, of: type[ValueT]) -> None:
+        self._name, self._of = name, of
+
+    def __get__(self, desk: "Desk", _: object) -> Table[ValueT]:
+        return Table(desk.ctx.ephemeral, self._name, of=self._of)
+
+
 class Desk:
     """What one event works on, and the effects that it comes to.
 
@@ -291,11 +306,19 @@ class Desk:
         ready: Streams of clients that go on: with their next request, or the same again.
     """
 
+    numbers = Corner("numbers", of=int)
+    waiting = Corner("waiting", of=int)
+    blocked = Corner("blocked", of=int)
+    lanes = Corner("lanes", of=bytes)
+    varies = Corner("varies", of=tuple[str, ...])
+    uncacheable = Corner("uncacheable", of=int)
+    idle = Corner("idle", of=int)
+    queue = Corner("queue", of=bytes)
+
     def __init__(self, ctx: Context[Config]) -> None:
         self.ctx = ctx
         self.config = ctx.config
         self.memory = Shelf(ctx.ephemeral, limit_bytes=ctx.config.memory_bytes)
-        self.numbers = Table(ctx.ephemeral, "numbers", of=int)
         self.hungry: list[bytes] = []
         self.has_purged = False
         self.written_bytes = 0
@@ -310,8 +333,6 @@ class Desk:
     def boot(self) -> int:
         return self.numbers.get(b"boot") or 0
 
-    # A hit touches few of these, and is what happens most: they are made where they are needed.
-
     @property
     def disk(self) -> Shelf:
         return Shelf(self.ctx.stable, limit_bytes=self.config.disk_bytes)
@@ -321,37 +342,9 @@ class Desk:
         return Purges(self.ctx.ephemeral, most=self.config.purges)
 
     @property
-    def waiting(self) -> Table[int]:
-        return Table(self.ctx.ephemeral, "waiting", of=int)
-
-    @property
-    def blocked(self) -> Table[int]:
-        return Table(self.ctx.ephemeral, "blocked", of=int)
-
-    @property
-    def lanes(self) -> Table[bytes]:
-        return Table(self.ctx.ephemeral, "lanes", of=bytes)
-
-    @property
-    def varies(self) -> Table[tuple[str, ...]]:
-        return Table(self.ctx.ephemeral, "varies", of=tuple[str, ...])
-
-    @property
-    def uncacheable(self) -> Table[int]:
-        return Table(self.ctx.ephemeral, "uncacheable", of=int)
-
-    @property
-    def idle(self) -> Table[int]:
-        return Table(self.ctx.ephemeral, "idle", of=int)
-
-    @property
     def loose(self) -> Table[int]:
         """Bodies on disk that nothing keeps, with the most bytes that they may have."""
         return Table(self.ctx.stable, "loose", of=int)
-
-    @property
-    def queue(self) -> Table[bytes]:
-        return Table(self.ctx.ephemeral, "queue", of=bytes)
 
     def begin(self) -> None:
         """Begin: names of bodies are others than those that the disk has from before."""
