@@ -64,7 +64,7 @@ def _docstring_example(text: str) -> str:
 
 def _keys(kind: type[msgspec.Struct]) -> str:
     """Return a table of all keys: what the Struct's docstring says, and the default."""
-    said = _attributes(kind)
+    said = attributes_of(kind)
     rows = ["| key | default | what it is |", "|---|---|---|"]
     for field in msgspec.structs.fields(kind):
         default = "needed" if field.required else f"`{_shown(field)}`"
@@ -90,10 +90,13 @@ def _shown(field: msgspec.structs.FieldInfo) -> str:
             return "{}" if isinstance(value, msgspec.Struct) else str(value)
 
 
-def _attributes(kind: type[msgspec.Struct]) -> dict[str, str]:
+def attributes_of(kind: type[msgspec.Struct]) -> dict[str, str]:
     """Return what a docstring's section `Attributes` says, by name; `a, b: text` is for both."""
     lines = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
     said: dict[str, str] = {}
+    for parent in kind.__bases__:
+        if parent is not msgspec.Struct:
+            said |= attributes_of(parent)
     names: list[str] = []
     for line in textwrap.dedent(lines).splitlines():
         start = re.match(r"([a-z_, ]+): (.*)", line)

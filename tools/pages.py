@@ -7,12 +7,14 @@ import os
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ei.cli.main import build_parser
 from ei.cli.parser import Parser
 from ei.daemons.exposition import Metric
+from ei.runtime.loader import find_services
 
 ROOT = Path(__file__).parents[1]
 NOTE = "<!-- Made from the code by `make fix`; edit there. -->\n"
@@ -226,6 +228,13 @@ def config() -> str:
     return f"# Configuration files\n{NOTE}\n{config_page()}"
 
 
+def service(name: str) -> str:
+    """Return the reference of a service."""
+    from tools.service_page import service_page
+
+    return f"# The service `{name}`\n{NOTE}\n{service_page(name)}"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/cli.md": cli,
     "docs/reference/errors.md": errors,
@@ -234,6 +243,10 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/doctor.md": doctor,
     "docs/reference/fields.md": fields,
     "docs/reference/metrics.md": metrics,
+    **{
+        f"docs/reference/services/{name}.md": partial(service, name)
+        for name in sorted(find_services())
+    },
     "docs/decisions/README.md": decisions,
     "packaging/data/share/man/man1/ei.1": manual,
 }

@@ -1,10 +1,12 @@
 import argparse
+import io
 
 import pytest
 from tests.cli.conftest import Run
 
 from ei.cli.exits import Exit
-from ei.cli.gateway import parse_server
+from ei.cli.gateway import parse_server, tell_proxy
+from ei.cli.output import Output
 
 
 @pytest.mark.parametrize(
@@ -40,8 +42,21 @@ def test_without_a_host_it_is_said_how_to_write_one(ei: Run) -> None:
 
 
 @pytest.mark.slow
-def test_a_host_that_is_no_gateway_says_which_verbs_it_has(lab: Run) -> None:
+def test_a_host_without_a_way_in_is_told_how_to_run_one(lab: Run) -> None:
     said = lab("gateway", "status", "bob")
 
-    assert said.code == Exit.ERROR
-    assert "verb 'gateway'" in said.err
+    assert said.code == Exit.NEGATIVE
+    assert "without a gateway or a proxy" in said.err
+    assert "ei proxy" in said.err
+
+
+def test_a_proxy_is_shown_as_what_it_is() -> None:
+    text = io.StringIO()
+    output = Output(stdout=text, stderr=text, environ={})
+    about = {"host": "bob.isp-b", "endpoint": "127.0.0.1:8118", "open": 3, "asked": 9, "refused": 1}
+
+    told = tell_proxy({"schema": "ei.proxy-status/1", **about}, output)
+
+    assert "bob.isp-b: a proxy at 127.0.0.1:8118, 3 connections open" in text.getvalue()
+    assert "asked 9, refused 1" in text.getvalue()
+    assert told["open"] == 3

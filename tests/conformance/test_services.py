@@ -66,6 +66,8 @@ OPENINGS = [
     msgspec.msgpack.encode([[0, "www.example.org", 443, "tcp"], None]),
     msgspec.msgpack.encode([[0, "www.example.org", 80, "tcp"], SELF, True]),
     msgspec.msgpack.encode([[2, CAROL, 7], EAST]),
+    msgspec.msgpack.encode([[0, "www.example.org", 443, "tcp"], None, False, bytes(16)]),
+    msgspec.msgpack.encode([[0, "www.example.org", 443, "tcp"], None, False, bytes(16), 0]),
 ]
 """Of streams, for services that have some: such as termination understands, and others."""
 PIECES = [
@@ -157,7 +159,7 @@ def stream_events() -> st.SearchStrategy[StreamEvent]:
         st.builds(StreamData, streams, st.sampled_from(PIECES), st.booleans()),
         st.builds(StreamWritable, streams, st.just(65_536)),
         st.builds(
-            StreamClosed, streams, st.sampled_from(["ended", "reset", "refused", "not_allowed"]),
+            StreamClosed, streams, st.sampled_from(["ended", "reset", "refused", "lost"]),
             st.just(0), st.just(0),
         ),
     )  # fmt: skip

@@ -46,6 +46,7 @@ class End:
     secret: bytes
     known: RecordSet
     send_window_bytes: int = 8_388_608
+    max_streams: int = 256
     events: list[HostEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -54,7 +55,10 @@ class End:
         self.streams = StreamConnections(
             self.address,
             lambda: Streams(
-                identity_key=self.secret, seed=self.secret, send_window_bytes=self.send_window_bytes
+                identity_key=self.secret,
+                seed=self.secret,
+                send_window_bytes=self.send_window_bytes,
+                max_streams=self.max_streams,
             ),
             records=lambda: self.known,
             draw=lambda: next(numbers),

@@ -191,3 +191,37 @@ def test_a_listener_that_closes_accepts_no_more(in_lab: InLab) -> None:
         bob.accept_streams(80).close()
 
     in_lab(script)
+
+
+def test_who_watches_a_stream_is_told_once_that_it_is_lost_and_gets_what_had_come(
+    in_lab: InLab,
+) -> None:
+    async def script(lab: Simulation) -> None:
+        near, far = await joined(lab)
+        lost: list[StreamError] = []
+        far.watch(lost.append)
+        await near.write(b"all that there is")
+        await lab.sleep(1)
+
+        far.lose(StreamError("the connection is gone", kind="lost"))
+        far.lose(StreamError("and again", kind="lost"))
+
+        assert [error.kind for error in lost] == ["lost"]
+        assert far.received() == (b"all that there is", False)
+        far.watch(lost.append)
+        assert len(lost) == 2, "one that is lost already says so at once"
+
+    in_lab(script)
+
+
+def test_what_has_come_is_there_without_waiting_with_its_end(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        near, far = await joined(lab)
+        assert far.received() == (b"", False)
+        await near.write(b"bye")
+        await near.finish()
+
+        assert far.received() == (b"bye", True)
+        assert await far.read() == b""
+
+    in_lab(script)

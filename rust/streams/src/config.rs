@@ -162,13 +162,15 @@ impl StreamsConfig {
     }
 
     /// Windows for one more connection when others have reserved `reserved_bytes`; `None` when there is
-    /// nothing left. A share of what is left, so that the first connections are fast and many can follow.
-    pub(crate) fn windows(&self, reserved_bytes: u64) -> Option<Windows> {
+    /// nothing left. A share of what is left, so that the first connections are fast and many can follow;
+    /// those of a peer that has `of_peer` already get ever less, so that all of its own leave most to others.
+    pub(crate) fn windows(&self, reserved_bytes: u64, of_peer: usize) -> Option<Windows> {
         let left = self.buffer_bytes.saturating_sub(reserved_bytes);
         if left < MIN_WINDOWS_BYTES {
             return None;
         }
-        let mut share = left / self.window_share;
+        let turn = (of_peer as u64).saturating_add(1);
+        let mut share = left / self.window_share.saturating_mul(turn.saturating_mul(turn));
         if self.has_steep_shares {
             // In parts of 1,024.
             share = share / 1_024 * (left.saturating_mul(1_024) / self.buffer_bytes);
@@ -303,7 +305,7 @@ mod tests {
         let mut reserved = 0;
         let mut connections = 0;
 
-        while let Some(windows) = config.windows(reserved) {
+        while let Some(windows) = config.windows(reserved, 0) {
             reserved += windows.sum_bytes();
             connections += 1;
             assert!(windows.receive_bytes / 2 >= 64 * 1024);
@@ -311,5 +313,20 @@ mod tests {
 
         assert!(reserved <= config.buffer_bytes, "{reserved}");
         assert!(connections > 30, "{connections}");
+    }
+
+    #[test]
+    fn all_connections_of_one_peer_leave_most_of_the_buffer_to_others() {
+        let config = StreamsConfig::new([0; 32]);
+        let mut reserved = 0;
+
+        for of_peer in 0..config.max_connections_per_peer {
+            let windows = config.windows(reserved, of_peer).unwrap();
+            reserved += windows.sum_bytes();
+        }
+
+        assert!(reserved < config.buffer_bytes / 8, "{reserved}");
+        let next = config.windows(reserved, 0).unwrap();
+        assert_eq!(next.receive_bytes, config.receive_window_bytes);
     }
 }

@@ -395,7 +395,7 @@ mod tests {
         let mut reserved_bytes = 0;
         let mut connections = 0;
 
-        while let Some(windows) = quic.windows(reserved_bytes) {
+        while let Some(windows) = quic.windows(reserved_bytes, 0) {
             reserved_bytes += windows.sum_bytes();
             connections += 1;
         }

@@ -49,7 +49,7 @@ impl Streams {
     /// A configuration out of range, a key that cannot be used, or no randomness.
     pub fn new(config: StreamsConfig) -> Result<Self, StreamsError> {
         config.check()?;
-        let windows = config.windows(0).ok_or_else(|| {
+        let windows = config.windows(0, 0).ok_or_else(|| {
             StreamsError::BadConfig(format!("buffer_bytes {} is too small", config.buffer_bytes))
         })?;
         let endpoint = Endpoint::new(&config, config.transport(windows, &Slip::default())?)?;

@@ -3,7 +3,8 @@
 import argparse
 import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
 from ei.cli.exits import Exit
 from ei.cli.node import expect_file, takes_config
@@ -11,6 +12,7 @@ from ei.cli.output import Output
 from ei.cli.parser import Verbs
 from ei.cli.quantities import parse_count, parse_seconds
 from ei.cli.targets import takes_target
+from ei.errors import LocalError, NotFoundError
 
 if TYPE_CHECKING:
     from ei.ways.gateway import Published
@@ -77,7 +79,7 @@ def add_parser(commands: Verbs) -> None:
     )
     takes_config(publish, PLACES)
     publish.ends(EXAMPLES)
-    status = verbs.add("status", summary="show a running gateway", execute=show)
+    status = verbs.add("status", summary="show a running gateway, or proxy", execute=show)
     status.takes("name", nargs="?", metavar="NAME", help="a host of the lab")
     takes_target(status)
 
@@ -117,13 +119,31 @@ def execute(arguments: argparse.Namespace, _output: Output) -> Exit:
 
 
 def show(arguments: argparse.Namespace, output: Output) -> Exit:
-    """Ask a gateway for its status and show it."""
+    """Ask a host for the ways in that run in its daemon, and show the first that does."""
+    from ei.cli.targets import find_target
+
+    target = find_target(arguments.name, arguments, kind="host")
+    for verb, schema, tell in WAYS_IN:
+        try:
+            answer = target.ask(verb)
+        except LocalError as error:
+            if f"no verb {verb!r}" not in str(error):
+                raise
+            continue
+        output.document(schema, tell(answer, output))
+        return Exit.OK
+    raise NotFoundError(
+        f"{target.name} runs as a host, without a gateway or a proxy",
+        remedy="Run it with one: ei gateway publish LABEL --to [PORT=]HOST:PORT, or ei proxy",
+    )
+
+
+def tell_gateway(answer: Mapping[str, object], output: Output) -> Mapping[str, object]:
+    """Show what a gateway says of itself; return it."""
     import msgspec
 
-    from ei.cli.targets import find_target
     from ei.ways.gateway import GatewayStatus
 
-    answer = find_target(arguments.name, arguments, kind="host").ask("gateway")
     status = msgspec.convert(answer, GatewayStatus)
     output.data(f"{status.name}: {status.open} connections open")
     for each in status.published:
@@ -131,5 +151,23 @@ def show(arguments: argparse.Namespace, output: Output) -> Exit:
     for word, count in sorted(status.endings.items()):
         output.data(f"{word} {count}")
     output.data(f"bytes to servers {status.in_bytes}, from servers {status.out_bytes}")
-    output.document("ei.gateway-status/1", msgspec.to_builtins(status))
-    return Exit.OK
+    return cast("dict[str, object]", msgspec.to_builtins(status))
+
+
+def tell_proxy(answer: Mapping[str, object], output: Output) -> Mapping[str, object]:
+    """Show what a proxy says of itself; return it."""
+    import msgspec
+
+    from ei.ways.page import About
+
+    about = msgspec.convert(answer, About)
+    output.data(f"{about.host}: a proxy at {about.endpoint}, {about.open} connections open")
+    output.data(f"asked {about.asked}, refused {about.refused}")
+    return cast("dict[str, object]", msgspec.to_builtins(about))
+
+
+WAYS_IN = (
+    ("gateway", "ei.gateway-status/1", tell_gateway),
+    ("proxy", "ei.proxy-status/1", tell_proxy),
+)
+"""Verb of the daemon, schema, and what shows its answer: asked in this order."""

@@ -7,6 +7,7 @@ from ei.cli.exits import Exit
 from ei.cli.node import expect_file, takes_config
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.quantities import parse_count
 
 EXAMPLES = """\
 examples:
@@ -37,6 +38,13 @@ def add_parser(commands: Verbs) -> None:
         metavar="IP:PORT",
         help="where programs reach it (default 127.0.0.1:8118; port 0 takes any)",
     )
+    verb.takes(
+        "--connections",
+        type=parse_count,
+        default=1_024,
+        metavar="N",
+        help="of programs at a time, more are hung up on (default 1024)",
+    )
     takes_config(verb, PLACES)
     verb.ends(EXAMPLES)
 
@@ -47,9 +55,11 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.host.daemon import run_host
     from ei.records.endpoints import parse_endpoint
     from ei.ways.beside import proxy_beside
+    from ei.ways.proxy import ProxyLimits
 
     _ = parse_endpoint(arguments.listen)
     path = expect_file(find_host_config(arguments.config, environ=os.environ), init="ei host init")
+    limits = ProxyLimits(connections=arguments.connections)
     output.next(f"curl -x http://{arguments.listen} http://ei.local/")
-    run_host(path, beside=proxy_beside(arguments.listen))
+    run_host(path, beside=proxy_beside(arguments.listen, limits=limits))
     return Exit.OK

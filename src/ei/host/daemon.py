@@ -16,6 +16,7 @@ from random import SystemRandom
 from ei._core import monotonic_ns
 from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
+from ei.daemons.open_files import open_as_many_as_allowed
 from ei.daemons.pages import PageServer
 from ei.daemons.server import AdminServer
 from ei.daemons.startup import explained
@@ -66,6 +67,7 @@ def run_host(
     """
     prepared = prepare_host(path)
     host = make_host(prepared)
+    _ = open_as_many_as_allowed()
     collect_seldom()
     try:
         log = log_of(os.environ) if log is None else log

@@ -1,9 +1,9 @@
 """Streams with hosts and with services at nodes, pure: QUIC on connections of L3.5.
 
-One QUIC connection to a host, on a connection of delivery, carries all streams with it. One to a
-node, on a connection of a service, carries all with that service there. A stream begins with the
-port that it is for, or with what the service is told (`ei.host.stream_ports`), before anything that
-the application writes.
+One QUIC connection to a host, on a connection of delivery, carries as many streams with it as that
+allows; then there is another one. One to a node, on a connection of a service, carries all with
+that service there. A stream begins with the port that it is for, or with what the service is told
+(`ei.host.stream_ports`), before anything that the application writes.
 """
 
 from collections import Counter
@@ -27,6 +27,7 @@ from ei.host.joints import Joints
 from ei.host.sessions import DELIVERY, Outgoing
 from ei.host.stream_codes import ABORTED, NO_LISTENER
 from ei.host.stream_ports import (
+    MOST_BESIDE,
     ConnectionKey,
     StreamKey,
     Unrouted,
@@ -76,6 +77,8 @@ class StreamConnections:
         self._emit = emit
         self._streams: Streams | None = None
         self._is_up: dict[ConnectionKey, bool] = {}
+        self._full: set[ConnectionKey] = set()
+        """Those whose peer allows no more streams now."""
         self._services: dict[ConnectionKey, int] = {}
         """Of connections to nodes, also of the last one that ended; all others are of delivery."""
         self._unsaid: dict[StreamKey, _Unsaid] = {}
@@ -100,9 +103,11 @@ class StreamConnections:
             LimitError: too many connections.
             LocalError: it is this host itself.
         """
-        for key, is_up in self._is_up.items():
-            if key[0] == to and self._service_of(key) == service:
-                return key, is_up
+        of_these = [key for key in self._is_up if key[0] == to and self._service_of(key) == service]
+        have_room = [key for key in of_these if key not in self._full]
+        if have_room or len(of_these) >= (MOST_BESIDE if service == DELIVERY else 1):
+            key = (have_room or of_these)[0]
+            return key, self._is_up[key]
         if service == DELIVERY:
             identity_key = host_key(self._records(), to)
         else:
@@ -225,6 +230,7 @@ class StreamConnections:
         except ConnectionError as error:
             raise StreamError(str(error), kind="lost") from error
         if stream is None:
+            self._full.add(key)
             return None
         opened = (*key, stream)
         self._unsaid[opened] = _Unsaid(beginning)
@@ -313,6 +319,7 @@ class StreamConnections:
                     case ("stream_opened", _, _, stream, is_bidirectional):
                         self._meet(now_ns, (*key, stream), is_bidirectional=is_bidirectional)
                     case ("streams_available", _, _, _):
+                        self._full.discard(key)
                         self._emit(StreamsAvailable(*key))
                     case (what, _, _, stream, *rest):
                         self._move((*key, stream), what, *rest)
@@ -333,6 +340,7 @@ class StreamConnections:
 
     def _forget(self, key: ConnectionKey) -> None:
         _ = self._is_up.pop(key, None)
+        self._full.discard(key)
         self._unrouted.remove_connection(key)
         for stream in [stream for stream in self._unsaid if stream[:2] == key]:
             del self._unsaid[stream]

@@ -14,6 +14,8 @@ from ei.sdk.packets import Address
 from ei.sdk.streams import MAX_OPENING_BYTES
 
 PORT_BYTES = 2
+MOST_BESIDE = 48
+"""Connections of this host with one other, of 256 streams each; both may have 64 in all."""
 PORT_TIMEOUT_NS = 5_000_000_000
 """Time from the opening of a stream until its port must be there."""
 MAX_UNROUTED = 1_024

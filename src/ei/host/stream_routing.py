@@ -35,6 +35,9 @@ from ei.sdk.packets import Address
 KEEP_S = 10.0
 """So long a connection with open streams may be silent before it is asked whether it is there."""
 
+Begin = Callable[[ConnectionKey], StreamKey | None]
+"""Opens a stream on a connection; `None` while the peer allows no more."""
+
 StreamEvent = StreamConnected | StreamLost | StreamArrived | StreamMoved | StreamsAvailable
 
 
@@ -72,9 +75,9 @@ class StreamRouter:
         """Open a stream to a port of a host; see `Host.open_stream`."""
         check_port(port)
         what = f"stream to {self._stack.records.name_of(to)} port {port}"
-        key = self._connect(to, DELIVERY)
-        begin = partial(self._stack.streams.open_stream, key, port)
-        return self._make(await self._begun(key, begin, what, deadline_s), port=port)
+        begin = partial(self._stack.streams.open_stream, port=port)
+        key = await self._begun(to, DELIVERY, begin, what, deadline_s)
+        return self._make(key, port=port)
 
     async def open_service(
         self, service: int, opening: bytes, *, node: Address | None, deadline_s: float
@@ -88,9 +91,9 @@ class StreamRouter:
             known = ", ".join(map(records.name_of, attachments.nodes))
             raise NotFoundError(f"{name} is none of the nodes of this host: {known}")
         what = f"stream to service {service} at {name}"
-        key = self._connect(at, service)
-        begin = partial(self._stack.streams.open_service_stream, key, opening)
-        return self._make(await self._begun(key, begin, what, deadline_s), service=service)
+        begin = partial(self._stack.streams.open_service_stream, opening=opening)
+        key = await self._begun(at, service, begin, what, deadline_s)
+        return self._make(key, service=service)
 
     def listen(self, port: int, *, limit_items: int) -> StreamListener:
         """Accept streams on a port; see `Host.accept_streams`."""
@@ -149,18 +152,23 @@ class StreamRouter:
 
     async def _begun(
         self,
-        key: ConnectionKey,
-        begin: Callable[[], StreamKey | None],
+        to: Address,
+        service: int,
+        begin: Begin,
         what: str,
         deadline_s: float,
     ) -> StreamKey:
         """Return a new stream, once its connection is up and the peer allows one more."""
+        key = self._connect(to, service)
         self._waiting += 1
         try:
             async with within(deadline_s, what):
                 while (stream_key := self._try_begin(key, begin)) is None:
-                    self._news.clear()
-                    _ = await self._news.wait()
+                    best = self._connect(to, service)
+                    if best == key:
+                        self._news.clear()
+                        _ = await self._news.wait()
+                    key = best
         except DeadlineError as error:
             if key not in self._up:
                 raise
@@ -171,14 +179,12 @@ class StreamRouter:
                 self._losses.clear()
         return stream_key
 
-    def _try_begin(
-        self, key: ConnectionKey, begin: Callable[[], StreamKey | None]
-    ) -> StreamKey | None:
+    def _try_begin(self, key: ConnectionKey, begin: Begin) -> StreamKey | None:
         if self._ending is not None:
             raise self._ending
         if key in self._losses:
             raise self._losses[key]
-        return begin() if key in self._up else None
+        return begin(key) if key in self._up else None
 
     def _make(self, key: StreamKey, *, port: int = 0, service: int = DELIVERY) -> Stream:
         stream = Stream(

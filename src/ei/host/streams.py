@@ -61,6 +61,7 @@ class Stream:
         self._is_finished = False
         self._read_loss: StreamError | None = None
         self._write_loss: StreamError | None = None
+        self._when_lost: Callable[[StreamError], None] | None = None
         self.peer: Address = key[0]
         self.port = port
         self.service = service
@@ -87,6 +88,27 @@ class Stream:
                 if piece or self._is_ended:
                     return piece
                 _ = await self._movement.wait()
+
+    def received(self) -> tuple[bytes, bool]:
+        """Return what has come and was not read, without waiting, and whether the end is behind it.
+
+        Bounded by the window; of a stream that was reset there is nothing.
+        """
+        pieces: list[bytes] = []
+        with suppress(StreamError):
+            while not self._is_ended and (piece := self._read(READ_BYTES)):
+                pieces.append(piece)
+        return b"".join(pieces), self._is_ended
+
+    def watch(self, when_lost: Callable[[StreamError], None]) -> None:
+        """Have it told, also while nobody reads or writes, when the peer or the way to it is lost.
+
+        Args:
+            when_lost: Called once, with why; at once if it was lost already.
+        """
+        self._when_lost = when_lost
+        if self._read_loss is not None:
+            self._tell_lost(self._read_loss)
 
     async def read_exactly(self, count: int, *, deadline_s: float = DEFAULT_S) -> bytes:
         """Return exactly `count` bytes.
@@ -254,6 +276,7 @@ class Stream:
             self.lose(StreamError(f"the connection broke: {why}", kind="lost"))
         elif event.what == "reset":
             self._read_loss = self._given_up("gave up sending", event.code)
+            self._tell_lost(self._read_loss)
         elif event.what == "stopped" and not self._is_finished:
             self._write_loss = self._given_up("wants no more", event.code)
         self._movement.set()
@@ -263,6 +286,7 @@ class Stream:
         self._read_loss = self._read_loss or error
         self._write_loss = self._write_loss or error
         self._movement.set()
+        self._tell_lost(error)
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -282,6 +306,11 @@ class Stream:
         if not piece and not self._is_ended:
             _raise(self._read_loss)
         return piece
+
+    def _tell_lost(self, loss: StreamError) -> None:
+        tell, self._when_lost = self._when_lost, None
+        if tell is not None:
+            tell(loss)
 
     def _given_up(self, how: str, code: int) -> StreamError:
         kind, meaning = meaning_of(code, of_node=self.service != DELIVERY)

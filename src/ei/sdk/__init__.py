@@ -54,6 +54,7 @@ from ei.sdk.stages import Compress, Decompress, Meter, Stage, Tally
 from ei.sdk.storage import Store, Table
 from ei.sdk.streams import (
     MAX_AHEAD,
+    MAX_KEEP_BYTES,
     MAX_PIECE_BYTES,
     AtHost,
     AtNode,
@@ -76,6 +77,7 @@ from ei.sdk.ways import Towards, Way, read_way, towards, write_way
 
 __all__ = [
     "MAX_AHEAD",
+    "MAX_KEEP_BYTES",
     "MAX_PIECE_BYTES",
     "NOWHERE",
     "Action",

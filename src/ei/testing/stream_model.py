@@ -179,6 +179,8 @@ class StreamsModel:
                 self[stream].window = window
             case StreamClosed(stream=stream, reason=reason):
                 ended = self[stream]
+                if ended.partner is not None and ended.partner.kept is not None:
+                    self._part(ended.partner)
                 ended.closed, ended.asked, ended.deadline_s = reason, None, inf
             case _:
                 pass

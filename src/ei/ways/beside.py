@@ -18,13 +18,13 @@ from ei.ways.dialing import HostDialler
 from ei.ways.gateway import GatewayLimits, Published, gateway_of
 from ei.ways.names import to_name
 from ei.ways.page import About, NodeSeen
-from ei.ways.proxy import Proxy, proxy_of
+from ei.ways.proxy import Proxy, ProxyLimits, proxy_of
 
 TERMINATION = "termination"
 CACHING = "caching"
 
 
-def proxy_beside(listen: str) -> Beside:
+def proxy_beside(listen: str, *, limits: ProxyLimits | None = None) -> Beside:
     """Return what serves programs by HTTP and SOCKS.
 
     Args:
@@ -43,6 +43,7 @@ def proxy_beside(listen: str) -> Beside:
             cache=dialler.dial_cache,
             about=lambda: about_of(host, names),
             associate=Associations(host, address=str(address), log=log),
+            limits=limits,
         )
 
         async def answer(request: Request) -> AsyncIterator[Answer]:

@@ -12,9 +12,9 @@ from ei.errors import NotFoundError
 from ei.host.client import Host
 from ei.sdk.packets import Address
 from ei.services.caching.client import open_proxy
-from ei.services.termination.client import open_legacy
 from ei.ways.ends import End, StreamEnd, given_up_on_error
 from ei.ways.names import to_address, to_name
+from ei.ways.resuming import ResumableEnd, open_resumable
 
 DIAL_S = 10.0
 
@@ -66,10 +66,15 @@ def ours(text: str, domains: Collection[str]) -> str | Address | None:
 
 
 class HostDialler:
-    """Opens connections as a host."""
+    """Opens connections as a host.
 
-    def __init__(self, host: Host) -> None:
+    Args:
+        exit: The node that goes on to servers; by default each first node's choice.
+    """
+
+    def __init__(self, host: Host, *, exit: Address | None = None) -> None:  # noqa: A002
         self._host = host
+        self._exit = exit
 
     async def dial_cache(self, name: str) -> End | None:
         """Open a stream to the cache of the node, as to a proxy; `None` for what it is not for.
@@ -90,11 +95,13 @@ class HostDialler:
         if to is not None:
             return StreamEnd(await self._host.open_stream(to, port, deadline_s=deadline_s))
         try:
-            stream = await open_legacy(self._host, name.strip("[]"), port, deadline_s=deadline_s)
+            stream = await open_resumable(
+                self._host, name.strip("[]"), port, exit=self._exit, deadline_s=deadline_s
+            )
         except NotFoundError as error:
             raise NotFoundError(
                 f"{name} is no name of the Extensible Internet, and the node in use offers no"
                 " termination, which would go on to others",
                 remedy="Let this program reach it without the proxy, or ask the node's operator.",
             ) from error
-        return StreamEnd(stream, is_settled=True)
+        return ResumableEnd(stream)

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 
@@ -96,8 +97,8 @@ class Gateway:
         self._group = group
         self._limits = limits
         self._log = log
-        self._tasks: dict[asyncio.Task[None], Address] = {}
-        """With the host that each serves."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._of_peer: Counter[Address] = Counter()
         self._listeners: list[StreamListener] = []
         self._endings: Counter[str] = Counter()
         self._in_bytes = 0
@@ -160,13 +161,20 @@ class Gateway:
                 self._log.warn("too many connections", allowed=self._limits.connections)
                 continue
             task = self._group.create_task(self._serve(stream, published))
-            self._tasks[task] = stream.peer
-            task.add_done_callback(self._tasks.pop)
+            self._tasks.add(task)
+            self._of_peer[stream.peer] += 1
+            task.add_done_callback(partial(self._over, stream.peer))
 
     def _has_room(self, peer: Address) -> bool:
         """Whether a host may have one more: at most as many as stay free for others."""
         free = self._limits.connections - len(self._tasks)
-        return sum(each == peer for each in self._tasks.values()) < free
+        return self._of_peer[peer] < free
+
+    def _over(self, peer: Address, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._of_peer[peer] -= 1
+        if not self._of_peer[peer]:
+            del self._of_peer[peer]
 
     async def _serve(self, stream: Stream, published: Published) -> None:
         who = self._host.records.name_of(stream.peer)

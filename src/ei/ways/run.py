@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ei.daemons.log import Level, Log
+from ei.daemons.open_files import open_as_many_as_allowed
 from ei.errors import DeniedError
 from ei.host.client import Host
 from ei.runtime.garbage import collect_seldom
@@ -82,6 +83,7 @@ def run_command(  # noqa: PLR0913 what it takes to run
     """
     door = find_door(config)
     launched, running = _launch(command, door, wanted, environ)
+    _ = open_as_many_as_allowed()
     collect_seldom()
     try:
         with passed_on(launched.send):

@@ -11,7 +11,7 @@ from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
     report = run_in_processes(load_scenario("termination"), seed=7, environ=environ)
 
@@ -19,7 +19,7 @@ def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> 
     assert report.is_ok
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(480)
 def test_every_promise_is_kept_in_namespaces_where_links_are_bad(
     environ: Mapping[str, str],
 ) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from ei.scenarios.termination.ground import Ground
-from ei.scenarios.termination.servers import PIECE_BYTES, content, serving
+from ei.scenarios.termination.servers import PIECE_BYTES, content, pieces, serving
 
 GROUND = Ground("127.0.0.1", {})
 
@@ -26,7 +26,15 @@ def test_it_gives_what_is_asked_for_and_says_what_it_took() -> None:
     assert asyncio.run(said(b"give 1000")) == content(1_000)
     digest = hashlib.sha256(b"hello").hexdigest().encode()
     assert asyncio.run(said(b"take", then=b"hello")) == digest
+    assert asyncio.run(said(b"long 200000")) == b"".join(pieces(200_000))
     assert asyncio.run(said(b"nonsense")) == b""
+
+
+def test_what_is_long_has_no_two_pieces_that_are_alike() -> None:
+    found = list(pieces(3 * PIECE_BYTES + 1))
+
+    assert [len(piece) for piece in found] == [PIECE_BYTES] * 3 + [1]
+    assert len(set(found)) == 4
 
 
 def test_it_dies_when_it_is_asked_to() -> None:

@@ -9,7 +9,7 @@ from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
     report = run_in_processes(load_scenario("ways-in"), seed=7, environ=environ)
 

@@ -145,10 +145,11 @@ impl Streams {
             return Err(StreamsError::AlreadyConnected(key));
         }
         let connections = self.slots.len();
+        let of_peer = self.slots.count_with(&key.peer);
         let is_full = connections >= self.config.max_connections
-            || self.slots.count_with(&key.peer) >= self.config.max_connections_per_peer;
+            || of_peer >= self.config.max_connections_per_peer;
         let reserved_bytes = self.slots.reserved_bytes();
-        match self.config.windows(reserved_bytes) {
+        match self.config.windows(reserved_bytes, of_peer) {
             Some(windows) if !is_full => Ok(windows),
             _ => Err(StreamsError::TooManyConnections {
                 connections,

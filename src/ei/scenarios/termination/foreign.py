@@ -23,7 +23,9 @@ from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.termination.ground import Ground
 from ei.scenarios.termination.nginx import MUCH, Nginx, serving_by_nginx
+from ei.scenarios.termination.outliving import Killing
 from ei.scenarios.termination.servers import content
+from ei.sdk import Address
 from ei.ways.accepting import Listener
 from ei.ways.dialing import HostDialler
 from ei.ways.ends import TcpEnd
@@ -42,11 +44,14 @@ LOOPBACK = "127.0.0.1"
 SUCCEEDED = re.compile(rb"(\d+) succeeded")
 WHOLE = "5 MB of nginx by curl and ei proxy are as they were"
 FIRST_BYTE = "first byte of nginx by curl and ei proxy"
+SLOWLY, MIDDLE_S = "1250k", 2.0
+"""Four seconds for 5 MB; the node dies in their middle."""
+OUTLIVED = "5 MB of nginx by curl and ei proxy, whose node is killed meanwhile, are as they were"
 LOADED = "requests of h2load that nginx answers, over streams of one connection"
 
 
 async def by_foreign_programs(
-    lab: ProcessLab, alice: Host, ground: Ground
+    lab: ProcessLab, alice: Host, ground: Ground, beside_web: Address
 ) -> AsyncIterator[Promise]:
     """Ask nginx; by links that are as the topology says in namespaces alone."""
     absent = [each for each in PACKAGES if find_program(each) is None]
@@ -54,6 +59,7 @@ async def by_foreign_programs(
         missing = f"; apt-get install {' '.join(PACKAGES[each] for each in absent)}"
         yield unsupported(WHOLE + missing, "==", limit=True)
         yield unsupported(LOADED + missing, "==", limit=REQUESTS)
+        yield unsupported(OUTLIVED + missing, "==", limit=True)
         return
     programs = Programs(environ_of(lab), ground)
     async with serving_by_nginx(ground, environ=programs.environ) as nginx:
@@ -61,7 +67,27 @@ async def by_foreign_programs(
             yield each
         async with doorway(alice, ground.web, nginx.http2_port) as port:
             answered = await programs.load(port)
-    yield promise(LOADED, answered, "==", REQUESTS)
+        yield promise(LOADED, answered, "==", REQUESTS)
+        yield await by_two_nodes(lab, programs, nginx, HostDialler(alice, exit=beside_web))
+
+
+async def by_two_nodes(
+    lab: ProcessLab, programs: "Programs", nginx: Nginx, dialler: HostDialler
+) -> Promise:
+    """Fetch much slowly, and kill the node in use meanwhile."""
+    page = f"http://{programs.ground.web}:{nginx.port}/much"
+    killing = Killing(lab, 0)
+    async with (
+        proxy_of(Proxy(dialler, listen=f"{LOOPBACK}:0", log=Log(level=Level.ERROR))) as proxy,
+        asyncio.TaskGroup() as group,
+    ):
+        by_proxy = ("-x", f"http://{proxy.endpoint}", "--limit-rate", SLOWLY)
+        fetching = group.create_task(programs.run("curl", "-sS", *by_proxy, page))
+        await lab.sleep(MIDDLE_S)
+        await killing.moved(1)
+    await killing.undo()
+    wanted = hashlib.sha256(content(MUCH)).digest()
+    return promise(OUTLIVED, hashlib.sha256(await fetching).digest() == wanted, "==", limit=True)
 
 
 async def by_curl(programs: "Programs", alice: Host, nginx: Nginx) -> AsyncIterator[Promise]:
@@ -138,10 +164,10 @@ class Programs:
         form = ("-o", os.devnull, "-w", "%{time_starttransfer}")
         return float(await self.run("curl", "-sSf", *form, *options, page, at=at)) * 1_000
 
-    async def load(self, port: int) -> int:
+    async def load(self, port: int, *, scheme: str = "http") -> int:
         """Ask by HTTP/2 many times; return how many requests were answered."""
         many = ("-n", str(REQUESTS), "-c", str(CLIENTS), "-m", str(AT_ONCE))
-        return answered_of(await self.run("h2load", *many, f"http://{LOOPBACK}:{port}/little"))
+        return answered_of(await self.run("h2load", *many, f"{scheme}://{LOOPBACK}:{port}/little"))
 
 
 def answered_of(printed: bytes) -> int:

@@ -15,7 +15,9 @@ from ei.lab.promises import Promise, promise, unsupported
 from ei.node.stream_status import StreamStatus
 from ei.scenarios.termination.foreign import by_foreign_programs
 from ei.scenarios.termination.ground import WEB, Ground
+from ei.scenarios.termination.outliving import outlived
 from ei.scenarios.termination.servers import Server, content, serving
+from ei.scenarios.termination.sites import at_sites
 from ei.scenarios.termination.speed import measured
 from ei.sdk import Address
 from ei.services.termination.client import open_legacy
@@ -41,16 +43,18 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
     beside_web = alice.find("sn1.isp-b")
     async with serving(ground.listener()) as server:
         world = World(lab, alice, ground, server)
-        for way, node in (("one node", None), ("two nodes", beside_web)):
-            async for each in carried(world, way, node):
+        for part in (
+            carried(world, "one node", None),
+            carried(world, "two nodes", beside_web),
+            compared(world, beside_web),
+            outlived(lab, ground, server, beside_web),
+            refused(world),
+            held_back(world),
+            broken(world),
+            at_sites(lab, alice, ground),
+        ):
+            async for each in part:
                 yield each
-        async for each in compared(world, beside_web):
-            yield each
-        async for each in refused(world):
-            yield each
-        yield await held_back(world)
-        async for each in broken(world):
-            yield each
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ async def compared(world: World, beside_web: Address) -> AsyncIterator[Promise]:
     if lab.backend == "netns":
         async for each in measured(lab.now_s, alice, ground, world.server, beside_web):
             yield each
-    async for each in by_foreign_programs(lab, alice, ground):
+    async for each in by_foreign_programs(lab, alice, ground, beside_web):
         yield each
 
 
@@ -119,7 +123,7 @@ async def refused(world: World) -> AsyncIterator[Promise]:
     yield promise("a name of nobody opens nothing", unknown != "", "==", limit=True)
 
 
-async def held_back(world: World) -> Promise:
+async def held_back(world: World) -> AsyncIterator[Promise]:
     """Let a server send without end to who reads nothing, and to who is not far away."""
     near_by = world.ground.socket_of(WEB)
     await asyncio.get_running_loop().sock_connect(near_by, (world.ground.web, world.server.port))
@@ -131,7 +135,7 @@ async def held_back(world: World) -> Promise:
     stream = await world.opened("flood")
     far, is_still = await flooded(world)
     stream.abort()
-    return promise(
+    yield promise(
         "what a server may send to who reads nothing",
         round(far / MIB, 2),
         "<=",

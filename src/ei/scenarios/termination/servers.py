@@ -1,6 +1,7 @@
 """A server of the legacy Internet that does what the first line of a connection says.
 
 give 1000        a thousand bytes, and the end
+long 1000        the same of a body that is too long to be kept
 take             all bytes to the end, then their SHA-256
 die 1000         a thousand bytes of a body that is longer, and is never finished
 flood            bytes for as long as somebody takes them
@@ -12,7 +13,7 @@ import random
 import socket
 import ssl
 import struct
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 
@@ -41,7 +42,14 @@ class Server:
                     writer.write(content(int(count)))
                     await writer.drain()
                 case [b"take"]:
-                    writer.write(hashlib.sha256(await reader.read()).hexdigest().encode())
+                    whole = hashlib.sha256()
+                    while piece := await reader.read(PIECE_BYTES):
+                        whole.update(piece)
+                    writer.write(whole.hexdigest().encode())
+                case [b"long", count]:
+                    for piece in pieces(int(count)):
+                        writer.write(piece)
+                        await writer.drain()
                 case [b"die", count]:
                     writer.write(content(int(count)))
                     await writer.drain()
@@ -60,6 +68,14 @@ class Server:
             writer.write(bytes(PIECE_BYTES))
             await writer.drain()
             self.flooded_bytes += PIECE_BYTES
+
+
+def pieces(count: int) -> Iterator[bytes]:
+    """Yield so many bytes, of which no two pieces are alike."""
+    block = content(PIECE_BYTES)
+    for start in range(0, count, PIECE_BYTES):
+        piece = start.to_bytes(8, "little") + block[8:]
+        yield piece[: count - start]
 
 
 @cache

@@ -45,6 +45,7 @@ class Ground:
         web_port: Of a web server that has `/body`.
         speaking_port: Of a server that speaks first, and then says everything again.
         bulk_port: Where a server of iperf3 may listen.
+        idle_port: Where a server of many connections may.
         dave: A host of this program.
     """
 
@@ -53,6 +54,7 @@ class Ground:
     web_port: int
     speaking_port: int
     bulk_port: int
+    idle_port: int
     dave: Host
     environ: Mapping[str, str]
 
@@ -139,6 +141,7 @@ async def grounded(lab: ProcessLab) -> AsyncGenerator[Ground]:
             folder,
             web.sockets[0].getsockname()[1],
             speaking.sockets[0].getsockname()[1],
+            unused_port(),
             unused_port(),
             lab.host("dave"),
             environ_of(lab),

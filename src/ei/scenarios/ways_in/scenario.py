@@ -12,6 +12,7 @@ from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.ways_in.bulk import bulk
 from ei.scenarios.ways_in.commands import commands, is_enclosed
 from ei.scenarios.ways_in.ground import BULK_PORT, Ground, grounded
+from ei.scenarios.ways_in.idle import COUNT, IDLE_PORT, idle
 from ei.scenarios.ways_in.outside import missing
 
 BACK = 3_000_000
@@ -30,9 +31,15 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         return
     async with grounded(lab) as ground:
         before = await ground.outside()
-        servers = {80: ground.web_port, 22: ground.speaking_port, BULK_PORT: ground.bulk_port}
+        servers = {
+            80: ground.web_port,
+            22: ground.speaking_port,
+            BULK_PORT: ground.bulk_port,
+            IDLE_PORT: ground.idle_port,
+        }
         to = [f"--to={here}=127.0.0.1:{there}" for here, there in servers.items()]
-        publish = ("gateway", "publish", "web", *to, "--name", "bob.isp-b.ei")
+        many = ("--connections", str(2 * COUNT + 100))
+        publish = ("gateway", "publish", "web", *to, "--name", "bob.isp-b.ei", *many)
         async with ground.running("bob.isp-b", *publish) as gateway:
             if await is_enclosed(ground):
                 async for each in commands(ground):
@@ -41,10 +48,13 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
                     yield each
             else:
                 yield unsupported("ei run has a network namespace", "==", limit=True)
-            proxy = ("proxy", "--listen", "127.0.0.1:0")
+            proxy = ("proxy", "--listen", "127.0.0.1:0", *many)
             async with ground.running("alice.isp-a", *proxy) as proxying:
                 at = str((await ground.ask("alice.isp-a", "proxy"))["endpoint"])
                 async for each in through(ground, at):
+                    yield each
+                pids = {"proxy": proxying.pid, "gateway": gateway.pid}
+                async for each in idle(ground, at, **pids):
                     yield each
                 yield outside("with all of it on", before, await ground.outside())
                 async with _held_open(at):

@@ -49,7 +49,7 @@ class Span(NamedTuple):
 
 def is_for_origin(request: Request) -> bool:
     """Whether the request has a condition that only the origin can judge."""
-    return any(values_of(request.fields, name) for name in _OF_ORIGINS)
+    return any(value_of(request.fields, name) is not None for name in _OF_ORIGINS)
 
 
 def without_conditions(fields: Fields) -> Fields:

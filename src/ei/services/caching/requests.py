@@ -213,7 +213,9 @@ def _look_up(desk: Desk, wish: Wish) -> Found | None:
             now_s=desk.ctx.unix_s,
             is_purged_softly=verdict == "soft",
         )
-        return Found(kept, is_on_disk, use if kept.boot == desk.boot else "validate")
+        # What is in memory went with it; the disk has what an earlier start kept, too.
+        is_of_before = is_on_disk and kept.boot != desk.boot
+        return Found(kept, is_on_disk, "validate" if is_of_before else use)
     return None
 
 

@@ -24,7 +24,6 @@ from ei.sdk import Address, Legacy
 from ei.services.termination.messages import (
     LENGTH_BYTES,
     MAX_STATUS_BYTES,
-    OPEN,
     Opening,
     Status,
     read_status,
@@ -67,18 +66,42 @@ async def open_legacy(  # noqa: PLR0913 all that a target may be
         NotFoundError: No node of the host offers termination.
         LocalError: Name or port is none.
     """
+    check_port(port)
+    opening = Opening(Legacy(written(name), port, transport), exit=exit)
+    async with within(deadline_s, f"connection to {name} port {port}"):
+        stream, _ = await begin(host, opening, first, deadline_s=deadline_s)
+    return stream
+
+
+async def begin(
+    host: Host, opening: Opening, first: bytes = b"", *, deadline_s: float
+) -> tuple[Stream, Status]:
+    """Open a stream to termination, and return it with the status that says that it is open.
+
+    Raises:
+        EiError: As `open_legacy`; also what the status is, when that is not open.
+    """
+    stream = await host.open_service_stream(
+        TERMINATION, opening=write_opening(opening), deadline_s=deadline_s
+    )
+    try:
+        await stream.write(first, deadline_s=deadline_s)
+        status = await receive_status(stream, deadline_s=deadline_s)
+        _expect_open(status)
+    except BaseException:
+        stream.abort()
+        raise
+    return stream, status
+
+
+def check_port(port: int) -> None:
+    """Make sure that a server can have the port.
+
+    Raises:
+        LocalError: It cannot.
+    """
     if not 1 <= port <= MAX_PORT:
         raise LocalError(f"port {port} seen, 1 to {MAX_PORT} allowed")
-    opening = write_opening(Opening(Legacy(written(name), port, transport), exit=exit))
-    async with within(deadline_s, f"connection to {name} port {port}"):
-        stream = await host.open_service_stream(TERMINATION, opening=opening, deadline_s=deadline_s)
-        try:
-            await stream.write(first, deadline_s=deadline_s)
-            await _expect_open(stream, deadline_s=deadline_s)
-        except BaseException:
-            stream.abort()
-            raise
-    return stream
 
 
 def written(name: str) -> str:
@@ -94,9 +117,8 @@ def written(name: str) -> str:
     raise LocalError(f"{name!r:.300} is not the name of a server: 1 to {MAX_NAME} letters")
 
 
-async def _expect_open(stream: Stream, *, deadline_s: float) -> None:
-    status = await receive_status(stream, deadline_s=deadline_s)
-    if status != OPEN:
+def _expect_open(status: Status) -> None:
+    if status.word:
         raise error_of(status)
 
 

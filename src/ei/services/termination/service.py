@@ -14,7 +14,7 @@ it is open is said at once, so that the client's greeting is answered by this no
 the node that goes on keeps connections to the origin ready.
 
 A stream with an even number came here, its partner `number | 1` goes on. An opening that is under
-way is in the ephemeral store; nothing is kept of what is open.
+way is in the ephemeral store; of what is open only sessions are (`sessions.py`).
 """
 
 from collections.abc import Iterable
@@ -45,9 +45,11 @@ from ei.sdk import (
     StreamTarget,
     StreamWritable,
     Table,
+    TimerFired,
     WriteStream,
     refuse,
 )
+from ei.services.termination import sessions
 from ei.services.termination.messages import (
     MAX_DETAIL,
     OPEN,
@@ -57,6 +59,7 @@ from ei.services.termination.messages import (
     write_opening,
     write_status,
 )
+from ei.services.termination.sessions import Limits, Session, tell_not
 
 OVER = {"ended", "closed"}
 """Reasons after which the partner is closed already: by its own end, or by this service."""
@@ -77,12 +80,11 @@ NO_WAY_TO_EXIT = "node {node} does not reach the node that is to go on to {targe
 ENDED = "the stream from node {node} to {target} has ended: {reason}"
 
 
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Times in seconds, and exits.
+class Config(Limits, frozen=True, forbid_unknown_fields=True):
+    """Times in seconds, exits, and what sessions may take.
 
     Attributes:
         open_s: How long the other end has to answer, up to 60.
-        idle_s: How long a stream may be silent, up to a day.
         exits: Name of a legacy host, a domain that it is in, or `*` for all, to the address of the
             node that goes on to it. The longest counts; without one, this node goes on itself.
         sites: Name of a site of this node's `[sites]` to its origin, `HOST:PORT` in the clear: TLS
@@ -92,7 +94,6 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     open_s: float
-    idle_s: float
     exits: dict[str, str]
     sites: dict[str, str]
     ahead: dict[str, Annotated[int, Meta(ge=1, le=MAX_AHEAD)]]
@@ -116,11 +117,15 @@ class Underway(msgspec.Struct, frozen=True, gc=False, array_like=True):
         target: For people.
         is_last: This node goes on to the target itself, and so says how that went.
         is_told: That it is open was said already.
+        session: By which another stream can take its place; empty for none.
+        peer: Who opened it.
     """
 
     target: str
     is_last: bool
     is_told: bool = False
+    session: bytes = b""
+    peer: Address = Address(b"")
 
 
 class Termination(Service[Config]):
@@ -144,6 +149,10 @@ class Termination(Service[Config]):
             case StreamData() | StreamWritable():
                 return ()  # nothing is read here, and a status fits every window
 
+    def on_timer(self, event: TimerFired, ctx: Context[Config]) -> Iterable[Effect]:
+        """Give up a session for which no stream has come."""
+        return sessions.expire(event.key, ctx)
+
 
 def begin(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
     """Open a stream to where this one is to go on."""
@@ -153,16 +162,22 @@ def begin(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
         yield from tell_not(event.stream, Status("bad_opening", str(error)[:MAX_DETAIL]))
         return
     node = exit_of(opening, ctx)
-    site = site_of(opening, ctx)
+    # One that takes the place of another goes where that went.
+    site = site_of(opening, ctx) if opening.has is None else ""
     target = opening.to if not site else target_of(ctx.config.sites[site], where=site)
     is_told = opening.is_told or bool(site)
+    name = b"" if site else opening.session or b""
     to: StreamTarget = target
     ahead = 0
-    if node is None:
-        ahead = ahead_of(target, ctx.config.ahead)
+    if node is not None:
+        onward = Opening(target, node, is_told, session=name or None, has=opening.has)
+        to = AtNode(node, write_opening(onward))
+    elif opening.has is not None:
+        yield from sessions.resume(event, name, opening.has, ctx)
+        return
     else:
-        to = AtNode(node, write_opening(Opening(target, exit=node, is_told=is_told)))
-    found = Underway(spelled(target), is_last=node is None, is_told=is_told)
+        ahead = ahead_of(target, ctx.config.ahead)
+    found = Underway(spelled(target), node is None, is_told, session=name, peer=event.peer)
     underway(ctx).put(key(event.stream), found)
     yield OpenStream(event.stream | 1, to, deadline_s=ctx.config.open_s, ahead=ahead)
     if site:
@@ -178,6 +193,11 @@ def join(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
         yield CloseStream(event.stream)
         return
     underway(ctx).delete(key(stream))
+    if found.is_last and found.session and not sessions.is_known(found.session, ctx):
+        yield from sessions.begin(
+            Session(onward=event.stream, stream=stream, peer=found.peer), found.session, ctx
+        )
+        return
     if found.is_last and not found.is_told:
         yield WriteStream(stream, write_status(OPEN))
     yield SpliceStreams(stream, event.stream, idle_s=ctx.config.idle_s)
@@ -185,6 +205,9 @@ def join(event: StreamOpened, ctx: Context[Config]) -> Iterable[Effect]:
 
 def end(event: StreamClosed, ctx: Context[Config]) -> Iterable[Effect]:
     """Say why there is no other end; or give that up when nobody waits for it any more."""
+    if sessions.is_of_session(event.stream, ctx):
+        yield from sessions.end(event, ctx)
+        return
     stream = event.stream & ~1
     found = underway(ctx).get(key(stream))
     if found is None:
@@ -199,12 +222,6 @@ def end(event: StreamClosed, ctx: Context[Config]) -> Iterable[Effect]:
         yield CloseStream(stream)
     else:
         yield from tell_not(stream, Status(event.reason, explained(event.reason, found, ctx)))
-
-
-def tell_not(stream: int, status: Status) -> Iterable[Effect]:
-    """Say why not, as the last word."""
-    yield WriteStream(stream, write_status(status), is_end=True)
-    yield CloseStream(stream)
 
 
 def exit_of(opening: Opening, ctx: Context[Config]) -> Address | None:

@@ -45,6 +45,8 @@ from ei.testing import FarEnd, Playbook, address
 SERVER = Legacy("www.example.org", 443)
 SELF, FAR = address("self"), address("far.2")
 FAR_TEXT = "fd35:0:2:6661:7200::"
+NAME = bytes(range(16))
+HTTP = "9400a16850a3746370"
 
 
 def asked(play: Playbook, opening: Opening) -> tuple[FarEnd, FarEnd]:
@@ -383,9 +385,23 @@ def test_sites_and_targets_that_are_none_are_refused(config: dict[str, object], 
 def test_openings_and_statuses_are_arrays() -> None:
     opening = Opening(Legacy("h", 80), exit=FAR)
 
-    assert write_opening(opening).hex() == "93" + "9400a16850a3746370" + "c410" + FAR.hex() + "c2"
+    assert write_opening(opening).hex() == "95" + HTTP + "c410" + FAR.hex() + "c2c0c0"
     assert read_opening(write_opening(opening)) == opening
-    assert write_status(OPEN).hex() == "0300" + "92a0a0"
+    assert write_status(OPEN).hex() == "0500" + "94a0a0c000"
+
+
+def test_fields_that_were_appended_may_be_missing() -> None:
+    assert read_opening(bytes.fromhex("92" + HTTP + "c0")) == Opening(Legacy("h", 80))
+    assert read_status(bytes.fromhex("0300" + "92a0a0")) == (OPEN, 5)
+
+
+def test_an_opening_that_takes_the_place_of_another_says_whose_and_from_where() -> None:
+    opening = Opening(Legacy("h", 80), session=NAME, has=300)
+
+    assert write_opening(opening).hex() == "95" + HTTP + "c0c2" + "c410" + NAME.hex() + "cd012c"
+    assert read_opening(write_opening(opening)) == opening
+    with pytest.raises(ValueError, match="length >= 16"):
+        _ = read_opening(write_opening(Opening(Legacy("h", 80), session=b"short")))
 
 
 def test_a_status_is_read_once_it_is_there() -> None:

@@ -1,0 +1,205 @@
+"""Streams to servers outlive the node that carries them: real nodes, which are killed."""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from ei.errors import StreamError
+from ei.lab.catalogue import find_topology
+from ei.lab.load import attach_fully, node_in_use, until
+from ei.lab.process_lab import ProcessLab
+from ei.lab.topology import Impairment
+from ei.scenarios.termination.ground import Ground
+from ei.scenarios.termination.servers import Server, content, serving
+from ei.sdk import Legacy
+from ei.services.termination.client import begin
+from ei.services.termination.messages import Opening
+from ei.ways.resuming import ResumableStream, open_resumable
+
+pytestmark = pytest.mark.slow
+
+MUCH = 20_000_000
+A_LITTLE = 2_000_000
+EXIT = "sn1.isp-b"
+NODES = ("sn1.isp-a", "sn2.isp-a")
+LINKS = [(node, other) for node in NODES for other in ("alice.isp-a", EXIT)]
+
+
+class Way:
+    """A lab with a server behind its exit."""
+
+    def __init__(self, lab: ProcessLab, ground: Ground, server: Server) -> None:
+        self.lab = lab
+        self.ground = ground
+        self.server = server
+        self.alice = lab.host("alice")
+
+    async def open(self, line: str) -> ResumableStream:
+        return await open_resumable(
+            self.alice,
+            self.ground.web,
+            self.server.port,
+            exit=self.alice.find(EXIT),
+            first=f"{line}\n".encode(),
+        )
+
+    async def kill(self) -> str:
+        """Kill the node in use; return its name."""
+        node = node_in_use(self.alice)
+        await self.lab.kill(node)
+        return node
+
+
+@asynccontextmanager
+async def opened() -> AsyncGenerator[ProcessLab]:
+    with tempfile.TemporaryDirectory(prefix="ei-") as state:
+        environ = {**os.environ, "XDG_STATE_HOME": state}
+        lab = ProcessLab(find_topology("termination"), seed=1, environ=environ)
+        try:
+            await lab.open()
+            yield lab
+        finally:
+            await lab.close()
+
+
+def run(script: Callable[[Way], Coroutine[Any, Any, None]]) -> None:
+    async def program() -> None:
+        async with opened() as lab:
+            for a, b in LINKS:
+                await lab.impair(a, b, Impairment(delay_ms=1))
+            ground = await Ground.of(lab)
+            async with serving(ground.listener()) as server:
+                await script(Way(lab, ground, server))
+
+    asyncio.run(program())
+
+
+async def read_exactly(stream: ResumableStream, count: int) -> bytes:
+    read = bytearray()
+    while len(read) < count:
+        read += await stream.read(count - len(read))
+    return bytes(read)
+
+
+async def read_all(stream: ResumableStream) -> bytes:
+    read = bytearray()
+    while piece := await stream.read():
+        read += piece
+    return bytes(read)
+
+
+def test_what_a_server_sends_arrives_whole_however_often_the_node_is_killed() -> None:
+    async def script(way: Way) -> None:
+        stream = await way.open(f"give {MUCH}")
+        read = await read_exactly(stream, A_LITTLE)
+
+        first = await way.kill()
+        read += await read_exactly(stream, A_LITTLE)
+        await way.lab.start(first)
+        await attach_fully(way.alice, deadline_s=10)
+        assert await way.kill() != first
+
+        assert read + await read_all(stream) == content(MUCH)
+        assert stream.resumed == 2
+
+    run(script)
+
+
+def test_what_a_program_sends_arrives_whole_and_so_does_the_answer_to_its_end() -> None:
+    async def script(way: Way) -> None:
+        stream = await way.open("take")
+        much = content(MUCH)
+        await stream.write(much[:A_LITTLE])
+
+        first = await way.kill()
+        await stream.write(much[A_LITTLE:])
+        assert stream.resumed == 1
+        await way.lab.start(first)
+        await attach_fully(way.alice, deadline_s=10)
+        await stream.finish()
+        _ = await way.kill()
+
+        assert (await read_all(stream)).decode() == hashlib.sha256(much).hexdigest()
+
+    run(script)
+
+
+def test_who_is_silent_is_moved_too_and_a_stream_that_is_slowly_read() -> None:
+    async def script(way: Way) -> None:
+        silent, slow = await way.open("take"), await way.open(f"give {MUCH}")
+        read = await read_exactly(slow, A_LITTLE)
+
+        _ = await way.kill()
+
+        assert await until(way.lab, lambda: was_resumed(silent, slow), limit_s=5) is not None
+        read += await read_exactly(slow, A_LITTLE)
+        await silent.write(b"abc")
+        await silent.finish()
+        assert (await read_all(silent)).decode() == hashlib.sha256(b"abc").hexdigest()
+        assert read + await read_all(slow) == content(MUCH)
+
+    run(script)
+
+
+def test_with_its_exit_a_stream_is_lost_and_a_session_of_nobody_is_refused() -> None:
+    async def script(way: Way) -> None:
+        to = Legacy(way.ground.web, way.server.port)
+        opening = Opening(to, exit=way.alice.find(EXIT), session=bytes(16), has=0)
+        with pytest.raises(StreamError, match="does not keep that stream") as refused:
+            _ = await begin(way.alice, opening, deadline_s=5)
+        assert refused.value.kind == "too_late"
+
+        stream = await way.open("flood")
+        _ = await stream.read()
+        await way.lab.kill_worker(EXIT, "termination")
+
+        with pytest.raises(StreamError) as lost:
+            _ = await read_all(stream)
+        assert lost.value.kind == "lost"
+        assert stream.resumed == 0
+
+    run(script)
+
+
+def test_with_a_node_that_is_its_exit_as_well_a_stream_is_lost_soon() -> None:
+    async def script(way: Way) -> None:
+        stream = await open_resumable(way.alice, way.ground.web, way.server.port, first=b"flood\n")
+        _ = await stream.read()
+        _ = await way.kill()
+        began_s = way.lab.now_s()
+
+        with pytest.raises(StreamError) as lost:
+            _ = await read_all(stream)
+
+        assert lost.value.kind == "node_lost"
+        assert way.lab.now_s() - began_s < 5
+
+    run(script)
+
+
+def test_a_stream_that_its_program_gives_up_is_given_up_at_the_exit() -> None:
+    async def script(way: Way) -> None:
+        stream = await way.open("flood")
+        _ = await stream.read()
+
+        stream.abort()
+
+        async def is_over() -> bool:
+            status = (await way.lab.node_status(EXIT)).streams
+            return status is not None and status.open == 0
+
+        assert await until(way.lab, is_over, limit_s=5) is not None
+        with pytest.raises(StreamError, match="gave the stream up"):
+            _ = await stream.read()
+
+    run(script)
+
+
+async def was_resumed(*streams: ResumableStream) -> bool:
+    return all(stream.resumed for stream in streams)
