@@ -57,8 +57,9 @@ def _config_of(arguments: argparse.Namespace) -> Path:
 def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
     """Run the host; it logs to stderr."""
     from ei.host.daemon import run_host
+    from ei.ways.publishing import publishing_beside
 
-    run_host(_config_of(arguments), metrics=arguments.metrics)
+    run_host(_config_of(arguments), metrics=arguments.metrics, beside=publishing_beside)
     return Exit.OK
 
 

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -24,11 +25,12 @@ def preload() -> dict[str, Program]:
     """Import all that the daemons need, before any is forked; return the programs by kind."""
     node = importlib.import_module("ei.node.daemon")
     host = importlib.import_module("ei.host.daemon")
+    beside = importlib.import_module("ei.ways.publishing").publishing_beside
     for service in sorted((SCENARIOS.parent / "services").glob("*/service.py")):
         _ = importlib.import_module(f"ei.services.{service.parent.name}.service")
     return {
         "node": lambda folder: _run(node.run_node, folder / NODE_FILE),
-        "host": lambda folder: _run(host.run_host, folder / HOST_FILE),
+        "host": lambda folder: _run(partial(host.run_host, beside=beside), folder / HOST_FILE),
         "etcd": run_etcd,
     }
 
