@@ -24,8 +24,8 @@ AT_ONCE = 8
 OUR_HITS = 4_000
 THEIR_HITS = 40_000
 """So many that the clock of the kernel, of 10 ms, tells their time."""
-HITS_LIMIT = 100.0
-"""The figure is stated, and not promised: this is far below it."""
+APART_LIMIT = 12.0
+"""Times our hits that Varnish may give: twice what it gives, since others may be at work here."""
 LIMIT_S = 120.0
 PAGE_BYTES = 1_000
 PATH = "/hits"
@@ -39,9 +39,9 @@ async def hit(
     lab: ProcessLab, host: Host, node: str, environ: Mapping[str, str]
 ) -> AsyncIterator[Promise]:
     """Ask for one page again and again, of the cache of a host's node, and of Varnish."""
-    name = "hits of 1 kB for a second of CPU of a node, beside Varnish"
+    name = f"hits of 1 kB for a second of CPU of a node, to 1/{APART_LIMIT:g} of Varnish's"
     if package := missing(VARNISH):
-        yield unsupported(f"{name}; {package}", ">=", HITS_LIMIT, unit="hits")
+        yield unsupported(f"{name}; {package}", ">=", limit=True)
         return
     async with serving() as (origin, _):
         origin.pages[PATH] = Page(b"x" * PAGE_BYTES, ("cache-control: max-age=600",))
@@ -62,7 +62,7 @@ async def hit(
         name,
         round(ours),
         ">=",
-        HITS_LIMIT,
+        round(theirs / APART_LIMIT),
         unit="hits",
         baseline=round(theirs),
         is_valid=are_hits,
