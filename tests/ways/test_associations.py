@@ -9,6 +9,7 @@ from tests.ways.places import Place
 
 import ei
 from ei.host.sync import Host
+from ei.records.addresses import format_address
 from ei.ways.socks import read_datagram, write_datagram
 
 pytestmark = pytest.mark.slow
@@ -48,6 +49,15 @@ def test_a_datagram_reaches_a_port_of_a_host_and_its_answer_comes_back(
         assert port.try_send(got.source, b"pong", port=got.source_port)
 
         assert read_datagram(program.recv(2_000)) == ("bob.campus.ei", 7, b"pong")
+
+
+def test_an_answer_comes_from_where_the_program_has_sent_to(place: Place, bob: Host) -> None:
+    with bob.datagrams(7) as port, associated(place) as (program, to):
+        _ = program.sendto(write_datagram(format_address(bob.address), 7, b"ping"), to)
+        got = port.receive(deadline_s=10)
+        assert port.try_send(got.source, b"pong", port=got.source_port)
+
+        assert read_datagram(program.recv(2_000)) == (format_address(bob.address), 7, b"pong")
 
 
 def test_a_datagram_to_the_legacy_internet_goes_on_from_the_node(place: Place) -> None:

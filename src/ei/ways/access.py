@@ -17,8 +17,9 @@ from ei.errors import ConflictError, DeadlineError, EiError, LocalError
 from ei.host.client import Host
 from ei.host.config import load_host_config
 from ei.host.connect import PreparedHost, make_host, prepare_host
-from ei.records.addresses import format_address
+from ei.records.addresses import format_address, parse_address
 from ei.records.endpoints import Endpoint, parse_endpoint
+from ei.sdk.packets import Address
 from ei.ways.dialing import Dialler, HostDialler
 from ei.ways.dns_stub import Look
 from ei.ways.looking import look_by_daemon, look_by_host
@@ -32,12 +33,14 @@ class Access:
     Attributes:
         host: This process as a host; `None` where a daemon is it.
         proxy: Of the daemon.
+        address: Of the host whose daemon it is.
     """
 
     dialler: Dialler
     look: Look
     host: Host | None = None
     proxy: Endpoint | None = None
+    address: Address | None = None
 
 
 class OwnDoor:
@@ -83,7 +86,8 @@ class DaemonDoor:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Access]:
         """Nothing is to be opened."""
-        yield Access(SocksDialler(self._proxy), look_by_daemon(self._admin), proxy=self._proxy)
+        dialler, look = SocksDialler(self._proxy), look_by_daemon(self._admin)
+        yield Access(dialler, look, proxy=self._proxy, address=parse_address(self.address))
 
 
 Door = OwnDoor | DaemonDoor

@@ -1,6 +1,7 @@
 """Datagrams of programs that speak SOCKS (UDP ASSOCIATE): to hosts, and on from the node."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from ei.daemons.log import Log
@@ -8,6 +9,7 @@ from ei.errors import DeadlineError, EiError
 from ei.host.channels import DatagramChannel
 from ei.host.client import Host
 from ei.records.addresses import format_address
+from ei.sdk.packets import Address
 from ei.services.termination.client import open_legacy
 from ei.ways.dialing import ours
 from ei.ways.ends import PATIENCE_S, StreamEnd
@@ -15,6 +17,7 @@ from ei.ways.legacy_datagrams import LegacyDatagrams
 from ei.ways.names import to_dns_name
 from ei.ways.socks import SocksError, read_datagram, write_datagram
 
+MOST_BY_ADDRESS = 64
 Place = tuple[str, int]
 
 
@@ -59,10 +62,10 @@ class Associations:
             datagram = await channel.receive(deadline_s=PATIENCE_S)
         except DeadlineError:
             return
-        name = self._host.records.name_of(datagram.source)
-        is_named = name != format_address(datagram.source)
-        source = to_dns_name(name) if is_named else name
-        program.hand(source, datagram.source_port, datagram.data)
+        name, own = self._host.records.name_of(datagram.source), format_address(datagram.source)
+        # A program knows an answer by where it has sent to.
+        is_named = name != own and datagram.source not in program.by_address
+        program.hand(to_dns_name(name) if is_named else own, datagram.source_port, datagram.data)
 
 
 class _Program(asyncio.DatagramProtocol):
@@ -77,6 +80,8 @@ class _Program(asyncio.DatagramProtocol):
         self._log = log
         self._transport: asyncio.DatagramTransport | None = None
         self._program: Place | None = None
+        self.by_address = OrderedDict[Address, None]()
+        """Hosts that the program sent to by their address, not their name."""
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
@@ -92,9 +97,17 @@ class _Program(asyncio.DatagramProtocol):
             if to is None:
                 _ = self._legacy.send(name, port, payload)
             else:
+                self._note(to)
                 _ = self._channel.try_send(to, payload, port=port)
         except (SocksError, EiError) as error:
             self._log.warn("datagram not carried", reason=str(error))
+
+    def _note(self, to: str | Address) -> None:
+        if not isinstance(to, str):
+            self.by_address[to] = None
+            self.by_address.move_to_end(to)
+            if len(self.by_address) > MOST_BY_ADDRESS:
+                _ = self.by_address.popitem(last=False)
 
     def hand(self, host: str, port: int, data: bytes) -> None:
         """Give the program a datagram from a place, once it is known where it is."""

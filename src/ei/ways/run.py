@@ -15,6 +15,7 @@ from ei.daemons.log import Level, Log
 from ei.daemons.open_files import open_as_many_as_allowed
 from ei.errors import DeniedError
 from ei.host.client import Host
+from ei.records.endpoints import Endpoint
 from ei.runtime.garbage import collect_seldom
 from ei.services.termination.client import open_legacy
 from ei.ways.access import Access, DaemonDoor, Door, find_door
@@ -28,6 +29,7 @@ from ei.ways.proxy import Proxy, proxy_of
 from ei.ways.run_packets import Far, RunPackets
 from ei.ways.run_relay import RunRelay
 from ei.ways.signals import passed_on
+from ei.ways.socks_datagrams import ProxiedHost, ProxiedPlace
 from ei.ways.stand_ins import StandIns
 
 Wanted = Literal["auto", "namespace", "proxy"]
@@ -55,7 +57,7 @@ class Running:
     def uncovered(self) -> str:
         """What does not go by the service layer, in words."""
         if self.mode == "namespace":
-            what = "UDP, pings" if self.is_by_daemon else "pings to the legacy Internet"
+            what = "pings" if self.is_by_daemon else "pings to the legacy Internet"
             return f"{what}, servers on this machine's own addresses"
         return "UDP, pings, and programs that heed no proxy variables: they go straight, as ever"
 
@@ -158,7 +160,7 @@ class _Run:
         names = StandIns()
         stub = Stub(access.look, Upstream(system_servers()), invent=names.invent)
         relay = RunRelay(access.dialler, names=names, stub=stub, told=self._told)
-        far = None if access.host is None else Far(access.host, _dial_udp(access.host, names))
+        far = _far(access, names)
         beside = RunPackets(packets, far=far, stub=stub, told=self._told)
         async with asyncio.TaskGroup() as group:
             serving = [group.create_task(relay.serve(each)) for each in listening]
@@ -180,6 +182,21 @@ class _Run:
         log = Log(level=Level.ERROR)  # the program's own words are what is to be seen
         async with proxy_of(Proxy(access.dialler, listen="127.0.0.1:0", log=log)) as proxy:
             yield proxy_variables(proxy.endpoint)
+
+
+def _far(access: Access, names: StandIns) -> Far | None:
+    if access.host is not None:
+        return Far(access.host, _dial_udp(access.host, names))
+    if access.proxy is None or access.address is None:
+        return None
+    return Far(ProxiedHost(access.proxy, access.address), _dial_by_proxy(access.proxy, names))
+
+
+def _dial_by_proxy(proxy: Endpoint, names: StandIns) -> DialDatagrams:
+    async def dial(host: str, port: int) -> End:
+        return ProxiedPlace(proxy, names.name_of(host) or host, port)
+
+    return dial
 
 
 def _dial_udp(own: Host, names: StandIns) -> DialDatagrams:

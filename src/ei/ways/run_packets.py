@@ -156,7 +156,7 @@ class RunPackets:
                 if to is None and port == DNS_PORT:
                     self._start(self._answer(datagram))
                 elif self._far is None:
-                    self._refuse(packet, f"{place} port {port}: UDP does not go by a proxy")
+                    self._refuse(packet, f"{place} port {port}: UDP has no way")
                 elif to is None:
                     self._send_out(self._far, datagram, packet)
                 else:

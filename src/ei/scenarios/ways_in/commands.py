@@ -15,6 +15,7 @@ from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.ways_in.ground import Ground
 
 NODE = "sn1.isp-a"
+CAROL = "carol.isp-a"
 ECHO_PORT = 7
 """Of dave."""
 COUNT = 5
@@ -80,6 +81,18 @@ async def commands(ground: Ground) -> AsyncIterator[Promise]:
     yield await killed(ground)
 
 
+async def beside_a_proxy(ground: Ground, host: str) -> AsyncIterator[Promise]:
+    """Run programs as a host whose proxy runs: to dave, and on from the node."""
+    async with echoing(ground.dave):
+        done = await ask_by_udp(ground, "dave.isp-b.ei", ECHO_PORT, host=host)
+    yield promise("ei run beside a proxy: datagrams and answers of a host", done.words, "==", HEARD)
+    here = own_address()
+    if here is not None:
+        async with serving_legacy(here) as (_, udp_port):
+            done = await ask_by_udp(ground, here, udp_port, host=host)
+        yield promise("ei run beside a proxy: datagrams by termination", done.words, "==", HEARD)
+
+
 async def to_the_legacy_internet(ground: Ground) -> AsyncIterator[Promise]:
     """Reach a TCP and a UDP server that know nothing of us, from the node."""
     by_tcp, by_udp = "ei run -- curl by termination", "ei run: datagrams by termination"
@@ -115,9 +128,9 @@ async def killed(ground: Ground) -> Promise:
 # -- running -----------------------------------------------------------------------------------
 
 
-async def run(ground: Ground, *words: str) -> Done:
-    """Run a program by `ei run` as carol, to its end."""
-    process = await started(ground, *words)
+async def run(ground: Ground, *words: str, host: str = CAROL) -> Done:
+    """Run a program by `ei run` as a host, to its end."""
+    process = await started(ground, *words, host=host)
     try:
         async with asyncio.timeout(LIMIT_S):
             printed, complaint = await process.communicate()
@@ -127,19 +140,20 @@ async def run(ground: Ground, *words: str) -> Done:
     return Done(process.returncode or 0, printed, complaint.decode(errors="replace"))
 
 
-async def ask_by_udp(ground: Ground, host: str, port: int) -> Done:
+async def ask_by_udp(ground: Ground, to: str, port: int, *, host: str = CAROL) -> Done:
     """Run a program that asks some times by UDP."""
-    return await run(ground, sys.executable, "-c", ASKS_BY_UDP, host, str(port), str(COUNT))
+    words = (sys.executable, "-c", ASKS_BY_UDP, to, str(port), str(COUNT))
+    return await run(ground, *words, host=host)
 
 
-async def started(ground: Ground, *words: str) -> asyncio.subprocess.Process:
-    """Start a program by `ei run` as carol."""
+async def started(ground: Ground, *words: str, host: str = CAROL) -> asyncio.subprocess.Process:
+    """Start a program by `ei run` as a host."""
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ei", "run", "--", *words),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**ground.environ, "EI_CONFIG": str(ground.config("carol.isp-a"))},
+        env={**ground.environ, "EI_CONFIG": str(ground.config(host))},
     )
 
 

@@ -10,7 +10,7 @@ from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.ways_in.bulk import bulk
-from ei.scenarios.ways_in.commands import commands, is_enclosed
+from ei.scenarios.ways_in.commands import beside_a_proxy, commands, is_enclosed
 from ei.scenarios.ways_in.ground import BULK_PORT, Ground, grounded
 from ei.scenarios.ways_in.idle import COUNT, IDLE_PORT, idle
 from ei.scenarios.ways_in.outside import missing
@@ -41,20 +41,12 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         many = ("--connections", str(2 * COUNT + 100))
         publish = ("gateway", "publish", "web", *to, "--name", "bob.isp-b.ei", *many)
         async with ground.running("bob.isp-b", *publish) as gateway:
-            if await is_enclosed(ground):
-                async for each in commands(ground):
-                    yield each
-                async for each in bulk(ground, gateway.pid):
-                    yield each
-            else:
-                yield unsupported("ei run has a network namespace", "==", limit=True)
+            async for each in enclosed(ground, gateway.pid):
+                yield each
             proxy = ("proxy", "--listen", "127.0.0.1:0", *many)
             async with ground.running("alice.isp-a", *proxy) as proxying:
                 at = str((await ground.ask("alice.isp-a", "proxy"))["endpoint"])
-                async for each in through(ground, at):
-                    yield each
-                pids = {"proxy": proxying.pid, "gateway": gateway.pid}
-                async for each in idle(ground, at, **pids):
+                async for each in with_a_proxy(ground, at, proxying.pid, gateway.pid):
                     yield each
                 yield outside("with all of it on", before, await ground.outside())
                 async with _held_open(at):
@@ -77,6 +69,28 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             _ = await gateway.wait()
             await lab.kill("sn1.isp-a")
             yield outside("after gateway and node crashed", before, await ground.outside())
+
+
+async def enclosed(ground: Ground, gateway: int) -> AsyncIterator[Promise]:
+    """Run programs in a namespace, where there may be one."""
+    if not await is_enclosed(ground):
+        yield unsupported("ei run has a network namespace", "==", limit=True)
+        return
+    async for each in commands(ground):
+        yield each
+    async for each in bulk(ground, gateway):
+        yield each
+
+
+async def with_a_proxy(ground: Ground, at: str, proxy: int, gateway: int) -> AsyncIterator[Promise]:
+    """Use a proxy in every way."""
+    async for each in through(ground, at):
+        yield each
+    if await is_enclosed(ground):
+        async for each in beside_a_proxy(ground, "alice.isp-a"):
+            yield each
+    async for each in idle(ground, at, proxy=proxy, gateway=gateway):
+        yield each
 
 
 def outside(when: str, before: str, now: str, *, is_late: bool = False) -> Promise:
