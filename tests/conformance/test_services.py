@@ -25,6 +25,7 @@ from ei.sdk import (
     Group,
     GroupOf,
     InstallDecision,
+    NotKept,
     Packet,
     PacketArrived,
     PassPacket,
@@ -100,12 +101,17 @@ def messages_of(loaded: LoadedService) -> list[msgspec.Struct]:
 
 def sample_of(kind: object, group: bytes) -> object:
     """Make a value that a field of a message may have."""
-    for value in (group, (group,), ("word",), (("word/#", False),), 7, False):
+    samples = (group, 2 * group, group[:8], (group,), (group[:8],), ("word",), (("word/#", False),))
+    for value in (*samples, 7, False):
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError:
             continue
     return msgspec.convert((), kind)
+
+
+TREES = [NEWS + SELF, NEWS + EAST]
+HISTORIES = [NEWS + ALICE + bytes(8), b"t"]
 
 
 def packets() -> st.SearchStrategy[Packet]:
@@ -116,7 +122,7 @@ def packets() -> st.SearchStrategy[Packet]:
         ingress=st.sampled_from([ALICE, BOB, EAST, WEST]),
         source=st.sampled_from([ALICE, BOB]),
         connection=st.integers(0, 3).map(Connection),
-        metadata=st.builds(bytes.__add__, st.sampled_from([b"", *ADDRESSES]), marks)
+        metadata=st.builds(bytes.__add__, st.sampled_from([b"", *ADDRESSES, *TREES]), marks)
         | st.sampled_from(SUBJECTS),
         payload=st.sampled_from([b"", b"one", b"other"]),
         is_covered=st.booleans(),
@@ -130,6 +136,7 @@ def events(loaded: LoadedService) -> st.SearchStrategy[Event]:
         packets().map(lambda packet: PacketArrived(with_number(packet, loaded))),
         st.builds(PeerChanged, peers, st.booleans()),
         st.builds(TimerFired, st.sampled_from([b"", bytes(NEWS), bytes(WEATHER)])),
+        st.builds(NotKept, st.sampled_from(HISTORIES), st.just((bytes(8),)), peers),
         st.builds(TallyRead, st.just(b"t"), st.integers(0, 9), st.integers(0, 9)),
         st.sampled_from(
             [

@@ -47,7 +47,7 @@ from ei.routing.verifying import MAX_LIFE_S
 from ei.runtime.loader import load_service
 from ei.sdk import Legacy
 from ei.sdk.streams import MAX_OPENING_BYTES
-from ei.services.multicast.messages import Graft, Join, Leave, Prune
+from ei.services.multicast.messages import MAX_NUMBERS, Decline, Graft, Join, Leave, Missing, Prune
 from ei.services.termination.messages import (
     MAX_DETAIL,
     MAX_STATUS_BYTES,
@@ -152,8 +152,10 @@ def test_the_services_and_messages_have_the_numbers_of_the_page() -> None:
 
     for name in ("delivery", "echo", "reach", "multicast"):
         assert f"| {load_service(name).manifest.id} {name} |" in page
-    for message in (Join, Leave, Graft, Prune):
-        assert f"| {msgspec.msgpack.encode(message(GROUP))[1]} | `{message.__name__}` |" in page
+    for message in (Join, Leave, Graft, Prune, Decline, Missing):
+        tag = message.__struct_config__.tag
+        assert f"| {tag} | `{message.__name__}` |" in page
+    assert f"up to {MAX_NUMBERS} numbers" in page
 
 
 def test_every_message_of_a_cluster_is_listed_with_its_fields() -> None:

@@ -3,6 +3,7 @@
 from ei.lab.builder import TopologyBuilder
 from ei.lab.population import Population, populate
 from ei.lab.seeds import derive
+from ei.lab.topology_file import parse_topology
 from ei.records.addresses import format_address
 from ei.records.envelope import open_record
 from ei.records.kinds import AttachmentRecord, Enrolment, GroupRecord, NodeRecord
@@ -68,3 +69,28 @@ def test_names_in_the_configuration_of_services_are_addresses_there() -> None:
     host, group = people.residents["h.d"].address, people.groups["news.d"]
     addresses = [format_address(host), format_address(group)]
     assert said == {"echo": {"to": addresses, "limit_s": 1.5}}
+
+
+def test_the_record_of_a_group_names_who_may() -> None:
+    topology = parse_topology(
+        """
+        version = 1
+        [domains.d.nodes.a]
+        [domains.d.hosts.x]
+        nodes = ["a"]
+        [domains.e.nodes.a]
+        [domains.d.groups.news]
+        nodes = ["a"]
+        senders = ["x"]
+        members = ["e", "x"]
+        """,
+        name="t",
+    )
+
+    people = populate(topology, randomness=lambda label: derive(1, label), unix_s=UNIX_S)
+
+    records = [open_record(sealed)[0] for sealed in people.public]
+    (record,) = [each for each in records if isinstance(each, GroupRecord)]
+    host = people.residents["x.d"].address
+    assert record.senders == (host,)
+    assert record.members == (topology.domains["e"].number, host)

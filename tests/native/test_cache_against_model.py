@@ -14,7 +14,7 @@ from ei.runtime.batches import Answer, EffectBatch, Outcome
 from ei.sdk.decisions import Action, Decision, Discard, Forward, Hop, Key, Pass
 from ei.sdk.effects import InstallDecision
 from ei.sdk.packets import NOWHERE, Address, Connection
-from ei.sdk.stages import Compress, Meter, Stage, Tally
+from ei.sdk.stages import Compress, Keep, Meter, Stage, Tally
 from ei.testing.model import DecisionModel, ServiceModel
 from ei.testing.table_model import Question
 
@@ -243,8 +243,11 @@ class Story:
         name = self.random.choice([b"one", b"two"])
         if self.random.random() < 0.02:
             return Compress(name, dictionary=1, ratio=10)
-        if self.random.random() < 0.5:
+        kind = self.random.random()
+        if kind < 0.4:
             return Tally(name)
+        if kind < 0.5:
+            return Keep(name, 2, 300)
         return Meter(name, self.random.choice([1, 1_000]), self.random.choice([50, 5_000]))
 
     def compare_tally(self) -> None:

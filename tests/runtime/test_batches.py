@@ -15,7 +15,7 @@ from ei.runtime.batches import (
     ResolveBytes,
     SendControlBytes,
 )
-from ei.sdk import Address, PeerChanged, Started, TallyRead
+from ei.sdk import Address, NotKept, PeerChanged, Started, TallyRead
 
 A = Address(b"a" * 16)
 A_HEX = "c410" + "61" * 16
@@ -26,6 +26,7 @@ ITEMS: list[tuple[Item, str]] = [
     (QueryResolved(b"q", None), "9304c40171c0"),
     (QueryResolved(b"q", b"r"), "9304c40171c40172"),
     (TallyRead(b"t", 1, 2), "9405c401740102"),
+    (NotKept(b"k", (bytes(8),), A), f"941ec4016b91c408{bytes(8).hex()}c410{A.hex()}"),
     (Started(), "9106"),
     (PeersMeasured({A: 0.5}), f"920781{A_HEX}cb3fe0000000000000"),
 ]

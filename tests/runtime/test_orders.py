@@ -28,6 +28,7 @@ from ei.sdk import (
     Resolve,
     RevokeDecisions,
     SendControl,
+    SendKept,
     SendPacket,
     SetTimer,
     WriteStream,
@@ -144,9 +145,11 @@ def test_without_a_packet_there_is_none_to_answer(effect: Effect) -> None:
 
 def test_other_events_may_ask_for_all_the_rest() -> None:
     revoke, count, tally = RevokeDecisions(b"t"), Count("seen"), ReadTally(b"t")
-    keep = KeepDictionary(b"d", bytes(8))
+    keep, again = KeepDictionary(b"d", bytes(8)), SendKept(b"k", (bytes(8),), A, b"")
 
-    asked = (SEND, INSTALL, revoke, count, tally, keep, SendControl(Join(), A), Resolve(QUERY))
+    asked = (
+        SEND, INSTALL, revoke, count, tally, keep, again, SendControl(Join(), A), Resolve(QUERY)
+    )  # fmt: skip
 
     message = msgspec.msgpack.encode(Join())
     assert Desk().other(*asked) == answer(
@@ -159,6 +162,7 @@ def test_other_events_may_ask_for_all_the_rest() -> None:
             count,
             tally,
             keep,
+            again,
             SendControlBytes(message, A),
             ResolveBytes(QUERY_BYTES),
         ),

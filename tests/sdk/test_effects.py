@@ -20,6 +20,7 @@ from ei.sdk import (
     Resolve,
     RevokeDecisions,
     SendControl,
+    SendKept,
     SendPacket,
     SetTimer,
     Tally,
@@ -47,6 +48,7 @@ EFFECTS: list[tuple[Effect, str]] = [
     (Count("seen"), "930aa47365656e01"),
     (ReadTally(b"t"), "920bc40174"),
     (KeepDictionary(b"t", bytes(8)), "9312c40174c4080000000000000000"),
+    (SendKept(b"k", (bytes(8),), A, b"m"), f"951ec4016b91c408{bytes(8).hex()}{A_HEX}c4016d"),
 ]
 
 

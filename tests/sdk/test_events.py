@@ -7,6 +7,7 @@ from ei.sdk import (
     Connection,
     ControlArrived,
     Event,
+    NotKept,
     Packet,
     PacketArrived,
     PeerChanged,
@@ -29,6 +30,7 @@ EVENTS: list[tuple[Event, str]] = [
     (PeerChanged(A, is_up=True), f"9303{A_HEX}c3"),
     (Resolved(AttachmentOf(A), None), f"93049200{A_HEX}c0"),
     (TallyRead(b"t", 1, 2), "9405c401740102"),
+    (NotKept(b"k", (bytes(8),), A), f"941ec4016b91c408{bytes(8).hex()}{A_HEX}"),
     (Started(), "9106"),
 ]
 

@@ -9,6 +9,7 @@ from ei.sdk import (
     Context,
     ControlArrived,
     Effect,
+    NotKept,
     Packet,
     PacketArrived,
     PeerChanged,
@@ -56,6 +57,7 @@ def test_only_packets_must_be_handled() -> None:
     assert service.on_peer(PeerChanged(A, is_up=True), ctx) == ()
     assert service.on_resolved(Resolved(AttachmentOf(A), None), ctx) == ()
     assert service.on_tally(TallyRead(b"t", 0, 0), ctx) == ()
+    assert service.on_not_kept(NotKept(b"k", (), Address(bytes(16))), ctx) == ()
     assert service.on_stream(StreamWritable(2, 9), ctx) == ()
     assert service.on_start(Started(), ctx) == ()
 

@@ -1,6 +1,6 @@
 import msgspec
 
-from ei.sdk import Compress, Decompress, Meter, Tally
+from ei.sdk import Compress, Decompress, Keep, Meter, Tally
 
 
 def test_stages_are_arrays_that_start_with_their_tag() -> None:
@@ -12,3 +12,4 @@ def test_stages_are_arrays_that_start_with_their_tag() -> None:
     assert msgspec.msgpack.encode(compress).hex() == "9402c40164cd800164"
     decompress = Decompress(b"d", ratio=100, limit_bytes=1_400)
     assert msgspec.msgpack.encode(decompress).hex() == "9403c4016464cd0578"
+    assert msgspec.msgpack.encode(Keep(b"k", 2, 300)).hex() == "9404c4016b02cd012c"

@@ -1,7 +1,7 @@
 """The reference of the native stages, checked by hand-made numbers."""
 
-from ei.sdk.stages import Meter, Tally
-from ei.testing.stage_model import ObjectsModel, run_stages
+from ei.sdk.stages import Keep, Meter, Tally
+from ei.testing.stage_model import History, ObjectsModel, run_stages
 
 SECOND_NS = 1_000_000_000
 
@@ -45,3 +45,17 @@ def test_a_service_without_objects_resolves_no_stage() -> None:
 
     assert objects.resolve(0, [Tally(b"a")]) is None
     assert objects.resolve(0, []) == ()
+
+
+def test_a_history_keeps_the_newest_within_its_limits() -> None:
+    objects = ObjectsModel(16, 8)
+    assert objects.resolve(0, [Keep(b"k", 2, 40)]) is not None
+    history = objects.kept[Keep, b"k"]
+    assert isinstance(history, History)
+
+    for payload in (b"number 1", b"number 2", b"number 2 again", b"number 3", b"short"):
+        history.add(payload)
+    assert list(history.kept) == [b"number 2", b"number 3"]
+    history.add(b"number 4 and more", metadata_bytes=20)
+
+    assert list(history.kept) == [b"number 4"]

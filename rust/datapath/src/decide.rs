@@ -20,6 +20,7 @@ use crate::cache::{
 };
 use crate::codec::Stage;
 use crate::counters::Reason;
+use crate::packet::Packet;
 use crate::pipes::PeerIndex;
 use crate::routes::{Chain, Routes};
 use crate::stages::{Carried, Objects, Zstd};
@@ -224,7 +225,7 @@ impl Decisions {
         objects.is_some_and(|objects| objects.keep_dictionary(object, bytes))
     }
 
-    /// Run the stages of a decision on one packet.
+    /// Run the stages of a decision on one packet: `packet` but for what is carried.
     ///
     /// # Errors
     /// The stages after one that drops the packet do not run.
@@ -234,13 +235,21 @@ impl Decisions {
         decided: &Decided,
         now_ns: u64,
         carried: &mut Carried<'_>,
+        packet: Option<&Packet<'_>>,
     ) -> Result<(), Reason> {
         let entry = match decided {
             Decided::Cached(id) => self.cache.entry(*id),
             Decided::Walked(entry) => Some(&**entry),
         };
         let stages = entry.map_or(&[][..], Entry::stages);
-        run(&mut self.objects, &mut self.zstd, stages, now_ns, carried)
+        run(
+            &mut self.objects,
+            &mut self.zstd,
+            stages,
+            now_ns,
+            carried,
+            packet,
+        )
     }
 
     /// Run stages that were resolved before.
@@ -252,8 +261,16 @@ impl Decisions {
         stages: &[StageRef],
         now_ns: u64,
         carried: &mut Carried<'_>,
+        packet: Option<&Packet<'_>>,
     ) -> Result<(), Reason> {
-        run(&mut self.objects, &mut self.zstd, stages, now_ns, carried)
+        run(
+            &mut self.objects,
+            &mut self.zstd,
+            stages,
+            now_ns,
+            carried,
+            packet,
+        )
     }
 
     /// Give memory of dead entries back, a few at a time.
@@ -296,10 +313,11 @@ fn run(
     stages: &[StageRef],
     now_ns: u64,
     carried: &mut Carried<'_>,
+    packet: Option<&Packet<'_>>,
 ) -> Result<(), Reason> {
     for stage in stages {
         if let Some(objects) = objects.get_mut(usize::from(stage.service.0)) {
-            objects.apply(stage, now_ns, carried, zstd)?;
+            objects.apply(stage, now_ns, carried, zstd, packet)?;
         }
     }
     Ok(())

@@ -20,6 +20,7 @@ mod effects;
 mod events;
 mod follow;
 mod host;
+mod kept;
 mod lanes;
 mod peers;
 mod services;

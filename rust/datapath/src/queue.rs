@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::control::ControlReceipt;
 use crate::counters::Book;
 use crate::packet::OwnedPacket;
+use crate::stages::Name;
 use crate::wire::Address;
 
 /// What an item costs beside its bytes, about the cost of handling an empty one.
@@ -76,6 +77,15 @@ pub enum News {
         packets: u64,
         /// Counted.
         payload_bytes: u64,
+    },
+    /// Packets that were asked for and are not kept.
+    NotKept {
+        /// Name of the history.
+        object: Vec<u8>,
+        /// Of the packets, 1 to 256.
+        names: Vec<Name>,
+        /// Who lacks them.
+        to: Address,
     },
     /// Round trips in seconds.
     PeersMeasured(Vec<(Address, f64)>),
@@ -198,10 +208,14 @@ impl MissQueue {
                 }
                 unheard.push_back(*is_up);
             }
-            News::Resolved { .. } | News::TallyRead { .. } if self.answers >= MAX_ANSWERS => {
+            News::Resolved { .. } | News::TallyRead { .. } | News::NotKept { .. }
+                if self.answers >= MAX_ANSWERS =>
+            {
                 return false;
             }
-            News::Resolved { .. } | News::TallyRead { .. } => self.answers += 1,
+            News::Resolved { .. } | News::TallyRead { .. } | News::NotKept { .. } => {
+                self.answers += 1;
+            }
             News::PeersMeasured(_) => {}
         }
         self.news.push_back(news);
@@ -235,7 +249,8 @@ impl MissQueue {
                         return Some(News::PeerChanged { peer, is_up });
                     }
                 }
-                answer @ (News::Resolved { .. } | News::TallyRead { .. }) => {
+                answer
+                @ (News::Resolved { .. } | News::TallyRead { .. } | News::NotKept { .. }) => {
                     self.answers = self.answers.saturating_sub(1);
                     return Some(answer);
                 }

@@ -7,11 +7,13 @@
 mod carried;
 mod compress;
 mod frame;
+mod keep;
 mod meter;
 mod tally;
 
 pub use carried::Carried;
 pub use compress::{Dictionaries, Dictionary, MAX_DICTIONARY_BYTES, Zstd};
+pub use keep::{Kept, NAME_BYTES, Name};
 pub use meter::Meter;
 pub use tally::Tally;
 
@@ -20,7 +22,13 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::cache::{ServiceIndex, StageRef, Task};
 use crate::codec::Stage;
 use crate::counters::Reason;
+use crate::packet::{OwnedPacket, Packet};
 use crate::wire::Protection;
+
+/// Bytes that all histories of one service may come to hold.
+const MAX_KEPT_BYTES: usize = 256 << 20;
+/// A history that was not added to for so long makes room for others.
+const KEPT_IDLE_NS: u64 = 30_000_000_000;
 
 /// The objects of one service.
 #[derive(Clone, Debug)]
@@ -31,6 +39,7 @@ pub struct Objects {
     meters: BTreeMap<Box<[u8]>, u32>,
     tallies: BTreeMap<Box<[u8]>, u32>,
     dictionaries: BTreeMap<Box<[u8]>, u32>,
+    histories: BTreeMap<Box<[u8]>, u32>,
     by_age: VecDeque<u32>,
 }
 
@@ -46,6 +55,7 @@ enum Object {
     Meter(Meter),
     Tally(Tally),
     Dictionaries(Dictionaries),
+    Kept(Kept),
 }
 
 impl Objects {
@@ -58,6 +68,7 @@ impl Objects {
             meters: BTreeMap::new(),
             tallies: BTreeMap::new(),
             dictionaries: BTreeMap::new(),
+            histories: BTreeMap::new(),
             by_age: VecDeque::new(),
         }
     }
@@ -72,7 +83,7 @@ impl Objects {
         self.places.is_empty()
     }
 
-    /// The object that `stage` names, made if it is new; a meter takes the stage's rate and burst.
+    /// The object that `stage` names, made if it is new; it takes what the stage says of it.
     /// `None` when the table holds no objects at all, and for dictionaries of which none is kept.
     pub fn resolve(&mut self, stage: &Stage<'_>, now_ns: u64) -> Option<StageRef> {
         let known = match stage {
@@ -81,6 +92,7 @@ impl Objects {
             Stage::Compress { object, .. } | Stage::Decompress { object, .. } => {
                 self.dictionaries.get(*object)
             }
+            Stage::Keep { object, .. } => self.histories.get(*object),
         };
         let (number, task) = match (known, *stage) {
             (
@@ -109,6 +121,21 @@ impl Objects {
                     Some(number) => *number,
                     None => self.make(object, Object::Tally(Tally::default()))?,
                 };
+                (number, Task::Count)
+            }
+            (
+                known,
+                Stage::Keep {
+                    object,
+                    packets,
+                    bytes,
+                },
+            ) => {
+                let number = match known {
+                    Some(number) => *number,
+                    None => self.make(object, Object::Kept(Kept::default()))?,
+                };
+                self.reserve(number, now_ns, packets as usize, bytes as usize);
                 (number, Task::Count)
             }
             (
@@ -162,7 +189,7 @@ impl Objects {
             .is_some_and(|place| place.generation == stage.generation)
     }
 
-    /// Apply one stage to a packet.
+    /// Apply one stage to a packet: `packet` but for what is carried.
     ///
     /// # Errors
     /// `Metered`, and those of `Zstd::decompress`.
@@ -172,12 +199,19 @@ impl Objects {
         now_ns: u64,
         carried: &mut Carried<'_>,
         zstd: &mut Zstd,
+        packet: Option<&Packet<'_>>,
     ) -> Result<(), Reason> {
         let place = self.places.get_mut(stage.object as usize);
         match (place.map(|place| &mut place.object), stage.task) {
             (Some(Object::Meter(meter)), _) => meter.take(now_ns, carried.payload().len()),
             (Some(Object::Tally(tally)), _) => {
                 tally.add(carried.payload().len());
+                Ok(())
+            }
+            (Some(Object::Kept(kept)), _) => {
+                if let Some(packet) = packet {
+                    kept.add(now_ns, &carried.put_in(packet));
+                }
                 Ok(())
             }
             (Some(Object::Dictionaries(kept)), Task::Compress { dictionary, ratio })
@@ -212,6 +246,34 @@ impl Objects {
         }
     }
 
+    /// A packet that is kept in the history of a name.
+    pub fn kept(&self, history: &[u8], name: &Name) -> Option<&OwnedPacket> {
+        let number = self.histories.get(history)?;
+        match &self.places.get(*number as usize)?.object {
+            Object::Kept(kept) => kept.find(name),
+            _ => None,
+        }
+    }
+
+    /// Give a history its limits, as far as there is room beside the others: else it keeps nothing.
+    fn reserve(&mut self, number: u32, now_ns: u64, packets: usize, bytes: usize) {
+        let mut others = 0;
+        for (place, other) in self.places.iter_mut().enumerate() {
+            if let Object::Kept(kept) = &mut other.object
+                && place != number as usize
+            {
+                if now_ns.saturating_sub(kept.added_ns()) > KEPT_IDLE_NS {
+                    kept.change(0, 0);
+                }
+                others += kept.limit_bytes();
+            }
+        }
+        if let Some(Object::Kept(kept)) = self.object(number) {
+            let has_room = others + bytes <= MAX_KEPT_BYTES;
+            kept.change(packets, if has_room { bytes } else { 0 });
+        }
+    }
+
     fn object(&mut self, number: u32) -> Option<&mut Object> {
         let place = self.places.get_mut(number as usize)?;
         Some(&mut place.object)
@@ -226,6 +288,7 @@ impl Objects {
             Object::Meter(_) => self.meters.insert(name.into(), number),
             Object::Tally(_) => self.tallies.insert(name.into(), number),
             Object::Dictionaries(_) => self.dictionaries.insert(name.into(), number),
+            Object::Kept(_) => self.histories.insert(name.into(), number),
         };
         self.by_age.push_back(number);
         Some(number)
@@ -247,6 +310,7 @@ impl Objects {
             Object::Meter(_) => self.meters.remove(&place.name),
             Object::Tally(_) => self.tallies.remove(&place.name),
             Object::Dictionaries(_) => self.dictionaries.remove(&place.name),
+            Object::Kept(_) => self.histories.remove(&place.name),
         };
         place.generation = place.generation.wrapping_add(1);
         Some(number)
@@ -277,7 +341,7 @@ mod tests {
     fn apply(objects: &mut Objects, stage: &StageRef, bytes: usize) -> Result<(), Reason> {
         let payload = vec![0; bytes];
         let mut carried = Carried::new(&payload, Protection::None, true);
-        objects.apply(stage, 0, &mut carried, &mut Zstd::default())
+        objects.apply(stage, 0, &mut carried, &mut Zstd::default(), None)
     }
 
     #[test]
@@ -336,5 +400,32 @@ mod tests {
                 payload_bytes: 15
             }
         );
+    }
+
+    #[test]
+    fn histories_share_what_one_service_may_keep() {
+        let keep = |object: &'static [u8]| Stage::Keep {
+            object,
+            packets: 10,
+            bytes: MAX_KEPT_BYTES as u64,
+        };
+        let mut objects = objects(8);
+        let first = objects.resolve(&keep(b"a"), 0).unwrap();
+        objects.resolve(&keep(b"b"), 0).unwrap();
+        assert_eq!(limit_of(&objects, b"a"), MAX_KEPT_BYTES);
+        assert_eq!(limit_of(&objects, b"b"), 0);
+
+        objects.resolve(&keep(b"b"), KEPT_IDLE_NS + 1).unwrap();
+
+        assert_eq!(limit_of(&objects, b"a"), 0);
+        assert_eq!(limit_of(&objects, b"b"), MAX_KEPT_BYTES);
+        assert!(objects.holds(&first));
+    }
+
+    fn limit_of(objects: &Objects, name: &[u8]) -> usize {
+        match &objects.places[objects.histories[name] as usize].object {
+            Object::Kept(kept) => kept.limit_bytes(),
+            _ => 0,
+        }
     }
 }

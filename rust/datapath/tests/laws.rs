@@ -100,7 +100,14 @@ impl Service for Pure {
         let Event::PacketArrived(packet) = event else {
             return nothing();
         };
-        let mut stages = vec![Stage::Tally { object: b"all" }];
+        let mut stages = vec![
+            Stage::Tally { object: b"all" },
+            Stage::Keep {
+                object: b"last",
+                packets: 8,
+                bytes: 2_000,
+            },
+        ];
         if packet.connection % 3 == 0 {
             stages.push(Stage::Meter {
                 object: b"third",
@@ -339,6 +346,12 @@ impl Playful {
                 amount: u64::MAX,
             },
             Effect::ReadTally { object: b"" },
+            Effect::SendKept {
+                object: b"last",
+                names: vec![b"short"],
+                to: LONG,
+                metadata: b"",
+            },
             Effect::SendControl {
                 message: b"x",
                 to: b"nobody",

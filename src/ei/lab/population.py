@@ -132,8 +132,16 @@ def populate(topology: Topology, *, randomness: Callable[[str], bytes], unix_s: 
         own = _host_records(host, residents, domains[host.domain], unix_s)
         for domain in dict.fromkeys((host.domain, *(_domain_of(node) for node in host.nodes))):
             private[domain] += own
+    numbers = {name: plan.number for name, plan in topology.domains.items()}
     public += (
-        _group_record(group, groups[group.name], residents, domains[group.domain], unix_s)
+        _group_record(
+            group,
+            groups[group.name],
+            residents,
+            numbers,
+            domains[group.domain],
+            unix_s=unix_s,
+        )
         for group in topology.groups.values()
     )
     names = {bytes(resident.address): resident.name for resident in residents.values()}
@@ -174,8 +182,14 @@ def _host_records(
     return seal_record(enrolment, domain), seal_record(attachment, who.keys)
 
 
-def _group_record(
-    plan: GroupPlan, address: Address, residents: Mapping[str, Resident], owner: Keys, unix_s: int
+def _group_record(  # noqa: PLR0913 all that it is made of
+    plan: GroupPlan,
+    address: Address,
+    residents: Mapping[str, Resident],
+    numbers: Mapping[str, int],
+    owner: Keys,
+    *,
+    unix_s: int,
 ) -> bytes:
     record = GroupRecord(
         group=address,
@@ -184,7 +198,16 @@ def _group_record(
         nodes=tuple(residents[node].address for node in plan.nodes),
         sequence=unix_s * 1_000_000,
         expires_unix_s=unix_s + LIFETIME_S,
-        senders=(EVERYBODY,),
-        members=(EVERYBODY,),
+        senders=_allowed(plan.senders, residents, numbers),
+        members=_allowed(plan.members, residents, numbers),
     )
     return seal_record(record, owner)
+
+
+def _allowed(
+    names: tuple[str, ...] | None, residents: Mapping[str, Resident], numbers: Mapping[str, int]
+) -> tuple[int | bytes, ...]:
+    if names is None:
+        return (EVERYBODY,)
+    domains = sorted(numbers[name] for name in names if name in numbers)
+    return (*domains, *sorted(residents[name].address for name in names if name in residents))

@@ -147,11 +147,18 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """A group and the nodes where its members meet, the preferred first."""
+    """A group and the nodes where its members meet, the preferred first.
+
+    Attributes:
+        senders, members: Who may send to it and join it: names of domains and hosts; `None` for
+            everybody.
+    """
 
     name: str
     domain: str
     nodes: tuple[str, ...]
+    senders: tuple[str, ...] | None = None
+    members: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -318,6 +325,9 @@ def _check_names(topology: Topology) -> None:
 
 def _check_attachments(topology: Topology) -> None:
     places: list[HostPlan | GroupPlan] = [*topology.hosts.values(), *topology.groups.values()]
+    for group in topology.groups.values():
+        for name in (*(group.senders or ()), *(group.members or ())):
+            _expect(name, {*topology.domains, *topology.hosts}, f"group {group.name}")
     for place in places:
         if not 1 <= len(place.nodes) <= MAX_ATTACHMENTS:
             raise ConfigError(

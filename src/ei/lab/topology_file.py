@@ -17,6 +17,8 @@ nodes = ["sn1", "sn2", "sn1.isp-b"]   # own domain unless said
 
 [domains.isp-a.groups.news]
 nodes = ["sn1"]
+senders = ["alice"]                   # hosts and domains; everybody unless said
+members = ["isp-a", "bob.isp-b"]
 
 [link_defaults.domain]                # kinds: host, node, domain
 delay_ms = 10
@@ -105,6 +107,8 @@ class _Host(msgspec.Struct, frozen=True):
 
 class _Group(msgspec.Struct, frozen=True):
     nodes: tuple[str, ...]
+    senders: tuple[str, ...] | None = None
+    members: tuple[str, ...] | None = None
 
 
 def load_topology(path: Path) -> Topology:
@@ -218,8 +222,17 @@ def _groups(domains: Mapping[str, _Domain]) -> dict[str, GroupPlan]:
         for own, table in rows.groups.items():
             row = _row(_Group, table, f"domains.{domain}.groups.{own}")
             name = f"{own}.{domain}"
-            plans[name] = GroupPlan(name, domain, _in_domain(row.nodes, domain))
+            who = {
+                "senders": None if row.senders is None else _who(row.senders, domain, domains),
+                "members": None if row.members is None else _who(row.members, domain, domains),
+            }
+            plans[name] = GroupPlan(name, domain, _in_domain(row.nodes, domain), **who)
     return plans
+
+
+def _who(names: tuple[str, ...], domain: str, domains: Mapping[str, _Domain]) -> tuple[str, ...]:
+    """Return names of domains as they are, and those of hosts in full."""
+    return tuple(name if name in domains else _in_domain((name,), domain)[0] for name in names)
 
 
 def _in_domain(names: tuple[str, ...], domain: str) -> tuple[str, ...]:

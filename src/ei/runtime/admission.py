@@ -35,6 +35,7 @@ from ei.sdk import (
     Resolve,
     RevokeDecisions,
     SendControl,
+    SendKept,
     SetTimer,
     SpliceStreams,
     StartTls,
@@ -77,6 +78,7 @@ _Form = (
     | Count
     | ReadTally
     | KeepDictionary
+    | SendKept
     | OpenStream
     | ReadStream
     | WriteStream

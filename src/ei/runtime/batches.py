@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ei.sdk.events import PacketArrived, PeerChanged, Started, TallyRead
+from ei.sdk.events import NotKept, PacketArrived, PeerChanged, Started, TallyRead
 from ei.sdk.packets import Address
 from ei.sdk.streams import StreamEvent
 
@@ -44,6 +44,7 @@ Item = (
     | PeerChanged
     | QueryResolved
     | TallyRead
+    | NotKept
     | Started
     | PeersMeasured
     | StreamEvent

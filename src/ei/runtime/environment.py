@@ -43,6 +43,7 @@ from ei.sdk import (
     Context,
     Effect,
     Event,
+    NotKept,
     PacketArrived,
     PeerChanged,
     Resolved,
@@ -357,7 +358,7 @@ class Environment:
             case PeersMeasured(rtts_s=rtts_s):
                 self._peers.update(rtts_s)
                 return NOTHING
-            case PacketArrived() | PeerChanged() | TallyRead() | Started():
+            case PacketArrived() | PeerChanged() | TallyRead() | NotKept() | Started():
                 return self._handle(item, origin)
             case StreamOpened() | StreamData() | StreamWritable() | StreamClosed():
                 # Who has the streams is told of streams alone; the rest is the datapath's.

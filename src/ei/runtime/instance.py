@@ -20,6 +20,7 @@ from ei.sdk import (
     Count,
     Effect,
     Event,
+    NotKept,
     PacketArrived,
     PeerChanged,
     Resolved,
@@ -34,7 +35,16 @@ from ei.sdk import (
     TimerFired,
 )
 
-_Other = ControlArrived | TimerFired | PeerChanged | Resolved | TallyRead | Started | StreamEvent
+_Other = (
+    ControlArrived
+    | TimerFired
+    | PeerChanged
+    | Resolved
+    | TallyRead
+    | NotKept
+    | Started
+    | StreamEvent
+)
 _OpenStream = StreamOpened | StreamData | StreamWritable
 Trace = tuple[tuple[Effect, ...], Fault | None, BaseException | None]
 
@@ -111,7 +121,7 @@ class Instance:
 
     # -- the parts ------------------------------------------------------------------------------
 
-    def _handle(  # noqa: PLR0911 one case for each event
+    def _handle(  # noqa: C901, PLR0911 one case for each event
         self, event: _Other, context: Context[Any]
     ) -> Iterable[Effect]:
         match event:
@@ -125,6 +135,8 @@ class Instance:
                 return self._service.on_resolved(event, context)
             case TallyRead():
                 return self._service.on_tally(event, context)
+            case NotKept():
+                return self._service.on_not_kept(event, context)
             case StreamOpened() | StreamData() | StreamWritable() | StreamClosed():
                 return self._service.on_stream(event, context)
             case Started():

@@ -33,6 +33,7 @@ from ei.sdk import (
     Resolve,
     RevokeDecisions,
     SendControl,
+    SendKept,
     SendPacket,
     SetTimer,
     SpliceStreams,
@@ -172,6 +173,7 @@ class Orders:
                     | PassPacket()
                     | ReadTally()
                     | KeepDictionary()
+                    | SendKept()
                 ):
                     native.append(effect)
                 case DropPacket() | HoldPacket():

@@ -16,12 +16,14 @@ from ei.sdk.effects import (
     Resolve,
     RevokeDecisions,
     SendControl,
+    SendKept,
     SendPacket,
     SetTimer,
 )
 from ei.sdk.events import (
     ControlArrived,
     Event,
+    NotKept,
     PacketArrived,
     PeerChanged,
     Resolved,
@@ -50,7 +52,7 @@ from ei.sdk.records import (
     ServiceAt,
 )
 from ei.sdk.service import Context, Service
-from ei.sdk.stages import Compress, Decompress, Meter, Stage, Tally
+from ei.sdk.stages import Compress, Decompress, Keep, Meter, Stage, Tally
 from ei.sdk.storage import Store, Table
 from ei.sdk.streams import (
     MAX_AHEAD,
@@ -106,11 +108,13 @@ __all__ = [
     "HoldPacket",
     "Hop",
     "InstallDecision",
+    "Keep",
     "KeepDictionary",
     "Key",
     "Legacy",
     "Manifest",
     "Meter",
+    "NotKept",
     "OpenStream",
     "Packet",
     "PacketArrived",
@@ -128,6 +132,7 @@ __all__ = [
     "Route",
     "RouteTo",
     "SendControl",
+    "SendKept",
     "SendPacket",
     "Service",
     "ServiceAt",

@@ -6,11 +6,12 @@ import msgspec
 from msgspec import Meta
 
 from ei.sdk.decisions import Decision, Tag
-from ei.sdk.packets import Packet, Peer
+from ei.sdk.packets import Metadata, Packet, Peer
 from ei.sdk.records import Query
 from ei.sdk.stages import ObjectName, Stages
 from ei.sdk.streams import StreamEffect
 
+PacketName = Annotated[bytes, Meta(min_length=8, max_length=8)]
 TimerKey = Annotated[bytes, Meta(max_length=64)]
 
 
@@ -122,6 +123,22 @@ class KeepDictionary(msgspec.Struct, frozen=True, gc=False, array_like=True, tag
     dictionary: Annotated[bytes, Meta(min_length=8, max_length=32_768)]
 
 
+class SendKept(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=30):
+    """Send packets that a `Keep` object holds to a peer once more; `NotKept` tells the others.
+
+    Attributes:
+        object: Name of the history.
+        names: Of the packets: the first 8 bytes of their payloads; at most 256.
+        to: A peer.
+        metadata: In the place of the packets' own.
+    """
+
+    object: ObjectName
+    names: Annotated[tuple[PacketName, ...], Meta(max_length=256)]
+    to: Peer
+    metadata: Metadata
+
+
 Effect = (
     SendPacket
     | DropPacket
@@ -136,5 +153,6 @@ Effect = (
     | Count
     | ReadTally
     | KeepDictionary
+    | SendKept
     | StreamEffect
 )

@@ -53,6 +53,20 @@ class TallyRead(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
     payload_bytes: int
 
 
+class NotKept(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=30):
+    """Packets of a `SendKept` that the history does not hold, or no longer.
+
+    Attributes:
+        object: Name of the history.
+        names: Of the packets, 1 to 256.
+        to: Who lacks them.
+    """
+
+    object: bytes
+    names: tuple[bytes, ...]
+    to: Address
+
+
 class Started(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):
     """The first event of every instance: the ephemeral store is empty, no timer is armed."""
 
@@ -64,6 +78,7 @@ Event = (
     | PeerChanged
     | Resolved
     | TallyRead
+    | NotKept
     | Started
     | StreamEvent
 )

@@ -10,6 +10,7 @@ import msgspec
 from ei.sdk.effects import Effect
 from ei.sdk.events import (
     ControlArrived,
+    NotKept,
     PacketArrived,
     PeerChanged,
     Resolved,
@@ -102,6 +103,10 @@ class Service(ABC, Generic[ConfigT]):
 
     def on_tally(self, event: TallyRead, ctx: Context[ConfigT]) -> Iterable[Effect]:
         """React to counts that were asked for. By default: nothing."""
+        return ()
+
+    def on_not_kept(self, event: NotKept, ctx: Context[ConfigT]) -> Iterable[Effect]:
+        """React to packets that could not be sent again. By default: nothing."""
         return ()
 
     def on_stream(self, event: StreamEvent, ctx: Context[ConfigT]) -> Iterable[Effect]:

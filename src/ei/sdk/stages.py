@@ -76,5 +76,23 @@ class Decompress(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
     limit_bytes: Annotated[int, Meta(ge=1, le=65_000)]
 
 
-Stage = Meter | Tally | Compress | Decompress
+class Keep(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
+    """Keep the last packets that come to this stage, to be sent again by `SendKept`.
+
+    A packet is found again by the first 8 bytes of its payload, which a sender numbers them by; one
+    with a shorter payload is not kept, nor one of a name that is kept already.
+
+    Attributes:
+        object: Name of the history, 1 to 64 bytes.
+        packets: Most packets, 1 to 65_536; the oldest makes room.
+        bytes: Most bytes of metadata and payload, 1 to 2^26. All histories of a service may come
+            to 2^28; one that finds no room keeps nothing, one that is idle for 30 s makes room.
+    """
+
+    object: ObjectName
+    packets: Annotated[int, Meta(ge=1, le=65_536)]
+    bytes: Annotated[int, Meta(ge=1, le=2**26)]
+
+
+Stage = Meter | Tally | Compress | Decompress | Keep
 Stages = Annotated[tuple[Stage, ...], Meta(max_length=8)]

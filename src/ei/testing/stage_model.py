@@ -3,10 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ei.sdk.stages import Compress, Decompress, Meter, Stage, Tally
+from ei.sdk.stages import Compress, Decompress, Keep, Meter, Stage, Tally
 
 _PARTS_PER_BYTE = 1_000_000_000
 """A meter counts in billionths of a byte, so that a rate times nanoseconds is exact."""
+
+
+NAME_BYTES = 8
+"""Of a payload, by which a `Keep` finds it again."""
 
 
 @dataclass(slots=True)
@@ -49,13 +53,31 @@ class Counts:
     payload_bytes: int = 0
 
 
+@dataclass(slots=True)
+class History:
+    """State of a `Keep`: names of packets, and their bytes, the oldest first."""
+
+    limit_packets: int
+    limit_bytes: int
+    kept: dict[bytes, int] = field(default_factory=dict[bytes, int])
+
+    def add(self, payload: bytes, metadata_bytes: int = 0) -> None:
+        """Keep a packet, unless one of its name is kept, or its payload has none."""
+        name, size = payload[:NAME_BYTES], len(payload) + metadata_bytes
+        if len(name) < NAME_BYTES or size > self.limit_bytes or name in self.kept:
+            return
+        self.kept[name] = size
+        while len(self.kept) > self.limit_packets or sum(self.kept.values()) > self.limit_bytes:
+            del self.kept[next(iter(self.kept))]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StageUse:
     """A stage of an entry, with the object that it named when the entry was installed."""
 
     service: int
     name: tuple[type[Stage], bytes]
-    object: Bucket | Counts
+    object: Bucket | Counts | History
 
 
 @dataclass(slots=True)
@@ -70,7 +92,7 @@ class ObjectsModel:
 
     service: int
     limit: int
-    kept: dict[tuple[type[Stage], bytes], Bucket | Counts] = field(default_factory=dict)
+    kept: dict[tuple[type[Stage], bytes], Bucket | Counts | History] = field(default_factory=dict)
 
     def resolve(self, now_ns: int, stages: Iterable[Stage]) -> tuple[StageUse, ...] | None:
         """Find or make the objects of `stages`; `None` when there may be none.
@@ -86,7 +108,7 @@ class ObjectsModel:
             uses.append(self._resolve_one(now_ns, stage))
         return tuple(uses)
 
-    def _resolve_one(self, now_ns: int, stage: Meter | Tally) -> StageUse:
+    def _resolve_one(self, now_ns: int, stage: Meter | Tally | Keep) -> StageUse:
         name = (type(stage), stage.object)
         state = self.kept.get(name)
         if state is None:
@@ -120,12 +142,16 @@ def run_stages(stages: Iterable[StageUse], now_ns: int, payload_bytes: int) -> b
             case Counts():
                 stage.object.packets += 1
                 stage.object.payload_bytes += payload_bytes
+            case History():
+                pass  # packets are no part of this model; see `History.add`
     return True
 
 
-def _new_object(now_ns: int, stage: Meter | Tally) -> Bucket | Counts:
+def _new_object(now_ns: int, stage: Meter | Tally | Keep) -> Bucket | Counts | History:
     match stage:
         case Meter(_, rate_bytes_per_s, burst_bytes):
             return Bucket(rate_bytes_per_s, burst_bytes, now_ns, burst_bytes * _PARTS_PER_BYTE)
         case Tally():
             return Counts()
+        case Keep(_, packets, limit_bytes):
+            return History(packets, limit_bytes)

@@ -15,6 +15,7 @@ from ei.sdk import (
     DropPacket,
     Effect,
     Manifest,
+    NotKept,
     Packet,
     PacketArrived,
     PeerChanged,
@@ -39,6 +40,7 @@ class Handlers(TypedDict, total=False):
     on_peer: Handler
     on_resolved: Handler
     on_tally: Handler
+    on_not_kept: Handler
     on_stream: Handler
     on_start: Handler
 
@@ -87,6 +89,9 @@ def toy(  # noqa: C901 one method for each handler
 
         def on_tally(self, event: TallyRead, ctx: Context[Any]) -> Iterable[Effect]:
             return handlers.get("on_tally", super().on_tally)(event, ctx)
+
+        def on_not_kept(self, event: NotKept, ctx: Context[Any]) -> Iterable[Effect]:
+            return handlers.get("on_not_kept", super().on_not_kept)(event, ctx)
 
         def on_stream(self, event: StreamEvent, ctx: Context[Any]) -> Iterable[Effect]:
             return handlers.get("on_stream", super().on_stream)(event, ctx)

@@ -95,6 +95,17 @@ pub enum Effect<'a> {
         /// As `zstd --train` writes it.
         dictionary: &'a [u8],
     },
+    /// `SendKept`
+    SendKept {
+        /// Name of the history.
+        object: &'a [u8],
+        /// Of the packets, at most 256.
+        names: Vec<&'a [u8]>,
+        /// Address of a peer.
+        to: &'a [u8],
+        /// Instead of the packets' own.
+        metadata: &'a [u8],
+    },
 }
 
 /// `Packet` of `ei/sdk/packets.py`.
@@ -203,5 +214,10 @@ pub enum Stage<'a> {
         object: &'a [u8],
         ratio: u32,
         limit_bytes: u32,
+    },
+    Keep {
+        object: &'a [u8],
+        packets: u64,
+        bytes: u64,
     },
 }

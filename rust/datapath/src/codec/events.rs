@@ -1,6 +1,7 @@
 //! `EventBatch`, written straight into the message to the worker.
 
 use super::msgpack::Writer;
+use crate::stages::Name;
 use crate::wire::{Address, Header};
 
 /// Most items of a batch (`MAX_BATCH_ITEMS` in `ei/runtime/batches.py`).
@@ -94,6 +95,17 @@ impl EventBatch {
         writer.bytes(object);
         writer.integer(packets);
         writer.integer(payload_bytes);
+    }
+
+    /// `NotKept`: tag 30.
+    pub fn not_kept(&mut self, object: &[u8], names: &[Name], to: &Address) {
+        let mut writer = self.item(4, 30);
+        writer.bytes(object);
+        writer.array(names.len());
+        for name in names {
+            writer.bytes(name);
+        }
+        writer.bytes(&to.0);
     }
 
     /// `Started`: tag 6.

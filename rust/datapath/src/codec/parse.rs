@@ -70,6 +70,7 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<Effect<'a>, CodecError> {
         0 => 4,
         3 | 4 | 9 | 11 => 2,
         5 | 6 | 10 | 18 => 3,
+        30 => 5,
         found => {
             return Err(CodecError::UnknownTag {
                 field: "Effect",
@@ -111,6 +112,12 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<Effect<'a>, CodecError> {
         18 => Effect::KeepDictionary {
             object: reader.bytes("object")?,
             dictionary: reader.bytes("dictionary")?,
+        },
+        30 => Effect::SendKept {
+            object: reader.bytes("object")?,
+            names: list(reader, "names", |reader| reader.bytes("name"))?,
+            to: reader.bytes("to")?,
+            metadata: reader.bytes("metadata")?,
         },
         _ => Effect::ReadTally {
             object: reader.bytes("object")?,
@@ -224,7 +231,12 @@ fn stage<'a>(reader: &mut Reader<'a>) -> Result<Stage<'a>, CodecError> {
             ratio: small(reader, "ratio")?,
             limit_bytes: small(reader, "limit_bytes")?,
         }),
-        (_, 0..=3) => Err(CodecError::WrongLength {
+        (4, 4) => Ok(Stage::Keep {
+            object: reader.bytes("object")?,
+            packets: reader.integer("packets")?,
+            bytes: reader.integer("bytes")?,
+        }),
+        (_, 0..=4) => Err(CodecError::WrongLength {
             field: "Stage",
             found,
         }),

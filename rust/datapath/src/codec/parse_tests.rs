@@ -195,6 +195,11 @@ fn any_stages() -> impl Strategy<Value = StageList<'static>> {
             ratio,
             limit_bytes
         }),
+        (any::<u64>(), any::<u64>()).prop_map(|(packets, bytes)| Stage::Keep {
+            object: b"k",
+            packets,
+            bytes
+        }),
     ];
     vec(stage, 0..3).prop_map(|stages| StageList::new(stages, Box::leak(Box::default())))
 }
@@ -252,6 +257,12 @@ fn any_effect() -> impl Strategy<Value = Effect<'static>> {
         Just(Effect::KeepDictionary {
             object: b"d",
             dictionary: b"bytes"
+        }),
+        Just(Effect::SendKept {
+            object: b"k",
+            names: vec![b"number 1", b"short"],
+            to: &A,
+            metadata: b"m"
         }),
     ]
 }

@@ -46,6 +46,11 @@ pub enum Event<'a> {
         packets: u64,
         payload_bytes: u64,
     },
+    NotKept {
+        object: &'a [u8],
+        names: Vec<&'a [u8]>,
+        to: &'a [u8],
+    },
     Started,
     PeersMeasured(Vec<(&'a [u8], f64)>),
 }
@@ -104,7 +109,12 @@ fn event<'a>(reader: &mut Reader<'a>) -> Result<Event<'a>, CodecError> {
             }
             Ok(Event::PeersMeasured(rtts))
         }
-        (_, 0 | 1 | 3..=7) => Err(CodecError::WrongLength {
+        (4, 30) => Ok(Event::NotKept {
+            object: reader.bytes("object")?,
+            names: list(reader, "names", |reader| reader.bytes("name"))?,
+            to: reader.bytes("to")?,
+        }),
+        (_, 0 | 1 | 3..=7 | 30) => Err(CodecError::WrongLength {
             field: "Item",
             found,
         }),
@@ -203,6 +213,21 @@ fn write_effect(writer: &mut Writer<'_>, effect: &Effect<'_>) {
             tagged(3, 18);
             writer.bytes(object);
             writer.bytes(dictionary);
+        }
+        Effect::SendKept {
+            object,
+            names,
+            to,
+            metadata,
+        } => {
+            tagged(5, 30);
+            writer.bytes(object);
+            writer.array(names.len());
+            for name in names {
+                writer.bytes(name);
+            }
+            writer.bytes(to);
+            writer.bytes(metadata);
         }
     }
 }
@@ -314,6 +339,17 @@ fn write_stages(writer: &mut Writer<'_>, stages: &[Stage<'_>]) {
                 writer.bytes(object);
                 writer.integer(u64::from(*ratio));
                 writer.integer(u64::from(*limit_bytes));
+            }
+            Stage::Keep {
+                object,
+                packets,
+                bytes,
+            } => {
+                writer.array(4);
+                writer.integer(4);
+                writer.bytes(object);
+                writer.integer(*packets);
+                writer.integer(*bytes);
             }
         }
     }

@@ -65,14 +65,16 @@ impl Decisions {
                 position,
                 service,
                 stages,
-            } => match self.run_stages(&stages, now_ns, &mut carried) {
+            } => match self.run_stages(&stages, now_ns, &mut carried, None) {
                 Ok(()) => Outcome::Missing { position, service },
                 Err(reason) => Outcome::Dropped(reason),
             },
-            Verdict::Decided(decided) => match self.run_stages_of(&decided, now_ns, &mut carried) {
-                Ok(()) => self.followed(now_ns, question, &decided, is_covered, payload),
-                Err(reason) => Outcome::Dropped(reason),
-            },
+            Verdict::Decided(decided) => {
+                match self.run_stages_of(&decided, now_ns, &mut carried, None) {
+                    Ok(()) => self.followed(now_ns, question, &decided, is_covered, payload),
+                    Err(reason) => Outcome::Dropped(reason),
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use crate::control::MAX_MESSAGE_BYTES;
 use crate::decide::{NewAction, NewDecision, NewHop};
 use crate::packet::Packet;
 use crate::pipes::{PeerIndex, Pipes};
+use crate::stages::Name;
 use crate::wire::{Address, Header, Protection};
 
 use super::services::RunningService;
@@ -28,6 +29,11 @@ const MAX_TTL_S: f64 = 3_600.0;
 const MAX_RATE: u64 = 1 << 40;
 /// Highest cap of how much a payload may be longer than its frame.
 const MAX_RATIO: u32 = 1_000;
+/// Most packets and bytes of one history.
+const MAX_KEPT_PACKETS: u64 = 1 << 16;
+const MAX_KEPT_BYTES: u64 = 1 << 26;
+/// Most packets of one `SendKept`.
+const MAX_KEPT_NAMES: usize = 256;
 /// Most that one `Count` adds.
 const MAX_AMOUNT: u64 = 1 << 32;
 /// Longest query.
@@ -168,9 +174,46 @@ pub(super) fn stages(asked: &codec::StageList<'_>) -> Result<(), Refused> {
                 && (1..=MAX_RATIO).contains(ratio)
                 && (1..=MAX_PAYLOAD_BYTES as u32).contains(limit_bytes)
         }
+        codec::Stage::Keep {
+            object,
+            packets,
+            bytes,
+        } => {
+            is_object(object)
+                && (1..=MAX_KEPT_PACKETS).contains(packets)
+                && (1..=MAX_KEPT_BYTES).contains(bytes)
+        }
     };
     let are_allowed = asked.stages.len() <= MAX_STAGES && asked.stages.iter().all(is_allowed);
     if are_allowed { Ok(()) } else { Err(Refused) }
+}
+
+/// What is to be sent again, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept<'a> {
+    pub(super) object: &'a [u8],
+    pub(super) names: Vec<Name>,
+    pub(super) to: Address,
+    pub(super) metadata: &'a [u8],
+}
+
+/// What a service wants to be sent again.
+pub(super) fn kept<'a>(
+    asked_object: &'a [u8],
+    names: &[&[u8]],
+    to: &[u8],
+    metadata: &'a [u8],
+) -> Result<Kept<'a>, Refused> {
+    if names.len() > MAX_KEPT_NAMES || metadata.len() > MAX_METADATA_BYTES {
+        return Err(Refused);
+    }
+    let names: Result<_, _> = names.iter().map(|name| (*name).try_into()).collect();
+    Ok(Kept {
+        object: object(asked_object)?,
+        names: names.map_err(|_| Refused)?,
+        to: address(to)?,
+        metadata,
+    })
 }
 
 /// A known peer.

@@ -11,8 +11,10 @@ use crate::codec::{self, Answer, CodecError, Effect, EffectBatch, StageList};
 use crate::counters::{Book, Fate, Reason};
 use crate::decide::InstallError;
 use crate::packet::Packet;
+use crate::pipes::PeerIndex;
 use crate::queue::News;
 use crate::stages::Carried;
+use crate::wire::Address;
 
 /// What the packets of one answer have in common.
 struct Sending<'a> {
@@ -193,6 +195,12 @@ impl Datapath {
                 if counted { Ok(()) } else { Err(Refused) }
             }
             Effect::ReadTally { object } => self.read_tally(index, object),
+            Effect::SendKept {
+                object,
+                names,
+                to,
+                metadata,
+            } => self.send_kept(now_ns, index, &check::kept(object, names, to, metadata)?),
             // Applied before.
             Effect::Install(_) | Effect::Revoke { .. } | Effect::KeepDictionary { .. } => Ok(()),
         }
@@ -274,9 +282,21 @@ impl Datapath {
             self.departures.counters.count_dropped_copy(reason);
             return Ok(Fate::Dropped(reason));
         }
-        let mut packet = sending.changed(&packet, stages);
+        let packet = sending.changed(&packet, stages);
+        Ok(self.leave_for(now_ns, index, packet, peer, to))
+    }
+
+    /// Send to a peer, past its guards.
+    pub(super) fn leave_for(
+        &mut self,
+        now_ns: u64,
+        index: ServiceIndex,
+        mut packet: Packet<'_>,
+        peer: PeerIndex,
+        to: Address,
+    ) -> Fate {
         if !self.decisions.routes.is_guarded(&to) {
-            return Ok(fate_of(self.departures.send(now_ns, peer, &packet)));
+            return fate_of(self.departures.send(now_ns, peer, &packet));
         }
         let came_from = packet.egress.replace(to);
         if came_from.is_some_and(|egress| egress != to) {
@@ -287,11 +307,11 @@ impl Datapath {
                     self.departures
                         .counters
                         .count_dropped_copy(Reason::HopLimit);
-                    return Ok(Fate::Dropped(Reason::HopLimit));
+                    return Fate::Dropped(Reason::HopLimit);
                 }
             }
         }
-        Ok(self.pass_beyond(now_ns, index, &packet))
+        self.pass_beyond(now_ns, index, &packet)
     }
 
     /// `PassPacket`: on to the next of the chain.
@@ -364,7 +384,9 @@ impl Datapath {
         let resolved = self.decisions.resolve_stages(index, &stages.stages, now_ns);
         let resolved = resolved.ok_or(Refused)?;
         let mut carried = Carried::of(packet);
-        let verdict = self.decisions.run_stages(&resolved, now_ns, &mut carried);
+        let verdict = self
+            .decisions
+            .run_stages(&resolved, now_ns, &mut carried, Some(packet));
         if let Some(before) = sending.carried.replace(carried) {
             before.end(&mut self.decisions.zstd);
         }

@@ -8,6 +8,7 @@ use crate::codec::EventBatch;
 use crate::counters::{End, Fate, Reason};
 use crate::decide::Verdict;
 use crate::queue::{Item, News, WaitingPacket};
+use crate::stages::NAME_BYTES;
 use crate::trace::{TraceRecord, Traced};
 use crate::wire::Address;
 
@@ -146,6 +147,7 @@ impl Datapath {
                 } => {
                     batch.tally_read(object, *packets, *payload_bytes);
                 }
+                News::NotKept { object, names, to } => batch.not_kept(object, names, to),
                 News::PeersMeasured(rtts) => batch.peers_measured(rtts),
             }
             items.push(Handed::News);
@@ -287,6 +289,7 @@ fn news_bytes(news: &News) -> usize {
             News::PeerChanged { .. } => 0,
             News::Resolved { query, record } => query.len() + record.as_ref().map_or(0, Vec::len),
             News::TallyRead { object, .. } => object.len(),
+            News::NotKept { object, names, .. } => object.len() + names.len() * (NAME_BYTES + 2),
             News::PeersMeasured(rtts) => rtts.len() * (size_of::<Address>() + 16),
         }
 }

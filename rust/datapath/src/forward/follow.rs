@@ -72,7 +72,9 @@ impl Datapath {
                 stages,
             } => {
                 let mut carried = Carried::of(packet);
-                let passed = self.decisions.run_stages(&stages, now_ns, &mut carried);
+                let passed = self
+                    .decisions
+                    .run_stages(&stages, now_ns, &mut carried, Some(packet));
                 let fate = match passed {
                     Ok(()) => {
                         let packet = carried.put_in(packet);
@@ -90,7 +92,10 @@ impl Datapath {
     #[inline]
     fn act(&mut self, now_ns: u64, packet: &Packet<'_>, decided: &Decided, book: Book) -> Fate {
         let mut carried = Carried::of(packet);
-        if let Err(reason) = self.decisions.run_stages_of(decided, now_ns, &mut carried) {
+        if let Err(reason) =
+            self.decisions
+                .run_stages_of(decided, now_ns, &mut carried, Some(packet))
+        {
             carried.end(&mut self.decisions.zstd);
             return Fate::Dropped(reason);
         }

@@ -1,7 +1,9 @@
 //! Several threads of one node: what they tell each other, in one queue.
 
 use super::Datapath;
+use super::check::Kept;
 use crate::pipes::{LaneReport, LaneUpdate};
+use crate::stages::Name;
 use crate::wire::Address;
 
 /// From one thread of a node to others; the shell carries it, in order.
@@ -41,6 +43,19 @@ pub enum LaneMessage {
         /// At most 32 KiB.
         dictionary: Vec<u8>,
     },
+    /// Send what is kept of a history once more, to all.
+    SendKept {
+        /// Whose.
+        service: u32,
+        /// Which.
+        object: Vec<u8>,
+        /// What another thread has not kept.
+        names: Vec<Name>,
+        /// To whom.
+        to: Address,
+        /// Instead of the packets' own.
+        metadata: Vec<u8>,
+    },
 }
 
 impl LaneMessage {
@@ -48,7 +63,10 @@ impl LaneMessage {
     pub fn is_for_first(&self) -> bool {
         match self {
             Self::Report(_) | Self::Dial { .. } | Self::SendControl { .. } => true,
-            Self::Keys(_) | Self::Revoked { .. } | Self::Dictionary { .. } => false,
+            Self::Keys(_)
+            | Self::Revoked { .. }
+            | Self::Dictionary { .. }
+            | Self::SendKept { .. } => false,
         }
     }
 }
@@ -89,6 +107,25 @@ impl Datapath {
             } => {
                 if let Some(index) = self.decisions.routes.index(service) {
                     self.decisions.keep_dictionary(index, &object, &dictionary);
+                }
+            }
+            LaneMessage::SendKept {
+                service,
+                object,
+                names,
+                to,
+                metadata,
+            } => {
+                let asked = Kept {
+                    object: &object,
+                    names,
+                    to,
+                    metadata: &metadata,
+                };
+                if let Some(index) = self.decisions.routes.index(service)
+                    && self.send_those_kept(now_ns, index, &asked).is_err()
+                {
+                    self.departures.counters.effects_refused += 1;
                 }
             }
         }

@@ -1,28 +1,27 @@
 """Multicast: one packet in, a copy to every member of the group, and never two on one pipe.
 
-    alice ── A ──up──> R ──down──> B ── bob         A, B: nodes with members or senders
-                       └───down──> C ─┬ carol       R: the group's rendezvous, from its record
-                                      └ dave
+    alice ── A ──┬──> B ─┬─ bob          A: the root, alice's node
+                 │       └─ bea          B: brings the tree into its domain,
+                 │       └──> C ── boris    and on to C
+                 └──> D ── carol
 
 Hosts tell their node which groups they belong to (`Join`), which the group's record must allow, as
-it must allow who sends; a node with members tells each
-rendezvous of the group (`Graft`). The sender's node sends one copy to each member of its own and
-one *up* to the first rendezvous that can be reached; that one sends one copy *down* to every node
-with members, which copies to its members alone. A copy never goes back to where it came from, and
-since packets up and down are marked, no node copies what another one copies already.
+it must allow who sends. A node with members grafts each of the group's trees, at the next node
+towards its root, which does the same. Trees are rooted at the nodes of the senders that the record
+names (source-specific, RFC 4607). Who may send without being named, as one of a domain, sends *up*
+to the first of the group's own nodes that can be reached, the root of a tree that all share. Down a
+tree each node takes packets from its parent alone and copies them to its branches and members.
 
-The metadata is the group's address of 16 bytes, between nodes followed by the mark. Memberships
-are soft state: repeated, or forgotten. Losing the ephemeral store heals within `refresh_s`.
-Decisions carry the group as their tag, and end with any change of it.
+The metadata is the group's address of 16 bytes, between nodes followed by the root's and a mark.
+Memberships and branches are soft state: repeated, or forgotten. Decisions carry the group as their
+tag, and end with any change of it.
 """
 
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from ei.sdk import (
     Address,
-    CancelTimer,
+    Attachment,
     Context,
     ControlArrived,
     Count,
@@ -31,56 +30,41 @@ from ei.sdk import (
     GroupOf,
     HoldPacket,
     Hop,
+    Meter,
+    NotKept,
     Packet,
     PacketArrived,
     PeerChanged,
-    Resolve,
+    Query,
     Resolved,
     RevokeDecisions,
+    RouteTo,
     SendControl,
     Service,
+    ServiceAt,
     SetTimer,
+    Stage,
     TimerFired,
     forward,
     refuse,
+    towards,
 )
+from ei.services.multicast.growing import Config, grow, named_by
 from ei.services.multicast.members import ADDRESS_BYTES, Member, Members
-from ei.services.multicast.messages import Graft, Join, Leave, Prune
+from ei.services.multicast.messages import Decline, Graft, Join, Leave, Missing, Prune
+from ei.services.multicast.repairs import DOWN, keep, look_further, repair
+from ei.services.multicast.trees import TREE_BYTES, Trees, group_of, root_of
 
 UP = b"\x01"
-"""Mark of a packet on its way from the sender's node to the rendezvous."""
-DOWN = b"\x02"
-"""Mark of a packet on its way from the rendezvous to nodes with members."""
+"""Mark of a packet on its way from the sender's node to the root."""
 
 RECONSIDER = b"reconsider "
-"""With a peer: the timer of what is left to be reconsidered; with a group alone: of its refresh."""
+"""With what changed: the timer of what is left to be reconsidered; a group alone: of a refresh."""
 
 GROUPS_AT_ONCE = 500
 """How many groups are reconsidered in one event when a peer comes or goes; the rest follows."""
 
-MESSAGES = Join | Leave | Graft | Prune
-
-
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Times in seconds, and bounds.
-
-    Attributes:
-        membership_s: How long a `Join` or `Graft` counts.
-        refresh_s: How often a node repeats its `Graft`.
-        decision_s: How long copies are made the same way without asking again, at most.
-        refusal_s: As `decision_s`, when no rendezvous can be reached.
-        hold_s: How long a packet waits for the group's record.
-        groups_per_peer: How many groups one peer may belong to.
-        members_per_group: How many members one group may have here.
-    """
-
-    membership_s: float
-    refresh_s: float
-    decision_s: float
-    refusal_s: float
-    hold_s: float
-    groups_per_peer: int
-    members_per_group: int
+MESSAGES = Join | Leave | Graft | Prune | Decline | Missing
 
 
 class Multicast(Service[Config]):
@@ -91,213 +75,287 @@ class Multicast(Service[Config]):
     def on_packet(self, event: PacketArrived, ctx: Context[Config]) -> Iterable[Effect]:
         """Copy to all who should have it, and let the datapath do so from now on."""
         packet = event.packet
-        group, mark = packet.metadata[:ADDRESS_BYTES], packet.metadata[ADDRESS_BYTES:]
-        if len(group) != ADDRESS_BYTES or mark not in (b"", UP, DOWN):
+        tree, mark = packet.metadata[:TREE_BYTES], packet.metadata[TREE_BYTES:]
+        if (len(tree), mark) not in ((ADDRESS_BYTES, b""), (TREE_BYTES, UP), (TREE_BYTES, DOWN)):
             return refuse(packet, "bad_group", ttl_s=ctx.config.decision_s)
         if mark == DOWN:
-            return copy(packet, group, ctx)
-        query = GroupOf(Address(group))
-        if query not in ctx.records:
-            return (HoldPacket(until=query, timeout_s=ctx.config.hold_s),)
-        record = ctx.records[query]
-        if not isinstance(record, Group):
-            return refuse(packet, "unknown_group", ttl_s=ctx.config.refusal_s, tag=group)
-        if not record.may_send(packet.source):
-            return refuse(packet, "sender_refused", ttl_s=ctx.config.decision_s, tag=group)
-        return spread(packet, group, record.nodes, ctx, is_up=mark == UP)
+            return come_down(packet, tree, ctx)
+        return go_in(packet, tree, ctx, is_on_its_way=mark == UP)
 
     def on_control(self, event: ControlArrived, ctx: Context[Config]) -> Iterable[Effect]:
-        """Remember who belongs to a group."""
+        """Remember who belongs to a group, and where its trees go."""
         match event.message:
             case Join(group):
-                return join(group, event.sender, ctx, is_node=False)
-            case Graft(group):
-                return join(group, event.sender, ctx, is_node=True)
-            case Leave(group) | Prune(group):
+                return join(group, event.sender, ctx)
+            case Leave(group):
                 return leave(group, event.sender, ctx)
+            case Graft(tree):
+                return graft(tree, event.sender, ctx)
+            case Prune(tree):
+                return prune(tree, event.sender, ctx)
+            case Decline(tree):
+                return declined(tree, event.sender, ctx)
+            case Missing() as missing:
+                return repair(missing, event.sender, ctx)
             case other:
                 raise TypeError(f"not a multicast message: {other!r}")
 
     def on_timer(self, event: TimerFired, ctx: Context[Config]) -> Iterable[Effect]:
-        """Repeat that a group has members here; or go on with what depends on a peer."""
+        """Repeat which trees come here; or go on with what depends on something that changed."""
         if len(event.key) > ADDRESS_BYTES:
-            return reconsider(Address(event.key.removeprefix(RECONSIDER)), ctx)
-        return refresh(event.key, ctx)
+            return reconsider(event.key.removeprefix(RECONSIDER), ctx)
+        return grow(event.key, ctx, is_due=True)
 
     def on_peer(self, event: PeerChanged, ctx: Context[Config]) -> Iterable[Effect]:
         """Decide anew what depends on a peer that came or went."""
         return reconsider(event.peer, ctx)
 
+    def on_not_kept(self, event: NotKept, ctx: Context[Config]) -> Iterable[Effect]:
+        """Ask further up for what is to be sent again and is not kept here."""
+        return look_further(event, ctx)
+
     def on_resolved(self, event: Resolved, ctx: Context[Config]) -> Iterable[Effect]:
-        """Tell the rendezvous of a group that it has members here."""
-        record, members = event.record, Members(ctx.ephemeral)
-        if isinstance(record, Group):
-            yield from judge(record, ctx)
-            if members.rendezvous(record.group) not in ((), record.nodes):
-                yield RevokeDecisions(tag=record.group)
-            if members.has_hosts(record.group):
-                yield from graft(record.group, record.nodes, ctx)
+        """Go on with what waited for an answer, or rests on another one."""
+        match event.query, event.record:
+            case _, Group() as record:
+                yield from judge(record, ctx)
+                yield from grow(record.group, ctx)
+            case _, Attachment(host):
+                yield from reconsider(host, ctx)
+            case (RouteTo() | ServiceAt()) as query, _:
+                yield from reconsider(named_by(query), ctx)
+            case _:
+                pass
 
 
-# -- copies ---------------------------------------------------------------------------------------
+# -- packets --------------------------------------------------------------------------------------
 
 
-def spread(
-    packet: Packet,
-    group: bytes,
-    nodes: tuple[Address, ...],
-    ctx: Context[Config],
-    *,
-    is_up: bool,
+def go_in(
+    packet: Packet, tree: bytes, ctx: Context[Config], *, is_on_its_way: bool
+) -> Iterable[Effect]:
+    """Send what a host sends towards the root of a tree, if the group's record allows it."""
+    group = group_of(tree)
+    query = GroupOf(Address(group))
+    if query not in ctx.records:
+        return hold(query, ctx)
+    record = ctx.records[query]
+    if not isinstance(record, Group):
+        return refuse(packet, "unknown_group", ttl_s=ctx.config.refusal_s, tag=group)
+    if not record.may_send(packet.source):
+        return refuse(packet, "sender_refused", ttl_s=ctx.config.decision_s, tag=group)
+    if is_on_its_way:
+        return go_up(packet, tree, record, ctx)
+    return enter(packet, record, ctx)
+
+
+def enter(packet: Packet, record: Group, ctx: Context[Config]) -> Iterable[Effect]:
+    """Send what a host sends: down a tree of this node's own, or up to a node of the group's."""
+    group = record.group
+    if packet.source in record.senders or ctx.node in record.nodes[:1]:
+        return copy(packet, group + ctx.node, ctx, stages=(meter(packet, group, ctx),))
+    ways = towards([node for node in record.nodes if node != ctx.node], packet, ctx)
+    if not isinstance(ways, tuple):
+        return hold(ways, ctx)
+    up = [way for way in ways if way.is_up]
+    if not up and ctx.node in record.nodes:
+        return copy(packet, group + ctx.node, ctx, stages=(meter(packet, group, ctx),))
+    if not up:
+        return refuse(packet, "no_root", ttl_s=ctx.config.refusal_s, tag=group)
+    hop = Hop(up[0].hop, group + up[0].node + UP)
+    Members(ctx.ephemeral).depend(group, hop.to, ttl_s=2 * ctx.config.refresh_s)
+    stages = (meter(packet, group, ctx),)
+    return forward(packet, (hop,), ttl_s=ctx.config.decision_s, tag=group, stages=stages)
+
+
+def go_up(packet: Packet, tree: bytes, record: Group, ctx: Context[Config]) -> Iterable[Effect]:
+    """Send down what has come to its root, and on what has not."""
+    group, root = group_of(tree), root_of(tree)
+    if root not in record.nodes:
+        return refuse(packet, "no_root", ttl_s=ctx.config.refusal_s, tag=group)
+    if root == ctx.node:
+        return copy(packet, tree, ctx)
+    ways = towards((root,), packet, ctx)
+    if not isinstance(ways, tuple):
+        return hold(ways, ctx)
+    if not ways or not ways[0].is_up:
+        return refuse(packet, "no_root", ttl_s=ctx.config.refusal_s, tag=group)
+    Members(ctx.ephemeral).depend(group, ways[0].hop, ttl_s=2 * ctx.config.refresh_s)
+    return forward(packet, (Hop(ways[0].hop),), ttl_s=ctx.config.decision_s, tag=group)
+
+
+def come_down(packet: Packet, tree: bytes, ctx: Context[Config]) -> Iterator[Effect]:
+    """Copy what comes from the tree's parent; who else sends it is told to stop."""
+    trees, group = Trees(ctx.ephemeral), group_of(tree)
+    if packet.ingress == trees.parent(tree):
+        yield from copy(packet, tree, ctx)
+        return
+    yield from refuse(packet, "not_from_parent", ttl_s=ctx.config.refusal_s, tag=group)
+    if packet.ingress in ctx.peers:
+        yield SendControl(Prune(tree), to=packet.ingress)
+
+
+def copy(
+    packet: Packet, tree: bytes, ctx: Context[Config], *, stages: tuple[Stage, ...] = ()
 ) -> Iterator[Effect]:
-    """Copy a packet that no rendezvous has seen: act as one, or send it to one."""
-    Members(ctx.ephemeral).set_rendezvous(group, nodes, ttl_s=2 * ctx.config.refresh_s)
-    reachable = [node for node in nodes if node == ctx.node or node in ctx.peers]
-    if is_up and ctx.node not in nodes:
-        yield from refuse(packet, "no_rendezvous", ttl_s=ctx.config.refusal_s, tag=group)
-    elif is_up or reachable[:1] == [ctx.node]:
-        yield from copy(packet, group, ctx, is_rendezvous=True)
-    elif reachable:
-        yield from copy(packet, group, ctx, up_to=reachable[0])
-    else:
-        yield from copy(packet, group, ctx, otherwise="no_rendezvous")
-
-
-def copy(  # noqa: PLR0913 what tells one way of copying from another
-    packet: Packet,
-    group: bytes,
-    ctx: Context[Config],
-    *,
-    is_rendezvous: bool = False,
-    up_to: Address | None = None,
-    otherwise: str = "no_members",
-) -> Iterator[Effect]:
-    """Send one copy to each member that should have one, `otherwise` refuse.
-
-    Args:
-        packet: Leaves with the metadata that each copy needs.
-        group: Of the packet.
-        ctx: Of the event.
-        is_rendezvous: Members are nodes too; else hosts alone.
-        up_to: The rendezvous, when this is the sender's node.
-        otherwise: The reason when nobody should have one.
-    """
+    """Send one copy to each branch of the tree, and to each member here but the sender."""
+    group = group_of(tree)
     hops: list[Hop] = []
+    Trees(ctx.ephemeral).note_stream(
+        group, packet.source, root_of(tree), ttl_s=ctx.config.membership_s
+    )
     until_s = ctx.now_s + ctx.config.decision_s
-    for peer, member in Members(ctx.ephemeral).of_group(group):
-        if peer in (packet.ingress, packet.source) or (member.is_node and not is_rendezvous):
-            continue
-        if not member.is_known:
-            continue
-        hops.append(hop_to(peer, packet, group + DOWN if member.is_node else group))
-        until_s = min(until_s, member.expires_s)
-    if up_to is not None:
-        hops.append(hop_to(up_to, packet, group + UP))
+    for host, member in Members(ctx.ephemeral).of_group(group):
+        if member.is_known and host != packet.source:
+            hops.append(hop_to(host, packet, group))
+            until_s = min(until_s, member.expires_s)
+    for node, expires_s in Trees(ctx.ephemeral).branches(tree):
+        if node != packet.ingress or packet.metadata[TREE_BYTES:] == UP:
+            hops.append(hop_to(node, packet, tree + DOWN))
+            until_s = min(until_s, expires_s)
     if hops:
-        yield from forward(packet, tuple(hops), ttl_s=until_s - ctx.now_s, tag=group)
+        ttl_s = until_s - ctx.now_s
+        yield from forward(
+            packet, tuple(hops), ttl_s=ttl_s, tag=group, stages=(*stages, keep(packet, group, ctx))
+        )
     else:
-        yield from refuse(packet, otherwise, ttl_s=ctx.config.refusal_s, tag=group)
+        yield from refuse(packet, "no_members", ttl_s=ctx.config.decision_s, tag=group)
 
 
 def hop_to(peer: Address, packet: Packet, metadata: bytes) -> Hop:
-    """Return the hop to a peer that gets a copy with this metadata."""
-    return Hop(peer, metadata=None if metadata == packet.metadata else metadata)
+    """Return the hop of a copy: as it is, or with other metadata."""
+    return Hop(peer, None if metadata == packet.metadata else metadata)
+
+
+def meter(packet: Packet, group: bytes, ctx: Context[Config]) -> Meter:
+    """Return what bounds the copies that one sender causes."""
+    config = ctx.config
+    return Meter(group + packet.source, config.sender_bytes_per_s, config.sender_burst_bytes)
+
+
+def hold(query: Query, ctx: Context[Config]) -> Iterable[Effect]:
+    """Let the packet wait for an answer."""
+    return (HoldPacket(until=query, timeout_s=ctx.config.hold_s),)
 
 
 # -- members --------------------------------------------------------------------------------------
 
 
-def join(group: bytes, peer: Address, ctx: Context[Config], *, is_node: bool) -> Iterator[Effect]:
-    """Note that a peer belongs to a group, within the bounds; a host, as its record allows."""
+def join(group: bytes, host: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Note that a host belongs to a group, unless its record is known and says otherwise."""
     config, members = ctx.config, Members(ctx.ephemeral)
     record = ctx.records.get(GroupOf(Address(group)))
-    if isinstance(record, Group) and not is_node and not record.may_join(peer):
+    if isinstance(record, Group) and not record.may_join(host):
         yield Count("member_refused")
-        yield from leave(group, peer, ctx)
+        yield from leave(group, host, ctx)
         return
-    is_new = not members.is_member(group, peer)
-    if is_new and members.count_groups(peer, config.groups_per_peer) == config.groups_per_peer:
-        yield Count("too_many_groups")
-        return
-    if (
-        is_new
-        and members.count_members(group, config.members_per_group) == config.members_per_group
-    ):
-        yield Count("too_many_members")
-        return
-    before = members.find(group, peer)
-    is_known = is_node or isinstance(record, Group) or (before is not None and before.is_known)
-    member = Member(is_node, ctx.now_s + config.membership_s, is_known)
-    members.add(group, peer, member, ttl_s=config.membership_s)
-    if is_new:
+    before = members.find(group, host)
+    if before is None:
+        if members.count_groups(host, config.groups_per_peer) == config.groups_per_peer:
+            yield Count("too_many_groups")
+            return
+        most = config.members_per_group
+        if members.count_members(group, most) == most:
+            yield Count("too_many_members")
+            return
+    is_known = isinstance(record, Group) or (before is not None and before.is_known)
+    member = Member(ctx.now_s + config.membership_s, is_known)
+    members.add(group, host, member, ttl_s=config.membership_s)
+    if before is None:
         yield RevokeDecisions(tag=group)
-        if not is_node:
-            yield SetTimer(group, after_s=0.0)
+        yield SetTimer(group, after_s=0.0)
 
 
 def judge(record: Group, ctx: Context[Config]) -> Iterator[Effect]:
     """Let the hosts here belong to a group, or not, as its record says."""
     members = Members(ctx.ephemeral)
-    for peer, member in list(members.of_group(record.group)):
-        if member.is_node:
-            continue
-        if not record.may_join(peer):
+    for host, member in list(members.of_group(record.group)):
+        if not record.may_join(host):
             yield Count("member_refused")
-            yield from leave(record.group, peer, ctx)
+            yield from leave(record.group, host, ctx)
         elif not member.is_known:
-            known = Member(is_node=False, expires_s=member.expires_s)
-            members.add(record.group, peer, known, ttl_s=max(0.0, member.expires_s - ctx.now_s))
+            known = Member(member.expires_s)
+            members.add(record.group, host, known, ttl_s=max(0.001, member.expires_s - ctx.now_s))
             yield RevokeDecisions(tag=record.group)
 
 
-def leave(group: bytes, peer: Address, ctx: Context[Config]) -> Iterator[Effect]:
-    """Note that a peer no longer belongs to a group."""
+def leave(group: bytes, host: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Note that a host no longer belongs to a group."""
     members = Members(ctx.ephemeral)
-    if not members.is_member(group, peer):
+    if members.find(group, host) is None:
         return
-    members.remove(group, peer)
+    members.remove(group, host)
     yield RevokeDecisions(tag=group)
-    if not members.has_hosts(group):
-        yield CancelTimer(group)
-        for node in members.rendezvous(group):
-            if node in ctx.peers:
-                yield SendControl(Prune(group), to=node)
+    if members.is_empty(group):
+        yield SetTimer(group, after_s=0.0)
 
 
-def refresh(group: bytes, ctx: Context[Config]) -> Iterator[Effect]:
-    """Tell the rendezvous again, as long as the group has members here."""
-    if not Members(ctx.ephemeral).has_hosts(group):
+# -- trees ----------------------------------------------------------------------------------------
+
+
+def graft(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Let a tree go on to a node, and have it come here."""
+    config, trees, members = ctx.config, Trees(ctx.ephemeral), Members(ctx.ephemeral)
+    group, is_new = group_of(tree), not trees.has_branch(tree, node)
+    if is_new and trees.parent(tree) == node:
+        # Each took the other to be nearer to the root.
+        yield SendControl(Decline(tree), to=node)
         return
-    query = GroupOf(Address(group))
-    record = ctx.records.get(query)
-    if isinstance(record, Group):
-        yield from graft(group, record.nodes, ctx)
-    else:
-        yield Resolve(query)
-        yield SetTimer(group, after_s=ctx.config.refresh_s)
-
-
-def graft(group: bytes, nodes: tuple[Address, ...], ctx: Context[Config]) -> Iterator[Effect]:
-    """Tell each rendezvous that the group has members here: a sender's node may choose any."""
-    Members(ctx.ephemeral).set_rendezvous(group, nodes, ttl_s=2 * ctx.config.refresh_s)
-    for node in nodes:
-        if node in ctx.peers:
-            yield SendControl(Graft(group), to=node)
-    yield SetTimer(group, after_s=ctx.config.refresh_s)
-
-
-def reconsider(peer: Address, ctx: Context[Config]) -> Iterator[Effect]:
-    """Decide anew for the groups that depend on a peer, some at a time."""
-    members = Members(ctx.ephemeral)
-    groups = members.take_dependents(peer, GROUPS_AT_ONCE)
-    for group in groups:
-        if peer not in ctx.peers:
-            members.remove(group, peer)
+    most = config.branches_per_tree
+    if is_new and trees.count_branches(tree, most) == most:
+        yield Count("too_many_branches")
+        return
+    if is_new and members.count_groups(node, config.groups_per_peer) == config.groups_per_peer:
+        yield Count("too_many_groups")
+        return
+    expires_s = ctx.now_s + config.membership_s
+    trees.add_branch(tree, node, expires_s=expires_s, ttl_s=config.membership_s)
+    members.depend(group, node, ttl_s=config.membership_s)
+    if is_new:
         yield RevokeDecisions(tag=group)
-        if members.has_hosts(group):
-            yield SetTimer(group, after_s=0.0)
+        yield from grow(group, ctx, is_due=True)
+
+
+def prune(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Let a tree go on to a node no longer."""
+    trees = Trees(ctx.ephemeral)
+    if trees.has_branch(tree, node):
+        trees.remove_branch(tree, node)
+        yield RevokeDecisions(tag=group_of(tree))
+        yield from grow(group_of(tree), ctx)
+
+
+def declined(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Look for another node that brings a tree."""
+    trees = Trees(ctx.ephemeral)
+    if trees.parent(tree) == node:
+        trees.decline(tree, node, ttl_s=ctx.config.declined_s)
+        trees.set_parent(tree, None)
+        yield from grow(group_of(tree), ctx, is_due=True)
+
+
+def reconsider(changed: bytes, ctx: Context[Config]) -> Iterator[Effect]:
+    """Decide anew for the groups that depend on something, some at a time."""
+    members = Members(ctx.ephemeral)
+    groups = members.take_dependents(changed, GROUPS_AT_ONCE)
+    for group in groups:
+        if changed not in ctx.peers:
+            forget(group, Address(changed), ctx)
+        yield RevokeDecisions(tag=group)
+        yield SetTimer(group, after_s=0.0)
     if len(groups) == GROUPS_AT_ONCE:
-        yield SetTimer(RECONSIDER + peer, after_s=0.0)
+        yield SetTimer(RECONSIDER + changed, after_s=0.0)
+
+
+def forget(group: bytes, peer: Address, ctx: Context[Config]) -> None:
+    """Forget a peer that is gone, as member, branch and parent."""
+    members, trees = Members(ctx.ephemeral), Trees(ctx.ephemeral)
+    members.remove(group, peer)
+    for tree in trees.with_branches(group):
+        trees.remove_branch(tree, peer)
+    for tree in list(trees.with_parents(group)):
+        if trees.parent(tree) == peer:
+            trees.set_parent(tree, None)
 
 
 SERVICE = Multicast

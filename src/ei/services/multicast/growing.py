@@ -1,0 +1,246 @@
+"""How trees grow: each node joins the ones that it needs by the next node towards their root.
+
+Within the root's domain that is the root itself. Elsewhere one node of each domain brings a tree in
+for all of them, so that one copy crosses from domain to domain: the one of highest `rank` that has
+a way out, by what the routing between domains says. A node that is taken for it and has no way out
+of its own declines, and is not asked again for a while; so within a domain a tree is never longer
+than two nodes, and has no loops.
+"""
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import msgspec
+
+from ei.sdk import (
+    Address,
+    Attachment,
+    AttachmentOf,
+    Context,
+    Count,
+    Effect,
+    Group,
+    GroupOf,
+    Query,
+    Resolve,
+    RevokeDecisions,
+    Route,
+    RouteTo,
+    SendControl,
+    ServiceAt,
+    SetTimer,
+    domain_number_of,
+)
+from ei.services.multicast.members import Members
+from ei.services.multicast.messages import Decline, Graft, Prune
+from ei.services.multicast.trees import Trees, group_of, rank, root_of
+
+MULTICAST = 48
+ROOTS_PER_SENDER = 2
+"""A sender's nodes that are joined: the one in use, and the one that it moves to."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Times in seconds, and bounds.
+
+    Attributes:
+        membership_s: How long a `Join` or `Graft` counts.
+        refresh_s: How often a node repeats its `Graft`.
+        retry_s: How soon it looks again for a node to graft at, when there was none.
+        declined_s: How long a node that has declined is not asked again.
+        decision_s: How long copies are made the same way without asking again, at most.
+        refusal_s: As `decision_s`, when packets are refused.
+        hold_s: How long a packet waits for the group's record.
+        groups_per_peer: How many groups one peer may belong to.
+        members_per_group: How many members one group may have here.
+        branches_per_tree: How many nodes a tree may go on to from here.
+        history_packets, history_bytes: What of each stream is kept here, to be sent again.
+        again_s: How long a node waits before it asks for the same packet again.
+        sender_bytes_per_s: What one sender may send to one group.
+        sender_burst_bytes: At once.
+    """
+
+    membership_s: float
+    refresh_s: float
+    retry_s: float
+    declined_s: float
+    decision_s: float
+    refusal_s: float
+    hold_s: float
+    groups_per_peer: int
+    members_per_group: int
+    branches_per_tree: int
+    history_packets: int
+    history_bytes: int
+    again_s: float
+    sender_bytes_per_s: int
+    sender_burst_bytes: int
+
+
+def grow(group: bytes, ctx: Context[Config], *, is_due: bool = False) -> Iterator[Effect]:
+    """Join the trees of a group that are needed here, and leave the others.
+
+    Args:
+        is_due: All is told again, and what is asked of the directory is asked again.
+    """
+    members, trees = Members(ctx.ephemeral), Trees(ctx.ephemeral)
+    needed = dict.fromkeys(trees.with_branches(group))
+    are_all = True
+    is_live = not members.is_empty(group)
+    if is_live:
+        roots, are_all = yield from roots_of(group, ctx)
+        needed |= {group + root: None for root in roots}
+    if not are_all:
+        needed |= dict.fromkeys(trees.with_parents(group))
+    are_joined = are_all
+    for tree in needed:
+        are_joined &= yield from join(tree, ctx, is_due=is_due)
+    for tree in list(trees.with_parents(group)):
+        if tree not in needed:
+            yield from leave(tree, ctx)
+    if not are_joined:
+        yield SetTimer(group, after_s=ctx.config.retry_s)
+    elif is_due and (is_live or needed):
+        yield SetTimer(group, after_s=ctx.config.refresh_s)
+
+
+def roots_of(
+    group: bytes, ctx: Context[Config]
+) -> Generator[Effect, Any, tuple[list[Address], bool]]:
+    """Return the nodes at which packets to a group enter, and whether these are all of them.
+
+    Senders that the group's record names send at their own nodes, the others by those of the group.
+    """
+    query = GroupOf(Address(group))
+    if query not in ctx.records:
+        yield Resolve(query)
+        return [], False
+    record = ctx.records[query]
+    if not isinstance(record, Group):
+        return [], True
+    roots: dict[Address, None] = {}
+    are_all = True
+    for sender in record.senders:
+        if isinstance(sender, int):
+            roots |= dict.fromkeys(record.nodes)
+            continue
+        Members(ctx.ephemeral).depend(group, sender, ttl_s=2 * ctx.config.refresh_s)
+        place = AttachmentOf(Address(sender))
+        if place not in ctx.records:
+            are_all = False
+            yield Resolve(place)
+        elif isinstance(found := ctx.records[place], Attachment):
+            roots |= dict.fromkeys(found.nodes[:ROOTS_PER_SENDER])
+    return list(roots), are_all
+
+
+def join(tree: bytes, ctx: Context[Config], *, is_due: bool) -> Generator[Effect, Any, bool]:
+    """Have a tree come here, by the node that it should come from now; return whether it does."""
+    members, trees = Members(ctx.ephemeral), Trees(ctx.ephemeral)
+    group, root, before = group_of(tree), root_of(tree), trees.parent(tree)
+    if root == ctx.node:
+        return True
+    members.depend(group, root, ttl_s=2 * ctx.config.refresh_s)
+    unknown = [query for query in asked_of(tree, ctx) if query not in ctx.records]
+    for query in unknown:
+        members.depend(group, named_by(query), ttl_s=2 * ctx.config.refresh_s)
+        yield Resolve(query)
+    parent = before if unknown and before in ctx.peers else choose(tree, ctx)
+    if unknown and parent is None:
+        return False
+    if parent != before:
+        trees.set_parent(tree, parent)
+        yield RevokeDecisions(tag=group)
+        if before is not None and before in ctx.peers:
+            yield SendControl(Prune(tree), to=before)
+    if parent is not None:
+        members.depend(group, parent, ttl_s=2 * ctx.config.refresh_s)
+        if is_due or parent != before:
+            yield SendControl(Graft(tree), to=parent)
+    yield from decline(tree, parent, ctx)
+    return parent is not None
+
+
+def leave(tree: bytes, ctx: Context[Config]) -> Iterator[Effect]:
+    """Have a tree come here no longer."""
+    trees = Trees(ctx.ephemeral)
+    parent = trees.parent(tree)
+    trees.set_parent(tree, None)
+    yield RevokeDecisions(tag=group_of(tree))
+    if parent is not None and parent in ctx.peers:
+        yield SendControl(Prune(tree), to=parent)
+
+
+def choose(tree: bytes, ctx: Context[Config]) -> Address | None:
+    """Return the peer that a tree should come from; `None` when there is none now."""
+    trees, root = Trees(ctx.ephemeral), root_of(tree)
+    if domain_number_of(root) == ctx.domain:
+        return root if root in ctx.peers else None
+    abroad = [hop for hop in hops_of(RouteTo(domain_number_of(root)), ctx) if is_abroad(hop, ctx)]
+    mates = [hop for hop in hops_of(ServiceAt(MULTICAST), ctx) if not is_abroad(hop, ctx)]
+    places = [*mates, ctx.node] if abroad else mates
+    for place in sorted(places, key=lambda node: rank(tree, node), reverse=True):
+        if place == ctx.node:
+            before = trees.parent(tree)
+            return next((hop for hop in (root, before) if hop in abroad), abroad[0])
+        if not trees.has_declined(tree, place):
+            return place
+    return None
+
+
+def decline(tree: bytes, parent: Address | None, ctx: Context[Config]) -> Iterator[Effect]:
+    """Send away branches that this node must not feed.
+
+    Those are nodes of this domain, unless the tree comes into it here; and nodes of domains that
+    the routing between domains carries nothing for to the root's.
+    """
+    trees, domain = Trees(ctx.ephemeral), domain_number_of(root_of(tree))
+    is_entry = parent is not None and is_abroad(parent, ctx)
+    for node, _ in list(trees.branches(tree)):
+        if not is_abroad(node, ctx):
+            is_fed = is_entry
+        elif domain == ctx.domain:
+            is_fed = True
+        else:
+            query = carried_for(tree, node)
+            is_fed = query not in ctx.records or ctx.records[query] is not None
+        if not is_fed:
+            trees.remove_branch(tree, node)
+            yield RevokeDecisions(tag=group_of(tree))
+            yield Count("declined")
+            if node in ctx.peers:
+                yield SendControl(Decline(tree), to=node)
+
+
+def asked_of(tree: bytes, ctx: Context[Config]) -> Iterator[Query]:
+    """Yield what must be known of the way to the root."""
+    domain = domain_number_of(root_of(tree))
+    if domain == ctx.domain:
+        return
+    yield RouteTo(domain)
+    yield ServiceAt(MULTICAST)
+    for node, _ in Trees(ctx.ephemeral).branches(tree):
+        if is_abroad(node, ctx):
+            yield carried_for(tree, node)
+
+
+def carried_for(tree: bytes, branch: Address) -> RouteTo:
+    """Return the question whether anything is carried between a branch's domain and the root's."""
+    return RouteTo(domain_number_of(root_of(tree)), came_from=domain_number_of(branch))
+
+
+def named_by(query: Query) -> bytes:
+    """Return the 16 bytes that stand for what a query of `asked_of` is about; see `Members`."""
+    domain = query.domain if isinstance(query, RouteTo) else 0
+    return b"route" + domain.to_bytes(11, "big")
+
+
+def hops_of(query: Query, ctx: Context[Config]) -> list[Address]:
+    """Return the peers that lead there and are up."""
+    route = ctx.records.get(query)
+    return [hop for hop in route.hops if hop in ctx.peers] if isinstance(route, Route) else []
+
+
+def is_abroad(node: Address, ctx: Context[Config]) -> bool:
+    """Whether a node is of another domain."""
+    return domain_number_of(node) != ctx.domain
