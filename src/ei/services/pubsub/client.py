@@ -56,8 +56,6 @@ NOW, HISTORY = 0.0, inf
 """How far back a subscription begins: nowhere; as far as there is."""
 PENDING = 1_024
 """Messages that may wait to be acknowledged; who has more to keep waits."""
-OTHERS_S = 1.0
-"""How long a subscription waits for nodes other than the host's own, of which some may be down."""
 
 
 @asynccontextmanager
@@ -222,7 +220,8 @@ class PubSub:
                 lasts, each at most once.
             queue: How many messages may wait, live ones here, others in each log.
             policy: What becomes of more.
-            deadline_s: Until the host's node has said that it takes part.
+            deadline_s: Until the host's node, and those of the exchange that can be reached, have
+                said that they take part.
 
         Raises:
             LocalError: No filter, or name.
@@ -245,7 +244,7 @@ class PubSub:
                 await self._wishes.add(subscription, node=self.home)
                 if kept:
                     self._reach_out()
-                    await subscription.until_followed(self.home, self._exchange, OTHERS_S)
+                    await subscription.until_followed(self._reachable)
             subscription.check()
             yield subscription
         finally:
@@ -380,6 +379,11 @@ class PubSub:
                     line.say(subscription.account(line.node))
                 line.say(Unfollow(subscription.number))
         self._wishes.remove(subscription, node=self.home)
+
+    def _reachable(self) -> set[Address]:
+        """Return the nodes to wait for: the host's own, and those that have not failed yet."""
+        others = {node for node, line in self._lines.items() if line.error is None}
+        return others if self.home is None else others | {self.home}
 
     def _reach_out(self) -> None:
         """Have a stream about each log of the exchange."""

@@ -1,7 +1,7 @@
 """What an application holds of a subscription to pub/sub, and of what came for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -15,6 +15,7 @@ from ei.services.pubsub.messages import Follow, More
 
 CREDIT = 256
 """Messages of a log that may be on their way to one subscription."""
+LOOK_S = 0.05
 PATIENCE_S = 366 * 86_400.0
 """Where nothing but an end ends the waiting."""
 
@@ -148,17 +149,12 @@ class Subscription:
         reach.told = max(reach.told, first - 1)
         self._followed.set()
 
-    async def until_followed(
-        self, home: Address | None, exchange: Iterable[Address], others_s: float
-    ) -> None:
-        """Return when the host's node tells, and others do or took too long."""
-        while self._error is None and home not in self._reaches:
+    async def until_followed(self, nodes: Callable[[], set[Address]]) -> None:
+        """Return when all of these nodes tell; which they are may change meanwhile."""
+        while self._error is None and not nodes() <= set(self._reaches):
             self._followed.clear()
-            _ = await self._followed.wait()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(others_s):
-                while self._error is None and not set(exchange) <= set(self._reaches):
-                    self._followed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
                     _ = await self._followed.wait()
 
     def following(self, node: Address) -> Follow:

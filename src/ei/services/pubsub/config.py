@@ -16,11 +16,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         decision_s: How long packets are copied the same way without asking again, at most.
         refusal_s: As `decision_s`, of packets that nobody wants.
         history_s: For how long a message is in the log.
-        history_bytes: The log is cut when it is larger. Retained messages count apart.
-        publisher_s: For how long the last number of a publisher is known.
+        history_bytes: The log is cut when it is larger.
+        retained_bytes: Of retained messages; more are refused.
+        publisher_s: For so long at least the last number of a publisher is known.
+        publishers: Series of messages in so long a time; more are refused.
         wishes_per_host: Filters that a host may have, for packets.
         followers_per_host: The same, of the log.
         names_per_host: Places that are remembered for a host.
+        names: The same, of all hosts.
     """
 
     nodes: tuple[str, ...]
@@ -28,10 +31,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusal_s: float
     history_s: float
     history_bytes: int
+    retained_bytes: int
     publisher_s: float
+    publishers: int
     wishes_per_host: int
     followers_per_host: int
     names_per_host: int
+    names: int
 
     def __post_init__(self) -> None:
         for node in self.nodes:

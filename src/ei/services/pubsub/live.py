@@ -140,7 +140,7 @@ def take(desk: Desk, sender: Address, message: Want) -> None:
         removed += [wish for wish in wishes_of(desk, sender) if wish not in added]
     for wish in removed:
         forget(desk, wish, sender, is_node=is_node)
-    room = desk.config.wishes_per_host - sum(1 for _ in wishes_of(desk, sender))
+    room = desk.config.wishes_per_host - desk.live.count_of(sender) - desk.kept.count_of(sender)
     for wish in added:
         if sender in table(desk, wish).who_wants(wish.filter):
             continue

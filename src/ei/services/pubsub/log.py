@@ -43,6 +43,18 @@ class Place(msgspec.Struct, frozen=True, gc=False, array_like=True):
     next: int
 
 
+class Held(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What is in the store beside the log.
+
+    Attributes:
+        retained_bytes: Of the records that are retained.
+        places: How many there are.
+    """
+
+    retained_bytes: int = 0
+    places: int = 0
+
+
 class Series(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The last message of a publisher's series: its number there, its position here."""
 
@@ -57,14 +69,20 @@ class Log:
         store: The stable one.
     """
 
-    __slots__ = ("_places", "_records", "_retained", "_series", "_span", "_spans")
+    __slots__ = (
+        "_held", "_names", "_places", "_publishers", "_records", "_retained", "_series", "_span",
+        "_spans",
+    )  # fmt: skip
 
     def __init__(self, store: Store) -> None:
         self._records = Table(store, "log", of=msgspec.Raw)
         self._spans = Table(store, "span", of=Span)
         self._retained = Table(store, "retained", of=tuple[int, bytes])
         self._places = Table(store, "places", of=Place)
+        self._held = Table(store, "held", of=Held)
+        self._names = Table(store, "names", of=int)
         self._series = Table(store, "series", of=Series)
+        self._publishers = Table(store, "publishers", of=int)
         self._span = self._spans.get(b"") or Span()
 
     @property
@@ -135,11 +153,25 @@ class Log:
 
     # -- retained -------------------------------------------------------------------------------
 
+    @property
+    def held(self) -> Held:
+        """What is there beside the log."""
+        return self._held.get(b"") or Held()
+
+    def retained_bytes_with(self, subject: str, size_bytes: int) -> int:
+        """Return what all that is retained would come to, with one so large for a subject."""
+        before = self._retained.get(subject.encode())
+        was = 0 if before is None or not record.decode(before[1]).data else len(before[1])
+        return self.held.retained_bytes - was + size_bytes
+
     def retain(self, subject: str, position: int, encoded: bytes, *, is_taken_back: bool) -> None:
         """Note the newest of a subject.
 
         One that takes back what there was is known for a day: another node may have an older one.
         """
+        # What is taken back expires by itself, and so is not counted.
+        size_bytes = 0 if is_taken_back else len(encoded)
+        self._hold(retained_bytes=self.retained_bytes_with(subject, size_bytes))
         ttl_s = TOMBSTONE_S if is_taken_back else None
         self._retained.put(subject.encode(), (position, encoded), ttl_s=ttl_s)
 
@@ -157,29 +189,71 @@ class Log:
 
     def set_place(self, host: bytes, name: str, place: Place) -> None:
         """Note it."""
-        if self.place(host, name) != place:
+        before = self.place(host, name)
+        if before is None:
+            self._count_place(host, 1)
+        if before != place:
             self._places.put(host + name.encode(), place)
 
     def forget_place(self, host: bytes, name: str) -> None:
         """Forget it."""
-        self._places.delete(host + name.encode())
+        if self.place(host, name) is not None:
+            self._count_place(host, -1)
+            self._places.delete(host + name.encode())
 
     def count_places(self, host: bytes) -> int:
         """Return how many a host has."""
-        return sum(1 for _ in self._places.scan(host))
+        return self._names.get(host) or 0
+
+    def _count_place(self, host: bytes, amount: int) -> None:
+        count = self.count_places(host) + amount
+        if count:
+            self._names.put(host, count)
+        else:
+            self._names.delete(host)
+        self._hold(places=self.held.places + amount)
+
+    def _hold(self, **changes: int) -> None:
+        self._held.put(b"", msgspec.structs.replace(self.held, **changes))
 
     # -- series ---------------------------------------------------------------------------------
 
-    def taken_before(self, host: bytes, asked: Keep) -> int | None:
-        """Return where a message is that was taken before, `None` when it is new."""
-        last = self._series.get(host + asked.publisher.encode()) if asked.publisher else None
+    def taken_before(self, host: bytes, asked: Keep, period: int) -> int | None:
+        """Return where a message is that was taken before, `None` when it is new.
+
+        Args:
+            period: Number of the day, or as long as publishers are known for sure.
+        """
+        last = self._last(host, asked.publisher, period) if asked.publisher else None
         return None if last is None or asked.number > last.number else last.position
 
-    def note_taken(self, host: bytes, asked: Keep, position: int, *, ttl_s: float) -> None:
-        """Note that a message was taken."""
-        if asked.publisher:
-            series = Series(asked.number, position)
-            self._series.put(host + asked.publisher.encode(), series, ttl_s=ttl_s)
+    def count_publishers(self, period: int) -> int:
+        """Return how many series there were in a period."""
+        return self._publishers.get(_key(period)) or 0
+
+    def is_known(self, host: bytes, publisher: str, period: int) -> bool:
+        """Whether a series is counted in a period already, or is none."""
+        return not publisher or self._series.get(_series_key(host, publisher, period)) is not None
+
+    def note_taken(
+        self, host: bytes, asked: Keep, position: int, period: int, *, period_s: float
+    ) -> None:
+        """Note that a message was taken; it is known in this period and the next."""
+        if not asked.publisher:
+            return
+        if not self.is_known(host, asked.publisher, period):
+            count = self.count_publishers(period) + 1
+            self._publishers.put(_key(period), count, ttl_s=2 * period_s)
+        key = _series_key(host, asked.publisher, period)
+        self._series.put(key, Series(asked.number, position), ttl_s=2 * period_s)
+
+    def _last(self, host: bytes, publisher: str, period: int) -> Series | None:
+        here = self._series.get(_series_key(host, publisher, period))
+        return here or self._series.get(_series_key(host, publisher, period - 1))
+
+
+def _series_key(host: bytes, publisher: str, period: int) -> bytes:
+    return _key(period) + host + publisher.encode()
 
 
 def _key(position: int) -> bytes:

@@ -27,7 +27,11 @@ def follow(desk: Desk, session: Session, asked: Follow) -> None:
     place = log.place(session.host, asked.name) if asked.name else None
     is_new_place = bool(asked.name) and place is None
     if session.followers >= desk.config.followers_per_host or (
-        is_new_place and log.count_places(session.host) >= desk.config.names_per_host
+        is_new_place
+        and (
+            log.count_places(session.host) >= desk.config.names_per_host
+            or log.held.places >= desk.config.names
+        )
     ):
         desk.tell(session, Ended(asked.id, "too_many"))
         return

@@ -248,18 +248,13 @@ def do(desk: Desk, session: Session, message: Asked) -> None:
 
 def keep(desk: Desk, session: Session, message: Keep) -> None:
     """Append to the log, and say so; nothing is said before it is on disk (law 3)."""
-    before = desk.log.taken_before(session.host, message)
+    period = 1 + int(desk.ctx.unix_s // desk.config.publisher_s)
+    before = desk.log.taken_before(session.host, message, period)
     if before is not None:
         desk.count("kept_again")
         desk.tell(session, Taken(message.sequence, before))
         return
-    if not is_subject(message.subject):
-        word = "bad_subject"
-    elif len(message.data) + len(message.extra) > MAX_DATA_BYTES:
-        word = "too_long"
-    else:
-        word = ""
-    if word:
+    if word := why_refused(desk, session, message, period):
         desk.count("refused")
         desk.tell(session, Taken(message.sequence, -1, word))
         return
@@ -275,12 +270,29 @@ def keep(desk: Desk, session: Session, message: Keep) -> None:
     position = desk.log.append(entry, encoded)
     if message.is_retained:
         desk.log.retain(entry.subject, position, encoded, is_taken_back=not entry.data)
-    desk.log.note_taken(session.host, message, position, ttl_s=config.publisher_s)
+    desk.log.note_taken(session.host, message, position, period, period_s=config.publisher_s)
     desk.count("kept")
     desk.count("trimmed", trimmed)
     desk.tell(session, Taken(message.sequence, position))
     reading.hand_out(desk, entry, encoded, position)
     live.show(desk, entry, position)
+
+
+def why_refused(desk: Desk, session: Session, message: Keep, period: int) -> str:
+    """Return the word why a message is not kept; empty when it is."""
+    log, config = desk.log, desk.config
+    if not is_subject(message.subject):
+        return "bad_subject"
+    if len(message.data) + len(message.extra) > MAX_DATA_BYTES:
+        return "too_long"
+    if message.is_retained and message.data:
+        size_bytes = len(message.data) + len(message.extra)
+        if log.retained_bytes_with(message.subject, size_bytes) > config.retained_bytes:
+            return "too_much_retained"
+    is_new = not log.is_known(session.host, message.publisher, period)
+    if is_new and log.count_publishers(period) >= config.publishers:
+        return "too_many_publishers"
+    return ""
 
 
 def go_on(desk: Desk, session: Session) -> None:

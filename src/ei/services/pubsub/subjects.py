@@ -60,12 +60,13 @@ class Wishes:
         name: Of this set of wishes, unique within the service.
     """
 
-    __slots__ = ("_filters", "_paths", "_who")
+    __slots__ = ("_counts", "_filters", "_paths", "_who")
 
     def __init__(self, store: Store, name: str) -> None:
         self._filters = Table(store, f"{name} filters", of=tuple[bytes, ...])
         self._paths = Table(store, f"{name} paths", of=int)
         self._who = Table(store, f"{name} who", of=bool)
+        self._counts = Table(store, f"{name} counts", of=int)
 
     def add(self, wanted: str, who: bytes) -> bool:
         """Note a wish; return whether it is new."""
@@ -75,6 +76,7 @@ class Wishes:
             return False
         self._filters.put(key, (*here, who))
         self._who.put(_owned(who) + key, True)  # noqa: FBT003 a mark
+        self._counts.put(who, self.count_of(who) + 1)
         if not here:
             self._count(wanted, 1)
         return True
@@ -86,6 +88,11 @@ class Wishes:
         if who not in here:
             return False
         self._who.delete(_owned(who) + key)
+        count = self.count_of(who) - 1
+        if count:
+            self._counts.put(who, count)
+        else:
+            self._counts.delete(who)
         left = tuple(each for each in here if each != who)
         if left:
             self._filters.put(key, left)
@@ -97,6 +104,10 @@ class Wishes:
     def who_wants(self, wanted: str) -> tuple[bytes, ...]:
         """Return who has this very filter."""
         return self._filters.get(wanted.encode()) or ()
+
+    def count_of(self, who: bytes) -> int:
+        """Return how many filters somebody has."""
+        return self._counts.get(who) or 0
 
     def of(self, who: bytes) -> Iterator[str]:
         """Yield the filters of somebody, in order."""

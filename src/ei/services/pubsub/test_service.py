@@ -364,6 +364,70 @@ def test_what_cannot_be_kept_is_refused(message: Keep, word: str) -> None:
     assert frames(alice) == [Taken(1, -1, word)]
 
 
+@pytest.mark.parametrize(
+    ("config", "messages", "word"),
+    [
+        (
+            {"retained_bytes": 100},
+            [Keep(n, "a" * n, b"x" * 60, is_retained=True) for n in (1, 2)],
+            "too_much_retained",
+        ),
+        (
+            {"publishers": 1},
+            [Keep(n, "a", b"", publisher="p" * n, number=1) for n in (1, 2)],
+            "too_many_publishers",
+        ),
+    ],
+)
+def test_what_would_fill_the_store_is_refused(
+    config: dict[str, object], messages: list[Keep], word: str
+) -> None:
+    play = Playbook("pubsub", peers=["alice"], config=config)
+    alice = log_of(play)
+
+    _ = ask(alice, *messages)
+
+    assert frames(alice) == [Taken(1, 0), Taken(2, -1, word)]
+
+
+def test_what_is_retained_makes_room_when_it_is_taken_back() -> None:
+    play = Playbook("pubsub", peers=["alice"], config={"retained_bytes": 100})
+    alice = log_of(play)
+
+    for data in (b"x" * 60, b"", b"x" * 60, b"y" * 20):
+        _ = ask(alice, Keep(1, "a", data, is_retained=True))
+
+    assert [each.word for each in frames(alice) if isinstance(each, Taken)] == ["", "", "", ""]
+
+
+def test_a_publisher_is_known_for_a_day_at_least() -> None:
+    play = Playbook("pubsub", peers=["alice"])
+    alice = log_of(play)
+    message = Keep(1, "a", b"", publisher="p", number=1)
+    _ = ask(alice, message)
+
+    _ = play.advance(86_399.0)
+    alice = log_of(play)
+    _ = ask(alice, message)
+    _ = play.advance(2 * 86_400.0)
+    alice = log_of(play)
+    _ = ask(alice, message)
+
+    assert frames(alice) == [Taken(1, 1)]
+
+
+def test_more_names_than_a_host_may_have_are_refused() -> None:
+    play = Playbook("pubsub", peers=["alice"], config={"names_per_host": 1})
+    alice = log_of(play)
+
+    _ = ask(alice, Follow(1, "a", credit=1, name="one"), Follow(2, "a", credit=1, name="two"))
+    first = frames(alice)
+    _ = ask(alice, Forget("one"), Follow(3, "a", credit=1, name="three"))
+
+    assert first == [Ended(2, "too_many")]
+    assert frames(alice) == []
+
+
 def test_what_is_no_frame_ends_the_stream() -> None:
     play = Playbook("pubsub", peers=["alice"])
     alice = log_of(play)
