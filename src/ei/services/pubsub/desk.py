@@ -103,7 +103,7 @@ class Desk:
 
     __slots__ = (
         "_counts", "_followers", "_followers_here", "_orders", "_sessions", "_sessions_here",
-        "config", "ctx", "decided", "kept", "live", "log", "passing", "readers", "stale",
+        "beyond", "config", "ctx", "decided", "kept", "live", "log", "passing", "readers", "stale",
     )  # fmt: skip
 
     def __init__(self, ctx: Context[Config]) -> None:
@@ -113,7 +113,8 @@ class Desk:
         self.live = Wishes(ctx.ephemeral, "live")
         self.kept = Wishes(ctx.ephemeral, "kept")
         self.readers = Wishes(ctx.ephemeral, "readers")
-        self.passing = Table(ctx.ephemeral, "passing", of=bool)
+        self.passing = Table(ctx.ephemeral, "passing", of=Address)
+        self.beyond = Table(ctx.ephemeral, "beyond", of=bool)
         self._sessions = Table(ctx.ephemeral, "sessions", of=Session)
         self._followers = Table(ctx.ephemeral, "followers", of=Follower)
         self._sessions_here: dict[int, Session | None] = {}

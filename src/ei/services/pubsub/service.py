@@ -70,6 +70,8 @@ FRAMES_AT_ONCE = 128
 EFFECTS_AT_ONCE = 900
 """With more, what else came waits for the next turn: each message may add as many again."""
 FOLLOWERS_AT_ONCE = 32
+CUT_AT_ONCE = 400
+"""Of more, the streams find out by themselves."""
 IDLE_S = 3_600.0
 
 
@@ -102,6 +104,7 @@ class PubSub(Service[Config]):
         desk = Desk(ctx)
         if not event.is_up:
             live.leave(desk, event.peer)
+            cut_off(desk, event.peer)
         elif event.peer in ctx.config.exchange and event.peer != ctx.node:
             live.tell_all(desk, event.peer)
         return desk.effects()
@@ -160,7 +163,8 @@ def begin(desk: Desk, event: StreamOpened) -> None:
             desk.order(CloseStream(event.stream))
             return
         onward = msgspec.msgpack.encode(Hello(opening.at, event.peer))
-        desk.passing.put(event.stream.to_bytes(8, "big"), True)  # noqa: FBT003 a mark
+        desk.passing.put(event.stream.to_bytes(8, "big"), Address(opening.at))
+        desk.beyond.put(opening.at + event.stream.to_bytes(8, "big"), True)  # noqa: FBT003 a mark
         desk.order(OpenStream(event.stream | 1, AtNode(Address(opening.at), onward)))
         return
     host = Address(opening.host) if is_between and opening.host else event.peer
@@ -175,18 +179,28 @@ def join(desk: Desk, event: StreamOpened) -> None:
     if desk.passing.get(key) is None:  # the host is gone
         desk.order(CloseStream(event.stream))
         return
-    desk.passing.delete(key)
     desk.order(SpliceStreams(event.stream ^ 1, event.stream, idle_s=IDLE_S))
 
 
 def end(desk: Desk, event: StreamClosed) -> None:
     """Forget a stream; what was spliced with it ends too."""
     session = desk.session(event.stream)
-    desk.passing.delete((event.stream & ~1).to_bytes(8, "big"))
+    key = (event.stream & ~1).to_bytes(8, "big")
+    node = desk.passing.get(key)
+    if node is not None:
+        desk.passing.delete(key)
+        desk.beyond.delete(node + key)
     if session is not None:
         desk.close(session)
     elif event.reason not in ("ended", "closed"):
         desk.order(CloseStream(event.stream ^ 1))
+
+
+def cut_off(desk: Desk, node: Address) -> None:
+    """End the streams that go on to a node that is gone: hosts are told at once, and try again."""
+    for key, _ in list(desk.beyond.scan(node))[:CUT_AT_ONCE]:
+        stream = int.from_bytes(key[len(node) :], "big")
+        desk.order(CloseStream(stream), CloseStream(stream | 1))
 
 
 def come(desk: Desk, event: StreamData) -> None:

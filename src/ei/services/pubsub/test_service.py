@@ -490,6 +490,17 @@ def test_the_log_of_another_node_is_read_through_this_one() -> None:
     assert any(isinstance(each, SpliceStreams) for each in effects)
 
 
+def test_who_reads_the_log_of_a_node_that_is_gone_is_told_at_once() -> None:
+    play = Playbook("pubsub", peers=["alice", "east"], config=EXCHANGE)
+    alice = play.open_stream("alice", msgspec.msgpack.encode(Hello(at=EAST)))
+    _ = play.far_end(alice.stream | 1).accept(EAST)
+
+    effects = play.peer_down("east")
+
+    assert CloseStream(alice.stream) in effects
+    assert play.peer_down("east") == ()
+
+
 def test_a_node_of_the_exchange_says_whose_stream_it_hands_on() -> None:
     play = Playbook("pubsub", peers=["east"], config=EXCHANGE)
     carol = log_of(play, "east", Hello(SELF, address("carol")))
