@@ -344,7 +344,7 @@ class Dictionaries:
 
     def __new__(cls) -> Self: ...
     def keep(self, dictionary: bytes) -> None:
-        """Keep a dictionary; the oldest of four is forgotten.
+        """Keep a dictionary, in the place of that with its number; of four the lowest goes.
 
         Raises:
             ValueError: not one as `zstd --train` writes it, without a number, or over 32 KiB.

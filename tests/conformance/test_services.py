@@ -51,6 +51,8 @@ SERVICES = sorted(find_services())
 SELF, EAST, WEST = map(address, [NODE, "east", "west"])
 ALICE, BOB, CAROL = map(address, ["alice", "bob", "carol"])
 NEWS, WEATHER = map(address, ["news", "weather"])
+INTERPOSED = {"compression"}
+"""Services that no source names: they are seen in the chain of another."""
 REACH = 18
 """The one service that asks where a service is; here it is asked for itself."""
 ADDRESSES = [ALICE, BOB, CAROL, EAST, WEST, SELF, NEWS, WEATHER]
@@ -101,7 +103,8 @@ def messages_of(loaded: LoadedService) -> list[msgspec.Struct]:
 
 def sample_of(kind: object, group: bytes) -> object:
     """Make a value that a field of a message may have."""
-    samples = (group, 2 * group, group[:8], (group,), (group[:8],), ("word",), (("word/#", False),))
+    octets = (group, 2 * group, 4 * group, group[:8])
+    samples = (*octets, (group,), (group[:8],), ("word",), (("word/#", False),), "word")
     for value in (*samples, 7, False):
         try:
             return msgspec.convert(value, kind)
@@ -298,9 +301,16 @@ def decisions(effects: tuple[Effect, ...] | str) -> list[Decision]:
 
 def deliveries(loaded: LoadedService, *, cache_entries: int) -> list[Received]:
     """Let three hosts say all that they can to a node and through it; return what they got."""
+    named, chains = loaded.manifest.id, {}
+    services = [loaded]
+    if loaded.manifest.name in INTERPOSED:
+        services.append(load_service("delivery"))
+        named = services[-1].manifest.id
+        chains = {named: [loaded.manifest.id, named]}
     rig = Crossroads(
-        [loaded], ["alice", "bob", "carol"], records=RECORDS, cache_entries=cache_entries
-    )
+        services, ["alice", "bob", "carol"], records=RECORDS, cache_entries=cache_entries,
+        chains=chains,
+    )  # fmt: skip
     for message in messages_of(loaded)[:2]:  # of the first kind: what a host says to begin with
         rig.control("bob", loaded.manifest.id, message)
         rig.control("carol", loaded.manifest.id, message)
@@ -309,7 +319,7 @@ def deliveries(loaded: LoadedService, *, cache_entries: int) -> list[Received]:
         for metadata in (b"", BOB, CAROL, SELF, NEWS, WEATHER, bytes(16), *SUBJECTS):
             for host in ("alice", "bob"):
                 payload = b"%d from " % number + host.encode()
-                rig.send(host, loaded.manifest.id, payload, metadata=metadata)
+                rig.send(host, named, payload, metadata=metadata)
         rig.settle()
         rig.pass_time(0.5)
     return rig.take_received()

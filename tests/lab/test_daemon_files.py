@@ -104,6 +104,17 @@ def test_guards_go_to_the_nodes_of_their_host() -> None:
     assert guards_at(topology, "b.d") == {}
 
 
+def test_guards_before_another_node_are_those_of_the_node_that_says_so() -> None:
+    topology = parse_topology(
+        "version = 1\nservices = ['echo']\n[domains.d.nodes.a]\nguards.b = ['echo']\n"
+        "[domains.d.nodes.b]\nguards.'c.e' = ['echo']\n[domains.e.nodes.c]",
+        name="t",
+    )
+
+    assert guards_at(topology, "a.d") == {"b.d": ("echo",)}
+    assert guards_at(topology, "b.d") == {"c.e": ("echo",)}
+
+
 def test_members_of_a_cluster_know_its_etcd_and_others_do_not(tmp_path: Path) -> None:
     topology = parse_topology(
         "version = 1\nservices = ['echo']\n[domains.a.nodes.x]\n[domains.a.nodes.y]\n"

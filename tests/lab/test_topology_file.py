@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import ei.lab
-from ei.errors import LocalError
+from ei.errors import ConfigError, LocalError
 from ei.lab.topology import LinkKind
 from ei.lab.topology_file import load_topology, parse_topology
 
@@ -157,3 +157,20 @@ def test_what_services_may_reach_is_said_of_all_nodes_or_of_one() -> None:
         "x.a": ("127.0.0.0/8:*",),
         "y.a": ("10.0.0.0/8:80",),
     }
+
+
+@pytest.mark.parametrize(
+    ("guards", "said"),
+    [
+        ("guards.nobody = ['echo']", r"a\.d: guards: .*'nobody\.d'"),
+        ("guards.b = ['delivery']", r"a\.d: guards of b\.d: .*'delivery'"),
+    ],
+)
+def test_guards_before_a_node_name_a_node_and_services_that_run_here(
+    guards: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        _ = parse_topology(
+            f"version = 1\nservices = ['echo']\n[domains.d.nodes.a]\n{guards}\n[domains.d.nodes.b]",
+            name="t",
+        )

@@ -331,6 +331,7 @@ def test_a_clock_that_is_set_back_silences_nobody() -> None:
 
 def test_it_is_said_who_asked_for_each_service() -> None:
     assert who_asked(16, (91, 16, 90)) == ("operator", "source", "receiver")
+    assert who_asked(16, (91, 16, 90), is_to_node=True) == ("operator", "source", "operator")
     assert who_asked(16, (91,)) == ("operator",)
     assert who_asked(16, ()) == ()
 

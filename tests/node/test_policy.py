@@ -5,9 +5,16 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from ei.errors import ConfigError
 from ei.node.config import NodeConfig
 from ei.node.peers import Peer, peers_of
-from ei.node.policy import RefusalWarnings, TrafficPolicy, foreign_domains, refused_peers
+from ei.node.policy import (
+    RefusalWarnings,
+    TrafficPolicy,
+    check_guards,
+    foreign_domains,
+    refused_peers,
+)
 from ei.node.status import PeerStatus
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
@@ -84,6 +91,17 @@ def test_who_is_a_neighbour_by_default_depends_on_the_policy(
     changes: dict[str, object], relations: object
 ) -> None:
     assert config(**changes).relations == relations
+
+
+def test_guards_stand_before_hosts_that_are_attached_here_and_before_other_nodes() -> None:
+    own = SN1.address(1)
+    good = dict.fromkeys(("alice.isp-a", "bob.isp-b", "sn2.isp-a", "sn1.isp-b"), ("shield",))
+
+    check_guards(config(guards=good), records(), own)
+
+    for name in ("sn1.isp-a", "nobody.isp-a"):
+        with pytest.raises(ConfigError, match=r"is not attached to sn1\.isp-a, nor another node"):
+            check_guards(config(guards={name: ("shield",)}), records(), own)
 
 
 class Remembering:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ei.errors import LocalError
-from ei.records.keys import Keys, is_signed, make_keys
+from ei.records.keys import Keys, make_keys
+from ei.sdk.signatures import is_signed
 
 
 def test_equal_randomness_gives_equal_keys_and_other_randomness_others() -> None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from ei.records.addresses import format_address
+from ei.records.keys import make_keys
 from ei.sdk import (
     Attachment,
     AttachmentOf,
     Group,
     GroupOf,
     Legacy,
+    Protection,
     Query,
     Record,
     Route,
@@ -25,6 +28,9 @@ from ei.sdk import (
 )
 from ei.services.caching.messages import Site
 from ei.services.caching.messages import write_opening as write_site
+from ei.services.compression.client import sign
+from ei.services.compression.messages import NUMBERS, Dictionary
+from ei.services.compression.stages import Reference, train
 from ei.services.multicast.messages import Join
 from ei.services.pubsub.messages import LIVE, Want, Wish
 from ei.services.termination.messages import Opening
@@ -50,12 +56,20 @@ class Packets:
         wishes: What bob says before.
         records: What the directory knows.
         number: Of the service that they name, where the one that is measured is another.
+        after: Service of that number, in whose chain the one that is measured is before it.
+        payload: Of each packet.
+        protection: Of the payload.
+        config: Where it differs from that of the manifest.
     """
 
     metadata: bytes = b""
     wishes: tuple[msgspec.Struct, ...] = ()
     records: Mapping[Query, Record] = field(default_factory=dict[Query, Record])
     number: int | None = None
+    after: str | None = None
+    payload: bytes = b""
+    protection: Protection = Protection.NONE
+    config: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,31 @@ def _passing(number: int) -> Iterator[StreamEvent]:
     yield StreamClosed(on, "ended", 0, 0)
 
 
+def _packed() -> Packets:
+    """Frames from a node, which for the datapath might as well be a host, are decompressed."""
+    keys = make_keys(bytes(32))
+    tenant = keys.address(1)
+    readings = [
+        b'{"meter":%d,"celsius":%d.5,"ok":true}' % (n * 7_919, n % 40) for n in range(1_000)
+    ]
+    trained = train(readings, number=NUMBERS + 1, size_bytes=2_048)
+    stages = Reference()
+    stages.keep(trained)
+    frame = stages.compress(readings[7] * 3, NUMBERS + 1, 100)
+    nodes = [format_address(ALICE), format_address(BOB)]
+    return Packets(
+        BOB,
+        (sign(keys, Dictionary(tenant, DELIVERY, 1, trained)),),
+        {AttachmentOf(BOB): Attachment(BOB, (SELF,))},
+        number=DELIVERY,
+        after="delivery",
+        payload=frame or b"",
+        protection=Protection.PACKED,
+        config={"nodes": nodes, "tenants": {format_address(ALICE): format_address(tenant)}},
+    )
+
+
+DELIVERY = 16
 SITE = Site("origin.example", 80)
 TARGET = write_target(Opening(Legacy("server.example", 443)))
 PAGE = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\ncache-control: max-age=86400\r\n\r\n" + bytes(
@@ -104,6 +143,7 @@ PACKETS: Mapping[str, Packets] = {
     "echo": Packets(),
     "reach": Packets(records={ServiceAt(ELSEWHERE): Route((BOB,))}, number=ELSEWHERE),
     "multicast": Packets(NEWS, (Join(group=NEWS),), {GroupOf(NEWS): Group(NEWS, (SELF,))}),
+    "compression": _packed(),
     "pubsub": Packets(bytes((LIVE,)) + b"word", (Want(1, is_whole=True, added=(Wish("word"),)),)),
 }
 STREAMS: Mapping[str, Streams] = {

@@ -10,11 +10,13 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from ei.bench.exercises import PACKETS, SELF, STREAMS, Packets, Streams
 from ei.errors import LocalError
@@ -65,9 +67,16 @@ def costs(service: str, *, warm: int = WARM, many: int = COUNT) -> Iterator[Cost
 
 def _of_packets(service: str, exercise: Packets, *, warm: int, many: int) -> Iterator[Cost]:
     loaded = load_service(service)
+    config = {**loaded.manifest.config, **exercise.config}
+    loaded = replace(loaded, manifest=structs.replace(loaded.manifest, config=config))
     own = loaded.manifest.id
+    others = [] if exercise.after is None else [load_service(exercise.after)]
     rig = Crossroads(
-        [loaded], ["alice", "bob"], records=dict(exercise.records), cache_entries=CACHE_ENTRIES
+        [loaded, *others],
+        ["alice", "bob"],
+        records=dict(exercise.records),
+        cache_entries=CACHE_ENTRIES,
+        chains={other.manifest.id: [own, other.manifest.id] for other in others},
     )
     rig.node.set_fallback(own)
     for wish in exercise.wishes:
@@ -80,7 +89,14 @@ def _of_packets(service: str, exercise: Packets, *, warm: int, many: int) -> Ite
         spent_ns = got = 0
         for _ in range(0, count, AT_ONCE):
             for _ in range(AT_ONCE):
-                rig.send("alice", number, metadata=exercise.metadata, connection=connection())
+                rig.send(
+                    "alice",
+                    number,
+                    exercise.payload,
+                    metadata=exercise.metadata,
+                    connection=connection(),
+                    protection=exercise.protection,
+                )
             arriving = rig.take_datagrams("alice")
             began_ns = time.process_time_ns()
             rig.carry("alice", arriving)

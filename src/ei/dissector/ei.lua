@@ -14,7 +14,7 @@ local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "g
 local SERVICES = {
     [1] = "control", [2] = "directory", [3] = "routing", [5] = "cluster", [6] = "attachment",
     [16] = "delivery", [17] = "echo", [18] = "reach", [32] = "termination", [34] = "caching",
-    [48] = "multicast", [50] = "pubsub",
+    [37] = "compression", [48] = "multicast", [50] = "pubsub",
 }
 
 -- Control messages by service and kind.
@@ -26,6 +26,7 @@ local MESSAGES = {
             [6] = "Part" },
     [6] = { [0] = "Draining", [1] = "Moved", [16] = "Explain", [17] = "Explained" },
     [34] = { [0] = "Purge", [1] = "Purged", [2] = "Spread", [3] = "Heard" },
+    [37] = { [0] = "Offer", [1] = "Taken", [2] = "Has" },
     [48] = { [0] = "Join", [1] = "Leave", [2] = "Graft", [3] = "Prune", [4] = "Decline", [5] = "Missing" },
     [50] = { [0] = "Want", [1] = "Wanted", [2] = "Again" },
 }

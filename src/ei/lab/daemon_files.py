@@ -105,12 +105,13 @@ def _config_toml(config: Mapping[str, Mapping[str, object]]) -> str:
 
 
 def guards_at(topology: Topology, node: str) -> dict[str, tuple[str, ...]]:
-    """Return the guards of the hosts attached to a node, as `node.toml` has them."""
-    return {
+    """Return the guards of hosts attached to a node and of other nodes, as `node.toml` has them."""
+    of_hosts = {
         host.name: host.guards
         for host in topology.hosts.values()
         if host.guards and node in host.nodes
     }
+    return {**of_hosts, **topology.nodes[node].guards}
 
 
 def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, trust: Mapping[str, str]) -> str:

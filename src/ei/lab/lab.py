@@ -93,7 +93,7 @@ class Lab(Protocol):
         ...
 
     def keys_of(self, name: str) -> Keys:
-        """Return the keys of a node: what somebody has who broke into it."""
+        """Return the keys of a node or host: its own, and of somebody who broke into it."""
         ...
 
     async def say(self, name: str, to: str, service: int, message: bytes) -> None:

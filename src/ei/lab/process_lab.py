@@ -186,8 +186,9 @@ class ProcessLab:
         _ = await self._ask_lab("thaw", {"name": self._topology.find(name)})
 
     def keys_of(self, name: str) -> Keys:
-        """Return the keys of a node."""
-        return read_keys(self.folder(name) / "key")
+        """Return the keys of a node or host."""
+        full = self._topology.find(name)
+        return read_keys(run_folder(self._name, self._environ).folder_of(full) / "key")
 
     async def say(self, name: str, to: str, service: int, message: bytes) -> None:
         """Let a node send a control message that its program did not make."""

@@ -192,7 +192,7 @@ class Simulation:
         return routes_of(node.control.router, node.config.name.partition(".")[2])
 
     def keys_of(self, name: str) -> Keys:
-        """Return the keys of a node."""
+        """Return the keys of a node or host."""
         return self._population.residents[self._topology.find(name)].keys
 
     async def say(self, name: str, to: str, service: int, message: bytes) -> None:

@@ -112,6 +112,7 @@ class NodePlan:
         services: Names of the services that it runs, as the folders of `ei.services`.
         chains: Service name to the names that a packet for it visits, in order, itself last.
         internet: What its services may reach in the legacy Internet, as `allow` of `node.toml`.
+        guards: Full name of another node to the services before the pipe to it.
         config: Service name to values that differ from its manifest's `[config]`; a text `@NAME`
             stands for the address of what has this full name.
     """
@@ -124,6 +125,7 @@ class NodePlan:
     config: Mapping[str, Mapping[str, object]] = field(
         default_factory=dict[str, Mapping[str, object]]
     )
+    guards: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +349,10 @@ def _check_chains(topology: Topology) -> None:
                 raise ConfigError(f"{where}: must be 1 to {MAX_CHAIN} services, the last {service}")
             for word in chain:
                 _expect(word, node.services, where)
+        for guarded, services in node.guards.items():
+            _expect(guarded, topology.nodes, f"{node.name}: guards")
+            for word in services:
+                _expect(word, node.services, f"{node.name}: guards of {guarded}")
         for service, values in node.config.items():
             _expect(service, node.services, f"{node.name}: config")
             _ = configured(values, partial(_expect_name, topology, f"{node.name}: config"))

@@ -97,6 +97,7 @@ class _Node(msgspec.Struct, frozen=True):
     chains: dict[str, tuple[str, ...]] = {}
     internet: tuple[str, ...] | None = None
     config: dict[str, Table] = {}
+    guards: dict[str, tuple[str, ...]] = {}
 
 
 class _Host(msgspec.Struct, frozen=True):
@@ -197,7 +198,8 @@ def _nodes(domains: Mapping[str, _Domain], file: _File) -> dict[str, NodePlan]:
                 for service, values in row.config.items()
             }
             name = f"{own}.{domain}"
-            plans[name] = NodePlan(name, domain, runs, row.chains, reaches, config)
+            guards = {_full_name(node, domain): words for node, words in row.guards.items()}
+            plans[name] = NodePlan(name, domain, runs, row.chains, reaches, config, guards)
     return plans
 
 

@@ -82,7 +82,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         sites: Name to certificate and key of the sites whose TLS ends here; see
             `ei.node.site_config`.
         chains: Service to the services that a packet for it visits, in order, itself last.
-        guards: Name of a host attached here to the services that run before the last pipe to it.
+        guards: Name of a host attached here to the services that run before the last pipe to it, or
+            of another node to those that the operator has put before the pipe to that.
         config: Service to values that differ from its manifest's `[config]`.
         cluster: The cluster that this node is a member of; see `ei.node.cluster_config`.
         telemetry: Whom the node tells what it counts and traces; needs the extra `otel`.

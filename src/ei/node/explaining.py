@@ -201,7 +201,11 @@ class Explaining:
         if self.explains == "domain":
             to = _domain_of(passage.to, records)
             return self._say(asker, question, fate, reason=reason, to=to)
-        return self._say(asker, question, fate, reason=reason, to=passage.to, passage=passage)
+        is_to_node = passage.to in records.nodes
+        return self._say(
+            asker, question, fate, reason=reason, to=passage.to, passage=passage,
+            is_to_node=is_to_node,
+        )  # fmt: skip
 
     def _say(  # noqa: PLR0913 as many as a statement has parts
         self,
@@ -212,9 +216,10 @@ class Explaining:
         reason: str = "",
         to: bytes = b"",
         passage: Passage | None = None,
+        is_to_node: bool = False,
     ) -> tuple[Address, bytes]:
         numbers = () if passage is None else passage.numbers
-        askers = who_asked(question.service, numbers)
+        askers = who_asked(question.service, numbers, is_to_node=is_to_node)
         statement = Statement(
             node=self._address,
             number=question.number,
@@ -249,16 +254,19 @@ class Explaining:
         return True
 
 
-def who_asked(service: int, numbers: tuple[int, ...]) -> tuple[Asker, ...]:
+def who_asked(
+    service: int, numbers: tuple[int, ...], *, is_to_node: bool = False
+) -> tuple[Asker, ...]:
     """Return who asked for each service that had a say in a packet, by its place in the chain.
 
     The chain ends with the service that the source named; before it come those of the node's
-    operator, after it the guards of the receiver. A packet that did not come as far as the named
-    one came to no guard either.
+    operator, after it the guards of the receiver, or of the operator where the packet goes on to a
+    node. A packet that did not come as far as the named one came to no guard either.
     """
+    after: Asker = "operator" if is_to_node else "receiver"
     named = numbers.index(service) if service in numbers else len(numbers)
     return tuple(
-        "source" if place == named else "operator" if place < named else "receiver"
+        "source" if place == named else "operator" if place < named else after
         for place in range(len(numbers))
     )
 

@@ -109,9 +109,10 @@ services = [{services}]
 # [chains]
 # delivery = ["telemetry", "delivery"]
 
-# Services that run before the last pipe to a host that is attached here.
+# Services that run before the last pipe to a host that is attached here, or before that to a node.
 # [guards]
 # "alice.isp-a" = ["shield"]
+# "sn1.isp-b" = ["compression"]
 
 # What differs from a service's own defaults.
 # [config.delivery]

@@ -26,7 +26,7 @@ from ei.node.draining import Drained, Draining, Passed
 from ei.node.explaining import Explaining
 from ei.node.notices import DatapathFailed, NodeNotice, PeerMoved, WorkerFailed
 from ei.node.peers import MAX_PEERS, Peer, peers_of
-from ei.node.policy import TrafficPolicy
+from ei.node.policy import TrafficPolicy, check_guards
 from ei.node.status import FRESH, Ages, NodeStatus, node_status
 from ei.node.traces import Traces
 from ei.records.addresses import domain_number_of
@@ -329,13 +329,7 @@ class Node:
             )
         if (count := len(self._all_peers_in(records))) > MAX_PEERS:
             raise LimitError(f"the records make {count} peers of {name}, allowed are {MAX_PEERS}")
-        for host in config.guards:
-            attachment = records.attachments.get(records.names.get(host, self._address))
-            if attachment is None or self._address not in attachment.nodes:
-                raise ConfigError(
-                    f"guards: {host!r} is not attached to {name}",
-                    remedy="Guards run at the nodes that the host's attachment names.",
-                )
+        check_guards(config, records, self._address)
 
     def _use(self, records: RecordSet) -> None:
         stale = self._stale_in(records)

@@ -8,6 +8,7 @@ messages pass: directory and routing prove for themselves what they say.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from ei.errors import ConfigError
 from ei.node.config import NodeConfig
 from ei.node.peers import Peer
 from ei.records.addresses import domain_number_of
@@ -61,6 +62,23 @@ class TrafficPolicy:
         for peer in peers:
             if peer in before or peer in self.refused:
                 self._control.set_peer_carried(peer, is_carried=peer not in self.refused)
+
+
+def check_guards(config: NodeConfig, records: RecordSet, own: Address) -> None:
+    """Check that guards stand before pipes to hosts that are attached here, or to other nodes.
+
+    Raises:
+        ConfigError: names the one that is neither.
+    """
+    for guarded in config.guards:
+        address = records.names.get(guarded, own)
+        attachment = records.attachments.get(address)
+        is_here = attachment is not None and own in attachment.nodes
+        if not is_here and address not in records.nodes.keys() - {own}:
+            raise ConfigError(
+                f"guards: {guarded!r} is not attached to {config.name}, nor another node",
+                remedy="Guards run at the nodes that the host's attachment names.",
+            )
 
 
 def foreign_domains(config: NodeConfig, records: RecordSet) -> list[str]:

@@ -6,17 +6,15 @@ All big-endian, so that addresses aggregate by domain. 80 bits name a key, they 
 signatures do.
 """
 
-import hashlib
 import ipaddress
 
 from ei.errors import LocalError
 from ei.sdk.packets import Address
 from ei.sdk.packets import domain_number_of as domain_number_of  # noqa: PLC0414 part of this page
+from ei.sdk.signatures import HOST_TAG, PREFIX, address_named_by
 
 ADDRESS_BYTES = 16
 KEY_BYTES = 32
-PREFIX = bytes.fromhex("fd35")
-HOST_TAG = b"ei address 1"
 GROUP_TAG = b"ei group address 1"
 MAX_DOMAIN_NUMBER = 2**32 - 1
 
@@ -73,6 +71,4 @@ def _hashed(domain_number: int, tag: bytes, key: bytes, *further: bytes) -> Addr
         raise LocalError(f"domain number {domain_number} is not 1 to {MAX_DOMAIN_NUMBER}")
     if len(key) != KEY_BYTES:
         raise LocalError(f"an identity key has {KEY_BYTES} bytes, not {len(key)}")
-    number = domain_number.to_bytes(4, "big")
-    digest = hashlib.sha256(b"".join((tag, number, key, *further))).digest()
-    return Address(PREFIX + number + digest[:10])
+    return address_named_by(domain_number, tag, key, *further)

@@ -3,8 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from ei.errors import LocalError
@@ -60,12 +59,3 @@ def make_keys(randomness: bytes) -> Keys:
         hashlib.sha256(b"ei identity secret 1" + randomness).digest(),
         hashlib.sha256(b"ei pipe secret 1" + randomness).digest(),
     )
-
-
-def is_signed(message: bytes, signature: bytes, identity_key: bytes) -> bool:
-    """Return whether `signature` is `identity_key`'s over exactly `message`."""
-    try:
-        Ed25519PublicKey.from_public_bytes(identity_key).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True

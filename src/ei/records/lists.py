@@ -13,7 +13,8 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from ei.errors import IntegrityError, LimitError
-from ei.records.keys import Keys, is_signed
+from ei.records.keys import Keys
+from ei.sdk.signatures import is_signed
 
 TAG = b"ei list 1\0"
 HEAD = b"\x93\x02"

@@ -14,7 +14,8 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from ei.errors import IntegrityError
-from ei.records.keys import Keys, is_signed
+from ei.records.keys import Keys
+from ei.sdk.signatures import is_signed
 
 BodyT = TypeVar("BodyT")
 

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Meta
 
 from ei.errors import IntegrityError
-from ei.records.keys import Keys, is_signed
+from ei.records.keys import Keys
+from ei.sdk.signatures import is_signed
 
 MAX_ANNOUNCEMENT_BYTES = 20_480
 MAX_PATH = 32

@@ -3,9 +3,11 @@
 import msgspec
 
 from ei.runtime.batches import MAX_BATCH_BYTES, Outcome
-from ei.sdk import InstallDecision, PassPacket, RevokeDecisions
+from ei.sdk import InstallDecision, KeepDictionary, PassPacket, RevokeDecisions
 
-_FIRST_TAGS = frozenset(kind.__struct_config__.tag for kind in (InstallDecision, RevokeDecisions))
+_FIRST_TAGS = frozenset(
+    kind.__struct_config__.tag for kind in (InstallDecision, RevokeDecisions, KeepDictionary)
+)
 _PASS_TAG = PassPacket.__struct_config__.tag
 
 

@@ -52,6 +52,7 @@ from ei.sdk.records import (
     ServiceAt,
 )
 from ei.sdk.service import Context, Service
+from ei.sdk.signatures import is_signed_by
 from ei.sdk.stages import Compress, Decompress, Keep, Meter, Stage, Tally
 from ei.sdk.storage import Store, Table
 from ei.sdk.streams import (
@@ -160,6 +161,7 @@ __all__ = [
     "domain_number_of",
     "forward",
     "hand_on",
+    "is_signed_by",
     "key_of",
     "load_manifest",
     "read_way",

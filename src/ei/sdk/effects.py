@@ -112,7 +112,8 @@ class ReadTally(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=11):
 class KeepDictionary(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=18):
     """Let the stages `Compress` and `Decompress` that name `object` use a dictionary.
 
-    An object keeps the newest three. It takes effect before the decisions of the same event.
+    An object keeps the three with the highest numbers. It takes effect before the decisions of the
+    same event.
 
     Attributes:
         object: Name of the dictionaries, 1 to 64 bytes.

@@ -14,9 +14,10 @@ from dns.edns import EDECode
 from dns.rcode import Rcode
 from dns.rdatatype import RdataType
 
-from ei.records.addresses import PREFIX, format_address
+from ei.records.addresses import format_address
 from ei.records.rules import NAME
 from ei.sdk.packets import Address
+from ei.sdk.signatures import PREFIX
 from ei.ways.dns_messages import Question, Said, soa_text
 from ei.ways.names import ZONE, to_dns_name, to_name
 

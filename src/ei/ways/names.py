@@ -5,8 +5,9 @@ program may use today means something else.
 """
 
 from ei.errors import LocalError
-from ei.records.addresses import PREFIX, parse_address
+from ei.records.addresses import parse_address
 from ei.sdk.packets import Address
+from ei.sdk.signatures import PREFIX
 
 ZONE = "ei"
 """The last label of all of them."""

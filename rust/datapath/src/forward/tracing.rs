@@ -157,10 +157,15 @@ impl Datapath {
             Effect::Send { to, .. } => Some(*to),
             _ => None,
         });
-        let verdict = match (answer.outcome, first_hop, sent) {
+        let guarded = answer.effects.iter().find_map(|effect| match effect {
+            Effect::Pass { packet, .. } => Some(packet.egress).filter(|egress| !egress.is_empty()),
+            _ => None,
+        });
+        let verdict = match (answer.outcome, first_hop.or(guarded), sent) {
             (Outcome::Answered | Outcome::Passed, _, Some(Fate::Dropped(reason))) => {
                 reason.word().to_owned()
             }
+            (Outcome::Passed, Some(to), Some(Fate::Forwarded)) => forwarded_to(to),
             (Outcome::Answered, Some(to), _) => forwarded_to(to),
             (Outcome::Answered, None, _) => "answered".to_owned(),
             (Outcome::Passed, ..) => "passed".to_owned(),

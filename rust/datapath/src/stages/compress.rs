@@ -4,7 +4,7 @@
 //! so the length of a packet depends on that packet and on its tenant's dictionary alone. A frame is a whole
 //! one (RFC 8878), so that `zstd -D` reads it too.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -55,34 +55,29 @@ impl fmt::Debug for Dictionary {
     }
 }
 
-/// The dictionaries of one object, oldest first.
+/// The dictionaries of one object, by their numbers: the highest is the newest.
 #[derive(Clone, Debug, Default)]
 pub struct Dictionaries {
-    versions: VecDeque<Arc<Dictionary>>,
+    versions: BTreeMap<u32, Arc<Dictionary>>,
 }
 
 impl Dictionaries {
-    /// Keep one more; the oldest of four is forgotten. The same one again changes nothing.
+    /// Keep one, in the place of that with its number; of four the lowest is forgotten.
     pub fn keep(&mut self, dictionary: Dictionary) {
-        let is_kept = |one: &Arc<Dictionary>| one.bytes == dictionary.bytes;
-        if self.versions.iter().any(is_kept) {
-            return;
+        self.versions
+            .insert(dictionary.number, Arc::new(dictionary));
+        if self.versions.len() > MAX_VERSIONS {
+            self.versions.pop_first();
         }
-        self.versions.retain(|one| one.number != dictionary.number);
-        if self.versions.len() == MAX_VERSIONS {
-            self.versions.pop_front();
-        }
-        self.versions.push_back(Arc::new(dictionary));
     }
 
     /// Whether exactly these bytes are kept.
     pub fn has(&self, bytes: &[u8]) -> bool {
-        self.versions.iter().any(|one| *one.bytes == *bytes)
+        self.versions.values().any(|one| *one.bytes == *bytes)
     }
 
     fn find(&self, number: u32) -> Option<&Dictionary> {
-        let mut versions = self.versions.iter();
-        versions.find(|one| one.number == number).map(|one| &**one)
+        self.versions.get(&number).map(|one| &**one)
     }
 }
 

@@ -1,0 +1,1 @@
+"""Compression: payloads are small between two nodes, and nobody learns anything from how small."""

@@ -1,0 +1,1 @@
+"""Compression: covered payloads are small between two nodes, by dictionaries of their tenant."""

@@ -1,0 +1,337 @@
+"""Compression: covered payloads are small between two nodes, by dictionaries of their tenant.
+
+    host ── first node ══frames══▶ next node ── host
+               │ Compress              │ Decompress
+               └── before the pipe     └── first of all
+
+The operator interposes it twice: as a guard of the pipe to the other node, where it compresses, and
+at the front of the chain of a service, where it decompresses what that node has compressed. Both
+are native stages; this code only decides which dictionary.
+
+A dictionary is of one tenant and one service. The tenant trains and signs it, and gives it to its
+node (`Offer`), which keeps it and gives it to the next node, as soon as packets go there. It is
+used once that node says that it `Has` it; frames of the two versions before are still read, so that
+what is under way is decoded. Nothing of one packet is context of another, and no tenant's frames
+are read by another's dictionary.
+
+Dictionaries are in the stable store. Who has which is in the ephemeral one: without it payloads go
+uncompressed until the next node has said so again. Decisions carry the name of their object as tag.
+"""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address
+
+import msgspec
+
+from ei.sdk import (
+    NOWHERE,
+    Address,
+    Compress,
+    Context,
+    ControlArrived,
+    Count,
+    Decompress,
+    Effect,
+    KeepDictionary,
+    Packet,
+    PacketArrived,
+    PeerChanged,
+    RevokeDecisions,
+    SendControl,
+    Service,
+    Stage,
+    Table,
+    hand_on,
+    is_signed_by,
+    refuse,
+)
+from ei.services.compression.messages import (
+    NUMBERS,
+    Dictionary,
+    Has,
+    Offer,
+    Taken,
+    name_of,
+    said,
+)
+
+COMPRESSION = 37
+VERSIONS = 3
+"""Dictionaries that are kept of one tenant and service, as one native object does."""
+TENANT_BYTES = 16
+
+MESSAGES = Offer | Taken | Has
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Times in seconds, caps, and whom it concerns.
+
+    Attributes:
+        nodes: Addresses of the nodes with which payloads are compressed.
+        tenants: Address of a host to that of the host whose dictionaries its payloads use. A host
+            that is not here is a tenant by itself.
+        decision_s: How long packets are treated the same way without asking again.
+        offer_s: How long a node has to say that it has a dictionary before it is offered again.
+        overlap_s: A tenant's next version is taken so long after the one before it at the earliest,
+            longer than any packet is under way.
+        ratio: Most times that a payload may be as long as its frame, 1 to 1_000.
+        limit_bytes: Longest payload of a frame, 1 to 65_000.
+        dictionaries: Most tenants and services with a dictionary here.
+        services_per_tenant: Most of them of one tenant.
+    """
+
+    nodes: list[str]
+    tenants: dict[str, str]
+    decision_s: float
+    offer_s: float
+    overlap_s: float
+    ratio: int
+    limit_bytes: int
+    dictionaries: int
+    services_per_tenant: int
+
+    def __post_init__(self) -> None:
+        for where, text in (
+            *(("nodes", node) for node in self.nodes),
+            *((f"tenants.{host}", text) for host, tenant in self.tenants.items()
+              for text in (host, tenant)),
+        ):  # fmt: skip
+            try:
+                _ = IPv6Address(text)
+            except ValueError as error:
+                raise ValueError(f"{where}: not the address of a host or node: {error}") from error
+
+    def has_node(self, address: Address) -> bool:
+        """Return whether payloads are compressed with a node."""
+        return any(IPv6Address(node).packed == address for node in self.nodes)
+
+    def tenant_of(self, source: Address) -> Address:
+        """Return whose dictionaries the payloads of a host use."""
+        for host, tenant in self.tenants.items():
+            if IPv6Address(host).packed == source:
+                return Address(IPv6Address(tenant).packed)
+        return source
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """A dictionary as it was offered, and when (wall clock)."""
+
+    offer: Offer
+    taken_unix_s: float
+
+
+class Compression(Service[Config]):
+    """Decides which dictionary the payloads between two nodes are compressed by."""
+
+    __slots__ = ()
+
+    def on_packet(self, event: PacketArrived, ctx: Context[Config]) -> Iterable[Effect]:
+        """Compress what goes to the other node, decompress what comes from it, pass the rest."""
+        packet = event.packet
+        if packet.egress != NOWHERE:
+            return compress(packet, ctx)
+        if packet.service == COMPRESSION:
+            return refuse(packet, "interposed_only", ttl_s=ctx.config.decision_s)
+        return decompress(packet, ctx)
+
+    def on_control(self, event: ControlArrived, ctx: Context[Config]) -> Iterable[Effect]:
+        """Take a dictionary, or note that the other node has one."""
+        match event.message:
+            case Offer() as offer:
+                return take(offer, event.sender, ctx)
+            case Has() as has:
+                return note(has, event.sender, ctx)
+            case Taken(reason=reason):
+                return (Count("refused"),) if reason else ()
+            case other:
+                raise TypeError(f"not a message of compression: {other!r}")
+
+    def on_peer(self, event: PeerChanged, ctx: Context[Config]) -> Iterable[Effect]:
+        """Forget what the other node has: it may have lost it."""
+        has, offered = known_at(ctx), offered_to(ctx)
+        for key, _ in list(has.scan(event.peer)):
+            has.delete(key)
+            offered.delete(key)
+            yield RevokeDecisions(tag=key.removeprefix(event.peer))
+
+
+# -- packets --------------------------------------------------------------------------------------
+
+
+def compress(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
+    """Compress by what the next node has; offer it what it has not."""
+    name = name_of(ctx.config.tenant_of(packet.source), packet.service)
+    versions = [dictionary.version for dictionary in dictionaries_of(name, ctx)]
+    if not versions or not ctx.config.has_node(packet.egress):
+        yield from hand_on(packet, ttl_s=ctx.config.decision_s, tag=name)
+        return
+    has = known_at(ctx).get(packet.egress + name)
+    stages: tuple[Stage, ...] = ()
+    if has is not None and has.version in versions:
+        ratio = min(ctx.config.ratio, has.ratio)
+        stages = (Compress(name, NUMBERS + has.version, ratio),)
+        yield from keep(name, ctx)
+    if has is None or has.version < versions[-1]:
+        yield from offer_to(name, packet.egress, ctx)
+    yield from hand_on(packet, ttl_s=ctx.config.decision_s, tag=name, stages=stages)
+
+
+def decompress(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
+    """Decompress what a node sends by the dictionaries of its tenant; others send no frames."""
+    name = name_of(ctx.config.tenant_of(packet.source), packet.service)
+    stages: tuple[Stage, ...] = ()
+    if ctx.config.has_node(packet.ingress) and dictionaries_of(name, ctx):
+        stages = (Decompress(name, ctx.config.ratio, ctx.config.limit_bytes),)
+        yield from keep(name, ctx)
+    yield from hand_on(packet, ttl_s=ctx.config.decision_s, tag=name, stages=stages)
+
+
+def keep(name: bytes, ctx: Context[Config]) -> Iterator[Effect]:
+    """Let the stages have the dictionaries, unless they were told lately."""
+    told = Table(ctx.ephemeral, "told", int)
+    if told.get(name) is None:
+        told.put(name, 1, ttl_s=ctx.config.decision_s)
+        for dictionary in dictionaries_of(name, ctx):
+            yield KeepDictionary(name, dictionary.trained)
+
+
+def offer_to(name: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Offer the newest dictionary to a node, unless it was offered lately."""
+    offered = offered_to(ctx)
+    newest = list(kept_of(name, ctx))[-1:]
+    if newest and node in ctx.peers and offered.get(node + name) is None:
+        offered.put(node + name, 1, ttl_s=ctx.config.offer_s)
+        yield Count("offered")
+        yield SendControl(newest[0].offer, to=node)
+
+
+# -- dictionaries ---------------------------------------------------------------------------------
+
+
+def take(offer: Offer, sender: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Keep a dictionary that its tenant has signed; offer it to who had the one before."""
+    dictionary = read_dictionary(offer)
+    if dictionary is None:
+        yield Count("refused")
+        return
+    is_from_node = ctx.config.has_node(sender)
+    reason = why_not(dictionary, offer, sender, ctx)
+    answer = Taken(dictionary.tenant, dictionary.service, dictionary.version, reason)
+    if reason:
+        yield Count("refused")
+        yield SendControl(answer, to=sender)
+        return
+    name = dictionary.name
+    if not is_known(dictionary, ctx):
+        put(dictionary, offer, ctx)
+        yield Count("taken")
+        yield KeepDictionary(name, dictionary.trained)
+        yield RevokeDecisions(tag=name)
+        for key, _ in list(known_at(ctx).scan()):
+            node = Address(key[:TENANT_BYTES])
+            if key.endswith(name) and node != sender:
+                offered_to(ctx).delete(key)
+                yield from offer_to(name, node, ctx)
+    if is_from_node:
+        has = Has(dictionary.tenant, dictionary.service, dictionary.version, ctx.config.ratio)
+        yield SendControl(has, to=sender)
+    else:
+        yield SendControl(answer, to=sender)
+
+
+def read_dictionary(offer: Offer) -> Dictionary | None:
+    """Return what is offered; `None` when it cannot be read."""
+    try:
+        return msgspec.msgpack.decode(offer.statement, type=Dictionary)
+    except msgspec.MsgspecError:
+        return None
+
+
+def why_not(dictionary: Dictionary, offer: Offer, sender: Address, ctx: Context[Config]) -> str:
+    """Return why a dictionary is not taken; empty when it is."""
+    tenant = Address(dictionary.tenant)
+    is_from_node = ctx.config.has_node(sender)
+    if sender != tenant and not is_from_node:
+        return "not_yours"
+    if not is_signed_by(said(offer.statement), offer.signature, tenant, offer.key):
+        return "bad_signature"
+    if not dictionary.is_one:
+        return "bad_dictionary"
+    if is_known(dictionary, ctx):
+        return ""
+    newest = list(kept_of(dictionary.name, ctx))[-1:]
+    if not newest:
+        return "" if has_room(tenant, ctx) else "full"
+    return why_not_after(newest[0], dictionary, ctx, is_hasty=is_from_node)
+
+
+def why_not_after(
+    newest: Kept, dictionary: Dictionary, ctx: Context[Config], *, is_hasty: bool
+) -> str:
+    """Return why a dictionary does not take the place of the newest one; empty when it does."""
+    before = read_dictionary(newest.offer)
+    if before is not None and before.version >= dictionary.version:
+        return "superseded"
+    age_s = ctx.unix_s - newest.taken_unix_s
+    # Of what a node hands on, that node has seen to it.
+    return "too_soon" if not is_hasty and 0 <= age_s < ctx.config.overlap_s else ""
+
+
+def note(has: Has, sender: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """From now on payloads to that node are compressed by this version."""
+    name = name_of(Address(has.tenant), has.service)
+    versions = {dictionary.version for dictionary in dictionaries_of(name, ctx)}
+    if ctx.config.has_node(sender) and has.version in versions:
+        known_at(ctx).put(sender + name, has)
+        yield RevokeDecisions(tag=name)
+
+
+def put(dictionary: Dictionary, offer: Offer, ctx: Context[Config]) -> None:
+    """Keep a dictionary, and of its object no more than the newest."""
+    table = kept(ctx)
+    name = dictionary.name
+    table.put(name + dictionary.version.to_bytes(4, "big"), Kept(offer, ctx.unix_s))
+    for key, _ in list(table.scan(name))[:-VERSIONS]:
+        table.delete(key)
+
+
+def is_known(dictionary: Dictionary, ctx: Context[Config]) -> bool:
+    """Return whether exactly this one is kept."""
+    return dictionary in dictionaries_of(dictionary.name, ctx)
+
+
+def has_room(tenant: Address, ctx: Context[Config]) -> bool:
+    """Return whether one more tenant and service may have dictionaries."""
+    names = {key[:-4] for key, _ in kept(ctx).scan()}
+    of_tenant = sum(name.startswith(tenant) for name in names)
+    return len(names) < ctx.config.dictionaries and of_tenant < ctx.config.services_per_tenant
+
+
+def dictionaries_of(name: bytes, ctx: Context[Config]) -> list[Dictionary]:
+    """Return those of a tenant and service, the newest last."""
+    found = (read_dictionary(each.offer) for each in kept_of(name, ctx))
+    return [dictionary for dictionary in found if dictionary is not None]
+
+
+def kept_of(name: bytes, ctx: Context[Config]) -> Iterator[Kept]:
+    """Yield what was taken for a tenant and service, the newest last."""
+    for _, each in kept(ctx).scan(name):
+        yield each
+
+
+def kept(ctx: Context[Config]) -> Table[Kept]:
+    """Dictionaries, by object and version."""
+    return Table(ctx.stable, "kept", Kept)
+
+
+def known_at(ctx: Context[Config]) -> Table[Has]:
+    """What other nodes have, by node and object."""
+    return Table(ctx.ephemeral, "has", Has)
+
+
+def offered_to(ctx: Context[Config]) -> Table[int]:
+    """What other nodes were offered lately, by node and object."""
+    return Table(ctx.ephemeral, "offered", int)
+
+
+SERVICE = Compression

@@ -1,0 +1,32 @@
+"""The scenario `compression`: every promise is kept, in virtual time and by real processes."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.timeout(120)
+def test_every_promise_is_kept_in_simulation() -> None:
+    report = run_in_simulation(load_scenario("compression"), seed=7)
+
+    assert [each for each in report.promises if each.status != "ok"] == []
+    assert report.is_ok
+
+
+@pytest.mark.timeout(120)
+def test_a_run_is_repeated_from_its_seed() -> None:
+    first, again = (run_in_simulation(load_scenario("compression"), seed=3) for _ in range(2))
+
+    assert first == again
+
+
+@pytest.mark.timeout(180)
+def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
+    report = run_in_processes(load_scenario("compression"), seed=7, environ=environ)
+
+    assert [each for each in report.promises if each.status != "ok"] == []
+    assert report.is_ok
