@@ -37,3 +37,11 @@ def dig_and_named() -> str:
     if path is None or shutil.which("dig") is None:
         pytest.fail("named or dig is missing. Get them: .ci/ground test")
     return path
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> None:
+    """The clients of Debian's mosquitto are on the path."""
+    for program in ("mosquitto_pub", "mosquitto_sub", "mosquitto_rr"):
+        if shutil.which(program) is None:
+            pytest.fail(f"{program} is missing. Get it: .ci/ground test")

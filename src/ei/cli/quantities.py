@@ -8,7 +8,7 @@ NUMBER = re.compile(r"(\d+(?:\.\d+)?)([a-z%]*)", re.ASCII)
 MILLISECONDS = {"ms": 1.0, "s": 1_000.0, "us": 0.001}
 MEGABITS = {"kbps": 0.001, "mbps": 1.0, "gbps": 1_000.0}
 SHARES = {"%": 0.01, "": 1.0}
-SECONDS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0}
+SECONDS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "h": 3_600.0}
 
 
 def parse_milliseconds(text: str) -> float:

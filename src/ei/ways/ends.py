@@ -142,6 +142,11 @@ class TcpEnd:
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self._connection.close()
 
+    def probe(self, after_s: int) -> None:
+        """Have the system ask whether the other machine is there, when it is silent for so long."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, after_s)
+
     def give(self) -> socket.socket:
         """Return the connection for somebody else to use; this end is of no use after it."""
         return self._connection
