@@ -876,7 +876,16 @@ class Streams:
         """
 
     # -- joints ------------------------------------------------------------------------------------
-    def join(self, now_ns: int, peer: bytes, connection: int, stream: int, socket: int) -> None:
+    def join(
+        self,
+        now_ns: int,
+        peer: bytes,
+        connection: int,
+        stream: int,
+        socket: int,
+        *,
+        keep_bytes: int = 0,
+    ) -> None:
         """Join a stream to a TCP connection: what either has goes to the other, to both ends.
 
         What the stream says (`readable`, `writable`) is acted on by `take_events`, and told no
@@ -884,6 +893,7 @@ class Streams:
 
         Args:
             socket: Its descriptor, which belongs to the joint from now on, also if this raises.
+            keep_bytes: So many of the last bytes that came from it are kept for `leave`.
 
         Raises:
             OSError: the system refuses.
@@ -891,6 +901,18 @@ class Streams:
 
     def joint(self, peer: bytes, connection: int, stream: int) -> tuple[int, int, int]:
         """Bytes to the socket and back, and when one last went; also when the joint is over.
+
+        Raises:
+            ConnectionError: the stream is not joined.
+        """
+
+    def leave(
+        self, peer: bytes, connection: int, stream: int
+    ) -> tuple[int, int, int, bytes, bytes]:
+        """Give the socket of a joint back, so that another stream can take the place of this one.
+
+        (its descriptor, the caller's now; bytes that came from the stream; bytes that came from the
+        socket; those that the socket has still to be given; the last ones that came from it).
 
         Raises:
             ConnectionError: the stream is not joined.

@@ -23,7 +23,7 @@ class Joined(Pair):
         far: The other end of the connection.
     """
 
-    def __init__(self, near: socket.socket, far: socket.socket) -> None:
+    def __init__(self, near: socket.socket, far: socket.socket, *, keep_bytes: int = 0) -> None:
         super().__init__()
         self.connect()
         opened = self.alice.open_stream(BOB, CONNECTION, is_bidirectional=True)
@@ -32,7 +32,7 @@ class Joined(Pair):
         _ = self.alice.write(BOB, CONNECTION, opened, b"!")
         self.run()
         self.far = far
-        self.bob.join(self.now_ns, ALICE, CONNECTION, opened, near.detach())
+        self.bob.join(self.now_ns, ALICE, CONNECTION, opened, near.detach(), keep_bytes=keep_bytes)
         self.go()
         assert far.recv(1) == b"!"
 
@@ -196,3 +196,24 @@ def test_what_is_no_socket_is_refused_and_closed() -> None:
         os.close(descriptor)
     with pytest.raises(ValueError, match="0 or more"):
         pair.bob.join(0, ALICE, CONNECTION, 0, -1)
+
+
+def test_a_connection_whose_stream_is_lost_comes_back_with_what_was_on_its_way() -> None:
+    with tcp_pair() as (near, far):
+        joined = Joined(near, far, keep_bytes=5)
+        far.sendall(b"0123456")
+        assert select.select([joined.bob.joints_fileno()], (), (), 5)[0]
+        joined.go()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        while joined.say(PATTERN):
+            pass
+        was_carried = carried(joined)
+
+        descriptor, *counts, unsent, tail = joined.bob.leave(ALICE, CONNECTION, joined.stream)
+
+        assert (tuple(counts), tail) == (was_carried, b"23456")
+        assert 0 < len(unsent) <= 65_536
+        with socket.socket(fileno=descriptor) as back:
+            assert back.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        with pytest.raises(ConnectionError, match="not joined"):
+            _ = joined.bob.leave(ALICE, CONNECTION, joined.stream)

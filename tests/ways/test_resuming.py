@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import socket
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ from ei.scenarios.termination.servers import Server, content, serving
 from ei.sdk import Legacy
 from ei.services.termination.client import begin
 from ei.services.termination.messages import Opening
+from ei.ways.ends import StreamEnd, TcpEnd
+from ei.ways.pump import pump
 from ei.ways.resuming import ResumableStream, open_resumable
 
 pytestmark = pytest.mark.slow
@@ -203,3 +206,46 @@ def test_a_stream_that_its_program_gives_up_is_given_up_at_the_exit() -> None:
 
 async def was_resumed(*streams: ResumableStream) -> bool:
     return all(stream.resumed for stream in streams)
+
+
+def test_a_program_whose_connection_is_carried_natively_sees_a_pause() -> None:
+    async def script(way: Way) -> None:
+        for line, half_closes in ((f"give {MUCH}", False), ("take", True)):
+            inside, outside = socket.socketpair()
+            outside.settimeout(0)
+            stream = await way.open(line)
+            async with asyncio.TaskGroup() as group:
+                says = MUCH if half_closes else 0
+                program = group.create_task(used(outside, says, way))
+                pumped = await pump(TcpEnd(inside), StreamEnd(stream, is_settled=True), idle_s=20)
+            read = program.result()
+
+            assert stream.resumed == 1
+            assert (pumped.ending, pumped.text) == ("ended", "")
+            if half_closes:
+                assert read.decode() == hashlib.sha256(content(MUCH)).hexdigest()
+                assert (pumped.there_bytes, pumped.back_bytes) == (MUCH, 64)
+            else:
+                assert read == content(MUCH)
+                assert (pumped.there_bytes, pumped.back_bytes) == (0, MUCH)
+            await attach_fully(way.alice, deadline_s=10)
+
+    run(script)
+
+
+async def used(program: socket.socket, says: int, way: Way) -> bytes:
+    """Say and hear all; have the node killed in the middle, and started again."""
+    loop = asyncio.get_running_loop()
+    killed, read = "", bytearray()
+    for start in range(0, says, A_LITTLE):
+        await loop.sock_sendall(program, content(says)[start : start + A_LITTLE])
+        killed = killed or await way.kill()
+    if says:
+        program.shutdown(socket.SHUT_WR)
+    while piece := await loop.sock_recv(program, 1 << 20):
+        read += piece
+        if not says and len(read) > A_LITTLE:
+            killed = killed or await way.kill()
+    program.close()
+    await way.lab.start(killed)
+    return bytes(read)

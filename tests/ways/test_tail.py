@@ -14,6 +14,18 @@ def test_any_of_the_last_bytes_is_there() -> None:
     assert tail.piece(7, 100) == b""
 
 
+def test_before_what_was_skipped_nothing_is_kept() -> None:
+    tail = Tail(5)
+    tail.add(b"ab")
+    tail.skip(0)
+    assert tail.start == 0
+
+    tail.skip(3)
+    tail.add(b"f")
+
+    assert (tail.start, tail.end, tail.piece(5, 9)) == (5, 6, b"f")
+
+
 def test_more_than_it_keeps_leaves_the_end_of_that() -> None:
     tail = Tail(2)
 

@@ -7,9 +7,10 @@ mod events;
 mod figures;
 mod joint;
 mod joints;
+mod tail;
 
 use std::collections::HashMap;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ei_streams::{
@@ -361,6 +362,11 @@ impl Streams {
 
     // -- joints -----------------------------------------------------------------------------------
 
+    #[pyo3(signature = (now_ns, peer, connection, stream, socket, *, keep_bytes=0))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the arguments of Python"
+    )]
     fn join(
         &self,
         py: Python<'_>,
@@ -369,6 +375,7 @@ impl Streams {
         connection: u64,
         stream: u64,
         socket: i32,
+        keep_bytes: usize,
     ) -> PyResult<()> {
         if socket < 0 {
             return Err(PyValueError::new_err("a descriptor is 0 or more"));
@@ -382,7 +389,7 @@ impl Streams {
                 Some(joints) => joints,
                 none => none.insert(Joints::new()?),
             };
-            joints.join(&mut inner.endpoint, name, socket, now_ns)
+            joints.join(&mut inner.endpoint, name, socket, now_ns, keep_bytes)
         })
         .map_err(os_error)
     }
@@ -394,6 +401,30 @@ impl Streams {
         joint
             .map(|joint| (joint.there_bytes, joint.back_bytes, joint.moved_ns))
             .ok_or_else(|| PyConnectionError::new_err("the stream is not joined"))
+    }
+
+    fn leave<'py>(
+        &self,
+        py: Python<'py>,
+        peer: &[u8],
+        connection: u64,
+        stream: u64,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let name = (connection_key(peer, connection)?, stream);
+        let left = self
+            .lock()
+            .joints
+            .as_mut()
+            .and_then(|joints| joints.leave(&name))
+            .ok_or_else(|| PyConnectionError::new_err("the stream is not joined"))?;
+        (
+            left.socket.into_raw_fd(),
+            left.there_bytes,
+            left.back_bytes,
+            PyBytes::new(py, &left.unsent),
+            PyBytes::new(py, &left.tail),
+        )
+            .into_pyobject(py)
     }
 
     #[pyo3(signature = (peer, connection, stream, *, is_reset))]

@@ -4,6 +4,7 @@ A connection belongs to its joint from `join` on. What becomes of it is an event
 `joined` when both directions have ended, `broke` when the connection did.
 """
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,23 @@ class Carried:
     moved_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A connection whose stream is lost, and what another one needs to take its place.
+
+    Attributes:
+        there_bytes, back_bytes: As of `Carried`.
+        unsent: Came from the stream, and the connection has still to be given it.
+        tail: The last that came from the connection.
+    """
+
+    connection: socket.socket
+    there_bytes: int
+    back_bytes: int
+    unsent: bytes
+    tail: bytes
+
+
 class Joints:
     """All joints of one host; nothing is open before the first.
 
@@ -39,17 +57,18 @@ class Joints:
     def __init__(self, native: Callable[[], Streams]) -> None:
         self._native = native
 
-    def join(self, now_ns: int, key: "StreamKey", descriptor: int) -> None:
+    def join(self, now_ns: int, key: "StreamKey", descriptor: int, *, keep_bytes: int = 0) -> None:
         """Join a stream to a connection.
 
         Args:
             descriptor: Of the connection, given up by whoever had it.
+            keep_bytes: Of the last that comes from it, for `leave`.
 
         Raises:
             StreamError: the system refuses.
         """
         try:
-            self._native().join(now_ns, *key, descriptor)
+            self._native().join(now_ns, *key, descriptor, keep_bytes=keep_bytes)
         except OSError as error:
             text = f"the connection cannot be joined: {error.strerror or error}"
             raise StreamError(text, kind="lost") from error
@@ -72,6 +91,18 @@ class Joints:
             return Carried(*self._native().joint(*key))
         except ConnectionError as error:
             raise StreamError(str(error), kind="lost") from error
+
+    def leave(self, key: "StreamKey") -> Left:
+        """Take the connection back from a joint whose stream is lost.
+
+        Raises:
+            StreamError: there is none.
+        """
+        try:
+            descriptor, there_bytes, back_bytes, unsent, tail = self._native().leave(*key)
+        except ConnectionError as error:
+            raise StreamError(str(error), kind="lost") from error
+        return Left(socket.socket(fileno=descriptor), there_bytes, back_bytes, unsent, tail)
 
     def part(self, key: "StreamKey", *, is_reset: bool) -> None:
         """Close the connection of a joint, so that it looks cut off if it is. Idempotent."""

@@ -194,7 +194,7 @@ class StreamRouter:
             service=service,
             touched=self._touched,
             forget=lambda: self.forget(key),
-            join=lambda connection: self._join(key, connection),
+            join=partial(self._join, key),
         )
         self._streams[key] = stream
         if self._keeping is None:
@@ -202,9 +202,9 @@ class StreamRouter:
         self._touched()
         return stream
 
-    def _join(self, key: StreamKey, connection: socket.socket) -> None:
+    def _join(self, key: StreamKey, connection: socket.socket, keep_bytes: int) -> None:
         joints = self._stack.streams.joints
-        joints.join(self._now_ns(), key, connection.detach())
+        joints.join(self._now_ns(), key, connection.detach(), keep_bytes=keep_bytes)
         if self._watching is None:
             self._watching = asyncio.get_running_loop()
             self._watching.add_reader(joints.fileno(), self._on_connections)

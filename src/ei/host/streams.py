@@ -17,7 +17,7 @@ from ei.errors import DeadlineError, LimitError, LocalError, StreamError
 from ei.host.deadlines import DEFAULT_S, within
 from ei.host.events import StreamMoved
 from ei.host.inbox import Inbox
-from ei.host.joints import Carried
+from ei.host.joints import Carried, Left
 from ei.host.sessions import DELIVERY
 from ei.host.stream_codes import ABORTED, meaning_of
 from ei.host.stream_ports import StreamKey
@@ -49,7 +49,7 @@ class Stream:
         service: int = DELIVERY,
         touched: Callable[[], None],
         forget: Callable[[], None],
-        join: Callable[[socket.socket], None],
+        join: Callable[[socket.socket, int], None],
     ) -> None:
         self._stack = stack
         self._key = key
@@ -59,6 +59,7 @@ class Stream:
         self._movement = asyncio.Event()
         self._is_ended = False
         self._is_finished = False
+        self._is_broken = False
         self._read_loss: StreamError | None = None
         self._write_loss: StreamError | None = None
         self._when_lost: Callable[[StreamError], None] | None = None
@@ -183,7 +184,7 @@ class Stream:
                 _raise(self._write_loss)
                 _ = await self._movement.wait()
 
-    async def carry(self, connection: socket.socket, *, idle_s: float) -> None:
+    async def carry(self, connection: socket.socket, *, idle_s: float, keep_bytes: int = 0) -> None:
         """Carry everything between this stream and a TCP connection; return when both have ended.
 
         It goes natively, no faster than either takes it, and an end of one direction leaves the
@@ -193,12 +194,13 @@ class Stream:
         Args:
             connection: It belongs to the stream from now on, and must not be used.
             idle_s: So long may pass without a byte, both ways together.
+            keep_bytes: Of the last that comes from the connection, for `leave`.
 
         Raises:
             DeadlineError: it did.
             StreamError: either broke.
         """
-        self._join(connection)
+        self._join(connection, keep_bytes)
         now_s = asyncio.get_running_loop().time
         while not (self._is_ended and self._is_finished):
             self._movement.clear()
@@ -216,6 +218,17 @@ class Stream:
     def carried(self) -> Carried:
         """Return what went by `carry`; raises `StreamError` before it and after `part`."""
         return self._stack.streams.joints.carried(self._key)
+
+    def leave(self) -> Left | None:
+        """Take the connection back from `carry`, with what was on its way, for another stream.
+
+        `None`: it broke itself, or was not carried.
+        """
+        if self._is_broken:
+            return None
+        with suppress(StreamError):
+            return self._stack.streams.joints.leave(self._key)
+        return None
 
     def part(self, *, is_reset: bool) -> None:
         """Close the connection of `carry`. Idempotent.
@@ -272,13 +285,19 @@ class Stream:
             self._is_ended = True
             self._forget_if_ended()
         elif event.what == "broke":
+            self._is_broken = event.code != 0
             why = os.strerror(event.code) if event.code else "the stream is gone"
             self.lose(StreamError(f"the connection broke: {why}", kind="lost"))
         elif event.what == "reset":
             self._read_loss = self._given_up("gave up sending", event.code)
             self._tell_lost(self._read_loss)
         elif event.what == "stopped" and not self._is_finished:
-            self._write_loss = self._given_up("wants no more", event.code)
+            loss = self._given_up("wants no more", event.code)
+            if loss.kind == "ended":  # it has all, by a stream before this one
+                self._is_finished = True
+                self._forget_if_ended()
+            else:
+                self._write_loss = loss
         self._movement.set()
 
     def lose(self, error: StreamError) -> None:

@@ -14,7 +14,7 @@ from ei.sdk.packets import Address
 from ei.services.caching.client import open_proxy
 from ei.ways.ends import End, StreamEnd, given_up_on_error
 from ei.ways.names import to_address, to_name
-from ei.ways.resuming import ResumableEnd, open_resumable
+from ei.ways.resuming import open_resumable
 
 DIAL_S = 10.0
 
@@ -104,4 +104,4 @@ class HostDialler:
                 " termination, which would go on to others",
                 remedy="Let this program reach it without the proxy, or ask the node's operator.",
             ) from error
-        return ResumableEnd(stream)
+        return StreamEnd(stream, is_settled=True)

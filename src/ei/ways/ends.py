@@ -9,8 +9,9 @@ from typing import Protocol
 
 from ei.errors import StreamError
 from ei.host.deadlines import within
+from ei.host.joints import Carried
 from ei.host.stream_codes import ABORTED
-from ei.host.streams import READ_BYTES, Stream
+from ei.host.streams import READ_BYTES
 
 PATIENCE_S = 24 * 3_600.0
 """Longest wait of a stream; who reads and writes here watches the time himself."""
@@ -56,6 +57,42 @@ class Connect(Protocol):
         ...
 
 
+class ByteStream(Protocol):
+    """What streams have in common, whether or not they outlive a node; see `ei.host.streams`."""
+
+    async def read(self, max_bytes: int = READ_BYTES, *, deadline_s: float) -> bytes:
+        """As `Stream.read`."""
+        ...
+
+    async def write(self, data: bytes, *, deadline_s: float) -> None:
+        """As `Stream.write`."""
+        ...
+
+    async def finish(self, *, deadline_s: float) -> None:
+        """As `Stream.finish`."""
+        ...
+
+    async def carry(self, connection: socket.socket, *, idle_s: float) -> None:
+        """As `Stream.carry`."""
+        ...
+
+    def carried(self) -> Carried:
+        """As `Stream.carried`."""
+        ...
+
+    def part(self, *, is_reset: bool) -> None:
+        """As `Stream.part`."""
+        ...
+
+    async def refusal(self) -> None:
+        """As `Stream.refusal`."""
+        ...
+
+    def abort(self, code: int = ABORTED) -> None:
+        """As `Stream.abort`."""
+        ...
+
+
 class StreamEnd:
     """A stream with a host, or with a service at a node.
 
@@ -63,7 +100,7 @@ class StreamEnd:
         is_settled: The other end has said that it takes it, as termination does.
     """
 
-    def __init__(self, stream: Stream, *, is_settled: bool = False) -> None:
+    def __init__(self, stream: ByteStream, *, is_settled: bool = False) -> None:
         self._stream = stream
         self._is_settled = is_settled
 
@@ -92,7 +129,7 @@ class StreamEnd:
         self._stream.abort(code)
 
     @property
-    def stream(self) -> Stream:
+    def stream(self) -> ByteStream:
         """The stream itself."""
         return self._stream
 

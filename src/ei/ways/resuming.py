@@ -11,6 +11,7 @@ has of the other, and sends the rest again. Whoever reads and writes sees a paus
 """
 
 import asyncio
+import socket
 from contextlib import suppress
 from functools import partial
 from secrets import token_bytes
@@ -28,12 +29,13 @@ from ei.errors import (
 )
 from ei.host.client import Host
 from ei.host.deadlines import DEFAULT_S, within
+from ei.host.joints import Carried
 from ei.host.stream_codes import ABORTED
 from ei.host.streams import READ_BYTES, Stream
 from ei.sdk import Address, Legacy
 from ei.services.termination.client import begin, check_port, written
 from ei.services.termination.messages import SESSION_BYTES, Opening, Status
-from ei.ways.ends import PATIENCE_S
+from ei.ways.ends import PATIENCE_S, TcpEnd
 from ei.ways.tail import Tail
 
 TAIL_BYTES = 4 * 1024 * 1024
@@ -110,6 +112,10 @@ class ResumableStream:
         self._writing = asyncio.Lock()
         self._is_finishing = False
         self._is_finished = False
+        # A connection of a program that is carried natively: with a way, or between two.
+        self._joined: Stream | None = None
+        self._connection: socket.socket | None = None
+        self._carried_from = (0, 0)
         self.resumed = 0
         self._take(stream, status)
 
@@ -163,6 +169,52 @@ class ResumableStream:
         async with within(deadline_s, "acknowledgement of the node"), self._writing:
             await self._finish(deadline_s)
 
+    async def carry(self, connection: socket.socket, *, idle_s: float) -> None:
+        """Carry everything between the server and a TCP connection, natively; see `Stream.carry`.
+
+        Raises:
+            DeadlineError: Nothing came or went for `idle_s`.
+            StreamError: As `read`, or the connection broke.
+        """
+        self._connection = connection
+        self._carried_from = (self._has - len(self._rest), self._tail.end)
+        while True:
+            carrier = await self._ready(idle_s)
+            if self._connection is None:
+                raise StreamError("the connection broke", kind="lost")
+            connection, self._connection = self._connection, None
+            self._joined = carrier
+            try:
+                await carrier.carry(connection, idle_s=idle_s, keep_bytes=TAIL_BYTES)
+            except StreamError as error:
+                self._leave(carrier, error)
+            else:
+                return
+
+    def carried(self) -> Carried:
+        """Return what went by `carry`; see `Stream.carried`."""
+        there_bytes = self._has - len(self._rest) - self._carried_from[0]
+        back_bytes = self._tail.end - self._carried_from[1]
+        if self._joined is None:
+            return Carried(there_bytes, back_bytes, 0)
+        now = self._joined.carried()
+        return Carried(there_bytes + now.there_bytes, back_bytes + now.back_bytes, now.moved_ns)
+
+    def part(self, *, is_reset: bool) -> None:
+        """Close the connection of `carry`. Idempotent.
+
+        Args:
+            is_reset: What was cut off must not look complete.
+        """
+        if self._joined is not None:
+            self._joined.part(is_reset=is_reset)
+        if self._connection is not None:
+            end, self._connection = TcpEnd(self._connection), None
+            end.abort()
+
+    async def refusal(self) -> None:
+        """Return at once: the server has taken it."""
+
     def abort(self, code: int = ABORTED) -> None:
         """Give the stream up, both ways. Idempotent."""
         self._loss = StreamError("this host gave the stream up", kind="aborted")
@@ -192,6 +244,20 @@ class ResumableStream:
             _ = await self._found.wait()
         return self._carrier
 
+    async def _ready(self, idle_s: float) -> Stream:
+        """Return a way that has all that was written, once the connection has all that came."""
+        while True:
+            if self._rest and self._connection is not None:
+                said, self._rest = bytes(self._rest), bytearray()
+                async with within(idle_s, "room at the program"):
+                    await TcpEnd(self._connection).write(said)
+                continue
+            async with within(idle_s, "room on the way to the server"), self._writing:
+                carrier = await self._way()
+                await self._push(idle_s)
+            if carrier is self._carrier and not self._rest:
+                return carrier
+
     def _leave(self, carrier: Stream, error: StreamError) -> None:
         """Look for another way, unless that was done or is of no use."""
         self._lose(carrier, error)
@@ -201,6 +267,8 @@ class ResumableStream:
     def _lose(self, carrier: Stream, loss: StreamError) -> None:
         if carrier is not self._carrier or not self._can_resume or loss.kind not in LOSSES:
             return
+        if carrier is self._joined and not self._take_back(carrier):
+            return
         rest, is_ended = carrier.received()
         self._rest += rest
         self._has += len(rest)
@@ -209,6 +277,18 @@ class ResumableStream:
             self._carrier = None
             for_s = EXIT_S if carrier.peer == self._opening.exit else RESUME_S
             self._mending = asyncio.get_running_loop().create_task(self._mend(loss, for_s))
+
+    def _take_back(self, carrier: Stream) -> bool:
+        """Take the connection from a way that is lost; say whether it is still of use."""
+        left = carrier.leave()
+        if left is None:
+            return False
+        self._joined, self._connection = None, left.connection
+        self._has += left.there_bytes
+        self._rest += left.unsent
+        self._tail.skip(left.back_bytes - len(left.tail))
+        self._tail.add(left.tail)
+        return True
 
     async def _mend(self, loss: StreamError, for_s: float) -> None:
         """Ask the exit by whatever node is up, again and again for some time."""
@@ -276,32 +356,3 @@ class ResumableStream:
                 await self._push(PATIENCE_S)
                 if self._is_finishing:
                     await self._finish(PATIENCE_S)
-
-
-class ResumableEnd:
-    """One as an end; see `ei.ways.ends.End`."""
-
-    def __init__(self, stream: ResumableStream) -> None:
-        self._stream = stream
-
-    async def read(self, max_bytes: int = READ_BYTES) -> bytes:
-        """Return what is there."""
-        return await self._stream.read(max_bytes, deadline_s=PATIENCE_S)
-
-    async def write(self, data: bytes) -> None:
-        """Return when the window has taken all of it."""
-        await self._stream.write(data, deadline_s=PATIENCE_S)
-
-    async def finish(self) -> None:
-        """Return when the node has all of it."""
-        await self._stream.finish(deadline_s=PATIENCE_S)
-
-    async def settle(self) -> None:
-        """The server has taken it already."""
-
-    async def close(self) -> None:
-        """Nothing is left to do."""
-
-    def abort(self, code: int = ABORTED) -> None:
-        """Give it up."""
-        self._stream.abort(code)

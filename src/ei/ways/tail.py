@@ -27,6 +27,12 @@ class Tail:
         self.end += len(written)
         del self._kept[: max(0, len(self._kept) - self._limit_bytes)]
 
+    def skip(self, count: int) -> None:
+        """Take note of bytes that are not kept: none before them is of use any more."""
+        if count:
+            self._kept.clear()
+            self.end += count
+
     def piece(self, start: int, limit_bytes: int) -> bytes:
         """Return at most so many bytes from `start` on, which is kept."""
         at = start - self.start

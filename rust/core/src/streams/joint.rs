@@ -13,6 +13,8 @@ use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, sendmsg, shutdown, sockopt,
 };
 
+use super::tail::Tail;
+
 /// Most bytes that wait on their way from one to the other.
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
@@ -63,7 +65,22 @@ pub(super) struct Joint {
     unwritten: Vec<Bytes>,
     socket_end: Ending,
     stream_end: Ending,
+    tail: Tail,
 }
+
+/// A socket that goes on without its stream, and what is to be done for that.
+pub(super) struct Left {
+    pub(super) socket: OwnedFd,
+    pub(super) there_bytes: u64,
+    pub(super) back_bytes: u64,
+    /// Came from the stream, and the socket has not taken it.
+    pub(super) unsent: Vec<u8>,
+    /// The last that came from the socket.
+    pub(super) tail: Vec<u8>,
+}
+
+/// `Closing::Ended` of a node: it has all of this direction already, by a stream before this one.
+pub(super) const HAS_ALL: u64 = 9;
 
 /// How far the end of one direction has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +95,12 @@ enum Ending {
 }
 
 impl Joint {
-    pub(super) fn new(key: ConnectionKey, stream: u64, socket: OwnedFd, now_ns: u64) -> Self {
+    pub(super) fn new(
+        (key, stream): (ConnectionKey, u64),
+        socket: OwnedFd,
+        now_ns: u64,
+        keep_bytes: usize,
+    ) -> Self {
         Self {
             key,
             stream,
@@ -91,6 +113,18 @@ impl Joint {
             unwritten: Vec::new(),
             socket_end: Ending::Open,
             stream_end: Ending::Open,
+            tail: Tail::new(keep_bytes),
+        }
+    }
+
+    /// Give the socket back: another stream takes the place of this one.
+    pub(super) fn leave(self) -> Left {
+        Left {
+            socket: self.socket,
+            there_bytes: self.there_bytes,
+            back_bytes: self.back_bytes,
+            unsent: self.unwritten.concat(),
+            tail: self.tail.into_bytes(),
         }
     }
 
@@ -100,9 +134,15 @@ impl Joint {
             return;
         }
         let before = (self.there_bytes, self.back_bytes);
-        let moved = self
-            .feed_socket(endpoint)
-            .and_then(|()| self.feed_stream(endpoint, piece));
+        let moved =
+            self.feed_socket(endpoint)
+                .and_then(|()| match self.feed_stream(endpoint, piece) {
+                    Err(Over::Stopped(HAS_ALL)) => {
+                        self.socket_end = Ending::Done;
+                        Ok(())
+                    }
+                    fed => fed,
+                });
         if before != (self.there_bytes, self.back_bytes) {
             self.moved_ns = now_ns;
         }
@@ -132,6 +172,9 @@ impl Joint {
 
     fn feed_stream(&mut self, endpoint: &mut Endpoint, piece: &mut [u8]) -> Result<(), Over> {
         loop {
+            if self.socket_end == Ending::Done {
+                return Ok(());
+            }
             if !self.unsent.is_empty() {
                 let taken = endpoint.write(self.key, self.stream, &self.unsent)?;
                 if taken < self.unsent.len() {
@@ -159,6 +202,7 @@ impl Joint {
                 continue;
             }
             self.back_bytes += got.len() as u64;
+            self.tail.push(got);
             let taken = endpoint.write(self.key, self.stream, got)?;
             if let Some(rest) = got.get(taken..) {
                 self.unsent.extend_from_slice(rest);

@@ -11,7 +11,7 @@ use ei_streams::{ConnectionKey, Event, Streams as Endpoint};
 use rustix::event::{Timespec, epoll};
 use rustix::io::{Errno, ioctl_fionbio};
 
-use super::joint::{Joint, Over, PIECE_BYTES};
+use super::joint::{HAS_ALL, Joint, Left, Over, PIECE_BYTES};
 
 /// Sockets that are looked at in one turn.
 const MAX_READY: usize = 256;
@@ -62,9 +62,10 @@ impl Joints {
     pub(super) fn join(
         &mut self,
         endpoint: &mut Endpoint,
-        (key, stream): Name,
+        name: Name,
         socket: OwnedFd,
         now_ns: u64,
+        keep_bytes: usize,
     ) -> Result<(), Errno> {
         ioctl_fionbio(&socket, true)?;
         let token = self.next_token;
@@ -72,9 +73,9 @@ impl Joints {
         let data = epoll::EventData::new_u64(token);
         epoll::add(&self.epoll, &socket, data, changes | epoll::EventFlags::ET)?;
         self.next_token += 1;
-        self.tokens.insert((key, stream), token);
+        self.tokens.insert(name, token);
         self.joints
-            .insert(token, Joint::new(key, stream, socket, now_ns));
+            .insert(token, Joint::new(name, socket, now_ns, keep_bytes));
         self.advance(endpoint, token, now_ns);
         Ok(())
     }
@@ -86,6 +87,14 @@ impl Joints {
     /// Let go of a joint; its socket is closed with it.
     pub(super) fn remove(&mut self, name: &Name) -> Option<Joint> {
         self.joints.remove(&self.tokens.remove(name)?)
+    }
+
+    /// Let go of a joint, whose socket goes on.
+    pub(super) fn leave(&mut self, name: &Name) -> Option<Left> {
+        let left = self.remove(name)?.leave();
+        // It fails for one that is not watched, which is as good.
+        let _unwatched = epoll::delete(&self.epoll, &left.socket);
+        Some(left)
     }
 
     /// Move what sockets have, or take again.
@@ -126,8 +135,14 @@ impl Joints {
                     self.advance(endpoint, token, now_ns);
                 }
                 event => {
-                    if let Event::StreamFinished { key, stream } = event {
-                        self.acknowledged(&(key, stream));
+                    match event {
+                        Event::StreamFinished { key, stream }
+                        | Event::StreamStopped {
+                            key,
+                            stream,
+                            code: HAS_ALL,
+                        } => self.acknowledged(&(key, stream)),
+                        _ => {}
                     }
                     return Some(Told::Event(event));
                 }
