@@ -47,11 +47,11 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             carried(world, "one node", None),
             carried(world, "two nodes", beside_web),
             compared(world, beside_web),
+            at_sites(lab, alice, ground),
             outlived(lab, ground, server, beside_web),
             refused(world),
             held_back(world),
             broken(world),
-            at_sites(lab, alice, ground),
         ):
             async for each in part:
                 yield each
