@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ei.scenarios.pubsub.ground import grounded
-from ei.scenarios.pubsub.stuck import stuck
+from ei.scenarios.pubsub.stuck import consuming
 from ei.services.pubsub.client import open_pubsub
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def test_others_get_their_messages_beside_one_who_is_stuck() -> None:
                 open_pubsub(alice) as bus,
                 open_pubsub(carol) as sleeper,
                 bus.subscribe("a") as mine,
-                stuck(ground, os.environ, sleeper),
+                consuming(ground, os.environ, sleeper, is_stuck=True),
             ):
                 _ = await bus.keep("a", b"kept")
                 return (await mine.receive()).data

@@ -1,4 +1,4 @@
-"""A consumer that takes nothing, and what the others notice of it."""
+"""Consumers that take nothing, and what the others notice of it."""
 
 import asyncio
 import os
@@ -20,6 +20,7 @@ WINDOW_S = 1.5
 LIVE_PER_S = 4_000
 KEPT_PER_S = 400.0
 OTHERS = 20
+QUEUE = 100
 SETTLE_S = 0.3
 WORSE_LIMIT = 1.2
 MODULE = "ei.scenarios.pubsub.crowd"
@@ -28,15 +29,15 @@ MODULE = "ei.scenarios.pubsub.crowd"
 async def unharmed(
     ground: Ground, environ: Mapping[str, str], subjects: tuple[str, ...]
 ) -> AsyncIterator[Promise]:
-    """Measure how long messages take, in turn without and with somebody who is stuck."""
+    """Measure how long messages take beside two consumers that take all, and that are stuck."""
     hosts = tuple(ground.order(f"s{number}.pubsub") for number in range(OTHERS))
     crowd = Crowd(hosts=hosts, wishes=subjects[:OTHERS])
     source = Publisher(
         host=ground.order("source.pubsub"), subjects=subjects[:OTHERS], data_bytes=100
     )
     folder = ground.folder
-    without: list[tuple[float, float]] = []
-    beside: list[tuple[float, float]] = []
+    awake: list[tuple[float, float]] = []
+    asleep: list[tuple[float, float]] = []
     async with (
         started(MODULE, "subscribe", order=crowd, environ=environ, folder=folder) as sinks,
         started(MODULE, "publish", order=source, environ=environ, folder=folder) as live,
@@ -49,13 +50,13 @@ async def unharmed(
         reader.subscribe("k/#") as subscription,
     ):
         for _ in range(WINDOWS):
-            without.append(await window(live, sinks, publisher, subscription))
-            async with stuck(ground, environ, sleeper):
-                beside.append(await window(live, sinks, publisher, subscription))
+            for is_stuck, figures in ((False, awake), (True, asleep)):
+                async with consuming(ground, environ, sleeper, is_stuck=is_stuck):
+                    figures.append(await window(live, sinks, publisher, subscription))
     for place, kind in enumerate(("live", "kept")):
-        before, after = (median(each[place] for each in all_) for all_ in (without, beside))
+        before, after = (median(each[place] for each in all_) for all_ in (awake, asleep))
         yield promise(
-            f"p99 of {kind} messages beside a consumer that is stuck, times that without: "
+            f"p99 of {kind} messages beside consumers that are stuck, times beside the same awake: "
             f"{after:.2f} ms",
             round(after / before, 2) if before else 0.0,
             "<=",
@@ -85,18 +86,35 @@ async def window(
 
 
 @asynccontextmanager
-async def stuck(
-    ground: Ground, environ: Mapping[str, str], sleeper: PubSub
+async def consuming(
+    ground: Ground, environ: Mapping[str, str], sleeper: PubSub, *, is_stuck: bool
 ) -> AsyncGenerator[None]:
-    """Have one who subscribed to all and is frozen, and one who reads the log and takes nothing."""
+    """Have one who subscribed to all packets, and one who reads the log; or is stuck, and does not.
+
+    Args:
+        sleeper: Of the one who reads the log.
+        is_stuck: The former is frozen, the latter takes nothing.
+    """
     crowd = Crowd(hosts=(ground.order("frozen.pubsub"),), wishes=("#",))
     folder = ground.folder
     async with (
-        sleeper.subscribe("#", queue=100),
+        sleeper.subscribe("k/#", queue=QUEUE) as subscription,
         started(MODULE, "subscribe", order=crowd, environ=environ, folder=folder) as frozen,
+        asyncio.TaskGroup() as tasks,
     ):
+        if not is_stuck:
+            taking = tasks.create_task(take(subscription))
+            yield
+            _ = taking.cancel()
+            return
         os.kill(frozen.pid, signal.SIGSTOP)
         try:
             yield
         finally:
             os.kill(frozen.pid, signal.SIGCONT)
+
+
+async def take(subscription: Subscription) -> None:
+    """Take all that comes."""
+    async for _ in subscription:
+        pass
