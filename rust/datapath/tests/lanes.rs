@@ -12,7 +12,7 @@ mod world;
 use std::net::SocketAddr;
 
 use ei_datapath::codec::{
-    Action, Answer, Effect, EffectBatch, Event, Hop, Outcome, Packet, StageList,
+    Action, Answer, Effect, EffectBatch, Event, Hop, Outcome, Packet, Stage, StageList,
 };
 use ei_datapath::counters::Fate;
 use ei_datapath::forward::{Datapath, DatapathConfig, Notice, ServiceConfig};
@@ -307,4 +307,58 @@ fn no_thread_seals_under_a_key_whose_pipe_another_closed() {
         2,
         "by a pipe of its own"
     );
+}
+
+#[test]
+fn a_dictionary_kept_by_one_thread_is_there_for_all() {
+    let (now_ns, mut one, _) = joined();
+    let samples: Vec<_> = (0..1_000)
+        .map(|number| format!(r#"{{"meter":{number},"celsius":{}.5}}"#, number % 40))
+        .collect();
+    let sizes: Vec<_> = samples.iter().map(String::len).collect();
+    let mut dictionary = vec![0; 2_048];
+    let joined = samples.concat();
+    let length =
+        zstd::zstd_safe::train_from_buffer(&mut dictionary[..], joined.as_bytes(), &sizes).unwrap();
+    dictionary.truncate(length);
+    let put = |lane: &mut Datapath, effect: Effect<'_>| {
+        let answers = vec![Answer {
+            effects: vec![effect],
+            ..nothing()
+        }];
+        let mut bytes = Vec::new();
+        EffectBatch {
+            sequence: 0,
+            epoch: 0,
+            answers,
+        }
+        .encode(&mut bytes);
+        lane.put_effects(now_ns, 16, &bytes).unwrap();
+        lane.statistics().counters.effects_refused
+    };
+    let compress = Stage::Compress {
+        object: b"tenant",
+        dictionary: 1,
+        ratio: 100,
+    };
+    let mut bytes = Vec::new();
+    let stages = StageList::new(vec![compress], &mut bytes);
+    let data = packet(b"data");
+    let uses = || {
+        let Effect::Install(mut decision) = install(&data, Action::Pass, 60.0) else {
+            panic!("not an install");
+        };
+        decision.stages = stages.clone();
+        Effect::Install(decision)
+    };
+    assert_eq!(put(&mut one.lanes[1], uses()), 1, "there is none yet");
+
+    let keep = Effect::KeepDictionary {
+        object: b"tenant",
+        dictionary: &dictionary,
+    };
+    assert_eq!(put(&mut one.lanes[0], keep), 0);
+    one.gossip(now_ns);
+
+    assert_eq!(put(&mut one.lanes[1], uses()), 1, "no more are refused");
 }

@@ -1,5 +1,8 @@
 """Tenants that train, sign, offer and send; who takes what they send, and who sees frames."""
 
+from collections.abc import Mapping
+from typing import cast
+
 import msgspec
 
 from ei.errors import DeadlineError
@@ -11,6 +14,7 @@ from ei.services.compression.client import offer, sign
 from ei.services.compression.messages import NUMBERS, Dictionary
 from ei.services.compression.stages import read_header, train
 
+FIRST = "sn1.isp-a"
 DELIVERY = 16
 WIRETAP = 0xF000_0002
 INBOX_ITEMS = 65_536
@@ -39,12 +43,15 @@ class Tenant:
         """What it trains with: none of it is ever sent."""
         return list(readings(1, SAMPLES, site=self.site))
 
-    async def offer(self, version: int, samples: list[bytes] | None = None) -> None:
+    async def offer(
+        self, version: int, samples: list[bytes] | None = None, *, service: int = DELIVERY
+    ) -> None:
         """Train, sign and offer the next dictionary."""
         trained = train(samples or self.samples(), number=NUMBERS + version)
-        dictionary = Dictionary(self.host.address, DELIVERY, version, trained)
+        dictionary = Dictionary(self.host.address, service, version, trained)
         await offer(self.host, sign(self.lab.keys_of(self.host.name), dictionary))
-        self.trained[NUMBERS + version] = trained
+        if service == DELIVERY:
+            self.trained[NUMBERS + version] = trained
 
     def channel(self) -> ServiceChannel:
         """A connection of its own; what it sends is covered by the pipes, and not sealed."""
@@ -127,3 +134,11 @@ def number_of(frame: Frame) -> int | None:
     """Return the number of a frame's dictionary; `None` for a payload that is none."""
     header = read_header(frame.payload) if frame.is_compressed else None
     return None if header is None else header.dictionary
+
+
+async def sent_bytes(lab: Lab) -> int:
+    """Return the bytes that the first node ever sent to the next."""
+    statistics = await lab.statistics(FIRST)
+    peers = cast("Mapping[str, Mapping[str, int]]", statistics["peers"])
+    (next_node,) = lab.host("bob").nodes
+    return peers[next_node.hex()]["sent_bytes"]

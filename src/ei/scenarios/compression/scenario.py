@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from time import thread_time_ns  # noqa: TID251 what is measured is the CPU time of this thread
 from typing import cast
 
@@ -12,12 +12,15 @@ from ei._core import Dictionaries
 from ei.lab.accounts import counters_of
 from ei.lab.lab import Lab
 from ei.lab.promises import Promise, promise, unsupported
+from ei.scenarios.compression.chained import of_multicast
 from ei.scenarios.compression.ends import (
     DELIVERY,
+    FIRST,
     Collector,
     Frame,
     Observer,
     Tenant,
+    sent_bytes,
     until_compressed,
 )
 from ei.scenarios.compression.oracle import (
@@ -34,7 +37,7 @@ from ei.services.compression.messages import NUMBERS
 from ei.services.compression.stages import train
 
 NORTH, SOUTH = "north", "south"
-FIRST, NEXT = "sn1.isp-a", "sn1.isp-b"
+NEXT = "sn1.isp-b"
 READINGS = 400
 LOAD, RATE_PPS = 2_000, 400.0
 VERSIONS = (2, 3, 4)
@@ -57,6 +60,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         forged(lab, alice, amir, collector, observer),
         apart(alice, amir, observer),
         faults(lab, alice, collector),
+        of_multicast(lab, alice),
         cost(lab, alice),
     ):
         async for each in part:
@@ -110,14 +114,6 @@ async def crossing(lab: Lab, tenant: Tenant, payloads: list[bytes]) -> float:
     _ = await tenant.send(payloads, rate_pps=RATE_PPS)
     await lab.sleep(0.2)
     return round((await sent_bytes(lab) - before) / len(payloads), 1)
-
-
-async def sent_bytes(lab: Lab) -> int:
-    """Bytes that the first node ever sent to the next."""
-    statistics = await lab.statistics(FIRST)
-    peers = cast("Mapping[str, Mapping[str, int]]", statistics["peers"])
-    next_node = lab.host("bob").nodes[0]
-    return peers[next_node.hex()]["sent_bytes"]
 
 
 def ratio(fresh: list[bytes], frames: list[Frame]) -> Promise:
