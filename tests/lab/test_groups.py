@@ -11,7 +11,7 @@ GROUP = "news.isp-a"
 
 def test_members_count_what_they_hear_until_they_leave() -> None:
     async def script(lab: Simulation) -> list[list[int]]:
-        members = [await Member.join(lab.host(name), GROUP) for name in ("bob", "carol")]
+        members = [await Member.join(lab.host(name), GROUP) for name in ("a1", "c1")]
         heard: list[list[int]] = []
         with sender(lab.host("alice"), GROUP) as channel:
             joined_s = await until_heard(lab, channel, members, limit_s=5)

@@ -57,9 +57,9 @@ def _config_of(arguments: argparse.Namespace) -> Path:
 def run_daemon(arguments: argparse.Namespace, _output: Output) -> Exit:
     """Run the host; it logs to stderr."""
     from ei.host.daemon import run_host
-    from ei.ways.publishing import publishing_beside
+    from ei.ways.cast_verbs import verbs_beside
 
-    run_host(_config_of(arguments), metrics=arguments.metrics, beside=publishing_beside)
+    run_host(_config_of(arguments), metrics=arguments.metrics, beside=verbs_beside)
     return Exit.OK
 
 

@@ -25,7 +25,7 @@ def preload() -> dict[str, Program]:
     """Import all that the daemons need, before any is forked; return the programs by kind."""
     node = importlib.import_module("ei.node.daemon")
     host = importlib.import_module("ei.host.daemon")
-    beside = importlib.import_module("ei.ways.publishing").publishing_beside
+    beside = importlib.import_module("ei.ways.cast_verbs").verbs_beside
     for service in sorted((SCENARIOS.parent / "services").glob("*/service.py")):
         _ = importlib.import_module(f"ei.services.{service.parent.name}.service")
     return {

@@ -9,6 +9,7 @@ from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.timeout(900)
 def test_every_promise_is_kept_in_simulation() -> None:
     report = run_in_simulation(load_scenario("multicast"), seed=7)
 
@@ -16,13 +17,7 @@ def test_every_promise_is_kept_in_simulation() -> None:
     assert report.is_ok
 
 
-def test_a_run_is_repeated_from_its_seed() -> None:
-    first, again = (run_in_simulation(load_scenario("multicast"), seed=3) for _ in range(2))
-
-    assert first == again
-
-
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
     report = run_in_processes(load_scenario("multicast"), seed=7, environ=environ)
 

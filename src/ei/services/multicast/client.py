@@ -8,9 +8,10 @@ Between these two what is lost is sent again. `join` gives the bare packets, as 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -21,7 +22,7 @@ from ei.host.deadlines import DEFAULT_S
 from ei.host.events import PacketReceived
 from ei.host.inbox import Inbox
 from ei.sdk import Address
-from ei.services.multicast.gaps import NUMBER_BYTES, Gaps, in_groups, name_of, number_of
+from ei.services.multicast.gaps import NUMBER_BYTES, SAID, Gaps, in_groups, name_of, number_of
 from ei.services.multicast.messages import MAX_NUMBERS, Join, Leave, Missing
 
 MULTICAST = 48
@@ -39,7 +40,7 @@ MAX_HELD = 8_192
 LONGEST_BYTES = 1_200
 """Of the data of one message, so that it fits a packet on every way."""
 SAY_S = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""When the number of the last message is told again: else nobody would miss it."""
+"""When it is said how far the numbers are, again: else nobody would miss the last message."""
 
 
 @asynccontextmanager
@@ -62,13 +63,11 @@ async def join(
     """
     address = bytes(await host.lookup(group))
     with host.listen(MULTICAST, metadata=address, limit_items=limit_items) as channel:
-        async with asyncio.TaskGroup() as tasks:
-            keeper = tasks.create_task(_stay(host, address, repeat_s), name=f"member of {group!r}")
-            try:
+        try:
+            async with _beside(_stay(host, address, repeat_s)):
                 yield channel
-            finally:
-                _ = keeper.cancel()
-                _tell(host, Leave(address))
+        finally:
+            _tell(host, Leave(address))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Message:
 
     Attributes:
         source, connection: Its stream.
-        number: From 0, one more each time; empty messages, which carry nothing, count too.
+        number: From 0, one more each time.
     """
 
     source: Address
@@ -101,12 +100,8 @@ async def receive(
     address = bytes(await host.lookup(group))
     async with join(host, Address(address), limit_items=INBOX_ITEMS) as channel:
         receiver = Receiver(host, address, channel, is_from_start=is_from_start)
-        async with asyncio.TaskGroup() as tasks:
-            pump = tasks.create_task(receiver.follow(), name=f"receiver of {group!r}")
-            try:
-                yield receiver
-            finally:
-                _ = pump.cancel()
+        async with _beside(receiver.follow()):
+            yield receiver
 
 
 class Receiver:
@@ -155,12 +150,15 @@ class Receiver:
             return
         stream = (packet.source, packet.connection)
         gaps = self._streams.pop(stream, None)
+        is_said, number = number >= SAID, number % SAID
         if gaps is None:
             gaps = Gaps(0 if self._is_from_start else number)
         self._streams[stream] = gaps
         if len(self._streams) > MAX_STREAMS:
             del self._streams[next(iter(self._streams))]
-        if gaps.take(number, now_s) and len(packet.payload) > NUMBER_BYTES:
+        if is_said:
+            gaps.tell(number, now_s)
+        elif gaps.take(number, now_s):
             data = packet.payload[NUMBER_BYTES:]
             _ = self._inbox.put(Message(packet.source, packet.connection, number, data))
 
@@ -199,14 +197,9 @@ async def send(
         host.call(MULTICAST, metadata=address, limit_items=1) as channel,
     ):
         sender = Sender(channel, controls, find)
-        async with asyncio.TaskGroup() as tasks:
-            answering = tasks.create_task(sender.answer(), name=f"sender to {group!r}")
-            saying = tasks.create_task(sender.say(), name=f"numbers of {group!r}")
-            try:
-                yield sender
-                await sender.settle()
-            finally:
-                _ = answering.cancel(), saying.cancel()
+        async with _beside(sender.answer(), sender.say()):
+            yield sender
+            await sender.settle()
 
 
 class Sender:
@@ -219,7 +212,6 @@ class Sender:
         self._controls = controls
         self._find = self._held if find is None else find
         self._last: dict[int, bytes] = {}
-        self._empty: dict[int, None] = {}
         self._is_held = find is None
         self._said = asyncio.Event()
         self.number = 0
@@ -260,7 +252,7 @@ class Sender:
                         self._repeat(int.from_bytes(name, "big"))
 
     async def say(self) -> None:
-        """Tell the number of the last message while nothing follows it; until cancelled."""
+        """Say how far the numbers are while no message does; until cancelled."""
         quiet = 0
         while True:
             self._said.clear()
@@ -273,26 +265,36 @@ class Sender:
                 self._say()
 
     async def settle(self) -> None:
-        """Wait until the number of the last message was told often enough."""
+        """Wait until it was said often enough how far the numbers are."""
         await asyncio.sleep(sum(SAY_S))
 
     def _say(self) -> None:
-        # An empty message is one that nobody misses; its number shows which ones are.
-        if self._channel.send(name_of(self.number)):
-            self._empty[self.number] = None
-            if len(self._empty) > MAX_HELD:
-                del self._empty[next(iter(self._empty))]
-            self.number += 1
+        _ = self._channel.send(name_of(SAID + self.number))
 
     def _repeat(self, number: int) -> None:
-        data = b"" if number in self._empty else None
-        if data is None and number < self.number:
-            data = self._find(number)
+        data = self._find(number) if number < self.number else None
         if data is not None:
             self.repeated += self._channel.send(name_of(number) + data)
 
     def _held(self, number: int) -> bytes | None:
         return self._last.get(number)
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Run these while the block runs; what the block raises is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(work) for work in works]
+            try:
+                yield
+            finally:
+                for task in running:
+                    _ = task.cancel()
+    except ExceptionGroup as group:
+        for each in group.exceptions:
+            raise each from None
+        raise
 
 
 async def _stay(host: Host, group: bytes, repeat_s: float) -> None:

@@ -53,12 +53,21 @@ class Gaps:
             self.repaired += is_new
             self.duplicates += not is_new
             return is_new
+        self.tell(number, now_s)
+        self.next = number + 1
+        return True
+
+    def tell(self, number: int, now_s: float) -> None:
+        """Note that all packets below a number were sent."""
+        if number <= self.next:
+            return
         missed = range(max(self.next, number - MAX_MISSING), number)
         self.lost += missed.start - self.next
         self._missing |= dict.fromkeys(missed, (now_s + REORDER_S, now_s + PATIENCE_S))
-        self.next = number + 1
-        self._bound()
-        return True
+        self.next = number
+        for oldest in list(self._missing)[: max(0, len(self._missing) - MAX_MISSING)]:
+            del self._missing[oldest]
+            self.lost += 1
 
     def due(self, now_s: float, most: int) -> list[int]:
         """Return at most so many numbers to ask for now, and give up what is too old."""
@@ -72,15 +81,9 @@ class Gaps:
                 due.append(number)
         return due
 
-    def next_due_s(self) -> float | None:
-        """Return when `due` has something to say; `None` while nothing is missing."""
-        return min((ask_s for ask_s, _ in self._missing.values()), default=None)
 
-    def _bound(self) -> None:
-        oldest = iter(list(self._missing)[: max(0, len(self._missing) - MAX_MISSING)])
-        for number in oldest:
-            del self._missing[number]
-            self.lost += 1
+SAID = 2**63
+"""Set in the number of a packet that carries nothing, and only says what the next number is."""
 
 
 def name_of(number: int) -> bytes:

@@ -38,6 +38,17 @@ def test_what_does_not_come_is_given_up() -> None:
     assert not gaps.take(0, PATIENCE_S)
 
 
+def test_who_is_told_how_far_the_numbers_are_misses_the_last() -> None:
+    gaps = Gaps(first=0)
+    _ = gaps.take(0, 0.0)
+
+    gaps.tell(3, 0.0)
+    gaps.tell(2, 0.0)
+
+    assert gaps.due(REORDER_S, 10) == [1, 2]
+    assert gaps.take(3, 0.1)
+
+
 def test_only_so_many_are_asked_for_at_once() -> None:
     gaps = Gaps(first=0)
     _ = gaps.take(10, 0.0)
