@@ -20,6 +20,7 @@ from ei.errors import EiError
 from ei.lab.processes import start_lab, stop_lab
 from ei.lab.run_folder import run_folder
 from ei.lab.topology_file import parse_topology
+from ei.lab.unsynced import losing
 
 TOPOLOGY = """
 version = 1
@@ -37,11 +38,15 @@ READY_S = 20.0
 
 
 class Broker:
-    """One `ei gateway mqtt`, which can be killed and started again on its port."""
+    """One `ei gateway mqtt`, which can be killed and started again on its port.
+
+    What it has not synced is lost when it is killed.
+    """
 
     def __init__(self, folder: Path, log: Path) -> None:
         self.folder = folder
         self.log = log
+        self._environ = {**os.environ, "EI_LOG": "debug", **losing(folder, build=log.parent)}
         self._listen = "127.0.0.1:0"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -53,7 +58,7 @@ class Broker:
                 [*EI, "gateway", "mqtt", "--listen", self._listen, "--config", config],
                 stderr=log,
                 stdout=log,
-                env={**os.environ, "EI_LOG": "debug"},
+                env=self._environ,
             )
         wait_until(lambda: b"mqtt is ready" in self.log.read_bytes())
         wait_until(self._answers)

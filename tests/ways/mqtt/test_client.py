@@ -170,31 +170,20 @@ def test_a_client_that_takes_nothing_is_given_up_and_others_go_on() -> None:
     at_gateway(script)
 
 
-def test_more_at_once_than_was_told_is_an_end() -> None:
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("qos", [1, 2])
+def test_who_sends_more_at_once_than_was_told_waits(version: int, qos: int) -> None:
     async def script(scene: Scene) -> None:
-        peer = await scene.connected("flood")
+        peer = await scene.connected("flood", version=version)
         scene.bus.keeping.clear()
-
-        await peer.send(*(Publish("a", b"", 1, number=number) for number in range(1, 66)))
-
-        answer = await peer.receive()
-        assert isinstance(answer, Disconnect)
-        assert answer.reason is Reason.TOO_MANY_AT_ONCE
-
-    at_gateway(script)
-
-
-def test_a_client_of_3_1_1_waits_for_its_turn() -> None:
-    async def script(scene: Scene) -> None:
-        peer = await scene.connected("flood", version=V3)
-        scene.bus.keeping.clear()
-        await peer.send(*(Publish("a", b"", 1, number=number) for number in range(1, 100)))
+        await peer.send(*(Publish("a", b"", qos, number=number) for number in range(1, 100)))
         await peer.nothing()
 
         scene.bus.keeping.set()
 
+        kind = Kind.PUBACK if qos == 1 else Kind.PUBREC
         for number in range(1, 100):
-            assert await peer.receive() == Ack(Kind.PUBACK, number)
+            assert await peer.receive() == Ack(kind, number)
 
     at_gateway(script)
 

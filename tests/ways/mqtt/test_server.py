@@ -22,10 +22,10 @@ LIMITS = MqttLimits(connections=2, first_s=0.2)
 Script = Callable[[MqttServer, Callable[[], None]], Awaitable[None]]
 
 
-def served(script: Script) -> MqttServer:
+def served(script: Script, limits: MqttLimits = LIMITS) -> MqttServer:
     async def main() -> MqttServer:
         log = Log(io.StringIO())
-        server = MqttServer("gate.isp-a", listen="127.0.0.1:0", limits=LIMITS, log=log)
+        server = MqttServer("gate.isp-a", listen="127.0.0.1:0", limits=limits, log=log)
         async with asyncio.TaskGroup() as group:
 
             def make_ready() -> None:
@@ -35,7 +35,7 @@ def served(script: Script) -> MqttServer:
                         MemoryKeeper(),
                         group,
                         name="gate.isp-a",
-                        limits=LIMITS,
+                        limits=limits,
                         random=Random(1).randbytes,
                         unix_s=lambda: 0.0,
                         log=log,
@@ -111,3 +111,41 @@ def test_a_port_that_somebody_has_is_a_conflict() -> None:
 
         with pytest.raises(ConflictError, match="TCP"):
             asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_strangers_who_send_anything_are_hung_up_on_and_a_client_goes_on() -> None:
+    random = Random(7)
+
+    async def stranger(server: MqttServer) -> None:
+        reader, writer = await opened(server)
+        with suppress(OSError, TimeoutError):
+            head = random.choice([b"", CONNECT, CONNECT, b"\x10", b"\x30"])
+            writer.write(head + random.randbytes(random.randrange(2_000)))
+            await writer.drain()
+            if random.random() < 0.5:
+                writer.write_eof()
+            async with asyncio.timeout(0.3):
+                _ = await reader.read()
+        writer.close()
+
+    async def script(server: MqttServer, make_ready: Callable[[], None]) -> None:
+        make_ready()
+        reader, writer = await opened(server)
+        writer.write(CONNECT.replace(b"ab", b"me"))
+        assert (await reader.readexactly(2))[0] == 0x20
+        for _ in range(10):
+            _ = await asyncio.gather(*(stranger(server) for _ in range(50)))
+            writer.write(b"\xc0\x00")
+            while await reader.readexactly(1) != b"\xd0":
+                pass
+            assert await reader.readexactly(1) == b"\x00"
+
+        writer.write(b"\xe0\x00")
+        assert await reader.read() == b""
+        writer.close()
+        endings = server.status().endings
+        assert {"malformed", "silent", "lost"} <= endings.keys()
+        assert sum(endings.values()) > 400
+
+    _ = served(script, MqttLimits(first_s=0.2))

@@ -54,7 +54,7 @@ class Publishing:
         """Publish a message; what it is answered follows.
 
         Raises:
-            MqttError: it breaks the protocol, or there are too many at once.
+            MqttError: it breaks the protocol.
         """
         packet = self._named(packet)
         if packet.properties.subscriptions:
@@ -129,11 +129,12 @@ class Publishing:
             self._broker.log.debug("not published", topic=packet.topic, reason=str(error))
 
     async def _take_place(self) -> None:
-        """Count a message that is to be acknowledged; a client of 5 was told of the bound."""
-        limit = self._broker.limits.at_once
-        while self._open >= limit:
-            if self._link.version != V3:
-                raise MqttError(f"more than {limit} messages at once", Reason.TOO_MANY_AT_ONCE)
+        """Count a message that is to be acknowledged, once there is room for it.
+
+        Clients of 5 are told how many there may be. Some send more when they are back; that they
+        are read no further until then loses nothing, and a reset would have them do it again.
+        """
+        while self._open >= self._broker.limits.at_once:
             self._moved.clear()
             _ = await self._moved.wait()
         self._open += 1
