@@ -47,6 +47,7 @@ from ei.routing.verifying import MAX_LIFE_S
 from ei.runtime.loader import load_service
 from ei.sdk import Legacy
 from ei.sdk.streams import MAX_OPENING_BYTES
+from ei.services.compression import messages as compression
 from ei.services.multicast.messages import MAX_NUMBERS, Decline, Graft, Join, Leave, Missing, Prune
 from ei.services.termination.messages import (
     MAX_DETAIL,
@@ -150,12 +151,22 @@ def test_streams_begin_and_end_as_the_page_says() -> None:
 def test_the_services_and_messages_have_the_numbers_of_the_page() -> None:
     page = SECTIONS["Services: metadata and control messages"]
 
-    for name in ("delivery", "echo", "reach", "multicast"):
+    for name in ("delivery", "echo", "reach", "multicast", "compression"):
         assert f"| {load_service(name).manifest.id} {name} |" in page
     for message in (Join, Leave, Graft, Prune, Decline, Missing):
         tag = message.__struct_config__.tag
         assert f"| {tag} | `{message.__name__}` |" in page
     assert f"up to {MAX_NUMBERS} numbers" in page
+
+
+def test_every_message_of_compression_is_listed() -> None:
+    page = SECTIONS["Services: metadata and control messages"]
+
+    for message in (compression.Offer, compression.Taken, compression.Has):
+        assert f"| {message.__struct_config__.tag} | `{message.__name__}` |" in page
+    assert f"at most {compression.MAX_DICTIONARY_BYTES:,} bytes" in page
+    assert f"dictionary {compression.NUMBERS:#x} + n" in page
+    assert compression.said(b"") == b"ei compression dictionary 1\0"
 
 
 def test_every_message_of_a_cluster_is_listed_with_its_fields() -> None:

@@ -59,7 +59,8 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         rollover(lab, alice, collector),
         forged(lab, alice, amir, collector, observer),
         apart(alice, amir, observer),
-        faults(lab, alice, collector),
+        workers_die(lab, alice, collector),
+        node_dies(lab, alice, collector, observer),
         of_multicast(lab, alice),
         cost(lab, alice),
     ):
@@ -264,7 +265,7 @@ async def apart(alice: Tenant, amir: Tenant, observer: Observer) -> AsyncIterato
     )
 
 
-async def faults(lab: Lab, alice: Tenant, collector: Collector) -> AsyncIterator[Promise]:
+async def workers_die(lab: Lab, alice: Tenant, collector: Collector) -> AsyncIterator[Promise]:
     """The service's workers die under load."""
     _ = await collector.take()
     fresh = list(readings(7, READINGS))
@@ -283,6 +284,30 @@ async def faults(lab: Lab, alice: Tenant, collector: Collector) -> AsyncIterator
         unit="readings",
         is_valid=taken == READINGS,
     )
+
+
+async def node_dies(
+    lab: Lab, alice: Tenant, collector: Collector, observer: Observer
+) -> AsyncIterator[Promise]:
+    """The next node is killed and comes back: it has its dictionaries, and says so again."""
+    fresh = list(readings(12, READINGS))
+    async with asyncio.TaskGroup() as tasks:
+        _ = tasks.create_task(alice.send(fresh, rate_pps=RATE_PPS))
+        await lab.sleep(0.3)
+        await lab.kill(NEXT)
+        await lab.start(NEXT)
+    _ = await collector.take()
+    is_used = await until_compressed(alice, observer, VERSIONS[-1])
+    yield promise("a node that was killed decompresses again", is_used, "==", limit=True)
+    unread = await drops(lab, NEXT)
+    yield promise(
+        "packets that it could not decode",
+        sum(unread[word] for word in UNDECODABLE),
+        "==",
+        0,
+        unit="packets",
+    )
+    _ = await collector.take()
 
 
 async def cost(lab: Lab, alice: Tenant) -> AsyncIterator[Promise]:
