@@ -62,7 +62,7 @@ def test_connack_tells_the_bounds() -> None:
         connack = await peer.connect(Connect("", keep_alive_s=60))
 
         properties = connack.properties
-        assert (properties.receive_maximum, properties.maximum_packet_bytes) == (64, 65_536)
+        assert (properties.receive_maximum, properties.maximum_packet_bytes) == (64, 57_344)
         assert (properties.alias_maximum, properties.server_keep_alive_s) == (32, None)
         assert str(properties.assigned_client_id).startswith("auto-")
 
@@ -395,5 +395,38 @@ def test_a_will_is_published_unless_the_client_said_good_bye(word: Reason | None
             await heir.nothing()
         else:
             assert (await heir.message()).payload == b"gone"
+
+    at_gateway(script)
+
+
+def test_one_filter_twice_in_a_packet_is_one_subscription() -> None:
+    async def script(scene: Scene) -> None:
+        peer = await scene.connected("twice")
+        assert await peer.subscribe("a", "b", "a", qos=1) == (1, 1, 1)
+        assert await peer.subscribe(Wanted("a", 0), Wanted("a", 1), Wanted("a", 2)) == (0, 1, 2)
+        speaker = await scene.connected("speaker")
+
+        await speaker.send(Publish("a", b"once", 1, number=1))
+
+        assert (await peer.message()).payload == b"once"
+        await peer.nothing()
+        assert scene.broker.status().subscriptions == 2
+
+    at_gateway(script)
+
+
+def test_a_session_that_another_one_takes_over_is_free_at_once_even_if_its_client_is_stuck() -> (
+    None
+):
+    async def script(scene: Scene) -> None:
+        stuck = await scene.connected("one")
+        assert await stuck.subscribe("a") == (0,)
+        speaker = await scene.connected("speaker")
+        await speaker.send(*(Publish("a", bytes(50_000)) for _ in range(10)))
+        began_s = asyncio.get_running_loop().time()
+
+        _ = await scene.connected("one")
+
+        assert asyncio.get_running_loop().time() - began_s < 3
 
     at_gateway(script)

@@ -135,8 +135,6 @@ class Broker:
         finally:
             await self._leave(session)
             del self._clients[client_id]
-            if client_id not in self._sessions and not turn.locked():
-                _ = self._turns.pop(client_id, None)
 
     async def close(self) -> None:
         """Tell all clients that it is over."""
@@ -280,6 +278,9 @@ class Broker:
     async def _end(self, session: Session) -> None:
         """Forget a session, here, on the disk and at pubsub."""
         _ = self._sessions.pop(session.client_id, None)
+        turn = self._turns.get(session.client_id)
+        if turn is not None and not turn.locked():
+            del self._turns[session.client_id]
         self._publish_will(session)
         names = self._names(session, list(session.subscribed.values()))
         if session.is_saved:
@@ -292,16 +293,20 @@ class Broker:
     def _names(self, session: Session, ended: Sequence[Subscribed]) -> list[str]:
         """Return the names that pubsub has to forget with subscriptions that ended."""
         names: list[str] = []
-        others = [each for each in self._sessions.values() if each is not session]
         for each in ended:
             group, wanted = parse_filter(each.wanted.filter)
             name = each.name(session)
             if not group and name is not None and not is_system(wanted):
                 names.append(name)
-            elif group and not any(each.wanted.filter in other.subscribed for other in others):
+            elif group and not self._is_shared(each.wanted.filter, session):
                 names.append(f"mqtt-shared-{group}/{wanted}")
                 _ = self._groups.pop(names[-1], None)
         return names
+
+    def _is_shared(self, wanted: str, session: Session) -> bool:
+        """Whether another session has a shared subscription."""
+        others = (each for each in self._sessions.values() if each is not session)
+        return any(wanted in other.subscribed for other in others)
 
     def _forget(self, names: Sequence[str]) -> None:
         if names:

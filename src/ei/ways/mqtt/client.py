@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import cast
 
 import msgspec
@@ -34,6 +36,8 @@ from ei.ways.mqtt.session import Session, Subscribed
 from ei.ways.mqtt.topics import parse_filter
 
 NONCE_BYTES = 8
+FAREWELL_S = 1.0
+"""For a client to take the last word."""
 SHARED_QOS = 1
 """The highest of a shared subscription: what one member leaves behind another one gets."""
 
@@ -130,10 +134,9 @@ class Client:
         self._broker.log.debug("client refused", client=self._name, reason=str(error))
         # In 3.1.1 a server has no last word but to hang up.
         if self._link.version != V3 or isinstance(packet, Connack):
-            try:
-                _ = await self._link.send(packet)
-            except StreamError as lost:
-                return lost.kind
+            with suppress(TimeoutError, StreamError):
+                async with asyncio.timeout(FAREWELL_S):
+                    _ = await self._link.send(packet)
         return error.word
 
 
@@ -208,31 +211,44 @@ class Conversation:
     async def _subscribe(self, packet: Subscribe, sending: Sending) -> None:
         identifier = next(iter(packet.properties.subscriptions), None)
         with sending.held():
-            reasons = [await self._begin(each, identifier, sending) for each in packet.filters]
+            agreed = [await self._agree(each, identifier, sending) for each in packet.filters]
+            if self._session.is_lasting:
+                await self._broker.save(self._session)
+            reasons = await asyncio.gather(*(self._begin(each, sending) for each in agreed))
             _ = await self._link.send(Verdicts(Kind.SUBACK, packet.number, tuple(reasons)))
 
-    async def _begin(self, wanted: Wanted, identifier: int | None, sending: Sending) -> Reason:
+    async def _agree(
+        self, wanted: Wanted, identifier: int | None, sending: Sending
+    ) -> "Reason | _Begin":
+        """Take a subscription into the session; return what is to begin, or why it is refused."""
         session, broker = self._session, self._broker
         try:
             wanted = _granted(wanted)
-            before = session.subscribed.get(wanted.filter)
-            if before is None and len(session.subscribed) >= broker.limits.subscriptions:
-                return Reason.QUOTA
-            if before is not None and bool(before.wanted.qos) != bool(wanted.qos):
-                await self._end(wanted.filter, sending)  # its place at pubsub is of no more use
-                before = None
-            nonce = broker.draw(NONCE_BYTES) if before is None else before.nonce
-            subscribed = Subscribed(wanted, identifier, nonce)
-            session.subscribed[wanted.filter] = subscribed
-            if session.is_lasting:
-                await broker.save(session)
-            is_retained = wanted.retained == 0 or (wanted.retained == 1 and before is None)
-            await sending.begin(subscribed, is_retained=is_retained)
         except MqttError as error:
             if error.reason is Reason.PROTOCOL_ERROR:
                 raise
             return error.reason
-        return Reason(wanted.qos)
+        before = session.subscribed.get(wanted.filter)
+        if before is None and len(session.subscribed) >= broker.limits.subscriptions:
+            return Reason.QUOTA
+        if before is not None and bool(before.wanted.qos) != bool(wanted.qos):
+            await self._end(wanted.filter, sending)  # its place at pubsub is of no more use
+            before = None
+        nonce = broker.draw(NONCE_BYTES) if before is None else before.nonce
+        subscribed = Subscribed(wanted, identifier, nonce)
+        session.subscribed[wanted.filter] = subscribed
+        is_retained = wanted.retained == 0 or (wanted.retained == 1 and before is None)
+        return _Begin(subscribed, is_retained)
+
+    async def _begin(self, agreed: "Reason | _Begin", sending: Sending) -> Reason:
+        """Return the verdict on a subscription, once it is in effect."""
+        if isinstance(agreed, Reason):
+            return agreed
+        subscribed = agreed.subscribed
+        # The same packet may have changed it once more.
+        if self._session.subscribed.get(subscribed.wanted.filter) is subscribed:
+            await sending.begin(subscribed, is_retained=agreed.is_retained)
+        return Reason(subscribed.wanted.qos)
 
     async def _end(self, wanted: str, sending: Sending) -> None:
         await sending.end(wanted)
@@ -247,6 +263,14 @@ class Conversation:
             else:
                 reasons.append(Reason.NO_SUBSCRIPTION)
         _ = await self._link.send(Verdicts(Kind.UNSUBACK, packet.number, tuple(reasons)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """A subscription that is to begin."""
+
+    subscribed: Subscribed
+    is_retained: bool
 
 
 def _granted(wanted: Wanted) -> Wanted:

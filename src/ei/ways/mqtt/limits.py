@@ -12,7 +12,7 @@ class MqttLimits(msgspec.Struct, frozen=True):
         connections: At a time; more are refused (`busy`).
         sessions: Kept, of clients that are there or will be back; more are refused (`quota`).
         subscriptions: Of one client.
-        packet_bytes: Longest packet of a client.
+        packet_bytes: Longest packet of a client; what is in it fits a message of pubsub.
         at_once: Messages of QoS 1 and 2 on their way, to a client and from it.
         queue: Messages that wait here for each subscription of a client that reads slowly.
         session_s: Longest time for which the session of a client that is gone is kept.
@@ -26,7 +26,7 @@ class MqttLimits(msgspec.Struct, frozen=True):
     connections: int = 1_024
     sessions: int = 10_000
     subscriptions: int = 256
-    packet_bytes: int = 65_536
+    packet_bytes: int = 56 * 1024
     at_once: int = 64
     queue: int = 256
     session_s: int = 7 * DAY_S

@@ -192,7 +192,8 @@ class Publishing:
                 packet.payload,
                 extra,
                 is_retained=packet.is_retained,
-                publisher=session.publisher,
-                ordinal=taken.ordinal,
+                # A session that ends with its connection has nothing to repeat.
+                publisher=session.publisher if session.is_lasting else "",
+                ordinal=taken.ordinal if session.is_lasting else None,
             )
             session.incoming.publish(packet.number)

@@ -67,8 +67,12 @@ class Sending:
         """
         for packet in self._session.outgoing.again():
             _ = await self._link.send(packet)
-        for subscribed in list(self._session.subscribed.values()):
-            await self.begin(subscribed, is_retained=False)
+        _ = await asyncio.gather(
+            *(
+                self.begin(subscribed, is_retained=False)
+                for subscribed in self._session.subscribed.values()
+            )
+        )
 
     async def begin(self, subscribed: Subscribed, *, is_retained: bool) -> None:
         """Return when the messages of a subscription are on their way; one before it ends.
