@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from ei.cli import gateway_mqtt, gateway_multicast
 from ei.cli.exits import Exit
-from ei.cli.gateway_mqtt import add_verb, tell_mqtt
 from ei.cli.node import expect_file, takes_config
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
@@ -80,7 +80,8 @@ def add_parser(commands: Verbs) -> None:
     )
     takes_config(publish, PLACES)
     publish.ends(EXAMPLES)
-    add_verb(verbs)
+    gateway_mqtt.add_verb(verbs)
+    gateway_multicast.add_verb(verbs)
     status = verbs.add("status", summary="show a running gateway, or proxy", execute=show)
     status.takes("name", nargs="?", metavar="NAME", help="a host of the lab")
     takes_target(status)
@@ -137,7 +138,7 @@ def show(arguments: argparse.Namespace, output: Output) -> Exit:
     raise NotFoundError(
         f"{target.name} runs as a host, without a gateway or a proxy",
         remedy="Run it with one: ei gateway publish LABEL --to [PORT=]HOST:PORT, ei gateway mqtt, "
-        "or ei proxy",
+        "ei gateway multicast, or ei proxy",
     )
 
 
@@ -171,7 +172,8 @@ def tell_proxy(answer: Mapping[str, object], output: Output) -> Mapping[str, obj
 
 WAYS_IN = (
     ("gateway", "ei.gateway-status/1", tell_gateway),
-    ("mqtt", "ei.mqtt-status/1", tell_mqtt),
+    ("mqtt", "ei.mqtt-status/1", gateway_mqtt.tell_mqtt),
+    ("multicast", "ei.multicast-status/1", gateway_multicast.tell_multicast),
     ("proxy", "ei.proxy-status/1", tell_proxy),
 )
 """Verb of the daemon, schema, and what shows its answer: asked in this order."""

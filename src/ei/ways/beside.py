@@ -16,6 +16,7 @@ from ei.sdk.manifest import load_manifest
 from ei.ways.associations import Associations
 from ei.ways.dialing import HostDialler
 from ei.ways.gateway import GatewayLimits, Published, gateway_of
+from ei.ways.ip_multicast import Bridge, answer_status, bridging
 from ei.ways.names import to_name
 from ei.ways.page import About, NodeSeen
 from ei.ways.proxy import Proxy, ProxyLimits, proxy_of
@@ -72,6 +73,17 @@ def gateway_beside(
             host, published, limits=limits or GatewayLimits(), log=log
         ) as gateway:
             yield {"gateway": gateway.answer}
+
+    return run
+
+
+def multicast_beside(bridges: Sequence[Bridge], *, interface: str, ttl: int) -> Beside:
+    """Return what joins groups of ours and those of a local network; see `bridging`."""
+
+    @asynccontextmanager
+    async def run(host: Host, log: Log) -> AsyncGenerator[Mapping[str, Verb]]:
+        async with bridging(host, bridges, interface=interface, ttl=ttl, log=log) as carriers:
+            yield {"multicast": lambda request: answer_status(request, host, carriers)}
 
     return run
 

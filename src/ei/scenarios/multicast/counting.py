@@ -1,7 +1,7 @@
 """How many copies of a packet crossed each pipe: on the wire in simulation, else as nodes count."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,13 @@ class Crossings:
 
 
 @asynccontextmanager
-async def count(lab: Lab, packets: int) -> AsyncGenerator[Crossings]:
-    """Count the copies of so many packets, each of 1,000 bytes and more, sent meanwhile."""
+async def count(lab: Lab, packets: int, *, sent: Callable[[], int]) -> AsyncGenerator[Crossings]:
+    """Count the copies of so many packets, each of 1,000 bytes and more, sent meanwhile.
+
+    Args:
+        sent: Returns how many packets the sender has sent, short ones included: nodes count those,
+            too.
+    """
     crossings = Crossings()
     if lab.backend == "simulation":
         with TemporaryDirectory() as folder:
@@ -47,9 +52,9 @@ async def count(lab: Lab, packets: int) -> AsyncGenerator[Crossings]:
         crossings.least = min(pairs.values(), default=0) / packets
         crossings.pipes = len(pairs)
         return
-    before = await counters_of(lab)
+    before, already = await counters_of(lab), sent()
     yield crossings
-    copies = count_copies(before, await counters_of(lab), packets=packets)
+    copies = count_copies(before, await counters_of(lab), packets=sent() - already)
     crossings.most = crossings.least = copies.per_pipe
     # Nodes do not count what they get from hosts by packet: the sender's own pipe.
     crossings.pipes = len(copies.by_pipe) + 1

@@ -9,16 +9,18 @@ import msgspec
 from ei.lab.accounts import counters_of
 from ei.lab.lab import Lab
 from ei.lab.load import node_in_use, ping_pairs
-from ei.lab.promises import Promise, promise
+from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.multicast.counting import count
 from ei.scenarios.multicast.crowd import crowd
 from ei.scenarios.multicast.hearing import Listener, wait_for
+from ei.scenarios.multicast.native import can_run, native
 from ei.services.multicast.client import Sender, receive, send
 from ei.services.multicast.trees import rank
 
 GROUP = "news.isp-a"
 SENDER, STRANGER, EAVESDROPPER = "alice.isp-a", "mallory.isp-b", "eve.campus"
 RECEIVERS = 64
+NATIVE = ["b1.isp-b", "c1.campus"]
 BLOCK_BYTES = 1_200
 FILE_BYTES = 20_000_000
 FILE_BYTES_PER_S = 250_000.0
@@ -50,6 +52,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             _ = task.cancel()
         for listener in listeners:
             await listener.leave()
+    yield await behind_gateways(lab)
     for each in crowd(domains=100, nodes=3, receivers=10_000):
         yield each
     homeless = sum(each.homeless for each in (await counters_of(lab)).values())
@@ -98,7 +101,7 @@ async def copies(lab: Lab, sender: Sender, listeners: list[Listener]) -> AsyncIt
     first = sender.number
     async with send(stranger, GROUP) as strange, receive(eavesdropper, GROUP) as secret:
         await lab.sleep(QUIET_S)
-        async with count(lab, COUNTED) as crossings:
+        async with count(lab, COUNTED, sent=lambda: sender.sent) as crossings:
             for _ in range(COUNTED):
                 _ = sender.send(bytes(COUNTED_BYTES)), strange.send(b"strange")
                 await lab.sleep(1 / RATE_PPS)
@@ -213,6 +216,17 @@ async def leaving(lab: Lab, listener: Listener) -> AsyncIterator[Promise]:
                     last_s = lab.now_s()
             _ = speaking.cancel()
     yield promise("leave to last packet", round(last_s - left_s, 3), "<=", 1.0, unit="s")
+
+
+async def behind_gateways(lab: Lab) -> Promise:
+    """Unmodified programs of IP multicast, on networks behind hosts of the group."""
+    name = "datagrams that iperf receivers lack behind gateways"
+    if lab.backend == "simulation" or not can_run():
+        return unsupported(name, "==", 0, unit="datagrams")
+    heard = await native(lab, GROUP, SENDER, NATIVE)
+    is_heard = heard.receivers == len(NATIVE) and heard.sent > 0
+    lacking = heard.lost if is_heard else None
+    return promise(name, lacking, "==", 0, unit="datagrams")
 
 
 async def _lose(lab: Lab, loss: float) -> None:

@@ -214,6 +214,7 @@ class Sender:
         self._last: dict[int, bytes] = {}
         self._is_held = find is None
         self._said = asyncio.Event()
+        self._sayings = 0
         self.number = 0
         self.repeated = 0
 
@@ -221,6 +222,11 @@ class Sender:
     def connection(self) -> int:
         """Of the stream, with which its messages are received."""
         return self._channel.connection
+
+    @property
+    def sent(self) -> int:
+        """Packets that were sent: messages, those sent again, and those that only say a number."""
+        return self.number + self.repeated + self._sayings
 
     def send(self, data: bytes) -> bool:
         """Send a message of 1 to 1,200 B; return whether the host's pipe took it.
@@ -269,7 +275,7 @@ class Sender:
         await asyncio.sleep(sum(SAY_S))
 
     def _say(self) -> None:
-        _ = self._channel.send(name_of(SAID + self.number))
+        self._sayings += self._channel.send(name_of(SAID + self.number))
 
     def _repeat(self, number: int) -> None:
         data = self._find(number) if number < self.number else None
