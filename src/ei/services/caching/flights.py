@@ -225,9 +225,11 @@ def _pass_on(desk: Desk, flight: Flight, response: Response) -> None:
     content = contents.begin(desk, flight.name, is_on_disk=False, reserve=0)
     content.is_passing = True
     flight.body = content.body
-    leader = waiters.take_leader(desk, flight)
-    if response.status == _NOT_MODIFIED:
-        # The leader has it; the others ask anew, and then for an answer.
+    is_unchanged = response.status == _NOT_MODIFIED
+    is_for_nobody = is_unchanged and flight.leader == NOBODY
+    leader = None if is_for_nobody else waiters.take_leader(desk, flight)
+    if is_unchanged:
+        # Who asked with the condition has it; the others ask anew, and then for an answer.
         flight.outcome = "again"
         waiters.free(desk, flight)
     elif flight.lane:

@@ -183,6 +183,24 @@ def test_a_304_makes_it_fresh_again_for_all_who_wait() -> None:
     assert not web.is_dialled()
 
 
+def test_a_304_is_for_whom_asked_with_a_condition_and_for_nobody_else() -> None:
+    web = Web()
+    leaving, staying = web.client("alice"), web.client("bob")
+    _ = leaving.write(get("/x", 'if-none-match: "a"'))
+    origin = web.origin()
+    assert b'if-none-match: "a"' in origin.read()
+    _ = staying.write(get())
+
+    _ = leaving.reset()
+    _ = origin.write(answer(b"", FRESH, 'etag: "a"', status="304 Not Modified"))
+
+    assert staying.read() == b""
+    origin = web.origin()
+    assert b"if-none-match" not in origin.read()
+    _ = origin.write(answer(b"hello", FRESH, 'etag: "a"'))
+    assert body_of(staying.read()) == b"hello"
+
+
 def test_variants_are_kept_apart() -> None:
     web = Web()
     vary = "vary: accept-language"
