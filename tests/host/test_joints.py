@@ -3,13 +3,13 @@
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 
 from ei.errors import DeadlineError, StreamError
-from ei.host.streams import Stream
+from ei.host.streams import Stream, StreamListener
 from ei.lab.simulation import Simulation
 
 InLab = Callable[[Callable[[Simulation], Coroutine[Any, Any, None]]], None]
@@ -91,6 +91,67 @@ def test_a_connection_that_breaks_ends_it_with_the_systems_words(
             assert caught.value.kind == "lost"
 
     in_lab(script)
+
+
+@pytest.mark.slow
+def test_nothing_overtakes_the_beginning_of_a_stream(in_lab: InLab) -> None:
+    """Else the other host would take the first bytes of the connection for a port."""
+
+    async def script(lab: Simulation) -> None:
+        inside, outside = socket.socketpair()
+        bob = lab.host("bob")
+        with inside, outside, bob.accept_streams(80) as full, bob.accept_streams(81) as listener:
+            near = await _open_when_full(lab)
+            outside.sendall(b"\x00\x50question")
+            outside.shutdown(socket.SHUT_WR)
+            async with asyncio.TaskGroup() as group:
+                _ = group.create_task(near.carry(inside, idle_s=IDLE_S))
+                await asyncio.sleep(1)
+                reading = group.create_task(_read_all(full))
+                far = await listener.accept()
+                assert await far.read_all() == b"\x00\x50question"
+                await far.finish()
+                _ = reading.cancel()
+            near.part(is_reset=False)
+
+    in_lab(script)
+
+
+@pytest.mark.slow
+def test_a_connection_stays_the_callers_while_its_stream_has_not_begun(in_lab: InLab) -> None:
+    async def script(lab: Simulation) -> None:
+        inside, outside = socket.socketpair()
+        with inside, outside, lab.host("bob").accept_streams(80):
+            near = await _open_when_full(lab)
+
+            with pytest.raises(DeadlineError, match="no room on the stream with port 81"):
+                await near.carry(inside, idle_s=1)
+            near.part(is_reset=True)
+
+            inside.sendall(b"!")
+            assert outside.recv(1) == b"!"
+
+    in_lab(script)
+
+
+async def _read_all(listener: StreamListener) -> None:
+    async with asyncio.TaskGroup() as group:
+        while True:
+            stream = await listener.accept(deadline_s=60)
+            _ = group.create_task(stream.read_all(limit_bytes=1 << 30, deadline_s=60))
+
+
+async def _open_when_full(lab: Simulation) -> Stream:
+    """Fill a connection by streams that nobody reads, and return one more, to port 81."""
+    while True:
+        stream = await lab.host("alice").open_stream("bob.right", 80)
+        said = 0
+        with suppress(DeadlineError):
+            while True:
+                await stream.write(bytes(65_536), deadline_s=1)
+                said += 1
+        if not said:
+            return await lab.host("alice").open_stream("bob.right", 81)
 
 
 async def _deadline_of(stream: Stream, connection: socket.socket) -> float:

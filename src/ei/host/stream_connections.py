@@ -8,7 +8,6 @@ that service there. A stream begins with the port that it is for, or with what t
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from ei._core import Streams
@@ -31,19 +30,12 @@ from ei.host.stream_ports import (
     ConnectionKey,
     StreamKey,
     Unrouted,
+    Unsaid,
     encode_opening,
     encode_port,
 )
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
-
-
-@dataclass(slots=True)
-class _Unsaid:
-    """A stream of this host that found the window full: what is left of its beginning."""
-
-    beginning: bytes
-    is_finished: bool = False
 
 
 class StreamConnections:
@@ -81,7 +73,7 @@ class StreamConnections:
         """Those whose peer allows no more streams now."""
         self._services: dict[ConnectionKey, int] = {}
         """Of connections to nodes, also of the last one that ended; all others are of delivery."""
-        self._unsaid: dict[StreamKey, _Unsaid] = {}
+        self._unsaid: dict[StreamKey, Unsaid] = {}
         self._unrouted = Unrouted()
         self.joints = Joints(self._native)
         self.dropped: Counter[str] = Counter()
@@ -233,9 +225,13 @@ class StreamConnections:
             self._full.add(key)
             return None
         opened = (*key, stream)
-        self._unsaid[opened] = _Unsaid(beginning)
+        self._unsaid[opened] = Unsaid(beginning)
         self._say_beginning(opened)
         return opened
+
+    def has_begun(self, key: StreamKey) -> bool:
+        """Return whether the beginning of a stream is written, so that nothing can overtake it."""
+        return key not in self._unsaid
 
     def write(self, key: StreamKey, data: bytes, start: int) -> int:
         """Write `data` from `start` on; return how many bytes were taken (else `writable`).

@@ -48,6 +48,14 @@ class _Beginning:
     known: bytes = b""
 
 
+@dataclass(slots=True)
+class Unsaid:
+    """A stream of this host that found the window full: what is left of its beginning."""
+
+    beginning: bytes
+    is_finished: bool = False
+
+
 class Unrouted:
     """The streams of one host that wait for their port."""
 

@@ -192,7 +192,8 @@ class Stream:
         ended.
 
         Args:
-            connection: It belongs to the stream from now on, and must not be used.
+            connection: It belongs to the stream once that has begun, and must not be used; one that
+                is not closed after a failure is still the caller's.
             idle_s: So long may pass without a byte, both ways together.
             keep_bytes: Of the last that comes from the connection, for `leave`.
 
@@ -200,6 +201,11 @@ class Stream:
             DeadlineError: it did.
             StreamError: either broke.
         """
+        async with within(idle_s, f"room on the stream {self._with}"):
+            while not self._stack.streams.has_begun(self._key):
+                self._movement.clear()
+                _raise(self._write_loss)
+                _ = await self._movement.wait()
         self._join(connection, keep_bytes)
         now_s = asyncio.get_running_loop().time
         while not (self._is_ended and self._is_finished):
