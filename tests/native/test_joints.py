@@ -45,6 +45,17 @@ class Joined(Pair):
             if not ready:
                 return
 
+    def wait(self, duration_s: float) -> None:
+        """Let time pass, in which nothing comes from outside."""
+        until_ns = self.now_ns + int(duration_s * 1e9)
+        while (due_ns := self.bob.next_deadline_ns()) is not None and due_ns < until_ns:
+            self.now_ns = max(self.now_ns, due_ns)
+            self.alice.poll(self.now_ns)
+            self.bob.poll(self.now_ns)
+            self.go()
+        self.now_ns = until_ns
+        self.go()
+
     def say(self, data: bytes) -> int:
         taken = self.alice.write(BOB, CONNECTION, self.stream, data)
         self.go()
@@ -149,6 +160,53 @@ def test_a_connection_that_breaks_is_told_with_its_error(joined: Joined) -> None
     joined.go()
 
     assert joined.bob_was_told("joint_broke") == [errno.ECONNRESET]
+
+
+@pytest.mark.parametrize("is_reading", [True, False])
+def test_the_answer_of_a_server_that_closes_with_the_request_unread_arrives(
+    joined: Joined, *, is_reading: bool
+) -> None:
+    while joined.say(PATTERN):
+        pass
+    _ = joined.far.recv(1_000)
+    joined.far.sendall(b"413")
+    joined.far.close()
+    if is_reading:
+        joined.go()
+    else:
+        joined.run()
+
+    _ = joined.say(b"more of the request")
+    joined.go()
+
+    assert joined.alice.read(BOB, CONNECTION, joined.stream, 100)[0] == b"413"
+    assert joined.bob_was_told("joint_broke") == []
+    joined.wait(1.1)
+    [broke] = joined.bob_was_told("joint_broke")
+    assert broke in {errno.ECONNRESET, errno.EPIPE}
+
+
+def test_an_answer_that_ends_before_the_connection_breaks_is_whole(joined: Joined) -> None:
+    while joined.say(PATTERN):
+        pass
+    joined.far.sendall(b"413")
+    joined.far.shutdown(socket.SHUT_WR)
+    joined.far.close()
+    joined.go()
+
+    assert joined.alice.read(BOB, CONNECTION, joined.stream, 100) == (b"413", "finished", 0)
+
+
+def test_an_answer_that_is_cut_off_does_not_look_whole(joined: Joined) -> None:
+    while joined.say(PATTERN):
+        pass
+    joined.far.sendall(b"413")
+    joined.far.close()
+    joined.go()
+    joined.wait(1.1)
+
+    assert joined.alice.read(BOB, CONNECTION, joined.stream, 100) == (b"413", "open", 0)
+    assert len(joined.bob_was_told("joint_broke")) == 1
 
 
 def test_a_stream_that_is_given_up_is_told_as_of_any_other(joined: Joined) -> None:

@@ -210,11 +210,20 @@ impl Streams {
     }
 
     fn poll(&self, py: Python<'_>, now_ns: u64) {
-        py.detach(|| self.lock().at(now_ns).poll(now_ns));
+        py.detach(|| {
+            let inner = &mut *self.lock();
+            inner.at(now_ns).poll(now_ns);
+            if let Some(joints) = &mut inner.joints {
+                joints.pass_time(&mut inner.endpoint, now_ns);
+            }
+        });
     }
 
     fn next_deadline_ns(&self) -> Option<u64> {
-        self.lock().endpoint.next_deadline_ns()
+        let inner = self.lock();
+        let of_joints = inner.joints.as_ref().and_then(Joints::next_deadline_ns);
+        let deadlines = [inner.endpoint.next_deadline_ns(), of_joints];
+        deadlines.into_iter().flatten().min()
     }
 
     #[pyo3(signature = (now_ns, max_payloads=1_024))]

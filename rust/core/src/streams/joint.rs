@@ -21,6 +21,9 @@ pub(super) const PIECE_BYTES: usize = 64 * 1024;
 /// Pieces that one call of the system gets.
 const MAX_PIECES: usize = 64;
 
+/// For what came last from a socket that broke, to reach whom it is for.
+const GRACE_NS: u64 = 1_000_000_000;
+
 /// Why a joint moves nothing any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Over {
@@ -65,7 +68,17 @@ pub(super) struct Joint {
     unwritten: Vec<Bytes>,
     socket_end: Ending,
     stream_end: Ending,
+    cut: Option<Cut>,
+    back_moved_ns: u64,
     tail: Tail,
+}
+
+/// A socket that broke, as one does whose server answers and closes with the request unread.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    errno: Errno,
+    /// What it had received before is on its way too.
+    is_read: bool,
 }
 
 /// A socket that goes on without its stream, and what is to be done for that.
@@ -113,6 +126,8 @@ impl Joint {
             unwritten: Vec::new(),
             socket_end: Ending::Open,
             stream_end: Ending::Open,
+            cut: None,
+            back_moved_ns: 0,
             tail: Tail::new(keep_bytes),
         }
     }
@@ -134,22 +149,48 @@ impl Joint {
             return;
         }
         let before = (self.there_bytes, self.back_bytes);
-        let moved =
-            self.feed_socket(endpoint)
-                .and_then(|()| match self.feed_stream(endpoint, piece) {
-                    Err(Over::Stopped(HAS_ALL)) => {
-                        self.socket_end = Ending::Done;
-                        Ok(())
-                    }
-                    fed => fed,
-                });
+        let fed = self.feed_socket(endpoint);
+        let moved = self.unless_cut(fed, false).and_then(|()| {
+            let fed = self.feed_stream(endpoint, piece);
+            match self.unless_cut(fed, true) {
+                Err(Over::Stopped(HAS_ALL)) => {
+                    self.socket_end = Ending::Done;
+                    Ok(())
+                }
+                fed => fed,
+            }
+        });
         if before != (self.there_bytes, self.back_bytes) {
             self.moved_ns = now_ns;
         }
+        if before.1 != self.back_bytes {
+            self.back_moved_ns = now_ns;
+        }
         if let Err(over) = moved {
             self.over = Some(over);
+        } else if let Some(cut) = self.cut
+            && self.cut_due_ns().is_none_or(|due_ns| due_ns <= now_ns)
+        {
+            self.over = Some(Over::Socket(cut.errno));
         }
         self.note_end();
+    }
+
+    /// When a socket that broke is given up, for which nobody's reading has to be waited.
+    pub(super) fn cut_due_ns(&self) -> Option<u64> {
+        let has_any = self.cut.is_some() && self.back_bytes > 0;
+        has_any.then(|| self.back_moved_ns.saturating_add(GRACE_NS))
+    }
+
+    /// Take note of a socket that broke: what it had received goes on.
+    fn unless_cut(&mut self, fed: Result<(), Over>, is_read: bool) -> Result<(), Over> {
+        let Err(Over::Socket(errno)) = fed else {
+            return fed;
+        };
+        let cut = self.cut.get_or_insert(Cut { errno, is_read });
+        cut.is_read |= is_read;
+        self.unwritten = Vec::new();
+        Ok(())
     }
 
     /// The peer has acknowledged all up to the end of the socket's direction.
@@ -187,7 +228,7 @@ impl Joint {
                 endpoint.finish(self.key, self.stream)?;
                 self.socket_end = Ending::Told;
             }
-            if self.socket_end != Ending::Open {
+            if self.socket_end != Ending::Open || self.cut.is_some_and(|cut| cut.is_read) {
                 return Ok(());
             }
             let count = match recv(&self.socket, &mut *piece, RecvFlags::DONTWAIT) {
@@ -197,6 +238,12 @@ impl Joint {
                 Err(errno) => return Err(errno.into()),
             };
             let got = piece.get(..count).unwrap_or_default();
+            if let (true, Some(errno)) = (got.is_empty(), self.cut.map(|cut| cut.errno))
+                && errno != Errno::PIPE
+            {
+                // The system says only once that it was reset; of an end before that it says this.
+                return Err(errno.into());
+            }
             if got.is_empty() {
                 self.socket_end = Ending::Read;
                 continue;
@@ -214,7 +261,7 @@ impl Joint {
     }
 
     fn feed_socket(&mut self, endpoint: &mut Endpoint) -> Result<(), Over> {
-        loop {
+        while self.cut.is_none() {
             while !self.unwritten.is_empty() {
                 match send_pieces(&self.socket, &self.unwritten) {
                     Ok(count) => skip(&mut self.unwritten, count),
@@ -244,6 +291,7 @@ impl Joint {
                 Reading::Open => {}
             }
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! QUIC says so by an event of the stream, which Python then never sees; a socket by an epoll instance
 //! that reports each change once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
@@ -31,6 +31,8 @@ pub(super) struct Joints {
     tokens: HashMap<Name, u64>,
     next_token: u64,
     over: VecDeque<u64>,
+    /// When to look again at joints whose socket broke.
+    due: BTreeSet<(u64, u64)>,
     piece: Vec<u8>,
 }
 
@@ -44,6 +46,7 @@ impl Joints {
             tokens: HashMap::new(),
             next_token: 0,
             over: VecDeque::new(),
+            due: BTreeSet::new(),
             piece: vec![0; PIECE_BYTES],
         })
     }
@@ -117,6 +120,21 @@ impl Joints {
         Ok(())
     }
 
+    /// Give up joints whose socket broke a while ago.
+    pub(super) fn pass_time(&mut self, endpoint: &mut Endpoint, now_ns: u64) {
+        while let Some(&(due_ns, token)) = self.due.first()
+            && due_ns <= now_ns
+        {
+            self.due.pop_first();
+            self.advance(endpoint, token, now_ns);
+        }
+    }
+
+    /// When to call `pass_time` next.
+    pub(super) fn next_deadline_ns(&self) -> Option<u64> {
+        self.due.first().map(|(due_ns, _)| *due_ns)
+    }
+
     /// The next thing that Python is to know: moves what streams have on the way.
     pub(super) fn next(&mut self, endpoint: &mut Endpoint, now_ns: u64) -> Option<Told> {
         loop {
@@ -154,9 +172,15 @@ impl Joints {
         if let Some(joint) = self.joints.get_mut(&token)
             && joint.over.is_none()
         {
+            let was_due_ns = joint.cut_due_ns();
             joint.advance(endpoint, &mut self.piece, now_ns);
             if joint.over.is_some() {
                 self.over.push_back(token);
+            }
+            let due_ns = joint.cut_due_ns().filter(|_| joint.over.is_none());
+            if was_due_ns != due_ns {
+                self.due.retain(|(_, other)| *other != token);
+                self.due.extend(due_ns.map(|due_ns| (due_ns, token)));
             }
         }
     }
