@@ -28,6 +28,8 @@ LOSS = 0.01
 COUNTED, COUNTED_BYTES = 300, 1_000
 RATE_PPS = 200.0
 QUIET_S = 2.0
+PINGS = 4
+"""The fastest counts: the first ones open pipes and ask directories."""
 
 
 async def run(lab: Lab) -> AsyncIterator[Promise]:
@@ -67,8 +69,12 @@ async def joining(
     tasks: asyncio.TaskGroup,
 ) -> Promise:
     """While alice speaks, all join at once, at nodes that know nothing of the group."""
-    pings = await ping_pairs(lab, [(each.host.name, SENDER) for each in listeners])
-    round_trips = {ping.source: ping.round_trip_s for ping in pings}
+    round_trips: dict[str, float] = {}
+    for _ in range(PINGS):
+        for ping in await ping_pairs(lab, [(each.host.name, SENDER) for each in listeners]):
+            if ping.round_trip_s is not None:
+                before = round_trips.get(ping.source, ping.round_trip_s)
+                round_trips[ping.source] = min(before, ping.round_trip_s)
     speaking = tasks.create_task(_speak(sender))
     for each in listeners:
         await each.join(GROUP)
@@ -76,7 +82,7 @@ async def joining(
     await lab.sleep(QUIET_S)
     _ = speaking.cancel()
     beyond = [
-        each.first_s - each.joined_s - (round_trips[each.host.name] or 0.0)
+        each.first_s - each.joined_s - round_trips.get(each.host.name, 0.0)
         for each in listeners
         if each.first_s is not None
     ]

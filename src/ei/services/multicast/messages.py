@@ -21,7 +21,11 @@ MAX_NUMBERS = 128
 class Join(
     msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0, forbid_unknown_fields=True
 ):
-    """Host to its node: send me what is sent to `group`. Repeated."""
+    """Host to its node: send me what is sent to `group`. Repeated.
+
+    Attributes:
+        group: Its address.
+    """
 
     group: Group
 
@@ -29,7 +33,11 @@ class Join(
 class Leave(
     msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1, forbid_unknown_fields=True
 ):
-    """Host to its node: no longer."""
+    """Host to its node: no longer.
+
+    Attributes:
+        group: Its address.
+    """
 
     group: Group
 
@@ -37,7 +45,11 @@ class Leave(
 class Graft(
     msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2, forbid_unknown_fields=True
 ):
-    """Node to the next one towards the root: send me what comes down this tree. Repeated."""
+    """Node to the next one towards the root: send me what comes down this tree. Repeated.
+
+    Attributes:
+        tree: The addresses of its group and of its root.
+    """
 
     tree: Tree
 
@@ -45,7 +57,11 @@ class Graft(
 class Prune(
     msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3, forbid_unknown_fields=True
 ):
-    """Node to the one it grafted at: no longer."""
+    """Node to the one it grafted at: no longer.
+
+    Attributes:
+        tree: The addresses of its group and of its root.
+    """
 
     tree: Tree
 
@@ -53,7 +69,11 @@ class Prune(
 class Decline(
     msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4, forbid_unknown_fields=True
 ):
-    """Node to one that grafted at it: not by me, look for another."""
+    """Node to one that grafted at it: not by me, look for another.
+
+    Attributes:
+        tree: The addresses of its group and of its root.
+    """
 
     tree: Tree
 
@@ -64,6 +84,7 @@ class Missing(
     """Send these packets of a stream again: from member to node, towards the root, to the source.
 
     Attributes:
+        group: Its address.
         source, connection: Whose stream; the connection as 8 bytes, the highest first.
         numbers: Of the packets, as the first 8 bytes of their payloads.
     """

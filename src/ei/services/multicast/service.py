@@ -1,8 +1,8 @@
 """Multicast: one packet in, a copy to every member of the group, and never two on one pipe.
 
-    alice ── A ──┬──> B ─┬─ bob          A: the root, alice's node
-                 │       └─ bea          B: brings the tree into its domain,
-                 │       └──> C ── boris    and on to C
+    alice ── A ──┬──> B ──┬── bob         A: the root, alice's node
+                 │        ├── bea         B: brings the tree into its domain,
+                 │        └──> C ── boris    and on to C
                  └──> D ── carol
 
 Hosts tell their node which groups they belong to (`Join`), which the group's record must allow, as
@@ -11,6 +11,9 @@ towards its root, which does the same. Trees are rooted at the nodes of the send
 names (source-specific, RFC 4607). Who may send without being named, as one of a domain, sends *up*
 to the first of the group's own nodes that can be reached, the root of a tree that all share. Down a
 tree each node takes packets from its parent alone and copies them to its branches and members.
+
+Each node keeps the last packets of a stream, by the stage `Keep`. Who lacks some asks its node
+(`Missing`), which asks on towards the source for those that it lacks as well; see `repairs.py`.
 
 The metadata is the group's address of 16 bytes, between nodes followed by the root's and a mark.
 Memberships and branches are soft state: repeated, or forgotten. Decisions carry the group as their
