@@ -30,6 +30,7 @@ def read_or_refuse(first: int, body: bytes, version: int) -> Packet | None:
         return None
 
 
+@pytest.mark.slow
 @given(VERSIONS.flatmap(lambda version: st.tuples(st.just(version), packets(version))))
 def test_what_is_written_is_read(case: tuple[int, Packet]) -> None:
     version, packet = case
@@ -37,6 +38,7 @@ def test_what_is_written_is_read(case: tuple[int, Packet]) -> None:
     assert read(encode(packet, version=version), version) == packet
 
 
+@pytest.mark.slow
 @given(
     VERSIONS.flatmap(lambda version: st.tuples(st.just(version), packets(version))),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=5),

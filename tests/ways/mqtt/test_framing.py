@@ -11,6 +11,7 @@ from ei.ways.mqtt.wire import varint
 PACKETS = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=300)), max_size=10)
 
 
+@pytest.mark.slow
 @given(PACKETS, st.lists(st.integers(1, 400), max_size=30))
 def test_packets_come_as_they_were_sent_however_they_are_cut(
     sent: list[tuple[int, bytes]], cuts: list[int]
@@ -28,6 +29,7 @@ def test_packets_come_as_they_were_sent_however_they_are_cut(
     assert "0 B waiting" in repr(framer)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=100))
 def test_any_bytes_are_packets_or_malformed(data: bytes) -> None:
     framer = Framer(50)

@@ -66,6 +66,7 @@ def test_what_does_not_fit_is_refused_alone(tmp_path: Path) -> None:
     assert kept(tmp_path / "file", nothing) == {b"a": b"1", b"c": b"3"}
 
 
+@pytest.mark.slow
 def test_a_file_has_one_owner(tmp_path: Path) -> None:
     async def script(_keeper: DiskKeeper) -> None:
         with pytest.raises(ConflictError):

@@ -40,6 +40,7 @@ class Memory:
                     return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("qos", [1, 2])
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))

@@ -42,6 +42,7 @@ def test_examples_of_the_standard(wanted: str, topic: str, *, is_meant: bool) ->
 LEVELS = st.lists(st.sampled_from(["a", "b", "", "+", "$x"]), min_size=1, max_size=5)
 
 
+@pytest.mark.slow
 @given(LEVELS, LEVELS, st.booleans())
 def test_a_filter_is_a_regular_expression(
     wanted: list[str],
