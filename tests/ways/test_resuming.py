@@ -52,6 +52,11 @@ class Way:
             first=f"{line}\n".encode(),
         )
 
+    async def served(self, streams: int) -> bool:
+        """Say whether so many streams are open at the exit."""
+        status = (await self.lab.node_status(EXIT)).streams
+        return status is not None and status.open == streams
+
     async def kill(self) -> str:
         """Kill the node in use; return its name."""
         node = node_in_use(self.alice)
@@ -193,11 +198,7 @@ def test_a_stream_that_its_program_gives_up_is_given_up_at_the_exit() -> None:
 
         stream.abort()
 
-        async def is_over() -> bool:
-            status = (await way.lab.node_status(EXIT)).streams
-            return status is not None and status.open == 0
-
-        assert await until(way.lab, is_over, limit_s=5) is not None
+        assert await until(way.lab, lambda: way.served(0), limit_s=5) is not None
         with pytest.raises(StreamError, match="gave the stream up"):
             _ = await stream.read()
 
@@ -229,6 +230,34 @@ def test_a_program_whose_connection_is_carried_natively_sees_a_pause() -> None:
                 assert read == content(MUCH)
                 assert (pumped.there_bytes, pumped.back_bytes) == (0, MUCH)
             await attach_fully(way.alice, deadline_s=10)
+
+    run(script)
+
+
+def test_a_program_that_had_ended_its_direction_before_hears_the_answer() -> None:
+    async def script(way: Way) -> None:
+        inside, outside = socket.socketpair()
+        outside.settimeout(0)
+        stream = await way.open("late")
+        async with asyncio.TaskGroup() as group:
+            pumping = group.create_task(
+                pump(TcpEnd(inside), StreamEnd(stream, is_settled=True), idle_s=20)
+            )
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(outside, content(A_LITTLE))
+            outside.shutdown(socket.SHUT_WR)
+            _ = await way.server.has_all.wait()
+
+            _ = await way.kill()
+            assert await until(way.lab, lambda: was_resumed(stream), limit_s=5) is not None
+            way.server.may_answer.set()
+            read = bytearray()
+            while piece := await loop.sock_recv(outside, 1 << 20):
+                read += piece
+
+        assert read.decode() == hashlib.sha256(content(A_LITTLE)).hexdigest()
+        assert (pumping.result().ending, pumping.result().text) == ("ended", "")
+        outside.close()
 
     run(script)
 

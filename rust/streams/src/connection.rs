@@ -216,6 +216,11 @@ impl Connection {
                     self.announced.remove(&(Announced::Available, dir as u64));
                     return Some(event);
                 }
+                Event::StreamStopped { stream, code, .. } => {
+                    // Nor is a stopped stream free before that is answered.
+                    let _ended = self.reset(stream, code);
+                    return Some(event);
+                }
                 event => return Some(event),
             }
         }

@@ -201,7 +201,10 @@ impl Streams {
             if connection.has_events() {
                 self.with_events.add(slot);
             }
-            if matches!(event, Some(Event::StreamReset { .. })) {
+            if matches!(
+                event,
+                Some(Event::StreamReset { .. } | Event::StreamStopped { .. })
+            ) {
                 // A stream is free again, which the peer should hear.
                 self.to_send.add(slot);
             }

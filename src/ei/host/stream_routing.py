@@ -251,7 +251,7 @@ class StreamRouter:
         if self._waiting:
             self._losses[key] = error
             self._news.set()
-        for stream_key, stream in self._streams.items():
+        for stream_key, stream in list(self._streams.items()):
             if stream_key[:2] == key:
                 stream.lose(error)
 

@@ -176,6 +176,8 @@ class Stream:
             StreamError: as `write`.
         """
         _raise(self._write_loss)
+        if self._is_finished:
+            return
         self._stack.streams.finish(self._key)
         self._touched()
         async with within(deadline_s, f"acknowledgement on the stream {self._with}"):

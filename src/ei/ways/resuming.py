@@ -270,6 +270,7 @@ class ResumableStream:
         if carrier is self._joined and not self._take_back(carrier):
             return
         rest, is_ended = carrier.received()
+        carrier.abort()
         self._rest += rest
         self._has += len(rest)
         self._is_ended = self._is_ended or is_ended

@@ -142,10 +142,7 @@ impl Junction {
             if entry.kept.is_some() {
                 return self.rest(sockets, place);
             }
-            let why = match entry.is_stopped {
-                true => Closing::Reset,
-                false => Closing::Ended,
-            };
+            let why = entry.stopped.unwrap_or(Closing::Ended);
             entry.stage = Stage::Closed(why);
             entry.splice = None;
             self.release(sockets, place, None);
@@ -164,14 +161,18 @@ impl Junction {
         let Some(entry) = self.table.get_mut(place) else {
             return;
         };
-        entry.is_stopped = true;
+        let why = match code == Closing::Ended.code() {
+            true => Closing::Ended,
+            false => Closing::Reset,
+        };
+        entry.stopped = Some(why);
         entry.out = Out::Ended;
         entry.drop_unsent();
         let with = entry.splice.map(|splice| splice.with);
         self.to_work.add(place);
         // Nothing more need come from the other one of a splice.
         let Some(with) = with else { return };
-        self.stop(with, Closing::Reset);
+        self.stop(with, why);
         self.to_work.add(with);
     }
 
@@ -225,8 +226,8 @@ impl Junction {
                     let _ended = self.quic.reset(key, stream, why.code());
                     let _ended = self.quic.stop(key, stream, why.code());
                 } else if is_secured {
-                    // TLS has ended; what may come behind it nobody reads.
-                    let _ended = self.quic.stop(key, stream, Closing::Closed.code());
+                    // TLS has ended; what may come behind it nobody reads, and that is no loss.
+                    let _ended = self.quic.stop(key, stream, Closing::Ended.code());
                 }
                 self.links.note_gone(self.now_ns, &key);
             }

@@ -103,8 +103,8 @@ pub(super) struct Entry {
     pub(super) stuck_since_ns: Option<u64>,
     /// A larger window that the service was told of and has not heard yet.
     pub(super) is_window_told: bool,
-    /// The other end wants no more bytes.
-    pub(super) is_stopped: bool,
+    /// The other end wants no more bytes: it has all, or gave it up.
+    pub(super) stopped: Option<Closing>,
     /// The service was told that it is closed, while its last bytes go out.
     pub(super) is_told: bool,
     /// `StreamOpened` is to be told.
@@ -139,7 +139,7 @@ impl Entry {
             credit: 0,
             stuck_since_ns: None,
             is_window_told: false,
-            is_stopped: false,
+            stopped: None,
             is_told: false,
             is_news: false,
             is_ready: false,
@@ -163,7 +163,7 @@ impl Entry {
         let is_due = self.is_open()
             && !self.is_news
             && self.splice.is_none()
-            && (self.out == Out::Open || self.is_stopped)
+            && (self.out == Out::Open || self.stopped.is_some())
             && !self.is_window_told
             && self.credit < self.window / 2;
         let free = self.window.saturating_sub(self.unsent_bytes);

@@ -206,7 +206,7 @@ impl Junction {
         let Some(entry) = self.table.get_mut(place) else {
             return;
         };
-        if entry.is_closed() || entry.splice.is_some() || entry.is_stopped {
+        if entry.is_closed() || entry.splice.is_some() || entry.stopped.is_some() {
             return;
         }
         if data.len() > entry.allowed || (entry.out != Out::Open && !data.is_empty()) {

@@ -1,10 +1,11 @@
 //! Another stream takes the place of one that was lost, and misses nothing.
 
-use ei_streams::junction::{Closing, News, Order};
+use ei_streams::Event;
+use ei_streams::junction::{Closing, Legacy, News, Order, Target};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::crossing::{Crossing, SECOND_NS, Server};
+use crate::crossing::{Crossing, SECOND_NS, Server, address};
 
 const IDLE_NS: u64 = 10 * SECOND_NS;
 
@@ -152,6 +153,74 @@ fn the_servers_end_comes_behind_what_was_kept() {
     crossing.host.finish(Crossing::key(), later).unwrap();
     crossing.settle();
     assert_eq!(crossing.closed(0).last(), Some(&(4, Closing::Ended)));
+}
+
+fn open(crossing: &mut Crossing, node: usize, stream: u64, to: Target) {
+    let deadline_ns = 10 * SECOND_NS;
+    let order = Order::Open {
+        stream,
+        to,
+        deadline_ns,
+        ahead: 0,
+    };
+    crossing.order(node, order);
+}
+
+/// A stream of the host's, from node 0 on to node 1.
+fn by_way_of_a_node(crossing: &mut Crossing, number: u64) -> u64 {
+    let stream = crossing.open(b"\0\0");
+    let to = Target::AtNode {
+        node: address(1),
+        opening: b"on".to_vec(),
+    };
+    open(crossing, 0, number + 1, to);
+    let order = Order::Splice {
+        a: number,
+        b: number + 1,
+        idle_ns: IDLE_NS,
+        keep_bytes: 0,
+        from_byte: None,
+    };
+    crossing.order(0, order);
+    stream
+}
+
+#[test]
+fn a_node_on_the_way_says_that_an_end_came_by_another_stream_already() {
+    let mut crossing = Crossing::new(2);
+    let stream = by_way_of_a_node(&mut crossing, 2);
+    let to = Target::Legacy(Legacy {
+        host: "example.org".to_owned(),
+        port: 80,
+        is_udp: false,
+    });
+    open(&mut crossing, 1, 3, to);
+    crossing.order(1, splice(2, 1_000, None));
+    crossing.host.finish(Crossing::key(), stream).unwrap();
+    crossing.settle();
+    lose(&mut crossing, stream);
+
+    let later = by_way_of_a_node(&mut crossing, 4);
+    crossing.order(1, splice(4, 1_000, Some(0)));
+
+    let stopped = Event::StreamStopped {
+        key: Crossing::key(),
+        stream: later,
+        code: Closing::Ended.code(),
+    };
+    assert!(crossing.host_events.contains(&stopped));
+    let (socket, server) = crossing.nodes[1].servers.all.iter_mut().next().unwrap();
+    let socket = *socket;
+    assert!(server.saw_end);
+    server.sends.extend(b"answer");
+    server.has_ended = true;
+    crossing.nodes[1].junction.socket_ready(socket);
+    crossing.settle();
+    assert_eq!(crossing.host_reads(later), b"answer");
+    assert_eq!(
+        crossing.closed(0)[2..],
+        [(4, Closing::Ended), (5, Closing::Ended)]
+    );
 }
 
 #[test]

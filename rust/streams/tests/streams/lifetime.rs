@@ -133,11 +133,26 @@ fn a_stop_reaches_the_writer_with_its_code() {
         )
     });
 
-    let stopped = StreamsError::Stopped { stream, code: 8 };
     assert_eq!(
         network.ends[ALICE].write(key(ALICE), stream, b"more"),
-        Err(stopped)
+        Err(StreamsError::ClosedStream(stream))
     );
+}
+
+#[test]
+fn a_stream_that_its_peer_gave_up_makes_room_for_another() {
+    let mut network = Network::with(LAN, |config| config.max_streams = 8);
+    network.connect();
+
+    for _ in 0..20 {
+        let stream = network.ends[ALICE].open_stream(key(ALICE), true);
+        let stream = stream.unwrap().expect("there is room");
+        let _taken = network.ends[ALICE].write(key(ALICE), stream, b"hello");
+        network.run_for(10 * MILLISECOND_NS);
+        network.ends[BOB].reset(key(BOB), stream, 8).unwrap();
+        network.ends[BOB].stop(key(BOB), stream, 8).unwrap();
+        network.run_for(10 * MILLISECOND_NS);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 give 1000        a thousand bytes, and the end
 long 1000        the same of a body that is too long to be kept
 take             all bytes to the end, then their SHA-256
+late             the same as soon as it may answer
 die 1000         a thousand bytes of a body that is longer, and is never finished
 flood            bytes for as long as somebody takes them
 """
@@ -28,11 +29,15 @@ class Server:
     Attributes:
         port: That it listens on.
         flooded_bytes: That its system has taken of floods.
+        has_all: One who is answered late has said all.
+        may_answer: That one may be answered.
     """
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.flooded_bytes = 0
+        self.has_all = asyncio.Event()
+        self.may_answer = asyncio.Event()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection."""
@@ -42,10 +47,12 @@ class Server:
                     writer.write(content(int(count)))
                     await writer.drain()
                 case [b"take"]:
-                    whole = hashlib.sha256()
-                    while piece := await reader.read(PIECE_BYTES):
-                        whole.update(piece)
-                    writer.write(whole.hexdigest().encode())
+                    writer.write(await taken(reader))
+                case [b"late"]:
+                    digest = await taken(reader)
+                    self.has_all.set()
+                    _ = await self.may_answer.wait()
+                    writer.write(digest)
                 case [b"long", count]:
                     for piece in pieces(int(count)):
                         writer.write(piece)
@@ -68,6 +75,14 @@ class Server:
             writer.write(bytes(PIECE_BYTES))
             await writer.drain()
             self.flooded_bytes += PIECE_BYTES
+
+
+async def taken(reader: asyncio.StreamReader) -> bytes:
+    """Return the SHA-256 of all bytes to the end."""
+    whole = hashlib.sha256()
+    while piece := await reader.read(PIECE_BYTES):
+        whole.update(piece)
+    return whole.hexdigest().encode()
 
 
 def pieces(count: int) -> Iterator[bytes]:
