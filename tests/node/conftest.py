@@ -107,23 +107,28 @@ def node_file(tmp_path: Path) -> Path:
     return new.path
 
 
-@pytest.fixture
-def terminating(tmp_path: Path) -> Path:
-    """The node.toml of a node that runs termination, beside the folder of alice, a host of it."""
+def node_and_host(folder: Path, host: str, *, services: tuple[str, ...]) -> Path:
+    """Make a node of isp-a and the folder of a host of it beside it; return the node.toml."""
     issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=int(time.time()) + 24 * 3_600)
-    roll = Roll(issuer, tmp_path / "records.eir", unix_s=time.time())
+    roll = Roll(issuer, folder / "records.eir", unix_s=time.time())
     bind = f"127.95.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}:3535"
     new = init_node(
-        tmp_path / "sn1",
+        folder / "sn1",
         name="sn1",
         bind=bind,
         endpoint=bind,
         roll=roll,
         randomness=b"n" * 32,
-        services=("delivery", "termination"),
+        services=services,
     )
-    _ = init_host(tmp_path / "alice", name="alice", nodes=(), roll=roll, randomness=b"a" * 32)
+    _ = init_host(folder / host, name=host, nodes=(), roll=roll, randomness=b"a" * 32)
     return new.path
+
+
+@pytest.fixture
+def terminating(tmp_path: Path) -> Path:
+    """The node.toml of a node that runs termination, beside the folder of alice, a host of it."""
+    return node_and_host(tmp_path, "alice", services=("delivery", "termination"))
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ei.daemons.binding import bind_error
+from ei.daemons.log import Log
+from ei.records.endpoints import parse_endpoint
 from ei.ways.ends import TcpEnd
 
 MOST_AT_ONCE = 64
@@ -15,6 +18,28 @@ TIRED_S = 0.1
 TIRED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 Serve = Callable[[TcpEnd], Coroutine[Any, Any, None]]
+
+
+def listen(endpoint: str, serve: Serve, *, what: str, log: Log) -> "Listener":
+    """Accept connections at an endpoint, and say so.
+
+    Args:
+        endpoint: Such as `127.0.0.1:8118`; port 0 takes any.
+        serve: As of `Listener`.
+        what: Who listens, for the log.
+
+    Raises:
+        EiError: the endpoint cannot be had: why, and what to do.
+    """
+    address, port = parse_endpoint(endpoint)
+    try:
+        listener = Listener(str(address), port, serve)
+    except OSError as error:
+        raise bind_error(endpoint, error, protocol="TCP") from error
+    log.info(f"{what} listens", at=listener.endpoint)
+    if not address.is_loopback:
+        log.warn(f"{what} is open to others", at=listener.endpoint)
+    return listener
 
 
 class Listener:

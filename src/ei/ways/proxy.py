@@ -11,12 +11,11 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from ei.daemons.binding import bind_error
 from ei.daemons.clients import Clients
 from ei.daemons.log import Log
 from ei.errors import StreamError
 from ei.records.endpoints import parse_endpoint
-from ei.ways.accepting import Listener
+from ei.ways.accepting import Listener, listen
 from ei.ways.dialing import Dialler
 from ei.ways.ends import TcpEnd
 from ei.ways.http_proxy import Cache, HttpClient, HttpLimits
@@ -107,15 +106,8 @@ class Proxy:
         Raises:
             EiError: the endpoint cannot be had: why, and what to do.
         """
-        address, port = parse_endpoint(self._listen)
-        try:
-            self._listener = Listener(str(address), port, self._serve)
-        except OSError as error:
-            raise bind_error(self._listen, error, protocol="TCP") from error
+        self._listener = listen(self._listen, self._serve, what="proxy", log=self._log)
         self.endpoint = self._listener.endpoint
-        self._log.info("proxy listens", at=self.endpoint)
-        if not address.is_loopback:
-            self._log.warn("proxy is open to others", at=self.endpoint)
 
     async def close(self) -> None:
         """Take no new connections; what is open may go on for a moment. Idempotent."""

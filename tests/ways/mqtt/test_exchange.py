@@ -1,21 +1,14 @@
 """pubsub itself, at a real node, is what the gateway needs."""
 
 import asyncio
-import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.node.conftest import RunningNode, start_node
+from tests.node.conftest import RunningNode, node_and_host, start_node
 
 from ei.aio import connect
 from ei.errors import LimitError
-from ei.host.init import init_host
-from ei.node.init import init_node
-from ei.records.enrolling import Roll
-from ei.records.issuer import Issuer
-from ei.records.keys import make_keys
 from ei.services.pubsub.client import open_pubsub
 from ei.ways.mqtt.exchange import Exchange
 
@@ -26,22 +19,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def gate(tmp_path: Path, start_node: Callable[[Path], RunningNode]) -> Path:
     """The host.toml of a host whose node offers pubsub, and runs."""
-    unix_s = time.time()
-    issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=int(unix_s) + 24 * 3_600)
-    roll = Roll(issuer, tmp_path / "records.eir", unix_s=unix_s)
-    bind = f"127.97.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}:3535"
-    new = init_node(
-        tmp_path / "sn1",
-        name="sn1",
-        bind=bind,
-        endpoint=bind,
-        roll=roll,
-        randomness=b"n" * 32,
-        services=("delivery", "pubsub"),
-    )
-    made = init_host(tmp_path / "gate", name="gate", nodes=(), roll=roll, randomness=b"a" * 32)
-    start_node(new.path).wait_ready()
-    return made.path
+    node = node_and_host(tmp_path, "gate", services=("delivery", "pubsub"))
+    start_node(node).wait_ready()
+    return tmp_path / "gate" / "host.toml"
 
 
 def test_messages_come_as_they_were_published_until_they_are_acknowledged(gate: Path) -> None:

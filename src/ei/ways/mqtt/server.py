@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
-from ei.daemons.binding import bind_error
 from ei.daemons.clients import Clients
 from ei.daemons.log import Log
 from ei.daemons.messages import Answer, Request
 from ei.daemons.verbs import NoArguments, arguments_of, to_answer
-from ei.records.endpoints import parse_endpoint
-from ei.ways.accepting import Listener
+from ei.ways.accepting import Listener, listen
 from ei.ways.ends import TcpEnd, part
 from ei.ways.mqtt.broker import Broker
 from ei.ways.mqtt.client import Client
@@ -66,15 +64,8 @@ class MqttServer:
         Raises:
             EiError: the endpoint cannot be had: why, and what to do.
         """
-        address, port = parse_endpoint(self._listen)
-        try:
-            self._listener = Listener(str(address), port, self._serve)
-        except OSError as error:
-            raise bind_error(self._listen, error, protocol="TCP") from error
+        self._listener = listen(self._listen, self._serve, what="mqtt", log=self._log)
         self.endpoint = self._listener.endpoint
-        self._log.info("mqtt listens", at=self.endpoint)
-        if not address.is_loopback:
-            self._log.warn("mqtt is open to others", at=self.endpoint)
 
     async def close(self) -> None:
         """Take no new connections, and tell those that are open. Idempotent."""
