@@ -10,7 +10,7 @@ from ei.sdk.packets import Address
 
 ME, OTHER = Address(b"m" * 16), Address(b"o" * 16)
 FOLDER = Path(str(load_service("reach").folder)).parent
-ECHO, REACH = (load_manifest(FOLDER / name) for name in ("echo", "reach"))
+ECHO, REACH, PUBSUB = (load_manifest(FOLDER / name) for name in ("echo", "reach", "pubsub"))
 CONFIG = NodeConfig(version=1, name="sn1.isp-a", domain_number=1, binds=("127.0.0.1:1",))
 
 
@@ -74,5 +74,20 @@ def test_without_the_service_that_carries_them_on_nothing_changes() -> None:
     chains: list[tuple[int, list[int]]] = []
 
     steering(chains, has_reach=False).follow({ECHO.id: OTHER})
+
+    assert chains == []
+
+
+def test_streams_end_at_this_node_whoever_owns_the_state() -> None:
+    chains: list[tuple[int, list[int]]] = []
+    steers = Steering(
+        CONFIG,
+        {"pubsub": PUBSUB, "reach": REACH},
+        me=ME,
+        services=frozenset({PUBSUB.id}),
+        set_chain=lambda service, chain: chains.append((service, chain)),
+    )
+
+    steers.follow({PUBSUB.id: OTHER})
 
     assert chains == []

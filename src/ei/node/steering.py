@@ -1,4 +1,8 @@
-"""In a cluster, packets of a service whose state another member owns go to that member."""
+"""In a cluster, packets of a service whose state another member owns go to that member.
+
+Those of a service with streams stay: a stream proves the node at which it ends, and so cannot be
+carried on to another. Where the state is not, it is refused, and the host tries its next node.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -34,7 +38,7 @@ class Steering:
         self._chains = {
             manifest.id: [manifests[each].id for each in config.chains.get(name, (name,))]
             for name, manifest in manifests.items()
-            if manifest.id in services
+            if manifest.id in services and "streams" not in manifest.capabilities
         }
         self._owned: dict[int, bool] = dict.fromkeys(self._chains, True)
 

@@ -84,7 +84,9 @@ async def publish(  # noqa: PLR0913 what, how much, where to
 
 
 @asynccontextmanager
-async def read(subscription: Subscription, kept: Kept) -> AsyncGenerator[None]:
+async def read(
+    subscription: Subscription, kept: Kept, *, quiet_s: float = QUIET_S
+) -> AsyncGenerator[None]:
     """Read all that comes, until the block has ended and nothing came for a while."""
     loop = asyncio.get_running_loop()
     last_s = loop.time()
@@ -103,7 +105,7 @@ async def read(subscription: Subscription, kept: Kept) -> AsyncGenerator[None]:
         try:
             yield
             while kept.lost:
-                if loop.time() > last_s + QUIET_S:
+                if loop.time() > last_s + quiet_s:
                     break
                 await asyncio.sleep(TICK_S)
         finally:

@@ -20,7 +20,7 @@ from ei.host.client import Host
 from ei.host.deadlines import DEFAULT_S, within
 from ei.sdk import Address
 from ei.services.pubsub.backlog import POLICIES, Policy
-from ei.services.pubsub.client_lines import Line
+from ei.services.pubsub.client_lines import Line, Lines
 from ei.services.pubsub.client_packets import Packets
 from ei.services.pubsub.client_subscriptions import (
     CREDIT,
@@ -93,12 +93,10 @@ class PubSub:
 
     Attributes:
         host: Whose.
-        tasks: That keep it up.
     """
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        self.tasks: list[asyncio.Task[None]] = []
         self._subscriptions: dict[int, Subscription] = {}
         self._wishes = Wishing(host, self._subscriptions)
         self._packets = Packets(host, self._subscriptions)
@@ -108,14 +106,19 @@ class PubSub:
         self._pending: dict[int, tuple[Keep, asyncio.Future[Taken]]] = {}
         self._room = asyncio.Semaphore(PENDING)
         self._exchange: tuple[Address, ...] = ()
-        self._home = Line(self, None)
-        self._lines: dict[Address, Line] = {}
+        self._lines = Lines(self)
+        self._home = self._lines.home
         self._group: asyncio.TaskGroup | None = None
 
     @property
     def home(self) -> Address | None:
         """The node that this goes by now; `None` before the first."""
         return self._home.node
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """Those that keep it up with other nodes than the host's own."""
+        return self._lines.tasks
 
     @property
     def late(self) -> int:
@@ -190,8 +193,8 @@ class PubSub:
                 del self._pending[sequence]
         if taken.word:
             raise StreamError(f"the node does not keep {subject!r}: {taken.word}", kind=taken.word)
-        assert self.home is not None  # noqa: S101 it has just answered
-        return Position(self.home, taken.position)
+        assert self._home.log is not None  # noqa: S101 it has just answered
+        return Position(self._home.log, taken.position)
 
     # -- subscribing ------------------------------------------------------------------------------
 
@@ -243,8 +246,8 @@ class PubSub:
             async with within(deadline_s, f"word of the node that it takes part in {wanted!r}"):
                 await self._wishes.add(subscription, node=self.home)
                 if kept:
-                    self._reach_out()
-                    await subscription.until_followed(self._reachable)
+                    self._lines.reach_out(self._exchange, self._group)
+                    await subscription.until_followed(self._lines.logs)
             subscription.check()
             yield subscription
         finally:
@@ -252,9 +255,8 @@ class PubSub:
 
     async def forget(self, name: str) -> None:
         """Let the nodes forget how far this host has come under a name."""
-        self._reach_out()
-        for line in (self._home, *self._lines.values()):
-            line.say(Forget(name))
+        self._lines.reach_out(self._exchange, self._group)
+        self._lines.say(Forget(name))
         await asyncio.sleep(0)
 
     # -- life -------------------------------------------------------------------------------------
@@ -297,23 +299,21 @@ class PubSub:
             self._wishes.tell_all(node=message.node)
         for subscription in self._subscriptions.values():
             if subscription.kept:
-                line.say(subscription.following(message.node))
+                line.say(subscription.following(message.log))
         if any(subscription.kept for subscription in self._subscriptions.values()):
-            self._reach_out()
+            self._lines.reach_out(self._exchange, self._group)
 
-    def account(self, number: int, node: Address) -> bytes:
+    def account(self, number: int, log: Address) -> bytes:
         """Return the frame that says what a subscription has dealt with."""
         subscription = self._subscriptions.get(number)
-        return b"" if subscription is None else write_frame(subscription.account(node))
+        return b"" if subscription is None else write_frame(subscription.account(log))
 
-    def reached(self, subscription: Subscription, node: Address) -> None:
-        """Tell a node soon what was dealt with."""
-        line = self._home if node == self.home else self._lines.get(node)
-        if line is not None:
-            line.owe(subscription.number)
+    def reached(self, subscription: Subscription, log: Address) -> None:
+        """Tell the node of a log soon what was dealt with."""
+        self._lines.owe(log, subscription.number)
 
-    def take(self, node: Address, message: Said) -> None:
-        """Take what a node says."""
+    def take(self, log: Address, message: Said) -> None:
+        """Take what the node of a log says."""
         match message:
             case Taken():
                 found = self._pending.get(message.sequence)
@@ -324,20 +324,20 @@ class PubSub:
             case _:
                 subscription = self._subscriptions.get(message.id)
                 if subscription is not None:
-                    self._take_for(subscription, node, message)
+                    self._take_for(subscription, log, message)
 
     # -- inside -----------------------------------------------------------------------------------
 
     def _take_for(
-        self, subscription: Subscription, node: Address, message: Told | Following | Caught | Ended
+        self, subscription: Subscription, log: Address, message: Told | Following | Caught | Ended
     ) -> None:
         match message:
             case Told():
-                self._tell(subscription, node, message)
+                self._tell(subscription, log, message)
             case Following():
-                subscription.follows(node, message.next)
+                subscription.follows(log, message.next)
             case Caught():
-                subscription.has_retained.add(node)
+                subscription.has_retained.add(log)
             case Ended():
                 sentence = f"{subscription.filter!r} was ended: {message.word}"
                 is_slow = message.word == "slow_consumer"
@@ -347,15 +347,15 @@ class PubSub:
             case _:
                 assert_never(message)
 
-    def _tell(self, subscription: Subscription, node: Address, message: Told) -> None:
+    def _tell(self, subscription: Subscription, log: Address, message: Told) -> None:
         found = record.decode(message.record)
-        if not message.is_from_before and not subscription.reach(node).tell(message.position):
-            subscription.skip(node)
+        if not message.is_from_before and not subscription.reach(log).tell(message.position):
+            subscription.skip(log)
             return
         subscription.tell(
             Message(
                 found.subject, found.data, Address(found.host), found.extra,
-                Position(node, message.position), found.unix_s, message.is_from_before,
+                Position(log, message.position), found.unix_s, message.is_from_before,
                 message.lost,
             )
         )  # fmt: skip
@@ -365,8 +365,7 @@ class PubSub:
         self._subscriptions[follow.id] = subscription
         self._packets.forget_meetings()
         if kept:
-            for line in (self._home, *self._lines.values()):
-                line.say(follow)
+            self._lines.say(follow)
         return subscription
 
     def _end(self, subscription: Subscription) -> None:
@@ -374,24 +373,11 @@ class PubSub:
         self._packets.forget_meetings()
         subscription.end(LocalError(f"the subscription to {subscription.filter!r} is closed"))
         if subscription.kept:
-            for line in (self._home, *self._lines.values()):
-                if subscription.follow.name and line.node is not None:
-                    line.say(subscription.account(line.node))
+            for line in self._lines.all:
+                if subscription.follow.name and line.log is not None:
+                    line.say(subscription.account(line.log))
                 line.say(Unfollow(subscription.number))
         self._wishes.remove(subscription, node=self.home)
-
-    def _reachable(self) -> set[Address]:
-        """Return the nodes to wait for: the host's own, and those that have not failed yet."""
-        others = {node for node, line in self._lines.items() if line.error is None}
-        return others if self.home is None else others | {self.home}
-
-    def _reach_out(self) -> None:
-        """Have a stream about each log of the exchange."""
-        for node in self._exchange:
-            if node not in self._lines and node != self.home and self._group is not None:
-                line = self._lines[node] = Line(self, node)
-                name = "pub/sub: another node"
-                self.tasks.append(self._group.create_task(line.stay(), name=name))
 
 
 def _check_subject(subject: str) -> None:

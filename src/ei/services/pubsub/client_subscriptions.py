@@ -22,7 +22,7 @@ PATIENCE_S = 366 * 86_400.0
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where a message is: whose log, and its place there."""
+    """Where a message is: the node that began the log, and its place there."""
 
     node: Address
     number: int
@@ -139,40 +139,40 @@ class Subscription:
         self._came.set()
         self._followed.set()
 
-    def reach(self, node: Address) -> Reach:
-        """Return how far it has come in the log of a node."""
-        return self._reaches.setdefault(node, Reach())
+    def reach(self, log: Address) -> Reach:
+        """Return how far it has come in a log."""
+        return self._reaches.setdefault(log, Reach())
 
-    def follows(self, node: Address, first: int) -> None:
-        """Note that a node has begun to tell, from a position on."""
-        reach = self.reach(node)
+    def follows(self, log: Address, first: int) -> None:
+        """Note that a log is told, from a position on."""
+        reach = self.reach(log)
         reach.told = max(reach.told, first - 1)
         self._followed.set()
 
-    async def until_followed(self, nodes: Callable[[], set[Address]]) -> None:
-        """Return when all of these nodes tell; which they are may change meanwhile."""
-        while self._error is None and not nodes() <= set(self._reaches):
+    async def until_followed(self, logs: Callable[[], set[Address | None]]) -> None:
+        """Return when all of these logs are told; which they are may change meanwhile."""
+        while self._error is None and not logs() <= set(self._reaches):
             self._followed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     _ = await self._followed.wait()
 
-    def following(self, node: Address) -> Follow:
-        """Return what to ask a node for, from where this has come to."""
-        if node not in self._reaches:
+    def following(self, log: Address) -> Follow:
+        """Return what to ask the node of a log for, from where this has come to."""
+        if log not in self._reaches:
             return self.follow
-        self._taken[node] = 0
+        self._taken[log] = 0
         return msgspec.structs.replace(
             self.follow,
-            after=self.reach(node).told,
-            credit=max(0, CREDIT - self._backlog.count_of(lambda each: _is_of(each, node))),
-            is_retained=self.follow.is_retained and node not in self.has_retained,
+            after=self.reach(log).told,
+            credit=max(0, CREDIT - self._backlog.count_of(lambda each: _is_of(each, log))),
+            is_retained=self.follow.is_retained and log not in self.has_retained,
         )
 
-    def account(self, node: Address) -> More:
-        """Return what to tell a node of what was dealt with."""
-        taken, self._taken[node] = self._taken.get(node, 0), 0
-        return More(self.number, taken, self.reach(node).done if self.follow.name else -1)
+    def account(self, log: Address) -> More:
+        """Return what to tell the node of a log of what was dealt with."""
+        taken, self._taken[log] = self._taken.get(log, 0), 0
+        return More(self.number, taken, self.reach(log).done if self.follow.name else -1)
 
     def tell(self, message: Message) -> None:
         """Let a message wait to be received."""
@@ -185,11 +185,11 @@ class Subscription:
             self.end(LimitError(f"{self.filter!r} did not keep up with what came"))
         self._came.set()
 
-    def skip(self, node: Address) -> None:
+    def skip(self, log: Address) -> None:
         """Count a message as taken that nobody is to receive."""
-        self._taken[node] = self._taken.get(node, 0) + 1
-        if self._taken[node] >= CREDIT // 2:
-            self._told(self, node)
+        self._taken[log] = self._taken.get(log, 0) + 1
+        if self._taken[log] >= CREDIT // 2:
+            self._told(self, log)
 
     # -- inside -----------------------------------------------------------------------------------
 
@@ -210,5 +210,5 @@ class Subscription:
         return bool(message.data)
 
 
-def _is_of(message: Message, node: Address) -> bool:
-    return message.position is not None and message.position.node == node
+def _is_of(message: Message, log: Address) -> bool:
+    return message.position is not None and message.position.node == log

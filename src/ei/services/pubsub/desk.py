@@ -113,7 +113,7 @@ class Desk:
         self.live = Wishes(ctx.ephemeral, "live")
         self.kept = Wishes(ctx.ephemeral, "kept")
         self.readers = Wishes(ctx.ephemeral, "readers")
-        self.passing = Table(ctx.ephemeral, "passing", of=Address)
+        self.passing = Table(ctx.ephemeral, "passing", of=bytes)
         self.beyond = Table(ctx.ephemeral, "beyond", of=bool)
         self._sessions = Table(ctx.ephemeral, "sessions", of=Session)
         self._followers = Table(ctx.ephemeral, "followers", of=Follower)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ei.sdk import Store, Table
+from ei.sdk import Address, Store, Table
 from ei.services.pubsub.messages import Keep, Record, record
 
 TRIMMED_AT_ONCE = 64
+IDENTITY = b"identity"
 TOMBSTONE_S = 86_400.0
 """For how long it is known that what was retained was taken back."""
 
@@ -71,10 +72,11 @@ class Log:
 
     __slots__ = (
         "_held", "_names", "_places", "_publishers", "_records", "_retained", "_series", "_span",
-        "_spans",
+        "_spans", "_store",
     )  # fmt: skip
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._records = Table(store, "log", of=msgspec.Raw)
         self._spans = Table(store, "span", of=Span)
         self._retained = Table(store, "retained", of=tuple[int, bytes])
@@ -84,6 +86,13 @@ class Log:
         self._series = Table(store, "series", of=Series)
         self._publishers = Table(store, "publishers", of=int)
         self._span = self._spans.get(b"") or Span()
+
+    def identity(self, node: Address) -> Address:
+        """Return what the log is known by; `node` begins it, if nobody did."""
+        known = self._store.get(IDENTITY)
+        if known is None:
+            self._store.put(IDENTITY, node)
+        return Address(known or node)
 
     @property
     def span(self) -> Span:

@@ -184,11 +184,14 @@ class Welcome(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
     """The first frame.
 
     Attributes:
-        node: Whose log this is.
+        node: The one at which the stream ends.
+        log: What its log is known by: the node that began it. Another member of a cluster goes on
+            with the same.
         nodes: All of the exchange.
     """
 
     node: Address
+    log: Address
     nodes: tuple[Address, ...]
 
 

@@ -170,7 +170,7 @@ def begin(desk: Desk, event: StreamOpened) -> None:
     host = Address(opening.host) if is_between and opening.host else event.peer
     session = Session(event.stream, host, event.window)
     desk.open(session)
-    desk.tell(session, Welcome(ctx.node, exchange or (ctx.node,)))
+    desk.tell(session, Welcome(ctx.node, desk.log.identity(ctx.node), exchange or (ctx.node,)))
 
 
 def join(desk: Desk, event: StreamOpened) -> None:
@@ -206,7 +206,8 @@ def cut_off(desk: Desk, node: Address) -> None:
 def come(desk: Desk, event: StreamData) -> None:
     """Take what came from a host."""
     session = desk.session(event.stream)
-    if session is None:
+    if session is None:  # it was opened to one before this, whose state went to another member
+        desk.order(CloseStream(event.stream))
         return
     session.is_reading = False
     session.received += event.data
