@@ -35,7 +35,7 @@ def test_what_cannot_be_done_is_refused(verb: str, wanted: dict[str, object], sa
 
     verbs = run_simulated(find_topology("threedomains"), script)
 
-    assert verbs == {"publish", "subscribe", "cast_send", "cast_receive"}
+    assert verbs == {"publish", "subscribe", "cast_send", "cast_receive", "offer_dictionary"}
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:

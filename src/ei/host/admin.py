@@ -22,8 +22,8 @@
     stop                                                     ei.done/1
 
 What runs beside the host has verbs of its own: `proxy` (ei.proxy-status/1) of `ei proxy`, `gateway`
-(ei.gateway-status/1) of `ei gateway`, `publish` and `subscribe` (see `ei.ways.publishing`) of
-`ei host run`.
+(ei.gateway-status/1) of `ei gateway`, `publish` and `subscribe` (see `ei.ways.publishing`) and
+`offer_dictionary` (ei.done/1) of `ei host run`.
 
 `to` and `node` are names or addresses. `message` is hexadecimal; so is `metadata`, or it is the
 name of a host or group, for its address. A control message with `every_s` is repeated until the

@@ -52,6 +52,7 @@ class Host:
     """A host on the service layer; made by `connect`, or of a stack and a transport by a lab."""
 
     def __init__(self, stack: Stack, transport: Transport) -> None:
+        self.keys = stack.identity.keys
         self._stack = stack
         self._transport = transport
         self._driver = Driver(stack, transport, self._take)

@@ -19,6 +19,7 @@ from ei.errors import LocalError
 from ei.host.admin import Verb
 from ei.host.client import Host
 from ei.ways.casting import Cast, receive_file, send_file
+from ei.ways.dictionaries import dictionary_verbs
 from ei.ways.publishing import publishing_beside
 
 STILL_S = 1.0
@@ -44,9 +45,9 @@ class CastReceive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @asynccontextmanager
 async def verbs_beside(host: Host, log: Log) -> AsyncGenerator[Mapping[str, Verb]]:
-    """Answer the verbs of pub/sub and of files to groups."""
+    """Answer the verbs of pub/sub, of files to groups and of dictionaries."""
     async with publishing_beside(host, log) as publishing, casting_beside(host, log) as casting:
-        yield {**publishing, **casting}
+        yield {**publishing, **casting, **dictionary_verbs(host)}
 
 
 @asynccontextmanager
