@@ -73,6 +73,7 @@ class MemoryBus:
         failure: Of everything that is asked from now on.
         live_bytes: Longest payload of `publish`.
         keeping: Cleared, `keep` waits.
+        opening: Cleared, `subscribe` does.
     """
 
     def __init__(self) -> None:
@@ -83,6 +84,7 @@ class MemoryBus:
         self.forgotten: list[str] = []
         self.failure: EiError | None = None
         self.live_bytes = 100_000
+        self.opening: asyncio.Event | None = None
         self.keeping = asyncio.Event()
         self.keeping.set()
         self._ordinals: dict[str, int] = {}
@@ -132,6 +134,8 @@ class MemoryBus:
         self, wanted: str, *, name: str | None, is_retained: bool, queue: int
     ) -> AsyncGenerator[MemoryFeed]:
         self._check()
+        if self.opening is not None:
+            _ = await self.opening.wait()
         feed = MemoryFeed(self, wanted, name, queue)
         if is_retained:
             for topic, message in self.retained.items():

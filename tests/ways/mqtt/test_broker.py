@@ -352,3 +352,39 @@ def test_what_a_feed_was_about_to_send_comes_when_it_begins_again() -> None:
         assert {each.payload for each in got if isinstance(each, Publish)} == {b"1", b"2"}
 
     at_gateway(script)
+
+
+def test_a_session_that_is_to_last_no_longer_gets_what_waited_for_it_and_leaves_nothing() -> None:
+    async def script(scene: Scene) -> None:
+        peer = await listening(scene)
+        await peer.send(Disconnect())
+        await scene.ended()
+        await published(scene, b"1", b"2")
+
+        again, connack = await back(scene, "listener", properties=NONE)
+
+        assert connack.is_present
+        assert [(await again.message()).payload for _ in range(2)] == [b"1", b"2"]
+        await again.send(Disconnect())
+        await scene.ended(3)
+        await asyncio.sleep(1)
+        assert (scene.bus.places, scene.keeper.entries) == ({}, {})
+
+    at_gateway(script)
+
+
+def test_a_subscription_that_pubsub_refuses_does_not_cost_the_session() -> None:
+    async def script(scene: Scene) -> None:
+        peer, _ = await back(scene, "listener")
+        assert await peer.subscribe("a/#", qos=1) == (1,)
+        scene.bus.failure = LimitError("too many names")
+        assert await peer.subscribe("b", qos=1) == (0x97,)
+        peer.end.abort()
+        again, connack = await back(scene, "listener")
+        assert connack.is_present
+        await again.nothing()
+        assert scene.broker.status().subscriptions == 0
+        scene.bus.failure = None
+        assert await again.subscribe("a/#", qos=1) == (1,)
+
+    at_gateway(script)

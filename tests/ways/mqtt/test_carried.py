@@ -1,10 +1,12 @@
 """What MQTT says of a message goes along beside it; what others publish counts as it is kept."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ei.ways.mqtt.carried import Message, extra_of, publish_of
+from ei.ways.mqtt.carried import Extra, Message, extra_of, publish_of
+from ei.ways.mqtt.encoding import encode
 from ei.ways.mqtt.packets import Publish, Wanted
 from ei.ways.mqtt.properties import NONE, Properties
 from ei.ways.mqtt.reasons import MqttError, Reason
@@ -73,3 +75,25 @@ def test_properties_are_bounded() -> None:
         _ = extra_of(Publish("t", b"", properties=many), b"")
 
     assert caught.value.reason is Reason.QUOTA
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        Extra(1, payload_format=300),
+        Extra(1, expiry_s=1 << 40),
+        Extra(1, expiry_s=-1),
+        Extra(1, content_type="x" * 70_000),
+        Extra(1, content_type="a\0b"),
+        Extra(1, correlation=bytes(70_000)),
+        Extra(1, user=(("a", "b"),) * 65),
+        Extra(1, user=(("a\0", "b"),)),
+        Extra(1, response_topic="a/#"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_properties_that_no_client_may_get_are_left_out(extra: Extra) -> None:
+    packet = got(Message("t", b"p", msgspec.msgpack.encode(extra), is_kept=True))
+
+    assert packet == Publish("t", b"p", 2)
+    assert encode(packet, version=5)

@@ -77,6 +77,7 @@ def test_connack_tells_the_bounds() -> None:
         (Ping(Kind.PINGRESP), Reason.PROTOCOL_ERROR),
         (Publish("a/+", b""), Reason.BAD_TOPIC),
         (Publish("$SYS/a", b""), Reason.NOT_AUTHORIZED),
+        (Publish("a/" * 40, b""), Reason.BAD_TOPIC),
         (Publish("", b""), Reason.PROTOCOL_ERROR),
         (Publish("a", b"", properties=Properties(alias=33)), Reason.BAD_ALIAS),
         (Publish("", b"", properties=Properties(alias=3)), Reason.PROTOCOL_ERROR),
@@ -242,9 +243,9 @@ def test_filters_that_are_none_are_refused_one_by_one() -> None:
     async def script(scene: Scene) -> None:
         peer = await scene.connected("odd")
 
-        verdicts = await peer.subscribe("a/#/b", "good", "$share/g", "x" * 201, qos=1)
+        verdicts = await peer.subscribe("a/#/b", "good", "$share/g", "x" * 201, "a/" * 40, qos=1)
 
-        assert verdicts == (0x8F, 1, 0x8F, 0x8F)
+        assert verdicts == (0x8F, 1, 0x8F, 0x8F, 0x8F)
         await peer.send(Unsubscribe(3, ("good", "never")))
         assert await peer.receive() == Verdicts(
             Kind.UNSUBACK, 3, (Reason.SUCCESS, Reason.NO_SUBSCRIPTION)
@@ -428,5 +429,22 @@ def test_a_session_that_another_one_takes_over_is_free_at_once_even_if_its_clien
         _ = await scene.connected("one")
 
         assert asyncio.get_running_loop().time() - began_s < 3
+
+    at_gateway(script)
+
+
+def test_a_flood_of_acknowledgements_that_reads_nothing_is_read_no_further() -> None:
+    async def script(scene: Scene) -> None:
+        peer = await scene.connected("flood")
+        flood = asyncio.get_running_loop().create_task(
+            peer.send(*(Ack(Kind.PUBREL, 1 + n % 9) for n in range(200_000)))
+        )
+        await asyncio.sleep(20)
+
+        assert len(asyncio.all_tasks()) < 100
+        assert not flood.done()
+        await asyncio.sleep(20)
+        assert scene.endings == ["stalled"]
+        _ = flood.cancel()
 
     at_gateway(script)

@@ -98,3 +98,17 @@ def test_numbers_on_their_way_are_never_two_messages(steps: list[tuple[int, int,
             del ways[number]
         assert answer is None or answer.number == number
     assert len(outgoing) == len(ways) == len(outgoing.again())
+
+
+def test_what_is_far_behind_one_that_is_not_acknowledged_waits() -> None:
+    outgoing = Outgoing()
+    stuck = send(outgoing, b"stuck", 1)
+    marks: list[bytes] = []
+    while not outgoing.is_full(4):
+        marks.append(b"%d" % len(marks))
+        _ = outgoing.take(Ack(Kind.PUBACK, send(outgoing, marks[-1], 1)))
+
+    assert len(marks) == RING - 4
+    assert all(outgoing.state_of(mark) is State.DONE for mark in marks)
+    _ = outgoing.take(Ack(Kind.PUBACK, stuck))
+    assert not outgoing.is_full(4)

@@ -39,11 +39,11 @@ def test_what_is_written_is_read() -> None:
 
 def test_only_a_place_that_is_to_last_has_a_name() -> None:
     session = Session(record())
-    kept, live = Subscribed(Wanted("t", 1), None, b"1"), Subscribed(Wanted("t", 0), None, b"1")
+    kept = Subscribed(Wanted("t", 1), None, b"1", is_named=True)
 
     assert str(kept.name(session)).startswith("mqtt-")
-    assert kept.name(session) != Subscribed(Wanted("t", 1), None, b"2").name(session)
-    assert live.name(session) is None
+    assert kept.name(session) != Subscribed(Wanted("t", 1), None, b"2", is_named=True).name(session)
+    assert Subscribed(Wanted("t", 0), None, b"1").name(session) is None
     session.expiry_s = 0
-    assert kept.name(session) is None
+    assert kept.name(session) is not None
     assert (session.is_kept, session.publisher) == (True, b"token".hex())

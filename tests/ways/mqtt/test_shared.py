@@ -79,3 +79,21 @@ def test_a_group_that_pubsub_refuses_is_refused_to_each() -> None:
                     pass
 
     in_group(script)
+
+
+def test_a_group_whose_only_member_leaves_before_it_is_there_is_given_up() -> None:
+    async def script(bus: MemoryBus, group: Group, tasks: asyncio.TaskGroup) -> None:
+        bus.opening = asyncio.Event()
+
+        async def join() -> None:
+            async with group.joined(tasks):
+                pass
+
+        joining = tasks.create_task(join())
+        await asyncio.sleep(1)
+        _ = joining.cancel()
+        await asyncio.sleep(1)
+
+        assert len(asyncio.all_tasks()) == 1
+
+    in_group(script)

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from hashlib import blake2b
 
 from ei.daemons.log import Log
 from ei.errors import EiError
@@ -159,7 +160,7 @@ class Broker:
         if is_system(wanted):
             return self._system(wanted)
         if group:
-            shared = f"mqtt-shared-{group}/{wanted}"
+            shared = _shared_name(group, wanted)
             found = self._groups.get(shared)
             if found is None:
                 found = Group(self.bus, wanted, name=shared, queue=self.limits.queue)
@@ -198,6 +199,7 @@ class Broker:
             token = self._random(TOKEN_BYTES)
             session = Session(Record(agreed.client_id, token, agreed.expiry_s, (), None, None))
         session.expiry_s, session.will = agreed.expiry_s, connect.will
+        session.has_lasted |= session.is_lasting
         session.gone_unix_s = None
         if session.is_kept or session.is_saved:
             await self.save(session)
@@ -226,7 +228,9 @@ class Broker:
     def _return(self, client_id: str) -> None:
         """Wait on for a client that came and could not be served."""
         session = self._sessions.get(client_id)
-        if session is not None and client_id not in self._gone:
+        if session is None:
+            _ = self._turns.pop(client_id, None)
+        elif client_id not in self._gone:
             session.gone_unix_s = self._unix_s()
             self._wait_for(session)
 
@@ -299,7 +303,7 @@ class Broker:
             if not group and name is not None and not is_system(wanted):
                 names.append(name)
             elif group and not self._is_shared(each.wanted.filter, session):
-                names.append(f"mqtt-shared-{group}/{wanted}")
+                names.append(_shared_name(group, wanted))
                 _ = self._groups.pop(names[-1], None)
         return names
 
@@ -326,6 +330,10 @@ class Broker:
     @asynccontextmanager
     async def _system(self, wanted: str) -> AsyncGenerator[Feed]:
         yield SystemFeed(wanted, self.status)
+
+
+def _shared_name(group: str, wanted: str) -> str:
+    return f"mqtt-shared-{blake2b(f'{group}/{wanted}'.encode(), digest_size=12).hexdigest()}"
 
 
 class SystemFeed:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ei.ways.mqtt.packets import Publish, Wanted, Will
-from ei.ways.mqtt.properties import NONE, Properties
+from ei.ways.mqtt.properties import MAX_USER_PROPERTIES, NONE, Properties
 from ei.ways.mqtt.reasons import MqttError, Reason
 
 MAX_EXTRA_BYTES = 4_096
@@ -119,10 +119,28 @@ def publish_of(
 
 def _read(message: Message) -> Extra:
     qos = 2 if message.is_kept else 0
-    if not message.extra:
+    if not 0 < len(message.extra) <= MAX_EXTRA_BYTES:
         return Extra(qos)
     try:
         extra = _DECODER.decode(message.extra)
     except msgspec.DecodeError:
         return Extra(qos)  # of another program, with bytes of its own
+    if not _is_fit(extra):
+        return Extra(qos)
     return msgspec.structs.replace(extra, qos=max(0, min(extra.qos, qos)))
+
+
+def _is_fit(extra: Extra) -> bool:
+    """Whether properties may be sent to a client: any program may have written them."""
+    texts = [
+        extra.content_type,
+        extra.response_topic,
+        *(each for pair in extra.user for each in pair),
+    ]
+    return (
+        extra.payload_format in (None, 0, 1)
+        and 0 <= (extra.expiry_s or 0) < 1 << 32
+        and len(extra.user) <= MAX_USER_PROPERTIES
+        and not any("\0" in text for text in texts if text)
+        and not (extra.response_topic and set("+#") & set(extra.response_topic))
+    )

@@ -1,14 +1,14 @@
 """One client of the gateway, from its CONNECT to its end."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 import msgspec
 
-from ei.errors import EiError, StreamError
+from ei.errors import DeadlineError, EiError, StreamError, UnreachableError
 from ei.ways.ends import End
 from ei.ways.mqtt.broker import Broker
 from ei.ways.mqtt.link import Link
@@ -148,6 +148,7 @@ class Conversation:
         self._session = session
         self._broker = broker
         self._agreed = agreed
+        self._places = asyncio.Semaphore(broker.limits.at_once)
 
     def __repr__(self) -> str:
         return f"<Conversation with {self._session!r}>"
@@ -184,9 +185,9 @@ class Conversation:
             case Publish():
                 await publishing.take(packet)
             case Ack(kind=Kind.PUBREL):
-                _ = group.create_task(publishing.release(packet))
+                await self._act(publishing.release(packet), group)
             case Ack():
-                _ = group.create_task(sending.take(packet))
+                await self._act(sending.take(packet), group)
             case Subscribe():
                 await self._subscribe(packet, sending)
             case Unsubscribe():
@@ -196,6 +197,16 @@ class Conversation:
             case _:
                 name = type(packet).__name__.upper()
                 raise MqttError(f"{name} is not for now", Reason.PROTOCOL_ERROR)
+
+    async def _act(self, work: Coroutine[object, object, None], group: asyncio.TaskGroup) -> None:
+        """Have an acknowledgement acted on, beside others; who sends too many has to wait."""
+        try:
+            _ = await self._places.acquire()
+        except BaseException:
+            work.close()
+            raise
+        task = group.create_task(work)
+        task.add_done_callback(lambda _: self._places.release())
 
     def _part(self, packet: Disconnect) -> None:
         """Note what the client's last word changes."""
@@ -235,7 +246,8 @@ class Conversation:
             await self._end(wanted.filter, sending)  # its place at pubsub is of no more use
             before = None
         nonce = broker.draw(NONCE_BYTES) if before is None else before.nonce
-        subscribed = Subscribed(wanted, identifier, nonce)
+        is_named = bool(wanted.qos) and (session.is_lasting if before is None else before.is_named)
+        subscribed = Subscribed(wanted, identifier, nonce, is_named)
         session.subscribed[wanted.filter] = subscribed
         is_retained = wanted.retained == 0 or (wanted.retained == 1 and before is None)
         return _Begin(subscribed, is_retained)
@@ -246,8 +258,18 @@ class Conversation:
             return agreed
         subscribed = agreed.subscribed
         # The same packet may have changed it once more.
-        if self._session.subscribed.get(subscribed.wanted.filter) is subscribed:
+        if self._session.subscribed.get(subscribed.wanted.filter) is not subscribed:
+            return Reason(subscribed.wanted.qos)
+        try:
             await sending.begin(subscribed, is_retained=agreed.is_retained)
+        except (DeadlineError, UnreachableError):
+            raise
+        except EiError as error:
+            self._broker.log.warn(
+                "not subscribed", client=self._agreed.client_id, reason=str(error)
+            )
+            await self._end(subscribed.wanted.filter, sending)
+            return Reason.QUOTA
         return Reason(subscribed.wanted.qos)
 
     async def _end(self, wanted: str, sending: Sending) -> None:

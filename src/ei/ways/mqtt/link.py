@@ -13,6 +13,8 @@ from ei.ways.mqtt.packets import V3, V5, Connect, Packet, Publish
 from ei.ways.mqtt.reasons import MqttError, Reason
 
 READ_BYTES = 64 * 1024
+ROOM_BYTES = 256 * 1024
+"""Of packets that wait to be written, beyond which the next one waits to be one of them."""
 
 
 class Link:
@@ -97,13 +99,19 @@ class Link:
         data = encode(packet, version=self.version)
         if self._limit_bytes is not None and len(data) > self._limit_bytes:
             return False
+        while len(self._waiting) > ROOM_BYTES and self._writing is not None:
+            await asyncio.shield(self._writing)
+            self._check()
         self._waiting += data
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write())
         await asyncio.shield(self._writing)
+        self._check()
+        return True
+
+    def _check(self) -> None:
         if self._broken is not None:
             raise self._broken
-        return True
 
     async def close(self) -> None:
         """Write no more."""

@@ -53,7 +53,8 @@ class Outgoing:
     def __init__(self, kept: tuple[Kept, ...] = ()) -> None:
         self._sent: dict[int, _Sent] = {}
         self._numbers: dict[bytes, int] = {}
-        self._open: set[int] = set()
+        self._open: dict[int, int] = {}
+        self._count = 0
         self._next = 1
         for each in kept:
             self._put(each.number, _Sent(each.mark, each.state, 2))
@@ -61,6 +62,17 @@ class Outgoing:
     def __len__(self) -> int:
         """How many are not acknowledged, of those that were sent since there is this object."""
         return len(self._open)
+
+    def is_full(self, window: int) -> bool:
+        """Whether no more may be on their way now.
+
+        One that is not acknowledged holds up those far behind it: as long as pubsub would hand them
+        over again, what became of them has to be remembered.
+        """
+        if len(self._open) >= window:
+            return True
+        oldest = next(iter(self._open.values()), self._count)
+        return self._count - oldest >= RING - window
 
     def __repr__(self) -> str:
         return f"<Outgoing {len(self)} on their way>"
@@ -97,7 +109,7 @@ class Outgoing:
         """Note that a message was not sent after all; it keeps its identifier."""
         number = self._numbers[mark]
         self._sent[number].packet = None
-        self._open.discard(number)
+        _ = self._open.pop(number, None)
 
     def kept(self, number: int) -> Kept:
         """Return what is to be kept of a message that was sent."""
@@ -145,10 +157,10 @@ class Outgoing:
         number = self._numbers.pop(mark, None)
         if number is not None:
             del self._sent[number]
-            self._open.discard(number)
+            _ = self._open.pop(number, None)
 
     def _finish(self, number: int, sent: _Sent) -> bytes:
-        self._open.discard(number)
+        _ = self._open.pop(number, None)
         sent.state, sent.packet = State.DONE, None
         return sent.mark
 
@@ -160,7 +172,8 @@ class Outgoing:
         self._sent[number] = sent
         self._numbers[sent.mark] = number
         if sent.state is State.RELEASED or sent.packet is not None:
-            self._open.add(number)
+            self._count += 1
+            self._open[number] = self._count
 
     def _free_number(self) -> int:
         """Return one that nobody waits for; else one that pubsub did not come back to."""

@@ -193,7 +193,7 @@ class Publishing:
                 extra,
                 is_retained=packet.is_retained,
                 # A session that ends with its connection has nothing to repeat.
-                publisher=session.publisher if session.is_lasting else "",
-                ordinal=taken.ordinal if session.is_lasting else None,
+                publisher=session.publisher if session.has_lasted else "",
+                ordinal=taken.ordinal if session.has_lasted else None,
             )
             session.incoming.publish(packet.number)

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ei.errors import EiError
+from ei.errors import DeadlineError, EiError, UnreachableError
 from ei.ways.mqtt.broker import Broker
 from ei.ways.mqtt.bus import Arrived, Feed
 from ei.ways.mqtt.carried import publish_of
@@ -67,12 +67,21 @@ class Sending:
         """
         for packet in self._session.outgoing.again():
             _ = await self._link.send(packet)
-        _ = await asyncio.gather(
-            *(
-                self.begin(subscribed, is_retained=False)
-                for subscribed in self._session.subscribed.values()
+        subscribed = list(self._session.subscribed.values())
+        _ = await asyncio.gather(*(self._go_on(each) for each in subscribed))
+
+    async def _go_on(self, subscribed: Subscribed) -> None:
+        """Go on with a subscription; one that pubsub refuses by now is none any more."""
+        try:
+            await self.begin(subscribed, is_retained=False)
+        except (DeadlineError, UnreachableError):
+            raise
+        except EiError as error:
+            client, wanted = self._session.client_id, subscribed.wanted.filter
+            self._broker.log.warn(
+                "subscription lost", client=client, filter=wanted, reason=str(error)
             )
-        )
+            await self._broker.unsubscribe(self._session, wanted)
 
     async def begin(self, subscribed: Subscribed, *, is_retained: bool) -> None:
         """Return when the messages of a subscription are on their way; one before it ends.
@@ -155,7 +164,7 @@ class Sending:
 
     async def _deliver(self, subscribed: Subscribed, feed: Feed, arrived: Arrived) -> None:
         if arrived.lost:
-            self._broker.dropped["slow_client"] += arrived.lost
+            self._broker.dropped["expired" if arrived.mark else "slow_client"] += arrived.lost
         packet = publish_of(
             arrived.message,
             subscribed.wanted,
@@ -194,7 +203,7 @@ class Sending:
     async def _numbered(self, mark: bytes, packet: Publish, held: _Held) -> Publish:
         """Return a message with its identifier, once the window has room and the disk knows it."""
         outgoing = self._session.outgoing
-        while len(outgoing) >= self._window:
+        while outgoing.is_full(self._window):
             self._moved.clear()
             _ = await self._moved.wait()
         numbered = outgoing.send(mark, packet)

@@ -19,15 +19,17 @@ class Subscribed(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         identifier: That the client gave it.
         nonce: Random; the same filter subscribed to later has another.
+        is_named: pubsub remembers its place; decided when it is made.
     """
 
     wanted: Wanted
     identifier: int | None = None
     nonce: bytes = b""
+    is_named: bool = False
 
     def name(self, session: "Session") -> str | None:
         """Return under which name pubsub remembers its place, if it is to."""
-        if not (session.is_lasting and self.wanted.qos):
+        if not self.is_named:
             return None
         return f"mqtt-{blake2b(session.token + self.nonce, digest_size=12).hexdigest()}"
 
@@ -55,6 +57,7 @@ class Session:
         subscribed: By filter as the client writes it.
         will: To be published when the client is gone without a word.
         is_saved: Something of it is on the disk.
+        has_lasted: It was to outlive a connection, so what was repeated may come again.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Session:
         self.will = record.will
         self.gone_unix_s = record.gone_unix_s
         self.is_saved = False
+        self.has_lasted = self.is_lasting
         self.outgoing = Outgoing(tuple(kept))
         self.incoming = Incoming(tuple(taken), last)
 

@@ -48,7 +48,12 @@ class Group:
         if self._task is None or self._opened is None:
             self._opened = asyncio.get_running_loop().create_future()
             self._task = group.create_task(self._run(self._opened))
-        feed = await asyncio.shield(self._opened)
+        try:
+            feed = await asyncio.shield(self._opened)
+        except BaseException:
+            if not self._members:
+                self._stop()
+            raise
         member = Member(self, feed)
         self._members.append(member)
         self.move()

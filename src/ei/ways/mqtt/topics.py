@@ -2,6 +2,7 @@
 
 import re
 
+from ei.services.pubsub.subjects import MAX_LEVELS
 from ei.ways.mqtt.reasons import MqttError, Reason
 
 MAX_TOPIC_BYTES = 200
@@ -84,3 +85,5 @@ def _check_length(name: str, reason: Reason) -> None:
     size_bytes = len(name.encode())
     if not 1 <= size_bytes <= MAX_TOPIC_BYTES:
         raise MqttError(f"{size_bytes} bytes of topic seen, 1 to {MAX_TOPIC_BYTES} allowed", reason)
+    if name.count("/") >= MAX_LEVELS:
+        raise MqttError(f"{name.count('/') + 1} levels of topic seen, {MAX_LEVELS} allowed", reason)
