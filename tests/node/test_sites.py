@@ -73,6 +73,21 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         _ = read_sites(tmp_path, CONFIG)
 
 
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o660])
+def test_a_key_that_everybody_may_read_or_another_write_is_refused(
+    tmp_path: Path, mode: int
+) -> None:
+    _certificate, key = WEB.write(tmp_path)
+    key.chmod(0o640)
+    assert read_sites(tmp_path, CONFIG)
+    key.chmod(mode)
+
+    with pytest.raises(ConfigError, match=f"mode {mode:04o}.*allowed are 0600 and 0640") as refused:
+        _ = read_sites(tmp_path, CONFIG)
+
+    assert refused.value.remedy == f"If nobody else has read it: chmod 600 {key}"
+
+
 def test_the_key_of_a_site_is_in_no_log() -> None:
     assert repr(site()) == "Site('www.example.org')"
 

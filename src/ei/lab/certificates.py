@@ -29,6 +29,7 @@ class Certificate:
         files = folder / f"{self.name}.pem", folder / f"{self.name}.key"
         for file, content in zip(files, (self.certificate, self.key), strict=True):
             _ = file.write_bytes(content)
+        files[1].chmod(0o600)
         return files
 
     def server_context(self) -> ssl.SSLContext:

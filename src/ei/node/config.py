@@ -12,7 +12,7 @@ from ei.daemons.exporting import check_collector
 from ei.errors import ConfigError, LocalError
 from ei.node.cluster_config import ClusterConfig, check_cluster
 from ei.node.internet import InternetConfig, check_internet
-from ei.node.site_config import MAX_SITES, SiteConfig, SiteName
+from ei.node.site_config import MAX_SITES, SiteConfig, SiteName, check_sites
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
 from ei.records.revocation import REVOCATION_LIMIT_S
@@ -171,6 +171,7 @@ def check_node_config(config: NodeConfig) -> None:
         _check_services(config, f"guards.{toml_string(host)}", guards)
     for service in config.config:
         _check_services(config, f"config.{service}", (service,))
+    check_sites(config.sites, config.config)
     _check_cluster(config)
 
 

@@ -1,5 +1,7 @@
 """The sites of `[sites]`: certificates with which the TLS of streams ends at this node."""
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ from ei.node.status import NodeStatus
 from ei.records.expiry import Expiring, warning_days
 
 MAX_PEM_BYTES = 256 * 1024
+NOT_OF_KEYS = 0o037
+"""Bits that the mode of a key's file must not have; a group may read it, as Debian's ssl-cert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def read_sites(folder: Path, sites: Mapping[str, SiteConfig]) -> tuple[Site, ...
 def _read_site(folder: Path, name: str, config: SiteConfig) -> Site:
     where = f"sites.{toml_string(name)}"
     certificates = _read(folder / config.certificate, f"{where}.certificate")
-    key = _read(folder / config.key, f"{where}.key")
+    key = _read(folder / config.key, f"{where}.key", forbidden=NOT_OF_KEYS)
     try:
         first = x509.load_pem_x509_certificates(certificates)[0]
     except (ValueError, IndexError) as error:
@@ -124,9 +128,16 @@ def _plain(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _read(path: Path, where: str) -> bytes:
+def _read(path: Path, where: str, *, forbidden: int = 0) -> bytes:
     try:
         with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & forbidden:
+                raise ConfigError(
+                    f"{where}: {path} has mode {mode:04o}: others may use or change this key;"
+                    " allowed are 0600 and 0640",
+                    remedy=f"If nobody else has read it: chmod 600 {path}",
+                )
             content = file.read(MAX_PEM_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{where}: cannot read {path}: {error.strerror}") from error
