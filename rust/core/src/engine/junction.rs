@@ -169,6 +169,7 @@ impl StreamThread {
             }
             self.take_outcomes(now_ns);
             self.junction.run(now_ns, &mut self.sockets);
+            self.sockets.tidy_ahead(now_ns);
             self.take_outcomes(now_ns);
             self.send_events(now_ns);
             self.send_trains(now_ns);
@@ -201,7 +202,9 @@ impl StreamThread {
     fn next_deadline_ns(&self) -> Option<u64> {
         let workers = self.workers.values();
         let slow_ns = workers.filter_map(|worker| worker.socket.slow_at_ns());
-        slow_ns.chain(self.junction.next_deadline_ns()).min()
+        let ahead_ns = self.sockets.ahead_due_ns();
+        let own_ns = [self.junction.next_deadline_ns(), ahead_ns];
+        slow_ns.chain(own_ns.into_iter().flatten()).min()
     }
 
     // -- in ---------------------------------------------------------------------------------------

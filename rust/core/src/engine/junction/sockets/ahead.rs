@@ -2,7 +2,7 @@
 //!
 //! They are sockets like others, of numbers that no stream has. Whoever takes one gives it the number of
 //! its stream. Each use makes another; what a server closes meanwhile is thrown away, and made again if
-//! it lasted a while.
+//! it lasted a while; one that waited long is made again too.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -24,6 +24,12 @@ const MAX_AHEAD: usize = 1_024;
 
 /// To a target that nobody wanted for so long none is kept.
 const KEPT_NS: u64 = 300 * 1_000_000_000;
+
+/// Older ones are closed and made again: a firewall may have forgotten them, and says so to nobody.
+const MAX_AGE_NS: u64 = 60 * 1_000_000_000;
+
+/// How often old ones are looked for.
+const TIDY_NS: u64 = 10 * 1_000_000_000;
 
 /// A server that closes sooner is not asked again before the next use.
 const SHORT_NS: u64 = 1_000_000_000;
@@ -47,6 +53,7 @@ pub(super) struct Ahead {
     targets: HashMap<Legacy, Target>,
     of_number: HashMap<usize, Legacy>,
     last_number: usize,
+    tidy_at_ns: u64,
 }
 
 impl Ahead {
@@ -65,6 +72,36 @@ impl Ahead {
                 return self.last_number;
             }
         }
+    }
+
+    /// Forget targets that nobody wanted for long, and connections that do not come about or are old;
+    /// these connections, and the targets that want others in their place.
+    fn take_old(&mut self, now_ns: u64) -> (Vec<usize>, Vec<Legacy>) {
+        let mut old = Vec::new();
+        let mut wanting = Vec::new();
+        self.targets.retain(|to, target| {
+            let is_kept = now_ns < target.used_at_ns + KEPT_NS;
+            let mut is_young = |number, since_ns, most_ns| {
+                let is_young = is_kept && now_ns < since_ns + most_ns;
+                if !is_young {
+                    old.push(number);
+                }
+                is_young
+            };
+            let coming = &mut target.coming;
+            coming.retain(|number, since_ns| is_young(*number, *since_ns, CONNECT_NS));
+            let ready = &mut target.ready;
+            let were_ready = ready.len();
+            ready.retain(|(number, since_ns)| is_young(*number, *since_ns, MAX_AGE_NS));
+            if is_kept && ready.len() < were_ready {
+                wanting.push(to.clone());
+            }
+            is_kept
+        });
+        for number in &old {
+            self.of_number.remove(number);
+        }
+        (old, wanting)
     }
 
     /// Forget a socket; its target, and whether it lasted.
@@ -123,7 +160,7 @@ impl LegacySockets {
     /// A stream went to `to`: keep so many ready for the next.
     pub(super) fn want_ahead(&mut self, to: &Legacy, ahead: usize) {
         let now_ns = monotonic_ns();
-        self.drop_unused(now_ns);
+        self.drop_old(now_ns);
         let target = self.ahead.targets.entry(to.clone()).or_default();
         target.wanted = ahead;
         target.used_at_ns = now_ns;
@@ -153,7 +190,7 @@ impl LegacySockets {
         let now_ns = monotonic_ns();
         self.sockets.remove(&number);
         if let Some((to, true)) = self.ahead.remove(number, now_ns) {
-            self.drop_unused(now_ns);
+            self.drop_old(now_ns);
             self.fill(&to, now_ns);
         }
     }
@@ -181,31 +218,75 @@ impl LegacySockets {
         }
     }
 
-    /// Forget targets that nobody wanted for long, and connections that do not come about.
-    fn drop_unused(&mut self, now_ns: u64) {
-        let mut gone = Vec::new();
-        self.ahead.targets.retain(|_, target| {
-            let is_kept = now_ns < target.used_at_ns + KEPT_NS;
-            if !is_kept {
-                gone.extend(
-                    target
-                        .coming
-                        .keys()
-                        .chain(target.ready.iter().map(|(it, _)| it)),
-                );
-            }
-            target.coming.retain(|number, since_ns| {
-                let is_kept = now_ns < *since_ns + CONNECT_NS;
-                if !is_kept {
-                    gone.push(*number);
-                }
-                is_kept
-            });
-            is_kept
-        });
-        for number in gone {
-            self.ahead.of_number.remove(&number);
+    /// When to call `tidy_ahead` next.
+    pub(in crate::engine::junction) fn ahead_due_ns(&self) -> Option<u64> {
+        (!self.ahead.targets.is_empty()).then_some(self.ahead.tidy_at_ns)
+    }
+
+    /// Put new ones in the place of old ones.
+    pub(in crate::engine::junction) fn tidy_ahead(&mut self, now_ns: u64) {
+        if self.ahead.tidy_at_ns > now_ns {
+            return;
+        }
+        self.ahead.tidy_at_ns = now_ns + TIDY_NS;
+        self.drop_old(now_ns);
+    }
+
+    fn drop_old(&mut self, now_ns: u64) {
+        let (old, wanting) = self.ahead.take_old(now_ns);
+        for number in old {
             self.sockets.remove(&number);
         }
+        for to in wanting {
+            self.fill(&to, now_ns);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    fn kept(number: usize, used_at_ns: u64, ready_at_ns: u64) -> Ahead {
+        let to = Legacy {
+            host: "example.org".to_owned(),
+            port: 80,
+            is_udp: false,
+        };
+        let target = Target {
+            wanted: 1,
+            used_at_ns,
+            coming: HashMap::new(),
+            ready: VecDeque::from([(number, ready_at_ns)]),
+        };
+        Ahead {
+            targets: HashMap::from([(to.clone(), target)]),
+            of_number: HashMap::from([(number, to)]),
+            last_number: number,
+            tidy_at_ns: 0,
+        }
+    }
+
+    #[test]
+    fn one_that_waited_long_is_dropped_and_its_target_stays() {
+        let mut ahead = kept(7, 50 * SECOND_NS, 0);
+        let to = ahead.of_number[&7].clone();
+
+        assert_eq!(ahead.take_old(59 * SECOND_NS), (vec![], vec![]));
+        assert_eq!(ahead.take_old(60 * SECOND_NS), (vec![7], vec![to]));
+
+        assert_eq!((ahead.targets.len(), ahead.of_number.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_target_that_nobody_wanted_for_long_is_dropped_with_all_of_its_connections() {
+        let mut ahead = kept(7, 0, 299 * SECOND_NS);
+
+        assert_eq!(ahead.take_old(299 * SECOND_NS), (vec![], vec![]));
+        assert_eq!(ahead.take_old(300 * SECOND_NS), (vec![7], vec![]));
+
+        assert_eq!((ahead.targets.len(), ahead.of_number.len()), (0, 0));
     }
 }
