@@ -48,7 +48,16 @@ from ei.runtime.loader import load_service
 from ei.sdk import Legacy
 from ei.sdk.streams import MAX_OPENING_BYTES
 from ei.services.compression import messages as compression
-from ei.services.multicast.messages import MAX_NUMBERS, Decline, Graft, Join, Leave, Missing, Prune
+from ei.services.multicast.messages import (
+    MAX_NUMBERS,
+    Again,
+    Decline,
+    Graft,
+    Join,
+    Leave,
+    Missing,
+    Prune,
+)
 from ei.services.termination.messages import (
     MAX_DETAIL,
     MAX_STATUS_BYTES,
@@ -153,7 +162,7 @@ def test_the_services_and_messages_have_the_numbers_of_the_page() -> None:
 
     for name in ("delivery", "echo", "reach", "multicast", "compression"):
         assert f"| {load_service(name).manifest.id} {name} |" in page
-    for message in (Join, Leave, Graft, Prune, Decline, Missing):
+    for message in (Join, Leave, Graft, Prune, Decline, Missing, Again):
         tag = message.__struct_config__.tag
         assert f"| {tag} | `{message.__name__}` |" in page
     assert f"up to {MAX_NUMBERS} numbers" in page

@@ -27,7 +27,7 @@ local MESSAGES = {
     [6] = { [0] = "Draining", [1] = "Moved", [16] = "Explain", [17] = "Explained" },
     [34] = { [0] = "Purge", [1] = "Purged", [2] = "Spread", [3] = "Heard" },
     [37] = { [0] = "Offer", [1] = "Taken", [2] = "Has" },
-    [48] = { [0] = "Join", [1] = "Leave", [2] = "Graft", [3] = "Prune", [4] = "Decline", [5] = "Missing" },
+    [48] = { [0] = "Join", [1] = "Leave", [2] = "Graft", [3] = "Prune", [4] = "Decline", [5] = "Missing", [6] = "Again" },
     [50] = { [0] = "Want", [1] = "Wanted", [2] = "Again" },
 }
 

@@ -191,6 +191,8 @@ def crowd(*, domains: int, nodes: int, receivers: int) -> list[Promise]:
     """Let so many hosts join, spread over domains and nodes; say what it costs."""
     sender = Place(1, 0, 0)
     internet = Internet(sender, domains=domains, nodes=nodes)
+    internet.settle(for_s=2)
+    internet.told.clear()
     everybody = [
         Place(1 + number % domains, number // domains % nodes, 1 + number)
         for number in range(receivers)

@@ -78,6 +78,12 @@ class Decline(
     tree: Tree
 
 
+class Again(
+    msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6, forbid_unknown_fields=True
+):
+    """Node that has forgotten all, to its peers: graft at me again."""
+
+
 class Missing(
     msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5, forbid_unknown_fields=True
 ):

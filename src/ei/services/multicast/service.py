@@ -47,6 +47,7 @@ from ei.sdk import (
     ServiceAt,
     SetTimer,
     Stage,
+    Started,
     TimerFired,
     forward,
     refuse,
@@ -54,7 +55,7 @@ from ei.sdk import (
 )
 from ei.services.multicast.growing import Config, grow, named_by
 from ei.services.multicast.members import ADDRESS_BYTES, Member, Members
-from ei.services.multicast.messages import Decline, Graft, Join, Leave, Missing, Prune
+from ei.services.multicast.messages import Again, Decline, Graft, Join, Leave, Missing, Prune
 from ei.services.multicast.repairs import DOWN, keep, look_further, repair
 from ei.services.multicast.trees import TREE_BYTES, Trees, group_of, root_of
 
@@ -67,7 +68,7 @@ RECONSIDER = b"reconsider "
 GROUPS_AT_ONCE = 500
 """How many groups are reconsidered in one event when a peer comes or goes; the rest follows."""
 
-MESSAGES = Join | Leave | Graft | Prune | Decline | Missing
+MESSAGES = Join | Leave | Graft | Prune | Decline | Missing | Again
 
 
 class Multicast(Service[Config]):
@@ -85,7 +86,9 @@ class Multicast(Service[Config]):
             return come_down(packet, tree, ctx)
         return go_in(packet, tree, ctx, is_on_its_way=mark == UP)
 
-    def on_control(self, event: ControlArrived, ctx: Context[Config]) -> Iterable[Effect]:
+    def on_control(  # noqa: PLR0911 one case for each message
+        self, event: ControlArrived, ctx: Context[Config]
+    ) -> Iterable[Effect]:
         """Remember who belongs to a group, and where its trees go."""
         match event.message:
             case Join(group):
@@ -100,6 +103,8 @@ class Multicast(Service[Config]):
                 return declined(tree, event.sender, ctx)
             case Missing() as missing:
                 return repair(missing, event.sender, ctx)
+            case Again():
+                return reconsider(event.sender, ctx)
             case other:
                 raise TypeError(f"not a multicast message: {other!r}")
 
@@ -111,7 +116,14 @@ class Multicast(Service[Config]):
 
     def on_peer(self, event: PeerChanged, ctx: Context[Config]) -> Iterable[Effect]:
         """Decide anew what depends on a peer that came or went."""
-        return reconsider(event.peer, ctx)
+        if event.is_up and Trees(ctx.ephemeral).is_new():
+            yield SendControl(Again(), to=event.peer)
+        yield from reconsider(event.peer, ctx)
+
+    def on_start(self, event: Started, ctx: Context[Config]) -> Iterable[Effect]:
+        """Have the branches come again that were forgotten, by peers as they are told of."""
+        Trees(ctx.ephemeral).begin(ttl_s=ctx.config.retry_s)
+        return ()
 
     def on_not_kept(self, event: NotKept, ctx: Context[Config]) -> Iterable[Effect]:
         """Ask further up for what is to be sent again and is not kept here."""

@@ -32,7 +32,7 @@ from ei.sdk import (
     ServiceAt,
     SetTimer,
 )
-from ei.services.multicast.messages import Decline, Graft, Join, Leave, Prune
+from ei.services.multicast.messages import Again, Decline, Graft, Join, Leave, Prune
 from ei.services.multicast.repairs import DOWN
 from ei.services.multicast.service import MESSAGES, UP
 from ei.testing import Playbook, address
@@ -408,6 +408,23 @@ def test_a_parent_that_comes_back_is_grafted_at_once() -> None:
     _ = play.peer_up("far.2")
 
     assert told(play.advance(0.01)) == [(Graft(NEWS + FAR), FAR)]
+
+
+def test_a_node_that_has_forgotten_all_asks_for_what_it_was_told() -> None:
+    play = Playbook("multicast", peers=[])
+
+    assert told(play.peer_up("east")) == [(Again(), EAST)]
+    _ = play.advance(2.0)
+
+    assert told(play.peer_up("west")) == []
+
+
+def test_a_parent_that_has_forgotten_all_is_grafted_again() -> None:
+    play = joined()
+
+    _ = play.control("far.2", Again())
+
+    assert (Graft(NEWS + FAR), FAR) in told(play.advance(0.01))
 
 
 # -- who may -------------------------------------------------------------------------------------

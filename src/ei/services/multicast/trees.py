@@ -40,7 +40,7 @@ class Trees:
         store: The ephemeral store.
     """
 
-    __slots__ = ("_asked", "_branches", "_declined", "_parents", "_streams")
+    __slots__ = ("_asked", "_branches", "_declined", "_new", "_parents", "_streams")
 
     def __init__(self, store: Store) -> None:
         self._branches = Table(store, "branches", of=float)
@@ -48,6 +48,15 @@ class Trees:
         self._declined = Table(store, "declined", of=bool)
         self._streams = Table(store, "streams", of=bytes)
         self._asked = Table(store, "asked", of=bool)
+        self._new = Table(store, "new", of=bool)
+
+    def begin(self, *, ttl_s: float) -> None:
+        """Note that all before is forgotten, for so long."""
+        self._new.put(b"", True, ttl_s=ttl_s)  # noqa: FBT003 a mark
+
+    def is_new(self) -> bool:
+        """Whether all was forgotten a moment ago."""
+        return self._new.get(b"") is not None
 
     # -- up ---------------------------------------------------------------------------------------
 
