@@ -34,6 +34,7 @@ DELIVERIES_LIMIT = 0.99 * COPIES * MESSAGES_PER_S
 LATE_LIMIT = 0.1
 KEPT_LIMIT = 0.95 * KEPT_PER_S
 ALONE_KEPT = 10_000
+LIES_PER_S = 200.0
 MODULE = "ei.scenarios.pubsub.crowd"
 
 
@@ -97,6 +98,7 @@ async def survived(ground: Ground, environ: Mapping[str, str]) -> AsyncIterator[
     yield promise("messages out of their publisher's order, or twice", kept.misplaced, "==", 0)
     yield await late(ground, kept)
     await asyncio.to_thread(ground.stop)
+    yield await found_out(ground)
 
 
 async def loaded(
@@ -174,6 +176,27 @@ async def late(ground: Ground, kept: Kept) -> Promise:
                 is_ordered, last = is_ordered and number > last, number
     name = f"late joiner: the newest retained value, and {len(wanted) - 1} messages in order"
     return promise(name, found == ["new"] and is_ordered, "==", limit=True)
+
+
+async def found_out(ground: Ground) -> Promise:
+    """Kill a node whose disk lies about what it has synced: that must be seen, or nothing is."""
+    preloads = losing(ground.folder, build=ground.folder, is_lying=True)
+    await ground.start(preloads=preloads)
+    kept = Kept()
+    async with ground.host("alice.pubsub") as alice, open_pubsub(alice) as bus:
+        await publish(bus, kept, ("lie/1",), per_s=LIES_PER_S, seconds=1.0)
+    await asyncio.to_thread(ground.kill)
+    await ground.start(preloads=preloads)
+    async with (
+        ground.host("alice.pubsub") as alice,
+        open_pubsub(alice) as bus,
+        bus.subscribe("lie/#", since=HISTORY) as history,
+        read(history, kept),
+    ):
+        pass
+    await asyncio.to_thread(ground.stop)
+    name = "of messages acknowledged on a disk that lies about syncs a kill loses, as it must"
+    return promise(name, kept.lost, ">=", 1, unit=f"of {len(kept.acknowledged)}")
 
 
 # -- beside JetStream -----------------------------------------------------------------------------
