@@ -72,22 +72,33 @@ class Backlog(Generic[ItemT]):
 class Reach:
     """How far a subscriber has come in one log.
 
+    Args:
+        is_open: What comes is open until it is acknowledged.
+
     Attributes:
         told: The last position that came, or the one before the first that may; -1 for none.
     """
 
-    __slots__ = ("_open", "told")
+    __slots__ = ("_is_open", "_open", "told")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_open: bool) -> None:
+        self._is_open = is_open
         self._open: dict[int, None] = {}
         self.told = -1
+
+    def begin(self, first: int) -> None:
+        """Note from which position on it is told; before the next, the log is a new one."""
+        if first <= self.told:
+            self._open.clear()
+        self.told = first - 1
 
     def tell(self, position: int) -> bool:
         """Note that a message came; return whether it is new."""
         if position <= self.told:
             return False
         self.told = position
-        self._open[position] = None
+        if self._is_open:
+            self._open[position] = None
         return True
 
     def acknowledge(self, position: int) -> None:

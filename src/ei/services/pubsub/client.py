@@ -21,7 +21,7 @@ from ei.host.deadlines import DEFAULT_S, within
 from ei.sdk import Address
 from ei.services.pubsub.backlog import POLICIES, Policy
 from ei.services.pubsub.client_lines import Line, Lines
-from ei.services.pubsub.client_packets import Packets
+from ei.services.pubsub.client_packets import Packets, check_subject
 from ei.services.pubsub.client_subscriptions import (
     CREDIT,
     Message,
@@ -38,6 +38,7 @@ from ei.services.pubsub.messages import (
     Follow,
     Following,
     Forget,
+    Forgotten,
     Keep,
     Said,
     Taken,
@@ -48,7 +49,7 @@ from ei.services.pubsub.messages import (
     write_frame,
     write_payload,
 )
-from ei.services.pubsub.subjects import is_filter, is_subject
+from ei.services.pubsub.subjects import is_filter
 
 __all__ = ["HISTORY", "NOW", "Message", "Position", "PubSub", "Subscription", "open_pubsub"]
 
@@ -105,6 +106,8 @@ class PubSub:
         self._publisher = token_hex(8)
         self._pending: dict[int, tuple[Keep, asyncio.Future[Taken]]] = {}
         self._room = asyncio.Semaphore(PENDING)
+        self._forgotten: dict[str, set[Address | None]] = {}
+        self._forgot = asyncio.Event()
         self._exchange: tuple[Address, ...] = ()
         self._lines = Lines(self)
         self._home = self._lines.home
@@ -141,7 +144,7 @@ class PubSub:
             LimitError: Too long.
             LocalError: No subject.
         """
-        _check_subject(subject)
+        check_subject(subject)
         payload = write_payload(next(self._sequences), extra, data)
         metadata = bytes((LIVE,)) + subject.encode()
         return self._packets.send(metadata, payload, node=self.home)
@@ -175,7 +178,7 @@ class PubSub:
             LocalError: No subject.
             StreamError: The node refuses; `kind` says why.
         """
-        _check_subject(subject)
+        check_subject(subject)
         if len(data) + len(extra) > MAX_DATA_BYTES:
             raise LimitError(f"{len(data) + len(extra)} B seen, {MAX_DATA_BYTES} B allowed")
         async with within(deadline_s, f"word that {subject!r} is kept"), self._room:
@@ -253,11 +256,24 @@ class PubSub:
         finally:
             self._end(subscription)
 
-    async def forget(self, name: str) -> None:
-        """Let the nodes forget how far this host has come under a name."""
+    async def forget(self, name: str, *, deadline_s: float = DEFAULT_S) -> None:
+        """Let all nodes of the exchange forget how far this host has come under a name.
+
+        Raises:
+            DeadlineError: One of them has not said that it has.
+        """
         self._lines.reach_out(self._exchange, self._group)
-        self._lines.say(Forget(name))
-        await asyncio.sleep(0)
+        forgotten = self._forgotten.setdefault(name, set())
+        try:
+            async with within(deadline_s, f"word of all nodes that they have forgotten {name!r}"):
+                for line in self._lines.all:
+                    await line.until_up()
+                    line.say(Forget(name))
+                while not {line.log for line in self._lines.all} <= forgotten:
+                    self._forgot.clear()
+                    _ = await self._forgot.wait()
+        finally:
+            _ = self._forgotten.pop(name, None)
 
     # -- life -------------------------------------------------------------------------------------
 
@@ -319,6 +335,9 @@ class PubSub:
                 found = self._pending.get(message.sequence)
                 if found is not None and not found[1].done():
                     found[1].set_result(message)
+            case Forgotten(name=name):
+                self._forgotten.get(name, set()).add(log)
+                self._forgot.set()
             case Welcome():
                 pass
             case _:
@@ -378,8 +397,3 @@ class PubSub:
                     line.say(subscription.account(line.log))
                 line.say(Unfollow(subscription.number))
         self._wishes.remove(subscription, node=self.home)
-
-
-def _check_subject(subject: str) -> None:
-    if not is_subject(subject):
-        raise LocalError(f"{subject!r:.250} is no subject: 1 to 200 bytes, without '+' and '#'")

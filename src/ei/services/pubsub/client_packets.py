@@ -11,7 +11,7 @@ from ei.sdk import Address
 from ei.services.pubsub.client_lines import PUBSUB
 from ei.services.pubsub.client_subscriptions import PATIENCE_S, Message, Subscription
 from ei.services.pubsub.messages import KEPT, LIVE, read_payload
-from ei.services.pubsub.subjects import does_match
+from ei.services.pubsub.subjects import does_match, is_subject
 
 PACKETS = 8_192
 SOURCES = 4_096
@@ -90,3 +90,13 @@ class Packets:
                 if not (is_kept and each.kept) and does_match(each.filter, subject)
             ]
         return found
+
+
+def check_subject(subject: str) -> None:
+    """See that one can publish under it.
+
+    Raises:
+        LocalError: One cannot.
+    """
+    if not is_subject(subject):
+        raise LocalError(f"{subject!r:.250} is no subject: 1 to 200 bytes, without '+' and '#'")

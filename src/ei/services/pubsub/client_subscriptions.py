@@ -141,12 +141,11 @@ class Subscription:
 
     def reach(self, log: Address) -> Reach:
         """Return how far it has come in a log."""
-        return self._reaches.setdefault(log, Reach())
+        return self._reaches.setdefault(log, Reach(is_open=bool(self.follow.name)))
 
     def follows(self, log: Address, first: int) -> None:
         """Note that a log is told, from a position on."""
-        reach = self.reach(log)
-        reach.told = max(reach.told, first - 1)
+        self.reach(log).begin(first)
         self._followed.set()
 
     async def until_followed(self, logs: Callable[[], set[Address | None]]) -> None:
@@ -164,7 +163,7 @@ class Subscription:
         self._taken[log] = 0
         return msgspec.structs.replace(
             self.follow,
-            after=self.reach(log).told,
+            first=self.reach(log).told + 1,
             credit=max(0, CREDIT - self._backlog.count_of(lambda each: _is_of(each, log))),
             is_retained=self.follow.is_retained and log not in self.has_retained,
         )

@@ -7,7 +7,7 @@ from itertools import count
 
 import msgspec
 
-from ei.errors import LimitError, LocalError
+from ei.errors import LimitError, LocalError, StreamError
 from ei.host.client import Host
 from ei.sdk import Address
 from ei.services.pubsub.client_lines import PUBSUB
@@ -29,17 +29,24 @@ class Wishing:
         self._subscriptions = subscriptions
         self._channel = host.controls(PUBSUB)
         self._numbers = count(1)
-        self._waiting: dict[int, asyncio.Event] = {}
+        self._waiting: dict[int, asyncio.Future[Wanted]] = {}
 
     async def add(self, subscription: Subscription, *, node: Address | None) -> None:
-        """Say what one more wants; return when the node has taken it."""
+        """Say what one more wants; return when the node has taken it.
+
+        Raises:
+            StreamError: It refuses: the host wants too much.
+        """
         number = next(self._numbers)
-        wanted = self._waiting[number] = asyncio.Event()
+        wanted = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             self._tell(Want(number, is_whole=False, added=wishes_of(subscription)), node)
-            _ = await wanted.wait()
+            answer = await wanted
         finally:
             del self._waiting[number]
+        if answer.refused:
+            sentence = f"the node does not let this host want {subscription.filter!r}, too"
+            raise StreamError(sentence, kind="too_many")
 
     def remove(self, subscription: Subscription, *, node: Address | None) -> None:
         """Say what nobody wants any more after this one, which is not among the others now."""
@@ -77,9 +84,9 @@ class Wishing:
     def _take(self, message: Want | Wanted | Again, node: Address | None) -> None:
         match message:
             case Wanted(number=number):
-                for waiting, event in self._waiting.items():
-                    if waiting <= number:
-                        event.set()
+                for waiting, future in self._waiting.items():
+                    if waiting <= number and not future.done():
+                        future.set_result(message)
             case Again():
                 self.tell_all(node=node)
             case Want():

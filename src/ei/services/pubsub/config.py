@@ -18,10 +18,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         history_s: For how long a message is in the log.
         history_bytes: The log is cut when it is larger.
         retained_bytes: Of retained messages; more are refused.
+        retained_bytes_per_host: The same, of those that one host published.
         publisher_s: For so long at least the last number of a publisher is known.
         publishers: Series of messages in so long a time; more are refused.
+        publishers_per_host: The same, of one host.
         wishes_per_host: Filters that a host may have, for packets.
-        followers_per_host: The same, of the log.
+        followers_per_host: The same, of the log, on all of its streams.
         names_per_host: Places that are remembered for a host.
         names: The same, of all hosts.
     """
@@ -32,8 +34,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     history_s: float
     history_bytes: int
     retained_bytes: int
+    retained_bytes_per_host: int
     publisher_s: float
     publishers: int
+    publishers_per_host: int
     wishes_per_host: int
     followers_per_host: int
     names_per_host: int

@@ -5,6 +5,7 @@ copy that is worked on; `Desk.effects` puts them back.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
@@ -16,17 +17,21 @@ from ei.sdk import (
     Effect,
     ReadStream,
     RevokeDecisions,
+    SetTimer,
     Table,
     WriteStream,
 )
 from ei.services.pubsub.config import Config
 from ei.services.pubsub.log import Log
-from ei.services.pubsub.messages import Said, write_frame
+from ei.services.pubsub.messages import Said, Wish, write_frame
 from ei.services.pubsub.subjects import Wishes
 
 MAX_OUT_BYTES = 128 * 1024
 """Of answers that wait for the window: with more, nothing further is read."""
 SILENCE_S = 3_600.0
+DROPPED_AT_ONCE = 300
+WAKE = b"wake"
+"""With a stream: the timer of what was left for another turn."""
 
 
 class Session(msgspec.Struct, gc=False, array_like=True):
@@ -41,7 +46,7 @@ class Session(msgspec.Struct, gc=False, array_like=True):
         is_reading: A `ReadStream` is not answered yet.
         is_busy: There are whole frames in `received`, left for the next turn.
         waiting: Followers that may be told more once there is room.
-        followers: How many there are.
+        is_closed: It has ended, and not all of its followers are forgotten yet.
     """
 
     stream: int
@@ -52,7 +57,7 @@ class Session(msgspec.Struct, gc=False, array_like=True):
     is_reading: bool = False
     is_busy: bool = False
     waiting: tuple[int, ...] = ()
-    followers: int = 0
+    is_closed: bool = False
 
     @property
     def has_room(self) -> bool:
@@ -102,8 +107,10 @@ class Desk:
     """
 
     __slots__ = (
-        "_counts", "_followers", "_followers_here", "_orders", "_sessions", "_sessions_here",
-        "beyond", "config", "ctx", "decided", "kept", "live", "log", "passing", "readers", "stale",
+        "_counts", "_followers", "_followers_here", "_following", "_orders", "_sessions",
+        "_sessions_here",
+        "beyond", "config", "ctx", "decided", "kept", "live", "log", "looked_at",
+        "news", "passing", "readers", "stale",
     )  # fmt: skip
 
     def __init__(self, ctx: Context[Config]) -> None:
@@ -117,11 +124,14 @@ class Desk:
         self.beyond = Table(ctx.ephemeral, "beyond", of=bool)
         self._sessions = Table(ctx.ephemeral, "sessions", of=Session)
         self._followers = Table(ctx.ephemeral, "followers", of=Follower)
+        self._following = Table(ctx.ephemeral, "following", of=int)
         self._sessions_here: dict[int, Session | None] = {}
         self._followers_here: dict[bytes, Follower | None] = {}
         self._orders: list[Effect] = []
         self.decided = Table(ctx.ephemeral, "decided", of=bool)
         self.stale: set[bytes] = set()
+        self.looked_at = 0
+        self.news: list[tuple[Wish, bool]] = []
         self._counts: dict[str, int] = {}
 
     # -- sessions -------------------------------------------------------------------------------
@@ -137,14 +147,15 @@ class Desk:
         self._sessions_here[session.stream] = session
 
     def close(self, session: Session) -> None:
-        """End a session, and all that it follows."""
-        for follower in list(self.followers_of(session)):
+        """End a session, and what it follows: so much at a time; the rest at the next turn."""
+        followers = list(islice(self.followers_of(session), DROPPED_AT_ONCE))
+        for follower in followers:
             self.drop(follower)
-        self._sessions_here[session.stream] = None
-
-    def is_open(self, session: Session) -> bool:
-        """Whether it has not ended meanwhile."""
-        return self.session(session.stream) is session
+        session.is_closed = len(followers) == DROPPED_AT_ONCE
+        if session.is_closed:
+            self.order(SetTimer(WAKE + _key(session.stream), after_s=0.0))
+        else:
+            self._sessions_here[session.stream] = None
 
     def tell(self, session: Session, message: Said) -> None:
         """Say something on a stream, as soon as there is room."""
@@ -172,7 +183,7 @@ class Desk:
         member = member_of(follower.stream, follower.id)
         self._followers_here[member] = follower
         _ = self.readers.add(follower.filter, member)
-        session.followers += 1
+        self._following.put(session.host, self.count_followers(session.host) + 1)
 
     def drop(self, follower: Follower) -> None:
         """Follow no more."""
@@ -181,8 +192,16 @@ class Desk:
         _ = self.readers.remove(follower.filter, member)
         session = self.session(follower.stream)
         if session is not None:
-            session.followers -= 1
+            left = self.count_followers(session.host) - 1
+            if left:
+                self._following.put(session.host, left)
+            else:
+                self._following.delete(session.host)
             session.waiting = tuple(each for each in session.waiting if each != follower.id)
+
+    def count_followers(self, host: bytes) -> int:
+        """Return how many a host has, on all of its streams."""
+        return self._following.get(host) or 0
 
     # -- the end of the event -------------------------------------------------------------------
 
@@ -213,6 +232,9 @@ class Desk:
         for stream, session in self._sessions_here.items():
             if session is None:
                 self._sessions.delete(_key(stream))
+                continue
+            if session.is_closed:
+                self._sessions.put(_key(stream), session)
                 continue
             self.flush(session)
             if not session.is_reading and not session.is_busy and len(session.out) < MAX_OUT_BYTES:

@@ -142,7 +142,7 @@ def take(desk: Desk, sender: Address, message: Want) -> None:
         forget(desk, wish, sender, is_node=is_node)
     room = desk.config.wishes_per_host - desk.live.count_of(sender) - desk.kept.count_of(sender)
     for wish in added:
-        if sender in table(desk, wish).who_wants(wish.filter):
+        if table(desk, wish).has(wish.filter, sender):
             continue
         if not is_node and room <= 0:
             refused += 1
@@ -151,6 +151,7 @@ def take(desk: Desk, sender: Address, message: Want) -> None:
         note(desk, wish, sender, is_node=is_node)
     if refused:
         desk.count("wishes_refused", refused)
+    tell_others(desk)
     desk.order(SendControl(Wanted(message.number, refused), to=sender))
 
 
@@ -159,6 +160,7 @@ def leave(desk: Desk, peer: Address) -> None:
     is_node = peer in desk.config.exchange
     for wish in list(wishes_of(desk, peer)):
         forget(desk, wish, peer, is_node=is_node)
+    tell_others(desk)
 
 
 def note(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
@@ -167,7 +169,7 @@ def note(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
     if table(desk, wish).add(wish.filter, who):
         change(desk, wish)
         if is_first:
-            tell_others(desk, Want(0, is_whole=False, added=(wish,)))
+            desk.news.append((wish, True))
 
 
 def forget(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
@@ -175,7 +177,7 @@ def forget(desk: Desk, wish: Wish, who: Address, *, is_node: bool) -> None:
     if table(desk, wish).remove(wish.filter, who):
         change(desk, wish)
         if not is_node and not has_hosts(desk, wish):
-            tell_others(desk, Want(0, is_whole=False, removed=(wish,)))
+            desk.news.append((wish, False))
 
 
 def tell_all(desk: Desk, node: Address) -> None:
@@ -191,11 +193,15 @@ def tell_all(desk: Desk, node: Address) -> None:
         desk.order(SendControl(Want(0, is_whole=start == 0, added=part), to=node))
 
 
-def tell_others(desk: Desk, message: Want) -> None:
-    """Tell the other nodes of the exchange."""
-    for node in desk.config.exchange:
-        if node != desk.ctx.node and node in desk.ctx.peers:
-            desk.order(SendControl(message, to=node))
+def tell_others(desk: Desk) -> None:
+    """Tell the other nodes of the exchange what is wanted here now, and what is not any more."""
+    for start in range(0, len(desk.news), WISHES_A_MESSAGE):
+        part = desk.news[start : start + WISHES_A_MESSAGE]
+        added = tuple(wish for wish, is_wanted in part if is_wanted)
+        removed = tuple(wish for wish, is_wanted in part if not is_wanted)
+        for node in desk.config.exchange:
+            if node != desk.ctx.node and node in desk.ctx.peers:
+                desk.order(SendControl(Want(0, is_whole=False, added=added, removed=removed), node))
 
 
 def has_hosts(desk: Desk, wish: Wish) -> bool:
@@ -223,9 +229,12 @@ def change(desk: Desk, wish: Wish) -> None:
     if literal == wish.filter:
         desk.stale.add(tag_of(wish.filter))
         return
+    if len(desk.stale) == TAGS:
+        return
     beginning = literal.removesuffix("/").encode()
-    for looked_at, (subject, _) in enumerate(desk.decided.scan(beginning)):
-        if looked_at == LOOKED_AT:
+    for subject, _ in desk.decided.scan(beginning):
+        desk.looked_at += 1
+        if desk.looked_at > LOOKED_AT:
             desk.stale.update(map(_tag, range(TAGS)))
             return
         if does_match(wish.filter, subject.decode()):

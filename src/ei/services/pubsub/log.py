@@ -12,8 +12,8 @@ from ei.services.pubsub.messages import Keep, Record, record
 
 TRIMMED_AT_ONCE = 64
 IDENTITY = b"identity"
-TOMBSTONE_S = 86_400.0
-"""For how long it is known that what was retained was taken back."""
+TAKEN_BACK = 1_000
+"""Retained messages that were taken back of which that is remembered, the last ones."""
 
 
 class Span(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -50,10 +50,12 @@ class Held(msgspec.Struct, frozen=True, gc=False, array_like=True):
     Attributes:
         retained_bytes: Of the records that are retained.
         places: How many there are.
+        taken_back: How often a retained one was taken back.
     """
 
     retained_bytes: int = 0
     places: int = 0
+    taken_back: int = 0
 
 
 class Series(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -71,8 +73,8 @@ class Log:
     """
 
     __slots__ = (
-        "_held", "_names", "_places", "_publishers", "_records", "_retained", "_series", "_span",
-        "_spans", "_store",
+        "_held", "_names", "_places", "_publishers", "_records", "_retained", "_series", "_shares",
+        "_span", "_spans", "_store", "_taken_back",
     )  # fmt: skip
 
     def __init__(self, store: Store) -> None:
@@ -82,6 +84,8 @@ class Log:
         self._retained = Table(store, "retained", of=tuple[int, bytes])
         self._places = Table(store, "places", of=Place)
         self._held = Table(store, "held", of=Held)
+        self._shares = Table(store, "shares", of=int)
+        self._taken_back = Table(store, "taken back", of=bytes)
         self._names = Table(store, "names", of=int)
         self._series = Table(store, "series", of=Series)
         self._publishers = Table(store, "publishers", of=int)
@@ -167,22 +171,58 @@ class Log:
         """What is there beside the log."""
         return self._held.get(b"") or Held()
 
-    def retained_bytes_with(self, subject: str, size_bytes: int) -> int:
-        """Return what all that is retained would come to, with one so large for a subject."""
-        before = self._retained.get(subject.encode())
-        was = 0 if before is None or not record.decode(before[1]).data else len(before[1])
-        return self.held.retained_bytes - was + size_bytes
+    def retained_with(self, host: bytes, subject: str, size_bytes: int) -> tuple[int, int]:
+        """Return what all that is retained would come to with one so large, and what a host's."""
+        owner, was = self._retained_now(subject)
+        own = (self._shares.get(host) or 0) - (was if owner == host else 0) + size_bytes
+        return self.held.retained_bytes - was + size_bytes, own
 
-    def retain(self, subject: str, position: int, encoded: bytes, *, is_taken_back: bool) -> None:
-        """Note the newest of a subject.
+    def retain(self, entry: Record, position: int, encoded: bytes, *, is_alone: bool) -> None:
+        """Note the newest of a subject; without data it takes back what there was.
 
-        One that takes back what there was is known for a day: another node may have an older one.
+        That is remembered for a while, as another node may have an older one.
+
+        Args:
+            is_alone: There is no other node.
         """
-        # What is taken back expires by itself, and so is not counted.
-        size_bytes = 0 if is_taken_back else len(encoded)
-        self._hold(retained_bytes=self.retained_bytes_with(subject, size_bytes))
-        ttl_s = TOMBSTONE_S if is_taken_back else None
-        self._retained.put(subject.encode(), (position, encoded), ttl_s=ttl_s)
+        key, size_bytes = entry.subject.encode(), len(encoded) if entry.data else 0
+        owner, was = self._retained_now(entry.subject)
+        self._share(owner, -was)
+        self._share(entry.host, size_bytes)
+        self._hold(retained_bytes=self.held.retained_bytes - was + size_bytes)
+        if entry.data:
+            self._retained.put(key, (position, encoded))
+        elif is_alone:
+            self._retained.delete(key)
+        else:
+            self._retained.put(key, (position, encoded))
+            self._remember(key)
+
+    def _retained_now(self, subject: str) -> tuple[bytes, int]:
+        """Return whose the retained one is, and how large; of one without data nothing counts."""
+        kept = self._retained.get(subject.encode())
+        entry = None if kept is None else record.decode(kept[1])
+        return (b"", 0) if kept is None or not entry or not entry.data else (
+            entry.host, len(kept[1]),
+        )  # fmt: skip
+
+    def _share(self, host: bytes, size_bytes: int) -> None:
+        share = (self._shares.get(host) or 0) + size_bytes
+        if share:
+            self._shares.put(host, share)
+        else:
+            self._shares.delete(host)
+
+    def _remember(self, subject: bytes) -> None:
+        """Remember what was taken back, in the place of what was long ago."""
+        number = self.held.taken_back
+        self._taken_back.put(_key(number), subject)
+        self._hold(taken_back=number + 1)
+        oldest = self._taken_back.get(_key(number - TAKEN_BACK)) if number >= TAKEN_BACK else None
+        if oldest is not None:
+            self._taken_back.delete(_key(number - TAKEN_BACK))
+            if not self._retained_now(oldest.decode())[1]:
+                self._retained.delete(oldest)
 
     def retained(self, wanted: str) -> Iterator[tuple[str, int, bytes]]:
         """Yield subject, position and record of those that may meet a filter, in order."""
@@ -236,9 +276,9 @@ class Log:
         last = self._last(host, asked.publisher, period) if asked.publisher else None
         return None if last is None or asked.number > last.number else last.position
 
-    def count_publishers(self, period: int) -> int:
-        """Return how many series there were in a period."""
-        return self._publishers.get(_key(period)) or 0
+    def count_publishers(self, period: int, host: bytes = b"") -> int:
+        """Return how many series there were in a period, of a host or of all."""
+        return self._publishers.get(_key(period) + host) or 0
 
     def is_known(self, host: bytes, publisher: str, period: int) -> bool:
         """Whether a series is counted in a period already, or is none."""
@@ -251,8 +291,9 @@ class Log:
         if not asked.publisher:
             return
         if not self.is_known(host, asked.publisher, period):
-            count = self.count_publishers(period) + 1
-            self._publishers.put(_key(period), count, ttl_s=2 * period_s)
+            for whose in (b"", host):
+                count = self.count_publishers(period, whose) + 1
+                self._publishers.put(_key(period) + whose, count, ttl_s=2 * period_s)
         key = _series_key(host, asked.publisher, period)
         self._series.put(key, Series(asked.number, position), ttl_s=2 * period_s)
 

@@ -126,7 +126,7 @@ class Follow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
         filter: Of subjects.
         credit: Messages that may come before `More`.
         name: Under which the place is remembered; empty for none.
-        after: The last that the host had, and is not to get again; -1 for none.
+        first: Position of the first that the host did not have yet; -1 when it had none.
         since_s: Without a place: how far back to begin, in seconds; -1 for as far as there is.
         is_retained: The newest retained message of each subject comes first.
         queue: How many may wait for credit.
@@ -137,7 +137,7 @@ class Follow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1):
     filter: Filter
     credit: Small
     name: Name = ""
-    after: Annotated[int, Meta(ge=-1)] = -1
+    first: Annotated[int, Meta(ge=-1)] = -1
     since_s: float = 0.0
     is_retained: bool = False
     queue: Small = 10_000
@@ -165,7 +165,7 @@ class Unfollow(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
 
 
 class Forget(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
-    """Forget the place of this name."""
+    """Forget the place of this name, and say `Forgotten`."""
 
     name: Name
 
@@ -267,6 +267,12 @@ class Caught(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
     id: int
 
 
+class Forgotten(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):
+    """The place of a name is not there any more."""
+
+    name: str
+
+
 class Ended(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
     """Nothing more comes.
 
@@ -279,7 +285,7 @@ class Ended(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
     word: str
 
 
-Said = Welcome | Taken | Told | Following | Caught | Ended
+Said = Welcome | Taken | Told | Following | Caught | Ended | Forgotten
 
 asked: msgspec.msgpack.Decoder[Asked] = msgspec.msgpack.Decoder(Asked)
 said: msgspec.msgpack.Decoder[Said] = msgspec.msgpack.Decoder(Said)

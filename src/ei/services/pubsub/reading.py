@@ -6,7 +6,7 @@ from there. So a slow one costs others nothing, and no memory beside the log.
 """
 
 from ei.sdk import SetTimer
-from ei.services.pubsub.desk import Desk, Follower, Session
+from ei.services.pubsub.desk import WAKE, Desk, Follower, Session, member_of
 from ei.services.pubsub.log import Place
 from ei.services.pubsub.messages import Caught, Ended, Follow, Following, More, Record, Told, record
 from ei.services.pubsub.subjects import does_match, is_filter
@@ -14,38 +14,17 @@ from ei.services.pubsub.subjects import does_match, is_filter
 DROP_OLDEST, DROP_NEWEST, DISCONNECT = 0, 1, 2
 RECORDS_AT_ONCE = 400
 """That a follower who is behind goes through in one event."""
-WAKE = b"wake"
-"""With a stream: the timer of what was left for another turn."""
 
 
 def follow(desk: Desk, session: Session, asked: Follow) -> None:
     """Begin to follow."""
-    if not is_filter(asked.filter):
-        desk.tell(session, Ended(asked.id, "bad_filter"))
+    before = desk.follower(member_of(session.stream, asked.id))
+    if before is not None:
+        desk.drop(before)
+    if word := why_not(desk, session, asked):
+        desk.tell(session, Ended(asked.id, word))
         return
-    log, span = desk.log, desk.log.span
-    place = log.place(session.host, asked.name) if asked.name else None
-    is_new_place = bool(asked.name) and place is None
-    if session.followers >= desk.config.followers_per_host or (
-        is_new_place
-        and (
-            log.count_places(session.host) >= desk.config.names_per_host
-            or log.held.places >= desk.config.names
-        )
-    ):
-        desk.tell(session, Ended(asked.id, "too_many"))
-        return
-    is_old = place is not None and place.filter == asked.filter
-    first, lost = span.next, 0
-    if asked.after >= 0:
-        first = min(asked.after + 1, span.next)
-    elif place is not None and is_old:
-        first = min(place.next, span.next)
-    elif asked.since_s:
-        oldest_s = 0.0 if asked.since_s < 0 else desk.ctx.unix_s - asked.since_s
-        first = log.first_since(oldest_s)
-    if first < span.first:
-        first, lost = span.first, span.first - first
+    first, lost = start_of(desk, session, asked)
     follower = Follower(
         stream=session.stream,
         id=asked.id,
@@ -58,14 +37,43 @@ def follow(desk: Desk, session: Session, asked: Follow) -> None:
         queue=asked.queue,
         policy=asked.policy,
         lost=lost,
-        told=asked.after,
+        told=first - 1,
         retained="" if asked.is_retained else None,
     )
     desk.add(session, follower)
     desk.tell(session, Following(asked.id, first))
-    if asked.name and not is_old:
-        log.set_place(session.host, asked.name, Place(asked.filter, first))
     read_on(desk, session, follower)
+
+
+def why_not(desk: Desk, session: Session, asked: Follow) -> str:
+    """Return the word why somebody may not follow; empty when he may."""
+    if not is_filter(asked.filter):
+        return "bad_filter"
+    log, config = desk.log, desk.config
+    has_place = not asked.name or log.place(session.host, asked.name) is not None
+    is_full = (
+        log.count_places(session.host) >= config.names_per_host or log.held.places >= config.names
+    )
+    is_many = desk.count_followers(session.host) >= config.followers_per_host
+    return "too_many" if is_many or (is_full and not has_place) else ""
+
+
+def start_of(desk: Desk, session: Session, asked: Follow) -> tuple[int, int]:
+    """Return where to begin, and how many are lost before; a name gets its place."""
+    log, span = desk.log, desk.log.span
+    place = log.place(session.host, asked.name) if asked.name else None
+    first = span.next
+    if asked.first > span.next:
+        first = span.first  # what it had was another log
+    elif asked.first >= 0:
+        first = asked.first
+    elif place is not None and place.filter == asked.filter:
+        first = min(place.next, span.next)
+    elif asked.since_s:
+        first = log.first_since(0.0 if asked.since_s < 0 else desk.ctx.unix_s - asked.since_s)
+    if asked.name and (place is None or place.filter != asked.filter):
+        log.set_place(session.host, asked.name, Place(asked.filter, max(first, span.first)))
+    return max(first, span.first), max(0, span.first - first)
 
 
 def give_more(desk: Desk, session: Session, follower: Follower, asked: More) -> None:
@@ -88,7 +96,7 @@ def hand_out(desk: Desk, entry: Record, encoded: bytes, position: int) -> None:
     for member in desk.readers.meeting(entry.subject):
         follower = desk.follower(member)
         session = None if follower is None else desk.session(follower.stream)
-        if follower is None or session is None:
+        if follower is None or session is None or session.is_closed:
             continue
         if not follower.is_behind and follower.credit and session.has_room:
             tell(desk, session, follower, position, encoded)

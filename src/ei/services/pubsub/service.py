@@ -40,7 +40,7 @@ from ei.sdk import (
 )
 from ei.services.pubsub import live, reading
 from ei.services.pubsub.config import Config
-from ei.services.pubsub.desk import Desk, Session, member_of
+from ei.services.pubsub.desk import WAKE, Desk, Session, member_of
 from ei.services.pubsub.messages import (
     MAX_DATA_BYTES,
     MESSAGES,
@@ -48,6 +48,7 @@ from ei.services.pubsub.messages import (
     Asked,
     Follow,
     Forget,
+    Forgotten,
     Hello,
     Keep,
     More,
@@ -116,9 +117,11 @@ class PubSub(Service[Config]):
     def on_timer(self, event: TimerFired, ctx: Context[Config]) -> Iterable[Effect]:
         """Go on with what was left for another turn."""
         desk = Desk(ctx)
-        stream = int.from_bytes(event.key.removeprefix(reading.WAKE)[:8], "big")
+        stream = int.from_bytes(event.key.removeprefix(WAKE)[:8], "big")
         session = desk.session(stream)
-        if session is not None:
+        if session is not None and session.is_closed:
+            desk.close(session)
+        elif session is not None:
             take_frames(desk, session)
             go_on(desk, session)
         return desk.effects()
@@ -135,7 +138,7 @@ class PubSub(Service[Config]):
                 come(desk, event)
             case StreamWritable():
                 session = desk.session(event.stream)
-                if session is not None:
+                if session is not None and not session.is_closed:
                     session.window = event.window
                     desk.flush(session)
                     go_on(desk, session)
@@ -206,7 +209,9 @@ def cut_off(desk: Desk, node: Address) -> None:
 def come(desk: Desk, event: StreamData) -> None:
     """Take what came from a host."""
     session = desk.session(event.stream)
-    if session is None:  # it was opened to one before this, whose state went to another member
+    if (
+        session is None or session.is_closed
+    ):  # it was opened to one before this, whose state went to another member
         desk.order(CloseStream(event.stream))
         return
     session.is_reading = False
@@ -255,6 +260,7 @@ def do(desk: Desk, session: Session, message: Asked) -> None:
                 desk.drop(follower)
         case Forget():
             desk.log.forget_place(session.host, message.name)
+            desk.tell(session, Forgotten(message.name))
         case Still():
             pass
         case _:
@@ -284,7 +290,7 @@ def keep(desk: Desk, session: Session, message: Keep) -> None:
     )
     position = desk.log.append(entry, encoded)
     if message.is_retained:
-        desk.log.retain(entry.subject, position, encoded, is_taken_back=not entry.data)
+        desk.log.retain(entry, position, encoded, is_alone=len(config.nodes) < 2)  # noqa: PLR2004
     desk.log.note_taken(session.host, message, position, period, period_s=config.publisher_s)
     desk.count("kept")
     desk.count("trimmed", trimmed)
@@ -302,10 +308,14 @@ def why_refused(desk: Desk, session: Session, message: Keep, period: int) -> str
         return "too_long"
     if message.is_retained and message.data:
         size_bytes = len(message.data) + len(message.extra)
-        if log.retained_bytes_with(message.subject, size_bytes) > config.retained_bytes:
+        of_all, own = log.retained_with(session.host, message.subject, size_bytes)
+        if of_all > config.retained_bytes or own > config.retained_bytes_per_host:
             return "too_much_retained"
     is_new = not log.is_known(session.host, message.publisher, period)
-    if is_new and log.count_publishers(period) >= config.publishers:
+    if is_new and (
+        log.count_publishers(period) >= config.publishers
+        or log.count_publishers(period, session.host) >= config.publishers_per_host
+    ):
         return "too_many_publishers"
     return ""
 
@@ -326,7 +336,7 @@ def go_on(desk: Desk, session: Session) -> None:
 
 def wake(desk: Desk, session: Session) -> None:
     """Go on soon."""
-    desk.order(SetTimer(reading.WAKE + session.stream.to_bytes(8, "big"), after_s=0.0))
+    desk.order(SetTimer(WAKE + session.stream.to_bytes(8, "big"), after_s=0.0))
 
 
 def hang_up(desk: Desk, session: Session) -> None:

@@ -60,50 +60,48 @@ class Wishes:
         name: Of this set of wishes, unique within the service.
     """
 
-    __slots__ = ("_counts", "_filters", "_paths", "_who")
+    __slots__ = ("_counts", "_filters", "_members", "_paths", "_who")
 
     def __init__(self, store: Store, name: str) -> None:
-        self._filters = Table(store, f"{name} filters", of=tuple[bytes, ...])
+        self._filters = Table(store, f"{name} filters", of=int)
+        self._members = Table(store, f"{name} members", of=bool)
         self._paths = Table(store, f"{name} paths", of=int)
         self._who = Table(store, f"{name} who", of=bool)
         self._counts = Table(store, f"{name} counts", of=int)
 
     def add(self, wanted: str, who: bytes) -> bool:
         """Note a wish; return whether it is new."""
-        key = wanted.encode()
-        here = self._filters.get(key) or ()
-        if who in here:
+        if self.has(wanted, who):
             return False
-        self._filters.put(key, (*here, who))
+        key = wanted.encode()
+        self._members.put(key + _END + who, True)  # noqa: FBT003 a mark
         self._who.put(_owned(who) + key, True)  # noqa: FBT003 a mark
-        self._counts.put(who, self.count_of(who) + 1)
-        if not here:
+        if not _add(self._filters, key, 1):
             self._count(wanted, 1)
+        _ = _add(self._counts, who, 1)
         return True
 
     def remove(self, wanted: str, who: bytes) -> bool:
         """Forget a wish; return whether there was one."""
-        key = wanted.encode()
-        here = self._filters.get(key) or ()
-        if who not in here:
+        if not self.has(wanted, who):
             return False
+        key = wanted.encode()
+        self._members.delete(key + _END + who)
         self._who.delete(_owned(who) + key)
-        count = self.count_of(who) - 1
-        if count:
-            self._counts.put(who, count)
-        else:
-            self._counts.delete(who)
-        left = tuple(each for each in here if each != who)
-        if left:
-            self._filters.put(key, left)
-        else:
-            self._filters.delete(key)
+        if _add(self._filters, key, -1) == 1:
             self._count(wanted, -1)
+        _ = _add(self._counts, who, -1)
         return True
 
-    def who_wants(self, wanted: str) -> tuple[bytes, ...]:
-        """Return who has this very filter."""
-        return self._filters.get(wanted.encode()) or ()
+    def has(self, wanted: str, who: bytes) -> bool:
+        """Whether somebody has this very filter."""
+        return self._members.get(wanted.encode() + _END + who) is not None
+
+    def who_wants(self, wanted: str) -> Iterator[bytes]:
+        """Yield who has this very filter."""
+        prefix = wanted.encode() + _END
+        for key, _ in self._members.scan(prefix):
+            yield key[len(prefix) :]
 
     def count_of(self, who: bytes) -> int:
         """Return how many filters somebody has."""
@@ -124,7 +122,7 @@ class Wishes:
         """Return who wants a subject, each once, in the order of their filters."""
         found: dict[bytes, None] = {}
         for wanted in self._met_by(subject):
-            for who in self._filters.get(wanted.encode()) or ():
+            for who in self.who_wants(wanted):
                 found[who] = None
         return list(found)
 
@@ -158,12 +156,21 @@ class Wishes:
         while end < len(wanted):
             end = wanted.find("/", end + 1)
             end = len(wanted) if end < 0 else end
-            path = wanted[:end].encode()
-            count = (self._paths.get(path) or 0) + amount
-            if count:
-                self._paths.put(path, count)
-            else:
-                self._paths.delete(path)
+            _ = _add(self._paths, wanted[:end].encode(), amount)
+
+
+def _add(counts: Table[int], key: bytes, amount: int) -> int:
+    """Add to a count, which is not there when it is 0; return what it was."""
+    before = counts.get(key) or 0
+    if before + amount:
+        counts.put(key, before + amount)
+    else:
+        counts.delete(key)
+    return before
+
+
+_END = b"\0"
+"""Of a filter, in which it cannot be."""
 
 
 def _owned(who: bytes) -> bytes:

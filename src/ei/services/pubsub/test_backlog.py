@@ -36,8 +36,8 @@ def test_what_is_of_a_log_is_not_dropped_here() -> None:
 
 
 def test_how_far_a_subscriber_has_come_ends_before_the_first_that_it_did_not_acknowledge() -> None:
-    reach = Reach()
-    reach.told = 9
+    reach = Reach(is_open=True)
+    reach.begin(10)
     for position in (10, 12, 15):
         assert reach.tell(position)
 
@@ -49,3 +49,23 @@ def test_how_far_a_subscriber_has_come_ends_before_the_first_that_it_did_not_ack
     assert not reach.tell(12)
     reach.acknowledge(15)
     assert reach.done == 15
+
+
+def test_nothing_is_open_of_who_acknowledges_nothing() -> None:
+    reach = Reach(is_open=False)
+
+    for position in range(3):
+        assert reach.tell(position)
+
+    assert reach.done == 2
+
+
+def test_a_log_that_begins_before_what_was_told_is_a_new_one() -> None:
+    reach = Reach(is_open=True)
+    reach.begin(10)
+    assert reach.tell(10)
+
+    reach.begin(0)
+
+    assert reach.tell(0)
+    assert reach.done == -1
