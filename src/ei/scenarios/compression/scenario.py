@@ -11,6 +11,7 @@ import zstandard
 from ei._core import Dictionaries
 from ei.lab.accounts import counters_of
 from ei.lab.lab import Lab
+from ei.lab.load import until
 from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.compression.chained import of_multicast
 from ei.scenarios.compression.ends import (
@@ -39,6 +40,7 @@ from ei.services.compression.stages import train
 NORTH, SOUTH = "north", "south"
 NEXT = "sn1.isp-b"
 READINGS = 400
+MEET_LIMIT_S = 5.0
 LOAD, RATE_PPS = 2_000, 400.0
 VERSIONS = (2, 3, 4)
 STAGE_PACKETS = 100_000
@@ -53,6 +55,13 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
     collector, observer = Collector(lab.host("bob")), Observer(lab.host("bob"))
     alice = Tenant(lab, "alice", "bob", site=NORTH)
     amir = Tenant(lab, "amir", "bob", site=SOUTH)
+
+    async def arrives() -> bool:
+        _ = await alice.send([b"first"], rate_pps=RATE_PPS)
+        return bool(await collector.take())
+
+    met_s = await until(lab, arrives, limit_s=MEET_LIMIT_S)
+    yield promise("the collector is reached", met_s, "<=", MEET_LIMIT_S, unit="s")
     for part in (
         unseen(lab, alice, collector, observer),
         explained(lab, alice),
