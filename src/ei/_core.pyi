@@ -935,9 +935,10 @@ class Streams:
     def statistics(self) -> dict[str, int]:
         """Gauges and counters.
 
-        Gauges: "connections", "waiting", "joints", "reserved_bytes". Counters: "connects",
-        "accepts", "losses", "refusals", "incoming_dropped", "payloads_received", "payloads_sent",
-        "received_bytes", "sent_bytes", "payloads_unknown", "answers_dropped".
+        Gauges: "connections", "waiting", "joints", "tails_bytes", "reserved_bytes". Counters:
+        "tails_dropped", "connects", "accepts", "losses", "refusals", "incoming_dropped",
+        "payloads_received", "payloads_sent", "received_bytes", "sent_bytes", "payloads_unknown",
+        "answers_dropped".
         """
 
     def connection_statistics(self, peer: bytes, connection: int) -> dict[str, int]:

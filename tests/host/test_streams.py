@@ -214,6 +214,29 @@ def test_who_watches_a_stream_is_told_once_that_it_is_lost_and_gets_what_had_com
     in_lab(script)
 
 
+def test_who_watches_a_stream_to_its_end_is_let_go_of(in_lab: InLab) -> None:
+    class Watcher:
+        def lose(self, _: StreamError) -> None:
+            raise AssertionError
+
+    async def script(lab: Simulation) -> None:
+        near, far = await joined(lab)
+        watcher = Watcher()
+        left = weakref.ref(watcher)
+        far.watch(watcher.lose)
+        del watcher
+        await near.write(b"all that there is")
+        await near.finish()
+        await far.finish()
+        assert left() is not None
+
+        _ = await far.read_all()
+
+        assert left() is None
+
+    in_lab(script)
+
+
 def test_what_has_come_is_there_without_waiting_with_its_end(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         near, far = await joined(lab)

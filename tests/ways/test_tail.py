@@ -26,6 +26,16 @@ def test_before_what_was_skipped_nothing_is_kept() -> None:
     assert (tail.start, tail.end, tail.piece(5, 9)) == (5, 6, b"f")
 
 
+def test_of_what_was_dropped_nothing_is_kept_and_it_counts() -> None:
+    tail = Tail(5)
+    tail.add(b"abc")
+
+    tail.drop()
+    tail.add(b"d")
+
+    assert (tail.start, tail.end, tail.piece(3, 9)) == (3, 4, b"d")
+
+
 def test_more_than_it_keeps_leaves_the_end_of_that() -> None:
     tail = Tail(2)
 

@@ -469,7 +469,7 @@ impl Streams {
 
     fn statistics(&self) -> HashMap<&'static str, u64> {
         let inner = self.lock();
-        let joints = inner.joints.as_ref().map_or(0, Joints::len);
+        let joints = inner.joints.as_ref().map_or((0, 0, 0), Joints::figures);
         figures::of_all(&inner.endpoint.statistics(), joints)
     }
 

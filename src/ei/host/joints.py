@@ -4,7 +4,6 @@ A connection belongs to its joint from `join` on. What becomes of it is an event
 `joined` when both directions have ended, `broke` when the connection did.
 """
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,12 +34,13 @@ class Left:
     """A connection whose stream is lost, and what another one needs to take its place.
 
     Attributes:
+        descriptor: Of the connection; it belongs to the caller.
         there_bytes, back_bytes: As of `Carried`.
         unsent: Came from the stream, and the connection has still to be given it.
         tail: The last that came from the connection.
     """
 
-    connection: socket.socket
+    descriptor: int
     there_bytes: int
     back_bytes: int
     unsent: bytes
@@ -99,10 +99,9 @@ class Joints:
             StreamError: there is none.
         """
         try:
-            descriptor, there_bytes, back_bytes, unsent, tail = self._native().leave(*key)
+            return Left(*self._native().leave(*key))
         except ConnectionError as error:
             raise StreamError(str(error), kind="lost") from error
-        return Left(socket.socket(fileno=descriptor), there_bytes, back_bytes, unsent, tail)
 
     def part(self, key: "StreamKey", *, is_reset: bool) -> None:
         """Close the connection of a joint, so that it looks cut off if it is. Idempotent."""

@@ -345,6 +345,7 @@ class Stream:
 
     def _forget_if_ended(self) -> None:
         if self._is_ended and self._is_finished:
+            self._when_lost = None
             self._forget()
 
 

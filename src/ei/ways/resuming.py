@@ -219,6 +219,7 @@ class ResumableStream:
         """Give the stream up, both ways. Idempotent."""
         self._loss = StreamError("this host gave the stream up", kind="aborted")
         carrier, self._carrier = self._carrier, None
+        self._tail.drop()
         for task in (self._mending, self._pushing):
             if task is not None:
                 _ = task.cancel()
@@ -284,7 +285,7 @@ class ResumableStream:
         left = carrier.leave()
         if left is None:
             return False
-        self._joined, self._connection = None, left.connection
+        self._joined, self._connection = None, socket.socket(fileno=left.descriptor)
         self._has += left.there_bytes
         self._rest += left.unsent
         self._tail.skip(left.back_bytes - len(left.tail))
@@ -310,6 +311,7 @@ class ResumableStream:
         if isinstance(found, tuple):
             found[0].abort()
         self._loss = loss
+        self._tail.drop()
         self._found.set()
 
     async def _ask(self) -> tuple[Stream, Status] | EiError | None:

@@ -33,6 +33,10 @@ class Tail:
             self._kept.clear()
             self.end += count
 
+    def drop(self) -> None:
+        """Keep nothing of what was written so far."""
+        self._kept = bytearray()
+
     def piece(self, start: int, limit_bytes: int) -> bytes:
         """Return at most so many bytes from `start` on, which is kept."""
         at = start - self.start

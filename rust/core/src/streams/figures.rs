@@ -4,11 +4,16 @@ use std::collections::HashMap;
 
 use ei_streams::{ConnectionStatistics, Statistics};
 
-pub(super) fn of_all(counted: &Statistics, joints: usize) -> HashMap<&'static str, u64> {
+pub(super) fn of_all(
+    counted: &Statistics,
+    (joints, tails_bytes, tails_dropped): (usize, usize, u64),
+) -> HashMap<&'static str, u64> {
     HashMap::from([
         ("connections", counted.connections as u64),
         ("waiting", counted.waiting as u64),
         ("joints", joints as u64),
+        ("tails_bytes", tails_bytes as u64),
+        ("tails_dropped", tails_dropped),
         ("reserved_bytes", counted.reserved_bytes),
         ("connects", counted.connects),
         ("accepts", counted.accepts),

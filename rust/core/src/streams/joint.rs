@@ -69,8 +69,8 @@ pub(super) struct Joint {
     socket_end: Ending,
     stream_end: Ending,
     cut: Option<Cut>,
-    back_moved_ns: u64,
-    tail: Tail,
+    pub(super) back_moved_ns: u64,
+    pub(super) tail: Tail,
 }
 
 /// A socket that broke, as one does whose server answers and closes with the request unread.

@@ -16,6 +16,9 @@ use super::joint::{HAS_ALL, Joint, Left, Over, PIECE_BYTES};
 /// Sockets that are looked at in one turn.
 const MAX_READY: usize = 256;
 
+/// What all of them keep of the last that came from their sockets.
+const TAILS_BYTES: usize = 256 << 20;
+
 type Name = (ConnectionKey, u64);
 
 /// What Python is told.
@@ -34,6 +37,10 @@ pub(super) struct Joints {
     /// When to look again at joints whose socket broke.
     due: BTreeSet<(u64, u64)>,
     piece: Vec<u8>,
+    tails_bytes: usize,
+    max_tails_bytes: usize,
+    /// Of joints that were idle longer than those that needed the memory.
+    tails_dropped: u64,
 }
 
 impl Joints {
@@ -48,6 +55,9 @@ impl Joints {
             over: VecDeque::new(),
             due: BTreeSet::new(),
             piece: vec![0; PIECE_BYTES],
+            tails_bytes: 0,
+            max_tails_bytes: TAILS_BYTES,
+            tails_dropped: 0,
         })
     }
 
@@ -56,8 +66,9 @@ impl Joints {
         self.epoll.as_raw_fd()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.joints.len()
+    /// Joints, what their tails take, and tails that were dropped for others.
+    pub(super) fn figures(&self) -> (usize, usize, u64) {
+        (self.joints.len(), self.tails_bytes, self.tails_dropped)
     }
 
     /// # Errors
@@ -89,7 +100,9 @@ impl Joints {
 
     /// Let go of a joint; its socket is closed with it.
     pub(super) fn remove(&mut self, name: &Name) -> Option<Joint> {
-        self.joints.remove(&self.tokens.remove(name)?)
+        let joint = self.joints.remove(&self.tokens.remove(name)?)?;
+        self.tails_bytes -= joint.tail.reserved_bytes();
+        Some(joint)
     }
 
     /// Let go of a joint, whose socket goes on.
@@ -173,7 +186,10 @@ impl Joints {
             && joint.over.is_none()
         {
             let was_due_ns = joint.cut_due_ns();
+            let before_bytes = joint.tail.reserved_bytes();
             joint.advance(endpoint, &mut self.piece, now_ns);
+            self.tails_bytes += joint.tail.reserved_bytes();
+            self.tails_bytes -= before_bytes;
             if joint.over.is_some() {
                 self.over.push_back(token);
             }
@@ -182,6 +198,21 @@ impl Joints {
                 self.due.retain(|(_, other)| *other != token);
                 self.due.extend(due_ns.map(|due_ns| (due_ns, token)));
             }
+            self.drop_tails();
+        }
+    }
+
+    /// Keep tails within their bound: what went longest ago has most likely arrived.
+    fn drop_tails(&mut self) {
+        while self.tails_bytes > self.max_tails_bytes {
+            let with_tails = self.joints.values_mut();
+            let with_tails = with_tails.filter(|joint| joint.tail.reserved_bytes() > 0);
+            let Some(oldest) = with_tails.min_by_key(|joint| joint.back_moved_ns) else {
+                return;
+            };
+            self.tails_bytes -= oldest.tail.reserved_bytes();
+            self.tails_dropped += 1;
+            oldest.tail.clear();
         }
     }
 
@@ -195,5 +226,36 @@ impl Joints {
                 self.over.push_back(token);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn the_tails_of_those_that_said_nothing_for_longest_make_room() {
+        let mut joints = Joints::new().unwrap();
+        joints.max_tails_bytes = 250;
+        let key = ConnectionKey {
+            peer: [1; 16],
+            connection: 1,
+        };
+        for (token, back_moved_ns) in [(0, 5), (1, 7), (2, 3), (3, 9)] {
+            let socket = UnixStream::pair().unwrap().0.into();
+            let mut joint = Joint::new((key, token), socket, 0, 100);
+            joint.back_moved_ns = back_moved_ns;
+            joint.tail.push(&[0; 100]);
+            joints.tails_bytes += joint.tail.reserved_bytes();
+            joints.joints.insert(token, joint);
+            joints.tokens.insert((key, token), token);
+            joints.drop_tails();
+        }
+
+        assert_eq!(joints.figures(), (4, 200, 2));
+        let left = [1, 3].map(|token| joints.leave(&(key, token)).unwrap().tail.len());
+        assert_eq!(left, [100, 100]);
+        assert_eq!(joints.figures(), (2, 0, 2));
     }
 }

@@ -23,7 +23,22 @@ impl Tail {
         let kept = kept.unwrap_or_default();
         let excess = (self.ring.len() + kept.len()).saturating_sub(self.limit);
         self.ring.drain(..excess.min(self.ring.len()));
+        let needed = self.ring.len() + kept.len();
+        if needed > self.ring.capacity() {
+            let doubled = needed.max(2 * self.ring.capacity()).min(self.limit);
+            self.ring.reserve_exact(doubled - self.ring.len());
+        }
         self.ring.extend(kept);
+    }
+
+    /// Memory that it takes.
+    pub(super) fn reserved_bytes(&self) -> usize {
+        self.ring.capacity()
+    }
+
+    /// Keep nothing of what was before.
+    pub(super) fn clear(&mut self) {
+        self.ring = VecDeque::new();
     }
 
     pub(super) fn into_bytes(self) -> Vec<u8> {
@@ -46,6 +61,20 @@ mod tests {
         let mut tail = Tail::new(2);
         tail.push(b"abcd");
         assert_eq!(tail.into_bytes(), b"cd");
+    }
+
+    #[test]
+    fn it_takes_no_more_memory_than_it_may_keep() {
+        let mut tail = Tail::new(100_000);
+        for _ in 0..100 {
+            tail.push(&[7; 3_333]);
+            assert!(tail.reserved_bytes() <= 100_000);
+        }
+
+        tail.clear();
+        assert_eq!(tail.reserved_bytes(), 0);
+        tail.push(b"abc");
+        assert_eq!(tail.into_bytes(), b"abc");
     }
 
     #[test]
