@@ -12,11 +12,14 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::entry::{End, Out};
+use super::entry::{End, Entry, Out};
 use super::{Closing, Junction, Sockets};
 
 /// What a stream keeps at first.
 const FIRST_BYTES: usize = 4 * 1024;
+
+/// What came before so long a silence has most likely arrived.
+const SILENCE_NS: u64 = 60 * 1_000_000_000;
 
 /// The last bytes that came from an end.
 #[derive(Debug)]
@@ -53,6 +56,12 @@ impl Kept {
     /// What is reserved for it.
     pub(super) fn room_bytes(&self) -> usize {
         self.room
+    }
+
+    /// Keep nothing of what came so far; what was reserved for it.
+    pub(super) fn clear(&mut self) -> usize {
+        self.ring = VecDeque::new();
+        std::mem::take(&mut self.room)
     }
 
     fn grow(&mut self, bytes: usize) {
@@ -203,8 +212,33 @@ impl Junction {
         {
             sockets.close(place, false);
             self.table.set_end(place, End::Gone);
+            self.table.release_window(place);
         }
         self.part(place);
+    }
+
+    /// Give back what is kept of splices that have been silent for long, unless somebody takes it slowly.
+    pub(super) fn forget_kept(&mut self) {
+        let is_silent = |entry: &Entry| {
+            let has_taken = |with| {
+                let other = self.table.get(with);
+                other.is_some_and(|other| other.unsent_bytes == 0)
+            };
+            let is_kept = entry.kept.as_ref().is_some_and(|kept| !kept.is_behind());
+            is_kept
+                && entry.splice.is_some_and(|splice| {
+                    splice.moved_ns.saturating_add(SILENCE_NS) <= self.now_ns
+                        && has_taken(splice.with)
+                })
+        };
+        let places = self.table.places();
+        let silent: Vec<usize> = places
+            .filter(|(_, entry)| is_silent(entry))
+            .map(|(place, _)| place)
+            .collect();
+        for place in silent {
+            self.table.release_kept(place);
+        }
     }
 
     /// Whether the stream is spliced with one that keeps, and with which.

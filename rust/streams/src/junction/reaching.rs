@@ -153,6 +153,7 @@ impl Junction {
             let _code_is_small = self.quic.close(now_ns, key, 0, b"");
         }
         self.handshakes.tidy(now_ns);
+        self.forget_kept();
         self.forget_links();
     }
 

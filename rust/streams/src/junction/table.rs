@@ -161,6 +161,25 @@ impl Table {
         is_reserved
     }
 
+    /// Give back what a stream has reserved for what it keeps, and forget that.
+    pub(super) fn release_kept(&mut self, place: usize) {
+        let Some(entry) = self.get_mut(place) else {
+            return;
+        };
+        let bytes = entry.kept.as_mut().map_or(0, Kept::clear);
+        entry.extra_bytes -= bytes;
+        self.reserved_bytes -= bytes;
+        self.kept_bytes -= bytes;
+    }
+
+    /// Give back the windows of a stream that takes nothing any more.
+    pub(super) fn release_window(&mut self, place: usize) {
+        if let Some(entry) = self.get_mut(place) {
+            let window = std::mem::take(&mut entry.window);
+            self.reserved_bytes -= reserved_bytes(window);
+        }
+    }
+
     /// Forget a stream whose end is gone.
     pub(super) fn remove(&mut self, place: usize) {
         self.set_end(place, End::Gone);

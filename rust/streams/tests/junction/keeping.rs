@@ -280,6 +280,55 @@ fn what_is_kept_is_reserved_and_given_back() {
     assert!(crossing.nodes[0].junction.statistics().buffered_bytes < before);
 }
 
+#[test]
+fn after_a_long_silence_it_is_given_back_and_the_stream_can_still_be_replaced() {
+    let mut crossing = Crossing::new(1);
+    let stream = crossing.open(b"\0\0abc");
+    crossing.open_legacy(3);
+    let spliced = |a, from_byte| Order::Splice {
+        a,
+        b: 3,
+        idle_ns: 3_600 * SECOND_NS,
+        keep_bytes: 1 << 20,
+        from_byte,
+    };
+    crossing.order(0, spliced(2, None));
+    let before = crossing.nodes[0].junction.statistics().buffered_bytes;
+    sends(&mut crossing, &[1; 50_000], false);
+    assert_eq!(crossing.host_reads(stream).len(), 50_000);
+
+    crossing.pass(50 * SECOND_NS);
+    assert!(crossing.nodes[0].junction.statistics().buffered_bytes > before);
+    crossing.pass(50 * SECOND_NS);
+
+    assert_eq!(
+        crossing.nodes[0].junction.statistics().buffered_bytes,
+        before
+    );
+    lose(&mut crossing, stream);
+    let later = crossing.open(b"\0\0");
+    crossing.order(0, spliced(4, Some(50_000)));
+    sends(&mut crossing, b"more", false);
+    assert_eq!(crossing.host_reads(later), b"more");
+}
+
+#[test]
+fn one_that_lingers_has_no_windows() {
+    let (mut crossing, stream) = kept(1_000);
+    crossing.host.finish(Crossing::key(), stream).unwrap();
+    crossing.settle();
+    let before = crossing.nodes[0].junction.statistics().buffered_bytes;
+
+    sends(&mut crossing, b"answer", true);
+
+    assert_eq!(crossing.closed(0), [(2, Closing::Ended)]);
+    let lingering = crossing.nodes[0].junction.statistics().buffered_bytes;
+    assert!(before - lingering > 60_000, "{before} {lingering}");
+    let later = crossing.open(b"\0\0");
+    crossing.order(0, splice(4, 1_000, Some(2)));
+    assert_eq!(crossing.host_reads(later), b"swer");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

@@ -26,6 +26,7 @@ from ei.sdk import (
     CancelTimer,
     CloseStream,
     Context,
+    Count,
     Effect,
     SetTimer,
     SpliceStreams,
@@ -186,6 +187,7 @@ def _park(
 ) -> Iterable[Effect]:
     parked = _parked(ctx).get(counted) or 0
     if parked >= ctx.config.most_parked:
+        yield Count("not_parked")
         yield from _close(name, session, ctx)
         return
     _parked(ctx).put(counted, parked + 1)

@@ -11,6 +11,7 @@ from ei.sdk import (
     AtNode,
     CancelTimer,
     CloseStream,
+    Count,
     Legacy,
     OpenStream,
     SetTimer,
@@ -199,13 +200,15 @@ def test_silence_ends_a_session() -> None:
 def test_so_many_of_one_peer_are_parked_and_no_more() -> None:
     play = Playbook("termination", peers=["far.2", "near"], config={"most_parked": 1})
     servers: list[FarEnd] = []
+    counted: list[bool] = []
     for number, peer in enumerate(("far.2", "far.2", "near")):
         opening = write_opening(Opening(SERVER, session=bytes([number]) * 16))
         end = play.open_stream(peer, opening)
         servers.append(play.far_end(end.stream | 1))
         _ = servers[-1].accept()
-        _ = end.refuse("lost")
+        counted.append(Count("not_parked") in end.refuse("lost"))
 
+    assert counted == [False, True, False]
     assert [server.closed for server in servers] == ["", "closed", ""]
     _ = play.open_stream("near", again(0, bytes(16)))
     another = play.open_stream("far.2", FIRST)
