@@ -849,7 +849,7 @@ class Streams:
         After fewer than offered, wait for `writable`.
 
         Raises:
-            BrokenPipeError: the peer stopped the stream.
+            BrokenPipeError: the peer stopped the stream, and its event was not taken yet.
             ConnectionError: the connection is not up, or the stream has ended.
             ValueError: the stream goes the other way only, or `start` is behind the end.
         """
