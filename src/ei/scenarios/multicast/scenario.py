@@ -25,7 +25,7 @@ BLOCK_BYTES = 1_200
 FILE_BYTES = 20_000_000
 FILE_BYTES_PER_S = 250_000.0
 LOSS = 0.01
-COUNTED, COUNTED_BYTES = 300, 1_000
+COUNTED, COUNTED_BYTES = 600, 1_000
 RATE_PPS = 200.0
 QUIET_S = 2.0
 PINGS = 4
@@ -54,7 +54,8 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             _ = task.cancel()
         for listener in listeners:
             await listener.leave()
-    yield await behind_gateways(lab)
+    if lab.backend != "simulation":  # programs of others take real sockets
+        yield await behind_gateways(lab)
     for each in crowd(domains=100, nodes=3, receivers=10_000):
         yield each
     homeless = sum(each.homeless for each in (await counters_of(lab)).values())
@@ -112,7 +113,7 @@ async def copies(lab: Lab, sender: Sender, listeners: list[Listener]) -> AsyncIt
                 _ = sender.send(bytes(COUNTED_BYTES)), strange.send(b"strange")
                 await lab.sleep(1 / RATE_PPS)
             await wait_for(lab, listeners, sender.connection, first + COUNTED)
-            await lab.sleep(QUIET_S)
+        await lab.sleep(QUIET_S)
         overheard = sum(gaps.next - gaps.first for gaps in secret.streams.values())
     nodes = len(lab.topology.nodes)
     yield promise(
@@ -240,7 +241,7 @@ async def leaving(lab: Lab, listener: Listener) -> AsyncIterator[Promise]:
 async def behind_gateways(lab: Lab) -> Promise:
     """Unmodified programs of IP multicast, on networks behind hosts of the group."""
     name = "datagrams that iperf receivers lack behind gateways"
-    if lab.backend == "simulation" or not can_run():
+    if not can_run():
         return unsupported(name, "==", 0, unit="datagrams")
     heard = await native(lab, GROUP, SENDER, NATIVE)
     is_heard = heard.receivers == len(NATIVE) and heard.sent > 0
