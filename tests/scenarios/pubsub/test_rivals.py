@@ -7,11 +7,23 @@ from typing import get_args
 
 import pytest
 
-from ei.scenarios.pubsub.rivals import Cost, Name, cost_of, is_here, rival
+from ei.scenarios.pubsub.rivals import (
+    NOT_SUSTAINED,
+    Cost,
+    Name,
+    better,
+    cost_of,
+    is_here,
+    rival,
+)
 
-pytestmark = pytest.mark.slow
+
+def test_what_was_not_sustained_is_no_better() -> None:
+    assert better(NOT_SUSTAINED, Cost(700.0, 80_000.0)) == Cost(700.0, 80_000.0)
+    assert better(Cost(700.0, 80_000.0), Cost(600.0, 80_000.0)).ns == 600.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", get_args(Name))
 def test_a_broker_that_is_here_delivers(name: Name, tmp_path: Path) -> None:
     if not is_here(name):

@@ -10,7 +10,7 @@ from ei.errors import DeadlineError
 from ei.services.pubsub.client import PubSub, Subscription
 
 TICK_S = 0.005
-AT_ONCE = 512
+AT_ONCE = 1_000
 """Publishes that wait for their acknowledgement; with more the rate is not kept up."""
 KEEP_LIMIT_S = 30.0
 QUIET_S = 2.0
@@ -55,11 +55,12 @@ async def publish(  # noqa: PLR0913 what, how much, where to
     per_s: float,
     seconds: float,
     data_bytes: int = 100,
+    at_once: int = AT_ONCE,
 ) -> None:
     """Publish at a rate; return when all is acknowledged, or was given up."""
     loop = asyncio.get_running_loop()
     began_s, first = loop.time(), kept.published
-    room = asyncio.Semaphore(AT_ONCE)
+    room = asyncio.Semaphore(at_once)
     padding = bytes(data_bytes - NUMBER_BYTES - STAMP_BYTES)
 
     async def one(number: int) -> None:

@@ -14,7 +14,7 @@ from ei.scenarios.pubsub.exchange import exchanged
 from ei.scenarios.pubsub.ground import Ground, grounded
 from ei.scenarios.pubsub.kept import Kept, publish, read
 from ei.scenarios.pubsub.programs import started
-from ei.scenarios.pubsub.rival_clients import Sent
+from ei.scenarios.pubsub.rival_clients import INFLIGHT, Sent
 from ei.scenarios.pubsub.rivals import compared, is_here, jetstream
 from ei.scenarios.pubsub.stuck import unharmed
 from ei.services.pubsub.client import HISTORY, PubSub, open_pubsub
@@ -23,16 +23,17 @@ CROWD = 200
 COPIES = 4
 SUBJECTS = tuple(f"s/{number}" for number in range(CROWD // COPIES))
 KEPT_SUBJECTS = tuple(f"k/{number}" for number in range(CROWD // COPIES))
-MESSAGES_PER_S = 20_000
-KEPT_PER_S = 2_000.0
+MESSAGES_PER_S = 20_400
+KEPT_PER_S = 2_100.0
+"""Offered: a little more than what is promised."""
 LOAD_S = 6.0
 AFTER_S = 4.0
 SETTLE_S = 0.5
 PAUSE_S = 0.02
 RETAINED = "r/newest"
-DELIVERIES_LIMIT = 0.99 * COPIES * MESSAGES_PER_S
+DELIVERIES_LIMIT = 80_000.0
 LATE_LIMIT = 0.1
-KEPT_LIMIT = 0.95 * KEPT_PER_S
+KEPT_LIMIT = 2_000.0
 ALONE_KEPT = 10_000
 LIES_PER_S = 200.0
 MODULE = "ei.scenarios.pubsub.crowd"
@@ -75,25 +76,17 @@ async def survived(ground: Ground, environ: Mapping[str, str]) -> AsyncIterator[
         reader.subscribe("k/#", name="judge", queue=1_000_000) as judge,
         read(judge, kept),
     ):
-        async for each in loaded(ground, environ, publisher, kept):
+        async for each in loaded(ground, environ, publisher, kept, preloads=preloads):
             yield each
-        before = len(kept.acknowledged)
-        async with asyncio.TaskGroup() as tasks:
-            loading = publish(publisher, kept, KEPT_SUBJECTS, per_s=KEPT_PER_S, seconds=AFTER_S)
-            _ = tasks.create_task(loading)
-            await asyncio.sleep(AFTER_S / 4)
-            await asyncio.to_thread(ground.kill)
-            await ground.start(preloads=preloads)
         _ = await publisher.keep(RETAINED, b"old", retain=True)
         _ = await publisher.keep(RETAINED, b"new", retain=True)
-    after = len(kept.acknowledged) - before
     yield promise(
         "acknowledged messages lost, though the node was killed with all it had not synced",
         kept.lost,
         "==",
         0,
         unit=f"of {len(kept.acknowledged)}",
-        is_valid=after > 0,
+        is_valid=len(kept.acknowledged) > KEPT_LIMIT,
     )
     yield promise("messages out of their publisher's order, or twice", kept.misplaced, "==", 0)
     yield await late(ground, kept)
@@ -102,9 +95,14 @@ async def survived(ground: Ground, environ: Mapping[str, str]) -> AsyncIterator[
 
 
 async def loaded(
-    ground: Ground, environ: Mapping[str, str], publisher: PubSub, kept: Kept
+    ground: Ground,
+    environ: Mapping[str, str],
+    publisher: PubSub,
+    kept: Kept,
+    *,
+    preloads: Mapping[str, str],
 ) -> AsyncIterator[Promise]:
-    """Publish both kinds at once, to a crowd that wants both."""
+    """Publish both kinds at once, to a crowd that wants both; and again, and kill the node."""
     hosts = tuple(ground.order(f"s{number}.pubsub") for number in range(CROWD))
     wishes = tuple(SUBJECTS[number // COPIES] for number in range(CROWD))
     wishes_kept = tuple(KEPT_SUBJECTS[number // COPIES] for number in range(CROWD))
@@ -127,6 +125,15 @@ async def loaded(
         )
         await asyncio.sleep(SETTLE_S)
         came = await sinks.ask(None, Counted)
+        acknowledged_there, seconds = len(kept.acknowledged), kept.seconds
+        async with asyncio.TaskGroup() as tasks:
+            more = Burst(count=int(AFTER_S * MESSAGES_PER_S), per_s=MESSAGES_PER_S)
+            _ = tasks.create_task(live.ask(more, Sent))
+            loading = publish(publisher, kept, KEPT_SUBJECTS, per_s=KEPT_PER_S, seconds=AFTER_S)
+            _ = tasks.create_task(loading)
+            await asyncio.sleep(AFTER_S / 2)
+            await asyncio.to_thread(ground.kill)
+            await ground.start(preloads=preloads)
     is_offered = sent.seconds <= 1.1 * LOAD_S
     yield promise(
         f"deliveries to {CROWD} subscribers, each message to {COPIES}",
@@ -145,15 +152,15 @@ async def loaded(
     )
     yield promise(
         "beside them acknowledged publishes",
-        round(len(kept.acknowledged) / kept.seconds),
+        round(acknowledged_there / seconds),
         ">=",
         KEPT_LIMIT,
         unit="1/s",
     )
-    missing = COPIES * len(kept.acknowledged) - came.kept
+    missing = COPIES * acknowledged_there - came.kept
     yield promise(
         "of them copies that did not come as packets",
-        round(100 * missing / (COPIES * len(kept.acknowledged)), 2),
+        round(100 * missing / max(1, COPIES * acknowledged_there), 2),
         "<=",
         1.0,
         unit="%",
@@ -207,7 +214,7 @@ async def acknowledged(ground: Ground, environ: Mapping[str, str]) -> Promise:
     kept = Kept()
     async with ground.host("alice.pubsub") as alice, open_pubsub(alice) as bus:
         began_s = await asyncio.to_thread(used_s, {ground.pid})
-        await publish(bus, kept, SUBJECTS, per_s=1e9, seconds=LOAD_S)
+        await publish(bus, kept, SUBJECTS, per_s=1e9, seconds=LOAD_S, at_once=INFLIGHT)
         ours_us = (await asyncio.to_thread(used_s, {ground.pid}) - began_s) * 1e6
     rate = len(kept.acknowledged) / kept.seconds
     baseline, theirs = None, "JetStream is not here"
@@ -223,7 +230,7 @@ async def acknowledged(ground: Ground, environ: Mapping[str, str]) -> Promise:
         f"acknowledged publishes alone, {cost}",
         round(rate),
         ">=",
-        KEPT_PER_S,
+        KEPT_LIMIT,
         unit="1/s",
         baseline=baseline,
     )

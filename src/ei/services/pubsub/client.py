@@ -304,8 +304,6 @@ class PubSub:
         for subscription in self._subscriptions.values():
             subscription.end(closed)
 
-    # -- for lines --------------------------------------------------------------------------------
-
     def welcomed(self, line: Line, message: Welcome) -> None:
         """Say all again on a stream that is new."""
         if line is self._home:
@@ -357,6 +355,8 @@ class PubSub:
                 subscription.follows(log, message.next)
             case Caught():
                 subscription.has_retained.add(log)
+                if self._lines.logs() <= subscription.has_retained:
+                    subscription.show_retained()
             case Ended():
                 sentence = f"{subscription.filter!r} was ended: {message.word}"
                 is_slow = message.word == "slow_consumer"

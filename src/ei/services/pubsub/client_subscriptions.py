@@ -16,6 +16,8 @@ from ei.services.pubsub.messages import Follow, More
 CREDIT = 256
 """Messages of a log that may be on their way to one subscription."""
 LOOK_S = 0.05
+HOLD_S = 1.0
+"""How long what is retained waits for logs that may have something newer."""
 PATIENCE_S = 366 * 86_400.0
 """Where nothing but an end ends the waiting."""
 
@@ -79,6 +81,7 @@ class Subscription:
         self._followed = asyncio.Event()
         self._error: EiError | None = None
         self._newest: dict[str, float] = {}
+        self._held: dict[str, Message] = {}
         self._reaches: dict[Address, Reach] = {}
         self._taken: dict[Address, int] = {}
 
@@ -175,13 +178,19 @@ class Subscription:
 
     def tell(self, message: Message) -> None:
         """Let a message wait to be received."""
-        if message.is_retained and not self._is_newest(message):
-            if message.position is not None:
-                self.skip(message.position.node)
+        if message.is_retained:
+            self._hold(message)
             return
         self._backlog.add(message, is_live=message.position is None)
         if self._backlog.is_over:
             self.end(LimitError(f"{self.filter!r} did not keep up with what came"))
+        self._came.set()
+
+    def show_retained(self) -> None:
+        """Let what is retained be received, the newest of each subject: all logs have told it."""
+        held, self._held = self._held, {}
+        for message in held.values():
+            self._backlog.add(message, is_live=False)
         self._came.set()
 
     def skip(self, log: Address) -> None:
@@ -197,17 +206,27 @@ class Subscription:
         if message is None:
             return None
         lost, self._backlog.lost = self._backlog.lost + message.lost, 0
-        if message.position is not None:
+        if message.position is not None and not message.is_retained:
             self.skip(message.position.node)
         return replace(message, lost=lost) if lost else message
 
-    def _is_newest(self, message: Message) -> bool:
-        """Whether it is the newest retained one of its subject, of those of all nodes so far."""
+    def _hold(self, message: Message) -> None:
+        """Hold a retained message until others that may be newer have come.
+
+        One without data takes back what there was, also at other nodes.
+        """
+        if message.position is not None:
+            self.skip(message.position.node)
         if message.unix_s <= self._newest.get(message.subject, -1.0):
-            return False
+            return
         self._newest[message.subject] = message.unix_s
-        return bool(message.data)
+        _ = self._held.pop(message.subject, None)
+        if message.data:
+            if not self._held:
+                _ = asyncio.get_running_loop().call_later(HOLD_S, self.show_retained)
+            self._held[message.subject] = message
 
 
 def _is_of(message: Message, log: Address) -> bool:
-    return message.position is not None and message.position.node == log
+    position = message.position
+    return position is not None and position.node == log and not message.is_retained
