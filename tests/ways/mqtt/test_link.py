@@ -64,3 +64,28 @@ def test_who_takes_nothing_is_given_up() -> None:
         await link.close()
 
     run_virtual(main)
+
+
+def test_an_alias_comes_behind_its_topic() -> None:
+    async def main(_clock: VirtualClock) -> None:
+        near, far = joined()
+        link, peer = Link(far, limit_bytes=1_000, stall_s=30), Peer(near)
+        link.agree(limit_bytes=60_000, aliases=2)
+        assert not await link.send(Publish("a", bytes(70_000)))
+        async with asyncio.TaskGroup() as group:
+            for number in range(60):
+                packet = Publish("abc"[number % 3], bytes(20_000))
+                _ = group.create_task(link.send(packet))
+            got = [await peer.message() for _ in range(60)]
+
+        seen: set[int] = set()
+        for each in got:
+            alias = each.properties.alias
+            assert each.topic or alias in seen
+            if alias is not None:
+                seen.add(alias)
+        assert seen == {1, 2}
+        assert {each.topic for each in got} == {"", "a", "b", "c"}
+        await link.close()
+
+    run_virtual(main)

@@ -94,14 +94,15 @@ class Link:
         Raises:
             StreamError: the connection broke, or nothing is taken.
         """
-        if isinstance(packet, Publish) and self._alias_maximum:
-            packet = self._numbered(packet)
-        data = encode(packet, version=self.version)
-        if self._limit_bytes is not None and len(data) > self._limit_bytes:
-            return False
         while len(self._waiting) > ROOM_BYTES and self._writing is not None:
             await asyncio.shield(self._writing)
             self._check()
+        # From here on nobody else has a turn: an alias comes behind its topic.
+        data = self._encoded(packet)
+        if self._limit_bytes is not None and len(data) > self._limit_bytes:
+            return False
+        if isinstance(packet, Publish):
+            self._note_alias(packet.topic)
         self._waiting += data
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write())
@@ -133,13 +134,17 @@ class Link:
         except StreamError as error:
             self._broken = error
 
-    def _numbered(self, packet: Publish) -> Publish:
-        """Send a topic in full once, and its number from then on."""
-        known = self._aliases.get(packet.topic)
-        if known is None:
-            if len(self._aliases) >= self._alias_maximum:
-                return packet
-            self._aliases[packet.topic] = len(self._aliases) + 1
-        properties = msgspec.structs.replace(packet.properties, alias=self._aliases[packet.topic])
-        topic = packet.topic if known is None else ""
-        return msgspec.structs.replace(packet, topic=topic, properties=properties)
+    def _encoded(self, packet: Packet) -> bytes:
+        """Return the bytes of a packet: a topic in full once, by its number from then on."""
+        if isinstance(packet, Publish) and self._alias_maximum:
+            known = self._aliases.get(packet.topic)
+            alias = len(self._aliases) + 1 if known is None else known
+            if alias <= self._alias_maximum:
+                properties = msgspec.structs.replace(packet.properties, alias=alias)
+                topic = packet.topic if known is None else ""
+                packet = msgspec.structs.replace(packet, topic=topic, properties=properties)
+        return encode(packet, version=self.version)
+
+    def _note_alias(self, topic: str) -> None:
+        if topic not in self._aliases and len(self._aliases) < self._alias_maximum:
+            self._aliases[topic] = len(self._aliases) + 1

@@ -65,7 +65,12 @@ class Sending:
             StreamError: the connection broke.
             EiError: pubsub does not take a subscription.
         """
-        for packet in self._session.outgoing.again():
+        packets = self._session.outgoing.again()
+        if self._session.is_saved:
+            # The connection may have ended before the disk knew how far they had come.
+            released = (each.number for each in packets if isinstance(each, Ack))
+            await self._broker.keeper.save(*(self._session.sent(number) for number in released))
+        for packet in packets:
             _ = await self._link.send(packet)
         subscribed = list(self._session.subscribed.values())
         _ = await asyncio.gather(*(self._go_on(each) for each in subscribed))
