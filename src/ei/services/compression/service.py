@@ -19,6 +19,7 @@ uncompressed until the next node has said so again. Decisions carry the name of 
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Annotated
 
@@ -100,20 +101,28 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
               for text in (host, tenant)),
         ):  # fmt: skip
             try:
-                _ = IPv6Address(text)
+                address = IPv6Address(text)
             except ValueError as error:
                 raise ValueError(f"{where}: not the address of a host or node: {error}") from error
+            if str(address) != text:
+                raise ValueError(f"{where}: {text} seen, which is written {address}")
 
     def has_node(self, address: Address) -> bool:
         """Return whether payloads are compressed with a node."""
-        return any(IPv6Address(node).packed == address for node in self.nodes)
+        return written(address) in self.nodes
 
     def tenant_of(self, source: Address) -> Address:
         """Return whose dictionaries the payloads of a host use."""
-        for host, tenant in self.tenants.items():
-            if IPv6Address(host).packed == source:
-                return Address(IPv6Address(tenant).packed)
-        return source
+        if not self.tenants:
+            return source
+        tenant = self.tenants.get(written(source))
+        return source if tenant is None else Address(IPv6Address(tenant).packed)
+
+
+@lru_cache(maxsize=4_096)
+def written(address: bytes) -> str:
+    """Return the form of an address that the configuration has; each miss asks for some."""
+    return str(IPv6Address(address))
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -164,7 +173,7 @@ class Compression(Service[Config]):
 def compress(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
     """Compress by what the next node has; offer it what it has not."""
     name = name_of(ctx.config.tenant_of(packet.source), packet.service)
-    versions = [dictionary.version for dictionary in dictionaries_of(name, ctx)]
+    versions = versions_of(name, ctx)
     if not versions or not ctx.config.has_node(packet.egress):
         yield from hand_on(packet, ttl_s=ctx.config.decision_s, tag=name)
         return
@@ -183,7 +192,7 @@ def decompress(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
     """Decompress what a node sends by the dictionaries of its tenant; others send no frames."""
     name = name_of(ctx.config.tenant_of(packet.source), packet.service)
     stages: tuple[Stage, ...] = ()
-    if ctx.config.has_node(packet.ingress) and dictionaries_of(name, ctx):
+    if ctx.config.has_node(packet.ingress) and versions_of(name, ctx):
         stages = (Decompress(name, ctx.config.ratio, ctx.config.limit_bytes),)
         yield from keep(name, ctx)
     yield from hand_on(packet, ttl_s=ctx.config.decision_s, tag=name, stages=stages)
@@ -283,19 +292,28 @@ def why_not_after(
 def note(has: Has, sender: Address, ctx: Context[Config]) -> Iterator[Effect]:
     """From now on payloads to that node are compressed by this version."""
     name = name_of(Address(has.tenant), has.service)
-    versions = {dictionary.version for dictionary in dictionaries_of(name, ctx)}
-    if ctx.config.has_node(sender) and has.version in versions:
+    if ctx.config.has_node(sender) and has.version in versions_of(name, ctx):
         known_at(ctx).put(sender + name, has)
         yield RevokeDecisions(tag=name)
 
 
 def put(dictionary: Dictionary, offer: Offer, ctx: Context[Config]) -> None:
     """Keep a dictionary, and of its object no more than the newest."""
-    table = kept(ctx)
-    name = dictionary.name
-    table.put(name + dictionary.version.to_bytes(4, "big"), Kept(offer, ctx.unix_s))
-    for key, _ in list(table.scan(name))[:-VERSIONS]:
-        table.delete(key)
+    table, name = kept(ctx), dictionary.name
+    versions = (*versions_of(name, ctx), dictionary.version)
+    table.put(_key(name, dictionary.version), Kept(offer, ctx.unix_s))
+    for version in versions[:-VERSIONS]:
+        table.delete(_key(name, version))
+    Table(ctx.stable, "versions", tuple[int, ...]).put(name, versions[-VERSIONS:])
+
+
+def versions_of(name: bytes, ctx: Context[Config]) -> tuple[int, ...]:
+    """Return which versions of a tenant and service are kept, without reading them."""
+    return Table(ctx.stable, "versions", tuple[int, ...]).get(name) or ()
+
+
+def _key(name: bytes, version: int) -> bytes:
+    return name + version.to_bytes(4, "big")
 
 
 def is_known(dictionary: Dictionary, ctx: Context[Config]) -> bool:
@@ -305,7 +323,7 @@ def is_known(dictionary: Dictionary, ctx: Context[Config]) -> bool:
 
 def has_room(tenant: Address, ctx: Context[Config]) -> bool:
     """Return whether one more tenant and service may have dictionaries."""
-    names = {key[:-4] for key, _ in kept(ctx).scan()}
+    names = [name for name, _ in Table(ctx.stable, "versions", tuple[int, ...]).scan()]
     of_tenant = sum(name.startswith(tenant) for name in names)
     return len(names) < ctx.config.dictionaries and of_tenant < ctx.config.services_per_tenant
 

@@ -1,5 +1,7 @@
 """What compression promises, as scripts of events."""
 
+from ipaddress import IPv6Address
+
 import msgspec
 import pytest
 
@@ -32,7 +34,7 @@ NAME = name_of(TENANT, DELIVERY)
 
 
 def text(each: Address) -> str:
-    return ":".join(each.hex()[at : at + 4] for at in range(0, 32, 4))
+    return str(IPv6Address(each))
 
 
 def node(**config: object) -> Playbook:
@@ -267,3 +269,8 @@ def test_packets_of_its_own_are_refused() -> None:
 def test_what_is_no_address_is_refused(config: dict[str, object]) -> None:
     with pytest.raises(Exception, match="not the address of a host or node"):
         _ = Playbook("compression", config=config)
+
+
+def test_an_address_is_written_in_one_way() -> None:
+    with pytest.raises(Exception, match="fd35::0001 seen, which is written fd35::1"):
+        _ = Playbook("compression", config={"nodes": ["fd35::0001"]})
