@@ -1,10 +1,8 @@
 """What a crowd wants, and what it counts."""
 
-import pytest
-
 from ei.lab.bare_hosts import HostOrder
 from ei.records.keys import make_keys
-from ei.scenarios.pubsub.crowd import FIRST_NUMBER, Crowd, Sink, count, main, wishes_of
+from ei.scenarios.pubsub.crowd import FIRST_NUMBER, Crowd, Sink, count, wishes_of
 from ei.services.pubsub.messages import Wish, write_payload
 
 OWN, NODE = make_keys(b"h" * 32), make_keys(b"n" * 32)
@@ -35,8 +33,3 @@ def test_messages_are_counted_with_those_that_are_late() -> None:
     assert (counted.received, counted.kept, counted.late, counted.least) == (3, 1, 1, 3)
     assert len(counted.waits_ms) == 1
     assert count([sink]).received == 0
-
-
-def test_an_unknown_role_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main("sing") == 2
-    assert "neither publish nor subscribe" in capsys.readouterr().out

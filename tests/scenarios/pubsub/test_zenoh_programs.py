@@ -1,10 +1,19 @@
-"""Zenoh's programs, where it is installed."""
+"""Zenoh's programs run in processes of their own, where it is installed."""
+
+import io
 
 import pytest
 
-from ei.scenarios.pubsub.zenoh_programs import main
+from ei.scenarios.pubsub.rivals import is_here
+from ei.scenarios.pubsub.zenoh_programs import router
 
 
-def test_an_unknown_role_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main("sing") == 2
-    assert "router, publish, subscribe allowed" in capsys.readouterr().out
+@pytest.mark.slow
+def test_a_router_ends_when_there_is_nothing_more_to_be_told() -> None:
+    if not is_here("Zenoh"):
+        pytest.skip("Zenoh is installed by make others")
+    said: list[object] = []
+
+    router(io.StringIO('{"protocol": "nats", "port": 0}\n'), said.append)
+
+    assert said == [{"ready": True}]

@@ -8,12 +8,13 @@ of packets and a rate, and answers what it sent; subscribers answer each line wi
 import select
 import sys
 import time
-from collections.abc import Callable
 from typing import TextIO
 
 import msgspec
 
+from ei.errors import LocalError
 from ei.lab.bare_hosts import BareHost, HostOrder, open_pipes, pump_all
+from ei.scenarios.pubsub.programs import Say, run_role
 from ei.sdk import Protection
 from ei.services.pubsub.messages import LIVE, Want, Wish, write_payload
 
@@ -137,7 +138,7 @@ FIRST_NUMBER = 1 << 40
 """Of what a crowd publishes: no log is so long."""
 
 
-def subscribe(told: TextIO, say: Callable[[object], None]) -> int:
+def subscribe(told: TextIO, say: Say) -> None:
     """Keep many subscribers going until there is nothing more to be told."""
     order = msgspec.json.decode(told.readline(), type=Crowd)
     sinks = [
@@ -146,8 +147,8 @@ def subscribe(told: TextIO, say: Callable[[object], None]) -> int:
     ]
     hosts = [sink.host for sink in sinks]
     if not open_pipes(hosts, limit_s=UP_LIMIT_S, dials_per_s=DIALS_PER_S):
-        say({"error": f"{sum(host.is_up for host in hosts)} of {len(hosts)} pipes are up"})
-        return 1
+        up = sum(host.is_up for host in hosts)
+        raise LocalError(f"{up} of {len(hosts)} pipes are up")
     for sink in sinks:
         sink.want()
     say({"ready": True})
@@ -163,7 +164,7 @@ def subscribe(told: TextIO, say: Callable[[object], None]) -> int:
             sink.take()
         if told.fileno() in ready:
             if not told.readline():
-                return 0
+                return
             say(count(sinks))
 
 
@@ -191,13 +192,12 @@ def count(sinks: list[Sink]) -> Counted:
     return counted
 
 
-def publish(told: TextIO, say: Callable[[object], None]) -> int:
+def publish(told: TextIO, say: Say) -> None:
     """Publish whenever told."""
     order = msgspec.json.decode(told.readline(), type=Publisher)
     host = BareHost(order.host)
     if not open_pipes([host], limit_s=UP_LIMIT_S):
-        say({"error": "no pipe"})
-        return 1
+        raise LocalError(f"no pipe to {order.host.node_endpoint}")
     say({"ready": True})
     number = FIRST_NUMBER
     while True:
@@ -205,7 +205,7 @@ def publish(told: TextIO, say: Callable[[object], None]) -> int:
             continue
         line = told.readline()
         if not line:
-            return 0
+            return
         burst = msgspec.json.decode(line, type=Burst)
         began_s = time.monotonic()
         number += send(host, order, burst, number)
@@ -234,22 +234,5 @@ def send(host: BareHost, order: Publisher, burst: Burst, first: int) -> int:
     return sent
 
 
-def main(role: str) -> int:
-    """Run one role in this process."""
-
-    def say(message: object) -> None:
-        _ = sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
-        _ = sys.stdout.flush()
-
-    match role:
-        case "publish":
-            return publish(sys.stdin, say)
-        case "subscribe":
-            return subscribe(sys.stdin, say)
-        case _:
-            say({"error": f"role {role!r} is neither publish nor subscribe"})
-            return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(run_role(sys.argv[1], {"publish": publish, "subscribe": subscribe}))

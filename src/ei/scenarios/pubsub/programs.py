@@ -2,16 +2,18 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import msgspec
 
-from ei.errors import DeadlineError, LocalError
+from ei.errors import DeadlineError, EiError, LocalError
 
 AnswerT = TypeVar("AnswerT")
+Say = Callable[[object], None]
+Role = Callable[[TextIO, Say], object]
 LINE_BYTES = 64 * 1024 * 1024
 ANSWER_LIMIT_S = 60.0
 END_LIMIT_S = 5.0
@@ -94,3 +96,21 @@ async def started(
         yield program
     finally:
         await program.end()
+
+
+def run_role(role: str, roles: Mapping[str, Role]) -> int:
+    """Be one of these programs: its order and what it is asked come by the standard input."""
+
+    def say(message: object) -> None:
+        _ = sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
+        _ = sys.stdout.flush()
+
+    if role not in roles:
+        say({"error": f"role {role!r}: {', '.join(roles)} allowed"})
+        return 2
+    try:
+        _ = roles[role](sys.stdin, say)
+    except (OSError, EiError) as error:
+        say({"error": str(error)})
+        return 1
+    return 0

@@ -8,12 +8,12 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Callable
 from typing import Literal, TextIO
 
 import msgspec
 
 from ei.scenarios.pubsub.crowd import Burst
+from ei.scenarios.pubsub.programs import Say, run_role
 
 TICK_S = 0.001
 RECEIVE_BYTES = 1 << 20
@@ -134,7 +134,7 @@ def exactly(opened: socket.socket, count: int) -> bytes:
 # -- roles ----------------------------------------------------------------------------------------
 
 
-def subscribe(told: TextIO, say: Callable[[object], None]) -> None:
+def subscribe(told: TextIO, say: Say) -> None:
     """Count what comes to many subscribers."""
     order = msgspec.json.decode(told.readline(), type=Order)
     selector, length, came = selectors.DefaultSelector(), received_bytes(order), 0
@@ -156,7 +156,7 @@ def subscribe(told: TextIO, say: Callable[[object], None]) -> None:
                 came = 0
 
 
-def publish(told: TextIO, say: Callable[[object], None]) -> None:
+def publish(told: TextIO, say: Say) -> None:
     """Publish whenever told, at an even rate, of which as many as are due go at once."""
     order = msgspec.json.decode(told.readline(), type=Order)
     opened, message = connect(order), sent_message(order)
@@ -172,7 +172,7 @@ def publish(told: TextIO, say: Callable[[object], None]) -> None:
         say(Sent(sent, time.monotonic() - began_s))
 
 
-def acknowledged(told: TextIO, say: Callable[[object], None]) -> None:
+def acknowledged(told: TextIO, say: Say) -> None:
     """Publish to a stream of JetStream, with some unacknowledged at a time."""
     order = msgspec.json.decode(told.readline(), type=Order)
     opened = connect(order)
@@ -205,24 +205,9 @@ def acknowledged(told: TextIO, say: Callable[[object], None]) -> None:
         say(Sent(taken, time.monotonic() - began_s))
 
 
-def main(role: str) -> int:
-    """Run one role in this process."""
-
-    def say(message: object) -> None:
-        _ = sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
-        _ = sys.stdout.flush()
-
-    roles = {"publish": publish, "subscribe": subscribe, "acknowledged": acknowledged}
-    if role not in roles:
-        say({"error": f"role {role!r}: {', '.join(roles)} allowed"})
-        return 2
-    try:
-        roles[role](sys.stdin, say)
-    except OSError as error:
-        say({"error": str(error)})
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(
+        run_role(
+            sys.argv[1], {"publish": publish, "subscribe": subscribe, "acknowledged": acknowledged}
+        )
+    )

@@ -13,9 +13,8 @@ from typing import Any, TextIO
 import msgspec
 
 from ei.scenarios.pubsub.crowd import Burst
+from ei.scenarios.pubsub.programs import Say, run_role
 from ei.scenarios.pubsub.rival_clients import SUBJECT, TICK_S, Order, Received, Sent
-
-Say = Callable[[object], None]
 
 
 def session(mode: str, port: int) -> Any:  # noqa: ANN401 a library without types
@@ -82,20 +81,5 @@ def publish(told: TextIO, say: Say) -> None:
     opened.close()
 
 
-def main(role: str) -> int:
-    """Run one role in this process."""
-
-    def say(message: object) -> None:
-        _ = sys.stdout.write(msgspec.json.encode(message).decode() + "\n")
-        _ = sys.stdout.flush()
-
-    roles = {"router": router, "publish": publish, "subscribe": subscribe}
-    if role not in roles:
-        say({"error": f"role {role!r}: {', '.join(roles)} allowed"})
-        return 2
-    roles[role](sys.stdin, say)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(run_role(sys.argv[1], {"router": router, "publish": publish, "subscribe": subscribe}))
