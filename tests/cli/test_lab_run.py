@@ -22,10 +22,18 @@ def test_at_least_one_run_is_asked_for() -> None:
             parse_runs(text)
 
 
-def test_what_reaches_the_legacy_internet_runs_in_processes_if_nobody_says() -> None:
-    found = {name: default_backend(find_topology(name)) for name in ("echo", "ways-in", "cluster")}
+@pytest.mark.parametrize("impaired", ["netns", "processes"])
+def test_what_reaches_the_legacy_internet_runs_for_real_if_nobody_says(impaired: str) -> None:
+    expected = {
+        "echo": "simulation",
+        "ways-in": "processes",
+        "cluster": "processes",
+        "termination": impaired,
+    }
 
-    assert found == {"echo": "simulation", "ways-in": "processes", "cluster": "processes"}
+    for name, backend in expected.items():
+        topology = find_topology(name)
+        assert default_backend(topology, has_namespaces=impaired == "netns") == backend, name
 
 
 def test_what_repeated_runs_cannot_do_is_said(ei: Run) -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import UsageError, Verbs
+from ei.errors import DeniedError
 
 if TYPE_CHECKING:
     from ei.lab.promises import Promise, Report
     from ei.lab.scenario import Scenario
     from ei.lab.topology import Topology
 
-BACKENDS = ("simulation", "processes", "netns")
+BACKENDS = SIMULATION, PROCESSES, NETNS = ("simulation", "processes", "netns")
 MOST_SEED = 2**64 - 1
 MOST_RUNS = 100_000
 EXAMPLES = """\
@@ -89,7 +90,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     capture: Path | None = arguments.capture
     scenario = load_scenario(arguments.scenario)
     if arguments.backend is None:
-        arguments.backend = default_backend(scenario.topology)
+        arguments.backend = default_backend(scenario.topology, has_namespaces=has_namespaces())
     _check(arguments, capture)
     output.talk(f"{scenario.name}: {scenario.summary}")
     code = (_run_many if arguments.repeat > 1 else _run_once)(scenario, arguments, output)
@@ -104,13 +105,29 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     return code
 
 
-def default_backend(topology: "Topology") -> str:
+def default_backend(topology: "Topology", *, has_namespaces: bool) -> str:
     """Return where it runs if nobody says.
 
-    Etcd and what is in the legacy Internet are real programs, with a clock of their own.
+    Etcd and what is in the legacy Internet are real programs, with a clock of their own. Links to
+    it are impaired in namespaces alone.
     """
-    reaches = any(node.internet for node in topology.nodes.values())
-    return BACKENDS[1 if topology.etcd or reaches else 0]
+    from ei.lab.namespaces import SUBNET
+
+    allowed = [rule for node in topology.nodes.values() for rule in node.internet]
+    if has_namespaces and any(rule.startswith(f"{SUBNET}.") for rule in allowed):
+        return NETNS
+    return PROCESSES if topology.etcd or allowed else SIMULATION
+
+
+def has_namespaces() -> bool:
+    """Whether this user may make network namespaces here."""
+    from ei.lab.namespaces import check_allowed
+
+    try:
+        check_allowed(environ=os.environ)
+    except DeniedError:
+        return False
+    return True
 
 
 def _check(arguments: argparse.Namespace, capture: Path | None) -> None:
