@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.ways.mqtt.memory import Peer, Scene, at_gateway
 
-from ei.errors import DeadlineError, LimitError
+from ei.errors import DeadlineError, DeniedError, LimitError
 from ei.ways.mqtt.limits import MqttLimits
 from ei.ways.mqtt.packets import (
     V3,
@@ -373,11 +373,30 @@ def test_a_session_that_is_to_last_no_longer_gets_what_waited_for_it_and_leaves_
     at_gateway(script)
 
 
+def test_a_subscription_that_pubsub_does_not_take_just_now_stays() -> None:
+    async def script(scene: Scene) -> None:
+        peer = await listening(scene)
+        await peer.send(Disconnect())
+        await scene.ended()
+        scene.bus.failure = LimitError("the pipe is full")
+        again, connack = await back(scene, "listener")
+        assert connack.is_present
+        answer = await again.receive()
+        assert isinstance(answer, Disconnect)
+        assert answer.reason is Reason.UNAVAILABLE
+        scene.bus.failure = None
+
+        assert (await back(scene, "listener"))[1].is_present
+        assert scene.broker.status().subscriptions == 1
+
+    at_gateway(script)
+
+
 def test_a_subscription_that_pubsub_refuses_does_not_cost_the_session() -> None:
     async def script(scene: Scene) -> None:
         peer, _ = await back(scene, "listener")
         assert await peer.subscribe("a/#", qos=1) == (1,)
-        scene.bus.failure = LimitError("too many names")
+        scene.bus.failure = DeniedError("too many names")
         assert await peer.subscribe("b", qos=1) == (0x97,)
         peer.end.abort()
         again, connack = await back(scene, "listener")

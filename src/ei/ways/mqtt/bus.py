@@ -79,6 +79,10 @@ class Bus(Protocol):
             name: Under it pubsub remembers what was acknowledged, also between blocks.
             is_retained: Retained messages come first.
             queue: Messages that wait for `receive`; of more the oldest are lost.
+
+        Raises:
+            DeniedError: it never will be.
+            EiError: not now.
         """
         ...
 

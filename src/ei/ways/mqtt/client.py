@@ -8,7 +8,7 @@ from typing import cast
 
 import msgspec
 
-from ei.errors import DeadlineError, EiError, StreamError, UnreachableError
+from ei.errors import DeniedError, EiError, StreamError
 from ei.ways.ends import End
 from ei.ways.mqtt.broker import Broker
 from ei.ways.mqtt.link import Link
@@ -262,9 +262,7 @@ class Conversation:
             return Reason(subscribed.wanted.qos)
         try:
             await sending.begin(subscribed, is_retained=agreed.is_retained)
-        except (DeadlineError, UnreachableError):
-            raise
-        except EiError as error:
+        except DeniedError as error:
             self._broker.log.warn(
                 "not subscribed", client=self._agreed.client_id, reason=str(error)
             )

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from ei.errors import LocalError, StreamError
+from ei.errors import DeniedError, LocalError, StreamError
 from ei.services.pubsub.client import Message as Published
 from ei.services.pubsub.client import PubSub, Subscription
 from ei.ways.mqtt.bus import Arrived
@@ -62,7 +62,7 @@ class Exchange:
             try:
                 subscription = await stack.enter_async_context(opening)
             except StreamError as error:
-                raise LocalError(str(error)) from error
+                raise DeniedError(str(error)) from error
             yield Following(subscription, self._unix_s)
 
     async def forget(self, name: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ei.errors import DeadlineError, EiError, UnreachableError
+from ei.errors import DeniedError, EiError
 from ei.ways.mqtt.broker import Broker
 from ei.ways.mqtt.bus import Arrived, Feed
 from ei.ways.mqtt.carried import publish_of
@@ -79,9 +79,7 @@ class Sending:
         """Go on with a subscription; one that pubsub refuses by now is none any more."""
         try:
             await self.begin(subscribed, is_retained=False)
-        except (DeadlineError, UnreachableError):
-            raise
-        except EiError as error:
+        except DeniedError as error:
             client, wanted = self._session.client_id, subscribed.wanted.filter
             self._broker.log.warn(
                 "subscription lost", client=client, filter=wanted, reason=str(error)
