@@ -39,10 +39,10 @@ def test_without_a_bridge_there_is_nothing_to_do(ei: Run) -> None:
 
 def test_its_status_says_what_went_through(capsys: pytest.CaptureFixture[str]) -> None:
     bridge = {"group": "news.isp-a", "address": "239.1.2.3", "port": 5_001, "to_network": True}
-    row = {"bridge": bridge, "datagrams": 7, "too_long": 1, "refused": 0}
+    row = {"bridge": bridge, "datagrams": 7, "too_long": 1, "refused": 0, "own": 2}
 
     told = tell_multicast({"name": "bob.isp-b", "bridges": [row]}, standard_output())
 
-    expected = "news.isp-a → 239.1.2.3:5001: 7 datagrams, 1 too long, 0 not taken"
+    expected = "news.isp-a → 239.1.2.3:5001: 7 datagrams, 1 too long, 0 not taken, 2 our own"
     assert expected in capsys.readouterr().out
     assert json.loads(json.dumps(told))["bridges"] == [row]

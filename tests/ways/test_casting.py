@@ -95,6 +95,15 @@ def test_a_file_arrives_whole_also_at_who_comes_late(tmp_path: Path, late_s: flo
 
 
 @pytest.mark.slow
+def test_who_comes_in_the_middle_of_a_long_file_gets_all_of_it(tmp_path: Path) -> None:
+    content = hashlib.shake_256(b"long").digest(12_000_000)
+
+    _ = cast(tmp_path, late_s=9.0, content=content)
+
+    assert (tmp_path / "bob/film.bin").read_bytes() == content
+
+
+@pytest.mark.slow
 def test_a_file_may_be_empty(tmp_path: Path) -> None:
     _ = cast(tmp_path, content=b"")
 

@@ -41,7 +41,7 @@ def test_what_one_carrier_puts_on_a_network_another_takes_from_there() -> None:
 
         assert hearing.recv(10) == b"hello"
     assert into.status() == BridgeStatus(
-        Bridge("news.isp-a", ADDRESS, port, to_network=True), 0, 0, 0
+        Bridge("news.isp-a", ADDRESS, port, to_network=True), 0, 0, 0, 0
     )
 
 

@@ -125,6 +125,6 @@ def tell_multicast(answer: Mapping[str, object], output: Output) -> Mapping[str,
         way = (bridge.group, network) if bridge.to_network else (network, bridge.group)
         output.data(
             f"{' → '.join(way)}: {each.datagrams} datagrams, {each.too_long} too long, "
-            f"{each.refused} not taken"
+            f"{each.refused} not taken, {each.own} our own"
         )
     return cast("dict[str, object]", msgspec.to_builtins(status))

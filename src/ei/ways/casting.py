@@ -10,6 +10,7 @@ sender all of it, for as long as it runs.
 import asyncio
 import hashlib
 import os
+from math import inf
 from pathlib import Path
 from typing import BinaryIO
 
@@ -157,7 +158,7 @@ async def receive_file(host: Host, group: str, folder: Path, *, deadline_s: floa
     """
     async with (
         within(deadline_s, f"whole file sent to {group}"),
-        receive(host, group, is_from_start=True) as receiver,
+        receive(host, group, is_from_start=True, patience_s=inf) as receiver,
     ):
         return await Incoming(receiver, folder).take()
 
@@ -189,14 +190,13 @@ class Incoming:
             )
         part = path.with_name(f".{path.name}.part")
         with part.open("w+b") as file:
+            missing = set(range(1, announced.blocks + 1))
             for number, data in early.items():
-                _write(file, announced, number, data)
-            missing = set(range(1, announced.blocks + 1)) - set(early)
+                _write(file, announced, number, data, missing)
             while missing:
                 message = await self._receiver.receive(deadline_s=DAY_S)
-                if (message.source, message.connection) == stream and message.number in missing:
-                    _write(file, announced, message.number, message.data)
-                    missing.remove(message.number)
+                if (message.source, message.connection) == stream:
+                    _write(file, announced, message.number, message.data, missing)
             digest = _digest_of(file)
         if digest != announced.digest:
             part.unlink()
@@ -235,6 +235,12 @@ def _digest_of(file: BinaryIO) -> bytes:
     return digest.digest()
 
 
-def _write(file: BinaryIO, announced: Announced, number: int, data: bytes) -> None:
-    _ = file.seek((number - 1) * announced.block_bytes)
-    _ = file.write(data)
+def _write(
+    file: BinaryIO, announced: Announced, number: int, data: bytes, missing: set[int]
+) -> None:
+    """Write a block that is missing to its place; what is none is ignored."""
+    start = (number - 1) * announced.block_bytes
+    if number in missing and len(data) == min(announced.block_bytes, announced.file_bytes - start):
+        _ = file.seek(start)
+        _ = file.write(data)
+        missing.remove(number)

@@ -4,14 +4,15 @@
     sender ──> 239.1.2.3:5001 ──> this host ──> group         the other way
 
 A datagram is a message; what is lost on its way through us is sent again, and may come late, as
-datagrams may. What this host puts on the network it does not take from there.
+datagrams may. What this host puts on the network it does not take from there; two gateways on one
+network, each of which takes what the other puts there, would go round in a circle: do not.
 """
 
 import asyncio
 import ipaddress
 import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 
 import msgspec
@@ -66,12 +67,14 @@ class BridgeStatus(msgspec.Struct, frozen=True):
         datagrams: That went through.
         too_long: From the network, of more than 1,200 bytes.
         refused: That the host's pipe, or the network, did not take.
+        own: From the network, which this host had put there itself, and which go no further.
     """
 
     bridge: Bridge
     datagrams: int
     too_long: int
     refused: int
+    own: int
 
 
 class Carrier:
@@ -84,10 +87,11 @@ class Carrier:
         self._datagrams = 0
         self._too_long = 0
         self._refused = 0
+        self._own = 0
 
     def status(self) -> BridgeStatus:
         """Return what it has carried."""
-        return BridgeStatus(self._bridge, self._datagrams, self._too_long, self._refused)
+        return BridgeStatus(self._bridge, self._datagrams, self._too_long, self._refused, self._own)
 
     def open(self) -> socket.socket:
         """Return the socket of the network.
@@ -130,12 +134,20 @@ class Carrier:
                 except OSError:
                     self._refused += 1
 
-    async def from_network(self, sender: Sender, network: socket.socket) -> None:
-        """Send what comes on the network to the group, until cancelled."""
+    async def from_network(
+        self, sender: Sender, network: socket.socket, own: Collection[tuple[str, int]]
+    ) -> None:
+        """Send what comes on the network to the group, until cancelled.
+
+        Args:
+            own: From where this process sends to the network: that comes from a group already.
+        """
         loop = asyncio.get_running_loop()
         while True:
-            data = await loop.sock_recv(network, MAX_DATAGRAM_BYTES)
-            if not 1 <= len(data) <= LONGEST_BYTES:
+            data, source = await loop.sock_recvfrom(network, MAX_DATAGRAM_BYTES)
+            if source in own:
+                self._own += 1
+            elif not 1 <= len(data) <= LONGEST_BYTES:
                 self._too_long += 1
             elif sender.send(data):
                 self._datagrams += 1
@@ -184,12 +196,15 @@ async def bridging(  # noqa: PLR0913 what there is, and how it is reached
                 network=f"{bridge.address}:{bridge.port}",
                 to_network=bridge.to_network,
             )
+        own = frozenset(
+            network.getsockname() for _, end, network in works if isinstance(end, Receiver)
+        )
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         running = [
             tasks.create_task(
                 carrier.to_network(end, network)
                 if isinstance(end, Receiver)
-                else carrier.from_network(end, network)
+                else carrier.from_network(end, network, own)
             )
             for carrier, end, network in works
         ]

@@ -69,6 +69,12 @@ class Listener:
         self._last_s = self._lab.now_s()
         self.longest_silence_s = 0.0
 
+    def silence_s(self) -> float:
+        """Return the longest silence, that which lasts until now included."""
+        now_s = self._lab.now_s()
+        last_s = now_s if self._last_s is None else self._last_s
+        return max(self.longest_silence_s, now_s - last_s)
+
     def _take(self, message: Message) -> None:
         if message.source != self._sender:
             self.strangers += 1

@@ -14,7 +14,9 @@ from ei.scenarios.multicast.counting import count
 from ei.scenarios.multicast.crowd import crowd
 from ei.scenarios.multicast.hearing import Listener, wait_for
 from ei.scenarios.multicast.native import can_run, native
-from ei.services.multicast.client import Sender, receive, send
+from ei.sdk import Address
+from ei.services.multicast.client import MULTICAST, Sender, receive, send
+from ei.services.multicast.messages import Graft
 from ei.services.multicast.trees import rank
 
 GROUP = "news.isp-a"
@@ -107,13 +109,16 @@ async def copies(lab: Lab, sender: Sender, listeners: list[Listener]) -> AsyncIt
     stranger, eavesdropper = lab.host(STRANGER), lab.host(EAVESDROPPER)
     first = sender.number
     async with send(stranger, GROUP) as strange, receive(eavesdropper, GROUP) as secret:
+        # Asking politely is refused; so is what only nodes may ask.
+        tree = bytes(stranger.find(GROUP)) + _root(lab)
+        eavesdropper.send_control(MULTICAST, msgspec.msgpack.encode(Graft(tree)))
         await lab.sleep(QUIET_S)
         async with count(lab, COUNTED, sent=lambda: sender.sent) as crossings:
             for _ in range(COUNTED):
                 _ = sender.send(bytes(COUNTED_BYTES)), strange.send(b"strange")
                 await lab.sleep(1 / RATE_PPS)
             await wait_for(lab, listeners, sender.connection, first + COUNTED)
-        await lab.sleep(QUIET_S)
+            await lab.sleep(QUIET_S)
         overheard = sum(gaps.next - gaps.first for gaps in secret.streams.values())
     nodes = len(lab.topology.nodes)
     yield promise(
@@ -215,7 +220,7 @@ async def casting(lab: Lab, listeners: list[Listener]) -> AsyncIterator[Promise]
 
 
 def _silence(listeners: list[Listener]) -> float:
-    return round(max(each.longest_silence_s for each in listeners), 3)
+    return round(max(each.silence_s() for each in listeners), 3)
 
 
 async def leaving(lab: Lab, listener: Listener) -> AsyncIterator[Promise]:
@@ -259,11 +264,16 @@ async def _lose(lab: Lab, loss: float) -> None:
         await lab.impair(a, b, bad)
 
 
+def _root(lab: Lab) -> Address:
+    """Return the node at the root of the sender's tree."""
+    alice = lab.host(SENDER)
+    return alice.records.find(node_in_use(alice))
+
+
 def _entry(lab: Lab) -> str:
     """Return the node by which the tree comes into isp-b."""
     alice = lab.host(SENDER)
-    root = alice.records.find(node_in_use(alice))
-    tree = bytes(alice.find(GROUP)) + root
+    tree = bytes(alice.find(GROUP)) + _root(lab)
     nodes = [name for name, plan in lab.topology.nodes.items() if plan.domain == "isp-b"]
     return max(nodes, key=lambda name: rank(tree, alice.records.find(name)))
 

@@ -22,7 +22,16 @@ from ei.host.deadlines import DEFAULT_S
 from ei.host.events import PacketReceived
 from ei.host.inbox import Inbox
 from ei.sdk import Address
-from ei.services.multicast.gaps import NUMBER_BYTES, SAID, Gaps, in_groups, name_of, number_of
+from ei.services.multicast.gaps import (
+    AGAIN_S,
+    NUMBER_BYTES,
+    PATIENCE_S,
+    SAID,
+    Gaps,
+    in_groups,
+    name_of,
+    number_of,
+)
 from ei.services.multicast.messages import MAX_NUMBERS, Join, Leave, Missing
 
 MULTICAST = 48
@@ -87,19 +96,27 @@ class Message:
 
 @asynccontextmanager
 async def receive(
-    host: Host, group: str | Address, *, is_from_start: bool = False
+    host: Host,
+    group: str | Address,
+    *,
+    is_from_start: bool = False,
+    patience_s: float = PATIENCE_S,
 ) -> AsyncGenerator["Receiver"]:
     """Belong to a group, and have what is lost sent again.
 
     Args:
         is_from_start: Also what was sent before this host belonged to it, as far as it is kept.
+        patience_s: For so long what is missing is asked for; of that without an end, all is, if
+            the sender has it all.
 
     Raises:
         NotFoundError: No record of the group.
     """
     address = bytes(await host.lookup(group))
     async with join(host, Address(address), limit_items=INBOX_ITEMS) as channel:
-        receiver = Receiver(host, address, channel, is_from_start=is_from_start)
+        receiver = Receiver(
+            host, address, channel, is_from_start=is_from_start, patience_s=patience_s
+        )
         async with _beside(receiver.follow()):
             yield receiver
 
@@ -108,12 +125,19 @@ class Receiver:
     """The messages of a group, in the order in which they come; made by `receive`."""
 
     def __init__(
-        self, host: Host, group: bytes, channel: ServiceChannel, *, is_from_start: bool
+        self,
+        host: Host,
+        group: bytes,
+        channel: ServiceChannel,
+        *,
+        is_from_start: bool,
+        patience_s: float,
     ) -> None:
         self._host = host
         self._group = group
         self._channel = channel
         self._is_from_start = is_from_start
+        self._patience_s = patience_s
         self._streams: dict[tuple[Address, int], Gaps] = {}
         self._heard_s = 0.0
         self._probes = 0
@@ -152,7 +176,8 @@ class Receiver:
         gaps = self._streams.pop(stream, None)
         is_said, number = number >= SAID, number % SAID
         if gaps is None:
-            gaps = Gaps(0 if self._is_from_start else number)
+            first = 0 if self._is_from_start else number
+            gaps = Gaps(first, patience_s=self._patience_s)
         self._streams[stream] = gaps
         if len(self._streams) > MAX_STREAMS:
             del self._streams[next(iter(self._streams))]
@@ -160,7 +185,8 @@ class Receiver:
             gaps.tell(number, now_s)
         elif gaps.take(number, now_s):
             data = packet.payload[NUMBER_BYTES:]
-            _ = self._inbox.put(Message(packet.source, packet.connection, number, data))
+            message = Message(packet.source, packet.connection, number, data)
+            gaps.lost += not self._inbox.put(message)
 
     def _probe(self, now_s: float) -> None:
         """Make sure that the node is there when nothing comes: a dead one cannot say so."""
@@ -215,6 +241,7 @@ class Sender:
         self._is_held = find is None
         self._said = asyncio.Event()
         self._sayings = 0
+        self._again_s: dict[int, float] = {}
         self.number = 0
         self.repeated = 0
 
@@ -278,8 +305,16 @@ class Sender:
         self._sayings += self._channel.send(name_of(SAID + self.number))
 
     def _repeat(self, number: int) -> None:
-        data = self._find(number) if number < self.number else None
+        now_s = asyncio.get_running_loop().time()
+        if number >= self.number or now_s < self._again_s.get(number, 0.0):
+            return
+        data = self._find(number)
         if data is not None:
+            # Nodes ask for it once, but several may; and what comes again goes to the whole group.
+            _ = self._again_s.pop(number, None)
+            self._again_s[number] = now_s + AGAIN_S / 2
+            if len(self._again_s) > MAX_HELD:
+                del self._again_s[next(iter(self._again_s))]
             self.repeated += self._channel.send(name_of(number) + data)
 
     def _held(self, number: int) -> bytes | None:

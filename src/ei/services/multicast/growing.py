@@ -16,17 +16,20 @@ from ei.sdk import (
     Address,
     Attachment,
     AttachmentOf,
+    Connection,
     Context,
     Count,
     Effect,
     Group,
     GroupOf,
+    Packet,
     Query,
     Resolve,
     RevokeDecisions,
     Route,
     RouteTo,
     SendControl,
+    SendPacket,
     ServiceAt,
     SetTimer,
     domain_number_of,
@@ -36,6 +39,8 @@ from ei.services.multicast.messages import Decline, Graft, Prune
 from ei.services.multicast.trees import Trees, group_of, rank, root_of
 
 MULTICAST = 48
+PROOF = b"\x03"
+"""Mark of a packet by which a node shows that it is one; see `graft_at`."""
 ROOTS_PER_SENDER = 2
 """A sender's nodes that are joined: the one in use, and the one that it moves to."""
 
@@ -51,11 +56,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         decision_s: How long copies are made the same way without asking again, at most.
         refusal_s: As `decision_s`, when packets are refused.
         hold_s: How long a packet waits for the group's record.
-        groups_per_peer: How many groups one peer may belong to.
+        groups_per_peer: How many groups one host may belong to.
+        groups_per_node: How many groups one node may graft trees of.
         members_per_group: How many members one group may have here.
         branches_per_tree: How many nodes a tree may go on to from here.
         history_packets, history_bytes: What of each stream is kept here, to be sent again.
         again_s: How long a node waits before it asks for the same packet again.
+        repairs_per_s: How many packets one peer may have again.
         sender_bytes_per_s: What one sender may send to one group.
         sender_burst_bytes: At once.
     """
@@ -68,11 +75,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusal_s: float
     hold_s: float
     groups_per_peer: int
+    groups_per_node: int
     members_per_group: int
     branches_per_tree: int
     history_packets: int
     history_bytes: int
     again_s: float
+    repairs_per_s: int
     sender_bytes_per_s: int
     sender_burst_bytes: int
 
@@ -156,9 +165,21 @@ def join(tree: bytes, ctx: Context[Config], *, is_due: bool) -> Generator[Effect
     if parent is not None:
         members.depend(group, parent, ttl_s=2 * ctx.config.refresh_s)
         if is_due or parent != before:
-            yield SendControl(Graft(tree), to=parent)
+            yield from graft_at(parent, tree, ctx)
     yield from decline(tree, parent, ctx)
     return parent is not None
+
+
+def graft_at(parent: Address, tree: bytes, ctx: Context[Config]) -> Iterator[Effect]:
+    """Ask for a tree, and show that this is a node.
+
+    What a host sends speaks for itself alone: its node sees to that (`source_forged`). So a packet
+    that speaks for somebody else, here for the root, comes from a node.
+    """
+    root = root_of(tree)
+    proof = Packet(MULTICAST, ctx.node, root, Connection(0), metadata=tree + PROOF, is_covered=True)
+    yield SendPacket(proof, parent)
+    yield SendControl(Graft(tree), to=parent)
 
 
 def leave(tree: bytes, ctx: Context[Config]) -> Iterator[Effect]:

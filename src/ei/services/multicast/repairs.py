@@ -36,9 +36,12 @@ def repair(missing: Missing, peer: Address, ctx: Context[Config]) -> Iterator[Ef
     tree = trees.tree_of(group, Address(missing.source))
     if member is not None and member.is_known:
         metadata = group
-    elif tree is not None and trees.has_branch(tree, peer):
+    elif tree is not None and trees.has_branch(tree, peer) and trees.is_node(peer):
         metadata = tree + DOWN
     else:
+        yield Count("repair_refused")
+        return
+    if not trees.spend(peer, len(missing.numbers), ctx.config.repairs_per_s, now_s=ctx.now_s):
         yield Count("repair_refused")
         return
     history = history_of(group, missing.source, missing.connection)

@@ -22,12 +22,15 @@ tag, and end with any change of it.
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from ei.sdk import (
     Address,
     Attachment,
     Context,
     ControlArrived,
     Count,
+    DropPacket,
     Effect,
     Group,
     GroupOf,
@@ -49,11 +52,12 @@ from ei.sdk import (
     Stage,
     Started,
     TimerFired,
+    domain_number_of,
     forward,
     refuse,
     towards,
 )
-from ei.services.multicast.growing import Config, grow, named_by
+from ei.services.multicast.growing import PROOF, Config, graft_at, grow, hops_of, named_by
 from ei.services.multicast.members import ADDRESS_BYTES, Member, Members
 from ei.services.multicast.messages import Again, Decline, Graft, Join, Leave, Missing, Prune
 from ei.services.multicast.repairs import DOWN, keep, look_further, repair
@@ -80,11 +84,15 @@ class Multicast(Service[Config]):
         """Copy to all who should have it, and let the datapath do so from now on."""
         packet = event.packet
         tree, mark = packet.metadata[:TREE_BYTES], packet.metadata[TREE_BYTES:]
-        if (len(tree), mark) not in ((ADDRESS_BYTES, b""), (TREE_BYTES, UP), (TREE_BYTES, DOWN)):
+        if len(tree) not in (ADDRESS_BYTES, TREE_BYTES) or (len(tree) == TREE_BYTES) != bool(mark):
             return refuse(packet, "bad_group", ttl_s=ctx.config.decision_s)
+        if mark in (b"", UP):
+            return go_in(packet, tree, ctx)
         if mark == DOWN:
             return come_down(packet, tree, ctx)
-        return go_in(packet, tree, ctx, is_on_its_way=mark == UP)
+        if mark == PROOF:
+            return prove(packet, ctx)
+        return refuse(packet, "bad_group", ttl_s=ctx.config.decision_s)
 
     def on_control(  # noqa: PLR0911 one case for each message
         self, event: ControlArrived, ctx: Context[Config]
@@ -104,7 +112,7 @@ class Multicast(Service[Config]):
             case Missing() as missing:
                 return repair(missing, event.sender, ctx)
             case Again():
-                return reconsider(event.sender, ctx)
+                return graft_again(event.sender, ctx)
             case other:
                 raise TypeError(f"not a multicast message: {other!r}")
 
@@ -132,9 +140,8 @@ class Multicast(Service[Config]):
     def on_resolved(self, event: Resolved, ctx: Context[Config]) -> Iterable[Effect]:
         """Go on with what waited for an answer, or rests on another one."""
         match event.query, event.record:
-            case _, Group() as record:
-                yield from judge(record, ctx)
-                yield from grow(record.group, ctx)
+            case GroupOf(group), record:
+                yield from learn(group, record if isinstance(record, Group) else None, ctx)
             case _, Attachment(host):
                 yield from reconsider(host, ctx)
             case (RouteTo() | ServiceAt()) as query, _:
@@ -146,11 +153,11 @@ class Multicast(Service[Config]):
 # -- packets --------------------------------------------------------------------------------------
 
 
-def go_in(
-    packet: Packet, tree: bytes, ctx: Context[Config], *, is_on_its_way: bool
-) -> Iterable[Effect]:
+def go_in(packet: Packet, tree: bytes, ctx: Context[Config]) -> Iterable[Effect]:
     """Send what a host sends towards the root of a tree, if the group's record allows it."""
-    group = group_of(tree)
+    group, is_on_its_way = group_of(tree), len(tree) == TREE_BYTES
+    if not is_on_its_way and packet.ingress != packet.source:
+        return refuse(packet, "not_from_host", ttl_s=ctx.config.decision_s)
     query = GroupOf(Address(group))
     if query not in ctx.records:
         return hold(query, ctx)
@@ -160,8 +167,35 @@ def go_in(
     if not record.may_send(packet.source):
         return refuse(packet, "sender_refused", ttl_s=ctx.config.decision_s, tag=group)
     if is_on_its_way:
-        return go_up(packet, tree, record, ctx)
+        return come_up(packet, tree, record, ctx)
     return enter(packet, record, ctx)
+
+
+def come_up(packet: Packet, tree: bytes, record: Group, ctx: Context[Config]) -> Iterable[Effect]:
+    """Take what is on its way up from where its source is: who else sends it speaks for nobody.
+
+    That is a node of the source's home, one of this domain, or one on the way to that home. Senders
+    that the record names have trees of their own, and send nothing up.
+    """
+    home, came_from = domain_number_of(packet.source), domain_number_of(packet.ingress)
+    if packet.ingress == packet.source or packet.source in record.senders:
+        return refuse(packet, "not_on_the_way", ttl_s=ctx.config.refusal_s, tag=record.group)
+    if came_from not in (home, ctx.domain):
+        query = RouteTo(home)
+        if query not in ctx.records:
+            return hold(query, ctx)
+        if packet.ingress not in hops_of(query, ctx):
+            return refuse(packet, "not_on_the_way", ttl_s=ctx.config.refusal_s, tag=record.group)
+    return go_up(packet, tree, record, ctx)
+
+
+def prove(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
+    """Note that a peer is a node, if it shows that; see `graft_at`."""
+    if packet.source != packet.ingress:
+        trees = Trees(ctx.ephemeral)
+        if trees.prove_node(packet.ingress, ttl_s=3 * ctx.config.membership_s):
+            yield from reconsider(packet.ingress, ctx)
+    yield DropPacket("proof")
 
 
 def enter(packet: Packet, record: Group, ctx: Context[Config]) -> Iterable[Effect]:
@@ -224,8 +258,10 @@ def copy(
         if member.is_known and host != packet.source:
             hops.append(hop_to(host, packet, group))
             until_s = min(until_s, member.expires_s)
-    for node, expires_s in Trees(ctx.ephemeral).branches(tree):
-        if node != packet.ingress or packet.metadata[TREE_BYTES:] == UP:
+    trees = Trees(ctx.ephemeral)
+    for node, expires_s in trees.branches(tree):
+        is_back = node == packet.ingress and packet.metadata[TREE_BYTES:] != UP
+        if trees.is_node(node) and not is_back:
             hops.append(hop_to(node, packet, tree + DOWN))
             until_s = min(until_s, expires_s)
     if hops:
@@ -281,6 +317,21 @@ def join(group: bytes, host: Address, ctx: Context[Config]) -> Iterator[Effect]:
         yield SetTimer(group, after_s=0.0)
 
 
+def learn(group: bytes, record: Group | None, ctx: Context[Config]) -> Iterator[Effect]:
+    """Let the record of a group, or that there is none, have its effects."""
+    noted = msgspec.msgpack.encode(record)
+    if Trees(ctx.ephemeral).has_changed(group, noted, ttl_s=3 * ctx.config.membership_s):
+        yield RevokeDecisions(tag=group)
+    if record is not None:
+        yield from judge(record, ctx)
+        yield from grow(group, ctx)
+        return
+    members = Members(ctx.ephemeral)
+    for host, member in list(members.of_group(group)):
+        if member.is_known:
+            yield from leave(group, host, ctx)
+
+
 def judge(record: Group, ctx: Context[Config]) -> Iterator[Effect]:
     """Let the hosts here belong to a group, or not, as its record says."""
     members = Members(ctx.ephemeral)
@@ -320,13 +371,18 @@ def graft(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
     if is_new and trees.count_branches(tree, most) == most:
         yield Count("too_many_branches")
         return
-    if is_new and members.count_groups(node, config.groups_per_peer) == config.groups_per_peer:
+    is_node = trees.is_node(node)
+    most = config.groups_per_node if is_node else config.groups_per_peer
+    if is_new and members.count_groups(node, most) == most:
         yield Count("too_many_groups")
         return
     expires_s = ctx.now_s + config.membership_s
     trees.add_branch(tree, node, expires_s=expires_s, ttl_s=config.membership_s)
     members.depend(group, node, ttl_s=config.membership_s)
-    if is_new:
+    if not is_node:
+        # Its proof was lost, or is on its way; until it comes the branch gets nothing.
+        yield SendControl(Again(), to=node)
+    elif is_new:
         yield RevokeDecisions(tag=group)
         yield from grow(group, ctx, is_due=True)
 
@@ -347,6 +403,16 @@ def declined(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effec
         trees.decline(tree, node, ttl_s=ctx.config.declined_s)
         trees.set_parent(tree, None)
         yield from grow(group_of(tree), ctx, is_due=True)
+
+
+def graft_again(parent: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Graft again all that comes from a node which has forgotten it."""
+    members, trees = Members(ctx.ephemeral), Trees(ctx.ephemeral)
+    for group in members.take_dependents(parent, GROUPS_AT_ONCE):
+        members.depend(group, parent, ttl_s=2 * ctx.config.refresh_s)
+        for tree in list(trees.with_parents(group)):
+            if trees.parent(tree) == parent:
+                yield from graft_at(parent, tree, ctx)
 
 
 def reconsider(changed: bytes, ctx: Context[Config]) -> Iterator[Effect]:

@@ -1,5 +1,7 @@
 """Which packets a receiver asks for, and when it gives them up."""
 
+from math import inf
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +10,7 @@ from ei.services.multicast.gaps import (
     MAX_MISSING,
     PATIENCE_S,
     REORDER_S,
+    WINDOW,
     Gaps,
     in_groups,
     name_of,
@@ -65,6 +68,22 @@ def test_a_gap_is_remembered_up_to_a_bound() -> None:
     assert gaps.take(MAX_MISSING + 12, 0.0)
 
     assert (gaps.missing, gaps.lost) == (MAX_MISSING, 11)
+
+
+def test_who_does_not_give_up_asks_for_the_oldest_first_however_many_are_missing() -> None:
+    gaps = Gaps(first=0, patience_s=inf)
+    _ = gaps.take(3_000_000, 0.0)
+    assert gaps.take(2_000_000, 0.0)
+    asked: list[int] = []
+
+    for turn in range(4):
+        due = gaps.due(1.0 + turn / 100, WINDOW)
+        asked += due
+        assert all(gaps.take(number, 1.0) for number in due)
+
+    assert asked == list(range(4 * WINDOW))
+    assert gaps.due(1e6, 1) == [4 * WINDOW]
+    assert (gaps.missing, gaps.lost) == (3_000_000 - 1 - 4 * WINDOW, 0)
 
 
 @given(numbers=st.lists(st.integers(0, 200), max_size=300))

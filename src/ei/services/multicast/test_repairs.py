@@ -13,6 +13,7 @@ from ei.sdk import (
     SendKept,
     ServiceAt,
 )
+from ei.services.multicast.growing import PROOF
 from ei.services.multicast.messages import Graft, Join, Missing
 from ei.services.multicast.repairs import DOWN
 from ei.testing import Playbook, address
@@ -25,15 +26,16 @@ NUMBERS = (bytes(8), bytes(7) + b"\x01")
 MISSING = Missing(NEWS, ALICE, CONNECTION, NUMBERS)
 
 
-def on_the_tree(root: bytes = FAR) -> Playbook:
+def on_the_tree(root: bytes = FAR, **config: object) -> Playbook:
     """A script at a node that copies what alice sends to bob and to east."""
-    play = Playbook("multicast", peers=["alice", "bob", "carol", "east", "far.2"])
+    play = Playbook("multicast", peers=["alice", "bob", "carol", "east", "far.2"], config=config)
     _ = play.resolve(GroupOf(NEWS), Group(NEWS, (EAST,), (ALICE,)))
     _ = play.resolve(AttachmentOf(ALICE), Attachment(ALICE, (FAR,)))
     _ = play.resolve(RouteTo(2), Route((FAR,)))
     _ = play.resolve(ServiceAt(48), None)
     _ = play.control("bob", Join(NEWS))
     _ = play.advance(0.1)
+    _ = play.packet("alice", ingress="east", metadata=NEWS + root + PROOF)
     _ = play.control("east", Graft(NEWS + root))
     if root == FAR:
         _ = play.packet("alice", ingress="far.2", metadata=NEWS + FAR + DOWN, connection=1)
@@ -51,6 +53,16 @@ def test_a_member_and_a_branch_get_what_is_kept_here() -> None:
 
 def test_who_is_neither_gets_nothing() -> None:
     assert on_the_tree().control("carol", MISSING) == (Count("repair_refused"),)
+
+
+def test_a_peer_gets_so_many_again_in_a_second_and_no_more() -> None:
+    play = on_the_tree(repairs_per_s=3)
+
+    assert play.control("bob", MISSING) != (Count("repair_refused"),)
+    assert play.control("bob", MISSING) == (Count("repair_refused"),)
+    _ = play.advance(1.0)
+
+    assert play.control("bob", MISSING) == (SendKept(HISTORY, NUMBERS, BOB, NEWS),)
 
 
 def test_what_is_not_kept_is_asked_for_where_the_tree_comes_from_and_not_twice_at_once() -> None:

@@ -32,6 +32,7 @@ from ei.sdk import (
     ServiceAt,
     SetTimer,
 )
+from ei.services.multicast.growing import PROOF
 from ei.services.multicast.messages import Again, Decline, Graft, Join, Leave, Prune
 from ei.services.multicast.repairs import DOWN
 from ei.services.multicast.service import MESSAGES, UP
@@ -60,6 +61,12 @@ def copies(effects: Iterable[Effect]) -> list[tuple[bytes, bytes]]:
     ]
 
 
+def graft(play: Playbook, name: str, tree: bytes) -> tuple[Effect, ...]:
+    """Let a node show that it is one, and graft."""
+    _ = play.packet("somebody", ingress=name, metadata=tree + PROOF)
+    return play.control(name, Graft(tree))
+
+
 def reasons(effects: Iterable[Effect]) -> list[str]:
     return [effect.reason for effect in effects if isinstance(effect, DropPacket)]
 
@@ -75,7 +82,7 @@ def told(effects: Iterable[Effect]) -> list[tuple[object, Address]]:
 def test_a_sender_that_the_record_names_has_a_tree_of_its_own() -> None:
     play = node(EAST, senders=(ALICE,))
     _ = play.control("bob", Join(NEWS))
-    _ = play.control("far.2", Graft(NEWS + SELF))
+    _ = graft(play, "far.2", NEWS + SELF)
 
     effects = play.packet("alice", metadata=NEWS)
 
@@ -92,7 +99,7 @@ def test_other_senders_send_up_to_the_first_node_of_the_group_that_is_there() ->
 def test_the_root_sends_down_to_branches_and_members_also_where_it_came_from() -> None:
     play = node(SELF)
     _ = play.control("bob", Join(NEWS))
-    _ = play.control("west", Graft(NEWS + SELF))
+    _ = graft(play, "west", NEWS + SELF)
 
     up = play.packet("alice", ingress="west", metadata=NEWS + SELF + UP)
 
@@ -170,7 +177,7 @@ def test_a_packet_to_nobody_is_refused_until_somebody_joins() -> None:
 
 
 @pytest.mark.parametrize(
-    "metadata", [b"", b"news", NEWS + UP, NEWS + SELF, NEWS + SELF + b"\x03", NEWS + SELF + UP + UP]
+    "metadata", [b"", b"news", NEWS + UP, NEWS + SELF, NEWS + SELF + b"\x04", NEWS + SELF + UP + UP]
 )
 def test_metadata_that_names_no_tree_is_refused(metadata: bytes) -> None:
     assert reasons(node(SELF).packet("alice", metadata=metadata)) == ["bad_group"]
@@ -263,19 +270,19 @@ def test_a_peer_belongs_to_so_many_groups_and_no_more() -> None:
 
 
 def test_a_node_grafts_trees_of_so_many_groups_and_no_more() -> None:
-    play = node(SELF, groups_per_peer=1)
-    _ = play.control("east", Graft(address("one") + SELF))
+    play = node(SELF, groups_per_node=1)
+    _ = graft(play, "east", address("one") + SELF)
 
-    assert play.control("east", Graft(address("two") + SELF)) == (Count("too_many_groups"),)
+    assert graft(play, "east", address("two") + SELF) == (Count("too_many_groups"),)
 
 
 def test_a_group_has_so_many_members_and_branches_here_and_no_more() -> None:
     play = node(SELF, members_per_group=1, branches_per_tree=1)
     _ = play.control("bob", Join(NEWS))
-    _ = play.control("east", Graft(NEWS + SELF))
+    _ = graft(play, "east", NEWS + SELF)
 
     assert play.control("carol", Join(NEWS)) == (Count("too_many_members"),)
-    assert play.control("west", Graft(NEWS + SELF)) == (Count("too_many_branches"),)
+    assert graft(play, "west", NEWS + SELF) == (Count("too_many_branches"),)
     assert play.control("bob", Join(NEWS)) == ()
 
 
@@ -340,7 +347,7 @@ def test_a_branch_has_the_tree_come_here_and_go_on() -> None:
     _ = play.resolve(ServiceAt(48), None)
     _ = play.peer_up("third.3")
 
-    assert told(play.control("third.3", Graft(NEWS + FAR))) == [(Graft(NEWS + FAR), FAR)]
+    assert told(graft(play, "third.3", NEWS + FAR)) == [(Graft(NEWS + FAR), FAR)]
 
     down = play.packet("alice", ingress="far.2", metadata=NEWS + FAR + DOWN)
     assert copies(down) == [(b"third", NEWS + FAR + DOWN)]
@@ -354,7 +361,7 @@ def test_nothing_is_carried_for_a_domain_to_which_no_route_is_announced() -> Non
     _ = play.resolve(ServiceAt(48), None)
     _ = play.peer_up("third.3")
 
-    effects = play.control("third.3", Graft(NEWS + FAR))
+    effects = graft(play, "third.3", NEWS + FAR)
 
     assert (Decline(NEWS + FAR), address("third.3")) in told(effects)
     down = play.packet("alice", ingress="far.2", metadata=NEWS + FAR + DOWN)
@@ -381,14 +388,14 @@ def test_one_node_brings_a_tree_into_its_domain_and_the_next_when_it_declines_or
 
 def test_a_node_that_does_not_bring_a_tree_in_declines_its_mates() -> None:
     play = joined()
-    _ = play.control("east", Graft(NEWS + FAR))
+    _ = graft(play, "east", NEWS + FAR)
     assert copies(play.packet("alice", ingress="far.2", metadata=NEWS + FAR + DOWN)) == [
         (b"bob", NEWS),
         (b"east", NEWS + FAR + DOWN),
     ]
     play = node(EAST)
 
-    effects = play.control("west", Graft(NEWS + EAST))
+    effects = graft(play, "west", NEWS + EAST)
 
     assert (Decline(NEWS + EAST), WEST) in told(effects)
 
@@ -396,7 +403,7 @@ def test_a_node_that_does_not_bring_a_tree_in_declines_its_mates() -> None:
 def test_a_parent_that_grafts_is_declined() -> None:
     play = joined()
 
-    assert told(play.control("far.2", Graft(NEWS + FAR))) == [(Decline(NEWS + FAR), FAR)]
+    assert told(graft(play, "far.2", NEWS + FAR)) == [(Decline(NEWS + FAR), FAR)]
 
 
 def test_a_parent_that_comes_back_is_grafted_at_once() -> None:
@@ -422,9 +429,8 @@ def test_a_node_that_has_forgotten_all_asks_for_what_it_was_told() -> None:
 def test_a_parent_that_has_forgotten_all_is_grafted_again() -> None:
     play = joined()
 
-    _ = play.control("far.2", Again())
-
-    assert (Graft(NEWS + FAR), FAR) in told(play.advance(0.01))
+    assert told(play.control("far.2", Again())) == [(Graft(NEWS + FAR), FAR)]
+    assert told(play.control("east", Again())) == []
 
 
 # -- who may -------------------------------------------------------------------------------------
@@ -441,10 +447,56 @@ def test_who_may_not_send_is_refused_at_the_first_node_and_at_the_root() -> None
     _ = play.resolve(GroupOf(NEWS), named(senders=(BOB,)))
 
     assert reasons(play.packet("bob", metadata=NEWS)) == ["no_members"]
-    for metadata in (NEWS, NEWS + EAST + UP):
-        assert reasons(play.packet("alice", ingress="east", metadata=metadata)) == [
-            "sender_refused"
-        ]
+    assert reasons(play.packet("alice", metadata=NEWS)) == ["sender_refused"]
+    up = play.packet("alice", ingress="east", metadata=NEWS + EAST + UP)
+    assert reasons(up) == ["sender_refused"]
+
+
+def test_a_node_does_not_send_as_a_host() -> None:
+    play = node(SELF, senders=(ALICE, 0))
+    _ = play.control("bob", Join(NEWS))
+    _ = play.resolve(RouteTo(3), None)
+
+    bare = play.packet("alice", ingress="east", metadata=NEWS)
+    named = play.packet("alice", ingress="east", metadata=NEWS + SELF + UP)
+    strange = play.packet("stranger.3", ingress="far.2", metadata=NEWS + SELF + UP)
+
+    assert reasons(bare) == ["not_from_host"]
+    assert reasons(named) == ["not_on_the_way"]
+    assert reasons(strange) == ["not_on_the_way"]
+
+
+def test_what_goes_up_may_come_by_the_way_to_its_home() -> None:
+    play = node(SELF)
+    _ = play.control("bob", Join(NEWS))
+    _ = play.resolve(RouteTo(3), Route((FAR,)))
+
+    up = play.packet("stranger.3", ingress="far.2", metadata=NEWS + SELF + UP)
+
+    assert copies(up) == [(b"bob", NEWS)]
+
+
+def test_a_host_that_grafts_gets_nothing() -> None:
+    play = node(SELF, senders=(ALICE,))
+    assert told(play.control("bob", Graft(NEWS + SELF))) == [(Again(), BOB)]
+    _ = play.packet("bob", metadata=NEWS + SELF + PROOF)
+
+    assert reasons(play.packet("alice", metadata=NEWS)) == ["no_members"]
+
+
+def test_a_record_that_takes_a_sender_out_ends_what_was_decided_for_it() -> None:
+    play = node(SELF, senders=(ALICE,))
+    _ = play.control("bob", Join(NEWS))
+    _ = play.packet("alice", metadata=NEWS)
+
+    same = play.resolve(GroupOf(NEWS), Group(NEWS, (SELF,), (ALICE,)))
+    changed = play.resolve(GroupOf(NEWS), Group(NEWS, (SELF,), (BOB,)))
+    gone = play.resolve(GroupOf(NEWS), None)
+
+    assert RevokeDecisions(NEWS) not in same
+    assert RevokeDecisions(NEWS) in changed
+    assert RevokeDecisions(NEWS) in gone
+    assert play.control("bob", Leave(NEWS)) == ()
 
 
 def at_the_root() -> Playbook:
@@ -484,8 +536,13 @@ def test_who_may_not_any_more_is_out_when_the_record_says_so() -> None:
     assert copies(play.packet("east", metadata=NEWS)) == [(b"bob", NEWS)]
 
 
-def test_no_record_changes_nothing() -> None:
-    assert node(EAST).resolve(GroupOf(NEWS), None) == ()
+def test_a_record_that_is_gone_ends_all_that_was_decided() -> None:
+    play = node(SELF)
+    _ = play.control("bob", Join(NEWS))
+
+    assert RevokeDecisions(NEWS) in play.resolve(GroupOf(NEWS), None)
+
+    assert reasons(play.packet("alice", metadata=NEWS)) == ["unknown_group"]
 
 
 @pytest.mark.parametrize("message", [Join(bytes(15)), Graft(bytes(31))])

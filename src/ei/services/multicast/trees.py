@@ -40,7 +40,17 @@ class Trees:
         store: The ephemeral store.
     """
 
-    __slots__ = ("_asked", "_branches", "_declined", "_new", "_parents", "_streams")
+    __slots__ = (
+        "_asked",
+        "_branches",
+        "_declined",
+        "_new",
+        "_nodes",
+        "_parents",
+        "_records",
+        "_repairs",
+        "_streams",
+    )
 
     def __init__(self, store: Store) -> None:
         self._branches = Table(store, "branches", of=float)
@@ -49,6 +59,9 @@ class Trees:
         self._streams = Table(store, "streams", of=bytes)
         self._asked = Table(store, "asked", of=bool)
         self._new = Table(store, "new", of=bool)
+        self._nodes = Table(store, "nodes", of=bool)
+        self._repairs = Table(store, "repairs", of=int)
+        self._records = Table(store, "records", of=bytes)
 
     def begin(self, *, ttl_s: float) -> None:
         """Note that all before is forgotten, for so long."""
@@ -57,6 +70,16 @@ class Trees:
     def is_new(self) -> bool:
         """Whether all was forgotten a moment ago."""
         return self._new.get(b"") is not None
+
+    def prove_node(self, peer: Address, *, ttl_s: float) -> bool:
+        """Note that a peer is a node; return whether that is new."""
+        is_new = self._nodes.get(peer) is None
+        self._nodes.put(peer, True, ttl_s=ttl_s)  # noqa: FBT003 a mark
+        return is_new
+
+    def is_node(self, peer: Address) -> bool:
+        """Whether a peer has shown that it is a node."""
+        return self._nodes.get(peer) is not None
 
     # -- up ---------------------------------------------------------------------------------------
 
@@ -112,6 +135,13 @@ class Trees:
         """Return the trees of a group that go on to other nodes."""
         return list(dict.fromkeys(key[:TREE_BYTES] for key, _ in self._branches.scan(group)))
 
+    def has_changed(self, group: bytes, record: bytes, *, ttl_s: float) -> bool:
+        """Note what is said of a group; return whether something else was said before."""
+        digest = blake2b(record, digest_size=16).digest()
+        before = self._records.get(group)
+        self._records.put(group, digest, ttl_s=ttl_s)
+        return before not in (None, digest)
+
     # -- who sends --------------------------------------------------------------------------------
 
     def note_stream(self, group: bytes, source: Address, root: Address, *, ttl_s: float) -> None:
@@ -124,6 +154,15 @@ class Trees:
         return None if root is None else group + root
 
     # -- repairs ----------------------------------------------------------------------------------
+
+    def spend(self, peer: Address, count: int, most: int, *, now_s: float) -> bool:
+        """Let a peer have so many packets again, within what it may have in this second."""
+        second = peer + int(now_s).to_bytes(8, "big")
+        spent = (self._repairs.get(second) or 0) + count
+        if spent > most:
+            return False
+        self._repairs.put(second, spent, ttl_s=2.0)
+        return True
 
     def ask(self, name: bytes, *, ttl_s: float) -> bool:
         """Note that a packet was asked for; return whether it had not been, for so long."""
