@@ -272,6 +272,8 @@ fn a_host_cannot_send_packed_payloads_to_another() {
     world.settle();
 
     assert!(world.ends[3].received.is_empty());
+    let dropped = world.counters(1).dropped[Reason::StillPacked as usize];
+    assert_eq!(dropped, 1, "its own node takes none");
     world.assert_balanced();
 }
 

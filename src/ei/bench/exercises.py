@@ -16,7 +16,6 @@ from ei.sdk import (
     Group,
     GroupOf,
     Legacy,
-    Protection,
     Query,
     Record,
     Route,
@@ -30,7 +29,7 @@ from ei.services.caching.messages import Site
 from ei.services.caching.messages import write_opening as write_site
 from ei.services.compression.client import sign
 from ei.services.compression.messages import NUMBERS, Dictionary
-from ei.services.compression.stages import Reference, train
+from ei.services.compression.stages import train
 from ei.services.multicast.messages import Join
 from ei.services.pubsub.messages import LIVE, Want, Wish
 from ei.services.termination.messages import Opening
@@ -58,7 +57,6 @@ class Packets:
         number: Of the service that they name, where the one that is measured is another.
         after: Service of that number, in whose chain the one that is measured is before it.
         payload: Of each packet.
-        protection: Of the payload.
         config: Where it differs from that of the manifest.
     """
 
@@ -68,7 +66,6 @@ class Packets:
     number: int | None = None
     after: str | None = None
     payload: bytes = b""
-    protection: Protection = Protection.NONE
     config: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -108,16 +105,13 @@ def _passing(number: int) -> Iterator[StreamEvent]:
 
 
 def _packed() -> Packets:
-    """Frames from a node, which for the datapath might as well be a host, are decompressed."""
+    """What a neighbour sends goes through the stage that decompresses; no host may send frames."""
     keys = make_keys(bytes(32))
     tenant = keys.address(1)
     readings = [
         b'{"meter":%d,"celsius":%d.5,"ok":true}' % (n * 7_919, n % 40) for n in range(1_000)
     ]
     trained = train(readings, number=NUMBERS + 1, size_bytes=2_048)
-    stages = Reference()
-    stages.keep(trained)
-    frame = stages.compress(readings[7] * 3, NUMBERS + 1, 100)
     nodes = [format_address(ALICE), format_address(BOB)]
     return Packets(
         BOB,
@@ -125,8 +119,7 @@ def _packed() -> Packets:
         {AttachmentOf(BOB): Attachment(BOB, (SELF,))},
         number=DELIVERY,
         after="delivery",
-        payload=frame or b"",
-        protection=Protection.PACKED,
+        payload=readings[7] * 3,
         config={"nodes": nodes, "tenants": {format_address(ALICE): format_address(tenant)}},
     )
 

@@ -95,7 +95,6 @@ def _of_packets(service: str, exercise: Packets, *, warm: int, many: int) -> Ite
                     exercise.payload,
                     metadata=exercise.metadata,
                     connection=connection(),
-                    protection=exercise.protection,
                 )
             arriving = rig.take_datagrams("alice")
             began_ns = time.process_time_ns()

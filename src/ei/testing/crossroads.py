@@ -13,7 +13,7 @@ import msgspec
 from ei._core import Datapath, public_key
 from ei.runtime.inprocess import InProcess
 from ei.runtime.loader import LoadedService, datapath_options
-from ei.sdk import Protection, Query, Record
+from ei.sdk import Query, Record
 from ei.testing.playbook import address
 
 NODE = "node"
@@ -80,7 +80,6 @@ class Crossroads:
         *payloads: bytes,
         metadata: bytes = b"",
         connection: int = 1,
-        protection: Protection = Protection.NONE,
     ) -> None:
         """Let a host send packets to its node; they go with `settle`."""
         _ = self._ends[host].send(
@@ -90,7 +89,7 @@ class Crossroads:
             connection,
             metadata,
             list(payloads or (b"",)),
-            protection=protection,
+            protection=0,
             is_covered=True,
         )
 

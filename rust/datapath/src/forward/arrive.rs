@@ -189,6 +189,10 @@ impl Datapath {
         if header.protection.is_none() && !opened.is_covered {
             return Err(Reason::Unprotected);
         }
+        if is_first_node && header.protection == Protection::Packed {
+            // Nodes compress, for nodes: of a host's own a few bytes would become many at another's.
+            return Err(Reason::StillPacked);
+        }
         header.source = Some(source);
         if self.role == PeerKind::Node {
             header.hop_limit = header.hop_limit.checked_sub(1).ok_or(Reason::HopLimit)?;

@@ -82,7 +82,7 @@ class Taken(
     Attributes:
         tenant, service, version: Of the dictionary.
         reason: Empty, or why it is not taken: bad_signature, bad_dictionary, not_yours, too_soon,
-            superseded or full.
+            superseded or full; or that it was forgotten, since no packet needed it for a day.
     """
 
     tenant: bytes
@@ -99,12 +99,14 @@ class Has(
     Attributes:
         tenant, service, version: Of the dictionary.
         ratio: Most times that a payload may be as long as its frame, for this node to take it.
+        limit_bytes: Longest payload that it takes.
     """
 
     tenant: Tenant
     service: Service
     version: Version
     ratio: Annotated[int, Meta(ge=1, le=1_000)]
+    limit_bytes: Annotated[int, Meta(ge=1, le=65_000)]
 
 
 def said(statement: bytes) -> bytes:

@@ -19,12 +19,8 @@ uncompressed until the next node has said so again. Decisions carry the name of 
 """
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from ipaddress import IPv6Address
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from ei.sdk import (
     NOWHERE,
@@ -48,6 +44,7 @@ from ei.sdk import (
     is_signed_by,
     refuse,
 )
+from ei.services.compression.config import Config
 from ei.services.compression.messages import (
     NUMBERS,
     Dictionary,
@@ -59,70 +56,11 @@ from ei.services.compression.messages import (
 )
 
 COMPRESSION = 37
+USED_EVERY_S, UNUSED_S = 3_600.0, 86_400.0
 VERSIONS = 3
 """Dictionaries that are kept of one tenant and service, as one native object does."""
-TENANT_BYTES = 16
 
 MESSAGES = Offer | Taken | Has
-
-
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Times in seconds, caps, and whom it concerns.
-
-    Attributes:
-        nodes: Addresses of the nodes with which payloads are compressed.
-        tenants: Address of a host to that of the host whose dictionaries its payloads use. A host
-            that is not here is a tenant by itself.
-        decision_s: How long packets are treated the same way without asking again.
-        offer_s: How long a node has to say that it has a dictionary before it is offered again.
-        overlap_s: A tenant's next version is taken so long after the one before it at the earliest,
-            longer than any packet is under way.
-        ratio: Most times that a payload may be as long as its frame, 1 to 1_000.
-        limit_bytes: Longest payload of a frame, 1 to 65_000.
-        dictionaries: Most tenants and services with a dictionary here, 1 to 1_024. Each has up to
-            three, which take 0.3 MB of each thread at 8 KiB and 0.6 MB at 32 KiB.
-        services_per_tenant: Most of them of one tenant.
-    """
-
-    nodes: list[str]
-    tenants: dict[str, str]
-    decision_s: float
-    offer_s: float
-    overlap_s: float
-    ratio: Annotated[int, Meta(ge=1, le=1_000)]
-    limit_bytes: Annotated[int, Meta(ge=1, le=65_000)]
-    dictionaries: Annotated[int, Meta(ge=1, le=1_024)]
-    services_per_tenant: Annotated[int, Meta(ge=1, le=1_024)]
-
-    def __post_init__(self) -> None:
-        for where, text in (
-            *(("nodes", node) for node in self.nodes),
-            *((f"tenants.{host}", text) for host, tenant in self.tenants.items()
-              for text in (host, tenant)),
-        ):  # fmt: skip
-            try:
-                address = IPv6Address(text)
-            except ValueError as error:
-                raise ValueError(f"{where}: not the address of a host or node: {error}") from error
-            if str(address) != text:
-                raise ValueError(f"{where}: {text} seen, which is written {address}")
-
-    def has_node(self, address: Address) -> bool:
-        """Return whether payloads are compressed with a node."""
-        return written(address) in self.nodes
-
-    def tenant_of(self, source: Address) -> Address:
-        """Return whose dictionaries the payloads of a host use."""
-        if not self.tenants:
-            return source
-        tenant = self.tenants.get(written(source))
-        return source if tenant is None else Address(IPv6Address(tenant).packed)
-
-
-@lru_cache(maxsize=4_096)
-def written(address: bytes) -> str:
-    """Return the form of an address that the configuration has; each miss asks for some."""
-    return str(IPv6Address(address))
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -153,18 +91,21 @@ class Compression(Service[Config]):
                 return take(offer, event.sender, ctx)
             case Has() as has:
                 return note(has, event.sender, ctx)
-            case Taken(reason=reason):
-                return (Count("refused"),) if reason else ()
+            case Taken() as answer:
+                return give_up(answer, event.sender, ctx)
             case other:
                 raise TypeError(f"not a message of compression: {other!r}")
 
     def on_peer(self, event: PeerChanged, ctx: Context[Config]) -> Iterable[Effect]:
-        """Forget what the other node has: it may have lost it."""
-        has, offered = known_at(ctx), offered_to(ctx)
-        for key, _ in list(has.scan(event.peer)):
-            has.delete(key)
+        """Forget what the other node has, which it may have lost, and tell it what is here."""
+        known, offered = known_at(ctx), offered_to(ctx)
+        for key, _ in list(known.scan(event.peer)):
+            known.delete(key)
             offered.delete(key)
             yield RevokeDecisions(tag=key.removeprefix(event.peer))
+        if event.is_up and ctx.config.has_node(event.peer):
+            for name, versions in versions_kept(ctx).scan():
+                yield SendControl(has_of(name, versions[-1], ctx), to=event.peer)
 
 
 # -- packets --------------------------------------------------------------------------------------
@@ -179,7 +120,7 @@ def compress(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
         return
     has = known_at(ctx).get(packet.egress + name)
     stages: tuple[Stage, ...] = ()
-    if has is not None and has.version in versions:
+    if has is not None and has.version in versions and has.limit_bytes >= ctx.config.limit_bytes:
         ratio = min(ctx.config.ratio, has.ratio)
         stages = (Compress(name, NUMBERS + has.version, ratio),)
         yield from keep(name, ctx)
@@ -203,6 +144,7 @@ def keep(name: bytes, ctx: Context[Config]) -> Iterator[Effect]:
     told = Table(ctx.ephemeral, "told", int)
     if told.get(name) is None:
         told.put(name, 1, ttl_s=ctx.config.decision_s)
+        note_used(name, ctx)
         for dictionary in dictionaries_of(name, ctx):
             yield KeepDictionary(name, dictionary.trained)
 
@@ -228,27 +170,37 @@ def take(offer: Offer, sender: Address, ctx: Context[Config]) -> Iterator[Effect
         return
     is_from_node = ctx.config.has_node(sender)
     reason = why_not(dictionary, offer, sender, ctx)
+    if reason == "full":
+        yield from forget_unused(ctx)
+        reason = why_not(dictionary, offer, sender, ctx)
     answer = Taken(dictionary.tenant, dictionary.service, dictionary.version, reason)
     if reason:
         yield Count("refused")
         yield SendControl(answer, to=sender)
+        if reason == "superseded" and is_from_node:
+            offered_to(ctx).delete(sender + dictionary.name)
+            yield from offer_to(dictionary.name, sender, ctx)
         return
-    name = dictionary.name
+    has = has_of(dictionary.name, dictionary.version, ctx)
     if not is_known(dictionary, ctx):
         put(dictionary, offer, ctx)
         yield Count("taken")
-        yield KeepDictionary(name, dictionary.trained)
-        yield RevokeDecisions(tag=name)
-        for key, _ in list(known_at(ctx).scan()):
-            node = Address(key[:TENANT_BYTES])
-            if key.endswith(name) and node != sender:
-                offered_to(ctx).delete(key)
-                yield from offer_to(name, node, ctx)
-    if is_from_node:
-        has = Has(dictionary.tenant, dictionary.service, dictionary.version, ctx.config.ratio)
-        yield SendControl(has, to=sender)
-    else:
-        yield SendControl(answer, to=sender)
+        yield KeepDictionary(dictionary.name, dictionary.trained)
+        yield RevokeDecisions(tag=dictionary.name)
+        yield from tell_others(has, sender, ctx)
+    yield SendControl(has if is_from_node else answer, to=sender)
+
+
+def tell_others(has: Has, sender: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Tell the other nodes what is here: they may use a version that is forgotten."""
+    name = name_of(Address(has.tenant), has.service)
+    for node in ctx.config.addresses:
+        if node == sender or node not in ctx.peers:
+            continue
+        yield SendControl(has, to=node)
+        if known_at(ctx).get(node + name) is not None:
+            offered_to(ctx).delete(node + name)
+            yield from offer_to(name, node, ctx)
 
 
 def read_dictionary(offer: Offer) -> Dictionary | None:
@@ -290,10 +242,30 @@ def why_not_after(
 
 
 def note(has: Has, sender: Address, ctx: Context[Config]) -> Iterator[Effect]:
-    """From now on payloads to that node are compressed by this version."""
+    """From now on payloads to that node are compressed by this version, or by none.
+
+    A node that has a version which is not here may have forgotten the one in use.
+    """
     name = name_of(Address(has.tenant), has.service)
-    if ctx.config.has_node(sender) and has.version in versions_of(name, ctx):
+    if not ctx.config.has_node(sender):
+        return
+    if has.version in versions_of(name, ctx):
         known_at(ctx).put(sender + name, has)
+        yield RevokeDecisions(tag=name)
+    elif known_at(ctx).get(sender + name) is not None:
+        known_at(ctx).delete(sender + name)
+        offered_to(ctx).delete(sender + name)
+        yield RevokeDecisions(tag=name)
+
+
+def give_up(answer: Taken, sender: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """What a node does not take, or has forgotten, is used for it no more."""
+    if not answer.reason:
+        return
+    yield Count("refused")
+    name = name_of(Address(answer.tenant), answer.service)
+    if ctx.config.has_node(sender) and known_at(ctx).get(sender + name) is not None:
+        known_at(ctx).delete(sender + name)
         yield RevokeDecisions(tag=name)
 
 
@@ -304,12 +276,53 @@ def put(dictionary: Dictionary, offer: Offer, ctx: Context[Config]) -> None:
     table.put(_key(name, dictionary.version), Kept(offer, ctx.unix_s))
     for version in versions[:-VERSIONS]:
         table.delete(_key(name, version))
-    Table(ctx.stable, "versions", tuple[int, ...]).put(name, versions[-VERSIONS:])
+    versions_kept(ctx).put(name, versions[-VERSIONS:])
+    note_used(name, ctx)
+
+
+def note_used(name: bytes, ctx: Context[Config]) -> None:
+    """Note that packets need the dictionaries, about once an hour."""
+    used = Table(ctx.stable, "used", float)
+    if abs(ctx.unix_s - (used.get(name) or 0.0)) > USED_EVERY_S:
+        used.put(name, ctx.unix_s)
+
+
+def forget_unused(ctx: Context[Config]) -> Iterator[Effect]:
+    """Where there are as many dictionaries as may be, those that no packet needed for a day go."""
+    all_kept, used = versions_kept(ctx), Table(ctx.stable, "used", float)
+    names = list(all_kept.scan())
+    if len(names) < ctx.config.dictionaries:
+        return
+    for name, versions in names:
+        if ctx.unix_s - (used.get(name) or 0.0) > UNUSED_S:
+            for version in versions:
+                kept(ctx).delete(_key(name, version))
+            all_kept.delete(name)
+            used.delete(name)
+            yield RevokeDecisions(tag=name)
+            forgotten = has_of(name, versions[-1], ctx)
+            for node in ctx.config.addresses:
+                if node in ctx.peers:
+                    yield SendControl(
+                        Taken(forgotten.tenant, forgotten.service, forgotten.version, "forgotten"),
+                        to=node,
+                    )
+
+
+def has_of(name: bytes, version: int, ctx: Context[Config]) -> Has:
+    """Return what another node is told of a version that is here."""
+    tenant, service = name[:-4], int.from_bytes(name[-4:], "big")
+    return Has(tenant, service, version, ctx.config.ratio, ctx.config.limit_bytes)
+
+
+def versions_kept(ctx: Context[Config]) -> Table[tuple[int, ...]]:
+    """The versions of each object."""
+    return Table(ctx.stable, "versions", tuple[int, ...])
 
 
 def versions_of(name: bytes, ctx: Context[Config]) -> tuple[int, ...]:
     """Return which versions of a tenant and service are kept, without reading them."""
-    return Table(ctx.stable, "versions", tuple[int, ...]).get(name) or ()
+    return versions_kept(ctx).get(name) or ()
 
 
 def _key(name: bytes, version: int) -> bytes:
@@ -323,7 +336,7 @@ def is_known(dictionary: Dictionary, ctx: Context[Config]) -> bool:
 
 def has_room(tenant: Address, ctx: Context[Config]) -> bool:
     """Return whether one more tenant and service may have dictionaries."""
-    names = [name for name, _ in Table(ctx.stable, "versions", tuple[int, ...]).scan()]
+    names = [name for name, _ in versions_kept(ctx).scan()]
     of_tenant = sum(name.startswith(tenant) for name in names)
     return len(names) < ctx.config.dictionaries and of_tenant < ctx.config.services_per_tenant
 

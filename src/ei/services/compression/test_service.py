@@ -68,6 +68,11 @@ def sent(effects: tuple[Effect, ...]) -> list[tuple[object, bytes]]:
     return [(each.message, each.to) for each in effects if isinstance(each, SendControl)]
 
 
+def own(version: int) -> Has:
+    """What the node under test says that it has."""
+    return Has(TENANT, DELIVERY, version, 100, 65_000)
+
+
 def to_east(play: Playbook) -> tuple[Effect, ...]:
     return play.packet("alice", service=DELIVERY, egress=EAST)
 
@@ -76,7 +81,7 @@ def ready(version: int = 1) -> Playbook:
     """The node has a dictionary, and so says the next one."""
     play = node()
     _ = offered(play, offer(version))
-    _ = play.control("east", Has(TENANT, DELIVERY, version, 50))
+    _ = play.control("east", Has(TENANT, DELIVERY, version, 50, 65_000))
     return play
 
 
@@ -92,10 +97,10 @@ def test_a_dictionary_is_used_once_the_next_node_has_it() -> None:
 
     taken = offered(play, offer(1))
     first = to_east(play)
-    known = play.control("east", Has(TENANT, DELIVERY, 1, 50))
+    known = play.control("east", Has(TENANT, DELIVERY, 1, 50, 65_000))
     then = to_east(play)
 
-    assert sent(taken) == [(Taken(TENANT, DELIVERY, 1), TENANT)]
+    assert sent(taken) == [(own(1), EAST), (Taken(TENANT, DELIVERY, 1), TENANT)]
     assert KeepDictionary(NAME, dictionary(1).trained) in taken
     assert stages(first) == ()
     assert sent(first) == [(offer(1), EAST)]
@@ -122,7 +127,7 @@ def test_a_node_that_has_a_dictionary_says_so_and_decompresses_by_it() -> None:
     taken = offered(play, offer(1), sender=EAST)
     came = play.packet("alice", ingress="east", service=DELIVERY)
 
-    assert sent(taken) == [(Has(TENANT, DELIVERY, 1, 100), EAST)]
+    assert sent(taken) == [(Has(TENANT, DELIVERY, 1, 100, 65_000), EAST)]
     assert stages(came) == (Decompress(NAME, 100, 65_000),)
     assert stages(play.packet("alice", service=DELIVERY)) == ()
     assert stages(play.packet("bob", ingress="east", service=DELIVERY)) == ()
@@ -145,10 +150,14 @@ def test_a_new_version_is_offered_at_once_and_the_one_before_used_until_it_is_th
 
     taken = offered(play, offer(2))
     before = to_east(play)
-    _ = play.control("east", Has(TENANT, DELIVERY, 2, 50))
+    _ = play.control("east", Has(TENANT, DELIVERY, 2, 50, 65_000))
     after = to_east(play)
 
-    assert sent(taken) == [(offer(2), EAST), (Taken(TENANT, DELIVERY, 2), TENANT)]
+    assert sent(taken) == [
+        (own(2), EAST),
+        (offer(2), EAST),
+        (Taken(TENANT, DELIVERY, 2), TENANT),
+    ]
     assert stages(before) == (Compress(NAME, NUMBERS + 1, 50),)
     assert stages(after) == (Compress(NAME, NUMBERS + 2, 50),)
 
@@ -163,6 +172,37 @@ def test_a_node_that_comes_back_is_asked_what_it_has() -> None:
     assert gone == (RevokeDecisions(NAME),)
     assert stages(then) == ()
     assert sent(then) == [(offer(1), EAST)]
+
+
+def test_a_node_that_forgets_a_version_says_so_to_all_who_may_use_it() -> None:
+    play = node(nodes=[text(EAST), text(WEST)])
+    _ = offered(play, offer(1), sender=EAST)
+
+    taken = offered(play, offer(2), sender=WEST)
+
+    has = Has(TENANT, DELIVERY, 2, 100, 65_000)
+    assert sent(taken) == [(has, EAST), (has, WEST)]
+
+
+def test_a_node_that_uses_what_the_other_has_no_more_sends_payloads_as_they_are() -> None:
+    play = ready()
+
+    told = play.control("east", Has(TENANT, DELIVERY, 2, 50, 65_000))
+    then = to_east(play)
+
+    assert told == (RevokeDecisions(NAME),)
+    assert stages(then) == ()
+    assert sent(then) == [(offer(1), EAST)]
+
+
+def test_a_node_that_offers_an_older_version_is_offered_the_newer_one() -> None:
+    play = node(nodes=[text(EAST), text(WEST)])
+    _ = offered(play, offer(2), sender=WEST)
+
+    told = offered(play, offer(1), sender=EAST)
+
+    superseded = Taken(TENANT, DELIVERY, 1, "superseded")
+    assert sent(told) == [(superseded, EAST), (offer(2), EAST)]
 
 
 def test_versions_come_one_after_the_other_with_time_between_them() -> None:
@@ -182,9 +222,9 @@ def test_the_newest_versions_are_kept() -> None:
         _ = offered(play, offer(version))
         _ = play.advance(OVERLAP_S)
     play.restart()
-    _ = play.control("east", Has(TENANT, DELIVERY, 3, 50))
+    _ = play.control("east", Has(TENANT, DELIVERY, 3, 50, 65_000))
     forgotten = to_east(play)
-    _ = play.control("east", Has(TENANT, DELIVERY, 4, 50))
+    _ = play.control("east", Has(TENANT, DELIVERY, 4, 50, 65_000))
     effects = to_east(play)
 
     assert stages(forgotten) == ()
@@ -250,12 +290,58 @@ def test_tenants_and_services_are_bounded() -> None:
     assert sent(offered(play, second)) == [(Taken(TENANT, 48, 1, "full"), TENANT)]
 
 
+def test_a_node_that_takes_shorter_payloads_alone_is_sent_none_compressed() -> None:
+    play = node()
+    _ = offered(play, offer(1))
+
+    _ = play.control("east", Has(TENANT, DELIVERY, 1, 50, 1_000))
+
+    assert stages(to_east(play)) == ()
+
+
+def test_what_the_next_node_has_forgotten_is_used_no_more() -> None:
+    play = ready()
+
+    told = play.control("east", Taken(TENANT, DELIVERY, 1, "forgotten"))
+
+    assert told == (Count("refused"), RevokeDecisions(NAME))
+    assert stages(to_east(play)) == ()
+
+
+def test_a_node_whose_pipe_comes_up_is_told_what_is_here() -> None:
+    play = ready()
+
+    _ = play.peer_down("east")
+    told = play.peer_up("east")
+
+    assert sent(told) == [(own(1), EAST)]
+    assert sent(play.peer_up("west")) == []
+
+
+def test_what_nobody_has_used_for_a_day_makes_room() -> None:
+    play = node(dictionaries=1)
+    _ = offered(play, offer(1))
+    other = OTHERS.address(1)
+
+    _ = play.advance(86_000)
+    _ = play.packet("alice", ingress="east", service=DELIVERY)
+    _ = play.advance(1_000)
+    full = offered(play, offer(1, OTHERS), sender=other)
+    _ = play.advance(86_401)
+    then = offered(play, offer(1, OTHERS), sender=other)
+
+    assert (Taken(other, DELIVERY, 1, "full"), other) in sent(full)
+    assert (Taken(other, DELIVERY, 1), other) in sent(then)
+    assert (Taken(TENANT, DELIVERY, 1, "forgotten"), EAST) in sent(then)
+    assert stages(play.packet("alice", ingress="east", service=DELIVERY)) == ()
+
+
 def test_what_a_stranger_says_it_has_is_not_believed() -> None:
     play = node()
     _ = offered(play, offer(1))
 
-    assert play.control("west", Has(TENANT, DELIVERY, 1, 50)) == ()
-    assert play.control("east", Has(TENANT, DELIVERY, 2, 50)) == ()
+    assert play.control("west", Has(TENANT, DELIVERY, 1, 50, 65_000)) == ()
+    assert play.control("east", Has(TENANT, DELIVERY, 2, 50, 65_000)) == ()
     assert play.control("east", Taken(TENANT, DELIVERY, 1, "full")) == (Count("refused"),)
 
 
