@@ -165,20 +165,29 @@ def join(tree: bytes, ctx: Context[Config], *, is_due: bool) -> Generator[Effect
     if parent is not None:
         members.depend(group, parent, ttl_s=2 * ctx.config.refresh_s)
         if is_due or parent != before:
-            yield from graft_at(parent, tree, ctx)
+            yield from graft_at(parent, tree, ctx, is_known=parent == before)
     yield from decline(tree, parent, ctx)
     return parent is not None
 
 
-def graft_at(parent: Address, tree: bytes, ctx: Context[Config]) -> Iterator[Effect]:
-    """Ask for a tree, and show that this is a node.
+def graft_at(
+    parent: Address, tree: bytes, ctx: Context[Config], *, is_known: bool = False
+) -> Iterator[Effect]:
+    """Ask for a tree, and show that this is a node, unless that is known.
 
     What a host sends speaks for itself alone: its node sees to that (`source_forged`). So a packet
     that speaks for somebody else, here for the root, comes from a node.
     """
-    root = root_of(tree)
-    proof = Packet(MULTICAST, ctx.node, root, Connection(0), metadata=tree + PROOF, is_covered=True)
-    yield SendPacket(proof, parent)
+    if not is_known:
+        proof = Packet(
+            MULTICAST,
+            ctx.node,
+            root_of(tree),
+            Connection(0),
+            metadata=tree + PROOF,
+            is_covered=True,
+        )
+        yield SendPacket(proof, parent)
     yield SendControl(Graft(tree), to=parent)
 
 

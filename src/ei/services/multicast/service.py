@@ -57,7 +57,15 @@ from ei.sdk import (
     refuse,
     towards,
 )
-from ei.services.multicast.growing import PROOF, Config, graft_at, grow, hops_of, named_by
+from ei.services.multicast.branching import (
+    RECONSIDER,
+    declined,
+    graft,
+    graft_again,
+    prune,
+    reconsider,
+)
+from ei.services.multicast.growing import PROOF, Config, grow, hops_of, named_by
 from ei.services.multicast.members import ADDRESS_BYTES, Member, Members
 from ei.services.multicast.messages import Again, Decline, Graft, Join, Leave, Missing, Prune
 from ei.services.multicast.repairs import DOWN, keep, look_further, repair
@@ -65,12 +73,6 @@ from ei.services.multicast.trees import TREE_BYTES, Trees, group_of, root_of
 
 UP = b"\x01"
 """Mark of a packet on its way from the sender's node to the root."""
-
-RECONSIDER = b"reconsider "
-"""With what changed: the timer of what is left to be reconsidered; a group alone: of a refresh."""
-
-GROUPS_AT_ONCE = 500
-"""How many groups are reconsidered in one event when a peer comes or goes; the rest follows."""
 
 MESSAGES = Join | Leave | Graft | Prune | Decline | Missing | Again
 
@@ -354,89 +356,6 @@ def leave(group: bytes, host: Address, ctx: Context[Config]) -> Iterator[Effect]
     yield RevokeDecisions(tag=group)
     if members.is_empty(group):
         yield SetTimer(group, after_s=0.0)
-
-
-# -- trees ----------------------------------------------------------------------------------------
-
-
-def graft(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
-    """Let a tree go on to a node, and have it come here."""
-    config, trees, members = ctx.config, Trees(ctx.ephemeral), Members(ctx.ephemeral)
-    group, is_new = group_of(tree), not trees.has_branch(tree, node)
-    if is_new and trees.parent(tree) == node:
-        # Each took the other to be nearer to the root.
-        yield SendControl(Decline(tree), to=node)
-        return
-    most = config.branches_per_tree
-    if is_new and trees.count_branches(tree, most) == most:
-        yield Count("too_many_branches")
-        return
-    is_node = trees.is_node(node)
-    most = config.groups_per_node if is_node else config.groups_per_peer
-    if is_new and members.count_groups(node, most) == most:
-        yield Count("too_many_groups")
-        return
-    expires_s = ctx.now_s + config.membership_s
-    trees.add_branch(tree, node, expires_s=expires_s, ttl_s=config.membership_s)
-    members.depend(group, node, ttl_s=config.membership_s)
-    if not is_node:
-        # Its proof was lost, or is on its way; until it comes the branch gets nothing.
-        yield SendControl(Again(), to=node)
-    elif is_new:
-        yield RevokeDecisions(tag=group)
-        yield from grow(group, ctx, is_due=True)
-
-
-def prune(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
-    """Let a tree go on to a node no longer."""
-    trees = Trees(ctx.ephemeral)
-    if trees.has_branch(tree, node):
-        trees.remove_branch(tree, node)
-        yield RevokeDecisions(tag=group_of(tree))
-        yield from grow(group_of(tree), ctx)
-
-
-def declined(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
-    """Look for another node that brings a tree."""
-    trees = Trees(ctx.ephemeral)
-    if trees.parent(tree) == node:
-        trees.decline(tree, node, ttl_s=ctx.config.declined_s)
-        trees.set_parent(tree, None)
-        yield from grow(group_of(tree), ctx, is_due=True)
-
-
-def graft_again(parent: Address, ctx: Context[Config]) -> Iterator[Effect]:
-    """Graft again all that comes from a node which has forgotten it."""
-    members, trees = Members(ctx.ephemeral), Trees(ctx.ephemeral)
-    for group in members.take_dependents(parent, GROUPS_AT_ONCE):
-        members.depend(group, parent, ttl_s=2 * ctx.config.refresh_s)
-        for tree in list(trees.with_parents(group)):
-            if trees.parent(tree) == parent:
-                yield from graft_at(parent, tree, ctx)
-
-
-def reconsider(changed: bytes, ctx: Context[Config]) -> Iterator[Effect]:
-    """Decide anew for the groups that depend on something, some at a time."""
-    members = Members(ctx.ephemeral)
-    groups = members.take_dependents(changed, GROUPS_AT_ONCE)
-    for group in groups:
-        if changed not in ctx.peers:
-            forget(group, Address(changed), ctx)
-        yield RevokeDecisions(tag=group)
-        yield SetTimer(group, after_s=0.0)
-    if len(groups) == GROUPS_AT_ONCE:
-        yield SetTimer(RECONSIDER + changed, after_s=0.0)
-
-
-def forget(group: bytes, peer: Address, ctx: Context[Config]) -> None:
-    """Forget a peer that is gone, as member, branch and parent."""
-    members, trees = Members(ctx.ephemeral), Trees(ctx.ephemeral)
-    members.remove(group, peer)
-    for tree in trees.with_branches(group):
-        trees.remove_branch(tree, peer)
-    for tree in list(trees.with_parents(group)):
-        if trees.parent(tree) == peer:
-            trees.set_parent(tree, None)
 
 
 SERVICE = Multicast
