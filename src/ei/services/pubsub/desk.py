@@ -4,7 +4,6 @@ All of it is in the ephemeral store. Within one event each session and follower 
 copy that is worked on; `Desk.effects` puts them back.
 """
 
-from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
@@ -30,6 +29,10 @@ MAX_OUT_BYTES = 128 * 1024
 """Of answers that wait for the window: with more, nothing further is read."""
 SILENCE_S = 3_600.0
 DROPPED_AT_ONCE = 300
+EFFECTS_AT_ONCE = 900
+"""With more, what else came waits for the next turn: each message may add as many again."""
+SPENT_AT_ONCE = 1_000
+"""The same, of followers and records that were looked at."""
 WAKE = b"wake"
 """With a stream: the timer of what was left for another turn."""
 
@@ -45,7 +48,7 @@ class Session(msgspec.Struct, gc=False, array_like=True):
         out: Bytes that wait for the window.
         is_reading: A `ReadStream` is not answered yet.
         is_busy: There are whole frames in `received`, left for the next turn.
-        waiting: Followers that may be told more once there is room.
+        turns: How many turns were given to followers that wait for room.
         is_closed: It has ended, and not all of its followers are forgotten yet.
     """
 
@@ -56,7 +59,7 @@ class Session(msgspec.Struct, gc=False, array_like=True):
     out: bytes = b""
     is_reading: bool = False
     is_busy: bool = False
-    waiting: tuple[int, ...] = ()
+    turns: int = 0
     is_closed: bool = False
 
     @property
@@ -81,6 +84,7 @@ class Follower(msgspec.Struct, gc=False, array_like=True):
         lost: Messages dropped since it was told something.
         told: Position of the last that it was told; -1 for none.
         retained: Where it is in what was retained; `None` when it has all.
+        turn: Among those of its stream that wait for room; 0 when it does not.
     """
 
     stream: int
@@ -97,6 +101,7 @@ class Follower(msgspec.Struct, gc=False, array_like=True):
     lost: int = 0
     told: int = -1
     retained: str | None = None
+    turn: int = 0
 
 
 class Desk:
@@ -110,7 +115,7 @@ class Desk:
         "_counts", "_followers", "_followers_here", "_following", "_orders", "_sessions",
         "_sessions_here",
         "beyond", "config", "ctx", "decided", "kept", "live", "log", "looked_at",
-        "news", "passing", "readers", "stale",
+        "news", "passing", "readers", "spent", "stale", "waiting",
     )  # fmt: skip
 
     def __init__(self, ctx: Context[Config]) -> None:
@@ -122,6 +127,7 @@ class Desk:
         self.readers = Wishes(ctx.ephemeral, "readers")
         self.passing = Table(ctx.ephemeral, "passing", of=bytes)
         self.beyond = Table(ctx.ephemeral, "beyond", of=bool)
+        self.waiting = Table(ctx.ephemeral, "waiting", of=int)
         self._sessions = Table(ctx.ephemeral, "sessions", of=Session)
         self._followers = Table(ctx.ephemeral, "followers", of=Follower)
         self._following = Table(ctx.ephemeral, "following", of=int)
@@ -131,6 +137,7 @@ class Desk:
         self.decided = Table(ctx.ephemeral, "decided", of=bool)
         self.stale: set[bytes] = set()
         self.looked_at = 0
+        self.spent = 0
         self.news: list[tuple[Wish, bool]] = []
         self._counts: dict[str, int] = {}
 
@@ -148,7 +155,7 @@ class Desk:
 
     def close(self, session: Session) -> None:
         """End a session, and what it follows: so much at a time; the rest at the next turn."""
-        followers = list(islice(self.followers_of(session), DROPPED_AT_ONCE))
+        followers = self.followers_of(session, DROPPED_AT_ONCE)
         for follower in followers:
             self.drop(follower)
         session.is_closed = len(followers) == DROPPED_AT_ONCE
@@ -169,14 +176,14 @@ class Desk:
             self._followers_here[member] = self._followers.get(member)
         return self._followers_here[member]
 
-    def followers_of(self, session: Session) -> Iterator[Follower]:
-        """Yield all followers of a session."""
-        here = {key for key in self._followers_here if key.startswith(_key(session.stream))}
-        here |= {key for key, _ in self._followers.scan(_key(session.stream))}
-        for member in sorted(here):
-            follower = self.follower(member)
-            if follower is not None:
-                yield follower
+    def followers_of(self, session: Session, most: int) -> list[Follower]:
+        """Return followers of a session."""
+        prefix = _key(session.stream)
+        members = [key for key in self._followers_here if key.startswith(prefix)]
+        known = islice(self._followers.scan(prefix), most + len(members))
+        members += [key for key, _ in known if key not in self._followers_here]
+        followers = (self.follower(member) for member in members)
+        return list(islice((each for each in followers if each is not None), most))
 
     def add(self, session: Session, follower: Follower) -> None:
         """Begin to follow."""
@@ -188,6 +195,7 @@ class Desk:
     def drop(self, follower: Follower) -> None:
         """Follow no more."""
         member = member_of(follower.stream, follower.id)
+        self.wait_no_more(follower)
         self._followers_here[member] = None
         _ = self.readers.remove(follower.filter, member)
         session = self.session(follower.stream)
@@ -197,7 +205,26 @@ class Desk:
                 self._following.put(session.host, left)
             else:
                 self._following.delete(session.host)
-            session.waiting = tuple(each for each in session.waiting if each != follower.id)
+
+    def wait(self, session: Session, follower: Follower) -> None:
+        """Let a follower be told more as soon as its stream has room.
+
+        Without credit there is nothing to wait for: it is told more when it gives some.
+        """
+        if follower.credit and not follower.turn:
+            session.turns += 1
+            follower.turn = session.turns
+            self.waiting.put(_key(follower.stream) + _key(follower.turn), follower.id)
+
+    def wait_no_more(self, follower: Follower) -> None:
+        """Give a follower's turn up."""
+        if follower.turn:
+            self.waiting.delete(_key(follower.stream) + _key(follower.turn))
+            follower.turn = 0
+
+    def next_waiting(self, session: Session, most: int) -> list[int]:
+        """Return who waits, in turn."""
+        return [number for _, number in islice(self.waiting.scan(_key(session.stream)), most)]
 
     def count_followers(self, host: bytes) -> int:
         """Return how many a host has, on all of its streams."""
@@ -210,9 +237,9 @@ class Desk:
         self._orders += effects
 
     @property
-    def ordered(self) -> int:
-        """How many effects were asked for."""
-        return len(self._orders)
+    def is_long(self) -> bool:
+        """Whether so much was done that what else came waits for the next turn."""
+        return len(self._orders) > EFFECTS_AT_ONCE or self.spent > SPENT_AT_ONCE
 
     def count(self, name: str, amount: int = 1) -> None:
         """Count."""

@@ -94,6 +94,7 @@ def give_more(desk: Desk, session: Session, follower: Follower, asked: More) -> 
 def hand_out(desk: Desk, entry: Record, encoded: bytes, position: int) -> None:
     """Tell all who follow of a new record."""
     for member in desk.readers.meeting(entry.subject):
+        desk.spent += 1
         follower = desk.follower(member)
         session = None if follower is None else desk.session(follower.stream)
         if follower is None or session is None or session.is_closed:
@@ -108,7 +109,7 @@ def queue(desk: Desk, session: Session, follower: Follower, position: int) -> No
     """Let a record wait for a follower in the log, within what it declared."""
     if not follower.is_behind:
         follower.is_behind, follower.next, follower.queued = True, position, 0
-        wait(session, follower)
+        desk.wait(session, follower)
     follower.queued += 1
     if follower.queued <= follower.queue or follower.policy == DROP_OLDEST:
         return  # the oldest are passed over when it reads on
@@ -126,11 +127,12 @@ def queue(desk: Desk, session: Session, follower: Follower, position: int) -> No
 def read_on(desk: Desk, session: Session, follower: Follower) -> None:
     """Tell a follower that is behind what there is for it, as far as it can take it now."""
     if follower.retained is not None and not read_retained(desk, session, follower):
-        wait(session, follower)
+        desk.wait(session, follower)
         return
     left = RECORDS_AT_ONCE
     while left and follower.credit and session.has_room and has_more(desk, follower):
         position, left = follower.next, left - 1
+        desk.spent += 1
         follower.next += 1
         encoded = desk.log.get(position)
         if encoded is None or not does_match(follower.filter, record.decode(encoded).subject):
@@ -140,7 +142,7 @@ def read_on(desk: Desk, session: Session, follower: Follower) -> None:
     if not has_more(desk, follower):
         follower.is_behind, follower.stop, follower.queued = False, -1, 0
         return
-    wait(session, follower)
+    desk.wait(session, follower)
     if not left:
         desk.order(SetTimer(WAKE + session.stream.to_bytes(8, "big"), after_s=0.0))
 
@@ -167,6 +169,7 @@ def is_passed_over(desk: Desk, follower: Follower) -> bool:
 def read_retained(desk: Desk, session: Session, follower: Follower) -> bool:
     """Tell what was retained, as far as there is room; return whether that was all."""
     for subject, position, encoded in desk.log.retained(follower.filter):
+        desk.spent += 1
         if subject <= (follower.retained or "") or not does_match(follower.filter, subject):
             continue
         if not follower.credit or not session.has_room:
@@ -186,9 +189,3 @@ def tell(desk: Desk, session: Session, follower: Follower, position: int, encode
     follower.lost = 0
     follower.told = position
     desk.count("told")
-
-
-def wait(session: Session, follower: Follower) -> None:
-    """Let a follower be told more as soon as its stream has room."""
-    if follower.id not in session.waiting:
-        session.waiting = (*session.waiting, follower.id)

@@ -68,8 +68,6 @@ from ei.services.pubsub.subjects import is_subject
 __all__ = ["MESSAGES", "SERVICE", "Config"]
 
 FRAMES_AT_ONCE = 128
-EFFECTS_AT_ONCE = 900
-"""With more, what else came waits for the next turn: each message may add as many again."""
 FOLLOWERS_AT_ONCE = 32
 CUT_AT_ONCE = 400
 """Of more, the streams find out by themselves."""
@@ -233,7 +231,7 @@ def take_frames(desk: Desk, session: Session) -> None:
                 break
             message, position = asked.decode(cut[0]), cut[1]
             do(desk, session, message)
-            if desk.ordered > EFFECTS_AT_ONCE:
+            if desk.is_long:
                 break
         session.received = session.received[position:]
         session.is_busy = cut_frame(session.received) is not None
@@ -322,15 +320,16 @@ def why_refused(desk: Desk, session: Session, message: Keep, period: int) -> str
 
 def go_on(desk: Desk, session: Session) -> None:
     """Tell those more who wait for room on a stream, each in its turn."""
-    ready, session.waiting = session.waiting, ()
-    for place, number in enumerate(ready):
-        if not session.has_room or place == FOLLOWERS_AT_ONCE or desk.ordered > EFFECTS_AT_ONCE:
-            session.waiting += ready[place:]
+    for place, number in enumerate(desk.next_waiting(session, FOLLOWERS_AT_ONCE + 1)):
+        if not session.has_room or place == FOLLOWERS_AT_ONCE or desk.is_long:
             if session.has_room:
                 wake(desk, session)
             return
         follower = desk.follower(member_of(session.stream, number))
-        if follower is not None and follower.is_behind and follower.credit:
+        if follower is None:
+            continue
+        desk.wait_no_more(follower)
+        if follower.is_behind and follower.credit:
             reading.read_on(desk, session, follower)
 
 

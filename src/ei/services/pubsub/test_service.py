@@ -446,6 +446,30 @@ def test_a_stream_with_a_thousand_followers_ends_in_parts_and_leaves_nothing() -
     assert play.statistics().ephemeral.entries == before
 
 
+@pytest.mark.slow
+def test_followers_that_take_nothing_hold_up_nobody_who_publishes() -> None:
+    play = Playbook("pubsub", peers=["alice", "bob"])
+    alice, bob = log_of(play), log_of(play, "bob")
+    before = play.statistics().ephemeral.entries
+    for start in range(0, 2_000, 100):
+        _ = ask(bob, *(Follow(start + number, "#", credit=0) for number in range(100)))
+        _ = play.advance(0.1)
+    waiting = frames(bob)
+
+    _ = ask(alice, *(Keep(number, "a", b"one") for number in range(1, 9)))
+    _ = play.advance(1.0)
+    taken = frames(alice)
+    _ = ask(bob, More(1_999, 10))
+    late = told(frames(bob))
+    _ = bob.reset()
+    _ = play.advance(1.0)
+
+    assert waiting == []
+    assert [each.sequence for each in taken if isinstance(each, Taken)] == list(range(1, 9))
+    assert late == [b"one"] * 8
+    assert play.statistics().ephemeral.entries < before
+
+
 def test_followers_are_counted_over_all_streams_of_a_host() -> None:
     play = Playbook("pubsub", peers=["bob"], config={"followers_per_host": 1})
     one, other = log_of(play, "bob"), log_of(play, "bob")
