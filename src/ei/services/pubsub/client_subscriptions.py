@@ -18,13 +18,16 @@ CREDIT = 256
 LOOK_S = 0.05
 HOLD_S = 1.0
 """How long what is retained waits for logs that may have something newer."""
+LIVE_S = float("inf")
+"""When a message was published that came as a packet: after all that is retained by then."""
+SUPERSEDED = 10_000
 PATIENCE_S = 366 * 86_400.0
 """Where nothing but an end ends the waiting."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where a message is: the node that began the log, and its place there."""
+    """Where a message is: what the log is known by, and its place there."""
 
     node: Address
     number: int
@@ -181,6 +184,8 @@ class Subscription:
         if message.is_retained:
             self._hold(message)
             return
+        if self.follow.is_retained:
+            self._supersede(message)
         self._backlog.add(message, is_live=message.position is None)
         if self._backlog.is_over:
             self.end(LimitError(f"{self.filter!r} did not keep up with what came"))
@@ -209,6 +214,19 @@ class Subscription:
         if message.position is not None and not message.is_retained:
             self.skip(message.position.node)
         return replace(message, lost=lost) if lost else message
+
+    def _supersede(self, message: Message) -> None:
+        """Let what is told now take the place of what was retained before, held or still to come.
+
+        Of the log of a node that was not heard of before, what is retained may come much later:
+        the first `SUPERSEDED` subjects are remembered for that.
+        """
+        now_s = message.unix_s or LIVE_S
+        held = self._held.get(message.subject)
+        if held is not None and held.unix_s <= now_s:
+            del self._held[message.subject]
+        if message.subject in self._newest or len(self._newest) < SUPERSEDED:
+            self._newest[message.subject] = max(now_s, self._newest.get(message.subject, 0.0))
 
     def _hold(self, message: Message) -> None:
         """Hold a retained message until others that may be newer have come.

@@ -4,6 +4,7 @@ All of it is in the stable store. Positions ascend by one and are never used aga
 """
 
 from collections.abc import Iterator
+from random import Random
 
 import msgspec
 
@@ -91,12 +92,13 @@ class Log:
         self._publishers = Table(store, "publishers", of=int)
         self._span = self._spans.get(b"") or Span()
 
-    def identity(self, node: Address) -> Address:
-        """Return what the log is known by; `node` begins it, if nobody did."""
+    def identity(self, random: Random) -> Address:
+        """Return what the log is known by: drawn when it begins, so one begun anew is another."""
         known = self._store.get(IDENTITY)
         if known is None:
-            self._store.put(IDENTITY, node)
-        return Address(known or node)
+            known = random.randbytes(16)
+            self._store.put(IDENTITY, known)
+        return Address(known)
 
     @property
     def span(self) -> Span:

@@ -185,8 +185,8 @@ class Welcome(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
 
     Attributes:
         node: The one at which the stream ends.
-        log: What its log is known by: the node that began it. Another member of a cluster goes on
-            with the same.
+        log: What its log is known by: drawn when it began. Another member of a cluster goes on
+            with the same; one that is begun anew on an empty disk is another.
         nodes: All of the exchange.
     """
 

@@ -171,7 +171,7 @@ def begin(desk: Desk, event: StreamOpened) -> None:
     host = Address(opening.host) if is_between and opening.host else event.peer
     session = Session(event.stream, host, event.window)
     desk.open(session)
-    desk.tell(session, Welcome(ctx.node, desk.log.identity(ctx.node), exchange or (ctx.node,)))
+    desk.tell(session, Welcome(ctx.node, desk.log.identity(ctx.random), exchange or (ctx.node,)))
 
 
 def join(desk: Desk, event: StreamOpened) -> None:

@@ -446,6 +446,21 @@ def test_a_stream_with_a_thousand_followers_ends_in_parts_and_leaves_nothing() -
     assert play.statistics().ephemeral.entries == before
 
 
+def test_a_log_that_is_begun_anew_is_another_one() -> None:
+    play = Playbook("pubsub", peers=["alice"])
+
+    def identity(play: Playbook) -> bytes:
+        (welcome,) = frames(play.open_stream("alice"))
+        assert isinstance(welcome, Welcome)
+        return welcome.log
+
+    first = identity(play)
+    play.restart()
+
+    assert identity(play) == first
+    assert first != SELF
+
+
 @pytest.mark.slow
 def test_followers_that_take_nothing_hold_up_nobody_who_publishes() -> None:
     play = Playbook("pubsub", peers=["alice", "bob"])
