@@ -23,7 +23,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         publishers: Series of messages in so long a time; more are refused.
         publishers_per_host: The same, of one host.
         wishes_per_host: Filters that a host may have, for packets.
-        followers_per_host: The same, of the log, on all of its streams.
+        wish_bytes_per_host: The same, by the bytes of all their beginnings, as each is remembered.
+        followers_per_host: As `wishes_per_host`, of the log, on all of its streams.
         names_per_host: Places that are remembered for a host.
         names: The same, of all hosts.
     """
@@ -39,6 +40,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     publishers: int
     publishers_per_host: int
     wishes_per_host: int
+    wish_bytes_per_host: int
     followers_per_host: int
     names_per_host: int
     names: int

@@ -34,7 +34,7 @@ from ei.services.pubsub.messages import (
     Wish,
     write_payload,
 )
-from ei.services.pubsub.subjects import Wishes, does_match, is_filter, is_subject
+from ei.services.pubsub.subjects import Wishes, does_match, is_filter, is_subject, size_bytes
 
 TAGS = 1_024
 LOOKED_AT = 5_000
@@ -141,13 +141,17 @@ def take(desk: Desk, sender: Address, message: Want) -> None:
     for wish in removed:
         forget(desk, wish, sender, is_node=is_node)
     room = desk.config.wishes_per_host - desk.live.count_of(sender) - desk.kept.count_of(sender)
+    room_bytes = (
+        desk.config.wish_bytes_per_host - desk.live.bytes_of(sender) - desk.kept.bytes_of(sender)
+    )
     for wish in added:
+        size = size_bytes(wish.filter)
         if table(desk, wish).has(wish.filter, sender):
             continue
-        if not is_node and room <= 0:
+        if not is_node and (room <= 0 or size > room_bytes):
             refused += 1
             continue
-        room -= 1
+        room, room_bytes = room - 1, room_bytes - size
         note(desk, wish, sender, is_node=is_node)
     if refused:
         desk.count("wishes_refused", refused)

@@ -52,6 +52,15 @@ def does_match(wanted: str, subject: str) -> bool:
     return len(asked) == len(levels)
 
 
+def size_bytes(wanted: str) -> int:
+    """Return the bytes of a filter and of all its beginnings, as each is remembered."""
+    size, total = -1, 0
+    for level in wanted.encode().split(b"/"):
+        size += 1 + len(level)
+        total += size
+    return total
+
+
 class Wishes:
     """Who wants what, by filter. Finding those who want a subject takes a walk over its levels.
 
@@ -60,7 +69,7 @@ class Wishes:
         name: Of this set of wishes, unique within the service.
     """
 
-    __slots__ = ("_counts", "_filters", "_members", "_paths", "_who")
+    __slots__ = ("_bytes", "_counts", "_filters", "_members", "_paths", "_who")
 
     def __init__(self, store: Store, name: str) -> None:
         self._filters = Table(store, f"{name} filters", of=int)
@@ -68,6 +77,7 @@ class Wishes:
         self._paths = Table(store, f"{name} paths", of=int)
         self._who = Table(store, f"{name} who", of=bool)
         self._counts = Table(store, f"{name} counts", of=int)
+        self._bytes = Table(store, f"{name} bytes", of=int)
 
     def add(self, wanted: str, who: bytes) -> bool:
         """Note a wish; return whether it is new."""
@@ -79,6 +89,7 @@ class Wishes:
         if not _add(self._filters, key, 1):
             self._count(wanted, 1)
         _ = _add(self._counts, who, 1)
+        _ = _add(self._bytes, who, size_bytes(wanted))
         return True
 
     def remove(self, wanted: str, who: bytes) -> bool:
@@ -91,6 +102,7 @@ class Wishes:
         if _add(self._filters, key, -1) == 1:
             self._count(wanted, -1)
         _ = _add(self._counts, who, -1)
+        _ = _add(self._bytes, who, -size_bytes(wanted))
         return True
 
     def has(self, wanted: str, who: bytes) -> bool:
@@ -106,6 +118,10 @@ class Wishes:
     def count_of(self, who: bytes) -> int:
         """Return how many filters somebody has."""
         return self._counts.get(who) or 0
+
+    def bytes_of(self, who: bytes) -> int:
+        """Return the bytes of the filters of somebody, and of all their beginnings."""
+        return self._bytes.get(who) or 0
 
     def of(self, who: bytes) -> Iterator[str]:
         """Yield the filters of somebody, in order."""

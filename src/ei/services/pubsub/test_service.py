@@ -157,6 +157,16 @@ def test_more_wishes_than_a_host_may_have_are_refused() -> None:
     assert SendControl(Wanted(1, refused=2), to=BOB) in effects
 
 
+def test_deep_filters_of_a_host_have_a_limit_of_bytes() -> None:
+    play = Playbook("pubsub", peers=["bob"], config={"wish_bytes_per_host": 9})
+
+    full = play.control("bob", Want(1, is_whole=True, added=(Wish("a/b/c"), Wish("d"))))
+    after = play.control("bob", Want(2, is_whole=True, added=(Wish("d"),)))
+
+    assert SendControl(Wanted(1, refused=1), to=BOB) in full
+    assert SendControl(Wanted(2), to=BOB) in after
+
+
 def test_between_nodes_one_copy_goes_to_each_and_none_goes_on() -> None:
     play = Playbook("pubsub", peers=["alice", "bob", "east"], config=EXCHANGE)
     _ = play.control("bob", Want(1, is_whole=True, added=(Wish("a"),)))
