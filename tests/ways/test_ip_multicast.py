@@ -1,7 +1,11 @@
 """What a gateway of multicast refuses; that it carries says `test_native.py` of the scenario."""
 
+import asyncio
 import io
+import os
 import socket
+import tempfile
+from collections.abc import Mapping
 
 import pytest
 
@@ -9,7 +13,10 @@ from ei.daemons.log import Log
 from ei.errors import ConfigError, LocalError
 from ei.lab.catalogue import find_topology
 from ei.lab.fixture import run_simulated
+from ei.lab.process_lab import ProcessLab
 from ei.lab.simulation import Simulation
+from ei.lab.topology_file import parse_topology
+from ei.services.multicast.client import send
 from ei.ways.ip_multicast import Bridge, BridgeStatus, Carrier, bridging
 
 ADDRESS = "239.255.7.9"
@@ -62,3 +69,49 @@ def test_a_host_sends_to_one_group_at_a_time() -> None:
                 pass
 
     run_simulated(find_topology("threedomains"), script)
+
+
+OPEN = parse_topology(
+    """
+    version = 1
+    services = ["delivery", "multicast"]
+    [domains.isp-a.nodes.sn1]
+    [domains.isp-a.hosts.alice]
+    nodes = ["sn1"]
+    [domains.isp-a.hosts.bob]
+    nodes = ["sn1"]
+    [domains.isp-a.groups.news]
+    nodes = ["sn1"]
+    """,
+    name="open",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_what_a_host_puts_on_a_network_it_does_not_take_from_there() -> None:
+    port = unused_port()
+    bridges = [Bridge("news.isp-a", ADDRESS, port, to_network=way) for way in (True, False)]
+
+    async def run(environ: Mapping[str, str]) -> list[BridgeStatus]:
+        lab = ProcessLab(OPEN, seed=1, backend="processes", environ=environ)
+        try:
+            await lab.open()
+            log = Log(io.StringIO())
+            both = bridging(lab.host("alice"), bridges, interface="127.0.0.1", ttl=1, log=log)
+            async with both as carriers, send(lab.host("bob"), "news.isp-a") as bob:
+                async with asyncio.timeout(20.0):
+                    while not carriers[0].status().datagrams:
+                        _ = bob.send(b"hello")
+                        await lab.sleep(0.2)
+                await lab.sleep(1.0)
+                return [carrier.status() for carrier in carriers]
+        finally:
+            await lab.close()
+
+    with tempfile.TemporaryDirectory(prefix="ei-") as state:
+        environ = {**os.environ, "XDG_STATE_HOME": state}
+        into, out = asyncio.run(run(environ))
+
+    assert into.datagrams >= 1
+    assert (out.datagrams, out.own) == (0, into.datagrams)

@@ -61,6 +61,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         members_per_group: How many members one group may have here.
         branches_per_tree: How many nodes a tree may go on to from here.
         history_packets, history_bytes: What of each stream is kept here, to be sent again.
+        histories_per_sender: Of how many of one sender's streams to a group.
         again_s: How long a node waits before it asks for the same packet again.
         repairs_per_s: How many packets one peer may have again.
         sender_bytes_per_s: What one sender may send to one group.
@@ -80,6 +81,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     branches_per_tree: int
     history_packets: int
     history_bytes: int
+    histories_per_sender: int
     again_s: float
     repairs_per_s: int
     sender_bytes_per_s: int

@@ -18,10 +18,14 @@ DOWN = b"\x02"
 """Mark of a packet on its way from the root to the members."""
 
 
-def keep(packet: Packet, group: bytes, ctx: Context[Config]) -> Keep:
-    """Return the stage that keeps the packets of a stream."""
+def keep(packet: Packet, group: bytes, ctx: Context[Config]) -> tuple[Keep, ...]:
+    """Return the stage that keeps the packets of a stream; none when its sender has too many."""
+    config = ctx.config
     history = history_of(group, packet.source, packet.connection.to_bytes(8, "big"))
-    return Keep(history, ctx.config.history_packets, ctx.config.history_bytes)
+    ttl_s = config.membership_s
+    if not Trees(ctx.ephemeral).keeps(history, config.histories_per_sender, ttl_s=ttl_s):
+        return ()
+    return (Keep(history, config.history_packets, config.history_bytes),)
 
 
 def history_of(group: bytes, source: bytes, connection: bytes) -> bytes:

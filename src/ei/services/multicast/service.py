@@ -269,7 +269,7 @@ def copy(
     if hops:
         ttl_s = until_s - ctx.now_s
         yield from forward(
-            packet, tuple(hops), ttl_s=ttl_s, tag=group, stages=(*stages, keep(packet, group, ctx))
+            packet, tuple(hops), ttl_s=ttl_s, tag=group, stages=(*stages, *keep(packet, group, ctx))
         )
     else:
         yield from refuse(packet, "no_members", ttl_s=ctx.config.decision_s, tag=group)

@@ -6,6 +6,8 @@ from ei.sdk import (
     Count,
     Group,
     GroupOf,
+    InstallDecision,
+    Keep,
     NotKept,
     Route,
     RouteTo,
@@ -89,3 +91,15 @@ def test_where_nobody_can_be_asked_it_is_counted() -> None:
     assert play.deliver(NotKept(HISTORY, NUMBERS, BOB)) == (Count("unrepaired", 2),)
     other = NotKept(NEWS + BOB + CONNECTION, NUMBERS, EAST)
     assert play.deliver(other) == (Count("unrepaired", 2),)
+
+
+def test_so_many_streams_of_a_sender_are_kept_and_no_more() -> None:
+    play = on_the_tree(root=SELF, histories_per_sender=2)
+    kept: list[bool] = []
+
+    for connection in (2, 3, 1):
+        install = play.packet("alice", metadata=NEWS, connection=connection)[0]
+        assert isinstance(install, InstallDecision)
+        kept.append(any(isinstance(stage, Keep) for stage in install.decision.stages))
+
+    assert kept == [True, False, True]

@@ -44,6 +44,7 @@ class Trees:
         "_asked",
         "_branches",
         "_declined",
+        "_kept",
         "_new",
         "_nodes",
         "_parents",
@@ -60,6 +61,7 @@ class Trees:
         self._asked = Table(store, "asked", of=bool)
         self._new = Table(store, "new", of=bool)
         self._nodes = Table(store, "nodes", of=bool)
+        self._kept = Table(store, "kept", of=bool)
         self._repairs = Table(store, "repairs", of=int)
         self._records = Table(store, "records", of=bytes)
 
@@ -154,6 +156,15 @@ class Trees:
         return None if root is None else group + root
 
     # -- repairs ----------------------------------------------------------------------------------
+
+    def keeps(self, history: bytes, most: int, *, ttl_s: float) -> bool:
+        """Whether a history is one of the first so many of its sender, in so long a time."""
+        if self._kept.get(history) is None:
+            of_sender = self._kept.scan(history[:TREE_BYTES])
+            if sum(1 for _ in islice(of_sender, most)) == most:
+                return False
+        self._kept.put(history, True, ttl_s=ttl_s)  # noqa: FBT003 a mark
+        return True
 
     def spend(self, peer: Address, count: int, most: int, *, now_s: float) -> bool:
         """Let a peer have so many packets again, within what it may have in this second."""
