@@ -5,7 +5,7 @@ from tests.cli.conftest import Run
 
 from ei.cli.exits import Exit
 from ei.cli.lab_run import default_backend, parse_runs, parse_seed
-from ei.lab.catalogue import find_topology
+from ei.lab.scenario import load_scenario
 
 
 def test_a_seed_has_64_bits() -> None:
@@ -22,18 +22,28 @@ def test_at_least_one_run_is_asked_for() -> None:
             parse_runs(text)
 
 
-@pytest.mark.parametrize("impaired", ["netns", "processes"])
-def test_what_reaches_the_legacy_internet_runs_for_real_if_nobody_says(impaired: str) -> None:
-    expected = {
-        "echo": "simulation",
-        "ways-in": "processes",
-        "cluster": "processes",
-        "termination": impaired,
-    }
+def test_the_first_of_a_scenarios_backends_that_is_possible_runs_if_nobody_says() -> None:
+    def found(*backends: str, has_namespaces: bool) -> str:
+        return default_backend(backends, has_namespaces=has_namespaces)
 
-    for name, backend in expected.items():
-        topology = find_topology(name)
-        assert default_backend(topology, has_namespaces=impaired == "netns") == backend, name
+    assert found("netns", "processes", has_namespaces=True) == "netns"
+    assert found("netns", "processes", has_namespaces=False) == "processes"
+    assert found("simulation", has_namespaces=True) == "simulation"
+    assert found("netns", has_namespaces=False) == "netns", "which says what is missing"
+
+
+@pytest.mark.parametrize(
+    ("name", "backends"),
+    [
+        ("echo", ("simulation",)),
+        ("ways-in", ("processes",)),
+        ("cluster", ("processes",)),
+        ("termination", ("netns", "processes")),
+        ("pubsub", ("processes",)),
+    ],
+)
+def test_scenarios_say_where_they_show_all(name: str, backends: tuple[str, ...]) -> None:
+    assert load_scenario(name).backends == backends
 
 
 def test_what_repeated_runs_cannot_do_is_said(ei: Run) -> None:

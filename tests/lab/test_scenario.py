@@ -175,6 +175,16 @@ def test_what_cannot_be_loaded_is_said(tmp_path: Path) -> None:
         load_scenario(str(tmp_path))
 
 
+@pytest.mark.parametrize("said", ["()", "'netns'", "('docker',)", "7"])
+def test_backends_that_are_none_are_said_with_those_that_are(tmp_path: Path, said: str) -> None:
+    place = write(tmp_path)
+    script = tmp_path / "scenario.py"
+    script.write_text(f"{script.read_text()}\nBACKENDS = {said}\n")
+
+    with pytest.raises(ConfigError, match=r"simulation.*netns"):
+        load_scenario(place)
+
+
 def test_a_capture_is_written_beside(tmp_path: Path) -> None:
     path = tmp_path / "lab.pcapng"
 

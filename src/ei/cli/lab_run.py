@@ -3,6 +3,7 @@
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,9 @@ from ei.errors import DeniedError
 if TYPE_CHECKING:
     from ei.lab.promises import Promise, Report
     from ei.lab.scenario import Scenario
-    from ei.lab.topology import Topology
 
-BACKENDS = SIMULATION, PROCESSES, NETNS = ("simulation", "processes", "netns")
+BACKENDS = ("simulation", "processes", "netns")
+NETNS = BACKENDS[-1]
 MOST_SEED = 2**64 - 1
 MOST_RUNS = 100_000
 EXAMPLES = """\
@@ -45,8 +46,8 @@ def add_parser(verbs: Verbs) -> None:
         "--backend",
         choices=BACKENDS,
         metavar="BACKEND",
-        help="simulation (virtual time; default, but for clusters and the legacy Internet), "
-        "processes (real daemons), or netns (real daemons in network namespaces, as root)",
+        help="simulation (virtual time), processes (real daemons), or netns (real daemons in "
+        "network namespaces, as root); by default the first that shows all of the scenario",
     )
     verb.takes(
         "--seed", type=parse_seed, metavar="N", default=1, help="of all that is random (default 1)"
@@ -90,7 +91,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     capture: Path | None = arguments.capture
     scenario = load_scenario(arguments.scenario)
     if arguments.backend is None:
-        arguments.backend = default_backend(scenario.topology, has_namespaces=has_namespaces())
+        arguments.backend = default_backend(scenario.backends, has_namespaces=has_namespaces())
     _check(arguments, capture)
     output.talk(f"{scenario.name}: {scenario.summary}")
     code = (_run_many if arguments.repeat > 1 else _run_once)(scenario, arguments, output)
@@ -105,18 +106,10 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     return code
 
 
-def default_backend(topology: "Topology", *, has_namespaces: bool) -> str:
-    """Return where it runs if nobody says.
-
-    Etcd and what is in the legacy Internet are real programs, with a clock of their own. Links to
-    it are impaired in namespaces alone.
-    """
-    from ei.lab.namespaces import SUBNET
-
-    allowed = [rule for node in topology.nodes.values() for rule in node.internet]
-    if has_namespaces and any(rule.startswith(f"{SUBNET}.") for rule in allowed):
-        return NETNS
-    return PROCESSES if topology.etcd or allowed else SIMULATION
+def default_backend(backends: Sequence[str], *, has_namespaces: bool) -> str:
+    """Return where a scenario runs if nobody says: the first of its backends that is possible."""
+    possible = [each for each in backends if has_namespaces or each != NETNS]
+    return (possible or backends)[0]
 
 
 def has_namespaces() -> bool:

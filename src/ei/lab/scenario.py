@@ -1,4 +1,8 @@
-"""Finds, loads and runs scenarios: `async def run(lab) -> AsyncIterator[Promise]`."""
+"""Finds, loads and runs scenarios: `async def run(lab) -> AsyncIterator[Promise]`.
+
+A scenario that does not show all it can in a simulation says where it does, the preferred first:
+`BACKENDS = ("netns", "processes")`.
+"""
 
 import asyncio
 import importlib.util
@@ -17,7 +21,7 @@ from ei.lab.accounts import failures_of
 from ei.lab.catalogue import SCENARIOS, find_scenarios
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.etcd import check_etcd
-from ei.lab.lab import Lab, RealBackend
+from ei.lab.lab import BACKENDS, Backend, Lab, RealBackend
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, Report, ended_by, first_cause, promise
 from ei.lab.simulation import Simulation
@@ -39,6 +43,7 @@ class Scenario:
         summary: First line of its docstring.
         topology: Where it happens.
         run: What happens, and what it says of itself when it ends early.
+        backends: Where it shows all it can, the preferred one first.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Scenario:
     summary: str
     topology: Topology
     run: Run
+    backends: tuple[Backend, ...] = ("simulation",)
 
 
 def load_scenario(place: str) -> Scenario:
@@ -75,7 +81,17 @@ def load_scenario(place: str) -> Scenario:
         summary,
         load_topology(folder / "topology.toml"),
         _answerable(run, path),
+        _backends(module, path),
     )
+
+
+def _backends(module: ModuleType, path: Path) -> tuple[Backend, ...]:
+    said: object = getattr(module, "BACKENDS", BACKENDS[:1])
+    names = said if isinstance(said, tuple) else ()
+    known = tuple(backend for name in names for backend in BACKENDS if backend == name)
+    if not known or len(known) != len(names):
+        raise ConfigError(f"{path}: BACKENDS is {said!r}; a tuple of some of {BACKENDS} is allowed")
+    return known
 
 
 def run_in_simulation(

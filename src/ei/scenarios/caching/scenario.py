@@ -16,6 +16,7 @@ from ei.scenarios.caching.origin import Origin, Page, serving
 from ei.scenarios.caching.tier import kept_together
 from ei.services.caching.client import purge
 
+BACKENDS = ("processes",)
 CROWD = 10_000
 AT_ONCE = 200
 """So many begin together: a process of forty hosts has their pipes to keep alive, too."""

@@ -10,6 +10,7 @@ from ei.scenarios.cluster.faults import WHOLE_S, Cluster
 from ei.scenarios.cluster.flow import Flow, flowing
 from ei.scenarios.cluster.load import AFTER_S, Load, loaded, read_again
 
+BACKENDS = ("processes",)
 RATE_LIMIT = 50.0
 BACK_LIMIT_S = 1.0
 BACK_WITHOUT_LEADER_S = 3.0

@@ -19,6 +19,7 @@ from ei.services.multicast.client import MULTICAST, Sender, receive, send
 from ei.services.multicast.messages import Graft
 from ei.services.multicast.trees import rank
 
+BACKENDS = ("processes",)
 GROUP = "news.isp-a"
 SENDER, STRANGER, EAVESDROPPER = "alice.isp-a", "mallory.isp-b", "eve.campus"
 RECEIVERS = 64

@@ -19,6 +19,7 @@ from ei.scenarios.pubsub.rivals import compared, is_here, jetstream
 from ei.scenarios.pubsub.stuck import unharmed
 from ei.services.pubsub.client import HISTORY, PubSub, open_pubsub
 
+BACKENDS = ("processes",)
 CROWD = 200
 COPIES = 4
 SUBJECTS = tuple(f"s/{number}" for number in range(CROWD // COPIES))

@@ -22,6 +22,7 @@ from ei.scenarios.termination.speed import measured
 from ei.sdk import Address
 from ei.services.termination.client import open_legacy
 
+BACKENDS = ("netns", "processes")
 MUCH = 5_000_000
 HALF = 100_000
 RATE_LIMIT = 0.3

@@ -15,6 +15,7 @@ from ei.scenarios.ways_in.ground import BULK_PORT, Ground, grounded
 from ei.scenarios.ways_in.idle import COUNT, IDLE_PORT, idle
 from ei.scenarios.ways_in.outside import missing
 
+BACKENDS = ("processes",)
 BACK = 3_000_000
 DRAIN_S = 2.0
 REFUSED = "http://bob.isp-b.ei:99/"
