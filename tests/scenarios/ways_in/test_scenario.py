@@ -3,21 +3,26 @@
 from collections.abc import Mapping
 
 import pytest
+from tests.scenarios.figures import broken
 
+from ei.lab.promises import Report
 from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> None:
-    report = run_in_processes(load_scenario("ways-in"), seed=7, environ=environ)
+    others: set[str] = set()
 
-    others = [each.name for each in report.promises if each.status == "unsupported"]
-    assert [each for each in report.promises if each.status not in {"ok", "unsupported"}] == []
+    def run() -> Report:
+        report = run_in_processes(load_scenario("ways-in"), seed=7, environ=environ)
+        others.update(each.name for each in report.promises if each.status == "unsupported")
+        return report
+
+    assert broken(run) == []
     # What is measured beside ours is not installed everywhere.
     assert [name for name in others if not name.endswith("; make others")] == []
-    assert report.is_ok
 
 
 def test_where_there_are_no_other_programs_it_says_so() -> None:
