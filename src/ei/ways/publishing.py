@@ -132,7 +132,8 @@ class Publishing:
                 retain=wanted.is_retained,
                 deadline_s=wanted.deadline_s,
             )
-            node, position = self._host.records.name_of(at.node), at.number
+            node = "" if bus.home is None else self._host.records.name_of(bus.home)
+            position = at.number
         else:
             _ = bus.publish(wanted.subject, wanted.data)
         yield to_answer(Published(wanted.subject, node, position), schema="ei.published/1")

@@ -29,7 +29,7 @@ PATIENCE_S = 366 * 86_400.0
 class Position:
     """Where a message is: what the log is known by, and its place there."""
 
-    node: Address
+    log: Address
     number: int
 
 
@@ -129,8 +129,8 @@ class Subscription:
         """Say that a message is dealt with: with a name, it does not come again."""
         if message.position is None or message.is_retained or not self.follow.name:
             return
-        self.reach(message.position.node).acknowledge(message.position.number)
-        self._told(self, message.position.node)
+        self.reach(message.position.log).acknowledge(message.position.number)
+        self._told(self, message.position.log)
 
     # -- for the bus ------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class Subscription:
             return None
         lost, self._backlog.lost = self._backlog.lost + message.lost, 0
         if message.position is not None and not message.is_retained:
-            self.skip(message.position.node)
+            self.skip(message.position.log)
         return replace(message, lost=lost) if lost else message
 
     def _supersede(self, message: Message) -> None:
@@ -234,7 +234,7 @@ class Subscription:
         One without data takes back what there was, also at other nodes.
         """
         if message.position is not None:
-            self.skip(message.position.node)
+            self.skip(message.position.log)
         if message.unix_s <= self._newest.get(message.subject, -1.0):
             return
         self._newest[message.subject] = message.unix_s
@@ -247,4 +247,4 @@ class Subscription:
 
 def _is_of(message: Message, log: Address) -> bool:
     position = message.position
-    return position is not None and position.node == log and not message.is_retained
+    return position is not None and position.log == log and not message.is_retained

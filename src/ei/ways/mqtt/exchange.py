@@ -96,7 +96,7 @@ class Following:
         )
         if position is None:
             return Arrived(message, lost=published.lost)
-        mark = bytes(position.node) + position.number.to_bytes(NUMBER_BYTES)
+        mark = bytes(position.log) + position.number.to_bytes(NUMBER_BYTES)
         self._open[mark] = published
         return Arrived(message, mark, published.lost)
 
