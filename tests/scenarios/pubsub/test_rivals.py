@@ -11,16 +11,22 @@ from ei.scenarios.pubsub.rivals import (
     NOT_SUSTAINED,
     Cost,
     Name,
-    better,
     cost_of,
     is_here,
+    median_of,
     rival,
 )
 
 
-def test_what_was_not_sustained_is_no_better() -> None:
-    assert better(NOT_SUSTAINED, Cost(700.0, 80_000.0)) == Cost(700.0, 80_000.0)
-    assert better(Cost(700.0, 80_000.0), Cost(600.0, 80_000.0)).ns == 600.0
+def test_the_round_in_the_middle_counts_and_what_was_not_sustained_is_the_lowest() -> None:
+    low, middle, high = (
+        (Cost(700.0, 80_000.0), Cost(theirs, 80_000.0)) for theirs in (900.0, 1_500.0, 2_000.0)
+    )
+    none = (Cost(700.0, 80_000.0), NOT_SUSTAINED)
+
+    assert median_of([high, low, middle]) == middle
+    assert median_of([high, none, middle]) == middle
+    assert median_of([none, none, high]) == none
 
 
 @pytest.mark.slow
