@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
+
 from ei.errors import ConfigError, EiError, LocalError, NotFoundError
 from ei.lab.accounts import failures_of
 from ei.lab.catalogue import SCENARIOS, find_scenarios
@@ -87,11 +89,13 @@ def load_scenario(place: str) -> Scenario:
 
 def _backends(module: ModuleType, path: Path) -> tuple[Backend, ...]:
     said: object = getattr(module, "BACKENDS", BACKENDS[:1])
-    names = said if isinstance(said, tuple) else ()
-    known = tuple(backend for name in names for backend in BACKENDS if backend == name)
-    if not known or len(known) != len(names):
+    try:
+        backends = msgspec.convert(said, tuple[Backend, ...])
+    except msgspec.ValidationError:
+        backends = ()
+    if not backends:
         raise ConfigError(f"{path}: BACKENDS is {said!r}; a tuple of some of {BACKENDS} is allowed")
-    return known
+    return backends
 
 
 def run_in_simulation(
