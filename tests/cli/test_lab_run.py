@@ -24,7 +24,7 @@ def test_at_least_one_run_is_asked_for() -> None:
 
 def test_the_first_of_a_scenarios_backends_that_is_possible_runs_if_nobody_says() -> None:
     def found(*backends: str, has_namespaces: bool) -> str:
-        return default_backend(backends, has_namespaces=has_namespaces)
+        return default_backend(backends, has_namespaces=lambda: has_namespaces)
 
     assert found("netns", "processes", has_namespaces=True) == "netns"
     assert found("netns", "processes", has_namespaces=False) == "processes"

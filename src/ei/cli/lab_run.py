@@ -3,7 +3,7 @@
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +91,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     capture: Path | None = arguments.capture
     scenario = load_scenario(arguments.scenario)
     if arguments.backend is None:
-        arguments.backend = default_backend(scenario.backends, has_namespaces=has_namespaces())
+        arguments.backend = default_backend(scenario.backends, has_namespaces=has_namespaces)
     _check(arguments, capture)
     output.talk(f"{scenario.name}: {scenario.summary}")
     code = (_run_many if arguments.repeat > 1 else _run_once)(scenario, arguments, output)
@@ -106,10 +106,15 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     return code
 
 
-def default_backend(backends: Sequence[str], *, has_namespaces: bool) -> str:
-    """Return where a scenario runs if nobody says: the first of its backends that is possible."""
-    possible = [each for each in backends if has_namespaces or each != NETNS]
-    return (possible or backends)[0]
+def default_backend(backends: Sequence[str], *, has_namespaces: Callable[[], bool]) -> str:
+    """Return where a scenario runs if nobody says: the first of its backends that is possible.
+
+    Args:
+        backends: The preferred first.
+        has_namespaces: Asked only when it matters: it makes a namespace to see.
+    """
+    possible = (each for each in backends if each != NETNS or has_namespaces())
+    return next(possible, backends[0])
 
 
 def has_namespaces() -> bool:
