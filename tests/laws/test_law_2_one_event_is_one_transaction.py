@@ -70,7 +70,7 @@ def state(environment: Environment, stable: MemoryStore) -> object:
 
 def check_law_2(stable: MemoryStore, step: int) -> None:
     """An event that raises before a step leaves everything as it was."""
-    environment = Environment(toy(on_packet=prepares), node=NODE, seed=1, stable=stable)
+    environment = Environment(toy(on_packet=prepares), node=NODE, seed=b"1", stable=stable)
     _ = environment.deliver(toy_packet(metadata=b"before"), now_s=1.0)
     before = state(environment, stable)
 
@@ -87,7 +87,7 @@ def test_an_event_that_raises_anywhere_changes_nothing(step: int) -> None:
 
 def test_an_event_that_does_not_raise_changes_all_of_it() -> None:
     stable = MemoryStore(limit_bytes=1_000)
-    environment = Environment(toy(on_packet=prepares), node=NODE, seed=1, stable=stable)
+    environment = Environment(toy(on_packet=prepares), node=NODE, seed=b"1", stable=stable)
     _ = environment.deliver(toy_packet(metadata=b"before"), now_s=1.0)
 
     _ = environment.deliver(toy_packet(), now_s=2.0)

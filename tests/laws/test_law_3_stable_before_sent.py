@@ -72,14 +72,14 @@ def check_law_3(environment: Environment, disk: Disk) -> None:
 def test_what_is_acknowledged_is_safe() -> None:
     disk = Disk()
 
-    check_law_3(Environment(toy(on_packet=acknowledges), node=NODE, seed=1, stable=disk), disk)
+    check_law_3(Environment(toy(on_packet=acknowledges), node=NODE, seed=b"1", stable=disk), disk)
 
     assert disk.safe == {b"one", b"two"}
 
 
 def test_what_cannot_be_made_safe_is_not_acknowledged() -> None:
     disk = Disk(is_full=True)
-    environment = Environment(toy(on_packet=acknowledges), node=NODE, seed=1, stable=disk)
+    environment = Environment(toy(on_packet=acknowledges), node=NODE, seed=b"1", stable=disk)
 
     check_law_3(environment, disk)
     items = (toy_packet(payload=b"one"),)
@@ -97,7 +97,7 @@ def test_what_cannot_be_made_safe_is_not_acknowledged_on_a_stream_either() -> No
         yield WriteStream(event.stream, b"kept")
 
     loaded = toy(manifest=toy_manifest(capabilities=("streams",)), on_stream=acknowledges_bytes)
-    environment = Environment(loaded, node=NODE, seed=1, stable=Disk(is_full=True))
+    environment = Environment(loaded, node=NODE, seed=b"1", stable=Disk(is_full=True))
     batch = EventBatch(1, 0, 1.0, 1e9, (StreamData(2, b"keep", is_end=False),))
 
     reply = environment.deliver_batch(msgspec.msgpack.encode(batch), origin=1)
@@ -119,7 +119,7 @@ class TooFew:
 
 def test_what_has_too_few_copies_is_not_acknowledged_and_nothing_of_it_stays() -> None:
     store = ReplicatedStore(Rows(), TooFew(), limit_bytes=10_000)
-    environment = Environment(toy(on_packet=acknowledges), node=NODE, seed=1, stable=store)
+    environment = Environment(toy(on_packet=acknowledges), node=NODE, seed=b"1", stable=store)
 
     items = (toy_packet(payload=b"one"),)
     batch = msgspec.msgpack.encode(EventBatch(1, 0, 1.0, 1e9, items))
@@ -142,4 +142,4 @@ def test_an_environment_that_replies_first_is_caught() -> None:
     disk = Disk()
 
     with pytest.raises(AssertionError, match="law 3: acknowledged before it was safe"):
-        check_law_3(Hasty(toy(on_packet=acknowledges), node=NODE, seed=1, stable=disk), disk)
+        check_law_3(Hasty(toy(on_packet=acknowledges), node=NODE, seed=b"1", stable=disk), disk)

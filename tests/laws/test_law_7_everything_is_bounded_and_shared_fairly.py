@@ -60,7 +60,7 @@ def hoards(event: PacketArrived, ctx: Context[Any]) -> Iterator[Effect]:
 
 def flood(metadata: bytes, payload: bytes = b"") -> Environment:
     manifest = toy_manifest(stable_bytes=5_000, ephemeral_bytes=5_000)
-    environment = Environment(toy(on_packet=hoards, manifest=manifest), node=NODE, seed=1)
+    environment = Environment(toy(on_packet=hoards, manifest=manifest), node=NODE, seed=b"1")
     for number in range(200):
         packet = toy_packet(metadata=metadata, payload=payload).packet
         event = PacketArrived(msgspec.structs.replace(packet, connection=number))

@@ -16,6 +16,8 @@ from ei.sdk.packets import Address
 from ei.sdk.records import (
     Attachment,
     AttachmentOf,
+    NodeStatement,
+    OwnStatement,
     Query,
     Record,
     Route,
@@ -195,6 +197,17 @@ def test_the_owner_in_a_cluster_is_where_the_service_is_and_a_change_is_told() -
 
     assert rig.told() == [(ServiceAt(50), Route((AT_FAR,)))]
     assert ("revoke_peer", MATE) in rig.datapath.commands
+
+
+def test_a_service_has_the_node_sign_in_its_own_name() -> None:
+    rig = Rig()
+
+    rig.ask(OwnStatement(b"keys"))
+
+    [(query, statement)] = rig.told()
+    assert isinstance(statement, NodeStatement)
+    assert (query, statement.node, statement.service) == (OwnStatement(b"keys"), SELF, DELIVERY)
+    assert statement.is_true()
 
 
 def test_bytes_that_are_no_query_have_no_answer() -> None:

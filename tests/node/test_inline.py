@@ -39,7 +39,7 @@ def order(folder: Path, **config: object) -> WorkerOrder:
     return WorkerOrder(
         folder=str(find_services()["echo"]),
         node=NODE,
-        seed=1,
+        seed=b"1",
         store=str(folder / "echo.sqlite"),
         config=config,
     )

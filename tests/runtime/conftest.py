@@ -77,7 +77,7 @@ nursery = Nursery.start()
 def start(folder=FOLDER, threads=1):
     pairs = [socket_pair() for _ in range(threads)]
     order = WorkerOrder(
-        folder=str(folder), node=b"n" * 16, seed=1, store=str(FOLDER.parent / "store")
+        folder=str(folder), node=b"n" * 16, seed=b"1", store=str(FOLDER.parent / "store")
     )
     nursery.start_worker(5, order, [theirs for _, theirs in pairs])
     for ours, theirs in pairs:

@@ -81,7 +81,7 @@ class Rig:
     """An environment, its batches made here."""
 
     def __init__(self, loaded: LoadedService, stable: MemoryStore | None = None) -> None:
-        self.environment = Environment(loaded, node=NODE, seed=1, stable=stable)
+        self.environment = Environment(loaded, node=NODE, seed=b"1", stable=stable)
         self.sequence = 0
         self.now_s = 100.0
 
@@ -464,7 +464,7 @@ def test_timers_whose_commit_fails_are_tried_again_after_a_while() -> None:
 
 
 def test_an_event_by_hand_returns_all_that_the_service_asked_for() -> None:
-    environment = Environment(toy(on_packet=hold), node=NODE, seed=1)
+    environment = Environment(toy(on_packet=hold), node=NODE, seed=b"1")
 
     assert environment.deliver(toy_packet(), now_s=1.0) == (HoldPacket(QUERY, timeout_s=2.0),)
     assert environment.deliver(Resolved(QUERY, RECORD), now_s=1.0) == (
@@ -478,7 +478,7 @@ def test_an_event_by_hand_that_fails_is_an_error_with_its_cause() -> None:
         raise ValueError("no")
 
     stable = MemoryStore(limit_bytes=1_000)
-    environment = Environment(toy(on_packet=on_packet), node=NODE, seed=1, stable=stable)
+    environment = Environment(toy(on_packet=on_packet), node=NODE, seed=b"1", stable=stable)
 
     with pytest.raises(
         ServiceError, match="service_error: PacketArrived: ValueError: no"
@@ -492,7 +492,7 @@ def test_an_event_by_hand_that_fails_is_an_error_with_its_cause() -> None:
 def test_an_event_by_hand_whose_commit_fails_is_an_error() -> None:
     stable = FullStore(limit_bytes=1_000)
     stable.is_full = True
-    environment = Environment(toy(), node=NODE, seed=1, stable=stable)
+    environment = Environment(toy(), node=NODE, seed=b"1", stable=stable)
 
     with pytest.raises(LocalError, match="the disk is full"):
         _ = environment.deliver(toy_packet(), now_s=1.0)
@@ -502,7 +502,7 @@ def test_timers_by_hand_return_what_they_asked_for() -> None:
     def on_timer(_event: TimerFired, _ctx: Context[Any]) -> Iterator[Effect]:
         yield Count("seen")
 
-    environment = Environment(toy(on_packet=store, on_timer=on_timer), node=NODE, seed=1)
+    environment = Environment(toy(on_packet=store, on_timer=on_timer), node=NODE, seed=b"1")
     _ = environment.deliver(toy_packet(metadata=b"t"), now_s=1.0)
 
     assert environment.deliver_due(now_s=2.0) == (Count("seen"),)
@@ -519,7 +519,7 @@ class StreamRig(Rig):
 
     def __init__(self, loaded: LoadedService, stable: MemoryStore | None = None) -> None:
         super().__init__(loaded, stable)
-        self.environment = Environment(loaded, node=NODE, seed=1, stable=stable, streams=STREAMS)
+        self.environment = Environment(loaded, node=NODE, seed=b"1", stable=stable, streams=STREAMS)
 
     def strays(self) -> dict[int, list[Answer]]:
         return {
@@ -622,7 +622,7 @@ def test_when_the_commit_fails_nothing_was_asked_of_streams_but_to_close_them() 
 
 
 def test_an_event_of_a_stream_by_hand_returns_what_was_asked_for() -> None:
-    environment = Environment(streaming(on_stream=pulls), node=NODE, seed=1)
+    environment = Environment(streaming(on_stream=pulls), node=NODE, seed=b"1")
 
     assert environment.deliver(OPENED, now_s=1.0) == (Count("seen"), ReadStream(2))
     assert environment.take_strays() == []
@@ -632,7 +632,7 @@ def test_an_event_of_a_stream_by_hand_returns_what_was_asked_for() -> None:
 
 
 def test_an_environment_goes_on_with_a_new_instance() -> None:
-    environment = Environment(toy(), node=NODE, seed=1)
+    environment = Environment(toy(), node=NODE, seed=b"1")
     _ = environment.deliver(toy_packet(), now_s=1.0)
 
     environment.renew(toy(on_packet=lambda event, _ctx: [SendPacket(event.packet, A)]))
@@ -642,7 +642,7 @@ def test_an_environment_goes_on_with_a_new_instance() -> None:
 
 def test_a_configuration_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"no key 'ttl_s' in \[config\] is known"):
-        _ = Environment(toy(), node=NODE, seed=1, config={"ttl_s": 1.0})
+        _ = Environment(toy(), node=NODE, seed=b"1", config={"ttl_s": 1.0})
 
 
 def test_it_says_what_it_did() -> None:

@@ -34,7 +34,7 @@ class Rig:
     """Services in one process, on a datapath that keeps the books."""
 
     def __init__(self, loaded: LoadedService, *, stable: MemoryStore | None = None) -> None:
-        self.services = InProcess(NODE, seed=1)
+        self.services = InProcess(NODE, seed=b"1")
         self.services.add(loaded, stable=stable)
         self.datapath = FakeDatapath()
         self.datapath.add_service(TOY_NUMBER)
@@ -189,7 +189,7 @@ def test_a_service_that_was_removed_does_not_run() -> None:
 
 def test_a_configuration_that_does_not_fit_is_refused_at_once() -> None:
     with pytest.raises(ConfigError):
-        InProcess(NODE, seed=1).add(toy(), config={"ttl_s": 1.0})
+        InProcess(NODE, seed=b"1").add(toy(), config={"ttl_s": 1.0})
 
 
 def test_it_says_what_runs() -> None:

@@ -55,7 +55,7 @@ class Bench:
         self.orders = Orders(
             Admission(loaded.manifest, ()), undo=self.undo, timers=self.timers, holds=self.holds
         )
-        self.instance = Instance(loaded, undo=self.undo, orders=self.orders, seed=1, cost=cost)
+        self.instance = Instance(loaded, undo=self.undo, orders=self.orders, seed=b"1", cost=cost)
         self.context: Context[Any] = Context(
             now_s=0.0,
             unix_s=0.0,
@@ -66,7 +66,7 @@ class Bench:
             config=None,
             stable=self.store,
             ephemeral=self.store,
-            randomness=EventRandomness(1),
+            randomness=EventRandomness(b"1"),
         )
 
     def run(self, event: Event) -> EncodedAnswer:

@@ -41,7 +41,7 @@ class Rig:
     def _make(self, peers: dict[Address, float]) -> Environment:
         self.made.append(dict(peers))
         store = ReplicatedStore(self.member.rows, self.member.replication, limit_bytes=10_000)
-        return Environment(self.toy, node=ME, seed=1, stable=store, peers=peers)
+        return Environment(self.toy, node=ME, seed=b"1", stable=store, peers=peers)
 
     def serve(self, *batches: EventBatch) -> list[EffectBatch]:
         """Serve these, then hang up; return what was answered."""

@@ -7,7 +7,7 @@ from ei.testing.toys import toy, toy_packet
 
 
 def test_what_an_environment_says_of_itself_travels() -> None:
-    environment = Environment(toy(), node=Address(b"n" * 16), seed=1)
+    environment = Environment(toy(), node=Address(b"n" * 16), seed=b"1")
     _ = environment.deliver(toy_packet(), now_s=1.0)
 
     said = environment.statistics()

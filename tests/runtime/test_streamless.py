@@ -32,7 +32,7 @@ def asked(*effects: Effect) -> bytes:
         yield DropPacket("unwanted")
 
     loaded = toy(manifest=toy_manifest(capabilities=("streams",)), on_packet=on_packet)
-    environment = Environment(loaded, node=NODE, seed=1)
+    environment = Environment(loaded, node=NODE, seed=b"1")
     batch = EventBatch(1, 0, 1.0, 1e9, (toy_packet(),))
     _ = environment.deliver_batch(msgspec.msgpack.encode(batch))
     ((_, stray),) = environment.take_strays()

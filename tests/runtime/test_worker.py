@@ -29,7 +29,7 @@ Program = Callable[[str], str]
 
 
 def test_it_answers_each_batch_on_the_socket_that_it_came_by() -> None:
-    environment = Environment(toy(), node=NODE, seed=1)
+    environment = Environment(toy(), node=NODE, seed=b"1")
     pairs = [socket_pair() for _ in range(2)]
     for number, (ours, _) in enumerate(pairs):
         batch = EventBatch(number + 1, 0, 1.0, 1e9, (toy_packet(),) * (number + 1))
@@ -45,7 +45,7 @@ def test_it_answers_each_batch_on_the_socket_that_it_came_by() -> None:
 
 
 def test_it_ends_when_the_datapath_is_gone() -> None:
-    environment = Environment(toy(), node=NODE, seed=1)
+    environment = Environment(toy(), node=NODE, seed=b"1")
     ours, theirs = socket_pair()
     _ = ours.send(msgspec.msgpack.encode(EventBatch(1, 0, 1.0, 1e9, (Started(),))))
     ours.close()
@@ -211,7 +211,7 @@ def test_what_streams_ask_for_goes_to_their_socket_and_the_rest_to_the_first() -
         manifest=toy_manifest(capabilities=("streams",)),
         on_stream=lambda event, _ctx: [ReadStream(event.stream), Count("seen")],
     )
-    environment = Environment(loaded, node=NODE, seed=1, streams=1)
+    environment = Environment(loaded, node=NODE, seed=b"1", streams=1)
     pairs = [socket_pair() for _ in range(2)]
     opened = EventBatch(1, 0, 1.0, 1e9, (StreamOpened(2, NODE, b"", 9),))
     _ = pairs[1][0].send(msgspec.msgpack.encode(opened))

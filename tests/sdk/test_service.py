@@ -44,7 +44,7 @@ def context() -> Context[None]:
         config=None,
         stable=MemoryStore(limit_bytes=0),
         ephemeral=MemoryStore(limit_bytes=0),
-        randomness=EventRandomness(seed=1),
+        randomness=EventRandomness(b"1"),
     )
 
 

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from ei.errors import ServiceError
+from ei.records.keys import make_keys
 from ei.sdk import (
     NOWHERE,
     AttachmentOf,
@@ -12,6 +13,7 @@ from ei.sdk import (
     Count,
     DropPacket,
     HoldPacket,
+    InstallDecision,
     PacketArrived,
     Protection,
     Resolve,
@@ -19,7 +21,7 @@ from ei.sdk import (
     SetTimer,
     TimerFired,
 )
-from ei.testing import Playbook, address
+from ei.testing import Playbook, address, state
 
 MANIFEST = """
 id = 0xF0000001
@@ -237,3 +239,13 @@ def test_a_packet_has_the_fields_that_are_said(mine: Path) -> None:
     assert packet.protection is Protection.STREAMS
     assert not packet.is_covered
     assert packet.egress == NOWHERE
+
+
+def test_who_signs_has_the_address_of_its_keys() -> None:
+    keys = make_keys(bytes(32))
+    play = Playbook("echo", node=keys.address(1), peers=[keys.address(2)])
+
+    ping = play.make_packet(keys.address(2), payload=b"hello")
+
+    assert play >> PacketArrived(ping) << InstallDecision << SendPacket(ping, keys.address(2))
+    assert state(keys, 1, 17, b"I echo").node == address(keys.address(1))

@@ -6,14 +6,14 @@ NODE = Address(b"n" * 16)
 
 
 def test_a_toy_drops_packets() -> None:
-    environment = Environment(toy(), node=NODE, seed=1)
+    environment = Environment(toy(), node=NODE, seed=b"1")
 
     assert environment.deliver(toy_packet(), now_s=0.0) == (DropPacket("unwanted"),)
 
 
 def test_a_toy_does_what_its_functions_say() -> None:
     loaded = toy(on_packet=lambda event, _ctx: [SendPacket(event.packet, NODE), Count("seen")])
-    environment = Environment(loaded, node=NODE, seed=1)
+    environment = Environment(loaded, node=NODE, seed=b"1")
 
     effects = environment.deliver(toy_packet(), now_s=0.0)
 

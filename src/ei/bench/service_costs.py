@@ -115,7 +115,7 @@ def _of_packets(service: str, exercise: Packets, *, warm: int, many: int) -> Ite
 
 
 def _of_streams(service: str, exercise: Streams, *, warm: int, many: int) -> Iterator[Cost]:
-    environment = Environment(load_service(service), node=SELF, seed=1)
+    environment = Environment(load_service(service), node=SELF, seed=b"1")
     encode = msgspec.msgpack.Encoder().encode
     sequence = count(1)
 

@@ -77,7 +77,7 @@ class SimNode:
         records: What its domain has of them.
         atlas: Of their domains and nodes.
         services: Loaded, those of `config.services`.
-        seed: 32 bytes; its first 8 seed the services.
+        seed: 32 bytes.
         stores: Stable stores by service name, which outlive the node; missing ones are made.
     """
 
@@ -116,9 +116,7 @@ class SimNode:
             manifests=[service.manifest for service in loaded],
             datapath=PureControl(self.datapath, lambda: world.clock.now_ns),
         )
-        self.services = InProcess(
-            resident.address, seed=int.from_bytes(seed[:8], "little"), cost=VirtualCost()
-        )
+        self.services = InProcess(resident.address, seed=seed, cost=VirtualCost())
         for service in loaded:
             name = service.manifest.name
             self.services.add(service, config=config.config.get(name, {}), stable=stores.get(name))

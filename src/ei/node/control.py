@@ -22,10 +22,20 @@ from ei.node.datapath import DatapathControl
 from ei.records.keys import Keys
 from ei.records.kinds import AnyRecord, AttachmentRecord
 from ei.records.record_set import RecordSet
+from ei.records.stating import state
 from ei.routing import ROUTING, Atlas, Changes, Offer, Policy, Router, read_policy
 from ei.routing.policy import Word
 from ei.sdk.packets import Address, domain_number_of
-from ei.sdk.records import AttachmentOf, GroupOf, Query, Record, Route, RouteTo, ServiceAt
+from ei.sdk.records import (
+    AttachmentOf,
+    GroupOf,
+    OwnStatement,
+    Query,
+    Record,
+    Route,
+    RouteTo,
+    ServiceAt,
+)
 
 MAX_QUERIES = 65_536
 MEASURE_S = 10.0
@@ -71,6 +81,7 @@ class ControlPlane:
         store: Store | None = None,
         atlas: Atlas | None = None,
     ) -> None:
+        self._keys = keys
         self._address = address
         self._domain = domain_number_of(address)
         self._datapath = datapath
@@ -201,6 +212,10 @@ class ControlPlane:
             query = _queries.decode(encoded)
         except msgspec.DecodeError:
             self._datapath.resolved(service, encoded, None)
+            return
+        if isinstance(query, OwnStatement):
+            statement = state(self._keys, self._domain, service, query.body)
+            self._datapath.resolved(service, encoded, _encoded(statement))
             return
         self._note(query, service, now_s=now_s)
         match query:

@@ -17,6 +17,7 @@ from ei.node.inline import start_inline
 from ei.runtime.backoff import Backoff
 from ei.runtime.loader import LoadedService
 from ei.runtime.nursery import Nursery, WorkerExited, WorkerStarted
+from ei.runtime.randomness import SEED_BYTES
 from ei.runtime.worker import WorkerOrder, socket_pair
 from ei.sdk.packets import Address
 
@@ -121,7 +122,7 @@ class Workers:
                 WorkerOrder(
                     folder=str(loaded.folder),
                     node=node,
-                    seed=0,
+                    seed=b"",
                     store=str(
                         state / f"{loaded.manifest.name}.{'replica' if copies else 'sqlite'}"
                     ),
@@ -203,7 +204,7 @@ class Workers:
             self._ended(worker, cause)
 
     def _launch(self, worker: _Worker) -> None:
-        order = msgspec.structs.replace(worker.order, seed=int.from_bytes(os.urandom(8), "little"))
+        order = msgspec.structs.replace(worker.order, seed=os.urandom(SEED_BYTES))
         with ExitStack() as unused:
             has_streams = "streams" in worker.loaded.manifest.capabilities
             pairs = [

@@ -72,7 +72,7 @@ class Environment:
         loaded: LoadedService,
         *,
         node: Address,
-        seed: int,
+        seed: bytes,
         config: Mapping[str, object] = MappingProxyType({}),
         stable: TransactionalStore | None = None,
         cost: VirtualCost | None = None,
@@ -84,7 +84,7 @@ class Environment:
         Args:
             loaded: The service.
             node: Address of the node it runs on.
-            seed: Of `ctx.random`, unsigned 64 bits.
+            seed: Of `ctx.random`, 1 to 64 bytes.
             config: Overrides of the manifest's defaults.
             stable: Kept by the caller across restarts; `None` makes one in memory.
             cost: Virtual costs in place of a real CPU limit, for simulation.

@@ -4,7 +4,9 @@ The semantics are those of workers: a service that cannot go on loses its worker
 packets and its ephemeral state, and is started again with back-off.
 """
 
+import struct
 from collections.abc import Mapping
+from hashlib import blake2b
 from math import ceil
 from types import MappingProxyType
 from typing import Protocol
@@ -14,6 +16,7 @@ from ei.runtime.backoff import Backoff
 from ei.runtime.environment import Environment
 from ei.runtime.limits import VirtualCost
 from ei.runtime.loader import LoadedService
+from ei.runtime.randomness import SEED_BYTES
 from ei.runtime.statistics import EnvironmentStatistics
 from ei.runtime.stores import MemoryStore, TransactionalStore
 from ei.runtime.streamless import Streamless
@@ -54,11 +57,11 @@ class InProcess:
 
     Args:
         node: Its address.
-        seed: Of all `ctx.random` here, unsigned 64 bits.
+        seed: Of all `ctx.random` here, up to 64 bytes.
         cost: Virtual costs of events, for simulation.
     """
 
-    def __init__(self, node: Address, *, seed: int, cost: VirtualCost | None = None) -> None:
+    def __init__(self, node: Address, *, seed: bytes, cost: VirtualCost | None = None) -> None:
         self._node = node
         self._seed = seed
         self._cost = cost
@@ -154,7 +157,7 @@ class InProcess:
                 worker.loaded,
                 node=self._node,
                 streams=_STREAMS,
-                seed=(self._seed + (service << 32) + worker.starts) % 2**64,
+                seed=_seed_of(self._seed, service, worker.starts),
                 config=worker.config,
                 stable=worker.stable,
                 cost=self._cost,
@@ -242,3 +245,7 @@ class InProcess:
         worker.streams = Streamless()
         worker.start_s = worker.backoff.died(now_ns / _NS_PER_S)
         datapath.lose_worker(now_ns, service)
+
+
+def _seed_of(seed: bytes, service: int, start: int) -> bytes:
+    return blake2b(struct.pack("<IQ", service, start), key=seed, digest_size=SEED_BYTES).digest()

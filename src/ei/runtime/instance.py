@@ -68,7 +68,7 @@ class Instance:
         *,
         undo: UndoLog,
         orders: Orders,
-        seed: int,
+        seed: bytes,
         cost: VirtualCost | None = None,
     ) -> None:
         self._service: Service[Any] = loaded.service()

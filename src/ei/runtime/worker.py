@@ -37,6 +37,7 @@ from ei.runtime.garbage import collect_seldom
 from ei.runtime.limits import EventClock
 from ei.runtime.loader import LoadedService, load_service
 from ei.runtime.pieces import cut
+from ei.runtime.randomness import SEED_BYTES
 from ei.runtime.replicated import ReplicatedWorker
 from ei.runtime.replication import Replication, boot_s
 from ei.runtime.stores import ReplicatedStore, SqliteStore
@@ -61,7 +62,7 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         folder: Of the service.
         node: Address of the node, 16 bytes.
-        seed: Of `ctx.random`, unsigned 64 bits, another one for each start.
+        seed: Of `ctx.random`: 32 bytes of the system, others for each start. Services draw keys.
         store: File of the stable store; its folder exists. Made only if the manifest grants bytes.
             Of a replicated one it is a folder.
         config: Overrides of the manifest's defaults.
@@ -71,7 +72,7 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: str
     node: bytes
-    seed: int
+    seed: bytes
     store: str
     config: dict[str, object] = {}
     copies: int = 0
@@ -160,7 +161,8 @@ def _run_replicated(
         environment = Environment(
             loaded,
             node=node,
-            seed=order.seed,
+            # A member that owns the state again counts events anew: nothing is to be drawn twice.
+            seed=secrets.token_bytes(SEED_BYTES),
             config=order.config,
             stable=stable,
             peers=peers,

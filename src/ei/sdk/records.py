@@ -1,6 +1,7 @@
 """What a service can ask, and what it gets: verified, without its signatures.
 
-Where hosts and groups are the directory says; which peer leads there, the routing between domains.
+Where hosts and groups are the directory says; which peer leads there, the routing between domains;
+and what the node's own key is to sign, the node.
 """
 
 from typing import Annotated
@@ -9,9 +10,12 @@ import msgspec
 from msgspec import Meta
 
 from ei.sdk.packets import Address, domain_number_of
+from ei.sdk.signatures import is_signed_by
 
 EVERYBODY = 0
 """In the place of the number of a domain: no domain has it."""
+
+STATEMENT_TAG = b"ei node statement 1\0"
 
 Number = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Domains = Annotated[tuple[Number, ...], Meta(max_length=8)]
@@ -52,7 +56,17 @@ class ServiceAt(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
     service: Number
 
 
-Query = AttachmentOf | GroupOf | RouteTo | ServiceAt
+class OwnStatement(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
+    """Please sign this as what the service that asks says on this node.
+
+    Attributes:
+        body: The service's own bytes, at most 960.
+    """
+
+    body: Annotated[bytes, Meta(max_length=960)]
+
+
+Query = AttachmentOf | GroupOf | RouteTo | ServiceAt | OwnStatement
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -95,4 +109,35 @@ class Route(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=2):
     hops: tuple[Address, ...]
 
 
-Record = Attachment | Group | Route
+class NodeStatement(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=3):
+    """What a service on a node says, signed by that node; anybody can verify it.
+
+    Attributes:
+        node: Who signed.
+        service: Number of the service.
+        body: What it says, 0 to 960 bytes.
+        identity_key: Of the node, which its address names; 32 bytes.
+        signature: Ed25519, over `stated(node, service, body)`; 64 bytes.
+    """
+
+    node: Address
+    service: Number
+    body: Annotated[bytes, Meta(max_length=960)]
+    identity_key: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+    def is_true(self) -> bool:
+        """Return whether the node that it names did sign it."""
+        message = stated(self.node, self.service, self.body)
+        return is_signed_by(message, self.signature, self.node, self.identity_key)
+
+
+def stated(node: Address, service: int, body: bytes) -> bytes:
+    """Return what a node signs for a service.
+
+    tag 20 B | node 16 B | service u32 little-endian | body
+    """
+    return STATEMENT_TAG + node + service.to_bytes(4, "little") + body
+
+
+Record = Attachment | Group | Route | NodeStatement

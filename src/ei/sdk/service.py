@@ -65,7 +65,11 @@ class Context(msgspec.Struct, Generic[ConfigT], frozen=True, gc=False):
 
     @property
     def random(self) -> Random:
-        """Repeatable, not secret: seeded by the node's seed and the number of the event."""
+        """Fit for keys, and repeatable: it follows from the node's seed and the event's number.
+
+        What was drawn tells nothing of what else is, in the same event or another. On a node the
+        seed is of the system and nobody else's, new with each start; in labs it is known.
+        """
         return self.randomness.of_event()
 
 

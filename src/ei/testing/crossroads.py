@@ -53,7 +53,7 @@ class Crossroads:
         chains: dict[int, list[int]] | None = None,
     ) -> None:
         self.now_ns = STEP_NS
-        self.services = InProcess(address(NODE), seed=1)
+        self.services = InProcess(address(NODE), seed=b"1")
         self._records = records or {}
         self._queries: msgspec.msgpack.Decoder[Query] = msgspec.msgpack.Decoder(Query)
         self._ends = {name: _datapath(name, cache_entries) for name in (NODE, *hosts)}

@@ -39,12 +39,15 @@ START_S = 1_000.0
 """Time at which every script begins."""
 
 
-def address(name: str) -> Address:
+def address(name: str | Address) -> Address:
     """Make a readable address: `address("alice")` in domain 1, `address("bob.2")` in domain 2.
 
     Args:
-        name: Up to 10 letters, and the number of another domain than 1.
+        name: Up to 10 letters, and the number of another domain than 1; or an address, which stays
+            as it is: one that keys have, where something is signed.
     """
+    if not isinstance(name, str):
+        return name
     own, _, domain = name.partition(".")
     return Address(b"\xfd5" + int(domain or 1).to_bytes(4, "big") + own.encode().ljust(10, b"\0"))
 
@@ -57,7 +60,7 @@ class PacketFields(TypedDict, total=False):
     """What a script may say of a packet beside its source; names are those of peers."""
 
     service: int
-    ingress: str
+    ingress: str | Address
     connection: int
     metadata: bytes
     payload: bytes
@@ -94,8 +97,8 @@ class Playbook:
         self,
         service: str | Path,
         *,
-        peers: Sequence[str] = (),
-        node: str = "self",
+        peers: Sequence[str | Address] = (),
+        node: str | Address = "self",
         seed: int = 0,
         config: Mapping[str, object] | None = None,
     ) -> None:
@@ -103,9 +106,9 @@ class Playbook:
 
         Args:
             service: Name, or folder.
-            peers: Names of peers whose pipe is up.
-            node: Name of the node.
-            seed: Of `ctx.random`.
+            peers: Whose pipe is up.
+            node: Its name or address.
+            seed: Of `ctx.random`, unsigned 64 bits.
             config: Overrides of the manifest's defaults.
         """
         loaded = load_service(service)
@@ -114,7 +117,11 @@ class Playbook:
             MemoryStore(limit_bytes=loaded.manifest.stable_bytes) for _ in range(2)
         )
         self._start: Start = lambda stable: Environment(
-            loaded, node=address(node), seed=seed, config=config or {}, stable=stable
+            loaded,
+            node=address(node),
+            seed=seed.to_bytes(8, "little"),
+            config=config or {},
+            stable=stable,
         )
         self._up: dict[Address, None] = {address(name): None for name in peers}
         self._node = address(node)
@@ -136,11 +143,11 @@ class Playbook:
 
     # -- events ---------------------------------------------------------------------------------
 
-    def packet(self, source: str, **fields: Unpack[PacketFields]) -> tuple[Effect, ...]:
+    def packet(self, source: str | Address, **fields: Unpack[PacketFields]) -> tuple[Effect, ...]:
         """A packet misses the decision cache."""
         return self.deliver(PacketArrived(self.make_packet(source, **fields)))
 
-    def control(self, sender: str, message: msgspec.Struct) -> tuple[Effect, ...]:
+    def control(self, sender: str | Address, message: msgspec.Struct) -> tuple[Effect, ...]:
         """A control message arrives."""
         return self.deliver(ControlArrived(address(sender), message))
 
@@ -148,12 +155,12 @@ class Playbook:
         """The timer `key` fires, armed or not; `advance` fires those that are due."""
         return self.deliver(TimerFired(key))
 
-    def peer_up(self, name: str) -> tuple[Effect, ...]:
+    def peer_up(self, name: str | Address) -> tuple[Effect, ...]:
         """A pipe comes up."""
         self._up[address(name)] = None
         return self.deliver(PeerChanged(address(name), is_up=True))
 
-    def peer_down(self, name: str) -> tuple[Effect, ...]:
+    def peer_down(self, name: str | Address) -> tuple[Effect, ...]:
         """A pipe goes down."""
         _ = self._up.pop(address(name), None)
         return self.deliver(PeerChanged(address(name), is_up=False))
@@ -186,11 +193,13 @@ class Playbook:
 
     # -- streams --------------------------------------------------------------------------------
 
-    def open_stream(self, peer: str, opening: bytes = b"", *, window: int = WINDOW_BYTES) -> FarEnd:
+    def open_stream(
+        self, peer: str | Address, opening: bytes = b"", *, window: int = WINDOW_BYTES
+    ) -> FarEnd:
         """Somebody opens a stream to the service, and is its other end.
 
         Args:
-            peer: Name of the host or node.
+            peer: The host or node.
             opening: What it says the stream is for.
             window: Bytes that the service may write to it.
         """
@@ -253,7 +262,7 @@ class Playbook:
 
     # -- what else ------------------------------------------------------------------------------
 
-    def make_packet(self, source: str, **fields: Unpack[PacketFields]) -> Packet:
+    def make_packet(self, source: str | Address, **fields: Unpack[PacketFields]) -> Packet:
         """Make a packet; by default its source delivers it by its own pipe."""
         return Packet(
             service=fields.get("service", self._loaded.manifest.id),

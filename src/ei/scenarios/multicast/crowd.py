@@ -85,7 +85,7 @@ class Internet:
         self._cut = cut
         loaded = load_service("multicast")
         self.environments = {
-            node: Environment(loaded, node=node, seed=1)
+            node: Environment(loaded, node=node, seed=b"1")
             for node in (Place(d, n, 0).at for d, n in product(range(1, domains + 1), range(nodes)))
         }
         self._by_domain: dict[int, list[Address]] = {}

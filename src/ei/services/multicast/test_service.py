@@ -288,7 +288,7 @@ def test_a_group_has_so_many_members_and_branches_here_and_no_more() -> None:
 
 @pytest.mark.slow
 def test_a_peer_of_many_groups_is_reconsidered_some_at_a_time() -> None:
-    environment = Environment(load_service("multicast"), node=SELF, seed=1)
+    environment = Environment(load_service("multicast"), node=SELF, seed=b"1")
     _ = environment.deliver(PeerChanged(BOB, is_up=True), now_s=0.0)
     for number in range(510):
         join = Join(number.to_bytes(16, "big"))
