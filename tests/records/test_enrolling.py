@@ -182,3 +182,32 @@ def test_a_key_finds_its_domain() -> None:
     assert found is not None
     assert found.name == "isp-a"
     assert find_domain(envelopes, ALICE) is None
+
+
+def test_a_node_stays_where_it_is_when_it_is_enrolled_again_or_renewed(tmp_path: Path) -> None:
+    asked = Request("n.isp-a", ALICE.identity_key, ALICE.pipe_key, ("127.0.0.1:1",), (16,), 9_999)
+    roll = Roll(ISSUER, tmp_path / "r", 1_000)
+    _ = roll.enrol(asked)
+    _ = roll.locate("n", (48, 11))
+    longer = Roll(Issuer("isp-a", 1, ISSUER.keys, expires_unix_s=3_000), tmp_path / "r", 1_000)
+
+    _ = longer.renew()
+    records = longer.enrol(asked)
+
+    assert [node.location for node in records.nodes.values()] == [(48, 11)]
+    assert len(read_records(tmp_path / "r")) == 2
+
+
+def test_the_record_that_says_where_a_node_is_counts_more_than_the_one_before(
+    tmp_path: Path,
+) -> None:
+    roll = Roll(ISSUER, tmp_path / "r", 1_000)
+    before = ISSUER.node(ALICE, "n.isp-a", endpoints=("127.0.0.1:1",), services=(16,))
+    _ = roll.add(lambda _: [before])
+
+    _ = roll.locate("n.isp-a", (48, 11))
+
+    both = [*read_records(tmp_path / "r"), before]
+    trust = {"isp-a": ISSUER.keys.identity_key}
+    (node,) = verify_records(both, trust=trust, unix_s=1_000).nodes.values()
+    assert node.location == (48, 11)

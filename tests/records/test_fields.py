@@ -10,6 +10,7 @@ from ei.records.fields import (
     check_count,
     check_endpoint,
     check_key,
+    check_location,
     check_relations,
 )
 from ei.records.kinds import DomainRecord
@@ -22,9 +23,10 @@ from ei.records.kinds import DomainRecord
         lambda: check_count("names", 0, 16),
         lambda: check_endpoint("host:1"),
         lambda: check_key("pipe", b"short"),
+        lambda: check_location((91, 0)),
         lambda: check_relations(DomainRecord("isp-a", 1, 9, providers=(1,))),
     ],
-    ids=["allowed", "count", "endpoint", "key", "relations"],
+    ids=["allowed", "count", "endpoint", "key", "location", "relations"],
 )
 def test_what_is_out_of_bounds_is_counted_as_a_bad_field(check: Callable[[], None]) -> None:
     with pytest.raises(Refused) as refused:

@@ -5,7 +5,7 @@ import pytest
 
 from ei.errors import IntegrityError
 from ei.records.keys import make_keys
-from ei.records.signed import Form
+from ei.records.signed import Form, encode_body
 
 KEYS = make_keys(b"a" * 32)
 WORDS = Form("word", msgspec.msgpack.Decoder(str), b"ei word 1\0", 200)
@@ -26,6 +26,35 @@ def test_a_body_of_another_kind_is_refused_by_its_noun() -> None:
 
     with pytest.raises(IntegrityError, match="not a word: "):
         WORDS.open(numbers.seal(7, KEYS))
+
+
+class Note(msgspec.Struct, frozen=True, array_like=True):
+    """Two fields came later than the first."""
+
+    text: str
+    first: int | None = None
+    second: int | None = None
+
+
+@pytest.mark.parametrize(
+    ("note", "form"),
+    [
+        (Note("hi"), ["hi"]),
+        (Note("hi", 1), ["hi", 1]),
+        (Note("hi", None, 2), ["hi", None, 2]),
+    ],
+)
+def test_what_is_none_at_the_end_is_not_written(note: Note, form: list[object]) -> None:
+    assert encode_body(note) == msgspec.msgpack.encode(form)
+
+
+def test_a_body_that_writes_none_at_its_end_is_refused() -> None:
+    notes = Form("note", msgspec.msgpack.Decoder(Note), b"ei note 1\0", 200)
+    body = msgspec.msgpack.encode(["hi", None])
+    envelope = msgspec.msgpack.encode([1, KEYS.identity_key, body, KEYS.sign(notes.tag + body)])
+
+    with pytest.raises(IntegrityError, match="not in canonical form"):
+        notes.open(envelope)
 
 
 def test_a_body_in_a_longer_form_is_refused() -> None:

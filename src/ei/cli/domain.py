@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from ei.cli import domain_declare, domain_dns, domain_sign
+from ei.cli import domain_declare, domain_dns, domain_locate, domain_sign
 from ei.cli.domain_file import open_domain, takes_domain_files, takes_lifetime
 from ei.cli.exits import Exit
 from ei.cli.key import parse_domain_number
@@ -45,6 +45,7 @@ def add_parser(commands: Verbs) -> None:
     init.ends(EXAMPLES)
     domain_sign.add_parser(verbs)
     domain_declare.add_parser(verbs)
+    domain_locate.add_parser(verbs)
     domain_dns.add_parser(verbs)
     show = verbs.add(
         "list",

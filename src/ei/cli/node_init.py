@@ -6,6 +6,7 @@ from ei.cli.enrolment import folder_of, open_roll, randomness, takes_domain
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.quantities import parse_place
 
 EXAMPLES = """\
 examples:
@@ -44,6 +45,12 @@ def add_parser(verbs: Verbs) -> None:
         help="a service to run; may be given several times (default: delivery, reach, echo, "
         "multicast)",
     )
+    verb.takes(
+        "--location",
+        type=parse_place,
+        metavar="LAT,LON",
+        help="roughly where it is, in whole degrees, such as 48,11 or 34S,58W (default: not said)",
+    )
     verb.ends(EXAMPLES)
 
 
@@ -62,6 +69,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         roll=open_roll(arguments),
         randomness=randomness(),
         services=tuple(arguments.service) or DEFAULT_SERVICES,
+        location=arguments.location,
     )
     address = format_address(new.address)
     output.data(f"wrote {new.path} and a new key")

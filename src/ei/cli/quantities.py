@@ -45,6 +45,17 @@ def parse_count(text: str) -> int:
     return count
 
 
+def parse_place(text: str) -> tuple[int, int]:
+    """Parse a location such as `48,11` or `34S,58W`; return latitude and longitude."""
+    from ei.errors import LocalError
+    from ei.records.locations import parse_location
+
+    try:
+        return parse_location(text)
+    except LocalError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def duration(seconds: float | None) -> str:
     """Return a time for people: three digits and the unit that suits it."""
     if seconds is None:

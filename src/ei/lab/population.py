@@ -88,6 +88,7 @@ class Population:
                     endpoints=(endpoint_of(plan.name),),
                     services=tuple(service_number(service) for service in plan.services),
                     expires_unix_s=self.unix_s + LIFETIME_S,
+                    location=plan.location,
                 ),
                 self.domains[plan.domain],
             )

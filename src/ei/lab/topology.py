@@ -18,6 +18,7 @@ import msgspec
 
 from ei.errors import ConfigError, NotFoundError
 from ei.lab.names import configured
+from ei.records.locations import Location
 
 Probability = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0.0, le=60_000.0)]
@@ -115,6 +116,7 @@ class NodePlan:
         guards: Full name of another node to the services before the pipe to it.
         config: Service name to values that differ from its manifest's `[config]`; a text `@NAME`
             stands for the address of what has this full name.
+        location: Roughly where it is, as its record says.
     """
 
     name: str
@@ -126,6 +128,7 @@ class NodePlan:
         default_factory=dict[str, Mapping[str, object]]
     )
     guards: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

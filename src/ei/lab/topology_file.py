@@ -12,6 +12,7 @@ peers = ["isp-b"]                     # that exchange theirs and their customers
 explains = "domain"                   # what its nodes tell of packets: hops, domain or nothing
 [domains.isp-a.nodes.sn1]             # sn1.isp-a
 config.caching.nodes = ["@sn1"]       # as [config] of node.toml; @NAME: an address of the lab
+location = [48, 11]                   # latitude and longitude, in whole degrees
 [domains.isp-a.hosts.alice]           # alice.isp-a
 nodes = ["sn1", "sn2", "sn1.isp-b"]   # own domain unless said
 
@@ -39,7 +40,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import Annotated, Literal, TypeVar, cast
 
 import msgspec
 
@@ -57,9 +58,13 @@ from ei.lab.topology import (
     ends,
     suggestion,
 )
+from ei.records.locations import MAX_LATITUDE, MAX_LONGITUDE
 
 Table = dict[str, object]
 RowT = TypeVar("RowT", bound=msgspec.Struct)
+
+Latitude = Annotated[int, msgspec.Meta(ge=-MAX_LATITUDE, le=MAX_LATITUDE)]
+Longitude = Annotated[int, msgspec.Meta(ge=-MAX_LONGITUDE, le=MAX_LONGITUDE)]
 
 VERSION = 1
 KINDS = [kind.value for kind in LinkKind]
@@ -98,6 +103,7 @@ class _Node(msgspec.Struct, frozen=True):
     internet: tuple[str, ...] | None = None
     config: dict[str, Table] = {}
     guards: dict[str, tuple[str, ...]] = {}
+    location: tuple[Latitude, Longitude] | None = None
 
 
 class _Host(msgspec.Struct, frozen=True):
@@ -199,7 +205,9 @@ def _nodes(domains: Mapping[str, _Domain], file: _File) -> dict[str, NodePlan]:
             }
             name = f"{own}.{domain}"
             guards = {_full_name(node, domain): words for node, words in row.guards.items()}
-            plans[name] = NodePlan(name, domain, runs, row.chains, reaches, config, guards)
+            plans[name] = NodePlan(
+                name, domain, runs, row.chains, reaches, config, guards, row.location
+            )
     return plans
 
 

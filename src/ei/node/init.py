@@ -10,6 +10,7 @@ from ei.node.config import DEFAULT_SERVICES
 from ei.records.enrolling import Roll, full_name
 from ei.records.key_files import write_keys
 from ei.records.keys import make_keys
+from ei.records.locations import Location
 from ei.runtime.loader import load_service
 from ei.sdk.packets import Address
 
@@ -150,6 +151,7 @@ def init_node(  # noqa: PLR0913 all that a node is made of
     roll: Roll,
     randomness: bytes,
     services: tuple[str, ...] = DEFAULT_SERVICES,
+    location: Location | None = None,
     system_folder: Path = SYSTEM_FOLDER,
 ) -> NewNode:
     """Write `node.toml`, `key` and the state directory; have the domain sign the node.
@@ -162,6 +164,7 @@ def init_node(  # noqa: PLR0913 all that a node is made of
         roll: The domain's record file.
         randomness: 32 bytes of the system, for its keys.
         services: Names of those that it runs.
+        location: Roughly where it is; goes into its record.
         system_folder: Below it a node is one of the system, which systemd runs.
 
     Raises:
@@ -178,7 +181,8 @@ def init_node(  # noqa: PLR0913 all that a node is made of
         if path.exists():
             raise ConflictError(f"{path} exists, and is not overwritten")
         write_keys(folder / "key", keys)
-        _ = roll.add(lambda _: [domain.node(keys, full, endpoints=(endpoint,), services=numbers)])
+        record = domain.node(keys, full, endpoints=(endpoint,), services=numbers, location=location)
+        _ = roll.add(lambda _: [record])
         text = TEMPLATE.format(
             path=path,
             name=toml_string(full),

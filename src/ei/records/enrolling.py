@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from ei.errors import ConfigError, ConflictError, IntegrityError
+from ei.errors import ConfigError, ConflictError, IntegrityError, NotFoundError
 from ei.records.addresses import domain_number_of, make_address
 from ei.records.envelope import open_record, seal_record
 from ei.records.issuer import Issuer
@@ -28,6 +28,7 @@ from ei.records.lists import (
     open_list,
     seal_list,
 )
+from ei.records.locations import Location
 from ei.records.record_files import locked, read_records, write_records
 from ei.records.record_set import RecordSet, verify_records
 from ei.records.requests import Request
@@ -79,6 +80,9 @@ class Roll:
         record = self._record_of(request)
         with locked(self.path):
             envelopes = self._envelopes()
+            if isinstance(record, NodeRecord):
+                old = self._newest_of(envelopes, record.name)
+                record = msgspec.structs.replace(record, location=old and old.location)
             kept = [each for each in envelopes if not self._is_older(each, record)]
             return self._write(envelopes, [*kept, seal_record(record, self.issuer.keys)])
 
@@ -144,6 +148,32 @@ class Roll:
             )
             rest = [each for each in envelopes if each not in own]
             _ = self._write(envelopes, [seal_record(new, self.issuer.keys), *rest])
+        return new
+
+    def locate(self, name: str, location: Location | None) -> NodeRecord:
+        """Sign where a node of the domain is, or that nobody says; return its record.
+
+        Args:
+            name: Own or full.
+
+        Raises:
+            NotFoundError: the domain has signed no such node.
+            ConflictError: nobody would believe it, and why; the file is as before.
+            EiError: the file cannot be read.
+        """
+        with locked(self.path):
+            envelopes = self._envelopes()
+            old = self._newest_of(envelopes, full_name(name, self.issuer.name))
+            if old is None:
+                raise NotFoundError(
+                    f"{self.path} has no node {name} of {self.issuer.name}",
+                    remedy="ei domain list shows what there is.",
+                )
+            # Of two records the one that expires later counts, for who has the old one.
+            expires_unix_s = max(self.issuer.expires_unix_s, old.expires_unix_s + 1)
+            new = msgspec.structs.replace(old, location=location, expires_unix_s=expires_unix_s)
+            kept = [each for each in envelopes if not self._is_older(each, new)]
+            _ = self._write(envelopes, [*kept, seal_record(new, self.issuer.keys)])
         return new
 
     def revoke(self, keys: Iterable[bytes] = ()) -> RevocationList:
@@ -228,6 +258,12 @@ class Roll:
         if not request.endpoints:
             return Enrolment(address, (name,), *keys, expires_unix_s)
         return NodeRecord(address, name, *keys, request.endpoints, request.services, expires_unix_s)
+
+    def _newest_of(self, envelopes: Iterable[bytes], name: str) -> NodeRecord | None:
+        """Return what the domain says of a node."""
+        own = (self._own(envelope) for envelope in envelopes)
+        nodes = [each for each in own if isinstance(each, NodeRecord) and each.name == name]
+        return max(nodes, key=lambda node: node.expires_unix_s, default=None)
 
     def _own(self, envelope: bytes) -> AnyRecord | None:
         """Return a record that the domain itself has signed."""

@@ -12,6 +12,7 @@ from ei.records.addresses import (
 )
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import EVERYBODY, DomainRecord
+from ei.records.locations import MAX_LATITUDE, MAX_LONGITUDE, Location, is_location
 
 MAX_PROVIDERS = 64
 MAX_DIRECTORIES = 8
@@ -90,3 +91,14 @@ def check_count(what: str, count: int, most: int) -> None:
     """Check that there is one at least, and no more than `most`."""
     if not 1 <= count <= most:
         refuse("bad_field", f"it has {count} {what}, allowed are 1 to {most}")
+
+
+def check_location(location: Location | None) -> None:
+    """Check that a place on Earth is meant, if one is."""
+    if location is not None and not is_location(location):
+        latitude, longitude = location
+        refuse(
+            "bad_field",
+            f"its location is {latitude},{longitude}, allowed are {MAX_LATITUDE},{MAX_LONGITUDE}"
+            " and what is nearer to 0,0",
+        )

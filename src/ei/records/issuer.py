@@ -13,6 +13,7 @@ from ei.records.kinds import (
     GroupRecord,
     NodeRecord,
 )
+from ei.records.locations import Location
 from ei.sdk.packets import Address
 
 
@@ -53,7 +54,13 @@ class Issuer:
         )
 
     def node(
-        self, node: Keys, name: str, *, endpoints: tuple[str, ...], services: tuple[int, ...]
+        self,
+        node: Keys,
+        name: str,
+        *,
+        endpoints: tuple[str, ...],
+        services: tuple[int, ...],
+        location: Location | None = None,
     ) -> bytes:
         """Return the record of a service node."""
         return seal_record(
@@ -65,6 +72,7 @@ class Issuer:
                 endpoints,
                 services,
                 self.expires_unix_s,
+                location,
             ),
             self.keys,
         )

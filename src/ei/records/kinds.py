@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ei.records.locations import Location
 from ei.sdk.packets import Address
 
 MAX_ABSENCE_S = 60
@@ -55,6 +56,7 @@ class NodeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     Attributes:
         endpoints: Where its pipes are answered, such as `192.0.2.1:3535`, the preferred first.
         services: Numbers of the services that it offers.
+        location: Roughly where it is; `None` where the domain does not say.
     """
 
     address: Address
@@ -64,6 +66,7 @@ class NodeRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fi
     endpoints: tuple[str, ...]
     services: tuple[int, ...]
     expires_unix_s: int
+    location: Location | None = None
 
 
 class AttachmentRecord(

@@ -20,6 +20,7 @@ from ei.records.fields import (
     check_count,
     check_endpoint,
     check_key,
+    check_location,
     check_relations,
     refuse,
 )
@@ -196,6 +197,7 @@ class Verifier:
         check_count("endpoints", len(record.endpoints), MAX_ENDPOINTS)
         for endpoint in record.endpoints:
             check_endpoint(endpoint)
+        check_location(record.location)
         if (known := self.nodes.get(record.address)) is not None:
             _check_newer(record, known)
         self.nodes[record.address] = record

@@ -6,9 +6,13 @@ The signature is over the tag of the form and the body exactly as received; noth
 to verify it. A body that is not in canonical form, the one form that is written here, is refused:
 what means the same has the same bytes. The tag keeps what is signed as one thing from being read as
 another.
+
+A field that came later is the last, and where it is `None` it is not written: who does not know it
+reads the rest.
 """
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -50,7 +54,7 @@ class Form(Generic[BodyT]):
 
     def seal(self, body: BodyT, keys: Keys) -> bytes:
         """Return the envelope of `body`, signed by `keys`."""
-        encoded = msgspec.msgpack.encode(body)
+        encoded = encode_body(body)
         signature = keys.sign(self.tag + encoded)
         return msgspec.msgpack.encode(Envelope(1, keys.identity_key, encoded, signature))
 
@@ -76,8 +80,19 @@ class Form(Generic[BodyT]):
                 f"the signature by {opened.signer.hex()[:16]} does not verify",
                 word="bad_signature",
             )
-        if msgspec.msgpack.encode(body) != opened.body:
+        if encode_body(body) != opened.body:
             raise IntegrityError(
                 f"the {self.noun} is signed but not in canonical form", word="not_canonical"
             )
         return body, opened.signer
+
+
+def encode_body(body: object) -> bytes:
+    """Return the one form of a body; an array has at most 15 items."""
+    encoded = msgspec.msgpack.encode(body)
+    values = msgspec.structs.astuple(body) if isinstance(body, msgspec.Struct) else ()
+    absent = len(list(takewhile(lambda value: value is None, reversed(values))))
+    if not absent:
+        return encoded
+    # The first byte has the number of items, and each `None` is a byte.
+    return bytes((encoded[0] - absent,)) + encoded[1 : len(encoded) - absent]
