@@ -88,3 +88,20 @@ def test_a_draft_that_is_not_there_is_said_with_the_way_to_it(governed: Run) -> 
 
     assert said.code == Exit.ERROR
     assert "domains.eir" in said.err
+
+
+def test_an_operator_of_two_domains_is_drafted_and_shown(governed: Run) -> None:
+    operator = ("--operator", "isp-b=example-net")
+
+    said = governed("governance", "draft", "isp-a.eir", "isp-b.eir", *operator, "--json")
+
+    assert said.code == Exit.OK, said.err
+    domains = said.document["domains"]
+    assert [domain["operator"] for domain in domains] == ["isp-a", "example-net"]  # type: ignore[attr-defined]
+
+
+def test_an_operator_without_its_domain_is_refused(governed: Run) -> None:
+    said = governed("governance", "draft", "isp-a.eir", "--operator", "example-net")
+
+    assert said.code == Exit.ERROR
+    assert "is not DOMAIN=NAME" in said.err

@@ -1,5 +1,8 @@
 """What the keys and records of a lab promise."""
 
+import pytest
+
+from ei.errors import ConfigError
 from ei.lab.builder import TopologyBuilder
 from ei.lab.population import Population, populate
 from ei.lab.seeds import derive
@@ -7,6 +10,8 @@ from ei.lab.topology_file import parse_topology
 from ei.records.addresses import format_address
 from ei.records.envelope import open_record
 from ei.records.kinds import AttachmentRecord, Enrolment, GroupRecord, NodeRecord
+from ei.records.operators import operator_of
+from ei.records.record_set import verify_records
 
 UNIX_S = 1_800_000_000
 
@@ -94,3 +99,32 @@ def test_the_record_of_a_group_names_who_may() -> None:
     host = people.residents["x.d"].address
     assert record.senders == (host,)
     assert record.members == (topology.domains["e"].number, host)
+
+
+def test_operators_of_the_topology_are_governances_word_and_need_none_otherwise() -> None:
+    topology = parse_topology(
+        "version = 1\n[domains.a.nodes.n]\n[domains.b]\noperator = 'a'\n[domains.c]\n", name="t"
+    )
+    people = populate(topology, randomness=lambda label: derive(7, label), unix_s=UNIX_S)
+    assert people.governance is not None
+
+    known = verify_records(
+        people.public,
+        trust={name: keys.identity_key for name, keys in people.domains.items()},
+        unix_s=UNIX_S,
+        governance=people.governance,
+    )
+
+    assert [operator_of(number, known) for number in (1, 2, 3)] == ["a", "a", "c"]
+    assert population().governance is None
+
+
+def test_an_operator_that_is_no_name_is_refused_with_its_domain() -> None:
+    text = "version = 1\n[domains.a.nodes.n]\n[domains.b]\noperator = 'A b'\n"
+
+    with pytest.raises(ConfigError, match="'A b', operator of b"):
+        populate(
+            parse_topology(text, name="t"),
+            randomness=lambda label: derive(7, label),
+            unix_s=UNIX_S,
+        )

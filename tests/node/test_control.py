@@ -17,6 +17,8 @@ from ei.sdk.records import (
     Attachment,
     AttachmentOf,
     NodeStatement,
+    Operator,
+    OperatorOf,
     OwnStatement,
     Query,
     Record,
@@ -273,3 +275,16 @@ def test_a_pipe_with_somebody_new_counts_before_the_records_are_gone_over_to() -
     assert route is not None
     assert third.address(2) in route.hops
     assert set(route.hops) == {AT_BORDER, AT_FAR, third.address(2)}
+
+
+def test_who_runs_a_domain_is_said_and_whether_that_is_who_runs_this_one() -> None:
+    rig = Rig()
+
+    for domain in (1, 2, 9):
+        rig.ask(OperatorOf(domain))
+
+    assert rig.told() == [
+        (OperatorOf(1), Operator(1, "isp-a", is_own=True)),
+        (OperatorOf(2), Operator(2, "isp-b", is_own=False)),
+        (OperatorOf(9), None),
+    ]

@@ -73,3 +73,28 @@ def test_a_file_without_a_list_is_no_draft(tmp_path: Path) -> None:
 
     with pytest.raises(IntegrityError, match="holds 0 lists"):
         read_draft(tmp_path / "draft")
+
+
+def test_an_operator_stays_until_governance_names_another(tmp_path: Path) -> None:
+    path = tmp_path / "records.eir"
+    write_records(path, [])
+
+    def said(operators: dict[str, str] | None) -> str:
+        body = next_domain_list(
+            read_followed(GOVERNANCE, path),
+            add=domains_in([ISP_A.domain()]),
+            remove=(),
+            operators=operators,
+            keys=(),
+            threshold=None,
+            expires_unix_s=2_000,
+        )
+        opened = open_list(seal_list(body, [ANNE, BERT]))
+        publish(SignedList(body, opened.signers, opened.envelope), GOVERNANCE, path)
+        return body.domains[0].operator
+
+    assert said({"isp-a": "acme"}) == "acme"
+    assert said(None) == "acme"
+    assert said({"isp-a": "isp-a"}) == ""
+    with pytest.raises(ConfigError, match="no domain 'isp-x' is listed"):
+        said({"isp-x": "acme"})

@@ -146,6 +146,17 @@ def test_lists_of_another_governance_are_forgotten() -> None:
         (domains(("isp\u0430", 1, ISP_A)), "is not the name of a domain"),
         (domains(("isp-a", 0, ISP_A)), "the number 0 of isp-a is not 1 to"),
         ((ListedDomain("isp-a", 1, b"short", 9),), "a key of it has not 32 bytes"),
+        (
+            (ListedDomain("isp-a", 1, b"a" * 32, 9, "No Name"),),
+            "'No Name', operator of isp-a, is not such a name",
+        ),
+        (
+            (
+                ListedDomain("isp-a", 1, b"a" * 32, 9, "acme"),
+                ListedDomain("isp-b", 2, b"b" * 32, 9, "isp-a"),
+            ),
+            "isp-a, operator of isp-b, is a domain that is run by acme",
+        ),
     ],
 )
 def test_nobody_squats_on_a_name_number_or_key(

@@ -88,3 +88,20 @@ def test_signatures_are_bounded() -> None:
         seal_list(BODY, crowd)
     with pytest.raises(IntegrityError, match="33 signatures of a list, allowed are 32"):
         open_list(msgspec.msgpack.encode([2, body, signatures]))
+
+
+def test_a_list_without_operators_has_the_bytes_that_versions_before_them_read() -> None:
+    opened = msgspec.msgpack.decode(ENVELOPE)
+    domain = ["isp-a", 1, DOMAIN.identity_key, 9]
+
+    assert msgspec.msgpack.decode(opened[1]) == [6, 1, 9, [ANNE.identity_key], 1, [domain]]
+
+
+def test_who_runs_a_domain_comes_back_and_has_one_form() -> None:
+    listed = ListedDomain("isp-a", 1, DOMAIN.identity_key, 9, "example-net")
+    body = DomainList(1, 9, (ANNE.identity_key,), 1, (listed,))
+
+    assert open_list(seal_list(body, [ANNE])).body == body
+    long_form = msgspec.msgpack.encode([6, 1, 9, [b"k"], 1, [["isp-a", 1, b"k", 9, ""]]])
+    with pytest.raises(IntegrityError, match="canonical"):
+        open_list(msgspec.msgpack.encode([2, long_form, []]))

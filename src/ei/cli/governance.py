@@ -47,6 +47,14 @@ def add_parser(commands: Verbs) -> None:
         "--remove", action="append", default=[], metavar="NAME", help="a domain to list no more"
     )
     draft.takes(
+        "--operator",
+        action="append",
+        default=[],
+        type=_parse_operator,
+        metavar="DOMAIN=NAME",
+        help="who runs a domain, if they run others too; once for each (default: as before)",
+    )
+    draft.takes(
         "--next-key",
         action="append",
         default=[],
@@ -82,6 +90,13 @@ def _takes_file(verb: Verb, flag: str, default: str, text: str) -> None:
     )
 
 
+def _parse_operator(text: str) -> tuple[str, str]:
+    domain, sign, operator = text.partition("=")
+    if not (domain and sign and operator):
+        raise argparse.ArgumentTypeError(f"{text!r} is not DOMAIN=NAME, as isp-b=example-net")
+    return domain, operator
+
+
 def make(arguments: argparse.Namespace, output: Output) -> Exit:
     """Write a new `governance.toml`."""
     from ei.daemons.governance_file import write_governance
@@ -111,6 +126,7 @@ def draft_list(arguments: argparse.Namespace, output: Output) -> Exit:
         followed,
         add=[each for path in arguments.files for each in domains_in(read_records(path))],
         remove=arguments.remove,
+        operators=dict(arguments.operator),
         keys=tuple(parse_key(text, where="--next-key") for text in arguments.next_key),
         threshold=arguments.next_threshold,
         expires_unix_s=int(time.time()) + arguments.days,
@@ -172,8 +188,11 @@ def _show(signed: "SignedList[DomainList]", output: Output) -> None:
     output.data(f"list {body.number}, {len(signed.signers)} signatures, time left: {left}")
     output.fold(f"the next one takes {body.threshold} of {len(body.keys)} keys")
     output.table(
-        ("domain", "number", "key"),
-        [(domain.name, str(domain.number), domain.key.hex()) for domain in body.domains],
+        ("domain", "number", "operator", "key"),
+        [
+            (domain.name, str(domain.number), domain.operator or domain.name, domain.key.hex())
+            for domain in body.domains
+        ],
     )
     output.document(
         "ei.governance-list/1",
@@ -184,7 +203,12 @@ def _show(signed: "SignedList[DomainList]", output: Output) -> None:
             "threshold": body.threshold,
             "keys": [key.hex() for key in body.keys],
             "domains": [
-                {"name": domain.name, "number": domain.number, "key": domain.key.hex()}
+                {
+                    "name": domain.name,
+                    "number": domain.number,
+                    "operator": domain.operator or domain.name,
+                    "key": domain.key.hex(),
+                }
                 for domain in body.domains
             ],
         },

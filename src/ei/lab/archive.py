@@ -84,5 +84,6 @@ class Archive:
             trust=keys,
             unix_s=self._unix_s,
             attachment_limit_s=LIFETIME_S,
+            governance=self._population.governance,
             known=known,
         )

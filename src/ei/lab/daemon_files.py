@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from ei.daemons.config_file import toml_string, toml_value
+from ei.daemons.governance_file import write_governance
 from ei.lab.etcd import CLIENT_PORT, find_etcd, write_etcd
 from ei.lab.layout import Layout
 from ei.lab.population import LIFETIME_S, Population
@@ -16,6 +17,7 @@ from ei.records.record_files import write_records
 
 NODE_FILE = "node.toml"
 HOST_FILE = "host.toml"
+GOVERNANCE_FILE = "governance.toml"
 
 
 def write_daemon_files(
@@ -40,7 +42,7 @@ def write_daemon_files(
         OSError: the system refused, such as on a full disk.
     """
     topology = population.topology
-    trust = population.trust
+    believed = _believed(population)
     etcd = etcd or {}
     daemons = _write_etcd(folder, topology, etcd)
     for plan in topology.residents:
@@ -53,12 +55,16 @@ def write_daemon_files(
         write_keys(own / "key", resident.keys)
         known = (*population.public, *nodes, *population.private[plan.domain])
         write_records(own / "records.eir", known)
+        if (governance := population.governance) is not None:
+            write_governance(own / GOVERNANCE_FILE, tuple(governance.keys), governance.threshold)
         if isinstance(plan, NodePlan):
-            text = _node_toml(plan, topology, endpoint, trust) + _cluster_toml(plan, topology, etcd)
+            text = _node_toml(plan, topology, endpoint, believed) + _cluster_toml(
+                plan, topology, etcd
+            )
             text += _config_toml(population.config_of(plan.name))
             _ = (own / NODE_FILE).write_text(text)
         else:
-            _ = (own / HOST_FILE).write_text(_host_toml(plan, topology, endpoint, trust))
+            _ = (own / HOST_FILE).write_text(_host_toml(plan, topology, endpoint, believed))
         daemons[plan.name] = Daemon(
             name=plan.name,
             kind="node" if isinstance(plan, NodePlan) else "host",
@@ -114,7 +120,7 @@ def guards_at(topology: Topology, node: str) -> dict[str, tuple[str, ...]]:
     return {**of_hosts, **topology.nodes[node].guards}
 
 
-def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, trust: Mapping[str, str]) -> str:
+def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, believed: list[str]) -> str:
     lines = [
         *_head(plan.name, topology.domains[plan.domain].number),
         f"binds = {_list([endpoint])}",
@@ -124,7 +130,7 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, trust: Mapping
         f"explains = {toml_string(topology.domains[plan.domain].explains)}",
         # Many nodes share a few cores here: none may poll.
         "spin_us = 0",
-        *_trust(trust),
+        *believed,
         *_neighbours(topology.neighbours(plan.domain)),
         *_lists("internet", {"allow": plan.internet} if plan.internet else {}),
         *_lists("chains", plan.chains),
@@ -133,12 +139,12 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, trust: Mapping
     return "\n".join(lines) + "\n"
 
 
-def _host_toml(plan: HostPlan, topology: Topology, endpoint: str, trust: Mapping[str, str]) -> str:
+def _host_toml(plan: HostPlan, topology: Topology, endpoint: str, believed: list[str]) -> str:
     lines = [
         *_head(plan.name, topology.domains[plan.domain].number),
         f"bind = {toml_string(endpoint)}",
         f"nodes = {_list(plan.nodes)}",
-        *_trust(trust),
+        *believed,
     ]
     return "\n".join(lines) + "\n"
 
@@ -153,8 +159,10 @@ def _head(name: str, domain_number: int) -> list[str]:
     ]
 
 
-def _trust(trust: Mapping[str, str]) -> list[str]:
-    return ["", "[trust]", *(f"{toml_string(name)} = {toml_string(trust[name])}" for name in trust)]
+def _believed(population: Population) -> list[str]:
+    rows = (f"{toml_string(name)} = {toml_string(key)}" for name, key in population.trust.items())
+    governance = "" if population.governance is None else GOVERNANCE_FILE
+    return [f"governance = {toml_string(governance)}", "", "[trust]", *rows]
 
 
 def _neighbours(neighbours: Mapping[str, str]) -> list[str]:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ei.errors import ConfigError
 from ei.lab.names import configured
 from ei.lab.topology import GroupPlan, HostPlan, Topology
 from ei.records.addresses import format_address, make_group_address
 from ei.records.envelope import seal_record
+from ei.records.governance import Governance, why_malformed
 from ei.records.keys import Keys, make_keys
 from ei.records.kinds import (
     EVERYBODY,
@@ -16,6 +18,7 @@ from ei.records.kinds import (
     GroupRecord,
     NodeRecord,
 )
+from ei.records.lists import DomainList, ListedDomain, seal_list
 from ei.sdk.packets import Address
 
 LIFETIME_S = 365 * 24 * 3_600
@@ -41,6 +44,7 @@ class Population:
         groups: Addresses of the groups by full name.
         names: Full names by address.
         public: Signed envelopes of what everybody knows: domains and groups; nodes come beside.
+        governance: Who says which operator runs which domain; `None` where each runs one.
         private: By domain those of the hosts that are enrolled in it or attached to its nodes, and
             of where they are attached to begin with.
     """
@@ -53,6 +57,7 @@ class Population:
     names: Mapping[bytes, str]
     public: tuple[bytes, ...]
     private: Mapping[str, tuple[bytes, ...]]
+    governance: Governance | None = None
 
     @property
     def trust(self) -> dict[str, str]:
@@ -145,6 +150,11 @@ def populate(topology: Topology, *, randomness: Callable[[str], bytes], unix_s: 
         )
         for group in topology.groups.values()
     )
+    governance = None
+    if any(plan.operator for plan in topology.domains.values()):
+        governor = make_keys(randomness("governance"))
+        governance = Governance(frozenset({governor.identity_key}), 1)
+        public.append(_domain_list(topology, domains, governor, expires_unix_s))
     names = {bytes(resident.address): resident.name for resident in residents.values()}
     names |= {bytes(address): name for name, address in groups.items()}
     return Population(
@@ -156,7 +166,32 @@ def populate(topology: Topology, *, randomness: Callable[[str], bytes], unix_s: 
         names,
         tuple(public),
         {domain: tuple(records) for domain, records in private.items()},
+        governance,
     )
+
+
+def _domain_list(
+    topology: Topology, domains: Mapping[str, Keys], governor: Keys, expires_unix_s: int
+) -> bytes:
+    """Return the list in which governance says who runs each domain.
+
+    Raises:
+        ConfigError: it says what a list may not, such as an operator that is no name.
+    """
+    listed = tuple(
+        ListedDomain(
+            plan.name,
+            plan.number,
+            domains[plan.name].identity_key,
+            expires_unix_s,
+            "" if plan.operator == plan.name else plan.operator,
+        )
+        for plan in topology.domains.values()
+    )
+    body = DomainList(1, expires_unix_s, (governor.identity_key,), 1, listed)
+    if (reason := why_malformed(body)) is not None:
+        raise ConfigError(f"domains: {reason}")
+    return seal_list(body, [governor])
 
 
 def _domain_of(name: str) -> str:

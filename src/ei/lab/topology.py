@@ -84,7 +84,7 @@ class ClusterPlan:
 
 @dataclass(frozen=True, slots=True)
 class DomainPlan:
-    """One operator.
+    """One domain.
 
     Attributes:
         number: Part of every address of the domain, 1 to 2^32 - 1.
@@ -93,6 +93,7 @@ class DomainPlan:
             peer of every other one, and nothing is announced.
         explains: What its nodes tell of a packet to who sent it, as in `node.toml`.
         cluster: Nodes that keep copies of one another's state.
+        operator: Who runs it, as governance says; empty when it is run by nobody who runs another.
     """
 
     name: str
@@ -101,6 +102,7 @@ class DomainPlan:
     peers: tuple[str, ...] = ()
     explains: Literal["hops", "domain", "nothing"] = "hops"
     cluster: ClusterPlan | None = None
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ internet = ["127.0.0.0/8:*"]          # what services may reach, at every node t
 [domains.isp-a]                       # without providers and peers anywhere: all are peers
 providers = ["transit"]               # domains that carry its traffic to all others
 peers = ["isp-b"]                     # that exchange theirs and their customers' with it
+operator = "example-net"              # who runs it, says governance; itself unless said
 explains = "domain"                   # what its nodes tell of packets: hops, domain or nothing
 [domains.isp-a.nodes.sn1]             # sn1.isp-a
 config.caching.nodes = ["@sn1"]       # as [config] of node.toml; @NAME: an address of the lab
@@ -87,6 +88,7 @@ class _Domain(msgspec.Struct, frozen=True):
     peers: tuple[str, ...] = ()
     explains: Literal["hops", "domain", "nothing"] = "hops"
     cluster: Table | None = None
+    operator: str = ""
     nodes: dict[str, Table] = {}
     hosts: dict[str, Table] = {}
     groups: dict[str, Table] = {}
@@ -180,6 +182,7 @@ def _domain_plans(domains: Mapping[str, _Domain]) -> dict[str, DomainPlan]:
             peers=domain.peers,
             explains=domain.explains,
             cluster=_cluster(domain.cluster, own),
+            operator=domain.operator,
         )
         for own, domain in domains.items()
     }

@@ -21,6 +21,7 @@ from ei.directory.uses import Resolution
 from ei.node.datapath import DatapathControl
 from ei.records.keys import Keys
 from ei.records.kinds import AnyRecord, AttachmentRecord
+from ei.records.operators import operator_of
 from ei.records.record_set import RecordSet
 from ei.records.stating import state
 from ei.routing import ROUTING, Atlas, Changes, Offer, Policy, Router, read_policy
@@ -29,6 +30,8 @@ from ei.sdk.packets import Address, domain_number_of
 from ei.sdk.records import (
     AttachmentOf,
     GroupOf,
+    Operator,
+    OperatorOf,
     OwnStatement,
     Query,
     Record,
@@ -84,6 +87,7 @@ class ControlPlane:
         self._keys = keys
         self._address = address
         self._domain = domain_number_of(address)
+        self._records = records
         self._datapath = datapath
         self._owners: Mapping[int, Address] = {}
         self._waiting: tuple[RecordSet, Policy | None] | None = None
@@ -162,6 +166,7 @@ class ControlPlane:
         """Use the records that wait, before a pipe with somebody in them comes up."""
         if self._waiting is not None:
             (records, policy), self._waiting = self._waiting, None
+            self._records = records
             sends = self.router.update(Atlas(records), policy, now_s=now_s, unix_s=unix_s)
             self._settle(ROUTING, sends, now_s=now_s)
             sends = self.directory.update(records, now_s=now_s, unix_s=unix_s)
@@ -227,6 +232,8 @@ class ControlPlane:
             case RouteTo() | ServiceAt():
                 self._told[query] = route = self._route(query)
                 self._datapath.resolved(service, encoded, _encoded(route))
+            case OperatorOf(domain):
+                self._datapath.resolved(service, encoded, _encoded(self._operator(domain)))
             case _:
                 assert_never(query)
 
@@ -304,6 +311,11 @@ class ControlPlane:
                 by = self._asked.get(AttachmentOf(record.host), {})
                 self._note(query, service, now_s=by.get(service, 0.0))
                 self._datapath.resolved(service, msgspec.msgpack.encode(query), _encoded(route))
+
+    def _operator(self, domain: int) -> Operator | None:
+        name = operator_of(domain, self._records)
+        is_own = name == operator_of(self._domain, self._records)
+        return None if name is None else Operator(domain, name, is_own)
 
     def _tell_again(self, query: RouteTo | ServiceAt) -> None:
         before, now = self._told.get(query), self._route(query)

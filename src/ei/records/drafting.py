@@ -1,7 +1,9 @@
 """Governance makes its next list: what follows the list that counts, and where it is published."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from ei.errors import ConfigError, IntegrityError
 from ei.records.envelope import open_record
@@ -29,6 +31,7 @@ def next_domain_list(  # noqa: PLR0913 all that can change from list to list
     *,
     add: Iterable[ListedDomain],
     remove: Iterable[str],
+    operators: Mapping[str, str] | None = None,
     keys: tuple[bytes, ...],
     threshold: int | None,
     expires_unix_s: int,
@@ -36,7 +39,8 @@ def next_domain_list(  # noqa: PLR0913 all that can change from list to list
     """Return the list that follows what counts now.
 
     Args:
-        add: A domain that is listed already is replaced.
+        add: A domain that is listed already is replaced, and keeps its operator.
+        operators: Name of a listed domain to who runs it from now on; empty for the domain itself.
         keys, threshold: Of the set that signs the list after this one; as now when there are none.
         expires_unix_s: Of the list, and at the latest of each place in it.
 
@@ -46,10 +50,15 @@ def next_domain_list(  # noqa: PLR0913 all that can change from list to list
     before = followed.newest
     domains = {domain.name: domain for domain in (before.domains if before else ())}
     for domain in add:
-        domains[domain.name] = domain
+        known = domains.get(domain.name)
+        domains[domain.name] = replace(domain, operator=known.operator if known else "")
     for name in remove:
         if domains.pop(name, None) is None:
             raise ConfigError(f"no domain {name!r} is listed; listed are {', '.join(domains)}")
+    for name, operator in (operators or {}).items():
+        if name not in domains:
+            raise ConfigError(f"no domain {name!r} is listed; listed are {', '.join(domains)}")
+        domains[name] = replace(domains[name], operator="" if operator == name else operator)
     body = DomainList(
         1 if before is None else before.number + 1,
         expires_unix_s,

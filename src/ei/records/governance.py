@@ -91,7 +91,13 @@ def follow_lists(
 
 def why_malformed(body: DomainList) -> str | None:
     """Return what a list may not say, whoever signs it; `None` when all is well."""
-    return next(chain(_faults_of_set(body), _faults_of_domains(body), _repeated(body)), None)
+    faults = (
+        _faults_of_set(body),
+        _faults_of_domains(body),
+        _faults_of_operators(body),
+        _repeated(body),
+    )
+    return next(chain(*faults), None)
 
 
 def _faults_of_set(body: DomainList) -> Iterator[str]:
@@ -109,8 +115,19 @@ def _faults_of_domains(body: DomainList) -> Iterator[str]:
     for domain in body.domains:
         if DOMAIN_NAME.fullmatch(domain.name) is None:
             yield f"{domain.name!r} is not the name of a domain"
+        if domain.operator and DOMAIN_NAME.fullmatch(domain.operator) is None:
+            yield f"{domain.operator!r}, operator of {domain.name}, is not such a name"
         if not 1 <= domain.number <= MAX_DOMAIN_NUMBER:
             yield f"the number {domain.number} of {domain.name} is not 1 to {MAX_DOMAIN_NUMBER}"
+
+
+def _faults_of_operators(body: DomainList) -> Iterator[str]:
+    """A domain's own name means its operator where none is given: it may not mean another, too."""
+    operators = {domain.name: domain.operator or domain.name for domain in body.domains}
+    for domain in body.domains:
+        operator = operators[domain.name]
+        if (others := operators.get(operator, operator)) != operator:
+            yield f"{operator}, operator of {domain.name}, is a domain that is run by {others}"
 
 
 def _repeated(body: DomainList) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import astuple, replace
 
 from ei.errors import IntegrityError, LimitError
 from ei.records.keys import Keys
@@ -27,12 +28,15 @@ class ListedDomain(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
 
     Attributes:
         expires_unix_s: Not after the list itself, or the list says nothing of it from then on.
+        operator: Who runs it, such as `example-net`; empty, and then not written at all, when it is
+            run by nobody who runs another.
     """
 
     name: str
     number: int
     key: bytes
     expires_unix_s: int
+    operator: str = ""
 
 
 class DomainList(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=6):
@@ -107,7 +111,7 @@ def seal_list(body: AnyList, signers: Iterable[Keys]) -> bytes:
     Raises:
         LimitError: more than 1 MiB.
     """
-    return _seal(msgspec.msgpack.encode(body), (), signers)
+    return _seal(_canonical(body), (), signers)
 
 
 def sign_list(envelope: bytes, keys: Keys) -> bytes:
@@ -147,13 +151,22 @@ def open_list(envelope: bytes) -> SignedList[AnyList]:
     claimed = [each.signer for each in opened.signatures]
     if len(set(claimed)) != len(claimed):
         raise IntegrityError("one key signs the list twice")
-    if msgspec.msgpack.encode(body) != opened.body:
+    if _canonical(body) != opened.body:
         raise IntegrityError("the list is not in canonical form")
     message = TAG + opened.body
     signers = frozenset(
         each.signer for each in opened.signatures if is_signed(message, each.signature, each.signer)
     )
     return SignedList(body, signers, envelope)
+
+
+def _canonical(body: AnyList) -> bytes:
+    """Return the one form of a list; a domain without an operator has the place of none."""
+    if not isinstance(body, DomainList):
+        return msgspec.msgpack.encode(body)
+    head = replace(body, domains=())
+    domains = [astuple(domain)[: None if domain.operator else -1] for domain in body.domains]
+    return msgspec.msgpack.encode(head)[:-1] + msgspec.msgpack.encode(domains)
 
 
 def _seal(body: bytes, signatures: tuple[_Signature, ...], signers: Iterable[Keys]) -> bytes:

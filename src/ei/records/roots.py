@@ -18,11 +18,14 @@ class Roots:
         keys: Domain name to Ed25519 key.
         numbers: Domain name to the number that governance gave it.
         reasons: Domain name to why it is listed, and yet not trusted now.
+        operators: Domain name to who runs it, by governance, where that is not the domain itself;
+            of a list that has expired as well: no company becomes another by the lapse of time.
     """
 
     keys: Mapping[str, bytes]
     numbers: Mapping[str, int] = field(default_factory=dict[str, int])
     reasons: Mapping[str, str] = field(default_factory=dict[str, str])
+    operators: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def find_roots(pinned: Mapping[str, bytes], listed: DomainList | None, *, unix_s: float) -> Roots:
@@ -43,7 +46,8 @@ def find_roots(pinned: Mapping[str, bytes], listed: DomainList | None, *, unix_s
         elif domain.name not in pinned:
             reasons[domain.name] = reason
     numbers = {domain.name: domain.number for domain in listed.domains}
-    return Roots({**keys, **pinned}, numbers, reasons)
+    operators = {domain.name: domain.operator for domain in listed.domains if domain.operator}
+    return Roots({**keys, **pinned}, numbers, reasons, operators)
 
 
 def _why_expired(listed: DomainList, domain: ListedDomain, unix_s: float) -> str | None:

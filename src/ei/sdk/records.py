@@ -66,7 +66,13 @@ class OwnStatement(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4
     body: Annotated[bytes, Meta(max_length=960)]
 
 
-Query = AttachmentOf | GroupOf | RouteTo | ServiceAt | OwnStatement
+class OperatorOf(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
+    """Who runs this domain? Answered by what governance says, not by the domain."""
+
+    domain: Number
+
+
+Query = AttachmentOf | GroupOf | RouteTo | ServiceAt | OwnStatement | OperatorOf
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -140,4 +146,18 @@ def stated(node: Address, service: int, body: bytes) -> bytes:
     return STATEMENT_TAG + node + service.to_bytes(4, "little") + body
 
 
-Record = Attachment | Group | Route | NodeStatement
+class Operator(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
+    """Who runs a domain.
+
+    Attributes:
+        domain: Its number.
+        name: Of the operator; that of the domain when it is run by nobody who runs another.
+        is_own: The same operator runs the domain of the node that answers.
+    """
+
+    domain: int
+    name: str
+    is_own: bool
+
+
+Record = Attachment | Group | Route | NodeStatement | Operator
