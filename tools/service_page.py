@@ -11,6 +11,7 @@ from tools.config_page import attributes_of
 
 from ei.daemons.config_file import toml_value
 from ei.runtime.loader import load_service
+from ei.sdk.knowledge import FACTS, PARTIES
 from ei.sdk.manifest import Manifest
 
 GRANTS = (
@@ -31,6 +32,7 @@ def service_page(name: str) -> str:
         "## What it may use",
         "From its `manifest.toml`; the environment holds it to that.",
         _grants(manifest),
+        *_knowledge(manifest),
         "## What it counts",
         f"Counters: {_words(manifest.counters)}.",
         f"[Reasons for drops](../drop-reasons.md): {_words(manifest.drop_reasons)}.",
@@ -71,6 +73,21 @@ def _grants(manifest: Manifest) -> str:
     keys = [key for key in GRANTS if key != "copies" or manifest.state == "replicated"]
     rows += [f"| `{key}` | `{_shown(getattr(manifest, key))}` | {said[key]} |" for key in keys]
     return "\n".join(rows)
+
+
+def _knowledge(manifest: Manifest) -> list[str]:
+    """Return who learns what, of a service that says so."""
+    if not manifest.knows:
+        return []
+    rows = ["| party | learns |", "|---|---|"]
+    for party, facts in manifest.knows.items():
+        learned = "; ".join(f"`{fact}`: {FACTS[fact]}" for fact in facts)
+        rows.append(f"| `{party}`: {PARTIES[party]} | {learned or 'nothing'} |")
+    words = (
+        "From its `manifest.toml`: what each party learns while all keep to the code. Parties that"
+        " work together know what each of them knows."
+    )
+    return ["## Who knows what", words, "\n".join(rows)]
 
 
 def _shown(value: object) -> str:

@@ -54,6 +54,10 @@ counters = ["joins"]
 fail = "open"
 state = "recomputable"
 
+[knows]
+first_node = ["client"]
+middle_link = []
+
 [config]
 ttl_s = 1.5
 """
@@ -62,6 +66,7 @@ ttl_s = 1.5
 
     assert manifest.match_metadata == 16
     assert manifest.capabilities == ("payload", "streams", "internet")
+    assert manifest.knows == {"first_node": ("client",), "middle_link": ()}
     assert manifest.config == {"ttl_s": 1.5}
 
 
@@ -70,6 +75,12 @@ ttl_s = 1.5
     [
         ("handlr_ms = 5", "handlr_ms: unknown field; did you mean handler_ms?"),
         ("zzz = 5", "zzz: unknown field; allowed: capabilities, config, copies, counters,"),
+        ("knows = {guard = []}", "knows: {'guard': []} seen, a table from some of first_node,"),
+        ("knows = {issuer = ['name']}", "knows: {'issuer': ['name']} seen, a table from some of"),
+        (
+            "knows = {issuer = ['client', 'client']}",
+            "knows: issuer: ('client', 'client') seen, each fact once allowed",
+        ),
         ("handler_ms = 0", "handler_ms: 0 seen, 1 to 10_000 allowed"),
         ("match_metadata = 300", "match_metadata: 300 seen, 0 to 255 bytes allowed"),
         ("max_hops = '8'", "max_hops: '8' seen, 1 to 1_024 allowed"),

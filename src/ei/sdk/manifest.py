@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from ei.errors import ConfigError
+from ei.sdk.knowledge import Fact, Party
 
 Capability = Literal["payload", "streams", "internet", "sites"]
 """What a service may ask for beyond packets, control messages and its stores.
@@ -71,6 +72,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         copies: With `replicated`: how many members have what is acknowledged, on disk.
         receipts: Whether nodes say what became of its packets, to who sent them; a service that
             hides who talks to whom says no.
+        knows: Who learns what, of a service that hides something: party to facts, each one of the
+            words of `ei.sdk.knowledge`; an empty list for a party that learns nothing.
         config: Default configuration, checked against the `Config` of the service.
     """
 
@@ -97,6 +100,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     state: Annotated[State, Meta(description=_listed(State))] = "recomputable"
     copies: Annotated[int, Meta(ge=1, le=16, description="1 to 16")] = 2
     receipts: Annotated[bool, Meta(description="true or false")] = True
+    knows: Annotated[
+        dict[Party, tuple[Fact, ...]],
+        Meta(description=f"a table from some of {_listed(Party)} to lists of {_listed(Fact)}"),
+    ] = {}
     config: Annotated[dict[str, object], Meta(description="a table")] = {}
 
 
@@ -160,6 +167,10 @@ def _check_together(manifest: Manifest, path: Path) -> None:
         twice = sorted({word for word in words if words.count(word) > 1})
         if twice:
             raise ConfigError(f"{path}: {name}: {twice[0]!r} seen twice, each word once allowed")
+
+    for party, facts in manifest.knows.items():
+        if len(set(facts)) != len(facts):
+            raise ConfigError(f"{path}: knows: {party}: {facts!r} seen, each fact once allowed")
 
     for word in ("internet", "sites"):
         if word in manifest.capabilities and "streams" not in manifest.capabilities:
