@@ -16,6 +16,8 @@ from ei.sdk.packets import Address
 from ei.sdk.records import (
     Attachment,
     AttachmentOf,
+    Node,
+    NodeAt,
     NodeStatement,
     Operator,
     OperatorOf,
@@ -287,4 +289,17 @@ def test_who_runs_a_domain_is_said_and_whether_that_is_who_runs_this_one() -> No
         (OperatorOf(1), Operator(1, "isp-a", is_own=True)),
         (OperatorOf(2), Operator(2, "isp-b", is_own=False)),
         (OperatorOf(9), None),
+    ]
+
+
+def test_what_is_no_node_by_its_record_is_none_whatever_its_address() -> None:
+    rig, alice = Rig(), ALICE.address(1)
+
+    for address in (AT_FAR, alice, Address(bytes(16))):
+        rig.ask(NodeAt(address))
+
+    assert rig.told() == [
+        (NodeAt(AT_FAR), Node(AT_FAR, (DELIVERY,))),
+        (NodeAt(alice), None),
+        (NodeAt(Address(bytes(16))), None),
     ]

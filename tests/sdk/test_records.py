@@ -6,6 +6,8 @@ from ei.sdk import (
     AttachmentOf,
     Group,
     GroupOf,
+    Node,
+    NodeAt,
     NodeStatement,
     OwnStatement,
     Query,
@@ -27,6 +29,7 @@ def test_queries_are_arrays_that_start_with_their_tag() -> None:
         RouteTo(3, (5,)),
         ServiceAt(32),
         OwnStatement(b"k"),
+        NodeAt(A),
     ]
 
     assert [msgspec.msgpack.encode(query).hex() for query in queries] == [
@@ -35,6 +38,7 @@ def test_queries_are_arrays_that_start_with_their_tag() -> None:
         "95020391059000",
         "920320",
         "9204c4016b",
+        f"9206{A_HEX}",
     ]
 
 
@@ -44,6 +48,7 @@ def test_records_are_arrays_that_start_with_their_tag() -> None:
         Group(A, (A, A)),
         Route((A,)),
         NodeStatement(A, 66, b"k", A * 2, A * 4),
+        Node(A, (16, 68)),
     ]
 
     assert [msgspec.msgpack.encode(record).hex() for record in records] == [
@@ -51,6 +56,7 @@ def test_records_are_arrays_that_start_with_their_tag() -> None:
         f"9501{A_HEX}92{A_HEX}{A_HEX}91009100",
         f"920291{A_HEX}",
         f"9603{A_HEX}42c4016bc420{'61' * 32}c440{'61' * 64}",
+        f"9305{A_HEX}921044",
     ]
 
 

@@ -30,6 +30,8 @@ from ei.sdk.packets import Address, domain_number_of
 from ei.sdk.records import (
     AttachmentOf,
     GroupOf,
+    Node,
+    NodeAt,
     Operator,
     OperatorOf,
     OwnStatement,
@@ -234,6 +236,8 @@ class ControlPlane:
                 self._datapath.resolved(service, encoded, _encoded(route))
             case OperatorOf(domain):
                 self._datapath.resolved(service, encoded, _encoded(self._operator(domain)))
+            case NodeAt(address):
+                self._datapath.resolved(service, encoded, _encoded(self._node(address)))
             case _:
                 assert_never(query)
 
@@ -316,6 +320,10 @@ class ControlPlane:
         name = operator_of(domain, self._records)
         is_own = name == operator_of(self._domain, self._records)
         return None if name is None else Operator(domain, name, is_own)
+
+    def _node(self, address: Address) -> Node | None:
+        record = self._records.nodes.get(address)
+        return None if record is None else Node(address, record.services)
 
     def _tell_again(self, query: RouteTo | ServiceAt) -> None:
         before, now = self._told.get(query), self._route(query)

@@ -72,7 +72,13 @@ class OperatorOf(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
     domain: Number
 
 
-Query = AttachmentOf | GroupOf | RouteTo | ServiceAt | OwnStatement | OperatorOf
+class NodeAt(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6):
+    """Is this a node? Its address does not tell it from a host's: its domain says so, signed."""
+
+    address: Address
+
+
+Query = AttachmentOf | GroupOf | RouteTo | ServiceAt | OwnStatement | OperatorOf | NodeAt
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
@@ -160,4 +166,16 @@ class Operator(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=4):
     is_own: bool
 
 
-Record = Attachment | Group | Route | NodeStatement | Operator
+class Node(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=5):
+    """A node, as its domain has signed it.
+
+    Attributes:
+        address: Its own.
+        services: Numbers of those that it offers.
+    """
+
+    address: Address
+    services: tuple[Number, ...]
+
+
+Record = Attachment | Group | Route | NodeStatement | Operator | Node
