@@ -21,7 +21,8 @@ PYTHON_CHECKS := check-python-format check-lint check-imports check-mypy check-b
     check-stubs check-unit-tests
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
-.PHONY: help demo build check previous test bench fuzz leftovers soak nightly others coverage fix clean
+.PHONY: help demo build check previous test bench fuzz differential sanitize leftovers soak books
+.PHONY: nightly others coverage fix clean
 .PHONY: $(RUST_CHECKS) $(PYTHON_CHECKS)
 
 help: ## List the targets
@@ -46,8 +47,14 @@ previous: build .venv/.dev ## The version before this one, in build/previous: te
 bench: build .venv/.dev ## All figures, each beside its baseline
 	@$(LIVE) "bench" $(BIN)/ei bench
 
-fuzz: ## Each fuzz target for FUZZ_SECONDS (60)
-	@$(STEP) "fuzz" fuzz/run $${FUZZ_SECONDS:-60}
+fuzz: build .venv/.dev ## Each fuzz target for FUZZ_SECONDS (60)
+	@$(LIVE) "fuzz" fuzz/run $${FUZZ_SECONDS:-60}
+
+differential: build .venv/.dev ## The native decision cache against its model on CASES packets (1,000,000)
+	@$(LIVE) "differential" $(BIN)/python -m tests.native.stories $${CASES:-1000000}
+
+sanitize: build .venv/.dev ## The native tests under AddressSanitizer, and under others as far as they are here
+	@$(LIVE) "sanitizers" .ci/sanitize
 
 leftovers: build .venv/.dev ## 50 times: lab up, kill -9 of something at random, lab down; nothing may stay
 	@$(STEP) "leftovers" $(BIN)/python -m ei.lab.leftovers
@@ -55,7 +62,10 @@ leftovers: build .venv/.dev ## 50 times: lab up, kill -9 of something at random,
 soak: build .venv/.dev ## A lab under load for SOAK_SECONDS (300): memory, files, threads, peers are what they were
 	@$(LIVE) "soak" $(BIN)/python -m ei.lab.soak $${SOAK_SECONDS:-300}
 
-nightly: others test coverage leftovers soak fuzz bench ## The long round: more examples, coverage, leftovers, soak, fuzz, bench
+books: build .venv/.dev ## A lab under random work and faults for BOOKS_SECONDS (600): every packet has one fate
+	@$(LIVE) "books" $(BIN)/python -m ei.lab.books $${BOOKS_SECONDS:-600}
+
+nightly: others test coverage leftovers soak books fuzz differential sanitize bench ## The long round
 	@$(STEP) "property tests, 5,000 examples each" $(PYTEST) --hypothesis-profile=nightly --timeout=1800
 
 others: ## Programs beside which scenarios measure ours: caches and their judge, brokers, WireGuard

@@ -3,12 +3,15 @@
 
 #![no_main]
 
+mod bounded;
+
+use bounded::{STORY, within};
 use ei_datapath::control::{Control, ControlHeader, MAX_MESSAGE_BYTES, WINDOW_FRAGMENTS};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    hostile(bytes);
-    honest(bytes);
+    within(STORY, || hostile(bytes));
+    within(STORY, || honest(bytes));
 });
 
 fn hostile(bytes: &[u8]) {

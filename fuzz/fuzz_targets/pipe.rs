@@ -2,14 +2,19 @@
 
 #![no_main]
 
+mod bounded;
+
 use std::collections::HashSet;
 
+use bounded::{STORY, within};
 use ei_datapath::handshake::SessionSecrets;
 use ei_datapath::pipe::{KeyLimits, LaneShare, Session};
 use ei_datapath::wire::{Prefix, split_sealed};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(|bytes: &[u8]| within(STORY, || carry(bytes)));
+
+fn carry(bytes: &[u8]) {
     let share = LaneShare {
         threads: 1,
         thread: 0,
@@ -65,4 +70,4 @@ fuzz_target!(|bytes: &[u8]| {
             _ => now_ns += u64::from(value) << (which % 40),
         }
     }
-});
+}

@@ -2,13 +2,18 @@
 
 #![no_main]
 
+mod bounded;
+
+use bounded::{ONE, within};
 use ei_datapath::control::{ControlHeader, Signal};
 use ei_datapath::endtoend::payload::Payload;
 use ei_datapath::wire::handshake::{CookieReply, Initiation, Response};
 use ei_datapath::wire::{DatagramType, Header, Prefix, split_sealed};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(|bytes: &[u8]| within(ONE, || parse(bytes)));
+
+fn parse(bytes: &[u8]) {
     let _ = DatagramType::of(bytes);
     if let Ok(prefix) = Prefix::parse(bytes) {
         assert_eq!(prefix.emit(), bytes[..Prefix::BYTES]);
@@ -39,4 +44,4 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(payload) => assert_eq!(payload.emit(), bytes),
         Err(_) => {}
     }
-});
+}

@@ -1,6 +1,16 @@
 """What the accounts of a lab promise."""
 
-from ei.lab.accounts import NodeCounters, PeerCounters, count_copies, counters_of, read_counters
+import msgspec
+import pytest
+
+from ei.lab.accounts import (
+    Books,
+    NodeCounters,
+    PeerCounters,
+    count_copies,
+    counters_of,
+    read_counters,
+)
 from ei.lab.catalogue import find_topology
 from ei.lab.fixture import run_simulated
 from ei.lab.load import ping_pairs
@@ -59,6 +69,19 @@ def test_a_packet_without_a_fate_is_found() -> None:
 
     assert read_counters(counted).homeless == 2
     assert read_counters(counted | {"received": 8}).homeless == 0
+
+
+@pytest.mark.parametrize("book", ["received", "missed", "copies"])
+def test_one_more_in_any_book_is_an_imbalance(book: str) -> None:
+    async def script(lab: Simulation) -> dict[str, object]:
+        _ = await ping_pairs(lab, [("alice", "bob")] * 5)
+        return dict(await lab.statistics(lab.host("alice").status().attachments[0].node))
+
+    counted = run_simulated(find_topology("delivery"), script)
+    cooked = counted | {book: msgspec.convert(counted[book], int) + 1}
+
+    assert msgspec.convert(counted, Books).imbalance == 0
+    assert msgspec.convert(cooked, Books).imbalance > 0
 
 
 def test_every_packet_of_a_simulated_lab_has_one_fate() -> None:

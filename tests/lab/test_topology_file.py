@@ -83,6 +83,8 @@ def test_domains_without_a_number_get_the_free_ones() -> None:
     ("text", "complaint"),
     [
         ("version = ", "not TOML"),
+        ("version = " + "9" * 5_000, "not TOML: Exceeds the limit"),
+        ("version = " + "[" * 20_000, "nested too deeply"),
         ("[domains.a]", "missing required field `version`"),
         ("version = 2\n[domains.a]", "version = 2: this build reads version 1"),
         ("version = 1\ndomain = 3", "top level: no key 'domain'; did you mean 'domains'?"),

@@ -139,6 +139,21 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
     assert complaint(tmp_path, "id = = 5").startswith("not TOML: ")
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("id = " + "9" * 5_000, "not TOML: Exceeds the limit"),
+        ("libraries = " + "[" * 20_000, "not TOML of ours: nested too deeply"),
+        (f'summary = "{"x" * 65_536}"', "more than the allowed 65536 B"),
+    ],
+    ids=["long number", "deep", "long"],
+)
+def test_b1_a_file_that_is_out_of_all_bounds_is_refused(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    assert complaint(tmp_path, line).startswith(said)
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     _ = (tmp_path / "mine" / "manifest.toml").write_bytes(b"\xff\xfe")

@@ -44,17 +44,22 @@ def read_table(path: Path) -> dict[str, object]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8: {error}") from error
     try:
-        return _parse_table(text)
+        return parse_table(text)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
 def parse_config(text: str, kind: type[ConfigT]) -> ConfigT:
     """Parse the text of a configuration file; see `read_config`."""
-    return convert_table(_parse_table(text), kind)
+    return convert_table(parse_table(text), kind)
 
 
-def _parse_table(text: str) -> dict[str, object]:
+def parse_table(text: str) -> dict[str, object]:
+    """Parse TOML, of whatever kind.
+
+    Raises:
+        ConfigError: it is none.
+    """
     try:
         return tomllib.loads(text)
     except RecursionError as error:

@@ -46,6 +46,38 @@ class NodeCounters(msgspec.Struct, frozen=True):
         return abs(self.received - fates - sum(self.dropped.values()))
 
 
+class Books(msgspec.Struct, frozen=True, kw_only=True):
+    """The three books of law 6; see `ei._core.Datapath.statistics`."""
+
+    received: int
+    forwarded: int
+    delivered: int
+    consumed: int
+    missed: int
+    answered: int
+    passed: int
+    waiting: int
+    copies: int
+    sent: int
+    copies_ended: int
+    copies_waiting: int
+    dropped: dict[str, int]
+    missed_dropped: dict[str, int]
+    copies_dropped: dict[str, int]
+
+    @property
+    def imbalance(self) -> int:
+        """Packets, misses and copies that have no fate, or two: 0 at any instant."""
+        packets = self.forwarded + self.delivered + self.consumed + self.missed
+        misses = self.answered + self.passed + self.waiting
+        copies = self.sent + self.copies_ended + self.copies_waiting
+        return (
+            abs(self.received - packets - sum(self.dropped.values()))
+            + abs(self.missed - misses - sum(self.missed_dropped.values()))
+            + abs(self.copies - copies - sum(self.copies_dropped.values()))
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Copies:
     """How often each packet of a stream was sent.

@@ -223,6 +223,11 @@ class ProcessLab:
         """Return the folder with a node's files."""
         return Path(self._daemon(name).folder)
 
+    def host_file(self, name: str) -> Path:
+        """Return the `host.toml` of a host, with which it may come again."""
+        full = self._topology.find(name)
+        return run_folder(self._name, self._environ).folder_of(full) / HOST_FILE
+
     def endpoint(self, name: str) -> str:
         """Return where a node, or a member of etcd, answers."""
         return self._daemon(name).endpoint

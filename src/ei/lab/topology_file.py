@@ -36,7 +36,6 @@ loss = 0.01
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -45,6 +44,7 @@ from typing import Annotated, Literal, TypeVar, cast
 
 import msgspec
 
+from ei.daemons.config_file import parse_table
 from ei.errors import ConfigError, LocalError
 from ei.lab.names import SIGN, configured
 from ei.lab.topology import (
@@ -148,11 +148,7 @@ def parse_topology(text: str, *, name: str, folder: Path = Path()) -> Topology:
     Raises:
         ConfigError: see `load_topology`.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML: {error}") from error
-    file = _row(_File, tables, "")
+    file = _row(_File, parse_table(text), "")
     if file.version != VERSION:
         raise ConfigError(f"version = {file.version}: this build reads version {VERSION}")
     domains = {own: _row(_Domain, table, f"domains.{own}") for own, table in file.domains.items()}

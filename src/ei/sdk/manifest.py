@@ -24,6 +24,7 @@ Fail = Literal["closed", "open", "bypass"]
 State = Literal["recomputable", "durable", "replicated"]
 MAX_REPLICATED_BYTES = 64 * 1024 * 1024
 """Replicated state is in the memory of every member."""
+MAX_FILE_BYTES = 64 * 1024
 
 
 PLANNED: Mapping[str, tuple[str, ...]] = {
@@ -120,10 +121,16 @@ def load_manifest(folder: Path) -> Manifest:
     """
     path = folder / "manifest.toml"
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: more than the allowed {MAX_FILE_BYTES} B")
+        fields = tomllib.loads(content.decode())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path}: not TOML of ours: nested too deeply") from error
+    except ValueError as error:  # no text, no TOML, or an absurdly long number
         raise ConfigError(f"{path}: not TOML: {error}") from error
     manifest = _parse(fields, path)
     if manifest.name != folder.name:

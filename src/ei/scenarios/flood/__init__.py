@@ -1,0 +1,1 @@
+"""Flood: a node under handshake initiations from spoofed addresses serves whom it knows."""
