@@ -35,6 +35,9 @@ def reasons() -> list[tuple[str, str]]:
 def public_key(private_key: bytes) -> bytes:
     """X25519 public key of `private_key`."""
 
+def shared_secret(private_key: bytes, public_key: bytes) -> bytes:
+    """One X25519 of a private key and somebody's public key, 32 bytes each."""
+
 def monotonic_ns() -> int:
     """The clock of `Engine` threads."""
 
@@ -992,6 +995,31 @@ class PlainQuicForwarder:
     def stop(self) -> None: ...
     def statistics(self) -> dict[str, int]:
         """{"cpu_ns"}."""
+
+@final
+class Replay:
+    """Datagrams kept in memory, to be handed to a datapath without a socket (benchmarks)."""
+
+    def __new__(cls) -> Self: ...
+    def take(self, datapath: Datapath, source: str) -> None:
+        """Keep what a datapath has to send, train by train, as if it came from `source`."""
+
+    def __len__(self) -> int:
+        """Trains that are kept."""
+
+    def run(
+        self, datapath: Datapath, now_ns: int, *, order: list[int] | None = None
+    ) -> tuple[int, int]:
+        """Hand everything to a datapath, and take what it has to send, which is dropped.
+
+        What was kept is used up: it opens only once.
+
+        Args:
+            order: Of the trains, by their places; `None` is that of `take`.
+
+        Returns:
+            The datagrams, and the CPU time of this thread for them, nanoseconds.
+        """
 
 @final
 class Salvo:

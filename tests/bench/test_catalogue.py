@@ -71,8 +71,12 @@ def test_the_figures_that_there_are() -> None:
     assert list(BENCHES) == [
         "hit",
         "fanout",
+        "decisions",
+        "pipes",
+        "threads",
         "miss",
         "latency",
+        "handshake",
         "directory",
         "changes",
         "receipts",

@@ -40,5 +40,5 @@ def test_services_are_measured_in_processes_of_their_own() -> None:
 
 @pytest.mark.slow
 def test_what_cannot_be_measured_says_why() -> None:
-    with pytest.raises(LocalError, match=r"odd: .*nobody said"):
+    with pytest.raises(LocalError, match=r"service_costs ended: .*nobody said"):
         _ = run_costs("odd")

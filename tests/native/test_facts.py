@@ -4,7 +4,7 @@ import time  # noqa: TID251 the same clock is what is tested
 
 import pytest
 
-from ei._core import monotonic_ns, public_key, reasons
+from ei._core import monotonic_ns, public_key, reasons, shared_secret
 
 
 def test_every_reason_is_a_word_with_one_sentence() -> None:
@@ -20,6 +20,15 @@ def test_the_public_key_is_that_of_rfc_7748() -> None:
 
     assert public_key(bytes.fromhex(alice)).hex() == (
         "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
+    )
+
+
+def test_the_shared_secret_is_that_of_rfc_7748() -> None:
+    alice = bytes.fromhex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")
+    bob = bytes.fromhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")
+
+    assert shared_secret(alice, public_key(bob)).hex() == (
+        "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"
     )
 
 

@@ -1,7 +1,7 @@
-//! What the native crates know and Python asks: drop reasons, public keys.
+//! What the native crates know and Python asks: drop reasons, keys.
 
 use ei_datapath::counters::Reason;
-use ei_datapath::handshake::Identity;
+use ei_datapath::handshake::{self, Identity};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -23,4 +23,17 @@ pub(crate) fn public_key<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let identity = Identity::new(exactly("private_key", private_key)?);
     Ok(PyBytes::new(py, identity.public_key()))
+}
+
+/// One X25519 of `private_key` and somebody's public key.
+#[pyfunction]
+pub(crate) fn shared_secret<'py>(
+    py: Python<'py>,
+    private_key: &[u8],
+    public_key: &[u8],
+) -> PyResult<Bound<'py, PyBytes>> {
+    let private_key = exactly("private_key", private_key)?;
+    let public_key = exactly("public_key", public_key)?;
+    let secret = handshake::shared_secret(&private_key, &public_key);
+    Ok(PyBytes::new(py, &secret))
 }

@@ -35,7 +35,7 @@ mod _core {
     use crate::clock::monotonic_ns;
 
     #[pymodule_export]
-    use crate::facts::{public_key, reasons};
+    use crate::facts::{public_key, reasons, shared_secret};
 
     #[pymodule_export]
     use crate::datapath::Datapath;
@@ -65,5 +65,5 @@ mod _core {
     use crate::shaper::Shaper;
 
     #[pymodule_export]
-    use crate::bench::{PlainForwarder, PlainQuicForwarder, Salvo, spin::spin};
+    use crate::bench::{PlainForwarder, PlainQuicForwarder, Replay, Salvo, spin::spin};
 }

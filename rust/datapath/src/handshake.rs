@@ -25,7 +25,7 @@ use crate::wire::handshake::{SUITE_SLOTS, Suites};
 use crate::wire::{Address, WIRE_VERSION, array_at, u16_at, u64_at};
 use primitives::Primitives;
 
-pub use primitives::public_key;
+pub use primitives::{public_key, shared_secret};
 
 /// `Noise_IK_25519_AESGCM_SHA256`, the only suite of version 1.
 pub const SUITE_NOISE_IK_25519_AESGCM_SHA256: u8 = 1;

@@ -3,21 +3,26 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from ei.bench.changes import changes
+from ei.bench.decisions import decisions
 from ei.bench.directory import directory
 from ei.bench.figures import Figure, Report, machine
+from ei.bench.handshake import handshake
 from ei.bench.hit import fanout, hit
 from ei.bench.latency import latency
 from ei.bench.miss import miss
+from ei.bench.pipes import pipes
 from ei.bench.receipts import receipts
 from ei.bench.services import services
 from ei.bench.simulate import simulate
 from ei.bench.splice import splice
+from ei.bench.threads import threads
 from ei.errors import NotFoundError
 
 Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
-    "hit": hit, "fanout": fanout, "miss": miss, "latency": latency, "directory": directory,
+    "hit": hit, "fanout": fanout, "decisions": decisions, "pipes": pipes, "threads": threads,
+    "miss": miss, "latency": latency, "handshake": handshake, "directory": directory,
     "changes": changes, "receipts": receipts, "services": services, "simulate": simulate,
     "splice": splice,
 }  # fmt: skip

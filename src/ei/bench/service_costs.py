@@ -5,19 +5,17 @@ else, and says it as a line of JSON. Datapath and service are in one process, wi
 between them and to the hosts: those are in the figures `hit` and `miss`.
 """
 
-import gc
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice
-from pathlib import Path
 
 import msgspec
 from msgspec import structs
 
+from ei.bench.apart import memory_bytes, say
 from ei.bench.exercises import PACKETS, SELF, STREAMS, Packets, Streams
 from ei.errors import LocalError
 from ei.runtime.batches import EventBatch
@@ -145,24 +143,16 @@ def _first_of(pieces: Iterator[int], many: int) -> int:
 
 def _cost(work: str, do: Callable[[int], int], *, warm: int, many: int) -> Cost:
     _ = do(warm)
-    _ = gc.collect()
-    before_bytes = _memory_bytes()
+    before_bytes = memory_bytes()
     spent_ns = do(many)
-    _ = gc.collect()
-    grown_bytes = _memory_bytes() - before_bytes
+    grown_bytes = memory_bytes() - before_bytes
     return Cost(work, spent_ns / many, max(0.0, grown_bytes * 1_000 / many))
-
-
-def _memory_bytes() -> int:
-    """Return what of this process is in memory."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
 
 
 def main(arguments: list[str]) -> None:
     """Measure in this process."""
     (service,) = arguments
-    _ = sys.stdout.write(msgspec.json.encode(list(costs(service))).decode() + "\n")
+    say(list(costs(service)))
 
 
 if __name__ == "__main__":

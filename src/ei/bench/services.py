@@ -1,20 +1,15 @@
 """`services`: what 1,000 packets, or streams, of each service cost a node, beside delivery."""
 
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import msgspec
-
-from ei.bench.children import python
+from ei.bench.apart import measured_apart
 from ei.bench.exercises import PACKETS, STREAMS
 from ei.bench.figures import Figure, figure
 from ei.bench.service_costs import Cost
-from ei.errors import LocalError
 from ei.runtime.loader import find_services
 
 PLAIN = "delivery"
 """The service that does least of all that hosts need."""
-RUN_LIMIT_S = 300.0
 CPU, MEMORY = "µs CPU/1,000", "bytes/1,000"
 NOTE = "datapath and service in one process, without sockets"
 
@@ -77,12 +72,7 @@ def run_costs(service: str) -> list[Cost]:
     Raises:
         LocalError: it failed; with what it said last.
     """
-    command = python("ei.bench.service_costs", service)
-    done = subprocess.run(command, check=False, capture_output=True, timeout=RUN_LIMIT_S)
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise LocalError(f"{service}: {said[-1] if said else done.returncode}")
-    return msgspec.json.decode(done.stdout, type=list[Cost])
+    return measured_apart("service_costs", service, of=list[Cost])
 
 
 def _by_work(runs: Sequence[Sequence[Cost]]) -> Mapping[str, list[Cost]]:

@@ -5,16 +5,12 @@ nothing else, and says it as a line of JSON.
 """
 
 import asyncio
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
-import msgspec
-
-from ei.bench.children import python
+from ei.bench.apart import measured_apart, say
 from ei.bench.figures import Figure, figure
-from ei.errors import LocalError
 from ei.lab.clock import VirtualClock, run_virtual
 from ei.lab.scale import Scale, measure_scale
 
@@ -28,7 +24,6 @@ BARE_PENDING = 20_000
 """As many as there are when each host has two deadlines."""
 
 PERIOD_NS = 1_000_000
-TIMEOUT_S = 1_800.0
 
 
 def simulate(*, runs: int) -> Iterator[Figure]:
@@ -39,7 +34,7 @@ def simulate(*, runs: int) -> Iterator[Figure]:
 def simulate_with(*, runs: int, nodes: int, hosts: int) -> Iterator[Figure]:
     """Measure a simulation of some size, beside the same clock with bare events."""
     bare = [bare_events_per_s() for _ in range(runs)]
-    scale = run_scale(nodes=nodes, hosts=hosts, rounds=runs)
+    scale = measured_apart("simulate", nodes, hosts, runs, of=Scale)
     size = f"{nodes:,} nodes, {hosts:,} hosts"
     lost = scale.pings - scale.answered
     yield figure(
@@ -57,20 +52,6 @@ def simulate_with(*, runs: int, nodes: int, hosts: int) -> Iterator[Figure]:
         ("idle host", scale.bytes_per_host, HOST_LIMIT_BYTES),
     ):
         yield figure(f"simulate {size}, memory per {what}", [measured], unit="bytes", limit=limit)
-
-
-def run_scale(*, nodes: int, hosts: int, rounds: int) -> Scale:
-    """Measure in a process of its own.
-
-    Raises:
-        LocalError: it failed; with what it said last.
-    """
-    command = python("ei.bench.simulate", str(nodes), str(hosts), str(rounds))
-    done = subprocess.run(command, check=False, capture_output=True, timeout=TIMEOUT_S)
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise LocalError(f"the simulation ended: {said[-1] if said else done.returncode}")
-    return msgspec.json.decode(done.stdout, type=Scale)
 
 
 def bare_events_per_s() -> float:
@@ -92,8 +73,7 @@ def bare_events_per_s() -> float:
 def main(arguments: list[str]) -> None:
     """Measure in this process."""
     nodes, hosts, rounds = map(int, arguments)
-    scale = measure_scale(nodes=nodes, hosts=hosts, rounds=rounds)
-    _ = sys.stdout.write(msgspec.json.encode(scale).decode() + "\n")
+    say(measure_scale(nodes=nodes, hosts=hosts, rounds=rounds))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,16 @@ pub fn public_key(private_key: &[u8; KEY_BYTES]) -> [u8; KEY_BYTES] {
     MontgomeryPoint::mul_base_clamped(*private_key).to_bytes()
 }
 
+/// One X25519: the secret that the owners of both keys share.
+pub fn shared_secret(
+    private_key: &[u8; KEY_BYTES],
+    public_key: &[u8; KEY_BYTES],
+) -> [u8; KEY_BYTES] {
+    MontgomeryPoint(*public_key)
+        .mul_clamped(*private_key)
+        .to_bytes()
+}
+
 /// The resolver of one handshake.
 pub(super) struct Primitives {
     /// Taken by the one state that is built. The trait hands out shared references only.
@@ -117,9 +127,8 @@ impl Dh for X25519 {
         let public_key = public_key
             .first_chunk::<KEY_BYTES>()
             .ok_or(snow::Error::Dh)?;
-        let shared = MontgomeryPoint(*public_key).mul_clamped(self.private_key);
         let out = out.first_chunk_mut::<KEY_BYTES>().ok_or(snow::Error::Dh)?;
-        *out = shared.to_bytes();
+        *out = shared_secret(&self.private_key, public_key);
         Ok(())
     }
 }
