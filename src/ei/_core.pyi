@@ -312,9 +312,9 @@ class DecisionCache:
     ) -> tuple[object, ...]:
         """What becomes of a packet before the service at `position` of its chain; stages run.
 
-        ("forwarded", [(to, connection | None, metadata | None, outcome of its guards | None)]),
-        ("passed",), ("discarded", service, reason), ("missing", position, service) or
-        ("dropped", reason).
+        ("forwarded", [(to, connection | None, metadata | None, source | None, outcome of its
+        guards | None)]), ("passed",), ("discarded", service, reason), ("missing", position,
+        service) or ("dropped", reason).
         """
 
     def read_tally(self, service: int, object: bytes) -> tuple[int, int]: ...  # noqa: A002

@@ -176,9 +176,9 @@ class Story:
                 if self.random.random() < 0.5:
                     self.packet(question, position=self.random.choice([0, 0, max(at, position)]))
             case ("forwarded", list(copies)) if len(copies) > 1:
-                for to, connection, metadata, said in copies:
+                for to, connection, metadata, source, said in copies:
                     if said is not None and said[0] == "missing":
-                        new = Hop(to, metadata, connection)
+                        new = Hop(to, metadata, connection, source)
                         self.install(said[2], guarded_question(question, new))
             case ("forwarded", _) if not question.egress and self.random.random() < 0.2:
                 hop = Hop(self.random.choice(self.guarded or HOSTS))
@@ -239,6 +239,7 @@ class Story:
             self.random.choice(HOSTS),
             self.random.choice([None, None, b"new", b""]),
             self.random.choice([None, None, Connection(9)]),
+            self.random.choice([None, None, None, HOSTS[0]]),
         )
 
     def stage(self) -> Stage:
@@ -262,7 +263,7 @@ def guarded_question(question: Question, hop: Hop) -> Question:
     return Question(
         question.service,
         question.ingress,
-        question.source,
+        question.source if hop.source is None else hop.source,
         question.connection if hop.connection is None else hop.connection,
         question.metadata if hop.metadata is None else hop.metadata,
         hop.to,

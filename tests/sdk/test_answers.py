@@ -24,7 +24,7 @@ COUNTED = (Tally(b"t"),)
 
 
 def test_the_packet_at_hand_is_copied_as_the_decision_will_copy_the_next() -> None:
-    hops = (Hop(A), Hop(B, metadata=b"", connection=Connection(9)), Hop(B, metadata=b"x"))
+    hops = (Hop(A), Hop(B, metadata=b"", connection=Connection(9)), Hop(B, metadata=b"x", source=B))
 
     effects = list(forward(PACKET, hops, ttl_s=2.0, tag=b"t", stages=COUNTED))
 
@@ -32,7 +32,7 @@ def test_the_packet_at_hand_is_copied_as_the_decision_will_copy_the_next() -> No
         InstallDecision(Decision(key_of(PACKET), Forward(hops), 2.0, b"t", COUNTED)),
         SendPacket(PACKET, A, COUNTED),
         SendPacket(Packet(16, A, A, Connection(9), b"", b"payload"), B, COUNTED),
-        SendPacket(Packet(16, A, A, Connection(1), b"x", b"payload"), B, COUNTED),
+        SendPacket(Packet(16, A, B, Connection(1), b"x", b"payload"), B, COUNTED),
     ]
 
 

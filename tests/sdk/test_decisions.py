@@ -18,7 +18,10 @@ A = Address(b"a" * 16)
 A_HEX = "c410" + "61" * 16
 
 ACTIONS: list[tuple[Action, str]] = [
-    (Forward((Hop(A), Hop(A, b"m", Connection(2)))), f"92009293{A_HEX}c0c093{A_HEX}c4016d02"),
+    (
+        Forward((Hop(A), Hop(A, b"m", Connection(2), A))),
+        f"92009294{A_HEX}c0c0c094{A_HEX}c4016d02{A_HEX}",
+    ),
     (Pass(), "9101"),
     (Discard("no"), "9202a26e6f"),
 ]
@@ -28,6 +31,12 @@ ACTIONS: list[tuple[Action, str]] = [
 def test_an_action_is_an_array_that_starts_with_its_tag(action: Action, golden: str) -> None:
     assert msgspec.msgpack.encode(action).hex() == golden
     assert msgspec.msgpack.decode(bytes.fromhex(golden), type=type(action)) == action
+
+
+def test_a_hop_that_changes_nothing_is_plain() -> None:
+    hops = (Hop(A), Hop(A, b""), Hop(A, connection=Connection(0)), Hop(A, source=A))
+
+    assert [hop.is_plain for hop in hops] == [True, False, False, False]
 
 
 def test_the_key_of_a_packet_is_all_that_later_packets_are_known_by() -> None:

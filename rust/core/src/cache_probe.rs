@@ -14,7 +14,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
-use crate::arguments::{address, exactly};
+use crate::arguments::{self, address, exactly};
 
 /// See `_core.pyi`.
 #[pyclass(module = "ei._core")]
@@ -244,6 +244,7 @@ impl DecisionCache {
                             address,
                             metadata: hop.metadata,
                             connection: hop.connection,
+                            source: hop.source.map(arguments::address).transpose()?,
                         })
                     })
                     .collect();
@@ -326,6 +327,7 @@ impl DecisionCache {
             PyBytes::new(py, &to.0),
             hop.connection,
             metadata,
+            hop.source.map(|source| PyBytes::new(py, &source.0)),
             guards.transpose()?,
         )
             .into_pyobject(py)

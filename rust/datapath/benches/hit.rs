@@ -183,6 +183,7 @@ fn decide_all(world: &mut World, node: usize, destinations: &[usize], setting: &
         to,
         metadata: None,
         connection: None,
+        source: None,
     };
     let hops: Vec<_> = addresses.iter().map(|to| hop(to.as_slice())).collect();
     let metadata = [7; 16];

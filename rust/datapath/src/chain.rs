@@ -2,7 +2,7 @@
 //!
 //! Joined and unjoined give the same result for every packet; the join only saves lookups.
 
-use crate::cache::{Action, Entry, Hop, More, Part};
+use crate::cache::{Action, Entry, More, Part};
 
 /// One entry for a walk through several: `parts` are the answers in order, each with the slot of its
 /// own key; the last one's action is the chain's. All must be valid at `revision`.
@@ -45,16 +45,10 @@ pub fn join_guards(mut joined: Entry, guards: &Entry, revision: u64) -> Entry {
             for hop in &mut more.hops {
                 hop.is_guarded = false;
             }
-            if let [
-                Hop {
-                    peer,
-                    connection: None,
-                    metadata: None,
-                    ..
-                },
-            ] = *more.hops
+            if let [hop] = *more.hops
+                && hop.changes_nothing()
             {
-                joined.action = Action::ForwardOne(peer);
+                joined.action = Action::ForwardOne(hop.peer);
                 more.hops = Box::default();
             }
         }
@@ -73,7 +67,7 @@ pub fn join_guards(mut joined: Entry, guards: &Entry, revision: u64) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::{ServiceIndex, StageRef, Task};
+    use crate::cache::{Hop, ServiceIndex, StageRef, Task};
     use crate::pipes::PeerIndex;
 
     fn stage(object: u32) -> StageRef {
@@ -102,10 +96,8 @@ mod tests {
 
     fn guarded(peer: u32) -> Hop {
         Hop {
-            peer: PeerIndex(peer),
             is_guarded: true,
-            connection: None,
-            metadata: None,
+            ..Hop::plain(PeerIndex(peer))
         }
     }
 

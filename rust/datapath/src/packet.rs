@@ -3,6 +3,25 @@
 use crate::cache::Question;
 use crate::wire::{Address, Header};
 
+/// What a hop puts in the place of a packet's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes<'a> {
+    /// Whom the copy speaks for.
+    pub source: Option<Address>,
+    /// Its connection.
+    pub connection: Option<u64>,
+    /// Its metadata, at most 255 bytes.
+    pub metadata: Option<&'a [u8]>,
+}
+
+impl Changes<'_> {
+    /// Whether the copy is the packet.
+    #[inline]
+    pub fn are_none(&self) -> bool {
+        self.source.is_none() && self.connection.is_none() && self.metadata.is_none()
+    }
+}
+
 /// A packet whose bytes are somebody else's: a datagram's, a queue's or a worker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
@@ -36,11 +55,15 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The copy that leaves by a hop: its metadata and connection where it names any.
-    pub fn rewritten(&self, connection: Option<u64>, metadata: Option<&'a [u8]>) -> Self {
+    /// The copy that leaves by a hop.
+    pub fn changed(&self, changes: &Changes<'a>) -> Self {
         let mut copy = *self;
-        copy.header.connection = connection.unwrap_or(copy.header.connection);
-        copy.header.metadata = metadata.unwrap_or(copy.header.metadata);
+        if let Some(source) = changes.source {
+            copy.source = source;
+            copy.header.source = changes.source;
+        }
+        copy.header.connection = changes.connection.unwrap_or(copy.header.connection);
+        copy.header.metadata = changes.metadata.unwrap_or(copy.header.metadata);
         copy
     }
 }
@@ -141,13 +164,19 @@ mod tests {
 
     #[test]
     fn a_hop_changes_only_what_it_names() {
-        assert_eq!(packet().rewritten(None, None), packet());
-        let changed = packet().rewritten(Some(9), Some(b"new"));
+        assert_eq!(packet().changed(&Changes::default()), packet());
+        let changed = packet().changed(&Changes {
+            source: Some(Address([4; 16])),
+            connection: Some(9),
+            metadata: Some(b"new"),
+        });
 
         assert_eq!(
             (changed.header.connection, changed.header.metadata),
             (9, &b"new"[..])
         );
+        assert_eq!(changed.source, Address([4; 16]));
+        assert_eq!(changed.header.source, Some(changed.source));
         assert_eq!(changed.payload, packet().payload);
     }
 }

@@ -68,6 +68,7 @@ impl Service for Spreads {
             to,
             metadata: None,
             connection: None,
+            source: None,
         };
         let action = Action::Forward(destinations.clone().map(hop).collect());
         let mut effects = vec![install(packet, action, 60.0)];

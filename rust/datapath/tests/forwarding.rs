@@ -171,12 +171,14 @@ fn each_hop_gets_exactly_one_copy() {
                 to,
                 metadata: Some(b"new"),
                 connection: Some(99),
+                source: Some(&[9; 16]),
             };
             let action = Action::Forward(hops.iter().map(hop).collect());
             let mut effects = vec![install(packet, action, 60.0)];
             let copy = ei_datapath::codec::Packet {
                 metadata: b"new",
                 connection: 99,
+                source: &[9; 16],
                 ..*packet
             };
             effects.extend(hops.iter().map(|to| send(&copy, to)));
@@ -203,7 +205,12 @@ fn each_hop_gets_exactly_one_copy() {
 
     for member in &members {
         assert_eq!(world.received(*member), vec![(99, vec![7; 100]); 10]);
-        assert_eq!(world.ends[*member].received[9].metadata, b"new");
+        for received in &world.ends[*member].received {
+            assert_eq!(
+                (&received.metadata[..], received.source.0),
+                (&b"new"[..], [9; 16])
+            );
+        }
     }
     let counters = world.counters(node);
     assert_eq!(

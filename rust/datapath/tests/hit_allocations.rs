@@ -54,6 +54,7 @@ impl Service for Spreads {
             to,
             metadata: None,
             connection: Some(8),
+            source: None,
         };
         let hops = packet.metadata.chunks(16).map(hop).collect();
         let stages = vec![

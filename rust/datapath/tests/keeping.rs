@@ -53,6 +53,7 @@ impl Service for Repeating {
             to: packet.metadata,
             metadata: None,
             connection: None,
+            source: None,
         };
         answered(vec![
             Effect::Install(Decision {

@@ -174,6 +174,7 @@ impl Service for Returns {
             to: packet.ingress,
             metadata: None,
             connection: None,
+            source: None,
         };
         let _ = StageList::none();
         answered(vec![install(packet, Action::Forward(vec![hop]), 60.0)])

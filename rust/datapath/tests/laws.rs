@@ -45,6 +45,7 @@ fn when_a_packet_leaves_its_decision_is_installed_whatever_the_order_of_the_effe
                 to: packet.metadata,
                 metadata: None,
                 connection: None,
+                source: None,
             };
             answered(vec![
                 send(packet, packet.metadata),
@@ -135,6 +136,7 @@ impl Service for Pure {
             to,
             metadata: None,
             connection: None,
+            source: None,
         };
         let mut decision = decision_of(packet, Action::Forward(to.iter().map(hop).collect()));
         decision.stages = stages.clone();
@@ -312,6 +314,7 @@ impl Service for Playful {
                 to,
                 metadata: None,
                 connection: Some(3),
+                source: Some(to),
             };
             let action = match self.dice.roll(3) {
                 0 => Action::Pass,
@@ -417,6 +420,7 @@ impl Playful {
                 to: b"nobody",
                 metadata: None,
                 connection: None,
+                source: None,
             };
             effects.push(install(&packet, Action::Forward(vec![nowhere]), 1.0));
         }

@@ -24,7 +24,7 @@ def forward(
     decision = Decision(key_of(packet), Forward(hops), ttl_s, tag, stages)
     copies = [
         SendPacket(
-            packet if hop.metadata is None and hop.connection is None else _copy(packet, hop),
+            packet if hop.is_plain else _copy(packet, hop),
             hop.to,
             stages,
         )
@@ -53,4 +53,5 @@ def _copy(packet: Packet, hop: Hop) -> Packet:
         packet,
         metadata=packet.metadata if hop.metadata is None else hop.metadata,
         connection=packet.connection if hop.connection is None else hop.connection,
+        source=packet.source if hop.source is None else hop.source,
     )

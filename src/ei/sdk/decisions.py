@@ -51,11 +51,19 @@ class Hop(msgspec.Struct, frozen=True, gc=False, array_like=True):
         to: Peer that gets it.
         metadata: Replaces the packet's, 0 to 255 bytes; `None` keeps it.
         connection: Replaces the packet's; `None` keeps it.
+        source: Whom the copy speaks for, in the place of the packet's; `None` keeps it. What comes
+            back then names it, and finds its way by another decision alone.
     """
 
     to: Peer
     metadata: Metadata | None = None
     connection: Connection | None = None
+    source: Peer | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the copy is the packet as it came."""
+        return self.metadata is None and self.connection is None and self.source is None
 
 
 class Forward(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):

@@ -337,7 +337,8 @@ def _forwarded(question: Question, entry: Entry, ask: Callable[[Question], Outco
         said = ask(_asked_of_guards(question, hop)) if is_guarded else None
         if is_only and said is not None and said != ("passed",):
             return said
-        copies.append((hop.to, hop.connection, hop.metadata, None if is_only else said))
+        changed = (hop.connection, hop.metadata, hop.source)
+        copies.append((hop.to, *changed, None if is_only else said))
     return ("forwarded", copies)
 
 
@@ -367,6 +368,7 @@ def _is_simple(chain: _Chain, question: Question) -> bool:
 def _asked_of_guards(question: Question, hop: Hop) -> Question:
     return replace(
         question,
+        source=question.source if hop.source is None else hop.source,
         connection=question.connection if hop.connection is None else hop.connection,
         metadata=question.metadata if hop.metadata is None else hop.metadata,
         egress=hop.to,

@@ -1,6 +1,10 @@
 //! One decision as the datapath keeps it: one cache line, the rest out of line.
 
+use std::num::NonZeroU32;
+
+use crate::packet::Changes;
 use crate::pipes::PeerIndex;
+use crate::wire::Address;
 
 /// Place of a service in the datapath's table; dense, wire-independent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +56,46 @@ pub struct Hop {
     pub connection: Option<u64>,
     /// Replaces the packet's: start and length in `More::metadata`.
     pub metadata: Option<(u32, u8)>,
+    /// Replaces the packet's: where its 16 bytes end in `More::metadata`.
+    pub source: Option<NonZeroU32>,
+}
+
+impl Hop {
+    /// One copy to this peer, unchanged, unguarded.
+    pub fn plain(peer: PeerIndex) -> Self {
+        Self {
+            peer,
+            is_guarded: false,
+            connection: None,
+            metadata: None,
+            source: None,
+        }
+    }
+
+    /// Whether the copy is the packet.
+    pub fn changes_nothing(&self) -> bool {
+        self.connection.is_none() && self.metadata.is_none() && self.source.is_none()
+    }
+
+    /// What it changes; `joined` is `More::metadata`.
+    fn changes<'a>(&self, joined: &'a [u8]) -> Option<Changes<'a>> {
+        let metadata = match self.metadata {
+            Some((start, length)) => {
+                let start = start as usize;
+                Some(joined.get(start..start + usize::from(length))?)
+            }
+            None => None,
+        };
+        let source = match self.source {
+            Some(end) => Some(Address(*joined.get(..end.get() as usize)?.last_chunk()?)),
+            None => None,
+        };
+        Some(Changes {
+            source,
+            connection: self.connection,
+            metadata,
+        })
+    }
 }
 
 /// A stage with its object, found by place. A generation that no longer matches means that the object
@@ -94,7 +138,7 @@ pub enum Task {
 pub struct More {
     /// Copies to make, 1 to 1,024, with `Action::Forward`.
     pub hops: Box<[Hop]>,
-    /// New metadata of the hops, joined.
+    /// New metadata and sources of the hops, joined.
     pub metadata: Box<[u8]>,
     /// In the order of the chain.
     pub stages: Box<[StageRef]>,
@@ -152,35 +196,22 @@ impl Entry {
         }
     }
 
-    /// The copy number `at`, and the metadata that it takes instead of the packet's.
-    pub fn hop(&self, at: usize) -> Option<(Hop, Option<&[u8]>)> {
+    /// The copy number `at`, and what of it is not the packet's.
+    pub fn hop(&self, at: usize) -> Option<(Hop, Changes<'_>)> {
         match (self.action, &self.more) {
-            (Action::ForwardOne(peer), _) if at == 0 => Some((
-                Hop {
-                    peer,
-                    is_guarded: false,
-                    connection: None,
-                    metadata: None,
-                },
-                None,
-            )),
+            (Action::ForwardOne(peer), _) if at == 0 => {
+                Some((Hop::plain(peer), Changes::default()))
+            }
             (Action::Forward, Some(more)) => {
                 let hop = *more.hops.get(at)?;
-                let metadata = match hop.metadata {
-                    Some((start, length)) => {
-                        let start = start as usize;
-                        Some(more.metadata.get(start..start + usize::from(length))?)
-                    }
-                    None => None,
-                };
-                Some((hop, metadata))
+                Some((hop, hop.changes(&more.metadata)?))
             }
             _ => None,
         }
     }
 
     /// All copies, in order.
-    pub fn hops(&self) -> impl Iterator<Item = (Hop, Option<&[u8]>)> {
+    pub fn hops(&self) -> impl Iterator<Item = (Hop, Changes<'_>)> {
         (0..self.hop_count()).filter_map(|at| self.hop(at))
     }
 
@@ -207,21 +238,26 @@ mod tests {
     }
 
     #[test]
-    fn hops_are_read_back_with_their_metadata() {
+    fn a_hop_of_many_is_small() {
+        assert_eq!(size_of::<Hop>(), 40);
+    }
+
+    #[test]
+    fn hops_are_read_back_with_what_they_change() {
         let part = Part {
             service: ServiceIndex(0),
             tag_slot: 0,
             key_slot: Part::OWN,
         };
         let hop = Hop {
-            peer: PeerIndex(1),
-            is_guarded: false,
             connection: Some(9),
             metadata: Some((1, 2)),
+            source: NonZeroU32::new(20),
+            ..Hop::plain(PeerIndex(1))
         };
         let more = More {
             hops: Box::new([hop]),
-            metadata: Box::from(*b"abcd"),
+            metadata: Box::from(*b"abcd0123456789abcdef"),
             ..More::default()
         };
         let entry = Entry {
@@ -229,7 +265,12 @@ mod tests {
             ..Entry::new(Action::Forward, part, 0, 0)
         };
 
-        assert_eq!(entry.hops().collect::<Vec<_>>(), [(hop, Some(&b"bc"[..]))]);
+        let changes = Changes {
+            source: Some(Address(*b"0123456789abcdef")),
+            connection: Some(9),
+            metadata: Some(b"bc"),
+        };
+        assert_eq!(entry.hops().collect::<Vec<_>>(), [(hop, changes)]);
         let one = Entry::new(Action::ForwardOne(PeerIndex(4)), part, 0, 0);
         assert_eq!(
             one.hops().map(|(hop, _)| hop.peer).collect::<Vec<_>>(),

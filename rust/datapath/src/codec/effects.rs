@@ -179,6 +179,7 @@ pub struct Hop<'a> {
     pub to: &'a [u8],
     pub metadata: Option<&'a [u8]>,
     pub connection: Option<u64>,
+    pub source: Option<&'a [u8]>,
 }
 
 /// The stages of a decision or packet, and their bytes, by which two lists are compared.

@@ -184,7 +184,7 @@ fn action<'a>(reader: &mut Reader<'a>) -> Result<Action<'a>, CodecError> {
 }
 
 fn hop<'a>(reader: &mut Reader<'a>) -> Result<Hop<'a>, CodecError> {
-    reader.array_of(3, "Hop")?;
+    reader.array_of(4, "Hop")?;
     Ok(Hop {
         to: reader.bytes("to")?,
         metadata: if reader.nil() {
@@ -196,6 +196,11 @@ fn hop<'a>(reader: &mut Reader<'a>) -> Result<Hop<'a>, CodecError> {
             None
         } else {
             Some(reader.integer("connection")?)
+        },
+        source: if reader.nil() {
+            None
+        } else {
+            Some(reader.bytes("source")?)
         },
     })
 }

@@ -286,7 +286,7 @@ fn write_key(writer: &mut Writer<'_>, key: &Key<'_>) {
 }
 
 fn write_hop(writer: &mut Writer<'_>, hop: &Hop<'_>) {
-    writer.array(3);
+    writer.array(4);
     writer.bytes(hop.to);
     match hop.metadata {
         Some(metadata) => writer.bytes(metadata),
@@ -294,6 +294,10 @@ fn write_hop(writer: &mut Writer<'_>, hop: &Hop<'_>) {
     }
     match hop.connection {
         Some(connection) => writer.integer(connection),
+        None => writer.nil(),
+    }
+    match hop.source {
+        Some(source) => writer.bytes(source),
         None => writer.nil(),
     }
 }

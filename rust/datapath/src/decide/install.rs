@@ -1,5 +1,7 @@
 //! A service's decision enters the cache.
 
+use std::num::NonZeroU32;
+
 use super::{Decisions, key_slot};
 use crate::cache::{Action, Entry, Hop, Level, More, Part, Question, ServiceIndex, StageRef};
 use crate::codec::Stage;
@@ -17,6 +19,8 @@ pub struct NewHop<'a> {
     pub metadata: Option<&'a [u8]>,
     /// Replaces the packet's.
     pub connection: Option<u64>,
+    /// Replaces the packet's.
+    pub source: Option<Address>,
 }
 
 /// The action of a new decision.
@@ -149,6 +153,7 @@ impl Decisions {
                 address,
                 metadata: None,
                 connection: None,
+                source: None,
             },
         ] = hops
             && !self.routes.is_guarded(address)
@@ -168,11 +173,16 @@ impl Decisions {
                     joined.extend_from_slice(metadata);
                     (start, metadata.len() as u8)
                 });
+                let source = hop.source.and_then(|source| {
+                    joined.extend_from_slice(&source.0);
+                    NonZeroU32::new(joined.len() as u32)
+                });
                 Hop {
                     peer: hop.peer,
                     is_guarded,
                     connection: hop.connection,
                     metadata,
+                    source,
                 }
             })
             .collect();

@@ -6,9 +6,10 @@ use super::walk::guard_question;
 use super::{Decided, Decisions, Verdict};
 use crate::cache::{Action, Question, ServiceIndex};
 use crate::counters::Reason;
+use crate::packet::Changes;
 use crate::pipes::PeerIndex;
 use crate::stages::Carried;
-use crate::wire::Protection;
+use crate::wire::{Address, Protection};
 
 /// What becomes of a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct HopOutcome {
     pub connection: Option<u64>,
     /// Instead of the packet's.
     pub metadata: Option<Vec<u8>>,
+    /// Instead of the packet's.
+    pub source: Option<Address>,
     /// What the receiver's guards say of this one of several copies.
     pub guards: Option<Outcome>,
 }
@@ -97,16 +100,22 @@ impl Decisions {
         }
         let hops: Vec<_> = entry
             .hops()
-            .map(|(hop, metadata)| (hop, metadata.map(<[u8]>::to_vec)))
+            .map(|(hop, changes)| (hop, changes.source, changes.metadata.map(<[u8]>::to_vec)))
             .collect();
         let is_only = hops.len() == 1;
         let mut copies = Vec::new();
-        for (hop, metadata) in hops {
+        for (hop, source, metadata) in hops {
+            let connection = hop.connection;
             let mut guards = None;
             if hop.is_guarded
                 && let Some(egress) = self.guarded(hop.peer)
             {
-                let asked = guard_question(question, egress, &hop, metadata.as_deref());
+                let changes = Changes {
+                    source,
+                    connection,
+                    metadata: metadata.as_deref(),
+                };
+                let asked = guard_question(question, egress, &changes);
                 let said = self.outcome(now_ns, &asked, 0, is_covered, payload);
                 match said {
                     Outcome::Passed if is_only => {}
@@ -116,8 +125,9 @@ impl Decisions {
             }
             copies.push(HopOutcome {
                 peer: hop.peer,
-                connection: hop.connection,
+                connection,
                 metadata,
+                source,
                 guards,
             });
         }

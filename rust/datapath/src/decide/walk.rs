@@ -1,9 +1,10 @@
 //! A packet whose chain is not joined yet: part after part, until one is missing or all are there.
 
 use super::{Decided, Decisions, Verdict, key_slot, missing};
-use crate::cache::{Action, Entry, Hop, Level, Question};
+use crate::cache::{Action, Entry, Level, Question};
 use crate::chain;
 use crate::counters::Reason;
+use crate::packet::Changes;
 use crate::routes::MAX_CHAIN;
 use crate::wire::Address;
 
@@ -77,18 +78,18 @@ impl Decisions {
         joined: Entry,
         match_bytes: u8,
     ) -> (Entry, bool) {
-        let (hop, metadata) = match (joined.hop_count(), joined.hop(0)) {
-            (1, Some((hop, metadata))) if hop.is_guarded => (hop, metadata),
+        let (hop, changes) = match (joined.hop_count(), joined.hop(0)) {
+            (1, Some((hop, changes))) if hop.is_guarded => (hop, changes),
             _ => return (joined, true),
         };
         let Some(egress) = self.guarded(hop.peer) else {
             return (joined, true);
         };
-        let asked = guard_question(question, egress, &hop, metadata);
+        let asked = guard_question(question, egress, &changes);
         let Some(guards) = self.routes.chain(&asked) else {
             return (joined, true);
         };
-        let sees_more = metadata.is_none() && guards.match_bytes > match_bytes;
+        let sees_more = changes.metadata.is_none() && guards.match_bytes > match_bytes;
         if sees_more || guards.reads_payload {
             return (joined, true);
         }
@@ -109,12 +110,12 @@ impl Decisions {
 pub(super) fn guard_question<'a>(
     question: &Question<'a>,
     egress: Address,
-    hop: &Hop,
-    metadata: Option<&'a [u8]>,
+    changes: &Changes<'a>,
 ) -> Question<'a> {
     Question {
-        connection: hop.connection.unwrap_or(question.connection),
-        metadata: metadata.unwrap_or(question.metadata),
+        source: changes.source.unwrap_or(question.source),
+        connection: changes.connection.unwrap_or(question.connection),
+        metadata: changes.metadata.unwrap_or(question.metadata),
         egress: Some(egress),
         ..*question
     }

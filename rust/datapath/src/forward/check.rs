@@ -146,6 +146,7 @@ fn hop<'a>(asked: &codec::Hop<'a>, pipes: &Pipes) -> Result<NewHop<'a>, Refused>
         address: address(asked.to)?,
         metadata: asked.metadata,
         connection: asked.connection,
+        source: asked.source.map(address).transpose()?,
     })
 }
 

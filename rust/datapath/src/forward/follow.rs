@@ -3,10 +3,11 @@
 use super::Datapath;
 use super::departures::copy_of;
 use super::services::Fail;
-use crate::cache::{Action, Hop, ServiceIndex};
+use crate::cache::{Action, ServiceIndex};
 use crate::counters::{Book, End, Fate, Reason};
 use crate::decide::{Decided, Verdict};
-use crate::packet::{OwnedPacket, Packet};
+use crate::packet::{Changes, OwnedPacket, Packet};
+use crate::pipes::PeerIndex;
 use crate::queue::WaitingPacket;
 use crate::stages::Carried;
 use crate::trace::{TraceRecord, Traced};
@@ -149,26 +150,29 @@ impl Datapath {
         let is_only = entry.hop_count() == 1;
         let mut fate = Fate::Dropped(Reason::PeerUnreachable);
         let mut guarded = Vec::new();
-        for (hop, metadata) in entry.hops() {
-            let sent = match (hop.is_guarded, hop.connection, metadata) {
-                (true, ..) => {
-                    guarded.push((hop, metadata.map(<[u8]>::to_vec)));
-                    continue;
-                }
-                (false, None, None) => departures.send_copy(now_ns, hop.peer, &unchanged),
-                (false, ..) => {
-                    let copy = packet.rewritten(hop.connection, metadata);
-                    departures.send(now_ns, hop.peer, &copy)
-                }
+        for (hop, changes) in entry.hops() {
+            if hop.is_guarded {
+                let metadata = changes.metadata.map(<[u8]>::to_vec);
+                guarded.push((hop.peer, changes.source, changes.connection, metadata));
+                continue;
+            }
+            let sent = if changes.are_none() {
+                departures.send_copy(now_ns, hop.peer, &unchanged)
+            } else {
+                departures.send(now_ns, hop.peer, &packet.changed(&changes))
             };
             merge(&mut fate, fate_of(sent));
         }
-        for (hop, metadata) in &guarded {
-            let metadata = metadata.as_deref();
+        for (peer, source, connection, metadata) in &guarded {
+            let changes = Changes {
+                source: *source,
+                connection: *connection,
+                metadata: metadata.as_deref(),
+            };
             if is_only {
-                return self.enter_guards(now_ns, packet, hop, metadata, book);
+                return self.enter_guards(now_ns, packet, *peer, &changes, book);
             }
-            let of_copy = self.enter_guards(now_ns, packet, hop, metadata, Book::Copy);
+            let of_copy = self.enter_guards(now_ns, packet, *peer, &changes, Book::Copy);
             self.departures.counters.count_copy(of_copy);
             merge(&mut fate, of_copy);
         }
@@ -180,16 +184,16 @@ impl Datapath {
         &mut self,
         now_ns: u64,
         packet: &Packet<'a>,
-        hop: &Hop,
-        metadata: Option<&'a [u8]>,
+        peer: PeerIndex,
+        changes: &Changes<'a>,
         book: Book,
     ) -> Fate {
-        let Some(egress) = self.decisions.guarded(hop.peer) else {
+        let Some(egress) = self.decisions.guarded(peer) else {
             return Fate::Dropped(Reason::ChainBroken);
         };
         let copy = Packet {
             egress: Some(egress),
-            ..packet.rewritten(hop.connection, metadata)
+            ..packet.changed(changes)
         };
         self.pursue(now_ns, &copy, 0, book)
     }

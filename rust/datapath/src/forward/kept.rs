@@ -4,7 +4,7 @@ use super::Datapath;
 use super::check::{self, Kept, Refused};
 use super::lanes::LaneMessage;
 use crate::cache::ServiceIndex;
-use crate::packet::Packet;
+use crate::packet::{Changes, Packet};
 use crate::queue::News;
 use crate::stages::Name;
 
@@ -57,9 +57,13 @@ impl Datapath {
                 missing.push(*name);
                 continue;
             };
+            let changes = Changes {
+                metadata: Some(asked.metadata),
+                ..Changes::default()
+            };
             let mut packet = Packet {
                 egress: None,
-                ..kept.view().rewritten(None, Some(asked.metadata))
+                ..kept.view().changed(&changes)
             };
             packet.header.is_traced = false;
             self.leave_for(now_ns, index, packet, peer, asked.to);

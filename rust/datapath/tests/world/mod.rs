@@ -415,6 +415,7 @@ impl Service for Delivery {
                 to,
                 metadata: None,
                 connection: None,
+                source: None,
             };
             effects.push(install(packet, Action::Forward(vec![hop]), self.ttl_s));
         }
