@@ -100,6 +100,7 @@ class Datapath:
         counters: list[str] = ...,
         fail: Literal["closed", "open", "bypass"] = "closed",
         streams: bool = False,
+        anonymous: bool = False,
     ) -> None:
         """Run a service here: packets that name it miss into its queue, starting with `Started`.
 
@@ -509,6 +510,7 @@ class Engine:
         counters: list[str] = ...,
         fail: Literal["closed", "open", "bypass"] = "closed",
         streams: bool = False,
+        anonymous: bool = False,
     ) -> None: ...
     def remove_service(self, number: int) -> None: ...
     def set_chain(self, service: int, services: list[int]) -> None: ...
@@ -601,8 +603,8 @@ class Engine:
         (datagrams that one thread received for another, which has 1,024 of them to do),
         "notice_overflows" (notices beyond the 65,536 that wait to be taken).
 
-        Once `start_streams` was called, "streams": {"open", "opened", "refused", "read_bytes",
-        "written_bytes", "spliced_bytes", "buffered_bytes" (what windows may come to),
+        Once `start_streams` was called, "streams": {"open", "opened", "refused", "pipe_full",
+        "read_bytes", "written_bytes", "spliced_bytes", "buffered_bytes" (what windows may come to),
         "connections", "cpu_ns", "queue_overflows" (packets that the thread took too late): int,
         "closed": {reason: int}, "services": {number: {"open",
         "opened": int}}, "not_allowed": [(host, address, port, count), the 16 newest that the

@@ -225,6 +225,14 @@ def test_the_legacy_internet_is_for_who_declares_it() -> None:
     admission(capabilities=("streams", "internet")).check_stream(effect)
 
 
+def test_an_anonymous_service_opens_no_streams_to_nodes() -> None:
+    its = admission(capabilities=("streams", "internet"), anonymous=True)
+
+    with pytest.raises(ServiceError, match="an anonymous service opens none to a node"):
+        its.check_stream(OpenStream(1, AtNode(A)))
+    its.check_stream(OpenStream(1, Legacy("example.org", 443)))
+
+
 def test_the_operators_sites_are_for_who_declares_them() -> None:
     effect = StartTls(2, "www.example.org")
 

@@ -100,6 +100,7 @@ def test_the_datapath_is_told_what_it_must_know(tmp_path: Path) -> None:
 
     assert options["reads_payload"] is True
     assert options["streams"] is False
+    assert options["anonymous"] is False
     assert options["drop_reasons"] == ["unwanted"]
     assert options["counters"] == ["seen", *ENVIRONMENT_COUNTERS]
 

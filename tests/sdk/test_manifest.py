@@ -74,7 +74,7 @@ ttl_s = 1.5
     ("line", "said"),
     [
         ("handlr_ms = 5", "handlr_ms: unknown field; did you mean handler_ms?"),
-        ("zzz = 5", "zzz: unknown field; allowed: capabilities, config, copies, counters,"),
+        ("zzz = 5", "zzz: unknown field; allowed: anonymous, capabilities, config, copies,"),
         ("knows = {guard = []}", "knows: {'guard': []} seen, a table from some of first_node,"),
         ("knows = {issuer = ['name']}", "knows: {'issuer': ['name']} seen, a table from some of"),
         (
@@ -95,6 +95,11 @@ ttl_s = 1.5
         (
             "capabilities = ['payload', 'internet']",
             "capabilities: 'internet' seen without 'streams', which it needs",
+        ),
+        ("anonymous = 1", "anonymous: 1 seen, true or false allowed"),
+        (
+            "anonymous = true",
+            "anonymous: true seen without the capability 'streams', which it needs",
         ),
         (
             "capabilities = ['records.write']",

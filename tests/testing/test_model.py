@@ -52,7 +52,7 @@ def test_a_decision_answers_until_its_time_is_over() -> None:
 
     assert decisions.install(0, 16, decision(TO_OTHER), decisions.epoch) == "installed"
 
-    copies = [(OTHER, None, None, None)]
+    copies = [(OTHER, None, None, None, None)]
     assert decisions.decide(10 * SECOND_NS - 1, QUESTION) == ("forwarded", copies)
     assert decisions.decide(10 * SECOND_NS, QUESTION) == ("missing", 0, 16)
 
@@ -120,7 +120,7 @@ def test_guards_are_asked_before_the_last_pipe() -> None:
     asked = replace(QUESTION, egress=OTHER)
     _ = decisions.install(0, 30, decision(Pass(), question=asked), decisions.epoch)
 
-    assert decisions.decide(0, QUESTION) == ("forwarded", [(OTHER, None, None, None)])
+    assert decisions.decide(0, QUESTION) == ("forwarded", [(OTHER, None, None, None, None)])
     _ = decisions.install(0, 30, decision(Discard("spam"), question=asked), decisions.epoch)
     assert decisions.decide(0, QUESTION) == ("discarded", 30, "spam")
 

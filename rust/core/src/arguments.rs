@@ -195,6 +195,7 @@ pub(crate) fn service(
     counters: Vec<String>,
     fail: &str,
     streams: bool,
+    anonymous: bool,
 ) -> PyResult<ServiceConfig> {
     const MOST_WAITING: usize = 1 << 20;
     const MOST_OBJECTS: usize = 1 << 24;
@@ -202,6 +203,7 @@ pub(crate) fn service(
         match_metadata,
         reads_payload,
         has_streams: streams,
+        is_anonymous: anonymous,
         queue_packets: within("queue_packets", queue_packets, 1, MOST_WAITING)?,
         max_hops: within("max_hops", max_hops, 1, 1_024)?,
         max_objects: within("max_objects", max_objects, 0, MOST_OBJECTS)?,

@@ -92,7 +92,7 @@ impl Datapath {
 
     #[pyo3(signature = (number, *, match_metadata=None, reads_payload=false, queue_packets=1_024,
         max_hops=1_024, max_objects=65_536, drop_reasons=vec![], counters=vec![], fail="closed",
-        streams=false))]
+        streams=false, anonymous=false))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the keyword arguments of Python"
@@ -109,6 +109,7 @@ impl Datapath {
         counters: Vec<String>,
         fail: &str,
         streams: bool,
+        anonymous: bool,
     ) -> PyResult<()> {
         self.pure.add_service(arguments::service(
             number,
@@ -121,6 +122,7 @@ impl Datapath {
             counters,
             fail,
             streams,
+            anonymous,
         )?);
         Ok(())
     }

@@ -200,7 +200,7 @@ impl Engine {
 
     #[pyo3(signature = (number, *, match_metadata=None, reads_payload=false, queue_packets=1_024,
         max_hops=1_024, max_objects=65_536, drop_reasons=vec![], counters=vec![], fail="closed",
-        streams=false))]
+        streams=false, anonymous=false))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the keyword arguments of Python"
@@ -218,6 +218,7 @@ impl Engine {
         counters: Vec<String>,
         fail: &str,
         streams: bool,
+        anonymous: bool,
     ) -> PyResult<()> {
         let config = arguments::service(
             number,
@@ -230,8 +231,9 @@ impl Engine {
             counters,
             fail,
             streams,
+            anonymous,
         )?;
-        self.fleet.set_streams(number, streams);
+        self.fleet.set_streams(number, streams.then_some(anonymous));
         py.detach(|| {
             self.fleet
                 .order_all(move |lane, _| lane.datapath.add_service(config.clone()))
@@ -241,7 +243,7 @@ impl Engine {
 
     fn remove_service(&self, py: Python<'_>, number: u32) -> PyResult<()> {
         py.detach(|| self.fleet.detach_streams(number))?;
-        self.fleet.set_streams(number, false);
+        self.fleet.set_streams(number, None);
         py.detach(|| {
             self.fleet
                 .order_all(move |lane, _| lane.remove_service(number))

@@ -20,10 +20,15 @@ const STREAMS: u32 = 19;
 
 /// host 0 — node 1, which runs a service with streams
 fn world() -> World {
+    world_where(false)
+}
+
+fn world_where(is_anonymous: bool) -> World {
     let mut world = World::new();
     let (host, node) = (world.host(), world.node());
     let config = ServiceConfig {
         has_streams: true,
+        is_anonymous,
         ..ServiceConfig::new(STREAMS)
     };
     world.serve(node, config, Delivery::new());
@@ -71,6 +76,35 @@ fn any_other_packet_of_the_service_asks_it() {
     world.settle();
 
     assert!(world.ends[NODE].received.is_empty());
+    assert_eq!(world.counters(NODE).missed, before.missed + 1);
+    world.assert_balanced();
+}
+
+#[test]
+fn of_an_anonymous_service_only_packets_with_empty_metadata_are_for_the_node() {
+    let mut world = world_where(true);
+    let packet = packet(&world, Protection::Streams);
+    let onwards = Outgoing {
+        metadata: vec![1],
+        ..world.packet(NODE, 8, NODE)
+    };
+    let onwards = Outgoing {
+        service: STREAMS,
+        protection: Protection::Streams,
+        ..onwards
+    };
+    let before = world.counters(NODE);
+
+    world.send(HOST, &packet).unwrap();
+    world.send(HOST, &onwards).unwrap();
+    world.settle();
+
+    let received: Vec<u64> = world.ends[NODE]
+        .received
+        .iter()
+        .map(|one| one.connection)
+        .collect();
+    assert_eq!(received, [7]);
     assert_eq!(world.counters(NODE).missed, before.missed + 1);
     world.assert_balanced();
 }

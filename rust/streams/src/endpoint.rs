@@ -10,6 +10,7 @@ use quinn_proto::{
 };
 use ring::{hkdf, hmac};
 
+use crate::identity::Expected;
 use crate::randomness::{ConnectionIds, Randomness};
 use crate::tls::{SERVER_NAME, Tls};
 use crate::{ConnectionKey, Loss, StreamsConfig, StreamsError};
@@ -52,7 +53,7 @@ impl Endpoint {
             .max_udp_payload_size(MAX_RECEIVED_BYTES)
             .map_err(|error| StreamsError::BadConfig(error.to_string()))?;
         let initial_ids = Arc::new(Mutex::new(ConnectionIds::new(randomness.draw_seed())));
-        let mut server = server_config(&tls, &token_key, None, transport)?;
+        let mut server = server_config(&tls, &token_key, Expected::Nobody, transport)?;
         server
             .max_incoming(config.max_incoming)
             .incoming_buffer_size(INCOMING_BUFFER_BYTES)
@@ -114,11 +115,11 @@ impl Endpoint {
         &mut self,
         now: Instant,
         incoming: Incoming,
-        peer_key: [u8; 32],
+        expected: Expected,
         transport: Arc<TransportConfig>,
         answer: &mut Vec<u8>,
     ) -> Result<Accepted, StreamsError> {
-        let server = match server_config(&self.tls, &self.token_key, Some(peer_key), transport) {
+        let server = match server_config(&self.tls, &self.token_key, expected, transport) {
             Ok(server) => server,
             Err(error) => {
                 self.quic.ignore(incoming);
@@ -165,14 +166,14 @@ pub(crate) enum Accepted {
 fn server_config(
     tls: &Tls,
     token_key: &Arc<hkdf::Prk>,
-    peer_key: Option<[u8; 32]>,
+    expected: Expected,
     transport: Arc<TransportConfig>,
 ) -> Result<ServerConfig, StreamsError> {
     let mut tokens = ValidationTokenConfig::default();
     // Tokens prove an address over time; here the first node has checked the source.
     tokens.sent(0).log(Arc::new(NoneTokenLog));
     let token_key: Arc<hkdf::Prk> = Arc::clone(token_key);
-    let mut server = ServerConfig::new(Arc::new(tls.server(peer_key)?), token_key);
+    let mut server = ServerConfig::new(Arc::new(tls.server(expected)?), token_key);
     server
         .transport_config(transport)
         .validation_token_config(tokens)

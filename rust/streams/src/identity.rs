@@ -59,29 +59,50 @@ fn public_key_info(key: &[u8; 32]) -> Vec<u8> {
     [&PUBLIC_PREFIX[..], key].concat()
 }
 
-/// Accepts the one peer that proves the expected key.
+fn is_public_key_info(seen: &[u8]) -> bool {
+    let key = seen.strip_prefix(&PUBLIC_PREFIX);
+    key.is_some_and(|key| key.len() == 32)
+}
+
+/// Who may be at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Nobody: the state of an endpoint towards strangers.
+    Nobody,
+    /// Whoever has this Ed25519 key.
+    Key([u8; 32]),
+    /// Whoever has any Ed25519 key: one made for this connection, as a rule.
+    Anybody,
+}
+
+/// Accepts a peer that proves an expected key.
 pub(crate) struct ExpectedKey {
-    /// `None` expects nobody: the state of an endpoint towards strangers.
-    key: Option<[u8; 32]>,
+    expected: Expected,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ExpectedKey {
-    pub(crate) fn new(key: Option<[u8; 32]>, algorithms: WebPkiSupportedAlgorithms) -> Arc<Self> {
-        Arc::new(Self { key, algorithms })
+    pub(crate) fn new(expected: Expected, algorithms: WebPkiSupportedAlgorithms) -> Arc<Self> {
+        Arc::new(Self {
+            expected,
+            algorithms,
+        })
     }
 
     fn check(&self, seen: &[u8], intermediates: &[CertificateDer<'_>]) -> Result<(), Error> {
-        match self.key {
-            Some(key) if seen == public_key_info(&key) && intermediates.is_empty() => Ok(()),
-            expected => {
-                let wrong = WrongIdentity {
-                    seen: seen.to_vec(),
-                    expected,
-                };
-                Err(CertificateError::Other(OtherError(Arc::new(wrong))).into())
-            }
+        let is_expected = match self.expected {
+            Expected::Nobody => false,
+            Expected::Key(key) => seen == public_key_info(&key),
+            Expected::Anybody => is_public_key_info(seen),
+        };
+        if is_expected && intermediates.is_empty() {
+            return Ok(());
         }
+        let wrong = WrongIdentity {
+            seen: seen.to_vec(),
+            expected: self.expected,
+        };
+        Err(CertificateError::Other(OtherError(Arc::new(wrong))).into())
     }
 
     fn verify(
@@ -97,9 +118,10 @@ impl ExpectedKey {
 
 impl fmt::Debug for ExpectedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.key {
-            Some(key) => write!(f, "ExpectedKey({})", Hex(&key)),
-            None => f.write_str("ExpectedKey(nobody)"),
+        match self.expected {
+            Expected::Key(key) => write!(f, "ExpectedKey({})", Hex(&key)),
+            Expected::Nobody => f.write_str("ExpectedKey(nobody)"),
+            Expected::Anybody => f.write_str("ExpectedKey(anybody)"),
         }
     }
 }
@@ -172,7 +194,7 @@ impl ClientCertVerifier for ExpectedKey {
 /// The peer proved another key than the one its record names.
 struct WrongIdentity {
     seen: Vec<u8>,
-    expected: Option<[u8; 32]>,
+    expected: Expected,
 }
 
 /// How the text of a `WrongIdentity` begins.
@@ -201,8 +223,9 @@ impl fmt::Display for WrongIdentity {
             _ => f.write_str("no Ed25519 identity key")?,
         }
         match self.expected {
-            Some(key) => write!(f, ", expected {}", Hex(&key)),
-            None => f.write_str(", expected nobody"),
+            Expected::Key(key) => write!(f, ", expected {}", Hex(&key)),
+            Expected::Nobody => f.write_str(", expected nobody"),
+            Expected::Anybody => f.write_str(", expected any"),
         }
     }
 }
@@ -221,9 +244,9 @@ impl fmt::Display for Hex<'_> {
 mod tests {
     use super::*;
 
-    fn expecting(key: Option<[u8; 32]>) -> Arc<ExpectedKey> {
+    fn expecting(expected: Expected) -> Arc<ExpectedKey> {
         ExpectedKey::new(
-            key,
+            expected,
             rustls::crypto::ring::default_provider().signature_verification_algorithms,
         )
     }
@@ -247,7 +270,7 @@ mod tests {
     #[test]
     fn only_the_expected_key_passes() {
         let key = [7; 32];
-        let verifier = expecting(Some(key));
+        let verifier = expecting(Expected::Key(key));
 
         assert!(verifier.check(&public_key_info(&key), &[]).is_ok());
         assert!(verifier.check(&public_key_info(&[8; 32]), &[]).is_err());
@@ -258,15 +281,29 @@ mod tests {
     #[test]
     fn an_endpoint_that_expects_nobody_accepts_nobody() {
         assert!(
-            expecting(None)
+            expecting(Expected::Nobody)
                 .check(&public_key_info(&[7; 32]), &[])
                 .is_err()
         );
     }
 
     #[test]
+    fn where_anybody_may_be_every_key_passes_and_nothing_else() {
+        let verifier = expecting(Expected::Anybody);
+
+        assert!(verifier.check(&public_key_info(&[7; 32]), &[]).is_ok());
+        assert!(verifier.check(&public_key_info(&[8; 32]), &[]).is_ok());
+        assert!(verifier.check(&[7; 32], &[]).is_err());
+        assert!(
+            verifier
+                .check(&[&PUBLIC_PREFIX[..], &[7; 33]].concat(), &[])
+                .is_err()
+        );
+    }
+
+    #[test]
     fn the_error_names_both_keys() {
-        let error = expecting(Some([0xaa; 32]))
+        let error = expecting(Expected::Key([0xaa; 32]))
             .check(&public_key_info(&[0xbb; 32]), &[])
             .unwrap_err();
 

@@ -98,6 +98,9 @@ pub struct JunctionStatistics {
     pub opened: u64,
     /// Streams that were not let in, and orders for streams that never were.
     pub refused: u64,
+    /// Connections and streams of anonymous services that were not let in, since what has come by the same
+    /// pipe has as much as is left.
+    pub pipe_full: u64,
     /// Streams that are gone, by reason.
     pub closed: BTreeMap<&'static str, u64>,
     /// Bytes that came from other ends.
@@ -144,6 +147,8 @@ pub struct Departure {
     pub connection: u64,
     /// Bytes of each payload; only the last may be shorter.
     pub payload_bytes: usize,
+    /// They go back to somebody whom another node hides.
+    pub is_anonymous: bool,
 }
 
 impl Junction {
@@ -175,9 +180,12 @@ impl Junction {
 
     // -- services ---------------------------------------------------------------------------------
 
-    /// A service has a worker from now on: its streams are let in.
-    pub fn add_service(&mut self, number: u32) {
-        self.table.services.entry(number).or_default().is_up = true;
+    /// A service has a worker from now on: its streams are let in. Whoever opens one of a service that
+    /// `is_anonymous` need not be known to anybody.
+    pub fn add_service(&mut self, number: u32, is_anonymous: bool) {
+        let service = self.table.services.entry(number).or_default();
+        service.is_up = true;
+        service.is_anonymous = is_anonymous;
     }
 
     /// The worker of a service is gone, and with it all that the service knew of its streams.
@@ -249,6 +257,7 @@ impl Junction {
                     service: link.service,
                     connection: transmit.key.connection,
                     payload_bytes: transmit.payload_bytes,
+                    is_anonymous: self.table.is_anonymous(link.service),
                 });
             }
         }

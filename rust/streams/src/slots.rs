@@ -15,7 +15,17 @@ pub(crate) struct Slots {
     of_key: HashMap<ConnectionKey, usize>,
     of_peer: HashMap<[u8; 16], usize>,
     of_handle: Vec<Option<usize>>,
+    /// Of those that came by a pipe which has a share: by which.
+    pipes: HashMap<usize, [u8; 16]>,
+    of_pipe: HashMap<[u8; 16], Share>,
     reserved_bytes: u64,
+}
+
+/// What has come by one pipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) connections: usize,
+    pub(crate) reserved_bytes: u64,
 }
 
 impl Slots {
@@ -54,9 +64,19 @@ impl Slots {
         entries.filter_map(|(slot, entry)| entry.as_mut().map(|connection| (slot, connection)))
     }
 
+    pub(crate) fn share_of(&self, pipe: &[u8; 16]) -> Share {
+        self.of_pipe.get(pipe).copied().unwrap_or_default()
+    }
+
     /// Add a connection whose key is not there yet.
-    pub(crate) fn add(&mut self, connection: Connection) -> usize {
+    pub(crate) fn add(&mut self, connection: Connection, pipe: Option<[u8; 16]>) -> usize {
         let slot = self.free.pop().unwrap_or(self.entries.len());
+        if let Some(pipe) = pipe {
+            let share = self.of_pipe.entry(pipe).or_default();
+            share.connections += 1;
+            share.reserved_bytes += connection.reserved_bytes;
+            self.pipes.insert(slot, pipe);
+        }
         if slot == self.entries.len() {
             self.entries.push(None);
         }
@@ -97,6 +117,15 @@ impl Slots {
             *count -= 1;
             if *count == 0 {
                 self.of_peer.remove(&connection.key.peer);
+            }
+        }
+        if let Some(pipe) = self.pipes.remove(&slot)
+            && let Some(share) = self.of_pipe.get_mut(&pipe)
+        {
+            share.connections -= 1;
+            share.reserved_bytes -= connection.reserved_bytes;
+            if share.connections == 0 {
+                self.of_pipe.remove(&pipe);
             }
         }
         self.reserved_bytes -= connection.reserved_bytes;

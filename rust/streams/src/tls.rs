@@ -13,7 +13,7 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 
 use crate::StreamsError;
-use crate::identity::{ExpectedKey, certified_key};
+use crate::identity::{Expected, ExpectedKey, certified_key};
 
 /// What both ends must speak inside QUIC: the text name of the wire version.
 const PROTOCOL: &[u8] = b"ei/1";
@@ -45,7 +45,7 @@ impl Tls {
                 .with_protocol_versions(&[&TLS13])
                 .map_err(tls_error)?
                 .dangerous()
-                .with_custom_certificate_verifier(self.expect(Some(peer_key)))
+                .with_custom_certificate_verifier(self.expect(Expected::Key(peer_key)))
                 .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(
                     Arc::clone(&self.identity),
                 )));
@@ -55,16 +55,13 @@ impl Tls {
         QuicClientConfig::try_from(config).map_err(tls_error)
     }
 
-    /// For a connection from the peer that has `peer_key`; `None` refuses everybody.
-    pub(crate) fn server(
-        &self,
-        peer_key: Option<[u8; 32]>,
-    ) -> Result<QuicServerConfig, StreamsError> {
+    /// For a connection from whom is expected.
+    pub(crate) fn server(&self, expected: Expected) -> Result<QuicServerConfig, StreamsError> {
         let mut config =
             ServerConfig::builder_with_details(Arc::clone(&self.provider), Arc::new(NoClock))
                 .with_protocol_versions(&[&TLS13])
                 .map_err(tls_error)?
-                .with_client_cert_verifier(self.expect(peer_key))
+                .with_client_cert_verifier(self.expect(expected))
                 .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(
                     Arc::clone(&self.identity),
                 )));
@@ -73,8 +70,8 @@ impl Tls {
         QuicServerConfig::try_from(config).map_err(tls_error)
     }
 
-    fn expect(&self, peer_key: Option<[u8; 32]>) -> Arc<ExpectedKey> {
-        ExpectedKey::new(peer_key, self.provider.signature_verification_algorithms)
+    fn expect(&self, expected: Expected) -> Arc<ExpectedKey> {
+        ExpectedKey::new(expected, self.provider.signature_verification_algorithms)
     }
 }
 

@@ -46,6 +46,7 @@ class DatapathControl(Protocol):
         counters: list[str] = ...,
         fail: Fail = "closed",
         streams: bool = False,
+        anonymous: bool = False,
     ) -> None: ...
     def remove_service(self, number: int) -> None: ...
     def set_chain(self, service: int, services: list[int]) -> None: ...
@@ -111,6 +112,7 @@ class PureControl:
         counters: Sequence[str] = (),
         fail: Fail = "closed",
         streams: bool = False,
+        anonymous: bool = False,
     ) -> None:
         self._datapath.add_service(
             number,
@@ -123,6 +125,7 @@ class PureControl:
             counters=list(counters),
             fail=fail,
             streams=streams,
+            anonymous=anonymous,
         )
 
     def remove_service(self, number: int) -> None:

@@ -63,11 +63,13 @@ class RememberingControl:
         counters: Sequence[str] = (),
         fail: Fail = "closed",
         streams: bool = False,
+        anonymous: bool = False,
     ) -> None:
         self.commands.append(
             (
                 "add_service", number, match_metadata, reads_payload, queue_packets, max_hops,
                 max_objects, tuple(drop_reasons), tuple(counters), fail, streams,
+                anonymous,
             )
         )  # fmt: skip
 

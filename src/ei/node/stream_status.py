@@ -53,6 +53,8 @@ class StreamCounts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         open, opened, refused: Now, so far, and not opened at all.
+        pipe_full: Connections and streams of anonymous services that were not let in, since what
+            has come by the same pipe has as much as is left.
         closed: So far, by reason.
         read_bytes, written_bytes: That came from other ends, and that went to them.
         spliced_bytes: Of those, what no service saw.
@@ -64,6 +66,7 @@ class StreamCounts(msgspec.Struct, frozen=True, kw_only=True):
     open: int = 0
     opened: int = 0
     refused: int = 0
+    pipe_full: int = 0
     closed: dict[str, int] = {}
     read_bytes: int = 0
     written_bytes: int = 0

@@ -15,6 +15,7 @@ from msgspec import Meta
 from ei.errors import ServiceError
 from ei.sdk import (
     Action,
+    AtNode,
     CancelTimer,
     Capability,
     CloseStream,
@@ -96,6 +97,7 @@ class Admission:
         self._drop_reasons = frozenset(manifest.drop_reasons)
         self._counters = frozenset(manifest.counters)
         self._capabilities = manifest.capabilities
+        self._is_anonymous = manifest.anonymous
         self._reads_payload = "payload" in manifest.capabilities
         self._messages = messages
         self._encode = msgspec.msgpack.Encoder().encode
@@ -167,6 +169,8 @@ class Admission:
         match effect:
             case OpenStream(stream=stream) if stream % 2 == 0:
                 raise ServiceError(f"OpenStream.stream = {stream}: odd numbers allowed")
+            case OpenStream(to=AtNode()) if self._is_anonymous:
+                raise ServiceError(f"{effect!r:.200}: an anonymous service opens none to a node")
             case OpenStream(to=Legacy()):
                 self._check_capability("internet", effect)
             case StartTls():

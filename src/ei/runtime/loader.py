@@ -43,6 +43,7 @@ class DatapathOptions(TypedDict):
     counters: list[str]
     fail: Literal["closed", "open", "bypass"]
     streams: bool
+    anonymous: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def datapath_options(manifest: Manifest) -> DatapathOptions:
         counters=[*manifest.counters, *ENVIRONMENT_COUNTERS, *words],
         fail=manifest.fail,
         streams="streams" in manifest.capabilities,
+        anonymous=manifest.anonymous,
     )
 
 

@@ -62,6 +62,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         max_objects: Most meters and tallies it may have.
         capabilities: What it asks for, of `payload`, `streams`, `internet` and `sites`; the
             environment refuses the rest.
+        anonymous: Whoever opens a stream to it need not be known: another node hides it. Packets of
+            streams end here while their metadata is empty, and are the service's to forward else;
+            `StreamOpened.peer` is their source, which nobody has proved. What goes back carries
+            the one byte 01 as metadata, covered. It opens no streams to other nodes.
         libraries: Third-party packages that it imports.
         drop_reasons: Every word it may give to `DropPacket` and `Discard`.
         counters: Every word it may give to `Count`.
@@ -94,6 +98,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     capabilities: Annotated[
         tuple[Capability, ...], Meta(description=f"a list of {_listed(Capability)}")
     ] = ()
+    anonymous: Annotated[bool, Meta(description="true or false")] = False
     libraries: Annotated[tuple[str, ...], Meta(description="a list of packages")] = ()
     drop_reasons: Words = ()
     counters: Words = ()
@@ -184,6 +189,11 @@ def _check_together(manifest: Manifest, path: Path) -> None:
             raise ConfigError(
                 f"{path}: capabilities: {word!r} seen without 'streams', which it needs"
             )
+
+    if manifest.anonymous and "streams" not in manifest.capabilities:
+        raise ConfigError(
+            f"{path}: anonymous: true seen without the capability 'streams', which it needs"
+        )
 
     if manifest.state == "replicated" and not 0 < manifest.stable_bytes <= MAX_REPLICATED_BYTES:
         raise ConfigError(

@@ -353,6 +353,7 @@ impl StreamThread {
         &mut self,
         now_ns: u64,
         service: u32,
+        is_anonymous: bool,
         socket: OwnedFd,
     ) -> io::Result<()> {
         self.detach_worker(now_ns, service);
@@ -360,7 +361,7 @@ impl StreamThread {
         let data = EventData::new_u64(token::worker(service));
         epoll::add(&self.epoll, &worker.socket, data, EventFlags::IN)?;
         self.workers.insert(service, worker);
-        self.junction.add_service(service);
+        self.junction.add_service(service, is_anonymous);
         Ok(())
     }
 

@@ -36,6 +36,8 @@ pub struct ServiceConfig {
     pub reads_payload: bool,
     /// Packets of protection STREAMS for it are for this node's own streams.
     pub has_streams: bool,
+    /// Of these alone those with empty metadata: what has more goes on to whom it hides, or to another node.
+    pub is_anonymous: bool,
     /// Packets that may wait for it.
     pub queue_packets: usize,
     /// Most hops of a decision, up to 1,024.
@@ -58,6 +60,7 @@ impl ServiceConfig {
             match_metadata: None,
             reads_payload: false,
             has_streams: false,
+            is_anonymous: false,
             queue_packets: 1_024,
             max_hops: 1_024,
             max_objects: 65_536,
@@ -171,6 +174,7 @@ impl RunningService {
             && packet.header.protection == Protection::Streams
             && packet.header.service == self.config.number
             && packet.egress.is_none()
+            && (packet.header.metadata.is_empty() || !self.config.is_anonymous)
     }
 
     /// Whether the worker should be given a batch.

@@ -72,6 +72,8 @@ pub(super) struct Entry {
     /// How the service knows it; `None` while its opening is being read.
     pub(super) number: Option<u64>,
     pub(super) peer: [u8; 16],
+    /// By which it came, of an anonymous service.
+    pub(super) pipe: Option<[u8; 16]>,
     pub(super) end: End,
     pub(super) stage: Stage,
     /// As it comes, with its length before it, or as it is to be written.
@@ -121,6 +123,7 @@ impl Entry {
             service,
             number: None,
             peer,
+            pipe: None,
             end,
             stage,
             opening: Vec::new(),

@@ -148,6 +148,10 @@ impl Junction {
             (Ok(()), Target::Legacy(to)) => {
                 sockets.open(place, &to, ahead, self.now_ns.saturating_add(deadline_ns));
             }
+            // What comes back would be for the service itself.
+            (Ok(()), Target::AtNode { .. }) if self.table.is_anonymous(service) => {
+                self.close(sockets, place, Closing::Refused);
+            }
             (Ok(()), Target::AtNode { node, opening }) => {
                 if let Some(entry) = self.table.get_mut(place) {
                     entry.opening = super::opening::written(&opening);

@@ -3,7 +3,7 @@
 use super::entry::{End, Entry, Stage};
 use super::opening::{self, Opening};
 use super::{Closing, Junction, Sockets};
-use crate::{ConnectionKey, Event, LossKind};
+use crate::{ConnectionKey, Event, LossKind, StreamsError};
 
 /// Within this a stream must say what it is for.
 const OPENING_NS: u64 = 10 * 1_000_000_000;
@@ -14,6 +14,7 @@ const MAX_WANTING: usize = 64;
 impl Junction {
     pub(super) fn take_quic_event(&mut self, sockets: &mut impl Sockets, event: Event) {
         match event {
+            Event::KeyWanted { key } if self.is_anonymous(&key) => self.let_anybody(key),
             Event::KeyWanted { key } => {
                 let incoming = &mut self.links.want(key.peer).incoming;
                 if incoming.len() < MAX_WANTING {
@@ -52,6 +53,22 @@ impl Junction {
         }
     }
 
+    fn is_anonymous(&self, key: &ConnectionKey) -> bool {
+        let link = self.links.of_key.get(key);
+        link.is_some_and(|link| self.table.is_anonymous(link.service))
+    }
+
+    /// Somebody whom another node hides wants a connection.
+    fn let_anybody(&mut self, key: ConnectionKey) {
+        let Some(pipe) = self.links.of_key.get(&key).map(|link| link.pipe) else {
+            return;
+        };
+        let accepted = self.quic.accept_anybody(self.now_ns, key, pipe);
+        if let Err(StreamsError::TooManyConnections { .. }) = accepted {
+            self.counted.pipe_full += 1;
+        }
+    }
+
     fn lose(&mut self, sockets: &mut impl Sockets, key: ConnectionKey, kind: LossKind) {
         let why = match kind {
             LossKind::Refused | LossKind::WrongIdentity | LossKind::IdentityRefused => {
@@ -75,11 +92,17 @@ impl Junction {
 
     /// A peer opened a stream.
     fn let_in(&mut self, key: ConnectionKey, stream: u64, is_bidirectional: bool) {
-        let service = self.links.get_mut(&key).map_or(0, |link| link.service);
-        let room = match is_bidirectional {
+        let link = self.links.of_key.get(&key);
+        let (service, pipe) = link.map_or((0, [0; 16]), |link| (link.service, link.pipe));
+        let pipe = self.table.is_anonymous(service).then_some(pipe);
+        let mut room = match is_bidirectional {
             true => self.table.check_room(service, Some(&key.peer)),
             false => Err(Closing::Refused),
         };
+        if room.is_ok() && pipe.is_some_and(|pipe| !self.table.has_room_by(&pipe)) {
+            self.counted.pipe_full += 1;
+            room = Err(Closing::TooManyStreams);
+        }
         if let Err(why) = room {
             self.counted.refused += 1;
             let _one_way = self.quic.reset(key, stream, why.code());
@@ -88,6 +111,7 @@ impl Junction {
         }
         let end = End::Quic(key, stream);
         let mut entry = Entry::new(service, key.peer, end, Stage::BeingRead);
+        entry.pipe = pipe;
         entry.until_ns = Some(self.now_ns + OPENING_NS);
         let place = self.table.add(entry);
         self.links.note_opened(&key);

@@ -20,11 +20,20 @@ const fn reserved_bytes(window: usize) -> usize {
 pub(super) struct Service {
     /// Its worker is there to be told.
     pub(super) is_up: bool,
+    /// Whoever opens its streams need not be known.
+    pub(super) is_anonymous: bool,
     /// Streams that have something to tell, in turn.
     pub(super) ready: VecDeque<usize>,
     pub(super) open: usize,
     pub(super) opened: u64,
     last_even: u64,
+}
+
+/// Streams that came by one pipe, and what they have reserved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Share {
+    streams: usize,
+    reserved_bytes: usize,
 }
 
 /// Every stream of every service.
@@ -35,6 +44,8 @@ pub(super) struct Table {
     of_quic: HashMap<(ConnectionKey, u64), usize>,
     of_number: HashMap<(u32, u64), usize>,
     of_peer: HashMap<[u8; 16], usize>,
+    /// Of streams of anonymous services.
+    of_pipe: HashMap<[u8; 16], Share>,
     pub(super) services: BTreeMap<u32, Service>,
     max_streams: usize,
     max_streams_per_peer: usize,
@@ -52,6 +63,7 @@ impl Table {
             of_quic: HashMap::new(),
             of_number: HashMap::new(),
             of_peer: HashMap::new(),
+            of_pipe: HashMap::new(),
             services: BTreeMap::new(),
             max_streams,
             max_streams_per_peer,
@@ -91,6 +103,19 @@ impl Table {
         entries.filter_map(|(place, entry)| Some((place, entry.as_ref()?)))
     }
 
+    pub(super) fn is_anonymous(&self, service: u32) -> bool {
+        let service = self.services.get(&service);
+        service.is_some_and(|service| service.is_anonymous)
+    }
+
+    /// Whether one more may be that came by a pipe of which any number of peers may come: what has come by it
+    /// already counts twice, and so leaves as much to the rest.
+    pub(super) fn has_room_by(&self, pipe: &[u8; 16]) -> bool {
+        let share = self.of_pipe.get(pipe).copied().unwrap_or_default();
+        self.len() + share.streams < self.max_streams
+            && self.window_by(share.reserved_bytes) >= MIN_WINDOW_BYTES
+    }
+
     /// Whether one more may be, of `peer` if it is another's.
     pub(super) fn check_room(&self, service: u32, peer: Option<&[u8; 16]>) -> Result<(), Closing> {
         let of_peer = peer.and_then(|peer| self.of_peer.get(peer)).copied();
@@ -109,17 +134,35 @@ impl Table {
 
     /// Of the next stream: so small a part of what is left that ten thousand find room in the default.
     fn window(&self) -> usize {
+        self.window_by(0)
+    }
+
+    fn window_by(&self, of_pipe: usize) -> usize {
         let left = self.window_bytes.saturating_sub(self.reserved_bytes);
+        let left = left.saturating_sub(of_pipe);
         match left < reserved_bytes(MIN_WINDOW_BYTES) {
             true => 0,
             false => (left / 8_192).clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES),
         }
     }
 
+    fn reserve_window(&mut self, entry: &Entry) {
+        let bytes = reserved_bytes(entry.window);
+        self.reserved_bytes += bytes;
+        if let Some(share) = entry.pipe.and_then(|pipe| self.of_pipe.get_mut(&pipe)) {
+            share.reserved_bytes += bytes;
+        }
+    }
+
     /// Add a stream for which there is room.
     pub(super) fn add(&mut self, mut entry: Entry) -> usize {
-        entry.window = self.window();
-        self.reserved_bytes += reserved_bytes(entry.window);
+        let share = entry.pipe.map(|pipe| self.of_pipe.entry(pipe).or_default());
+        let of_pipe = share.map_or(0, |share| {
+            share.streams += 1;
+            share.reserved_bytes
+        });
+        entry.window = self.window_by(of_pipe);
+        self.reserve_window(&entry);
         *self.of_peer.entry(entry.peer).or_default() += 1;
         if let Some(service) = self.services.get_mut(&entry.service) {
             service.open += 1;
@@ -175,8 +218,12 @@ impl Table {
     /// Give back the windows of a stream that takes nothing any more.
     pub(super) fn release_window(&mut self, place: usize) {
         if let Some(entry) = self.get_mut(place) {
-            let window = std::mem::take(&mut entry.window);
-            self.reserved_bytes -= reserved_bytes(window);
+            let bytes = reserved_bytes(std::mem::take(&mut entry.window));
+            let pipe = entry.pipe;
+            self.reserved_bytes -= bytes;
+            if let Some(share) = pipe.and_then(|pipe| self.of_pipe.get_mut(&pipe)) {
+                share.reserved_bytes -= bytes;
+            }
         }
     }
 
@@ -189,6 +236,15 @@ impl Table {
         self.free.push(place);
         self.reserved_bytes -= reserved_bytes(entry.window) + entry.extra_bytes;
         self.kept_bytes -= entry.kept.as_ref().map_or(0, Kept::room_bytes);
+        if let Some(pipe) = entry.pipe
+            && let Some(share) = self.of_pipe.get_mut(&pipe)
+        {
+            share.streams -= 1;
+            share.reserved_bytes -= reserved_bytes(entry.window);
+            if share.streams == 0 {
+                self.of_pipe.remove(&pipe);
+            }
+        }
         if let Some(number) = entry.number {
             self.of_number.remove(&(entry.service, number));
         }

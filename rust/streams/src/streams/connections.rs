@@ -6,7 +6,9 @@ use super::Streams;
 use crate::config::Windows;
 use crate::connection::Connection;
 use crate::endpoint::Accepted;
+use crate::identity::Expected;
 use crate::probing::Slip;
+use crate::slots::Share;
 use crate::{ConnectionKey, Event, StreamsError};
 
 impl Streams {
@@ -22,7 +24,7 @@ impl Streams {
         peer_key: [u8; 32],
     ) -> Result<(), StreamsError> {
         let now = self.at(now_ns);
-        let windows = self.check_room(key)?;
+        let windows = self.check_room(key, None)?;
         if self.waiting.contains(&key) {
             return Err(StreamsError::AlreadyConnected(key));
         }
@@ -30,7 +32,7 @@ impl Streams {
         let transport = self.config.transport(windows, &slip)?;
         let (handle, quic) = self.endpoint.connect(now, key, peer_key, transport)?;
         self.statistics.connects += 1;
-        self.add(key, handle, quic, windows, slip);
+        self.add(key, handle, quic, windows, slip, None);
         Ok(())
     }
 
@@ -45,13 +47,38 @@ impl Streams {
         key: ConnectionKey,
         peer_key: [u8; 32],
     ) -> Result<(), StreamsError> {
+        self.let_begin(now_ns, key, Expected::Key(peer_key), None)
+    }
+
+    /// Answer `Event::KeyWanted` with whoever it is: the peer proves that it has some Ed25519 key, and nobody
+    /// need know that. What others have by the same `pipe` counts twice against it, so that all that come by
+    /// one leave as much to the rest.
+    ///
+    /// # Errors
+    /// Nothing of that key waits, or there is no room (it is then refused).
+    pub fn accept_anybody(
+        &mut self,
+        now_ns: u64,
+        key: ConnectionKey,
+        pipe: [u8; 16],
+    ) -> Result<(), StreamsError> {
+        self.let_begin(now_ns, key, Expected::Anybody, Some(pipe))
+    }
+
+    fn let_begin(
+        &mut self,
+        now_ns: u64,
+        key: ConnectionKey,
+        expected: Expected,
+        pipe: Option<[u8; 16]>,
+    ) -> Result<(), StreamsError> {
         let now = self.at(now_ns);
         let incoming = self
             .waiting
             .take(&key)
             .ok_or(StreamsError::NotWaiting(key))?;
         let slip = Slip::default();
-        let room = self.check_room(key).and_then(|windows| {
+        let room = self.check_room(key, pipe.as_ref()).and_then(|windows| {
             self.config
                 .transport(windows, &slip)
                 .map(|transport| (windows, transport))
@@ -66,11 +93,11 @@ impl Streams {
         self.answer.clear();
         match self
             .endpoint
-            .accept(now, incoming, peer_key, transport, &mut self.answer)?
+            .accept(now, incoming, expected, transport, &mut self.answer)?
         {
             Accepted::Connection(handle, quic) => {
                 self.statistics.accepts += 1;
-                self.add(key, handle, quic, windows, slip);
+                self.add(key, handle, quic, windows, slip, pipe);
             }
             Accepted::Lost(loss, answer) => {
                 if answer.is_some() {
@@ -140,16 +167,24 @@ impl Streams {
         }
     }
 
-    fn check_room(&self, key: ConnectionKey) -> Result<Windows, StreamsError> {
+    fn check_room(
+        &self,
+        key: ConnectionKey,
+        pipe: Option<&[u8; 16]>,
+    ) -> Result<Windows, StreamsError> {
         if self.slots.find(&key).is_some() {
             return Err(StreamsError::AlreadyConnected(key));
         }
         let connections = self.slots.len();
         let of_peer = self.slots.count_with(&key.peer);
-        let is_full = connections >= self.config.max_connections
+        let by_pipe = pipe.map_or(Share::default(), |pipe| self.slots.share_of(pipe));
+        let is_full = connections + by_pipe.connections >= self.config.max_connections
             || of_peer >= self.config.max_connections_per_peer;
         let reserved_bytes = self.slots.reserved_bytes();
-        match self.config.windows(reserved_bytes, of_peer) {
+        match self
+            .config
+            .windows(reserved_bytes + by_pipe.reserved_bytes, of_peer)
+        {
             Some(windows) if !is_full => Ok(windows),
             _ => Err(StreamsError::TooManyConnections {
                 connections,
@@ -165,11 +200,12 @@ impl Streams {
         quic: quinn_proto::Connection,
         windows: Windows,
         slip: Slip,
+        pipe: Option<[u8; 16]>,
     ) {
         let deadline_ns = self.now_ns.saturating_add(self.config.handshake_timeout_ns);
         let reserved_bytes = windows.sum_bytes();
         let connection = Connection::new(key, handle, quic, reserved_bytes, deadline_ns, slip);
-        let slot = self.slots.add(connection);
+        let slot = self.slots.add(connection, pipe);
         self.absorb(Some(slot));
     }
 

@@ -111,7 +111,7 @@ impl Crossing {
                 buffer_bytes: 256 << 20,
             })
             .unwrap();
-            junction.add_service(SERVICE);
+            junction.add_service(SERVICE, false);
             Node {
                 junction,
                 servers: Servers::default(),

@@ -69,7 +69,7 @@ fn more_streams_than_a_connection_allows_wait_for_room() {
 #[test]
 fn a_place_that_another_service_took_gets_no_connection_of_the_first() {
     let mut crossing = Crossing::new(2);
-    crossing.nodes[0].junction.add_service(34);
+    crossing.nodes[0].junction.add_service(34, false);
     let node = &mut crossing.nodes[0];
     let mut order = |service, stream, order| {
         let order = match order {

@@ -1,6 +1,6 @@
 //! The stream thread of an engine: started, asked, and given its end of workers.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -27,8 +27,8 @@ struct State {
     thread: Option<JoinHandle<io::Result<()>>>,
     /// The node's own addresses, which rules must name.
     own: Vec<IpAddr>,
-    /// Services with streams.
-    services: BTreeSet<u32>,
+    /// Services with streams, and whether they are anonymous.
+    services: BTreeMap<u32, bool>,
 }
 
 /// Why there is no stream thread.
@@ -118,18 +118,18 @@ impl Fleet {
         self.streaming.lock().own.clone()
     }
 
-    /// Note whether a service has streams.
-    pub(crate) fn set_streams(&self, service: u32, has_streams: bool) {
+    /// Note whether a service has streams, and if so whether it is anonymous.
+    pub(crate) fn set_streams(&self, service: u32, is_anonymous: Option<bool>) {
         let mut state = self.streaming.lock();
-        match has_streams {
-            true => state.services.insert(service),
-            false => state.services.remove(&service),
+        match is_anonymous {
+            Some(is_anonymous) => state.services.insert(service, is_anonymous),
+            None => state.services.remove(&service),
         };
     }
 
     /// Sockets that the worker of a service has: one for each thread that it hears of.
     pub(crate) fn sockets_of(&self, service: u32) -> usize {
-        let has_streams = self.streaming.lock().services.contains(&service);
+        let has_streams = self.streaming.lock().services.contains_key(&service);
         self.threads() + usize::from(has_streams && self.has_streams())
     }
 
@@ -142,7 +142,11 @@ impl Fleet {
         service: u32,
         socket: OwnedFd,
     ) -> Result<io::Result<()>, FleetError> {
-        self.order_streams(move |thread, now_ns| thread.attach_worker(now_ns, service, socket))
+        let is_anonymous = self.streaming.lock().services.get(&service).copied();
+        let is_anonymous = is_anonymous.unwrap_or_default();
+        self.order_streams(move |thread, now_ns| {
+            thread.attach_worker(now_ns, service, is_anonymous, socket)
+        })
     }
 
     /// End a worker's streams, if it has any.

@@ -17,6 +17,7 @@ pub(crate) fn streams_dict<'py>(
     dict.set_item("open", counted.open)?;
     dict.set_item("opened", counted.opened)?;
     dict.set_item("refused", counted.refused)?;
+    dict.set_item("pipe_full", counted.pipe_full)?;
     dict.set_item("closed", counted.closed)?;
     dict.set_item("read_bytes", counted.read_bytes)?;
     dict.set_item("written_bytes", counted.written_bytes)?;

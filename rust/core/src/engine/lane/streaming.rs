@@ -14,6 +14,9 @@ const BATCH_PACKETS: usize = 256;
 /// What the stream thread has no room for is handed over after this.
 const AGAIN_NS: u64 = 500_000;
 
+/// Metadata of what goes back to somebody whom another node hides: empty is what comes from there.
+const TO_THE_HIDDEN: &[u8] = &[1];
+
 impl Lane {
     /// Packets of the node's own streams: they are cut into payloads, and leave in trains.
     pub(super) fn send_own(&mut self, now_ns: u64, train: &OwnTrain) {
@@ -23,10 +26,13 @@ impl Lane {
                 peer: Address(departure.pipe),
                 service: departure.service,
                 connection: departure.connection,
-                metadata: &[],
+                metadata: match departure.is_anonymous {
+                    true => TO_THE_HIDDEN,
+                    false => &[],
+                },
                 payload,
                 protection: Protection::Streams,
-                is_covered: false,
+                is_covered: departure.is_anonymous,
                 class: 0,
                 is_traced: false,
             };
