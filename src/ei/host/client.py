@@ -63,7 +63,7 @@ class Host:
             stack, self._driver, self._router, lookups=self._lookups, receipts=self._receipts
         )
         self._streams = StreamRouter(
-            stack, now_ns=self._driver.now_ns, touched=self._driver.touched
+            stack, stack.streams, now_ns=self._driver.now_ns, touched=self._driver.touched
         )
 
     # -- itself -----------------------------------------------------------------------------------

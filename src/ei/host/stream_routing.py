@@ -28,6 +28,7 @@ from ei.host.ranges import check_port, check_service
 from ei.host.sessions import DELIVERY
 from ei.host.stack import Stack
 from ei.host.stream_codes import NO_LISTENER
+from ei.host.stream_connections import StreamConnections
 from ei.host.stream_ports import ConnectionKey, StreamKey
 from ei.host.streams import Stream, StreamListener
 from ei.sdk.packets import Address
@@ -42,9 +43,10 @@ StreamEvent = StreamConnected | StreamLost | StreamArrived | StreamMoved | Strea
 
 
 class StreamRouter:
-    """Streams and listeners of one host.
+    """Streams and listeners of one host, or the streams of one of its circuits.
 
     Args:
+        connections: What they go over.
         now_ns: Reads the clock.
         touched: Called after the stack was given something to send.
 
@@ -53,9 +55,15 @@ class StreamRouter:
     """
 
     def __init__(
-        self, stack: Stack, *, now_ns: Callable[[], int], touched: Callable[[], None]
+        self,
+        stack: Stack,
+        connections: StreamConnections,
+        *,
+        now_ns: Callable[[], int],
+        touched: Callable[[], None],
     ) -> None:
         self._stack = stack
+        self._connections = connections
         self._now_ns = now_ns
         self._touched = touched
         self._listeners: dict[int, StreamListener] = {}
@@ -75,7 +83,7 @@ class StreamRouter:
         """Open a stream to a port of a host; see `Host.open_stream`."""
         check_port(port)
         what = f"stream to {self._stack.records.name_of(to)} port {port}"
-        begin = partial(self._stack.streams.open_stream, port=port)
+        begin = partial(self._connections.open_stream, port=port)
         key = await self._begun(to, DELIVERY, begin, what, deadline_s)
         return self._make(key, port=port)
 
@@ -90,9 +98,19 @@ class StreamRouter:
         if at not in attachments.nodes:
             known = ", ".join(map(records.name_of, attachments.nodes))
             raise NotFoundError(f"{name} is none of the nodes of this host: {known}")
-        what = f"stream to service {service} at {name}"
-        begin = partial(self._stack.streams.open_service_stream, opening=opening)
-        key = await self._begun(at, service, begin, what, deadline_s)
+        return await self.open_at(at, service, opening, deadline_s=deadline_s)
+
+    async def open_at(
+        self, node: Address, service: int, opening: bytes, *, deadline_s: float
+    ) -> Stream:
+        """Open a stream to a service at a node to which packets find their way.
+
+        Raises:
+            DeadlineError, StreamError: as `Host.open_service_stream`.
+        """
+        what = f"stream to service {service} at {self._stack.records.name_of(node)}"
+        begin = partial(self._connections.open_service_stream, opening=opening)
+        key = await self._begun(node, service, begin, what, deadline_s)
         return self._make(key, service=service)
 
     def listen(self, port: int, *, limit_items: int) -> StreamListener:
@@ -136,15 +154,15 @@ class StreamRouter:
         if self._keeping is not None:
             self._keeping.cancel()
         if self._watching is not None:
-            _ = self._watching.remove_reader(self._stack.streams.joints.fileno())
+            _ = self._watching.remove_reader(self._connections.joints.fileno())
         for listener in list(self._listeners.values()):
             listener.close()
         for stream in list(self._streams.values()):
             stream.lose(StreamError(str(error), kind="closed"))
-        self._stack.streams.close_all(self._now_ns(), reason="the host was closed")
+        self._connections.close_all(self._now_ns(), reason="the host was closed")
 
     def _connect(self, to: Address, service: int) -> ConnectionKey:
-        key, is_up = self._stack.streams.connect(self._now_ns(), to, service=service)
+        key, is_up = self._connections.connect(self._now_ns(), to, service=service)
         if is_up:
             self._up.add(key)
         self._touched()
@@ -188,7 +206,7 @@ class StreamRouter:
 
     def _make(self, key: StreamKey, *, port: int = 0, service: int = DELIVERY) -> Stream:
         stream = Stream(
-            self._stack,
+            self._connections,
             key,
             port=port,
             service=service,
@@ -203,7 +221,7 @@ class StreamRouter:
         return stream
 
     def _join(self, key: StreamKey, connection: socket.socket, keep_bytes: int) -> None:
-        joints = self._stack.streams.joints
+        joints = self._connections.joints
         joints.join(self._now_ns(), key, connection.detach(), keep_bytes=keep_bytes)
         if self._watching is None:
             self._watching = asyncio.get_running_loop()
@@ -211,19 +229,19 @@ class StreamRouter:
         self._touched()
 
     def _on_connections(self) -> None:
-        self._stack.streams.joints.poll(self._now_ns())
+        self._connections.joints.poll(self._now_ns())
         self._touched()
 
     def _keep(self) -> None:
         """Keep connections up whose streams are open and silent, as of people who think."""
         self._keeping = None
         heard = {
-            key[:2]: self._stack.streams.measure(key[:2], "payloads_received")
+            key[:2]: self._connections.measure(key[:2], "payloads_received")
             for key in self._streams
         }
         for key, count in heard.items():
             if self._heard.get(key) == count:
-                self._stack.streams.ask(self._now_ns(), key[0])
+                self._connections.ask(self._now_ns(), key[0])
                 self._touched()
         self._heard = heard
         if heard:
@@ -239,7 +257,7 @@ class StreamRouter:
         else:
             self.dropped["receiver_busy"] += 1
         self.forget(key)
-        self._stack.streams.abort(key, NO_LISTENER)
+        self._connections.abort(key, NO_LISTENER)
         self._touched()
         return False
 

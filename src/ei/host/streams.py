@@ -24,7 +24,7 @@ from ei.host.stream_ports import StreamKey
 from ei.sdk.packets import Address
 
 if TYPE_CHECKING:
-    from ei.host.stack import Stack
+    from ei.host.stream_connections import StreamConnections
 
 READ_BYTES = 256 * 1024
 GATEWAY_S = 0.02
@@ -42,7 +42,7 @@ class Stream:
 
     def __init__(  # noqa: PLR0913 where it is, what it is for, who is told
         self,
-        stack: "Stack",
+        connections: "StreamConnections",
         key: StreamKey,
         *,
         port: int = 0,
@@ -51,7 +51,7 @@ class Stream:
         forget: Callable[[], None],
         join: Callable[[socket.socket, int], None],
     ) -> None:
-        self._stack = stack
+        self._connections = connections
         self._key = key
         self._touched = touched
         self._forget = forget
@@ -163,7 +163,7 @@ class Stream:
             while start < len(data):
                 self._movement.clear()
                 _raise(self._write_loss)
-                start += self._stack.streams.write(self._key, data, start)
+                start += self._connections.write(self._key, data, start)
                 self._touched()
                 if start < len(data):
                     _ = await self._movement.wait()
@@ -178,7 +178,7 @@ class Stream:
         _raise(self._write_loss)
         if self._is_finished:
             return
-        self._stack.streams.finish(self._key)
+        self._connections.finish(self._key)
         self._touched()
         async with within(deadline_s, f"acknowledgement on the stream {self._with}"):
             while not self._is_finished:
@@ -204,7 +204,7 @@ class Stream:
             StreamError: either broke.
         """
         async with within(idle_s, f"room on the stream {self._with}"):
-            while not self._stack.streams.has_begun(self._key):
+            while not self._connections.has_begun(self._key):
                 self._movement.clear()
                 _raise(self._write_loss)
                 _ = await self._movement.wait()
@@ -225,7 +225,7 @@ class Stream:
 
     def carried(self) -> Carried:
         """Return what went by `carry`; raises `StreamError` before it and after `part`."""
-        return self._stack.streams.joints.carried(self._key)
+        return self._connections.joints.carried(self._key)
 
     def leave(self) -> Left | None:
         """Take the connection back from `carry`, with what was on its way, for another stream.
@@ -235,7 +235,7 @@ class Stream:
         if self._is_broken:
             return None
         with suppress(StreamError):
-            return self._stack.streams.joints.leave(self._key)
+            return self._connections.joints.leave(self._key)
         return None
 
     def part(self, *, is_reset: bool) -> None:
@@ -244,7 +244,7 @@ class Stream:
         Args:
             is_reset: What was cut off must not look complete.
         """
-        self._stack.streams.joints.part(self._key, is_reset=is_reset)
+        self._connections.joints.part(self._key, is_reset=is_reset)
 
     async def refusal(self, *, most_s: float = 1.0) -> None:
         """Return once the peer has sent something, or has had the time to refuse.
@@ -258,7 +258,7 @@ class Stream:
         Raises:
             StreamError: the peer has refused it.
         """
-        rtt_s = self._stack.streams.measure(self._key[:2], "rtt_ns") / 1e9
+        rtt_s = self._connections.measure(self._key[:2], "rtt_ns") / 1e9
         with suppress(TimeoutError):
             async with asyncio.timeout(min(rtt_s + GATEWAY_S, most_s)):
                 _ = await self._movement.wait()
@@ -270,7 +270,7 @@ class Stream:
         Args:
             code: Of `ei.host.stream_codes`, for the other host.
         """
-        self._stack.streams.abort(self._key, code)
+        self._connections.abort(self._key, code)
         self.lose(StreamError("this host gave the stream up", kind="aborted"))
         self._forget()
         self._touched()
@@ -319,7 +319,7 @@ class Stream:
 
     def _read(self, max_bytes: int) -> bytes:
         try:
-            piece, state, code = self._stack.streams.read(self._key, max_bytes)
+            piece, state, code = self._connections.read(self._key, max_bytes)
         except StreamError:
             _raise(self._read_loss)
             raise
