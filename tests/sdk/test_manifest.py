@@ -97,10 +97,7 @@ ttl_s = 1.5
             "capabilities: 'internet' seen without 'streams', which it needs",
         ),
         ("anonymous = 1", "anonymous: 1 seen, true or false allowed"),
-        (
-            "anonymous = true",
-            "anonymous: true seen without the capability 'streams', which it needs",
-        ),
+        ("anonymous = true", "anonymous: true seen without 'streams', which it needs"),
         (
             "capabilities = ['records.write']",
             "capabilities: not in this version: 'records.write'",

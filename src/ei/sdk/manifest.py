@@ -184,16 +184,12 @@ def _check_together(manifest: Manifest, path: Path) -> None:
         if len(set(facts)) != len(facts):
             raise ConfigError(f"{path}: knows: {party}: {facts!r} seen, each fact once allowed")
 
-    for word in ("internet", "sites"):
-        if word in manifest.capabilities and "streams" not in manifest.capabilities:
-            raise ConfigError(
-                f"{path}: capabilities: {word!r} seen without 'streams', which it needs"
-            )
-
-    if manifest.anonymous and "streams" not in manifest.capabilities:
-        raise ConfigError(
-            f"{path}: anonymous: true seen without the capability 'streams', which it needs"
-        )
+    needing = [word for word in ("internet", "sites") if word in manifest.capabilities]
+    seen = [f"capabilities: {word!r}" for word in needing] + [
+        "anonymous: true"
+    ] * manifest.anonymous
+    if seen and "streams" not in manifest.capabilities:
+        raise ConfigError(f"{path}: {seen[0]} seen without 'streams', which it needs")
 
     if manifest.state == "replicated" and not 0 < manifest.stable_bytes <= MAX_REPLICATED_BYTES:
         raise ConfigError(
