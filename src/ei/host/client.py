@@ -8,12 +8,12 @@
 Everything here runs on one event loop; nothing is thread-safe.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Self, TypeVar
 
 from ei.errors import LocalError
 from ei.host.channels import ControlChannel, DatagramChannel, ServiceChannel, Wanted
+from ei.host.circuits import Circuit, Circuits
 from ei.host.constraints import constraints_of
 from ei.host.deadlines import DEFAULT_S, within
 from ei.host.driver import Driver
@@ -35,7 +35,7 @@ from ei.host.inquiries import Account
 from ei.host.lookups import Lookups
 from ei.host.outbox import Outbox
 from ei.host.receipts import Receipts
-from ei.host.routing import Answers, Router
+from ei.host.routing import Router
 from ei.host.stack import Stack
 from ei.host.status import HostStatus, host_status
 from ei.host.stream_routing import StreamRouter
@@ -44,7 +44,6 @@ from ei.host.transport import Transport
 from ei.records.record_set import RecordSet
 from ei.sdk.packets import Address
 
-AnswerT = TypeVar("AnswerT")
 ChannelT = TypeVar("ChannelT", DatagramChannel, ServiceChannel, ControlChannel)
 
 
@@ -65,6 +64,7 @@ class Host:
         self._streams = StreamRouter(
             stack, stack.streams, now_ns=self._driver.now_ns, touched=self._driver.touched
         )
+        self._circuits = Circuits(stack, now_ns=self._driver.now_ns, touched=self._driver.touched)
 
     # -- itself -----------------------------------------------------------------------------------
 
@@ -180,6 +180,7 @@ class Host:
         self._router.close(closed)
         self._receipts.fail(closed)
         self._lookups.close()
+        self._circuits.close(closed)
         self._streams.close(closed)
         self._driver.close()
 
@@ -211,12 +212,12 @@ class Host:
             NotFoundError: no record of `to`.
         """
         name = to if isinstance(to, str) else self.records.name_of(to)
-        async with within(deadline_s, what := f"echo from {name}"):
+        async with within(deadline_s, f"echo from {name}"):
             address = await self.lookup(to, deadline_s=deadline_s)
             sent_ns = self._driver.now_ns()
             number = self._stack.datagrams.ping(sent_ns, address, data, is_traced=is_traced)
-            asked = (address, number)
-            echo = await self._answer(self._router.echoes, asked, what, deadline_s=deadline_s)
+            self._driver.touched()
+            echo = await self._router.echoes.wait(address, number)
         return (echo.now_ns - sent_ns) / 1e9
 
     def connection_to(self, to: str | Address) -> int:
@@ -336,6 +337,20 @@ class Host:
         """
         return await self._streams.open_service(service, opening, node=node, deadline_s=deadline_s)
 
+    async def open_circuit(
+        self, exit_node: Address, *, service: int, deadline_s: float = DEFAULT_S
+    ) -> Circuit:
+        """Open a circuit to an exit, by the node in use, which hides this host from it.
+
+        Raises:
+            DeadlineError: the exit does not answer.
+            StreamError: it refuses, proves another key than its record's, or a pipe went down.
+            LimitError: as many are open as a host may have.
+            LocalError: the exit is the node in use.
+            NotFoundError: one of both is not known, or does not offer the (anonymous) service.
+        """
+        return await self._circuits.open(exit_node, service=service, deadline_s=deadline_s)
+
     async def explain(
         self, service: int, connection: int, *, node: Address | None = None, deadline_s: float = 2.0
     ) -> Account:
@@ -364,29 +379,13 @@ class Host:
         self._router.add(channel)
         return channel
 
-    async def _answer(
-        self,
-        waiting: Answers[AnswerT],
-        asked: tuple[Address, int],
-        what: str,
-        *,
-        deadline_s: float,
-    ) -> AnswerT:
-        waiting[asked] = asyncio.get_running_loop().create_future()
-        self._driver.touched()
-        try:
-            async with within(deadline_s, what):
-                return await waiting[asked]
-        finally:
-            del waiting[asked]
-
     def _take(self, event: HostEvent) -> None:
         match event:
             case (
                 StreamConnected() | StreamLost() | StreamArrived() | StreamMoved()
                 | StreamsAvailable()
             ):  # fmt: skip
-                _ = self._streams.take(event)
+                _ = self._circuits.take(event) or self._streams.take(event)
             case ContactLearned():
                 self._lookups.take(event)
             case ReceiptReceived() | StatementReceived():

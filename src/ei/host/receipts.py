@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from ei.attachment import ATTACHMENT, encode
 from ei.errors import DeadlineError, EiError
 from ei.host.deadlines import within
 from ei.host.events import ReceiptReceived, StatementReceived
@@ -188,9 +189,16 @@ class Receipts:
         return judge_message(account, self._stack.records)
 
     def _ask(self, node: Address, service: int, connection: int) -> int | None:
-        number = self._stack.inquire(self._now_ns(), node, service, connection)
+        """Ask the nodes, from `node` on; `None` while nothing reaches it."""
+        question = self._stack.inquiries.ask(node, service, connection)
+        message = encode(question)
+        try:
+            self._stack.datapath.send_control(self._now_ns(), node, ATTACHMENT, message)
+        except ValueError:
+            self._stack.inquiries.close(question.number)
+            return None
         self._touched()
-        return number
+        return question.number
 
     def _close(self, number: int) -> None:
         _ = self._questions.pop(number, None)

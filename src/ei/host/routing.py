@@ -34,6 +34,15 @@ class Answers(dict[tuple[Address, int], "asyncio.Future[AnswerT]"]):
     Numbers can be guessed: only with the source, which is proven, is an answer the one asked for.
     """
 
+    async def wait(self, source: Address, number: int) -> AnswerT:
+        """Return the answer to a call."""
+        asked = (source, number)
+        self[asked] = asyncio.get_running_loop().create_future()
+        try:
+            return await self[asked]
+        finally:
+            del self[asked]
+
     def finish(self, source: Address, number: int, answer: AnswerT) -> None:
         """Give a call its answer; without effect when nobody waits for it."""
         future = self.get((source, number))

@@ -43,6 +43,7 @@ class Outgoing:
 
     Attributes:
         is_message: It is one datagram, the only one on this connection.
+        by: Of a circuit: the node that is to carry them to `to`, and hides the host there.
     """
 
     to: Address
@@ -50,6 +51,7 @@ class Outgoing:
     payloads: list[bytes]
     service: int = DELIVERY
     is_message: bool = False
+    by: Address | None = None
 
 
 @dataclass(slots=True)

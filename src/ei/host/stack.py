@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from random import Random
 
 from ei._core import Datapath, EndToEnd, Streams
-from ei.attachment import ATTACHMENT, Explained, encode
+from ei.attachment import ATTACHMENT, Explained
 from ei.directory.messages import DIRECTORY, Addressed
 from ei.host.attaching import Attaching, Told
 from ei.host.attachments import Attachments
 from ei.host.calling import Calling
+from ei.host.circuit_connections import CircuitConnections
 from ei.host.constraints import Constraints
 from ei.host.contacts import Contacts
 from ei.host.datagrams import Datagrams
@@ -145,6 +146,14 @@ class Stack:
             draw=self.draw_number,
             emit=self._emit,
         )
+        self.circuits = CircuitConnections(
+            self.streams,
+            identity.address,
+            records=lambda: self.contacts.records,
+            numbers=numbers,
+            is_seeded=seed is not None,
+            emit=self._emit,
+        )
         self._attaching = Attaching(
             self.datapath,
             found,
@@ -155,7 +164,7 @@ class Stack:
                 self._emit,
                 self._dropped,
                 moved=self.streams.path_changed,
-                lost=self.streams.lose_node,
+                lost=self.circuits.lose_node,
                 explained=self._explained,
             ),
         )
@@ -261,7 +270,7 @@ class Stack:
         self._attaching.poll(now_ns)
         self._registering.poll(now_ns)
         self.datagrams.poll(now_ns)
-        self.streams.poll(now_ns)
+        self.circuits.poll(now_ns)
         self.process(now_ns)
 
     def next_deadline_ns(self) -> int | None:
@@ -272,7 +281,7 @@ class Stack:
             self._attaching.attachments.next_deadline_ns(),
             self._registering.next_deadline_ns(),
             self.datagrams.next_deadline_ns(),
-            self.streams.next_deadline_ns(),
+            self.circuits.next_deadline_ns(),
         )
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -304,8 +313,8 @@ class Stack:
                 else:
                     self.contacts.hold(now_ns, arrived.source, arrived)
                 continue
-            if self.streams.carries(Address(source), connection, service):
-                self.streams.handle(now_ns, Address(source), connection, payloads)
+            if self.circuits.carries(Address(source), connection, service):
+                self.circuits.handle(now_ns, Address(source), connection, payloads)
                 continue
             self._received["packet"] += len(payloads)
             self._events.extend(
@@ -318,23 +327,9 @@ class Stack:
 
     # -- sending ---------------------------------------------------------------------------------
 
-    def inquire(self, now_ns: int, node: Address, service: int, connection: int) -> int | None:
-        """Ask the nodes, from `node` on, about the newest traced packet of a connection.
-
-        Returns:
-            Number of the question, which `inquiries` knows; `None` while nothing reaches the node.
-        """
-        question = self.inquiries.ask(node, service, connection)
-        try:
-            self.datapath.send_control(now_ns, node, ATTACHMENT, encode(question))
-        except ValueError:
-            self.inquiries.close(question.number)
-            return None
-        return question.number
-
     def send_streams(self, now_ns: int) -> None:
         """Give the datapath what the streams want to send; to be called after using them."""
-        for outgoing in self.streams.take_outgoing(now_ns):
+        for outgoing in self.circuits.take_outgoing(now_ns):
             _ = self._send(now_ns, outgoing, protection=Protection.STREAMS)
 
     # -- inside ----------------------------------------------------------------------------------
@@ -351,7 +346,9 @@ class Stack:
         is_traced: bool = False,
     ) -> Address | None:
         via, metadata = outgoing.to, b""
-        if outgoing.service == DELIVERY:
+        if outgoing.by is not None:
+            via, metadata = outgoing.by, bytes(outgoing.to)
+        elif outgoing.service == DELIVERY:
             via = self._attaching.attachments.via_for(DELIVERY, outgoing.to)
             metadata = self.constraints.metadata(outgoing.to)
         taken = self.datapath.send(
@@ -362,6 +359,7 @@ class Stack:
             metadata,
             outgoing.payloads,
             protection=protection,
+            is_covered=outgoing.by is not None,
             is_traced=is_traced,
         )
         refused = len(outgoing.payloads) - taken

@@ -28,6 +28,7 @@ class HostStatus(msgspec.Struct, frozen=True):
         socket_overflows: Datagrams that found the buffer of the host's socket full: no fate.
         expiring: What this host stands on that ends within 30 days, the soonest first.
         is_registered: The directory of its home has said that it knows where the host is attached.
+        circuits: That are open, or being opened.
     """
 
     name: str
@@ -40,6 +41,7 @@ class HostStatus(msgspec.Struct, frozen=True):
     socket_overflows: int = 0
     expiring: tuple[Expiring, ...] = ()
     is_registered: bool = False
+    circuits: int = 0
 
     @property
     def summary(self) -> str:
@@ -100,4 +102,5 @@ def host_status(
         ),
         socket_overflows=socket_overflows,
         is_registered=stack.is_registered,
+        circuits=stack.circuits.open_count,
     )
