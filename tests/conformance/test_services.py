@@ -185,7 +185,7 @@ class Run:
     def __init__(self, loaded: LoadedService, *, is_fresh_each_time: bool = False) -> None:
         self._loaded = loaded
         self._is_fresh_each_time = is_fresh_each_time
-        self._environment = Environment(loaded, node=SELF, seed=1, cost=VirtualCost())
+        self._environment = Environment(loaded, node=SELF, seed=b"1", cost=VirtualCost())
         self.now_s = 0.0
 
     def hand(self, event: Event) -> tuple[Effect, ...] | str:

@@ -104,7 +104,7 @@ class World:
             services=SERVICES,
             trust={"isp-a": DOMAIN.identity_key.hex()},
         )
-        self._services[name] = InProcess(address, seed=1)
+        self._services[name] = InProcess(address, seed=b"1")
         for service in loaded:
             self._services[name].add(service)
         self._logic[name] = Node(

@@ -39,7 +39,7 @@ class Indoors:
             role="node", address=self.address, private_key=NODE_SECRET,
             unix_offset_ns=int(UNIX_S * 1e9), cache_entries=cache_entries,
         )  # fmt: skip
-        self._services = InProcess(self.address, seed=1)
+        self._services = InProcess(self.address, seed=b"1")
         self.node.add_service(DELIVERY.manifest.id, **datapath_options(DELIVERY.manifest))
         self._services.add(DELIVERY, config={"decision_s": LONG_S})
 
