@@ -85,7 +85,8 @@ def _knowledge(manifest: Manifest) -> list[str]:
         rows.append(f"| `{party}`: {PARTIES[party]} | {learned or 'nothing'} |")
     words = (
         "From its `manifest.toml`: what each party learns while all keep to the code. Parties that"
-        " work together know what each of them knows."
+        " work together know what each of them knows. How it is shown:"
+        " [who knows what](../../how-to/show-who-knows-what.md)."
     )
     return ["## Who knows what", words, "\n".join(rows)]
 

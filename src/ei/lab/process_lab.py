@@ -5,8 +5,8 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import msgspec
@@ -19,6 +19,7 @@ from ei.lab.census import marked_processes, session_of
 from ei.lab.daemon_files import HOST_FILE
 from ei.lab.fleet import DaemonState
 from ei.lab.lab import Backend, RealBackend
+from ei.lab.layout import Relay
 from ei.lab.load import attach_fully, until
 from ei.lab.namespaces import inside
 from ei.lab.processes import Progress, ask_lab, start_lab, stop_lab
@@ -156,6 +157,14 @@ class ProcessLab:
         """Return the process ids of the daemons that run, each the leader of its session."""
         return {each.name: each.pid for each in await self._daemons() if each.pid}
 
+    async def processes(self, name: str) -> tuple[int, ...]:
+        """Return the process ids of a node: of its daemon, then of its workers."""
+        if self._lab is None:
+            return ()
+        daemon = (await self.pids())[self._topology.find(name)]
+        marked = await asyncio.to_thread(marked_processes, self._lab.run_id)
+        return (daemon, *(pid for pid in marked if pid != daemon and session_of(pid) == daemon))
+
     # -- faults -----------------------------------------------------------------------------------
 
     async def kill(self, name: str) -> None:
@@ -242,6 +251,11 @@ class ProcessLab:
         """Ask a node on its admin socket."""
         return await self._ask_node(name, verb, arguments)
 
+    @property
+    def relays(self) -> Sequence[Relay]:
+        """The links that it impairs, each with the endpoints that stand for its ends."""
+        return () if self._lab is None else self._lab.relays
+
     @contextmanager
     def capture(self, path: Path) -> Generator[None]:
         """Not here: the relays do not show what they carry.
@@ -280,11 +294,8 @@ class ProcessLab:
 
     async def _limit_files(self, name: str, most_bytes: int) -> None:
         """Limit how long files may grow, for a node's workers and those that are to come."""
-        if self._lab is None:
-            return
-        daemon = (await self.pids())[self._topology.find(name)]
-        for pid in await asyncio.to_thread(marked_processes, self._lab.run_id):
-            if pid != daemon and session_of(pid) == daemon:
+        for pid in (await self.processes(name))[1:]:
+            with suppress(ProcessLookupError):
                 _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
                 _ = resource.prlimit(pid, resource.RLIMIT_FSIZE, (most_bytes, hard))
 

@@ -40,6 +40,7 @@ class Promise(msgspec.Struct, frozen=True):
         baseline: The same measure without the service, in the same run; `None` where there is none.
         status: `ok`, `broken`, `invalid` (the load was not reached: no figure) or `unsupported`
             (by this backend).
+        note: How it came about, for who wants to know; empty for nothing.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Promise(msgspec.Struct, frozen=True):
     limit: Limit
     baseline: Figure
     status: Status
+    note: str = ""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
