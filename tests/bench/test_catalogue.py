@@ -71,6 +71,7 @@ def test_the_figures_that_there_are() -> None:
     assert list(BENCHES) == [
         "hit",
         "fanout",
+        "relays",
         "decisions",
         "pipes",
         "threads",

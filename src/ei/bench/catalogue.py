@@ -12,6 +12,7 @@ from ei.bench.latency import latency
 from ei.bench.miss import miss
 from ei.bench.pipes import pipes
 from ei.bench.receipts import receipts
+from ei.bench.relays import relays
 from ei.bench.services import services
 from ei.bench.simulate import simulate
 from ei.bench.splice import splice
@@ -21,7 +22,8 @@ from ei.errors import NotFoundError
 Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
-    "hit": hit, "fanout": fanout, "decisions": decisions, "pipes": pipes, "threads": threads,
+    "hit": hit, "fanout": fanout, "relays": relays,
+    "decisions": decisions, "pipes": pipes, "threads": threads,
     "miss": miss, "latency": latency, "handshake": handshake, "directory": directory,
     "changes": changes, "receipts": receipts, "services": services, "simulate": simulate,
     "splice": splice,

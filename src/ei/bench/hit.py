@@ -86,7 +86,7 @@ def hit_in(
         for model in network.models:
             network.shape(model)
             for size_bytes in sizes_bytes:
-                order = _order(world, DELIVERY, "s0.bench", size_bytes)
+                order = order_of(world, DELIVERY, "s0.bench", size_bytes)
                 own, plain = _compare(world, order, size_bytes, runs=runs, copies=1)
                 limit_ns = LIMITS_NS.get((size_bytes, model))
                 yield sum_up(
@@ -105,7 +105,7 @@ def fanout_in(world: World, *, runs: int, copies: int = FAN_OUT, size_bytes: int
     control = msgspec.msgpack.encode(Join(group=world.address("all.bench")))
     with world.start_sinks(copies, service=MULTICAST, control=control):
         order = msgspec.structs.replace(
-            _order(world, MULTICAST, "all.bench", size_bytes),
+            order_of(world, MULTICAST, "all.bench", size_bytes),
             packets_per_s=OFFERED_COPIES_PER_S / copies,
             protection=Protection.GROUPS,
         )
@@ -117,7 +117,8 @@ def fanout_in(world: World, *, runs: int, copies: int = FAN_OUT, size_bytes: int
     return sum_up(name, own, plain, limit_ns=FAN_OUT_LIMIT_NS, why_loopback=why)
 
 
-def _order(world: World, service: int, to: str, size_bytes: int) -> GenerateOrder:
+def order_of(world: World, service: int, to: str, size_bytes: int) -> GenerateOrder:
+    """Return what loads the node with packets to one host or group."""
     return GenerateOrder(
         host=world.host("g.bench", world.network.generator_bind),
         service=service,

@@ -29,6 +29,10 @@ OFFLOADS = {"V": ("on", "off"), "W": ("off", "off"), "G": ("off", "on")}
 TOOLS = {"ip": "iproute2", "nft": "nftables", "ethtool": "ethtool"}
 """What makes namespaces, and the Debian packages that bring it."""
 
+SINK_DEVICE = "s0"
+SPARED_PORT = 7_003
+"""Of the sink's host, where what others relay ends."""
+
 HEARTBEAT_IP_BYTES = 128
 """Shorter IP packets reach the sink, so that its pipe stays up; the others end at its device, as
 if handed to a network card."""
@@ -67,6 +71,17 @@ class Network:
         ):
             features = ["tx-udp-segmentation", segmentation, "tso", segmentation, "gro", gro]
             run(*prefix, "ethtool", "-K", device, *features)
+
+    def spare_others(self) -> None:
+        """Take in at the sink what does not come from the node.
+
+        The ends of tunnels must hear of each other; what these carry ends there, without a word.
+        """
+        _drop_long_packets(self.sink, f"udp sport {self.node_bind.rpartition(':')[2]}")
+        nft = (*self.sink, "nft")
+        run(*nft, "add table ip swallowed")
+        run(*nft, "add chain ip swallowed input { type filter hook input priority 0; }")
+        run(*nft, f"add rule ip swallowed input udp dport {SPARED_PORT} drop")
 
 
 @contextmanager
@@ -152,16 +167,18 @@ def _join(client: str, node: str, sink: str) -> None:
         run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", device)
         run("ip", "-n", name, "link", "set", device, "up")
     run("ip", "-n", sink, "route", "add", "10.77.1.0/24", "via", "10.77.2.2")
-    _drop_long_packets(sink, "s0")
+    _drop_long_packets(("ip", "netns", "exec", sink))
 
 
-def _drop_long_packets(name: str, device: str) -> None:
-    nft = ("ip", "netns", "exec", name, "nft")
-    hook = f"{{ type filter hook ingress device {device} priority 0; }}"
+def _drop_long_packets(prefix: tuple[str, ...], which: str = "") -> None:
+    """Have long packets of UDP end at the sink's device; `which` of them, in the words of nft."""
+    nft = (*prefix, "nft")
+    hook = f"{{ type filter hook ingress device {SINK_DEVICE} priority 0; }}"
     run(*nft, "add table netdev handed_on")
-    run(*nft, f"add chain netdev handed_on {device} {hook}")
-    long = f"meta l4proto udp ip length >= {HEARTBEAT_IP_BYTES} counter drop"
-    run(*nft, f"add rule netdev handed_on {device} {long}")
+    run(*nft, f"add chain netdev handed_on {SINK_DEVICE} {hook}")
+    run(*nft, f"flush chain netdev handed_on {SINK_DEVICE}")
+    long = f"meta l4proto udp {which} ip length >= {HEARTBEAT_IP_BYTES} counter drop"
+    run(*nft, f"add rule netdev handed_on {SINK_DEVICE} {long}")
 
 
 def run(*command: str) -> None:

@@ -1,4 +1,4 @@
-"""wireguard-go is told what `wg` would tell it."""
+"""Two ends of wireguard-go reach each other."""
 
 import asyncio
 import os
@@ -6,42 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from ei.errors import DeniedError
 from ei.lab.borrowed import find_program
 from ei.lab.namespaces import check_allowed
-from ei.scenarios.ways_in.wireguard import PROGRAM, seen_by, settings, tunnelled, version_of
-
-
-def test_an_end_knows_its_own_key_and_the_other_end() -> None:
-    own, other = X25519PrivateKey.generate(), X25519PrivateKey.generate()
-
-    lines = settings(own, other, wire="10.77.0.2", address="10.78.0.2").splitlines()
-
-    assert lines[:2] == ["set=1", f"private_key={own.private_bytes_raw().hex()}"]
-    assert f"public_key={other.public_key().public_bytes_raw().hex()}" in lines
-    assert lines[-3:] == ["endpoint=10.77.0.2:51820", "allowed_ip=10.78.0.2/32", ""]
-
-
-@pytest.mark.parametrize(
-    ("content", "version"),
-    [
-        (b"mod\tgolang.zx2c4.com/wireguard\tv0.0.0-2026\th1:cqHQ=", "v0.0.0-2026"),
-        (b"not from Go", "of unknown version"),
-    ],
-)
-def test_its_version_is_what_go_wrote(tmp_path: Path, content: bytes, version: str) -> None:
-    program = tmp_path / "program"
-    program.write_bytes(content)
-
-    assert version_of(program) == version
-
-
-def test_a_file_is_found_where_another_process_sees_it(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path / "folder")
-
-    assert seen_by(7, tmp_path / "link" / "file") == Path(f"/proc/7/root{tmp_path}/folder/file")
+from ei.lab.wireguard import PROGRAM
+from ei.scenarios.ways_in.wireguard import tunnelled
 
 
 @pytest.mark.slow

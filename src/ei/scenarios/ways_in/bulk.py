@@ -13,11 +13,12 @@ from ei.errors import LocalError
 from ei.lab.borrowed import find_program
 from ei.lab.cpu_time import used_s
 from ei.lab.promises import Promise, promise, unsupported
+from ei.lab.wireguard import MODULE, version_of
+from ei.lab.wireguard import PROGRAM as WIREGUARD
 from ei.scenarios.ways_in.commands import run
 from ei.scenarios.ways_in.ground import BULK_PORT, Ground
 from ei.scenarios.ways_in.iperf3 import PROGRAM, Transfer, client, listening, transfer_of
-from ei.scenarios.ways_in.wireguard import PROGRAM as WIREGUARD
-from ei.scenarios.ways_in.wireguard import tunnelled, version_of
+from ei.scenarios.ways_in.wireguard import tunnelled
 
 RATE_LIMIT = 50.0
 CPU_LIMIT_S = 60.0
@@ -48,7 +49,7 @@ async def bulk(ground: Ground, gateway: int) -> AsyncIterator[Promise]:
         yield unsupported(f"{RATE}, beside {WIREGUARD}; make others", "==", limit=True)
         return
     through = await by_wireguard(ground)
-    for each in beside(f", beside {WIREGUARD} {version_of(Path(program))}", ours, through):
+    for each in beside(f", beside {WIREGUARD} {version_of(Path(program), MODULE)}", ours, through):
         yield each
 
 

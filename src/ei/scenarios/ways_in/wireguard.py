@@ -3,14 +3,11 @@
 ```
   iperf3 ── wg0 ── wireguard-go ── wire ══ wire ── wireguard-go ── wg0 ── iperf3
 ```
-It runs as it does everywhere, by a TUN device and sockets of UDP. The namespaces are open files
-alone, and what it puts into the file system is seen by itself alone.
+The namespaces are open files alone.
 """
 
 import asyncio
 import os
-import re
-import socket
 import subprocess
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -24,18 +21,10 @@ from ei.errors import LocalError
 from ei.lab.borrowed import find_program
 from ei.lab.foreign import running
 from ei.lab.namespaces import inside, make_namespace
+from ei.lab.wireguard import ALONE, DEVICE, MTU_BYTES, PROGRAM, SOCKET, Peer, settings, tell
 
-PROGRAM = "wireguard-go"
-DEVICE = "wg0"
-PORT = 51_820
-MTU_BYTES = 1_420
-"""As `wg-quick` sets it for a wire of 1,500."""
-SOCKET = Path(f"/var/run/wireguard/{DEVICE}.sock")
-ALONE = ("unshare", "--mount", "--", "sh", "-c", 'mount -t tmpfs none /var/run && exec "$@"', "sh")
-"""It would leave its socket behind for all to see, if it was killed."""
 WIRES = ("10.77.0.1", "10.77.0.2")
 ADDRESSES = ("10.78.0.1", "10.78.0.2")
-MODULE = re.compile(rb"\tgolang\.zx2c4\.com/wireguard\t(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +40,6 @@ class Tunnel:
     namespaces: tuple[str, ...]
     addresses: tuple[str, ...]
     pids: tuple[int, ...]
-
-
-def version_of(program: Path) -> str:
-    """Return the version of its module, which Go writes into what it builds."""
-    found = MODULE.search(program.read_bytes())
-    return "of unknown version" if found is None else found[1].decode()
 
 
 @asynccontextmanager
@@ -81,8 +64,8 @@ async def tunnelled(environ: Mapping[str, str]) -> AsyncGenerator[Tunnel]:
                 namespace=namespaces[own],
             )
             pid = await stack.enter_async_context(started)
-            said = settings(keys[own], keys[other], wire=WIRES[other], address=ADDRESSES[other])
-            await asyncio.to_thread(_set, seen_by(pid, SOCKET), said)
+            peer = Peer(keys[other].public_key(), ADDRESSES[other], WIRES[other])
+            await asyncio.to_thread(tell, pid, settings(keys[own], [peer]))
             lines = (
                 f"address add {ADDRESSES[own]}/24 dev {DEVICE}",
                 f"link set {DEVICE} mtu {MTU_BYTES} up",
@@ -90,35 +73,6 @@ async def tunnelled(environ: Mapping[str, str]) -> AsyncGenerator[Tunnel]:
             _run_ip(namespaces[own], *lines)
             pids.append(pid)
         yield Tunnel(namespaces, ADDRESSES, tuple(pids))
-
-
-def settings(own: X25519PrivateKey, other: X25519PrivateKey, *, wire: str, address: str) -> str:
-    """Return what one end is told of itself and of the other (wireguard.com/xplatform).
-
-    Args:
-        wire: Where the other end is.
-        address: Of the other end, through the tunnel.
-    """
-    return (
-        f"set=1\nprivate_key={own.private_bytes_raw().hex()}\nlisten_port={PORT}\n"
-        f"public_key={other.public_key().public_bytes_raw().hex()}\n"
-        f"endpoint={wire}:{PORT}\nallowed_ip={address}/32\n\n"
-    )
-
-
-def seen_by(pid: int, file: Path) -> Path:
-    """Return the path of a file that only a process sees, in its mounts."""
-    # Symbolic links there lead to files here.
-    return Path(f"/proc/{pid}/root") / file.resolve().relative_to("/")
-
-
-def _set(path: Path, said: str) -> None:
-    with socket.socket(socket.AF_UNIX) as link:
-        link.connect(str(path))
-        link.sendall(said.encode())
-        answer = link.recv(1_000)
-    if answer != b"errno=0\n\n":
-        raise LocalError(f"{PROGRAM} answers {answer!r}")
 
 
 @contextmanager
