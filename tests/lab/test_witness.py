@@ -86,6 +86,8 @@ def test_each_party_is_found_to_know_what_it_was_told(
         looked = await look(witness)
 
         assert looked["first_node"].facts == ("client", "client_place")
+        assert places(looked["first_node"], "admin")
+        assert not places(looked["first_node"], "bugreport")  # it goes to somebody else
         assert looked["first_link"].facts == ("client_place",)
         assert looked["middle_link"].facts == ()
         # Delivery hides nobody: who gets a packet knows from whom.

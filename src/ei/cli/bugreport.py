@@ -18,6 +18,7 @@ from ei.cli.bundle import Part, redacted, write_bundle
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Execute, Verbs
+from ei.cli.pseudonyms import Pseudonyms
 from ei.cli.targets import RUN_FOLDER, Target, has_lab, read_lab, takes_target
 from ei.errors import EiError
 
@@ -52,7 +53,8 @@ def add_parser(commands: Verbs) -> None:
         "bugreport",
         summary="collect what helps to find a bug: state, configuration and logs, without secrets",
         details="Reports on the node and host of the system or, where there are none, on the lab."
-        "\nNothing is sent anywhere. Names and addresses of peers are in it.",
+        "\nNothing is sent anywhere. Nodes are named in it; words like name-1 and ip-2 stand in the"
+        "\nplace of hosts, their addresses and keys.",
         execute=execute,
     )
     takes_target(verb)
@@ -124,13 +126,14 @@ def _parts(subjects: list[Subject]) -> Iterator[Part]:
     yield Part("version.json", _said_by(version.execute))
     yield Part("doctor.json", _said_by(doctor.execute))
     for subject in subjects:
-        known = _secrets_of(subject.config)
+        known, pseudonyms = _secrets_of(subject.config), _pseudonyms_for(subject.config)
         for name, read in _readers(subject).items():
             try:
-                part = Part(f"{subject.name}/{name}", redacted(read(), known))
+                text, title = read(), f"{subject.name}/{name}"
             except (EiError, OSError) as error:
                 # That it cannot be had is often what the report is about.
-                part = Part(f"{subject.name}/{name}.missing", redacted(f"{error}\n", known))
+                text, title = f"{error}\n", f"{subject.name}/{name}.missing"
+            part = Part(title, pseudonyms.hide(redacted(text, known)))
             if part.text:
                 yield part
 
@@ -184,6 +187,34 @@ def _secrets_of(config: Path) -> list[str]:
             with suppress(OSError), (config.resolve().parent / name).open("rb") as file:
                 found += SECRET_KEY.findall(file.read(KEY_FILE_BYTES).decode(errors="replace"))
     return found
+
+
+def _pseudonyms_for(config: Path) -> Pseudonyms:
+    """Return what hides the hosts that a daemon knows; who they are is nobody's business."""
+    from ei.daemons.known_records import load_records
+    from ei.host.config import load_host_config
+    from ei.node.config import load_node_config
+    from ei.records.addresses import format_address
+    from ei.records.record_set import RecordSet
+
+    records, endpoints = RecordSet(), list[str]()
+    with suppress(EiError, OSError):
+        if config.name == "node.toml":
+            node_config = load_node_config(config)
+            endpoints += node_config.binds
+            records = load_records(config.parent, node_config, unix_s=time.time())
+        else:
+            records = load_records(config.parent, load_host_config(config), unix_s=time.time())
+    nodes = records.nodes.values()
+    endpoints += (endpoint for node in nodes for endpoint in node.endpoints)
+    kept = [
+        *(node.name for node in nodes),
+        *(format_address(node.address) for node in nodes),
+        *(key.hex() for node in nodes for key in (node.identity_key, node.pipe_key)),
+        *(key.hex() for key in records.roots.keys.values()),
+        *(endpoint.rpartition(":")[0] for endpoint in endpoints),
+    ]
+    return Pseudonyms(kept, [*records.domains])
 
 
 def _file_log(path: Path) -> Callable[[], str]:
