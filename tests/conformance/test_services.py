@@ -71,8 +71,11 @@ OPENINGS = [
     msgspec.msgpack.encode([[2, CAROL, 7], EAST]),
     msgspec.msgpack.encode([[0, "www.example.org", 443, "tcp"], None, False, bytes(16)]),
     msgspec.msgpack.encode([[0, "www.example.org", 443, "tcp"], None, False, bytes(16), 0]),
+    msgspec.msgpack.encode([0, EAST, bytes(32)]),
+    msgspec.msgpack.encode([1, EAST, b"\0\2" + bytes(352)]),
+    msgspec.msgpack.encode([2, [0, "www.example.org", 443, "tcp"]]),
 ]
-"""Of streams, for services that have some: such as termination understands, and others."""
+"""Of streams, for services that have some: such as termination and the relay understand."""
 PIECES = [
     b"",
     b"GET / HTTP/1.1",

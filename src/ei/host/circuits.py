@@ -65,6 +65,11 @@ class Circuit:
         """Whether streams can be opened on it."""
         return self._is_up and self._loss is None and not self._is_closed
 
+    @property
+    def streams(self) -> int:
+        """How many of its streams somebody holds that have not ended."""
+        return len(self._streams)
+
     def statistics(self) -> dict[str, int]:
         """Return counters and gauges of its connections."""
         return self._connections.statistics()

@@ -79,6 +79,9 @@ class StreamRouter:
         self._watching: asyncio.AbstractEventLoop | None = None
         self.dropped: Counter[str] = Counter()
 
+    def __len__(self) -> int:
+        return len(self._streams)
+
     async def open(self, to: Address, port: int, *, deadline_s: float) -> Stream:
         """Open a stream to a port of a host; see `Host.open_stream`."""
         check_port(port)

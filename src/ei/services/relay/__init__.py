@@ -1,1 +1,1 @@
-"""Who asks and what is asked for are known to nodes of two operators, and to neither both."""
+"""Relay: the first node knows who asks, the exit knows for what, and neither knows both."""
