@@ -9,6 +9,7 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.native.rig import address, key
 from tests.native.stream_rig import (
@@ -23,12 +24,13 @@ from tests.native.stream_rig import (
     tunnel,
 )
 
-from ei._core import Engine, public_key
+from ei._core import Engine, monotonic_ns, public_key
 from ei.sdk import (
     AtHost,
     AtNode,
     CloseStream,
     Legacy,
+    Meter,
     OpenStream,
     ReadStream,
     SpliceStreams,
@@ -94,6 +96,33 @@ def test_bulk_crosses_unchanged_in_both_directions() -> None:
 
         found = hashlib.sha256(host.received[stream]).digest()
         assert found == hashlib.sha256(data).digest()
+
+
+def test_a_meter_slows_a_splice_and_loses_nothing() -> None:
+    meter = Meter(b"token", rate_bytes_per_s=4_000_000, burst_bytes=100_000)
+    with Server(echo) as server, Node() as node:
+        inner = tunnel(server.port)
+
+        def answer(event: StreamEvent) -> Sequence[StreamEffect]:
+            return [
+                msgspec.structs.replace(effect, meter=meter)
+                if isinstance(effect, SpliceStreams)
+                else effect
+                for effect in inner(event)
+            ]
+
+        worker = node.attach(answer)
+        host = node.connected(worker)
+        data = random.Random(7).randbytes(1_000_000)
+        began_ns = monotonic_ns()
+
+        stream = host.open()
+        host.write(stream, data, is_end=True)
+        pump_until(lambda: stream in host.ended, node, host, worker)
+
+        assert host.received[stream] == data
+        took_s = (monotonic_ns() - began_ns) / 1e9
+        assert 0.47 < took_s < 2, "both directions take tokens"
 
 
 def test_two_servers_are_spliced_in_the_kernel() -> None:

@@ -7,6 +7,7 @@ from ei.sdk import (
     AtNode,
     CloseStream,
     Legacy,
+    Meter,
     OpenStream,
     ReadStream,
     SpliceStreams,
@@ -36,8 +37,8 @@ SAID: list[tuple[StreamEvent | StreamEffect, str]] = [
     (ReadStream(2, 9, 1.0), f"940d0209{ONE_S}"),
     (WriteStream(2, b"d", is_end=True), "940e02c40164c3"),
     (CloseStream(2), "920f02"),
-    (SpliceStreams(2, 3, 1.0), f"96100203{ONE_S}00c0"),
-    (SpliceStreams(2, 3, 1.0, keep_bytes=9, from_byte=7), f"96100203{ONE_S}0907"),
+    (SpliceStreams(2, 3, 1.0), f"97100203{ONE_S}00c0c0"),
+    (SpliceStreams(2, 3, 1.0, keep_bytes=9, from_byte=7), f"97100203{ONE_S}0907c0"),
     (StartTls(2, "s"), "931102a173"),
 ]
 
@@ -87,6 +88,8 @@ def test_an_open_stream_is_given_ten_seconds_and_a_silent_one_five_minutes() -> 
         SpliceStreams(2, 3, keep_bytes=-1),
         SpliceStreams(2, 3, keep_bytes=MAX_KEEP_BYTES + 1),
         SpliceStreams(2, 3, from_byte=-1),
+        SpliceStreams(2, 3, meter=Meter(b"", 1, 1)),
+        SpliceStreams(2, 3, meter=Meter(b"o", 0, 1)),
     ],
 )
 def test_what_is_beyond_its_limits_is_not_read_back(asked: StreamEffect) -> None:

@@ -8,6 +8,7 @@ from ei.sdk import (
     CloseStream,
     Effect,
     Legacy,
+    Meter,
     OpenStream,
     ReadStream,
     SpliceStreams,
@@ -327,3 +328,22 @@ def test_what_the_service_reads_itself_is_not_kept() -> None:
 
     _ = told(model)
     assert later.closed == "too_late"
+
+
+def test_splices_with_a_meter_share_its_tokens_and_lose_nothing() -> None:
+    model = StreamsModel(0.0)
+    meter = Meter(b"token", 10, 25)
+    for stream in (2, 4):
+        _ = model.open(A, b"", window=100)
+        model.take((OpenStream(stream + 1, Legacy("h", 80)),))
+        model.accept(model[stream + 1], A, window=100)
+        model.take((SpliceStreams(stream, stream + 1, meter=meter),))
+    for stream in (2, 5):
+        model[stream].inbound += bytes(20)
+
+    _ = told(model)
+    assert (len(model[3].outbound), len(model[4].outbound)) == (20, 5)
+
+    model.now_s = 1.0
+    _ = told(model)
+    assert (len(model[3].outbound), len(model[4].outbound)) == (20, 15)

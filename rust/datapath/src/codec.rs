@@ -17,7 +17,8 @@ pub use effects::{
 };
 pub use events::{EventBatch, MAX_BATCH_BYTES, MAX_BATCH_ITEMS};
 pub use streams::{
-    MAX_KEEP_BYTES, MAX_OPENING_BYTES, MAX_PIECE_BYTES, StreamEffect, StreamEffects, StreamTarget,
+    MAX_KEEP_BYTES, MAX_OPENING_BYTES, MAX_PIECE_BYTES, SpliceMeter, StreamEffect, StreamEffects,
+    StreamTarget,
 };
 pub use worker::{Event, Events};
 

@@ -14,6 +14,7 @@ mod ending;
 mod entry;
 mod keeping;
 mod links;
+mod meters;
 mod news;
 mod opening;
 mod orders;
@@ -26,6 +27,7 @@ mod sockets;
 mod table;
 
 pub use closing::Closing;
+pub use meters::Metering;
 pub use news::News;
 pub use opening::MAX_OPENING_BYTES;
 pub use orders::{Order, Target};
@@ -41,6 +43,7 @@ use crate::sites::Sites;
 use crate::{ConnectionKey, Streams, StreamsConfig, StreamsError};
 use entry::Stage;
 use links::{Link, Links};
+use meters::Meters;
 use shares::Shares;
 use table::Table;
 
@@ -125,6 +128,7 @@ pub struct Junction {
     links: Links,
     sites: Sites,
     handshakes: Shares,
+    meters: Meters,
     randomness: Randomness,
     to_work: Turns,
     deadlines: Deadlines,
@@ -166,6 +170,7 @@ impl Junction {
             links: Links::default(),
             sites: Sites::default(),
             handshakes: Shares::default(),
+            meters: Meters::default(),
             randomness,
             to_work: Turns::default(),
             deadlines: Deadlines::default(),
@@ -303,6 +308,7 @@ impl Junction {
         while let Some(place) = self.deadlines.take_due(self.now_ns) {
             self.pass_deadline(sockets, place);
         }
+        self.wake_metered();
         if self.tidy_at_ns <= self.now_ns {
             self.tidy_at_ns = self.now_ns + TIDY_NS;
             self.tidy();
@@ -326,6 +332,7 @@ impl Junction {
         let deadlines = [
             self.quic.next_deadline_ns(),
             self.deadlines.earliest_ns(),
+            self.meters.earliest_ns(),
             (!self.links.of_key.is_empty()).then_some(self.tidy_at_ns),
         ];
         deadlines.into_iter().flatten().min()

@@ -177,7 +177,8 @@ class _Joining:
             case StreamOpened(stream=stream):
                 self._opened.append(stream)
                 if len(self._opened) == ENDS:
-                    return (SpliceStreams(*self._opened),)
+                    one, other = self._opened
+                    return (SpliceStreams(one, other),)
                 if not self._order.taking:
                     return (OpenStream(stream | 1, Legacy(HERE, self._order.giving)),)
             case StreamClosed(reason=reason):

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from ei.sdk.packets import Address, Peer
+from ei.sdk.stages import Meter
 
 MAX_PIECE_BYTES = 64 * 1024
 MAX_OPENING_BYTES = 1_024
@@ -215,6 +216,9 @@ class SpliceStreams(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=
             short. What the service read itself is not, nor what was before it.
         from_byte: Of all bytes that ever came from `b` the first for `a`; `None`: the next. When it
             is not kept any more, or has not come yet, `a` is closed (`too_late`), `b` is not.
+        meter: Bytes of both directions take its tokens; where it is empty, nothing is read until it
+            is not. All splices of the service that name its object share it, in turns, by the rate
+            and burst that were said last. It is not the object of that name of a packet's stages.
     """
 
     a: StreamNumber
@@ -222,6 +226,7 @@ class SpliceStreams(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=
     idle_s: Annotated[float, Meta(gt=0, le=86_400)] = 3_600.0
     keep_bytes: Annotated[int, Meta(ge=0, le=MAX_KEEP_BYTES)] = 0
     from_byte: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    meter: Meter | None = None
 
 
 class StartTls(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=17):

@@ -184,7 +184,7 @@ class Playbook:
             self._streams.expire()
             effects += due + self._settle()
         self.now_s = self._streams.now_s = until_s
-        return tuple(effects)
+        return tuple(effects) + self._settle()  # meters have filled
 
     def deliver(self, event: Event) -> tuple[Effect, ...]:
         """Any event, and what follows from it on streams."""

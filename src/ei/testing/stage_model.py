@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ei.sdk.stages import Compress, Decompress, Keep, Meter, Stage, Tally
 
-_PARTS_PER_BYTE = 1_000_000_000
+PARTS_PER_BYTE = 1_000_000_000
 """A meter counts in billionths of a byte, so that a rate times nanoseconds is exact."""
 
 
@@ -22,10 +22,24 @@ class Bucket:
     filled_ns: int
     tokens: int
 
+    @property
+    def most(self) -> int:
+        """Tokens when it is full."""
+        return self.burst_bytes * PARTS_PER_BYTE
+
+    @property
+    def whole_bytes(self) -> int:
+        """Bytes that it has tokens for."""
+        return self.tokens // PARTS_PER_BYTE
+
+    def spend(self, byte_count: int) -> None:
+        """Take tokens for so many bytes, which it has."""
+        self.tokens -= byte_count * PARTS_PER_BYTE
+
     def take(self, now_ns: int, payload_bytes: int) -> bool:
         """Whether the packet passes; tokens are taken only then."""
         self.fill(now_ns)
-        wanted = payload_bytes * _PARTS_PER_BYTE
+        wanted = payload_bytes * PARTS_PER_BYTE
         if wanted > self.tokens:
             return False
         self.tokens -= wanted
@@ -41,7 +55,7 @@ class Bucket:
     def fill(self, now_ns: int) -> None:
         """Add what was earned since the last time, up to the burst."""
         earned = self.rate_bytes_per_s * max(0, now_ns - self.filled_ns)
-        self.tokens = min(self.tokens + earned, self.burst_bytes * _PARTS_PER_BYTE)
+        self.tokens = min(self.tokens + earned, self.most)
         self.filled_ns = max(self.filled_ns, now_ns)
 
 
@@ -150,7 +164,7 @@ def run_stages(stages: Iterable[StageUse], now_ns: int, payload_bytes: int) -> b
 def _new_object(now_ns: int, stage: Meter | Tally | Keep) -> Bucket | Counts | History:
     match stage:
         case Meter(_, rate_bytes_per_s, burst_bytes):
-            return Bucket(rate_bytes_per_s, burst_bytes, now_ns, burst_bytes * _PARTS_PER_BYTE)
+            return Bucket(rate_bytes_per_s, burst_bytes, now_ns, burst_bytes * PARTS_PER_BYTE)
         case Tally():
             return Counts()
         case Keep(_, packets, limit_bytes):

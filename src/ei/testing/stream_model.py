@@ -26,8 +26,11 @@ from ei.sdk import (
     StreamWritable,
     WriteStream,
 )
+from ei.sdk.stages import Meter
+from ei.testing.stage_model import Bucket
 
 WINDOW_BYTES = 64 * 1024
+NS_PER_S = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class StreamModel:
         is_end_told: The service has read the other end's end.
         asked: The read that waits for its answer.
         partner: The stream that it is spliced to.
+        meter: Whose tokens the bytes of its splice take.
         kept: The last bytes of it, at most `keep_bytes`; `None` where none are kept.
         given: How many of all its bytes the partner, or the service, has.
         site: Whose TLS ends here, empty without; its bytes are the plain ones.
@@ -63,6 +67,7 @@ class StreamModel:
     is_end_told: bool = False
     asked: ReadStream | None = None
     partner: "StreamModel | None" = None
+    meter: Bucket | None = None
     kept: bytearray | None = None
     keep_bytes: int = 0
     given: int = 0
@@ -85,6 +90,7 @@ class StreamsModel:
         self._streams: dict[int, StreamModel] = {}
         self._events: deque[StreamEvent] = deque()
         self._opened = 0
+        self._meters: dict[bytes, Bucket] = {}
 
     def __getitem__(self, stream: int) -> StreamModel:
         """Return a stream, open or closed.
@@ -253,6 +259,15 @@ class StreamsModel:
             assert each.asked is None, f"{effect}: a read is unanswered"  # noqa: S101
             each.idle_s, each.deadline_s = effect.idle_s, self.now_s + effect.idle_s
         one.partner, other.partner = other, one
+        one.meter = other.meter = None if effect.meter is None else self._meter(effect.meter)
+
+    def _meter(self, meter: Meter) -> Bucket:
+        now_ns = round(self.now_s * NS_PER_S)
+        full = Bucket(meter.rate_bytes_per_s, meter.burst_bytes, now_ns, 0)
+        full.tokens = full.most
+        found = self._meters.setdefault(meter.object, full)
+        found.change(now_ns, meter)
+        return found
 
     def _usable(self, stream: int, effect: StreamEffect) -> StreamModel | None:
         """Return the stream; `None` when it is closed, which the service may not know yet."""
@@ -293,6 +308,9 @@ class StreamsModel:
             source.is_end_told = True
             return
         room = sink.size - len(sink.outbound)
+        if source.meter is not None:
+            source.meter.fill(round(self.now_s * NS_PER_S))
+            room = min(room, source.meter.whole_bytes)
         data = _missed(source)[:room]
         source.given += len(data)
         fresh = bytes(source.inbound[: room - len(data)])
@@ -302,6 +320,8 @@ class StreamsModel:
             source.given += len(fresh)
             source.kept += fresh
             del source.kept[: max(0, len(source.kept) - source.keep_bytes)]
+        if source.meter is not None:
+            source.meter.spend(len(data) + len(fresh))
         sink.outbound += data + fresh
         sink.written_bytes += len(data) + len(fresh)
         if source.is_far_ended and not source.inbound and not _missed(source):

@@ -47,11 +47,24 @@ pub enum StreamEffect<'a> {
         idle_ns: u64,
         keep_bytes: usize,
         from_byte: Option<u64>,
+        meter: Option<SpliceMeter<'a>>,
     },
     StartTls {
         stream: u64,
         site: &'a str,
     },
+}
+
+/// `Meter` of `ei/sdk/stages.py`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    missing_docs,
+    reason = "documented once, at the Python Struct of the same fields"
+)]
+pub struct SpliceMeter<'a> {
+    pub object: &'a [u8],
+    pub rate_bytes_per_s: u64,
+    pub burst_bytes: u64,
 }
 
 /// Where a stream is opened to.
@@ -87,6 +100,8 @@ pub const MAX_KEEP_BYTES: usize = 16 * 1024 * 1024;
 /// 253 characters.
 const MAX_HOST_BYTES: usize = 4 * 253;
 const MAX_AHEAD: usize = 64;
+const MAX_OBJECT_BYTES: usize = 64;
+const MAX_RATE: usize = 1 << 40;
 const MAX_OPEN_S: f64 = 60.0;
 const MAX_READ_IDLE_S: f64 = 3_600.0;
 const MAX_SPLICE_IDLE_S: f64 = 86_400.0;
@@ -136,7 +151,7 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<StreamEffect<'a>, CodecError> {
         (2, 15) => Ok(StreamEffect::Close {
             stream: reader.integer("stream")?,
         }),
-        (6, 16) => Ok(StreamEffect::Splice {
+        (7, 16) => Ok(StreamEffect::Splice {
             a: reader.integer("a")?,
             b: reader.integer("b")?,
             idle_ns: nanoseconds(reader, "idle_s", MAX_SPLICE_IDLE_S)?,
@@ -144,6 +159,10 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<StreamEffect<'a>, CodecError> {
             from_byte: match reader.nil() {
                 true => None,
                 false => Some(reader.integer("from_byte")?),
+            },
+            meter: match reader.nil() {
+                true => None,
+                false => Some(meter(reader)?),
             },
         }),
         (3, 17) => Ok(StreamEffect::StartTls {
@@ -159,6 +178,34 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<StreamEffect<'a>, CodecError> {
             found,
         }),
     }
+}
+
+fn meter<'a>(reader: &mut Reader<'a>) -> Result<SpliceMeter<'a>, CodecError> {
+    let found = reader.array("meter")?;
+    match (found, reader.integer("meter tag")?) {
+        (4, 0) => {}
+        (_, 0) => {
+            return Err(CodecError::WrongLength {
+                field: "meter",
+                found,
+            });
+        }
+        (_, found) => {
+            return Err(CodecError::UnknownTag {
+                field: "meter",
+                found,
+            });
+        }
+    }
+    let object = bytes(reader, "object", MAX_OBJECT_BYTES)?;
+    if object.is_empty() {
+        return Err(CodecError::OutOfRange { field: "object" });
+    }
+    Ok(SpliceMeter {
+        object,
+        rate_bytes_per_s: within(reader, "rate_bytes_per_s", 1, MAX_RATE)? as u64,
+        burst_bytes: within(reader, "burst_bytes", 1, MAX_RATE)? as u64,
+    })
 }
 
 fn target<'a>(reader: &mut Reader<'a>) -> Result<StreamTarget<'a>, CodecError> {
@@ -302,11 +349,11 @@ mod tests {
     const NODE: [u8; 16] = [0xfd, 0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
     /// `msgspec.msgpack.encode` of the same batch in Python.
-    const EFFECTS: &str = "930100919300a099950c039400ab6578616d706c652e6f7267cd01bba3746370cb402400000000000000950c05\
-        9301c410fd350000000000000000000000000001c402746fcb3fe000000000000002950c079302c410fd350000\
-        00000000000000000000000150cb402400000000000000940d02ce00010000cb4072c00000000000940e02c403\
-        616263c3920f0296100203cb40ac200000000000cd03e8c096100403cb40ac20000000000000ce000111709311\
-        04ab6578616d706c652e6f7267";
+    const EFFECTS: &str = "930100919300a099950c039400ab6578616d706c652e6f7267cd01bba3746370cb402400000000000000950c0593\
+        01c410fd350000000000000000000000000001c402746fcb3fe000000000000002950c079302c410fd3500000000\
+        0000000000000000000150cb402400000000000000940d02ce00010000cb4072c00000000000940e02c403616263\
+        c3920f0297100203cb40ac200000000000cd03e8c0c097100403cb40ac20000000000000ce000111709400c4016f\
+        cd03e8cd07d0931104ab6578616d706c652e6f7267";
 
     #[test]
     fn the_effects_of_msgspec_are_understood() {
@@ -363,6 +410,7 @@ mod tests {
                     idle_ns: 3_600_000_000_000,
                     keep_bytes: 1_000,
                     from_byte: None,
+                    meter: None,
                 },
                 StreamEffect::Splice {
                     a: 4,
@@ -370,6 +418,11 @@ mod tests {
                     idle_ns: 3_600_000_000_000,
                     keep_bytes: 0,
                     from_byte: Some(70_000),
+                    meter: Some(SpliceMeter {
+                        object: b"o",
+                        rate_bytes_per_s: 1_000,
+                        burst_bytes: 2_000,
+                    }),
                 },
                 StreamEffect::StartTls {
                     stream: 4,
@@ -406,6 +459,36 @@ mod tests {
         assert_eq!(
             StreamEffects::decode(&bytes),
             Err(CodecError::OutOfRange { field: "limit" })
+        );
+    }
+
+    #[test]
+    fn a_meter_is_within_what_its_struct_allows() {
+        // SpliceStreams(2, 3, 3_600.0, 0, None, Meter(name, rate, 1))
+        let read = |meter: &str| {
+            let bytes = bytes_of(&format!(
+                "930100919300a09197100203cb40ac20000000000000c0{meter}"
+            ));
+            StreamEffects::decode(&bytes).map(|_| ())
+        };
+
+        assert_eq!(read("9400c4016f0101"), Ok(()));
+        assert_eq!(
+            read("9400c4000101"),
+            Err(CodecError::OutOfRange { field: "object" })
+        );
+        assert_eq!(
+            read("9400c4016f0001"),
+            Err(CodecError::OutOfRange {
+                field: "rate_bytes_per_s"
+            })
+        );
+        assert_eq!(
+            read("9201c4016f"),
+            Err(CodecError::UnknownTag {
+                field: "meter",
+                found: 1
+            })
         );
     }
 

@@ -60,6 +60,8 @@ pub(super) struct Splice {
     pub(super) idle_ns: u64,
     /// When a byte came from here last.
     pub(super) moved_ns: u64,
+    /// Whose tokens its bytes take.
+    pub(super) meter: Option<usize>,
 }
 
 /// An end that takes nothing for so long is given up.
@@ -85,6 +87,8 @@ pub(super) struct Entry {
     pub(super) until_ns: Option<u64>,
     pub(super) asked: Option<Asked>,
     pub(super) splice: Option<Splice>,
+    /// It waits for its turn at the meter of its splice.
+    pub(super) is_metered_out: bool,
     /// What came last from the end, for a stream that may take the place of the other of a splice.
     pub(super) kept: Option<Kept>,
     /// Reserved beyond its windows.
@@ -131,6 +135,7 @@ impl Entry {
             until_ns: None,
             asked: None,
             splice: None,
+            is_metered_out: false,
             kept: None,
             extra_bytes: 0,
             is_read_up: false,

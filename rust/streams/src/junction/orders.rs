@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::entry::{Asked, End, Entry, Out, Splice, Stage};
 use super::keeping::Kept;
-use super::{Closing, Junction, Legacy, Sockets};
+use super::{Closing, Junction, Legacy, Metering, Sockets};
 
 /// Where a stream is opened to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,7 @@ pub enum Order<'a> {
         idle_ns: u64,
         keep_bytes: usize,
         from_byte: Option<u64>,
+        meter: Option<Metering<'a>>,
     },
 }
 
@@ -100,12 +101,16 @@ impl Junction {
                 idle_ns,
                 keep_bytes,
                 from_byte,
+                meter,
             } => {
                 let Some((one, other)) = self.both(sockets, service, a, b) else {
                     return;
                 };
                 match self.keep_for(other, keep_bytes, from_byte) {
-                    true => self.splice(one, other, idle_ns),
+                    true => {
+                        let meter = meter.map(|metering| self.meter_of(service, &metering));
+                        self.splice(one, other, idle_ns, meter);
+                    }
                     false => self.close(sockets, one, Closing::TooLate),
                 }
             }
@@ -264,7 +269,7 @@ impl Junction {
         Some((one, other))
     }
 
-    fn splice(&mut self, one: usize, other: usize, idle_ns: u64) {
+    fn splice(&mut self, one: usize, other: usize, idle_ns: u64, meter: Option<usize>) {
         let now_ns = self.now_ns;
         for (place, with) in [(one, other), (other, one)] {
             let Some(entry) = self.table.get_mut(place) else {
@@ -279,6 +284,7 @@ impl Junction {
                 with,
                 idle_ns,
                 moved_ns: now_ns,
+                meter,
             });
         }
         self.pass_ends_on(one, other);

@@ -48,7 +48,15 @@ impl Junction {
 
     /// What comes from one goes to the other, as far as the other takes it.
     fn pump(&mut self, sockets: &mut impl Sockets, from: usize, to: usize) {
-        let mut left = TURN_BYTES;
+        let splice = self.table.get(from).and_then(|entry| entry.splice);
+        let meter = splice.and_then(|splice| splice.meter);
+        let mut left = match meter {
+            None => TURN_BYTES,
+            Some(meter) => match self.metered(meter, from) {
+                Some(allowance) => allowance,
+                None => return,
+            },
+        };
         while left > 0 {
             let (Some(source), Some(sink)) = (self.table.get(from), self.table.get(to)) else {
                 return;
@@ -60,7 +68,10 @@ impl Junction {
             let limit = left.min(PIECE_BYTES).min(sink.window);
             if source.kept.as_ref().is_some_and(Kept::is_behind) {
                 match self.give(sockets, from, to, limit) {
-                    Ok(given) => left = left.saturating_sub(given),
+                    Ok(given) => {
+                        left = left.saturating_sub(given);
+                        self.spend(meter, given);
+                    }
                     Err(why) => return self.close(sockets, to, why),
                 }
                 continue;
@@ -68,8 +79,9 @@ impl Junction {
             if source.is_read_up {
                 return;
             }
-            // What is inside the kernel cannot be kept, nor sealed.
-            let is_seen = |entry: &Entry| entry.kept.is_some() || entry.secured.is_some();
+            // What is inside the kernel cannot be kept, nor sealed, nor counted before it moves.
+            let is_seen =
+                |entry: &Entry| meter.is_some() || entry.kept.is_some() || entry.secured.is_some();
             let straight = match (source.end, sink.end) {
                 (End::Socket, End::Socket) if !is_seen(source) && !is_seen(sink) => {
                     sockets.splice(from, to, left)
@@ -90,6 +102,7 @@ impl Junction {
                 Err((broken, why)) => return self.close(sockets, broken, why),
             };
             left = left.saturating_sub(got.bytes);
+            self.spend(meter, got.bytes);
             if got.is_end {
                 if let Some(sink) = self.table.get_mut(to)
                     && sink.out == Out::Open
@@ -103,6 +116,12 @@ impl Junction {
             }
         }
         self.to_work.add(from);
+    }
+
+    fn spend(&mut self, meter: Option<usize>, bytes: usize) {
+        if let Some(meter) = meter {
+            self.meters.spend(meter, bytes);
+        }
     }
 
     fn note_spliced(&mut self, from: usize, got: Got) {

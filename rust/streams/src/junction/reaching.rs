@@ -154,6 +154,7 @@ impl Junction {
         }
         self.handshakes.tidy(now_ns);
         self.forget_kept();
+        self.tidy_meters(false);
         self.forget_links();
     }
 

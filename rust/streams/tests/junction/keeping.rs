@@ -16,6 +16,7 @@ fn splice(a: u64, keep_bytes: usize, from_byte: Option<u64>) -> Order<'static> {
         idle_ns: IDLE_NS,
         keep_bytes,
         from_byte,
+        meter: None,
     }
 }
 
@@ -180,6 +181,7 @@ fn by_way_of_a_node(crossing: &mut Crossing, number: u64) -> u64 {
         idle_ns: IDLE_NS,
         keep_bytes: 0,
         from_byte: None,
+        meter: None,
     };
     crossing.order(0, order);
     stream
@@ -291,6 +293,7 @@ fn after_a_long_silence_it_is_given_back_and_the_stream_can_still_be_replaced() 
         idle_ns: 3_600 * SECOND_NS,
         keep_bytes: 1 << 20,
         from_byte,
+        meter: None,
     };
     crossing.order(0, spliced(2, None));
     let before = crossing.nodes[0].junction.statistics().buffered_bytes;

@@ -4,6 +4,7 @@
 mod anonymous;
 mod crossing;
 mod keeping;
+mod metering;
 mod opening;
 mod orders;
 mod reaching;

@@ -255,6 +255,7 @@ fn order_of(kind: u8, a: u64, b: u64, bytes: usize) -> Order<'static> {
             idle_ns: SECOND_NS,
             keep_bytes: bytes / 2,
             from_byte: bytes.is_multiple_of(3).then_some(bytes as u64 % 12),
+            meter: None,
         },
         5 => Order::StartTls {
             stream: a,

@@ -70,6 +70,7 @@ fn spliced() -> (Crossing, u64) {
         idle_ns: 100 * SECOND_NS,
         keep_bytes: 0,
         from_byte: None,
+        meter: None,
     };
     crossing.order(0, splice);
     (crossing, stream)

@@ -15,6 +15,7 @@ fn spliced() -> (Crossing, u64) {
         idle_ns: 10 * SECOND_NS,
         keep_bytes: 0,
         from_byte: None,
+        meter: None,
     };
     crossing.order(0, order);
     (crossing, stream)
@@ -105,6 +106,7 @@ fn what_is_spliced_with_a_stream_that_is_gone_ends_as_that_did() {
         idle_ns: 10 * SECOND_NS,
         keep_bytes: 0,
         from_byte: None,
+        meter: None,
     };
     crossing.order(0, order);
 

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use ei_datapath::codec::{EventBatch, StreamEffect, StreamEffects, StreamTarget};
-use ei_streams::junction::{Junction, Legacy, News, Order, Target};
+use ei_streams::junction::{Junction, Legacy, Metering, News, Order, Target};
 
 use super::sockets::LegacySockets;
 use crate::clock::unix_ns;
@@ -214,12 +214,18 @@ fn order<'a>(effect: &StreamEffect<'a>) -> Order<'a> {
             idle_ns,
             keep_bytes,
             from_byte,
+            meter,
         } => Order::Splice {
             a,
             b,
             idle_ns,
             keep_bytes,
             from_byte,
+            meter: meter.map(|meter| Metering {
+                object: meter.object,
+                rate_bytes_per_s: meter.rate_bytes_per_s,
+                burst_bytes: meter.burst_bytes,
+            }),
         },
     }
 }
