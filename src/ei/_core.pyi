@@ -762,6 +762,9 @@ class Streams:
     def path_changed(self, now_ns: int, peer: bytes) -> None:
         """Measure the path to `peer` afresh and say something over it: the attachment changed."""
 
+    def ask(self, now_ns: int, peer: bytes) -> None:
+        """Say something to `peer` that has to be answered, until it is."""
+
     # -- payloads and time ------------------------------------------------------------------------
     def handle(self, now_ns: int, peer: bytes, connection: int, payload: bytes) -> None:
         """Take one payload that came on a connection. Any bytes: what is not QUIC is counted."""

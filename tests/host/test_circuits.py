@@ -6,7 +6,7 @@ import os
 import random
 import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -89,7 +89,12 @@ async def reversing() -> AsyncGenerator[int]:
 @asynccontextmanager
 async def silent() -> AsyncGenerator[int]:
     """Serve what never says anything."""
-    async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer), suppress(ConnectionError):
+            _ = await reader.read()
+
+    async with await asyncio.start_server(listen, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
 
 
@@ -181,7 +186,7 @@ def test_what_cannot_be_a_circuit_is_said(environ: Mapping[str, str]) -> None:
             _ = await circuit_of(lab)
         circuits[0].close()
         circuits[0].close()
-        await (await circuit_of(lab)).open_stream(b"\0\0")
+        _ = await (await circuit_of(lab)).open_stream(to_port(9))
 
         await lab.freeze("sn1.isp-b")
         circuits[1].close()

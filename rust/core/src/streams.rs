@@ -178,6 +178,12 @@ impl Streams {
         Ok(())
     }
 
+    fn ask(&self, now_ns: u64, peer: &[u8]) -> PyResult<()> {
+        let peer = exactly("peer", peer)?;
+        self.lock().endpoint.ask(now_ns, peer);
+        Ok(())
+    }
+
     // -- payloads and time ------------------------------------------------------------------------
 
     fn handle(

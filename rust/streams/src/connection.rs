@@ -263,6 +263,14 @@ impl Connection {
         }
     }
 
+    /// Ask over the path as it is, until it answers.
+    pub(crate) fn ask(&mut self, now_ns: u64) {
+        if !self.is_lost && !self.is_closed {
+            self.probing.ask(now_ns, &self.slip);
+            self.probe(now_ns);
+        }
+    }
+
     /// Ask over the path, if that is due.
     pub(crate) fn probe(&mut self, now_ns: u64) {
         if self.probing.take_due(now_ns) {

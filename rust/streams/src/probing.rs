@@ -94,6 +94,12 @@ impl Probing {
     pub(crate) fn change_path(&mut self, now_ns: u64, slip: &Slip) {
         let (sent, _) = slip.read();
         self.changed_after = Some(sent);
+        self.ask(now_ns, slip);
+    }
+
+    /// Ask from now on, until something of what is sent from now on is acknowledged.
+    pub(crate) fn ask(&mut self, now_ns: u64, slip: &Slip) {
+        let (sent, _) = slip.read();
         self.awaited = self.awaited.max(sent + 1);
         self.tries = Some((now_ns, MOST_TRIES));
     }

@@ -154,7 +154,7 @@ class StreamConnections:
 
     def ask(self, now_ns: int, peer: Address) -> None:
         """Say something on the connections with a peer, which has to answer."""
-        self._native().path_changed(now_ns, peer)
+        self._native().ask(now_ns, peer)
 
     def measure(self, key: ConnectionKey, what: str) -> int:
         """Return a number of the native side about a connection; 0 when it is gone."""

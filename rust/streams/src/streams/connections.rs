@@ -167,6 +167,17 @@ impl Streams {
         }
     }
 
+    /// Say something to `peer` on its connections that has to be answered, until it is.
+    pub fn ask(&mut self, now_ns: u64, peer: [u8; 16]) {
+        let _ = self.at(now_ns);
+        for (slot, connection) in self.slots.iter_mut() {
+            if connection.key.peer == peer {
+                connection.ask(self.now_ns);
+                self.to_send.add(slot);
+            }
+        }
+    }
+
     fn check_room(
         &self,
         key: ConnectionKey,

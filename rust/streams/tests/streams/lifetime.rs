@@ -296,6 +296,29 @@ fn a_changed_path_is_measured_afresh_and_used_at_once() {
 }
 
 #[test]
+fn who_is_asked_answers_and_the_path_stays_as_it_was_measured() {
+    let mut network = Network::connected(LAN);
+    network.transfer(ALICE, &noise(1, 1_000_000));
+    network.run_for(SECOND_NS);
+    let statistics = |network: &Network| {
+        let counted = network.ends[ALICE].connection_statistics(key(ALICE));
+        counted.unwrap()
+    };
+    let before = statistics(&network);
+
+    network.ends[ALICE].ask(network.now_ns, address(BOB));
+    network.run_for(SECOND_NS);
+
+    let after = statistics(&network);
+    assert!(after.payloads_received > before.payloads_received);
+    assert!(after.payloads_sent < before.payloads_sent + 4, "{after:?}");
+    assert_eq!(
+        after.congestion_window_bytes,
+        before.congestion_window_bytes
+    );
+}
+
+#[test]
 fn calls_on_what_does_not_exist_are_refused() {
     let (mut network, stream) = with_stream();
     let unknown = key_of(ALICE, 1);
