@@ -5,8 +5,9 @@ import pytest
 from tests.cli.conftest import Run
 
 from ei.cli.exits import Exit
-from ei.cli.gateway import parse_server, tell_proxy
+from ei.cli.gateway import parse_server, private_line, tell_proxy
 from ei.cli.output import Output
+from ei.ways.page import PartySeen, PrivateSeen
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,16 @@ def test_a_proxy_is_shown_as_what_it_is() -> None:
     assert "bob.isp-b: a proxy at 127.0.0.1:8118, 3 connections open" in text.getvalue()
     assert "asked 9, refused 1" in text.getvalue()
     assert told["open"] == 3
+
+
+def test_a_private_way_is_shown_by_its_two_operators_or_by_why_there_is_none() -> None:
+    first, leaves = PartySeen("sn1.isp-a", "acme"), PartySeen("sn1.isp-b", "isp-b", "50N,14E")
+
+    up = private_line(PrivateSeen(is_up=True, first=first, exit=leaves))
+    down = private_line(PrivateSeen(is_up=False, why_not="no exit answers"))
+
+    assert up == (
+        "private: sn1.isp-a of acme sees who asks, sn1.isp-b of isp-b near 50N,14E sees where it"
+        " goes"
+    )
+    assert down == "no private way, so nothing goes out: no exit answers"

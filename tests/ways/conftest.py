@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import pytest
-from tests.ways.places import Place, placed
+from tests.ways.places import Place, placed, placed_privately
 
 from ei.errors import EiError, NotFoundError, StreamError
 from ei.host.stream_codes import ABORTED
@@ -220,6 +220,13 @@ def run() -> Run[Any]:
         return run_virtual(lambda _: program())
 
     return run_it
+
+
+@pytest.fixture(scope="session")
+def private_place() -> Iterator[Place]:
+    """A lab of two operators with a private proxy as a process: leave it as you found it."""
+    with placed_privately() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

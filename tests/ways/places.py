@@ -40,6 +40,19 @@ nodes = ["sn1"]
 [domains.campus.hosts.bob]
 nodes = ["sn1"]
 """
+PRIVATE_TOPOLOGY = """
+version = 1
+services = ["delivery", "termination", "caching", "relay"]
+internet = ["127.0.0.0/8:*"]
+[domains.isp-a]
+operator = "acme"
+[domains.isp-a.nodes.sn1]
+location = [48, 11]
+[domains.isp-a.hosts.alice]
+nodes = ["sn1"]
+[domains.isp-b.nodes.sn1]
+location = [50, 14]
+"""
 EI = [sys.executable, "-c", "import sys; from ei.cli import main; sys.exit(main())"]
 READY_S = 20.0
 BIG_BYTES = 100 * 1024 * 1024
@@ -247,16 +260,51 @@ def wait_until_up(admin: Path, process: subprocess.Popen[bytes], log: Path) -> N
 
 
 @contextmanager
-def placed() -> Generator[Place]:
-    """Run all of it."""
+def lab_of(text: str) -> Generator[Path]:
+    """Run a lab without daemons of hosts; yield the folder with those of nodes and hosts."""
     with ExitStack() as stack:
         home = tempfile.mkdtemp(prefix="ei-", dir="/tmp")
         _ = stack.callback(shutil.rmtree, home)
         environ = {**os.environ, "XDG_STATE_HOME": home}
-        topology = parse_topology(TOPOLOGY, name="ways")
+        topology = parse_topology(text, name="ways")
         _ = start_lab(topology, name="ways", environ=environ, has_host_daemons=False)
         _ = stack.callback(stop_lab, name="ways", environ=environ)
-        folder = run_folder("ways", environ).folder_of("alice.isp-a").parent
+        yield run_folder("ways", environ).folder_of("alice.isp-a").parent
+
+
+@contextmanager
+def placed_privately() -> Generator[Place]:
+    """Run a proxy that goes by two operators, and a server."""
+    with (
+        lab_of(PRIVATE_TOPOLOGY) as folder,
+        web_server() as web,
+        running(
+            ["proxy", "--private", "--listen", "127.0.0.1:0"],
+            folder / "alice.isp-a",
+            log=folder / "proxy",
+        ),
+    ):
+        admin = folder / "alice.isp-a" / "admin.sock"
+        wait_until_private(admin, folder / "proxy")
+        yield Place(folder, str(ask(admin, "proxy")["endpoint"]), web, 0)
+
+
+def wait_until_private(admin: Path, log: Path) -> None:
+    """Return when a proxy has a private way."""
+    until_s = time.monotonic() + READY_S
+    while time.monotonic() < until_s:
+        private = ask(admin, "proxy")["private"]
+        if isinstance(private, dict) and private["is_up"]:
+            return
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+@contextmanager
+def placed() -> Generator[Place]:
+    """Run all of it."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(lab_of(TOPOLOGY))
         web = stack.enter_context(web_server())
         counting = stack.enter_context(counting_server())
         with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -265,8 +313,8 @@ def placed() -> Generator[Place]:
         to = [word for here in ports for word in ("--to", f"{here}=127.0.0.1:{ports[here]}")]
         gateway = ["gateway", "publish", "web", *to, "--name", "files.campus.ei"]
         files, alice = folder / "files.campus", folder / "alice.isp-a"
-        _ = stack.enter_context(running(gateway, files, log=Path(home) / "gateway"))
+        _ = stack.enter_context(running(gateway, files, log=folder / "gateway"))
         proxy = ["proxy", "--listen", "127.0.0.1:0"]
-        _ = stack.enter_context(running(proxy, alice, log=Path(home) / "proxy"))
+        _ = stack.enter_context(running(proxy, alice, log=folder / "proxy"))
         endpoint = ask(alice / "admin.sock", "proxy")["endpoint"]
         yield Place(folder, str(endpoint), web, dead)

@@ -90,3 +90,23 @@ def test_what_is_no_datagram_or_for_nobody_costs_nothing(place: Place, bob: Host
         _ = program.sendto(write_datagram("bob.campus", 7, b"still"), to)
 
         assert port.receive(deadline_s=10).data == b"still"
+
+
+def test_privately_datagrams_go_by_the_exit_and_never_to_a_host(private_place: Place) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+        associated(private_place) as (program, to),
+    ):
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        port: int = server.getsockname()[1]
+        for host in ("bob.isp-b.ei", "bob.isp-b", "fd35:0:1::1"):
+            _ = program.sendto(write_datagram(host, 7, b"ping"), to)
+        _ = program.sendto(write_datagram("127.0.0.1", port, b"ping"), to)
+        data, at = server.recvfrom(100)
+        _ = server.sendto(b"pong", at)
+
+        assert data == b"ping"
+        assert read_datagram(program.recv(2_000)) == ("127.0.0.1", port, b"pong")
+        log = (private_place.folder / "proxy").read_text().splitlines()
+        assert sum("datagram not carried" in line and "would see" in line for line in log) == 3

@@ -2,15 +2,27 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.ways.places import PICTURES, Place
 
+Way = Callable[[Place], tuple[str, ...]]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 
-def shown(place: Place, url: str, profile: Path) -> str:
+def by_rules(place: Place) -> tuple[str, ...]:
+    """Return what has Chromium go by the rules of the proxy."""
+    return (f"--proxy-pac-url=http://{place.proxy}/ei.pac",)
+
+
+def by_proxy(place: Place) -> tuple[str, ...]:
+    """Return what has Chromium send all to the proxy, for this machine's own addresses as well."""
+    return (f"--proxy-server=http://{place.proxy}", "--proxy-bypass-list=<-loopback>")
+
+
+def shown(place: Place, url: str, profile: Path, way: Way = by_rules) -> str:
     """Return what a page has become after its scripts."""
     return subprocess.run(
         [
@@ -22,7 +34,7 @@ def shown(place: Place, url: str, profile: Path) -> str:
             "--disable-background-networking",
             "--no-first-run",
             f"--user-data-dir={profile}",
-            f"--proxy-pac-url=http://{place.proxy}/ei.pac",
+            *way(place),
             "--virtual-time-budget=20000",
             "--dump-dom",
             url,
@@ -51,3 +63,29 @@ def test_a_name_that_nobody_has_is_explained_on_a_page(place: Place, tmp_path: P
     page = shown(place, "http://nobody.campus.ei/", tmp_path)
 
     assert "No record of nobody.campus: its domain says that there is none." in page
+
+
+def test_a_page_is_complete_by_two_operators(private_place: Place, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{private_place.web_port}/page"
+
+    page = shown(private_place, url, tmp_path, by_proxy)
+
+    assert f"<title>{PICTURES} pictures, posted, by 127.0.0.1:" in page
+
+
+def test_the_browser_can_see_by_which_two_operators_it_goes(
+    private_place: Place, tmp_path: Path
+) -> None:
+    page = shown(private_place, "http://ei.local/", tmp_path)
+
+    assert "This browser goes out privately, by two operators" in page
+    assert "<code>acme</code> sees who asks, not where it goes" in page
+    assert "<code>sn1.isp-b</code>, run by <code>isp-b</code>, near 50N,14E" in page
+
+
+def test_a_host_that_would_see_who_asks_is_refused_on_a_page(
+    private_place: Place, tmp_path: Path
+) -> None:
+    page = shown(private_place, "http://bob.isp-b.ei/", tmp_path)
+
+    assert "would see who asks" in page

@@ -129,3 +129,18 @@ def test_a_second_daemon_of_the_same_host_is_refused(place: Place) -> None:
 
     assert said.returncode == 6
     assert b"in use" in said.stderr or b"a daemon is running" in said.stderr
+
+
+def test_privately_servers_are_reached_and_hosts_and_the_cache_are_not(
+    private_place: Place,
+) -> None:
+    before = ASKED["/kept"]
+    url = f"http://127.0.0.1:{private_place.web_port}/kept"
+
+    for _ in range(2):
+        assert private_place.curl(url).stdout == b"kept\n"
+    assert private_place.curl(url, scheme="socks5h").stdout == b"kept\n"
+    refused = private_place.curl("http://bob.isp-b.ei/")
+
+    assert ASKED["/kept"] == before + 3
+    assert b"bob.isp-b.ei is a host of the Extensible Internet, which would see" in refused.stdout

@@ -4,7 +4,9 @@ import json
 import re
 from http import HTTPStatus
 
-from ei.ways.page import About, NodeSeen, about_page, pac, refusal_page
+import msgspec
+
+from ei.ways.page import About, NodeSeen, PartySeen, PrivateSeen, about_page, pac, refusal_page
 from ei.ways.refusals import Refusal
 from ei.ways.socks import Reply
 
@@ -23,6 +25,18 @@ ABOUT = About(
     asked=7,
     refused=2,
 )
+
+
+PRIVATE = PrivateSeen(
+    True,  # noqa: FBT003 it is up
+    PartySeen("sn1.isp-a", "isp-a", "48N,11E"),
+    PartySeen("sn7.isp-b", "acme"),
+)
+
+
+def private_page(private: PrivateSeen) -> str:
+    about = msgspec.structs.replace(ABOUT, private=private, carries_legacy=False)
+    return text_of(about_page(about, is_proxied=True))
 
 
 def text_of(page: str) -> str:
@@ -49,6 +63,25 @@ def test_a_cache_is_shown() -> None:
 def about_page_text(*, caches: bool) -> str:
     about = About("alice.isp-a", "127.0.0.1:8118", NODES, caches=caches)
     return text_of(about_page(about, is_proxied=True))
+
+
+def test_who_goes_privately_is_told_by_which_two_operators_and_what_is_not_hidden() -> None:
+    text = private_page(PRIVATE)
+
+    assert "This browser goes out privately, by two operators" in text
+    assert "isp-a sees who asks, not where it goes; acme sees where it goes, not who asks" in text
+    assert "First node sn1.isp-a , run by isp-a , near 48N,11E: knows this machine" in text
+    assert "Exit sn7.isp-b , run by acme : sites see it in your place" in text
+    assert "both operators together know all of it" in text
+    assert "refused here: that host would see who asks" in text
+    assert "Everything else by the private way; the exit resolves names" in text
+
+
+def test_without_a_private_way_it_is_said_why_and_that_nothing_goes_out() -> None:
+    text = private_page(PrivateSeen(is_up=False, why_not="nobody <but> acme offers it"))
+
+    assert "Nothing goes out: there is no private way now nobody &lt;but&gt; acme" in text
+    assert "privately" not in text
 
 
 def test_who_does_not_is_told_how() -> None:
@@ -100,3 +133,13 @@ def test_a_thousand_domains_are_no_burden() -> None:
 
     assert "and 4994 more" in about_page(about, is_proxied=True)
     assert len(pac(about)) < 20_000
+
+
+def test_of_a_private_way_nothing_goes_straight_but_to_this_machine_and_network() -> None:
+    about = msgspec.structs.replace(ABOUT, private=PRIVATE)
+
+    rules = pac(about)
+
+    assert rules.count('"DIRECT"') == 1
+    assert "isPlainHostName" not in rules
+    assert 'return "PROXY 127.0.0.1:8118";\n}' in rules

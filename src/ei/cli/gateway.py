@@ -17,6 +17,7 @@ from ei.errors import LocalError, NotFoundError
 
 if TYPE_CHECKING:
     from ei.ways.gateway import Published
+    from ei.ways.page import PrivateSeen
 
 SERVER = re.compile(r"(?:([0-9]{1,5})=)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253}):([0-9]{1,5})")
 HTTP_PORT = 80
@@ -166,8 +167,22 @@ def tell_proxy(answer: Mapping[str, object], output: Output) -> Mapping[str, obj
 
     about = msgspec.convert(answer, About)
     output.data(f"{about.host}: a proxy at {about.endpoint}, {about.open} connections open")
+    if (private := about.private) is not None:
+        output.data(private_line(private))
     output.data(f"asked {about.asked}, refused {about.refused}")
     return cast("dict[str, object]", msgspec.to_builtins(about))
+
+
+def private_line(private: "PrivateSeen") -> str:
+    """Return by whom a private way goes, or why there is none."""
+    first, leaves = private.first, private.exit
+    if not private.is_up or first is None or leaves is None:
+        return f"no private way, so nothing goes out: {private.why_not or 'it is being opened'}"
+    where = f" near {leaves.location}" if leaves.location else ""
+    return (
+        f"private: {first.node} of {first.operator} sees who asks, {leaves.node} of"
+        f" {leaves.operator}{where} sees where it goes"
+    )
 
 
 WAYS_IN = (

@@ -7,6 +7,7 @@ from ei.cli.exits import Exit
 from ei.cli.node import expect_file, takes_config
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.private import takes_private, wish_of
 from ei.cli.quantities import parse_count
 
 EXAMPLES = """\
@@ -15,6 +16,8 @@ examples:
   curl -x http://127.0.0.1:8118 http://files.campus.ei/
   curl -x socks5h://127.0.0.1:8118 http://files.campus.ei/
   chromium --proxy-pac-url=http://127.0.0.1:8118/ei.pac http://ei.local/
+  ei proxy --private                                servers see an exit of another operator
+  ei proxy --private --near 35N,139E                that exit is near Tokyo
 """
 
 
@@ -45,6 +48,7 @@ def add_parser(commands: Verbs) -> None:
         metavar="N",
         help="of programs at a time, more are hung up on (default 1024)",
     )
+    takes_private(verb)
     takes_config(verb, PLACES)
     verb.ends(EXAMPLES)
 
@@ -58,8 +62,9 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.ways.proxy import ProxyLimits
 
     _ = parse_endpoint(arguments.listen)
+    wish = wish_of(arguments, command="ei proxy")
     path = expect_file(find_host_config(arguments.config, environ=os.environ), init="ei host init")
     limits = ProxyLimits(connections=arguments.connections)
     output.next(f"curl -x http://{arguments.listen} http://ei.local/")
-    run_host(path, beside=proxy_beside(arguments.listen, limits=limits))
+    run_host(path, beside=proxy_beside(arguments.listen, limits=limits, wish=wish))
     return Exit.OK

@@ -11,6 +11,7 @@ from ei.cli.host import PLACES
 from ei.cli.node import expect_file, takes_config
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
+from ei.cli.private import takes_private, wish_of
 
 if TYPE_CHECKING:
     from ei.ways.launching import NotRun
@@ -21,6 +22,7 @@ examples:
   ei run -- curl http://files.campus.ei/
   ei run -- ssh bob.isp-b.ei
   ei run --mode proxy -- curl http://files.campus.ei/
+  ei run --private -- curl https://www.example.org/
 """
 
 
@@ -43,6 +45,7 @@ def add_parser(commands: Verbs) -> None:
         metavar="MODE",
         help="auto, namespace or proxy (default auto: a namespace where there may be one)",
     )
+    takes_private(verb)
     verb.takes("--report", type=Path, metavar="FILE", help="write how it runs there, as JSON")
     takes_config(verb, PLACES)
     verb.ends(EXAMPLES)
@@ -54,6 +57,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> int:
     from ei.ways.launching import NotRun, find_program
     from ei.ways.run import run_command
 
+    wish = wish_of(arguments, command="ei run")
     # A first -- only says that the program follows.
     command: list[str] = arguments.command[arguments.command[0] == "--" :]
     if (missing := find_program(command[0], os.environ)) is not None:
@@ -74,6 +78,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> int:
         environ=os.environ,
         began=began,
         told=lambda text: output.talk(f"ei run: {text}"),
+        wish=wish,
     )
     return _complain(ended, output) if isinstance(ended, NotRun) else ended
 
@@ -87,11 +92,14 @@ def _tell(running: "Running", program: str, output: Output) -> None:
     how = "in a network namespace"
     if running.mode == "proxy":
         how = f"by proxy variables ({running.why_not})"
+    if running.is_private:
+        how += ", privately: by two operators, or not at all"
     output.talk(f"ei run: {Path(program).name} as {running.host}, {how}")
     output.talk(f"ei run: not covered: {running.uncovered}")
 
 
 def _report(running: "Running", file: Path) -> None:
     told = {"schema": "ei.run/1", "mode": running.mode, "host": running.host,
-            "why_not": running.why_not, "uncovered": running.uncovered}  # fmt: skip
+            "why_not": running.why_not, "uncovered": running.uncovered,
+            "is_private": running.is_private}  # fmt: skip
     _ = file.write_text(json.dumps(told) + "\n")

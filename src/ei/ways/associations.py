@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from ei.daemons.log import Log
 from ei.errors import DeadlineError, EiError
@@ -10,10 +11,9 @@ from ei.host.channels import DatagramChannel
 from ei.host.client import Host
 from ei.records.addresses import format_address
 from ei.sdk.packets import Address
-from ei.services.termination.client import open_legacy
-from ei.ways.dialing import ours
-from ei.ways.ends import PATIENCE_S, StreamEnd
-from ei.ways.legacy_datagrams import LegacyDatagrams
+from ei.ways.dialing import not_private, ours
+from ei.ways.ends import PATIENCE_S
+from ei.ways.legacy_datagrams import DialDatagrams, LegacyDatagrams
 from ei.ways.names import to_dns_name
 from ei.ways.socks import SocksError, read_datagram, write_datagram
 
@@ -26,10 +26,22 @@ class Associations:
 
     Args:
         address: IP address on which programs' datagrams are taken.
+        dial: Opens a stream of datagrams to a server.
+        is_private: Hosts are not reached, which would see who sends.
     """
 
-    def __init__(self, host: Host, *, address: str, log: Log) -> None:
+    def __init__(
+        self,
+        host: Host,
+        *,
+        address: str,
+        dial: DialDatagrams,
+        log: Log,
+        is_private: bool = False,
+    ) -> None:
         self._host = host
+        self._dial = dial
+        self._is_private = is_private
         self._address = address
         self._log = log
 
@@ -45,7 +57,8 @@ class Associations:
         group: asyncio.TaskGroup,
         opened: Callable[[str, int], Awaitable[None]],
     ) -> None:
-        far = _Program(self._host, channel, group, self._log)
+        legacy = partial(LegacyDatagrams, self._dial, group=group, log=self._log)
+        far = _Program(self._host, None if self._is_private else channel, legacy, self._log)
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(
             lambda: far, local_addr=(self._address, 0)
@@ -72,11 +85,15 @@ class _Program(asyncio.DatagramProtocol):
     """The socket that a program sends to; the first who does is the program."""
 
     def __init__(
-        self, host: Host, channel: DatagramChannel, group: asyncio.TaskGroup, log: Log
+        self,
+        host: Host,
+        channel: DatagramChannel | None,
+        legacy: Callable[[Callable[[str, int, bytes], None]], LegacyDatagrams],
+        log: Log,
     ) -> None:
         self._host = host
         self._channel = channel
-        self._legacy = LegacyDatagrams(self._dial, self.hand, group, log=log)
+        self._legacy = legacy(self.hand)
         self._log = log
         self._transport: asyncio.DatagramTransport | None = None
         self._program: Place | None = None
@@ -96,6 +113,8 @@ class _Program(asyncio.DatagramProtocol):
             to = ours(name, self._host.records.domains)
             if to is None:
                 _ = self._legacy.send(name, port, payload)
+            elif self._channel is None:
+                raise not_private(name)
             else:
                 self._note(to)
                 _ = self._channel.try_send(to, payload, port=port)
@@ -113,6 +132,3 @@ class _Program(asyncio.DatagramProtocol):
         """Give the program a datagram from a place, once it is known where it is."""
         if self._transport is not None and self._program is not None:
             self._transport.sendto(write_datagram(host, port, data), self._program)
-
-    async def _dial(self, host: str, port: int) -> StreamEnd:
-        return StreamEnd(await open_legacy(self._host, host, port, transport="udp"))

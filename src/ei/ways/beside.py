@@ -1,7 +1,11 @@
 """The ways in that run beside a host, in its daemon: what `ei proxy` and `ei gateway` give it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import SystemRandom
+
+import msgspec
 
 from ei.daemons.log import Log
 from ei.daemons.messages import Answer, Request
@@ -15,46 +19,86 @@ from ei.runtime.loader import find_services
 from ei.sdk.manifest import load_manifest
 from ei.ways.associations import Associations
 from ei.ways.dialing import HostDialler
+from ei.ways.exits import ExitWish
 from ei.ways.gateway import GatewayLimits, Published, gateway_of
+from ei.ways.http_proxy import Cache
 from ei.ways.ip_multicast import Bridge, answer_status, bridging
 from ei.ways.names import to_name
 from ei.ways.page import About, NodeSeen
+from ei.ways.private import PrivateDialler, private_way, seen_of
 from ei.ways.proxy import Proxy, ProxyLimits, proxy_of
 
 TERMINATION = "termination"
 CACHING = "caching"
 
 
-def proxy_beside(listen: str, *, limits: ProxyLimits | None = None) -> Beside:
+def proxy_beside(
+    listen: str, *, limits: ProxyLimits | None = None, wish: ExitWish | None = None
+) -> Beside:
     """Return what serves programs by HTTP and SOCKS.
 
     Args:
         listen: Endpoint, such as `127.0.0.1:8118`.
+        wish: Of an exit: all goes by two operators, or not at all.
     """
     names = {load_manifest(folder).id: name for name, folder in find_services().items()}
 
     @asynccontextmanager
     async def run(host: Host, log: Log) -> AsyncGenerator[Mapping[str, Verb]]:
-        address, _ = parse_endpoint(listen)
-        dialler = HostDialler(host)
-        proxy = Proxy(
-            dialler,
-            listen=listen,
-            log=log,
-            cache=dialler.dial_cache,
-            about=lambda: about_of(host, names),
-            associate=Associations(host, address=str(address), log=log),
-            limits=limits,
-        )
+        async with _way_of(host, wish, names, log) as way:
+            address, _ = parse_endpoint(listen)
+            proxy = Proxy(
+                way.dialler,
+                listen=listen,
+                log=log,
+                cache=way.cache,
+                about=way.about,
+                associate=Associations(
+                    host,
+                    address=str(address),
+                    dial=way.dialler.dial_datagrams,
+                    log=log,
+                    is_private=wish is not None,
+                ),
+                limits=limits,
+            )
 
-        async def answer(request: Request) -> AsyncIterator[Answer]:
-            _ = arguments_of(request, NoArguments)
-            yield to_answer(proxy.about(), schema="ei.proxy-status/1")
+            async def answer(request: Request) -> AsyncIterator[Answer]:
+                _ = arguments_of(request, NoArguments)
+                yield to_answer(proxy.about(), schema="ei.proxy-status/1")
 
-        async with proxy_of(proxy):
-            yield {"proxy": answer}
+            async with proxy_of(proxy):
+                yield {"proxy": answer}
 
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How what a proxy is asked for goes on."""
+
+    dialler: HostDialler | PrivateDialler
+    cache: Cache | None
+    about: Callable[[], About]
+
+
+@asynccontextmanager
+async def _way_of(
+    host: Host, wish: ExitWish | None, names: Mapping[int, str], log: Log
+) -> AsyncGenerator[_Way]:
+    if wish is None:
+        dialler = HostDialler(host)
+        yield _Way(dialler, dialler.dial_cache, lambda: about_of(host, names))
+        return
+    async with private_way(host, wish, random=SystemRandom(), log=log) as relay:
+
+        def about() -> About:
+            return msgspec.structs.replace(
+                about_of(host, names), caches=False, private=seen_of(relay, host.records)
+            )
+
+        # The node's cache would see who asks, and for what.
+        yield _Way(PrivateDialler(relay, lambda: host.records), None, about)
 
 
 def gateway_beside(

@@ -8,10 +8,11 @@ http:// of everything else               its cache, where the node has one
 from collections.abc import Collection
 from typing import Protocol
 
-from ei.errors import NotFoundError
+from ei.errors import DeniedError, NotFoundError
 from ei.host.client import Host
 from ei.sdk.packets import Address
 from ei.services.caching.client import open_proxy
+from ei.services.termination.client import open_legacy
 from ei.ways.ends import End, StreamEnd, given_up_on_error
 from ei.ways.names import to_address, to_name
 from ei.ways.resuming import open_resumable
@@ -65,6 +66,15 @@ def ours(text: str, domains: Collection[str]) -> str | Address | None:
     return plain if plain.partition(".")[2] in domains else None
 
 
+def not_private(name: str) -> DeniedError:
+    """Return the error of a host that is not reached because it would see who asks."""
+    return DeniedError(
+        f"{name} is a host of the Extensible Internet, which would see who asks, as would the"
+        " nodes between: that is not private",
+        remedy="Reach it by an ei proxy or ei run without --private.",
+    )
+
+
 class HostDialler:
     """Opens connections as a host.
 
@@ -105,3 +115,7 @@ class HostDialler:
                 remedy="Let this program reach it without the proxy, or ask the node's operator.",
             ) from error
         return StreamEnd(stream, is_settled=True)
+
+    async def dial_datagrams(self, host: str, port: int) -> StreamEnd:
+        """Open a stream of datagrams to a server; see `ei.ways.legacy_datagrams`."""
+        return StreamEnd(await open_legacy(self._host, host, port, transport="udp"))

@@ -30,6 +30,30 @@ class NodeSeen(msgspec.Struct, frozen=True):
     rtt_s: float | None = None
 
 
+class PartySeen(msgspec.Struct, frozen=True):
+    """One of the two nodes of a private way, and who runs it. `location` is empty if not said."""
+
+    node: str
+    operator: str
+    location: str = ""
+
+
+class PrivateSeen(msgspec.Struct, frozen=True):
+    """A private way at one moment.
+
+    Attributes:
+        is_up: It carries connections; while it does not, nothing goes out at all.
+        first: Sees this host, and not where it goes; `None` while there is none.
+        exit: Sees where that is, and not who asks; `None` while there is none.
+        why_not: Why it is not up.
+    """
+
+    is_up: bool
+    first: PartySeen | None = None
+    exit: PartySeen | None = None
+    why_not: str = ""
+
+
 class About(msgspec.Struct, frozen=True):
     """What the proxy knows of itself.
 
@@ -42,6 +66,7 @@ class About(msgspec.Struct, frozen=True):
         open: Connections of programs now.
         asked: Requests and connections so far.
         refused: Of those that came to nothing.
+        private: The way by two operators that all goes by; `None` where nobody asked for one.
     """
 
     host: str
@@ -54,6 +79,7 @@ class About(msgspec.Struct, frozen=True):
     open: int = 0
     asked: int = 0
     refused: int = 0
+    private: PrivateSeen | None = None
 
 
 def about_page(about: About, *, is_proxied: bool) -> str:
@@ -80,6 +106,8 @@ def about_page(about: About, *, is_proxied: bool) -> str:
             lead=_text("Nothing reaches the Extensible Internet until one does. See", "ei status"),
             cards=_cards(about),
         )
+    if about.private is not None:
+        return _private_page(about, about.private)
     return _page(
         GOOD,
         sign="Connected",
@@ -87,6 +115,48 @@ def about_page(about: About, *, is_proxied: bool) -> str:
         lead=_text("As", about.host, "by the node", used.name),
         cards=_cards(about),
     )
+
+
+def _private_page(about: About, private: PrivateSeen) -> str:
+    """Return the page of a browser that goes by two operators, or nowhere."""
+    first, leaves = private.first, private.exit
+    if not private.is_up or first is None or leaves is None:
+        return _page(
+            BAD,
+            sign="No private way",
+            title="Nothing goes out: there is no private way now",
+            lead=f"<p>{escape(private.why_not or 'It is being opened')}.</p>"
+            "<p>Until there is one, this proxy refuses what it is asked for.</p>",
+            cards=_cards(about),
+        )
+    return _page(
+        GOOD,
+        sign="Private",
+        title="This browser goes out privately, by two operators",
+        lead=_text(
+            "", first.operator, "sees who asks, not where it goes;",
+            leaves.operator, "sees where it goes, not who asks",
+        ),
+        cards=_private_card(first, leaves) + _cards(about),
+    )  # fmt: skip
+
+
+def _private_card(first: PartySeen, leaves: PartySeen) -> str:
+    rows = [
+        ("First node", f"{_party(first)}: knows this machine"),
+        ("Exit", f"{_party(leaves)}: sites see it in your place"),
+        (
+            "Not hidden",
+            "what you tell a site (names, cookies); both operators together know all of it",
+        ),
+    ]
+    return _card("The private way", rows)
+
+
+def _party(party: PartySeen) -> str:
+    where = f", near {escape(party.location)}" if party.location else ""
+    run_by = f"<code>{escape(party.node)}</code>, run by <code>{escape(party.operator)}</code>"
+    return f"{run_by}{where}"
 
 
 def refusal_page(refusal: Refusal, wanted: str) -> str:
@@ -106,10 +176,14 @@ def refusal_page(refusal: Refusal, wanted: str) -> str:
 def pac(about: About) -> str:
     """Return the rules of a browser (a PAC file): which addresses go through the proxy.
 
-    What the node does not carry on goes as it always did.
+    What the node does not carry on goes as it always did; of a private way nothing does, but for
+    this machine and the network that it is in.
     """
     proxy = json.dumps(f"PROXY {about.endpoint}")
     others = json.dumps(f"PROXY {about.endpoint}; DIRECT" if about.carries_legacy else "DIRECT")
+    is_here = "isPlainHostName(host)"
+    if about.private is not None:
+        others, is_here = proxy, 'host === "localhost"'  # a plain name would be asked about here
     domains = json.dumps([".ei", *(f".{domain}" for domain in about.domains[:MAX_RULES])])
     return f"""\
 function FindProxyForURL(url, host) {{
@@ -117,7 +191,7 @@ function FindProxyForURL(url, host) {{
   if (host === "{OWN_NAME}" || /^\\[?fd35:/.test(host)) return {proxy};
   var ours = {domains};
   for (var i = 0; i < ours.length; i++) if (dnsDomainIs(host, ours[i])) return {proxy};
-  if (isPlainHostName(host) || /^(127|10|192\\.168)\\.|^\\[?::1\\]?$/.test(host)) return "DIRECT";
+  if ({is_here} || /^(127|10|192\\.168)\\.|^\\[?::1\\]?$/.test(host)) return "DIRECT";
   return {others};
 }}
 """
@@ -132,10 +206,11 @@ def _cards(about: About) -> str:
         if about.carries_legacy
         else "not through here: the node in use offers no <code>termination</code>"
     )
-    where = [
-        (f"Names under {names}{more}", "to that host, sealed from end to end"),
-        ("Everything else", others),
-    ]
+    own = "to that host, sealed from end to end"
+    if about.private is not None:
+        own = "refused here: that host would see who asks"
+        others = "by the private way; the exit resolves names"
+    where = [(f"Names under {names}{more}", own), ("Everything else", others)]
     if about.caches:
         where.insert(
             1, ("<code>http://</code> elsewhere", "to the node's cache, which may know it")

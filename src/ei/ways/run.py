@@ -14,15 +14,13 @@ from typing import Literal
 from ei.daemons.log import Level, Log
 from ei.daemons.open_files import open_as_many_as_allowed
 from ei.errors import DeniedError
-from ei.host.client import Host
-from ei.records.endpoints import Endpoint
 from ei.runtime.garbage import collect_seldom
-from ei.services.termination.client import open_legacy
 from ei.ways.access import Access, DaemonDoor, Door, find_door
 from ei.ways.dns_stub import Stub
-from ei.ways.dns_upstream import Upstream, endpoint_text, system_servers
+from ei.ways.dns_upstream import endpoint_text
 from ei.ways.enclosing import enclose
-from ei.ways.ends import End, StreamEnd
+from ei.ways.ends import End
+from ei.ways.exits import ExitWish
 from ei.ways.launching import Launched, NotRun, launch
 from ei.ways.legacy_datagrams import DialDatagrams
 from ei.ways.proxy import Proxy, proxy_of
@@ -46,16 +44,20 @@ class Running:
         host: Name of the host that it speaks as.
         why_not: Why it is not in a namespace.
         is_by_daemon: A daemon is that host, and not this process.
+        is_private: What goes by the service layer goes by two operators.
     """
 
     mode: Mode
     host: str
     why_not: str = ""
     is_by_daemon: bool = False
+    is_private: bool = False
 
     @property
     def uncovered(self) -> str:
         """What does not go by the service layer, in words."""
+        if self.mode == "namespace" and self.is_private:
+            return "what the program tells servers of itself; pings and names of .ei are refused"
         if self.mode == "namespace":
             what = "pings" if self.is_by_daemon else "pings to the legacy Internet"
             return f"{what}, servers on this machine's own addresses"
@@ -70,6 +72,7 @@ def run_command(  # noqa: PLR0913 what it takes to run
     environ: Mapping[str, str],
     began: Callable[[Running], None],
     told: Callable[[str], None],
+    wish: ExitWish | None = None,
 ) -> int | NotRun:
     """Run a program to its end; return its exit code, or 128 and the signal that ended it.
 
@@ -78,12 +81,15 @@ def run_command(  # noqa: PLR0913 what it takes to run
         environ: Its PATH is where `ip` and `nft` are looked for.
         began: Told how it runs, before it does.
         told: Gets a sentence for each of the first destinations that cannot be reached.
+        wish: Of an exit: all goes by two operators, in a namespace unless another mode is wanted.
 
     Raises:
-        DeniedError: there is no namespace, and one is wanted.
+        DeniedError: there is no namespace, and one is wanted; or there are no two operators.
         EiError: there is no way to the service layer: what is wrong and what to do.
     """
-    door = find_door(config)
+    door = find_door(config, wish)
+    if wish is not None and wanted == "auto":
+        wanted = "namespace"  # by a proxy's variables a program may go straight
     launched, running = _launch(command, door, wanted, environ)
     _ = open_as_many_as_allowed()
     collect_seldom()
@@ -107,8 +113,9 @@ def _launch(
                 raise
             why_not = str(error)
         else:
-            return launched, Running("namespace", door.name, is_by_daemon=is_by_daemon)
-    return launch(command), Running("proxy", door.name, why_not, is_by_daemon)
+            running = Running("namespace", door.name, "", is_by_daemon, door.is_private)
+            return launched, running
+    return launch(command), Running("proxy", door.name, why_not, is_by_daemon, door.is_private)
 
 
 class _Run:
@@ -158,7 +165,7 @@ class _Run:
     async def _enclosed(self, access: Access) -> AsyncGenerator[Mapping[str, str | None]]:
         *listening, packets = self._launched.sockets
         names = StandIns()
-        stub = Stub(access.look, Upstream(system_servers()), invent=names.invent)
+        stub = Stub(access.look, access.forward, invent=names.invent)
         relay = RunRelay(access.dialler, names=names, stub=stub, told=self._told)
         far = _far(access, names)
         beside = RunPackets(packets, far=far, stub=stub, told=self._told)
@@ -185,26 +192,23 @@ class _Run:
 
 
 def _far(access: Access, names: StandIns) -> Far | None:
-    if access.host is not None:
-        return Far(access.host, _dial_udp(access.host, names))
+    if access.dial_datagrams is not None:
+        return Far(access.host, _by_name(access.dial_datagrams, names))
     if access.proxy is None or access.address is None:
         return None
-    return Far(ProxiedHost(access.proxy, access.address), _dial_by_proxy(access.proxy, names))
+    proxy = access.proxy
 
-
-def _dial_by_proxy(proxy: Endpoint, names: StandIns) -> DialDatagrams:
     async def dial(host: str, port: int) -> End:
-        return ProxiedPlace(proxy, names.name_of(host) or host, port)
+        return ProxiedPlace(proxy, host, port)
 
-    return dial
+    return Far(ProxiedHost(proxy, access.address), _by_name(dial, names))
 
 
-def _dial_udp(own: Host, names: StandIns) -> DialDatagrams:
-    async def dial(host: str, port: int) -> End:
-        name = names.name_of(host) or host
-        return StreamEnd(await open_legacy(own, name, port, transport="udp"))
+def _by_name(dial: DialDatagrams, names: StandIns) -> DialDatagrams:
+    async def dial_named(host: str, port: int) -> End:
+        return await dial(names.name_of(host) or host, port)
 
-    return dial
+    return dial_named
 
 
 def proxy_variables(endpoint: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from ei.errors import DeadlineError, EiError
 from ei.host.events import DatagramReceived
 from ei.records.addresses import format_address
 from ei.sdk.packets import Address
+from ei.ways.dialing import not_private
 from ei.ways.dns_stub import Stub
 from ei.ways.dns_upstream import DNS_PORT
 from ei.ways.enclosing import HARDWARE, MTU_BYTES, OUTSIDE
@@ -80,11 +81,12 @@ class Far:
     """Where datagrams go.
 
     Attributes:
+        host: `None` where none may be reached, as it would see who sends.
         dial: Opens a stream of datagrams to an address of the legacy Internet, or what it stands
             for.
     """
 
-    host: Sender
+    host: Sender | None
     dial: DialDatagrams
 
 
@@ -163,7 +165,7 @@ class RunPackets:
                     self._send_on(self._far.host, to, datagram, packet)
             case Echo(to=place) as echo:
                 to = to_address(place)
-                if to is None or self._far is None:
+                if to is None or self._far is None or self._far.host is None:
                     self._refuse(packet, f"{place}: pings go from host to host only")
                 else:
                     self._start(self._echo(self._far.host, to, echo))
@@ -196,8 +198,11 @@ class RunPackets:
             return
         self._give(write_reply(echo))
 
-    def _send_on(self, host: Sender, to: Address, datagram: Datagram, packet: bytes) -> None:
+    def _send_on(self, host: Sender | None, to: Address, datagram: Datagram, packet: bytes) -> None:
         (place, port), (_, own_port) = datagram.to, datagram.source
+        if host is None:
+            self._refuse(packet, str(not_private(place)))
+            return
         try:
             channel = self._ports.get(own_port) or self._open(host, own_port)
             self._ports.move_to_end(own_port)
