@@ -14,11 +14,10 @@ from ei.sdk import Address, Context, Query, Table, domain_number_of
 from ei.services.relay import asking
 from ei.services.relay.config import Config
 from ei.services.relay.forwarding import why_no_relay, why_same_operator
-from ei.services.relay.messages import MAX_DETAIL, OPEN, Admission, KeysOf, Status
+from ei.services.relay.messages import MAX_DETAIL, OPEN, Admission, KeysOf, Status, grant_of_token
 from ei.services.relay.tokens import Challenge, TokenError, check_token, key_id, read_token
 
 CONTEXT_TAG = b"ei relay context 1"
-GRANT_BYTES = 16
 
 SENTENCES = {
     "no_first_node": "node {node} carries streams for those alone who come by another node",
@@ -34,14 +33,12 @@ SENTENCES = {
 
 
 class Grant(msgspec.Struct, frozen=True, array_like=True):
-    """What a circuit may do.
+    """What a circuit may do for a token.
 
     Attributes:
-        name: Of what its streams share.
-        until_s: When it gets no more new ones (monotonic).
+        until_s: When it gets no more new streams (monotonic).
     """
 
-    name: bytes
     until_s: float
 
 
@@ -107,32 +104,30 @@ def admit(asked: Admission, peer: Address, ctx: Context[Config], *, is_last: boo
         peer: The circuit's source.
         is_last: There is nothing to wait for any more.
     """
-    found = OPEN if grant_of(peer, ctx) is not None else _operators(peer, ctx)
-    if found is not OPEN:
+    if (found := _operators(peer, ctx)) is not OPEN:
         return found
     if ctx.config.admission == "open":
-        return grant(peer, hashlib.sha256(peer).digest(), ctx)
+        return grant(peer, asked.token, ctx)
     if (answer := _issuer(asked.issuer, peer, ctx)) is not OPEN:
         return answer
     try:
         answer = _spend(asked, ctx, is_last=is_last)
     except TokenError as error:
         return no(error.word, ctx, issuer=asked.issuer, detail=str(error))
-    return grant(peer, hashlib.sha256(asked.token).digest(), ctx) if answer is OPEN else answer
+    return grant(peer, asked.token, ctx) if answer is OPEN else answer
 
 
-def grant(peer: Address, digest: bytes, ctx: Context[Config]) -> Status:
+def grant(peer: Address, token: bytes, ctx: Context[Config]) -> Status:
     """Let a circuit have streams for a while, and return what to say of it."""
-    lasts_s = ctx.config.token_s
-    made = Grant(digest[:GRANT_BYTES], ctx.now_s + lasts_s)
+    name, lasts_s = grant_of_token(token), ctx.config.token_s
     # What is over is remembered for a while, to be told from what never was.
-    _grants(ctx).put(peer, made, ttl_s=2 * lasts_s)
+    _grants(ctx).put(peer + name, Grant(ctx.now_s + lasts_s), ttl_s=2 * lasts_s)
     return Status("", lasts_s=lasts_s)
 
 
-def grant_of(peer: Address, ctx: Context[Config]) -> Grant | None:
-    """Return what a circuit may do; `None`: it never showed a token, as far as is remembered."""
-    return _grants(ctx).get(peer)
+def grant_of(peer: Address, name: bytes, ctx: Context[Config]) -> Grant | None:
+    """Return what a circuit may do; `None`: no such token was shown, as far as is remembered."""
+    return _grants(ctx).get(peer + name)
 
 
 def _operators(peer: Address, ctx: Context[Config]) -> Answer:

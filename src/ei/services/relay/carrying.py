@@ -140,8 +140,8 @@ def _do(stream: int, waiting: Waiting, ctx: Context[Config], *, is_last: bool) -
             answer = tell_keys(asked, waiting.peer, ctx, is_last=is_last)
         case Admission():
             answer = admit(asked, waiting.peer, ctx, is_last=is_last)
-        case To(target):
-            yield from _carry(stream, waiting.peer, target, ctx)
+        case To():
+            yield from _carry(stream, waiting.peer, asked, ctx)
             return
     if isinstance(answer, Wait) and not is_last:
         yield from _wait(stream, waiting, answer, ctx)
@@ -152,18 +152,18 @@ def _do(stream: int, waiting: Waiting, ctx: Context[Config], *, is_last: bool) -
     yield from _say(stream, status)
 
 
-def _carry(stream: int, peer: Address, to: Legacy, ctx: Context[Config]) -> Iterator[Effect]:
-    grant, target = grant_of(peer, ctx), _spelled(to)
+def _carry(stream: int, peer: Address, asked: To, ctx: Context[Config]) -> Iterator[Effect]:
+    grant, target = grant_of(peer, asked.grant, ctx), _spelled(asked.target)
     if grant is None:
         yield from _say(stream, _why_not("not_admitted", target, ctx))
     elif grant.until_s <= ctx.now_s:
         yield from _say(stream, _why_not("token_over", target, ctx))
-    elif (count := _counts(ctx).get(grant.name) or 0) >= ctx.config.token_streams:
+    elif (count := _counts(ctx).get(asked.grant) or 0) >= ctx.config.token_streams:
         yield from _say(stream, _why_not("too_many_streams", target, ctx))
     else:
-        _counts(ctx).put(grant.name, count + 1)
-        _carried(ctx).put(_key(stream), Carried(grant.name, target))
-        yield OpenStream(stream | 1, to, deadline_s=ctx.config.open_s)
+        _counts(ctx).put(asked.grant, count + 1)
+        _carried(ctx).put(_key(stream), Carried(asked.grant, target))
+        yield OpenStream(stream | 1, asked.target, deadline_s=ctx.config.open_s)
 
 
 def _say(stream: int, status: Status) -> Iterable[Effect]:

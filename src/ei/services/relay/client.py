@@ -36,7 +36,7 @@ from ei.services.relay.client_streams import (
     no_circuit,
 )
 from ei.services.relay.forwarding import RELAY
-from ei.services.relay.messages import Admission, Ended, KeysOf, To
+from ei.services.relay.messages import Admission, Ended, KeysOf, To, grant_of_token
 from ei.services.relay.tokens import key_id
 from ei.services.termination.client import check_port, written
 
@@ -107,6 +107,7 @@ class Line:
 
     circuit: Circuit
     until_s: float
+    grant: bytes
     streams: int = 0
     loss: str = ""
 
@@ -213,11 +214,12 @@ class PrivateRelay:
             LocalError: Name or port is none.
         """
         check_port(port)
-        opening = To(Legacy(written(name), port, transport))
+        target = Legacy(written(name), port, transport)
         async with within(deadline_s, f"connection to {name} port {port}"):
             for tries_left in reversed(range(TRIES)):
                 line = await self._good_line()
                 line.streams += 1
+                opening = To(target, line.grant)
                 try:
                     stream, status = await begin(
                         line.circuit, opening, first, deadline_s=deadline_s
@@ -271,11 +273,10 @@ class PrivateRelay:
     async def _open_line(self, exit_node: Address) -> Line:
         circuit = await self._open_circuit(exit_node)
         try:
-            lasts_s = await self._be_admitted(circuit)
+            line = await self._admit(circuit)
         except BaseException:
             self._end(circuit)
             raise
-        line = Line(circuit, _now_s() + lasts_s - MARGIN_S)
         circuit.watch(lambda error: self._lose(line, str(error)))
         self._circuits += 1
         self._last = (circuit.node, circuit.exit)
@@ -294,21 +295,21 @@ class PrivateRelay:
         finally:
             self._attempt = None
 
-    async def _be_admitted(self, circuit: Circuit) -> float:
-        """Show a token, and return for how long it is good."""
+    async def _admit(self, circuit: Circuit) -> Line:
+        """Show a token, and return what there is for it."""
         issuer, exit_node = circuit.node, circuit.exit
-        key = await self._node.key_of(issuer)
-        await self._check_alike(circuit, key)
-        shown = Admission(issuer, await self._node.token(issuer, key, exit_node))
-        status = await ask(circuit, shown, deadline_s=TRY_S)
-        if status.word in OF_TOKEN:
-            # The exit has begun anew, or the key is at its end: once more, with all of it new.
-            self._node.forget(issuer, key, exit_node)
+        for is_last in (False, True):
             key = await self._node.key_of(issuer)
             await self._check_alike(circuit, key)
-            shown = Admission(issuer, await self._node.token(issuer, key, exit_node))
-            status = await ask(circuit, shown, deadline_s=TRY_S)
-        return expect(status).lasts_s
+            token = await self._node.token(issuer, key, exit_node)
+            status = await ask(circuit, Admission(issuer, token), deadline_s=TRY_S)
+            if status.word in OF_TOKEN and not is_last:
+                # The exit has begun anew, or the key is at its end: once more, with all of it new.
+                self._node.forget(issuer, key, exit_node)
+                continue
+            until_s = _now_s() + expect(status).lasts_s - MARGIN_S
+            return Line(circuit, until_s, grant_of_token(token))
+        raise AssertionError("the last try returns or raises")
 
     async def _check_alike(self, circuit: Circuit, key: bytes) -> None:
         """Make sure that the exit was told of the same key as this host."""

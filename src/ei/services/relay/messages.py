@@ -14,6 +14,7 @@ Inside of a circuit, sealed from host to exit, each stream begins with
 All are msgpack arrays; fields are only ever appended.
 """
 
+import hashlib
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ T = TypeVar("T")
 LENGTH_BYTES = 2
 MAX_STATUS_BYTES = 1_024
 MAX_DETAIL = 400
+GRANT_BYTES = 16
 MAX_KEYS = 2
 """That are valid at once: the one that signs, and the one before."""
 MAX_REQUESTS = 8
@@ -179,9 +181,12 @@ class To(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
     Attributes:
         target: Of the legacy Internet.
+        grant: What was granted on this circuit, as `grant_of_token` names it: nobody else can say
+            it, not even a node that has seen the circuit's packets.
     """
 
     target: Legacy
+    grant: Annotated[bytes, Meta(max_length=GRANT_BYTES)] = b""
 
 
 Opening = KeysOf | Admission | To
@@ -207,6 +212,11 @@ OPEN = Status("")
 
 _OPENINGS: msgspec.msgpack.Decoder[Opening] = msgspec.msgpack.Decoder(Opening)
 _STATUSES = msgspec.msgpack.Decoder(Status)
+
+
+def grant_of_token(token: bytes) -> bytes:
+    """Return the name of what is granted for a token."""
+    return hashlib.sha256(token).digest()[:GRANT_BYTES]
 
 
 def write_opening(opening: Opening) -> bytes:

@@ -39,6 +39,7 @@ from ei.services.relay.messages import (
     Status,
     To,
     Validity,
+    grant_of_token,
     read_keys,
     read_status,
     write_keys,
@@ -122,10 +123,16 @@ def admitted(play: Playbook, number: int = 0, peer: Address = P) -> Playbook:
     return play
 
 
-def carried(play: Playbook, target: Legacy = SERVER, peer: Address = P) -> tuple[FarEnd, FarEnd]:
-    """Ask for a server; return both other ends."""
-    host = play.open_stream(peer, write_opening(To(target)))
+def carried(
+    play: Playbook, target: Legacy = SERVER, *, peer: Address = P, number: int = 0
+) -> tuple[FarEnd, FarEnd]:
+    """Ask for a server, for a token that was shown; return both other ends."""
+    host = play.open_stream(peer, write_opening(To(target, grant_of_token(token(number)))))
     return host, play.far_end(host.stream | 1)
+
+
+def to_server(number: int = 0) -> To:
+    return To(SERVER, grant_of_token(token(number)))
 
 
 def messages(effects: tuple[Effect, ...]) -> list[tuple[object, Address]]:
@@ -183,7 +190,15 @@ def test_who_asked_is_told_why_not_and_no_more(reason: str, said: str) -> None:
 
 
 def test_without_a_token_nothing_is_carried() -> None:
-    assert say(at_exit(), To(SERVER)).word == "not_admitted"
+    assert say(at_exit(), to_server()).word == "not_admitted"
+
+
+def test_who_has_seen_the_circuits_packets_alone_is_carried_nowhere() -> None:
+    play = admitted(at_exit())
+
+    assert say(play, To(SERVER)).word == "not_admitted"
+    assert say(play, To(SERVER, bytes(16))).word == "not_admitted"
+    assert say(play, to_server(), address("q")).word == "not_admitted"
 
 
 def test_after_its_time_a_token_carries_nothing_new_and_another_does() -> None:
@@ -194,11 +209,11 @@ def test_after_its_time_a_token_carries_nothing_new_and_another_does() -> None:
 
     _ = play.advance(61.0)
 
-    assert say(play, To(SERVER)).word == "token_over"
+    assert say(play, to_server()).word == "token_over"
     _ = server.write(b"still")
     assert host.read() == b"still"
     _ = admitted(know(play), 1)
-    _, server = carried(play)
+    _, server = carried(play, number=1)
     assert server.to == SERVER
 
 
@@ -207,7 +222,7 @@ def test_streams_at_once_are_counted_until_they_end() -> None:
     host, server = carried(play)
     _ = server.accept()
     _, second = carried(play)
-    assert say(play, To(SERVER)).word == "too_many_streams"
+    assert say(play, to_server()).word == "too_many_streams"
 
     _ = second.refuse("refused")
     _ = host.reset()
@@ -264,7 +279,7 @@ def test_a_worker_that_forgot_everything_wants_another_token() -> None:
 
     play.restart()
 
-    assert say(learn(know(play)), To(SERVER)).word == "not_admitted"
+    assert say(learn(know(play)), to_server()).word == "not_admitted"
 
 
 @pytest.mark.parametrize(
@@ -284,7 +299,7 @@ def test_what_is_no_good_token_has_a_word_of_its_own(shown: bytes, word: str) ->
     status = say(play, Admission(FIRST, shown))
 
     assert (status.word, bool(status.detail)) == (word, True)
-    assert say(play, To(SERVER)).word == "not_admitted"
+    assert say(play, to_server()).word == "not_admitted"
 
 
 def test_tokens_of_a_key_are_good_until_its_end() -> None:
@@ -305,7 +320,7 @@ def test_only_so_many_tokens_of_a_key_are_taken() -> None:
 
 def test_open_admission_asks_for_no_token_but_for_another_operator() -> None:
     play = at_exit(is_told=False, admission="open")
-    assert say(play, Admission(FIRST, b"")).word == ""
+    assert say(play, Admission(FIRST, token(0))).word == ""
 
     _, server = carried(play)
 
