@@ -1,5 +1,7 @@
 """What services cost is measured of what they really do."""
 
+from itertools import islice
+
 import pytest
 
 from ei.bench.exercises import PACKETS, STREAMS
@@ -10,7 +12,7 @@ from ei.errors import LocalError
 @pytest.mark.slow
 @pytest.mark.parametrize("service", sorted(PACKETS))
 def test_packets_are_delivered_decided_and_undecided(service: str) -> None:
-    decided, undecided = costs(service, warm=AT_ONCE, many=2 * AT_ONCE)
+    decided, undecided = islice(costs(service, warm=AT_ONCE, many=2 * AT_ONCE), 2)
 
     assert [decided.work, undecided.work] == [DECIDED, UNDECIDED]
     assert min(decided.cpu_us, undecided.cpu_us) > 0
@@ -20,7 +22,11 @@ def test_packets_are_delivered_decided_and_undecided(service: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("service", sorted(STREAMS))
 def test_all_work_of_streams_is_done(service: str) -> None:
-    found = list(costs(service, warm=2, many=4))
+    found = [
+        cost
+        for cost in costs(service, warm=AT_ONCE, many=AT_ONCE)
+        if cost.work not in {DECIDED, UNDECIDED}
+    ]
 
     assert [cost.work for cost in found] == list(STREAMS[service].works)
     assert all(cost.cpu_us > 0 and cost.memory_bytes >= 0 for cost in found)

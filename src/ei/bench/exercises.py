@@ -11,14 +11,22 @@ import msgspec
 from ei.records.addresses import format_address
 from ei.records.keys import make_keys
 from ei.sdk import (
+    Address,
     Attachment,
     AttachmentOf,
+    Event,
     Group,
     GroupOf,
     Legacy,
+    Node,
+    NodeAt,
+    Operator,
+    OperatorOf,
     Query,
     Record,
+    Resolved,
     Route,
+    RouteTo,
     ServiceAt,
     StreamClosed,
     StreamData,
@@ -32,6 +40,8 @@ from ei.services.compression.messages import NUMBERS, Dictionary
 from ei.services.compression.stages import train
 from ei.services.multicast.messages import Join
 from ei.services.pubsub.messages import LIVE, Want, Wish
+from ei.services.relay.messages import Admission, To, grant_of_token
+from ei.services.relay.messages import write_opening as write_relayed
 from ei.services.termination.messages import Opening
 from ei.services.termination.messages import write_opening as write_target
 from ei.testing import address
@@ -58,6 +68,7 @@ class Packets:
         after: Service of that number, in whose chain the one that is measured is before it.
         payload: Of each packet.
         config: Where it differs from that of the manifest.
+        bob: His name, which may be one of another domain.
     """
 
     metadata: bytes = b""
@@ -67,6 +78,7 @@ class Packets:
     after: str | None = None
     payload: bytes = b""
     config: Mapping[str, object] = field(default_factory=dict[str, object])
+    bob: str = "bob"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +88,12 @@ class Streams:
     Attributes:
         before: Once.
         works: By their name: what happens for the piece of work with a number, from 0.
+        config: Where it differs from that of the manifest.
     """
 
-    before: tuple[StreamEvent, ...]
+    before: tuple[Event, ...]
     works: Mapping[str, Callable[[int], Iterator[StreamEvent]]]
+    config: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 def _hit(_number: int) -> Iterator[StreamEvent]:
@@ -96,9 +110,17 @@ def _ask(number: int) -> bytes:
 
 
 def _passing(number: int) -> Iterator[StreamEvent]:
+    yield from _passed(number, ALICE, TARGET)
+
+
+def _relayed(number: int) -> Iterator[StreamEvent]:
+    yield from _passed(number + 1, CIRCUIT, RELAYED)
+
+
+def _passed(number: int, peer: Address, opening: bytes) -> Iterator[StreamEvent]:
     # Opened, joined to one that goes on, ended.
     there, on = HERE + 2 * number, BY_WAY + 2 * number
-    yield StreamOpened(there, ALICE, TARGET, WINDOW_BYTES)
+    yield StreamOpened(there, peer, opening, WINDOW_BYTES)
     yield StreamOpened(on, ALICE, b"", WINDOW_BYTES)
     yield StreamClosed(there, "ended", 0, 0)
     yield StreamClosed(on, "ended", 0, 0)
@@ -124,7 +146,11 @@ def _packed() -> Packets:
     )
 
 
-DELIVERY = 16
+DELIVERY, RELAY = 16, 68
+EXIT, CIRCUIT = map(address, ("exit.2", "circuit.2"))
+TOKEN = b"token"
+ACME = Operator(2, "acme", is_own=False)
+RELAYED = write_relayed(To(Legacy("server.example", 443), grant_of_token(TOKEN)))
 SITE = Site("origin.example", 80)
 TARGET = write_target(Opening(Legacy("server.example", 443)))
 PAGE = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\ncache-control: max-age=86400\r\n\r\n" + bytes(
@@ -137,10 +163,28 @@ PACKETS: Mapping[str, Packets] = {
     "reach": Packets(records={ServiceAt(ELSEWHERE): Route((BOB,))}, number=ELSEWHERE),
     "multicast": Packets(NEWS, (Join(group=NEWS),), {GroupOf(NEWS): Group(NEWS, (SELF,))}),
     "compression": _packed(),
+    "relay": Packets(
+        EXIT,
+        records={
+            OperatorOf(2): ACME,
+            NodeAt(EXIT): Node(EXIT, (RELAY,)),
+            RouteTo(2): Route((EXIT,)),
+        },
+        config={"circuits": 32_000, "circuits_per_host": 32_000},
+        bob="exit.2",
+    ),
     "pubsub": Packets(bytes((LIVE,)) + b"word", (Want(1, is_whole=True, added=(Wish("word"),)),)),
 }
 STREAMS: Mapping[str, Streams] = {
     "termination": Streams((), {"openings": _passing}),
+    "relay": Streams(
+        (
+            Resolved(OperatorOf(2), ACME),
+            StreamOpened(HERE, CIRCUIT, write_relayed(Admission(CIRCUIT, TOKEN)), WINDOW_BYTES),
+        ),
+        {"openings": _relayed},
+        {"admission": "open"},
+    ),
     "caching": Streams(
         (
             StreamOpened(HERE, ALICE, write_site(SITE), WINDOW_BYTES),

@@ -57,9 +57,9 @@ def costs(service: str, *, warm: int = WARM, many: int = COUNT) -> Iterator[Cost
     """
     if service in PACKETS:
         yield from _of_packets(service, PACKETS[service], warm=warm, many=many)
-    elif service in STREAMS:
+    if service in STREAMS:
         yield from _of_streams(service, STREAMS[service], warm=warm, many=many)
-    else:
+    if service not in PACKETS and service not in STREAMS:
         raise LocalError(f"nobody said in ei/bench/exercises.py what {service} does")
 
 
@@ -71,14 +71,14 @@ def _of_packets(service: str, exercise: Packets, *, warm: int, many: int) -> Ite
     others = [] if exercise.after is None else [load_service(exercise.after)]
     rig = Crossroads(
         [loaded, *others],
-        ["alice", "bob"],
+        ["alice", exercise.bob],
         records=dict(exercise.records),
         cache_entries=CACHE_ENTRIES,
         chains={other.manifest.id: [own, other.manifest.id] for other in others},
     )
     rig.node.set_fallback(own)
     for wish in exercise.wishes:
-        rig.control("bob", own, wish)
+        rig.control(exercise.bob, own, wish)
     rig.settle()
     connections = count(2)
     number = own if exercise.number is None else exercise.number
@@ -113,7 +113,8 @@ def _of_packets(service: str, exercise: Packets, *, warm: int, many: int) -> Ite
 
 
 def _of_streams(service: str, exercise: Streams, *, warm: int, many: int) -> Iterator[Cost]:
-    environment = Environment(load_service(service), node=SELF, seed=b"1")
+    loaded = load_service(service)
+    environment = Environment(loaded, node=SELF, seed=b"1", config=exercise.config)
     encode = msgspec.msgpack.Encoder().encode
     sequence = count(1)
 
@@ -131,7 +132,8 @@ def _of_streams(service: str, exercise: Streams, *, warm: int, many: int) -> Ite
             raise LocalError(f"{service} failed: {environment.faults.newest[-1]}")
         return spent_ns
 
-    _ = hand(exercise.before)
+    for event in exercise.before:
+        _ = environment.deliver(event, now_s=START_S)
     for work, each in exercise.works.items():
         pieces = map(hand, map(each, count()))
         yield _cost(work, partial(_first_of, pieces), warm=warm, many=many)

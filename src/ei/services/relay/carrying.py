@@ -18,6 +18,7 @@ from ei.sdk import (
     Count,
     Effect,
     Legacy,
+    Meter,
     OpenStream,
     Query,
     Resolve,
@@ -94,8 +95,10 @@ def join(opened: StreamOpened, ctx: Context[Config]) -> Iterator[Effect]:
         yield CloseStream(opened.stream)
         return
     _carried(ctx).put(_key(stream), msgspec.structs.replace(found, target=""))
+    config = ctx.config
+    meter = Meter(found.grant, config.token_bytes_per_s, config.token_burst_bytes)
     yield WriteStream(stream, write_status(OPEN))
-    yield SpliceStreams(stream, opened.stream, idle_s=ctx.config.idle_s)
+    yield SpliceStreams(stream, opened.stream, idle_s=config.idle_s, meter=meter)
 
 
 def end(closed: StreamClosed, ctx: Context[Config]) -> Iterator[Effect]:

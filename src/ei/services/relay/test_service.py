@@ -13,6 +13,7 @@ from ei.sdk import (
     Count,
     Effect,
     Legacy,
+    Meter,
     Node,
     NodeAt,
     NodeStatement,
@@ -23,6 +24,7 @@ from ei.sdk import (
     Route,
     RouteTo,
     SendControl,
+    SpliceStreams,
 )
 from ei.services.relay import tokens
 from ei.services.relay.admission import challenge_of
@@ -156,6 +158,21 @@ def test_who_shows_a_token_is_carried_and_bytes_go_both_ways() -> None:
     _ = server.end()
     _ = host.end()
     assert (host.closed, server.closed) == ("ended", "ended")
+
+
+def test_all_streams_of_a_token_share_one_meter_and_those_of_two_do_not() -> None:
+    play = at_exit(token_bytes_per_s=1_000, token_burst_bytes=10)
+    other = address("q")
+    _ = admitted(admitted(play, 1), 2, other)
+
+    meters: list[Meter | None] = []
+    for peer, number in ((P, 1), (P, 1), (other, 2)):
+        _, server = carried(play, peer=peer, number=number)
+        meters += [each.meter for each in server.accept() if isinstance(each, SpliceStreams)]
+
+    assert meters[0] is not None
+    assert (meters[0].rate_bytes_per_s, meters[0].burst_bytes) == (1_000, 10)
+    assert meters[0] == meters[1] != meters[2]
 
 
 def test_datagrams_are_carried_as_well() -> None:
