@@ -16,6 +16,8 @@ with atheris.instrument_imports(include=["ei"]):
     from ei.routing.announcements import read_announcement
     from ei.routing.messages import read_message
     from ei.runtime.codec import Codec
+    from ei.services.relay import messages as relay
+    from ei.services.relay import tokens
 
 from harness import fuzz
 
@@ -42,6 +44,21 @@ def happened(batch: bytes) -> None:
         _ = codec.events(batch)
 
 
+def relayed(received: bytes) -> None:
+    """Openings, statuses and keys of the relay are no good, or what they are written as."""
+    with suppress(ValueError):
+        opening = relay.read_opening(received)
+        assert relay.read_opening(relay.write_opening(opening)) == opening
+    with suppress(ValueError):
+        status = relay.read_status(received)
+        assert relay.read_status(relay.write_status(status)[relay.LENGTH_BYTES :]) == status
+    with suppress(ValueError):
+        keys = relay.read_keys(received)
+        assert relay.read_keys(relay.write_keys(keys)) == keys
+    with suppress(tokens.TokenError):
+        _ = tokens.read_token(received)
+
+
 READERS = {
     b"a": attachment.decode,
     b"d": asked,
@@ -51,6 +68,7 @@ READERS = {
     b"q": parse_request,
     b"e": said,
     b"b": happened,
+    b"o": relayed,
 }
 
 

@@ -58,6 +58,7 @@ from ei.services.multicast.messages import (
     Missing,
     Prune,
 )
+from ei.services.relay import messages as relay
 from ei.services.termination.messages import (
     MAX_DETAIL,
     MAX_STATUS_BYTES,
@@ -258,3 +259,18 @@ def test_termination_begins_as_the_page_says() -> None:
         assert re.findall(r"`(\w+)`:", row[1]) == list(kind.__struct_fields__)
     assert f"| length u16 | at most {MAX_STATUS_BYTES:,} |" in page
     assert f"at most {MAX_DETAIL} characters" in page
+
+
+def test_every_message_of_the_relay_is_listed() -> None:
+    page = SECTIONS["Services: metadata and control messages"]
+
+    for message in (relay.AskKeys, relay.IssuerKeys, relay.Sign, relay.Signed, relay.Ended):
+        assert f"| {message.__struct_config__.tag} | `{message.__name__}` |" in page
+    for opening in (relay.KeysOf, relay.Admission, relay.To):
+        row = re.search(rf"^\| `{opening.__name__}` \| (\d); (.+)\|$", page, re.MULTILINE)
+        assert row is not None
+        assert int(row[1]) == opening.__struct_config__.tag
+        assert re.findall(r"`(\w+)`:", row[2]) == list(opening.__struct_fields__)
+    assert f"up to {relay.MAX_REQUESTS} token requests" in page
+    assert f"an array of up to {relay.MAX_KEYS} of" in page
+    assert f"the first {relay.GRANT_BYTES} bytes of the token" in page

@@ -28,7 +28,7 @@ SENTENCES = {
     "unknown_key": "node {issuer} has not told node {node} of the key that signed the token",
     "old_key": "the key that signed the token is good no more",
     "token_spent": "the token was spent already",
-    "too_many_tokens": "node {node} takes no more tokens of this key",
+    "too_many_tokens": "node {node} takes no more tokens now, or none of this key",
 }
 
 
@@ -122,7 +122,7 @@ def grant(peer: Address, token: bytes, ctx: Context[Config]) -> Status:
     name, lasts_s = grant_of_token(token), ctx.config.token_s
     # What is over is remembered for a while, to be told from what never was.
     _grants(ctx).put(peer + name, Grant(ctx.now_s + lasts_s), ttl_s=2 * lasts_s)
-    return Status("", lasts_s=lasts_s)
+    return Status("", lasts_s=int(lasts_s))
 
 
 def grant_of(peer: Address, name: bytes, ctx: Context[Config]) -> Grant | None:
@@ -172,9 +172,10 @@ def _spend(asked: Admission, ctx: Context[Config], *, is_last: bool) -> Answer:
     if spent.get(token.key_id + token.nonce) is not None:
         return no("token_spent", ctx)
     count = counts.get(token.key_id) or 0
-    if count >= ctx.config.tokens_per_key:
+    is_full = sum(each for _, each in counts.scan()) >= ctx.config.tokens
+    if is_full or count >= ctx.config.tokens_per_key:
         return no("too_many_tokens", ctx)
-    counts.put(token.key_id, count + 1, ttl_s=left_s)
+    counts.put(token.key_id, count + 1, ttl_s=left_s + asking.LATE_S)
     # For longer than the key is good: this node's clock may be set back.
     spent.put(token.key_id + token.nonce, 1, ttl_s=left_s + asking.LATE_S)
     return OPEN

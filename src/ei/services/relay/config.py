@@ -30,6 +30,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ask_s: How long such a question waits, and who needs its answer.
         ask_again_s: How soon a node is asked again whose keys are known, when a token has another.
         tokens_per_key: How many tokens of one key are taken here.
+        tokens: The same, of all keys that are good: so many are remembered as spent.
         token_s: For how long a token is good for new streams, from when it was taken.
         token_streams: How many of them at once.
         token_bytes_per_s: What all of them carry together, both ways.
@@ -54,6 +55,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ask_s: Annotated[float, Meta(gt=0, le=60)]
     ask_again_s: Seconds
     tokens_per_key: Count
+    tokens: Annotated[int, Meta(ge=1, le=450_000)]
     token_s: Seconds
     token_streams: Count
     token_bytes_per_s: Count

@@ -42,7 +42,7 @@ class IssuerKey(msgspec.Struct, frozen=True, array_like=True):
 
 def keys_to_state(ctx: Context[Config]) -> tuple[Validity, ...]:
     """Return the keys that are good, the newest first; none while the first is being made."""
-    return tuple(Validity(each.key, each.end_unix_s) for each in _keys(ctx))
+    return tuple(Validity(each.key, int(each.end_unix_s)) for each in _keys(ctx))
 
 
 def want_key(ctx: Context[Config]) -> Iterator[Effect]:

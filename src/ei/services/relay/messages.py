@@ -126,7 +126,7 @@ class Validity(msgspec.Struct, frozen=True, array_like=True):
     """
 
     key: Annotated[bytes, Meta(max_length=512)]
-    end_unix_s: float
+    end_unix_s: Annotated[int, Meta(ge=0, le=2**40)]
 
 
 _KEYS: msgspec.msgpack.Decoder[tuple[Validity, ...]] = msgspec.msgpack.Decoder(
@@ -205,7 +205,7 @@ class Status(msgspec.Struct, frozen=True, array_like=True):
     word: str
     detail: Annotated[str, Meta(max_length=MAX_DETAIL)] = ""
     keys: Annotated[tuple[KeyName, ...], Meta(max_length=2 * MAX_KEYS)] = ()
-    lasts_s: float = 0.0
+    lasts_s: Annotated[int, Meta(ge=0, le=2**32)] = 0
 
 
 OPEN = Status("")

@@ -38,6 +38,23 @@ nodes = ["sn1"]
 operator = "isp-a"
 [domains.isp-d.nodes.sn1]
 """
+BETWEEN = """
+version = 1
+services = ["delivery", "relay"]
+internet = ["127.0.0.0/8:1024-65535"]
+
+[domains.t1.nodes.sn1]
+[domains.t2.nodes.sn1]
+[domains.isp-a]
+providers = ["t1", "t2"]
+[domains.isp-a.nodes.sn1]
+[domains.isp-a.nodes.sn2]
+[domains.isp-a.hosts.alice]
+nodes = ["sn1", "sn2"]
+[domains.isp-b]
+providers = ["t1", "t2"]
+[domains.isp-b.nodes.sn1]
+"""
 LIMIT_S = 2.0
 """From the death of a hop to bytes over another circuit."""
 Script = Callable[[ProcessLab], Coroutine[Any, Any, None]]
@@ -49,9 +66,9 @@ def environ() -> Iterator[Mapping[str, str]]:
         yield {**os.environ, "XDG_STATE_HOME": folder}
 
 
-def run(environ: Mapping[str, str], script: Script) -> None:
+def run(environ: Mapping[str, str], script: Script, text: str = TOPOLOGY) -> None:
     async def program() -> None:
-        topology = parse_topology(TOPOLOGY, name="relay", folder=Path(__file__).parent)
+        topology = parse_topology(text, name="relay", folder=Path(__file__).parent)
         lab = ProcessLab(topology, seed=1, environ=environ)
         try:
             await lab.open()
@@ -92,6 +109,12 @@ async def said_back(relay: PrivateRelay, port: int, said: bytes) -> bytes:
     await stream.write(said)
     await stream.finish()
     return (await stream.read_all())[::-1]
+
+
+async def missed(lab: ProcessLab, node: str) -> int:
+    """Return how many packets of the relay its service has seen."""
+    services = (await lab.node_status(node)).services
+    return next(each.missed for each in services if each.name == "relay")
 
 
 async def in_time_said_back(relay: PrivateRelay, port: int, said: bytes) -> bytes:
@@ -151,6 +174,47 @@ def test_when_the_exit_dies_in_mid_transfer_another_one_serves_in_time(
             assert relay.status().exit == lab.host("alice").records.find("sn1.isp-c")
 
     run(environ, script)
+
+
+def test_when_a_node_between_dies_the_same_streams_go_on_another_way(
+    environ: Mapping[str, str],
+) -> None:
+    async def script(lab: ProcessLab) -> None:
+        async with (
+            reversing() as port,
+            relaying(lab.host("alice"), exit=by(lab, "sn1.isp-b")) as it,
+        ):
+            stream = await it.open("127.0.0.1", port)
+            await stream.write(b"abc")
+            between = [each for each in ("sn1.t1", "sn1.t2") if await missed(lab, each)]
+            assert len(between) == 1
+
+            await lab.kill(between[0])
+            began_s = asyncio.get_running_loop().time()
+            await stream.write(b"def")
+            await stream.finish()
+
+            assert await stream.read_all() == b"fedcba"
+            assert asyncio.get_running_loop().time() - began_s < LIMIT_S
+            assert it.status().circuits == 1
+
+    run(environ, script, BETWEEN)
+
+
+def test_when_the_first_node_dies_the_next_one_serves_in_time(environ: Mapping[str, str]) -> None:
+    async def script(lab: ProcessLab) -> None:
+        alice = lab.host("alice")
+        async with reversing() as port, relaying(alice, exit=by(lab, "sn1.isp-b")) as relay:
+            assert await said_back(relay, port, b"abc") == b"abc"
+
+            await lab.kill("sn1.isp-a")
+            began_s = asyncio.get_running_loop().time()
+
+            assert await in_time_said_back(relay, port, b"abc") == b"abc"
+            assert asyncio.get_running_loop().time() - began_s < LIMIT_S
+            assert relay.status().node == alice.records.find("sn2.isp-a")
+
+    run(environ, script, BETWEEN)
 
 
 @pytest.mark.parametrize(("who", "circuits"), [("sn1.isp-a", 1), ("sn1.isp-b", 2)])

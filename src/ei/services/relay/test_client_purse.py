@@ -72,7 +72,7 @@ def test_tokens_that_are_good_no_more_are_thrown_away() -> None:
 
 
 def test_the_key_is_the_first_that_is_good_for_a_while() -> None:
-    late, good = Validity(b"late", 1_030.0), Validity(b"good", 2_000.0)
+    late, good = Validity(b"late", 1_030), Validity(b"good", 2_000)
 
     assert key_stated(stated(late, good), ISSUER, 1_000.0) == good
     with pytest.raises(PeerError, match="all at their end"):
@@ -82,7 +82,7 @@ def test_the_key_is_the_first_that_is_good_for_a_while() -> None:
 
 
 def test_what_another_node_or_service_says_is_no_key() -> None:
-    good = Validity(b"good", 2_000.0)
+    good = Validity(b"good", 2_000)
 
     for said, issuer in ((stated(good), EXIT), (stated(good, service=66), ISSUER)):
         with pytest.raises(IntegrityError, match="not signed by the node in use"):

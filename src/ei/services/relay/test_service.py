@@ -89,7 +89,7 @@ def keys_of_issuer(
     play: Playbook, *keys: bytes, lasts_s: float = HOUR_S, by: bytes = b"f" * 32
 ) -> IssuerKeys:
     """Return what the issuer states."""
-    validities = tuple(Validity(key, unix_s(play) + lasts_s) for key in keys or (KEY,))
+    validities = tuple(Validity(key, int(unix_s(play) + lasts_s)) for key in keys or (KEY,))
     said = state(make_keys(by), 1, 68, write_keys(validities))
     return IssuerKeys(FIRST, said.body, said.identity_key, said.signature)
 
@@ -329,8 +329,9 @@ def test_tokens_of_a_key_are_good_until_its_end() -> None:
     assert say(play, Admission(FIRST, token(0))).word == "old_key"
 
 
-def test_only_so_many_tokens_of_a_key_are_taken() -> None:
-    play = admitted(at_exit(tokens_per_key=1))
+@pytest.mark.parametrize(("of_a_key", "of_all"), [(1, 9), (9, 1)])
+def test_only_so_many_tokens_are_taken(of_a_key: int, of_all: int) -> None:
+    play = admitted(at_exit(tokens_per_key=of_a_key, tokens=of_all))
 
     assert say(play, Admission(FIRST, token(1))).word == "too_many_tokens"
 
@@ -448,7 +449,9 @@ def test_what_the_issuer_did_not_sign_teaches_nothing() -> None:
 
     effects = play.control(FIRST, keys_of_issuer(play, by=b"x" * 32))
     assert Count("bad_statement") in effects
-    assert Count("bad_statement") in play.control(FIRST, keys_of_issuer(play, lasts_s=1e9))
+    assert Count("bad_statement") in play.control(
+        FIRST, keys_of_issuer(play, lasts_s=1_000_000_000)
+    )
     _ = play.advance(3.0)
 
     assert answer_of(end).word == "no_keys"
@@ -472,7 +475,7 @@ def test_a_node_between_asks_on_and_passes_the_answer_back() -> None:
     effects = play.control("east.3", AskKeys(issuer, 15))
 
     assert messages(effects) == [(AskKeys(issuer, 14), address("west.4"))]
-    said = state(make_keys(b"i" * 32), 4, 68, write_keys((Validity(KEY, unix_s(play) + 9.0),)))
+    said = state(make_keys(b"i" * 32), 4, 68, write_keys((Validity(KEY, int(unix_s(play)) + 9),)))
     answer = IssuerKeys(issuer, said.body, said.identity_key, said.signature)
     assert messages(play.control("west.4", answer)) == [(answer, address("east.3"))]
     assert messages(play.control("west.4", answer)) == []
