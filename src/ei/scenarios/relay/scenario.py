@@ -7,6 +7,7 @@ from random import Random
 from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
+from ei.scenarios.relay.abusing import abused
 from ei.scenarios.relay.dying import died
 from ei.scenarios.relay.ground import World
 from ei.scenarios.relay.links import links_of_fresh_tokens
@@ -34,6 +35,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
             of_one_operator(world),
             spent_twice(world),
             rotated(world),
+            abused(world),
             died(world),
             by_programs(world),
         ):
