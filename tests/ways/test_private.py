@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from random import Random
 from typing import Literal, Never
 
 import pytest
@@ -11,17 +12,22 @@ from tests.ways.messages import asked, read, reasons
 
 from ei.daemons.log import Level, Log
 from ei.errors import DeniedError, StreamError
+from ei.lab.catalogue import find_topology
 from ei.lab.clock import run_virtual
+from ei.lab.fixture import run_simulated
+from ei.lab.simulation import Simulation
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
 from ei.records.record_set import RecordSet, verify_records
 from ei.sdk.packets import Address
 from ei.services.relay.client import RelayStatus
 from ei.ways.dns_stub import Stub
+from ei.ways.exits import ExitWish
 from ei.ways.page import PartySeen, PrivateSeen
 from ei.ways.private import (
     PrivateDialler,
     ask_nobody,
+    expect_exit,
     keep_ready,
     look_for_nobody,
     seen_of,
@@ -156,3 +162,11 @@ def test_in_an_hour_no_more_circuits_are_opened_unasked_than_there_are_tokens_fo
         return by.circuits
 
     assert 1 < run_virtual(script) <= most
+
+
+def test_a_host_whose_nodes_offer_no_relay_is_told_before_anything_runs() -> None:
+    async def script(lab: Simulation) -> None:
+        with pytest.raises(DeniedError, match="offers no relay"):
+            expect_exit(lab.host("alice"), ExitWish(), Random(1))
+
+    run_simulated(find_topology("threedomains"), script)

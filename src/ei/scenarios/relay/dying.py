@@ -1,11 +1,14 @@
-"""Nodes of a circuit die in mid-transfer: there is a new circuit, by what is left, in time."""
+"""Nodes of a circuit die in mid-transfer: there is a new circuit, by what is left, in time.
+
+Last, all nodes of the operator of the exit die: the next circuit goes by a third operator.
+"""
 
 from collections.abc import AsyncIterator
 
 from ei.errors import EiError
 from ei.lab.load import attach_fully, node_in_use, until
 from ei.lab.promises import Promise, promise
-from ei.scenarios.relay.ground import World
+from ei.scenarios.relay.ground import EXIT, OTHER_EXIT, World
 from ei.services.relay.client import PrivateRelay
 
 HALF = 200_000
@@ -15,23 +18,31 @@ TRY_S = 1.0
 
 
 async def died(world: World) -> AsyncIterator[Promise]:
-    """Kill the exit, then the first node, each in the middle of an answer."""
-    for what in ("exit", "first node"):
+    """Kill the exit, the first node, and all of an operator, each in the middle of an answer."""
+    for what in ("exit", "first node", "operator of the exit"):
         async with world.relaying() as relay:
-            async for each in _killed(world, relay, what):
+            _ = await world.ready(relay)
+            async for each in _killed(world, relay, what, _victims(world, relay, what)):
                 yield each
 
 
-async def _killed(world: World, relay: PrivateRelay, what: str) -> AsyncIterator[Promise]:
-    _ = await world.ready(relay)
-    before = relay.status()
-    assert before.exit is not None, "a circuit has an exit"  # noqa: S101
-    name = world.quince.records.name_of(before.exit)
+def _victims(world: World, relay: PrivateRelay, what: str) -> list[str]:
     if what == "first node":
-        name = node_in_use(world.quince)
+        return [node_in_use(world.quince)]
+    if what == "operator of the exit":
+        return [EXIT, OTHER_EXIT]
+    leaves = relay.status().exit
+    assert leaves is not None, "a circuit has an exit"  # noqa: S101
+    return [world.quince.records.name_of(leaves)]
+
+
+async def _killed(
+    world: World, relay: PrivateRelay, what: str, names: list[str]
+) -> AsyncIterator[Promise]:
     stream = await world.opened(relay, "flood")
     got = await stream.read_exactly(HALF)
-    await world.lab.kill(name)
+    for name in names:
+        await world.lab.kill(name)
     began_s = world.lab.now_s()
 
     async def is_there() -> bool:
@@ -54,10 +65,11 @@ async def _killed(world: World, relay: PrivateRelay, what: str) -> AsyncIterator
         is_valid=len(got) == HALF,
     )
     after = relay.status()
-    dead = world.quince.find(name)
-    is_moved = after.is_up and dead not in {after.node, after.exit}
+    dead = {world.quince.find(name) for name in names}
+    is_moved = after.is_up and not dead & {after.node, after.exit}
     yield promise(f"the dead {what} is no part of it", is_moved, "==", limit=True)
     stream.abort()
-    await world.lab.start(name)
+    for name in names:
+        await world.lab.start(name)
     await attach_fully(world.quince, deadline_s=PATIENCE_S)
     await attach_fully(world.lab.host("web.isp-b"), deadline_s=PATIENCE_S)
