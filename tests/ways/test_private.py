@@ -150,7 +150,7 @@ class Unsteady(NoServer):
         return replace(super().status(), circuits=self.circuits)
 
 
-@pytest.mark.parametrize(("lasts_s", "most"), [(0.1, 130), (600.0, 7)])
+@pytest.mark.parametrize(("lasts_s", "most"), [(0.1, 60), (600.0, 7)])
 def test_in_an_hour_no_more_circuits_are_opened_unasked_than_there_are_tokens_for(
     lasts_s: float, most: int
 ) -> None:
