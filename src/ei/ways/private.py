@@ -29,8 +29,8 @@ READY_S = 5.0
 LOOK_S = 0.25
 """Between two looks whether the circuit is still there; its streams are told at once."""
 MOST_S = 90.0
-LASTS_S = 60.0
-"""A circuit that is replaced earlier did not last."""
+LASTS_S = 2 * MOST_S
+"""A circuit that is replaced earlier did not last; longer than any pause."""
 
 
 class Relay(Protocol):
