@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from ei.errors import LocalError
 from ei.lab.canaries import (
+    PIECE_BYTES,
     Canary,
+    Search,
     address_canary,
     bytes_canary,
     endpoint_canary,
@@ -106,3 +108,22 @@ def test_chunks_that_do_not_touch_are_not_joined() -> None:
     halves = [(0, bytes(range(100, 116))), (4_096, bytes(range(116, 132)))]
 
     assert list(find_canaries([canary], halves)) == []
+
+
+def test_an_ip_address_at_the_end_of_a_piece_waits_for_what_follows() -> None:
+    canary = endpoint_canary("client_place", "place", "198.18.0.1:3535")
+    before = bytes(PIECE_BYTES - len("198.18.0.1"))
+
+    assert found(canary, before + b"198.18.0.12") == []
+    assert found(canary, before + b"198.18.0.1 ") == ["text"]
+    assert found(canary, before + b"198.18.0.1") == ["text"]
+
+
+def test_what_was_looked_through_before_is_known_by_its_bytes_alone() -> None:
+    search = Search([bytes_canary("payload", "payload", bytes(range(100, 132)))])
+    clean, planted = NOISE * 20, NOISE * 20 + bytes(range(100, 132))
+
+    for _ in range(2):
+        assert list(search.find([(0, clean)])) == []
+        assert [hit.offset for hit in search.find([(0, planted)])] == [len(clean)]
+        assert [hit.offset for hit in search.find([(7, planted)])] == [len(clean) + 7]

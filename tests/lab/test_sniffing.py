@@ -1,6 +1,7 @@
 """Who listens on a link gets the packets of that link, whole, and those of no other."""
 
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import pytest
 
 from ei.errors import DeniedError
 from ei.lab.capture import udp_packet
-from ei.lab.sniffing import Flow, Sniffer, flow_of
+from ei.lab.sniffing import JUMP_IF_EQUAL, MAX_PACKET_BYTES, Flow, Sniffer, filter_of, flow_of
 
 LIMIT_S = 5.0
 
@@ -31,7 +32,7 @@ def sniffing(path: Path, port: int) -> Iterator[Sniffer]:
         return port in (flow[1], flow[3])
 
     try:
-        sniffer = Sniffer(path, is_on_link)
+        sniffer = Sniffer(path, is_on_link, addresses={"127.0.0.1", "127.9.8.7"})
     except DeniedError as error:
         pytest.skip(str(error))
     try:
@@ -65,3 +66,14 @@ def test_packets_of_the_link_are_written_as_they_were(tmp_path: Path) -> None:
     assert all(b"payload %d" % number in content for number in range(3))
     assert b"not of this link" not in content
     assert len(sniffer.flows) == 1
+
+
+def test_the_kernel_takes_packets_from_or_to_one_of_the_addresses() -> None:
+    program = filter_of({"1.2.3.4", "5.6.7.8"})
+    steps = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
+
+    assert len(steps) == 8
+    for at, (code, to_skip, _, _) in enumerate(steps):
+        # Whichever is equal, the last step is next.
+        assert code != JUMP_IF_EQUAL or at + 1 + to_skip == len(steps) - 1
+    assert [operand for *_, operand in steps[-2:]] == [0, MAX_PACKET_BYTES]

@@ -4,8 +4,6 @@ import asyncio
 import secrets
 import socket
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +18,7 @@ from ei.lab.lab import RealBackend
 from ei.lab.load import until
 from ei.lab.process_lab import ProcessLab
 from ei.lab.topology_file import parse_topology
-from ei.lab.witness import Link, Node, Witness, look_at_processes, watching
+from ei.lab.witness import Link, Node, Witness, watching
 from ei.sdk.knowledge import Party
 
 pytestmark = pytest.mark.slow
@@ -172,24 +170,3 @@ def test_a_link_by_which_nothing_went_shows_nothing(environ: Mapping[str, str]) 
         assert [place for place, _ in looked.missing] == ["the link"]
 
     run(environ, script)
-
-
-def test_a_program_that_is_not_ours_is_looked_at_as_well(tmp_path: Path) -> None:
-    code = "import sys; held = sys.stdin.readline(); print('ready', flush=True); sys.stdin.read()"
-    secret = secrets.token_hex(12)
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        _ = process.stdin.write(f"{secret}\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == "ready\n"
-        try:
-            looked = look_at_processes(
-                "target", [process.pid], [tmp_path], [text_canary("payload", "secret", secret)]
-            )
-        finally:
-            process.kill()
-
-    assert looked.facts == ("payload",) or looked.missing

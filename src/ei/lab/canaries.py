@@ -9,6 +9,7 @@ import base64
 import ipaddress
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
 
 import msgspec
 
@@ -23,6 +24,9 @@ MIN_BYTES = 6
 MAX_LABEL = 63
 AF_INET = 2
 """As Linux writes it into a socket address."""
+PIECE_BYTES = 16_384
+"""So much is compared with what was looked through before."""
+MAX_PIECES = 1_000_000
 GROUP = 3
 """Bytes that base64 writes as four characters."""
 
@@ -128,39 +132,83 @@ class Hit(msgspec.Struct, frozen=True):
     offset: int
 
 
-def find_canaries(canaries: Iterable[Canary], chunks: Iterable[tuple[int, bytes]]) -> Iterator[Hit]:
-    """Yield where canaries are, each form at its first place of each chunk.
+class Search:
+    """Looks for canaries in one place after another; what it knows already costs little.
+
+    Workers of a node are forks of one process, and most of their memory is the same.
 
     Args:
-        chunks: Offset and bytes, in order; where one begins at the end of the one before, what lies
-            across both is found as well.
+        canaries: To be found.
     """
-    forms = [(canary, form) for canary in canaries for form in canary.forms]
-    overlap = max((len(form.needle) for _, form in forms), default=1) - 1
-    tail, end = b"", -1
-    for start, chunk in chunks:
-        kept = tail if start == end else b""
-        piece = kept + chunk
+
+    def __init__(self, canaries: Iterable[Canary]) -> None:
+        self._forms = [(canary, form) for canary in canaries for form in canary.forms]
+        self._overlap = max((len(form.needle) for _, form in self._forms), default=1)
+        self._clean: set[bytes] = set()
+
+    def __repr__(self) -> str:
+        return f"<Search for {len(self._forms)} forms, {len(self._clean)} pieces known>"
+
+    def find(self, chunks: Iterable[tuple[int, bytes]]) -> Iterator[Hit]:
+        """Yield where canaries are in one place, each form once, where it is first.
+
+        Args:
+            chunks: Offset and bytes, in order; where one begins at the end of the one before, what
+                lies across both is found as well.
+        """
+        found: set[tuple[str, str]] = set()
+        for start, piece, is_last in self._pieces(chunks):
+            digest = blake2b(piece, digest_size=16, key=b"last" if is_last else b"").digest()
+            if digest in self._clean:
+                continue
+            hits = list(self._hits(start, piece, is_last=is_last))
+            if not hits and len(self._clean) < MAX_PIECES:
+                self._clean.add(digest)
+            for hit in hits:
+                if (hit.canary.what, hit.form) not in found:
+                    found.add((hit.canary.what, hit.form))
+                    yield hit
+
+    def _pieces(self, chunks: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes, bool]]:
+        """Yield offset, bytes from the end of the piece before on, and whether it is the last."""
+        tail, end = b"", -1
+        for start, chunk in chunks:
+            if start != end and tail:
+                yield end - len(tail), tail, True
+            tail = tail if start == end else b""
+            for at in range(0, len(chunk), PIECE_BYTES):
+                piece = tail + chunk[at : at + PIECE_BYTES]
+                yield start + at - len(tail), piece, False
+                tail = piece[-self._overlap :]
+            end = start + len(chunk)
+        yield end - len(tail), tail, True
+
+    def _hits(self, start: int, piece: bytes, *, is_last: bool) -> Iterator[Hit]:
         lowered = piece.lower()
-        for canary, form in forms:
-            at = _find(lowered if form.is_any_case else piece, form, kept=len(kept))
+        for canary, form in self._forms:
+            at = _find(lowered if form.is_any_case else piece, form, is_last=is_last)
             if at >= 0:
-                yield Hit(canary, form.name, start - len(kept) + at)
-        # One byte more, which says whether a number begins there.
-        tail, end = piece[-overlap - 1 :], start + len(chunk)
+                yield Hit(canary, form.name, start + at)
 
 
-def _find(piece: bytes, form: Form, *, kept: int) -> int:
-    """Return where a form is that does not lie within what was looked through before; else -1."""
+def find_canaries(canaries: Iterable[Canary], chunks: Iterable[tuple[int, bytes]]) -> Iterator[Hit]:
+    """Yield where canaries are in one place; see `Search.find`."""
+    return Search(canaries).find(chunks)
+
+
+def _find(piece: bytes, form: Form, *, is_last: bool) -> int:
+    """Return where a form is; -1 where it is not, or the next piece says whether it is."""
     size = len(form.needle)
-    at = piece.find(form.needle, max(0, kept - size + 1))
-    while at >= 0 and form.is_number and _is_within_number(piece, at, size):
+    at = piece.find(form.needle)
+    while at >= 0 and form.is_number and _is_within_number(piece, at, size, is_last=is_last):
         at = piece.find(form.needle, at + 1)
     return at
 
 
-def _is_within_number(piece: bytes, at: int, size: int) -> bool:
-    return piece[at + size : at + size + 1].isdigit() or piece[max(0, at - 1) : at].isdigit()
+def _is_within_number(piece: bytes, at: int, size: int, *, is_last: bool) -> bool:
+    following = piece[at + size : at + size + 1]
+    is_followed = following.isdigit() or not (following or is_last)
+    return is_followed or piece[max(0, at - 1) : at].isdigit()
 
 
 def _canary(

@@ -2,9 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ei.errors import DeniedError
 
@@ -14,6 +14,8 @@ REGION = re.compile(
 )
 """A line of /proc/PID/maps, proc(5)."""
 KERNELS = ("[vvar]", "[vvar_vclock]", "[vsyscall]", "[vdso]")
+Words = Literal["environment", "command line"]
+FILES_OF_WORDS: Mapping[Words, str] = {"environment": "environ", "command line": "cmdline"}
 EXCLUDED_MEMORY = (
     "memory that maps files of the installation unchanged",
     "code, which is the same in every process and on disk",
@@ -104,10 +106,10 @@ def files_below(folders: Iterable[Path]) -> list[Path]:
     return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
-def words_of(pid: int) -> dict[str, bytes]:
+def words_of(pid: int) -> dict[Words, bytes]:
     """Return the environment and the command line of a process; empty when it is gone."""
-    words: dict[str, bytes] = {}
-    for kind, name in (("environment", "environ"), ("command line", "cmdline")):
+    words: dict[Words, bytes] = {}
+    for kind, name in FILES_OF_WORDS.items():
         try:
             words[kind] = Path(f"/proc/{pid}/{name}").read_bytes()
         except (FileNotFoundError, ProcessLookupError):

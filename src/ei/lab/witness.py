@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -25,28 +25,23 @@ from typing import assert_never
 import msgspec
 
 from ei.errors import DeniedError, LocalError
-from ei.lab.canaries import Canary, endpoint_canary, find_canaries, host_canaries
-from ei.lab.evidence import EXCLUDED_MEMORY, files_below, read_file, read_memory, words_of
-from ei.lab.knowledge import Kind, Looked, Place, joined
+from ei.lab.canaries import Canary, Search, endpoint_canary, host_canaries
+from ei.lab.evidence import read_file
+from ei.lab.knowledge import Looked, Place, joined
 from ei.lab.layout import Relay
 from ei.lab.namespaces import UPLINK
 from ei.lab.process_lab import ProcessLab
+from ei.lab.searching import Job, searched, searching
 from ei.lab.sniffing import Flow, Sniffer
 from ei.node.metrics import Observed, metrics_text
 from ei.sdk.knowledge import Party
 
 ANSWERS = ("status", "statistics", "traces", "routes", "directory")
 """Verbs of a node's admin socket that show something."""
-BUGREPORT_LIMIT_S = 30.0
+BUGREPORT_LIMIT_S = 60.0
+AT_ONCE = 2
+"""Parties that are looked at beside one another."""
 ANYBODY = "*"
-EXCLUDED_LAB = (
-    "the lab's own files and processes",
-    "lab.json and the relays of links know all residents; no node is given them",
-)
-EXCLUDED_KERNEL = (
-    "tables of the kernel",
-    "one kernel has them for all parties of a lab; what they hold came by the links",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,24 +114,31 @@ class Witness:
         Raises:
             EiError: a node does not answer.
         """
+        parties: dict[Seat, Party] = {seat: party for party, seat in self.seats.items()}
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def look_at(seat: Seat) -> Looked:
+            async with few:
+                return await self._look(parties[seat], seat, tuple(canaries))
+
+        found = dict(zip(parties, await asyncio.gather(*map(look_at, parties)), strict=True))
         for party, seat in self.seats.items():
-            now = await self._look(party, seat, canaries)
+            now = msgspec.structs.replace(found[seat], party=party)
             before = self._found.get(party)
             self._found[party] = now if before is None else joined(before, now)
         return tuple(self._found.values())
 
-    async def _look(self, party: Party, seat: Seat, canaries: Sequence[Canary]) -> Looked:
+    async def _look(self, party: Party, seat: Seat, canaries: tuple[Canary, ...]) -> Looked:
         match seat:
             case Link():
-                return await asyncio.to_thread(self._look_at_link, party, canaries)
+                return await asyncio.to_thread(self._look_at_link, party, Search(canaries))
             case Program(pids, folders):
-                return await asyncio.to_thread(look_at_processes, party, pids, folders, canaries)
+                return await searching(Job(party, pids, tuple(map(str, folders)), canaries))
             case Node(name):
-                folder = self.lab.folder(name)
-                pids = await self.lab.processes(name)
+                pids, folder = await self.lab.processes(name), str(self.lab.folder(name))
                 # Memory first: to be asked brings together what lay apart.
-                seen = await asyncio.to_thread(look_at_processes, party, pids, (folder,), canaries)
-                answers = [place async for place in self._answers(name, canaries)]
+                seen = await searching(Job(party, pids, (folder,), canaries))
+                answers = [place async for place in self._answers(name, Search(canaries))]
                 return msgspec.structs.replace(seen, places=(*seen.places, *answers))
             case _:
                 assert_never(seat)
@@ -157,7 +159,8 @@ class Witness:
                 try:
                     self._sniffers[party] = Sniffer(
                         self._folder / f"{party}.pcap",
-                        self._filter(seat),
+                        link := self._filter(seat),
+                        addresses=link.addresses,
                         namespace=place,
                         device=device,
                     )
@@ -196,7 +199,7 @@ class Witness:
                 return relay.a_endpoint if relay.a == name else relay.b_endpoint
         return self.lab.endpoint(name)
 
-    def _look_at_link(self, party: Party, canaries: Sequence[Canary]) -> Looked:
+    def _look_at_link(self, party: Party, search: Search) -> Looked:
         if party in self._refused:
             return Looked(party, (), (("the link", self._refused[party]),))
         sniffer = self._sniffers[party]
@@ -204,8 +207,8 @@ class Witness:
         flows = "".join(f"{a}:{b} > {c}:{d}\n" for a, b, c, d in sorted(sniffer.flows)).encode()
         path = self._folder / f"{party}.pcap"
         places = (
-            _searched("capture", f"{sniffer.packets} packets", read_file(path), canaries),
-            _searched("capture", "addresses of its packets", [(0, flows)], canaries),
+            searched("capture", f"{sniffer.packets} packets", read_file(path), search),
+            searched("capture", "addresses of its packets", [(0, flows)], search),
         )
         missing = (("the link", f"{lost} packets were lost"),) if lost else ()
         if not sniffer.packets:
@@ -214,18 +217,18 @@ class Witness:
 
     # -- nodes ------------------------------------------------------------------------------------
 
-    async def _answers(self, name: str, canaries: Sequence[Canary]) -> AsyncGenerator[Place]:
+    async def _answers(self, name: str, search: Search) -> AsyncGenerator[Place]:
         for verb in ANSWERS:
             answer = msgspec.json.encode(await self.lab.ask_node(name, verb, {}))
-            yield _searched("admin", verb, [(0, answer)], canaries)
+            yield searched("admin", verb, [(0, answer)], search)
         observed = Observed(
             await self.lab.running_status(name),
             unix_s=self.lab.unix_s(),
             version=metadata.version("extensible-internet"),
         )
-        yield _searched("metrics", "/metrics", [(0, metrics_text(observed).encode())], canaries)
+        yield searched("metrics", "/metrics", [(0, metrics_text(observed).encode())], search)
         for file, content in await asyncio.to_thread(bugreport_of, self.lab.folder(name)):
-            yield _searched("bugreport", file, [(0, content)], canaries)
+            yield searched("bugreport", file, [(0, content)], search)
 
 
 @asynccontextmanager
@@ -234,7 +237,7 @@ async def watching(lab: ProcessLab, seats: Mapping[Party, Seat]) -> AsyncGenerat
 
     Args:
         lab: Of real nodes, open.
-        seats: Where each party sits.
+        seats: Where each party sits; several may sit at one place.
     """
     with tempfile.TemporaryDirectory(prefix="ei-witness-") as folder:
         witness = Witness(lab, seats, Path(folder))
@@ -243,38 +246,6 @@ async def watching(lab: ProcessLab, seats: Mapping[Party, Seat]) -> AsyncGenerat
             yield witness
         finally:
             witness.close()
-
-
-def look_at_processes(
-    party: Party, pids: Iterable[int], folders: Iterable[Path], canaries: Sequence[Canary]
-) -> Looked:
-    """Return what processes hold and what is in their folders, by now.
-
-    Args:
-        party: Whose they are.
-    """
-    places: list[Place] = []
-    missing: list[tuple[str, str]] = []
-    unread = 0
-    for pid in pids:
-        try:
-            for region, chunks in read_memory(pid):
-                name = f"{pid} {region.name} {region.start:x}"
-                place = _searched("memory", name, chunks, canaries)
-                places.append(place)
-                unread += region.end - region.start - place.size_bytes
-        except ProcessLookupError:
-            continue
-        except DeniedError as error:
-            missing.append((f"memory of {pid}", f"{error}; {error.remedy}"))
-        for kind, words in words_of(pid).items():
-            places.append(_searched(_kind(kind), str(pid), [(0, words)], canaries))
-    places += [
-        _searched("file", str(path), read_file(path), canaries) for path in files_below(folders)
-    ]
-    not_given = (f"{unread:,} B of memory", "given back meanwhile, or without anything behind it")
-    excluded = (EXCLUDED_LAB, EXCLUDED_MEMORY, EXCLUDED_KERNEL, *([not_given] if unread else []))
-    return Looked(party, tuple(places), tuple(missing), excluded)
 
 
 def bugreport_of(folder: Path) -> list[tuple[str, bytes]]:
@@ -309,6 +280,12 @@ class _OnLink:
     one: frozenset[str] | None
     other: frozenset[str] | None
 
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Addresses of which each packet on the link has one."""
+        ends = (end for end in (self.one, self.other) if end is not None)
+        return frozenset(each.rpartition(":")[0] or each for end in ends for each in end)
+
     def __call__(self, flow: Flow) -> bool:
         source, to = _names(flow[0], flow[1]), _names(flow[2], flow[3])
         there = _is_in(source, self.one) and _is_in(to, self.other)
@@ -326,28 +303,3 @@ def _is_in(names: set[str], end: frozenset[str] | None) -> bool:
 def _side_of(relay: Relay, name: str) -> str:
     """Return the endpoint that stands for `name` at the other end of its link."""
     return relay.b_side if relay.a == name else relay.a_side
-
-
-def _kind(word: str) -> Kind:
-    return "environment" if word == "environment" else "command line"
-
-
-def _searched(
-    kind: Kind, name: str, chunks: Iterable[tuple[int, bytes]], canaries: Sequence[Canary]
-) -> Place:
-    counted = _Counted(chunks)
-    hits = tuple(find_canaries(canaries, counted))
-    return Place(kind, name, counted.size_bytes, hits)
-
-
-class _Counted:
-    """Chunks on their way, and how much they were."""
-
-    def __init__(self, chunks: Iterable[tuple[int, bytes]]) -> None:
-        self._chunks = chunks
-        self.size_bytes = 0
-
-    def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        for offset, chunk in self._chunks:
-            self.size_bytes += len(chunk)
-            yield offset, chunk
