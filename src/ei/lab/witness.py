@@ -93,7 +93,7 @@ class Witness:
     _found: dict[Party, Looked] = field(default_factory=dict[Party, Looked])
 
     def canaries_of(self, host: str) -> tuple[Canary, ...]:
-        """Return those of who and where a host of the lab is, on each of its links.
+        """Return those of who and where a host of the lab is, as it is seen where somebody sits.
 
         Args:
             host: Its name must be one that is nowhere else.
@@ -102,8 +102,8 @@ class Witness:
         found = list(host_canaries(full, self.lab.keys_of(full), self.lab.host(full).address))
         places = {"IP address of the host by itself": self._endpoint(full)}
         for relay in self.lab.relays:
-            if full in (relay.a, relay.b):
-                other = relay.b if relay.a == full else relay.a
+            other = relay.b if relay.a == full else relay.a
+            if full in (relay.a, relay.b) and Node(other) in self.seats.values():
                 places[f"IP address of the host as {other} sees it"] = _side_of(relay, full)
         found += [endpoint_canary("client_place", what, each) for what, each in places.items()]
         return tuple(found)

@@ -10,6 +10,7 @@ from ei.lab.promises import Promise, promise, unsupported
 from ei.scenarios.relay.abusing import abused
 from ei.scenarios.relay.dying import died
 from ei.scenarios.relay.ground import World
+from ei.scenarios.relay.knowing import known
 from ei.scenarios.relay.links import links_of_fresh_tokens
 from ei.scenarios.relay.programs import by_programs
 from ei.scenarios.relay.speed import compared
@@ -31,6 +32,7 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
     async with serving(ground.listener()) as server:
         world = World(lab, ground, server)
         for part in (
+            known(world),  # before anybody tells a node what for
             compared(world),
             of_one_operator(world),
             spent_twice(world),
