@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 /// For one datagram or batch.
+#[allow(dead_code, reason = "each target has one of the two")]
 pub const ONE: Duration = Duration::from_millis(10);
-/// For a story of a thousand steps.
-#[allow(dead_code, reason = "of some targets")]
+/// For a story of a thousand steps, and for handshakes, which sanitizers make slow.
+#[allow(dead_code, reason = "each target has one of the two")]
 pub const STORY: Duration = Duration::from_millis(100);
 
 /// Run within `limit`. What else the machine does is not the input's fault: it is tried again.

@@ -8,14 +8,14 @@ mod ends;
 
 use std::sync::OnceLock;
 
-use bounded::{ONE, within};
+use bounded::{STORY, within};
 use ei_datapath::endtoend::EndToEnd;
 use ei_datapath::handshake::cookies::MacKeys;
 use ei_datapath::wire::handshake::{INITIATION_BYTES, Initiation};
 use ends::{endpoint, public_key_of};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| within(ONE, || shake(bytes)));
+fuzz_target!(|bytes: &[u8]| within(STORY, || shake(bytes)));
 
 fn shake(bytes: &[u8]) {
     let Some((mode, bytes)) = bytes.split_first() else {
