@@ -805,6 +805,7 @@ class Streams:
                 "identity_refused",
                 "handshake_timeout",
                 "timed_out",
+                "crowded_out",
                 "reset",
                 "protocol",
             ],
@@ -944,9 +945,9 @@ class Streams:
         """Gauges and counters.
 
         Gauges: "connections", "waiting", "joints", "tails_bytes", "reserved_bytes". Counters:
-        "tails_dropped", "connects", "accepts", "losses", "refusals", "incoming_dropped",
-        "payloads_received", "payloads_sent", "received_bytes", "sent_bytes", "payloads_unknown",
-        "answers_dropped".
+        "tails_dropped", "connects", "accepts", "losses", "crowded_out", "refusals",
+        "incoming_dropped", "payloads_received", "payloads_sent", "received_bytes", "sent_bytes",
+        "payloads_unknown", "answers_dropped".
         """
 
     def connection_statistics(self, peer: bytes, connection: int) -> dict[str, int]:

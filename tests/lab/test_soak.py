@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ei.lab.catalogue import find_topology
-from ei.lab.soak import Course, Use, growth, judge, soak, use_of
+from ei.lab.soak import Course, Use, growth, judge, slope_per_min, soak, use_of
 
 USE = Use(memory_kib=100_000, files=20, threads=4, processes=3)
 SHORT_S = 12.0
@@ -30,6 +30,25 @@ def statuses(course: Course, *, seconds: float = 400.0) -> dict[str, str]:
 def test_growth_is_from_the_first_third_to_the_last() -> None:
     assert growth([1.0, 3.0, 100.0, 100.0, 4.0, 6.0]) == 3.0
     assert growth([1.0, 5.0]) == 0.0
+
+
+def test_a_slope_is_that_of_most_and_not_of_what_settles_or_sticks_out() -> None:
+    settling = [(10.0 * number, 100.0 + max(0, 10 - number) * 50) for number in range(30)]
+    leaking = [(10.0 * number, 100.0 + number) for number in range(30)]
+    one_off = [*leaking[:20], (200.0, 90_000.0), *leaking[21:]]
+
+    assert slope_per_min(settling) == 0.0
+    assert slope_per_min(leaking) == pytest.approx(6.0)
+    assert slope_per_min(one_off) == pytest.approx(6.0)
+    assert slope_per_min([]) == 0.0
+
+
+def test_a_long_soak_promises_that_memory_has_no_slope() -> None:
+    name = "slope of memory, at most (n)"
+
+    assert name not in statuses(course(grows_kib=20))
+    assert statuses(course(grows_kib=20), seconds=1_800.0)[name] == "broken"
+    assert statuses(course(), seconds=1_800.0)[name] == "ok"
 
 
 def test_what_stays_as_it_is_keeps_all_promises() -> None:

@@ -107,8 +107,8 @@ def node_file(tmp_path: Path) -> Path:
     return new.path
 
 
-def node_and_host(folder: Path, host: str, *, services: tuple[str, ...]) -> Path:
-    """Make a node of isp-a and the folder of a host of it beside it; return the node.toml."""
+def node_and_host(folder: Path, *hosts: str, services: tuple[str, ...]) -> Path:
+    """Make a node of isp-a and the folders of hosts of it beside it; return the node.toml."""
     issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=int(time.time()) + 24 * 3_600)
     roll = Roll(issuer, folder / "records.eir", unix_s=time.time())
     bind = f"127.95.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}:3535"
@@ -121,14 +121,16 @@ def node_and_host(folder: Path, host: str, *, services: tuple[str, ...]) -> Path
         randomness=b"n" * 32,
         services=services,
     )
-    _ = init_host(folder / host, name=host, nodes=(), roll=roll, randomness=b"a" * 32)
+    for host in hosts:
+        randomness = host[:1].encode() * 32
+        _ = init_host(folder / host, name=host, nodes=(), roll=roll, randomness=randomness)
     return new.path
 
 
 @pytest.fixture
 def terminating(tmp_path: Path) -> Path:
-    """The node.toml of a node that runs termination, beside the folder of alice, a host of it."""
-    return node_and_host(tmp_path, "alice", services=("delivery", "termination"))
+    """The node.toml of a node that runs termination, beside the folders of its hosts."""
+    return node_and_host(tmp_path, "alice", "bob", services=("delivery", "termination"))
 
 
 @pytest.fixture

@@ -46,6 +46,11 @@ BAD = [
     (KEY, "xyz", "'xyz' is not hexadecimal"),
     (f'isp-a = "{KEY}"', "", "names no domain"),
     ("[trust]", "[trust", "not TOML"),
+    (
+        "version = 1",
+        "version = 1\nmemory_limit_mib = 31",
+        "memory_limit_mib: 31 seen; allowed are 0",
+    ),
     ('binds = ["127.0.0.1:3535"]', "binds = []", "binds"),
     ('"127.0.0.1:3535"', '"nonsense"', "binds: 'nonsense' is not IP:PORT, such as"),
     ("[chains]", '[internet]\nallow = ["example.org:443"]\n[chains]', "internet.allow: 'example"),

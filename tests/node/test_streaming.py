@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ei.node.ceiling import MIB
 from ei.node.prepare import prepare_node
 from ei.node.streaming import own_addresses, start_streams
 from ei.testing.toys import toy, toy_manifest
@@ -38,10 +39,17 @@ class Starter:
     def __init__(self) -> None:
         self.started: list[tuple[bytes, list[str], list[str]]] = []
         self.sites: list[tuple[str, bytes, bytes, list[str]]] | None = None
+        self.buffer_bytes = 0
 
     def start_streams(
-        self, identity_key: bytes, *, internet: list[str], own_addresses: list[str]
+        self,
+        identity_key: bytes,
+        *,
+        internet: list[str],
+        own_addresses: list[str],
+        buffer_bytes: int,
     ) -> None:
+        self.buffer_bytes = buffer_bytes
         self.started.append((identity_key, internet, own_addresses))
 
     def set_sites(self, sites: list[tuple[str, bytes, bytes, list[str]]]) -> None:
@@ -58,7 +66,11 @@ def test_a_machines_addresses_are_those_of_its_interfaces_but_for_loopback() -> 
 def test_streams_start_where_a_service_wants_them(
     node_file: Path, capabilities: tuple[str, ...], starts: int
 ) -> None:
-    _ = node_file.write_text(node_file.read_text() + '\n[internet]\nallow = ["0.0.0.0/0:443"]\n')
+    _ = node_file.write_text(
+        "memory_limit_mib = 300\n"
+        + node_file.read_text()
+        + '\n[internet]\nallow = ["0.0.0.0/0:443"]\n'
+    )
     service = toy(manifest=toy_manifest(capabilities=capabilities))
     prepared = replace(prepare_node(node_file), services=(service,))
     starter = Starter()
@@ -67,6 +79,7 @@ def test_streams_start_where_a_service_wants_them(
 
     assert len(starter.started) == starts
     assert starter.sites == ([] if starts else None)
+    assert starter.buffer_bytes == starts * 150 * MIB
     for identity_key, internet, own in starter.started:
         assert identity_key == prepared.keys.identity_secret
         assert internet == ["0.0.0.0/0:443"]

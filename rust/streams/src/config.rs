@@ -60,7 +60,7 @@ pub struct StreamsConfig {
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// The smallest windows a connection gets, in sum: two streams of 64 KiB to receive and as much to send.
-const MIN_WINDOWS_BYTES: u64 = 192 * 1024;
+pub(crate) const MIN_WINDOWS_BYTES: u64 = 192 * 1024;
 
 impl StreamsConfig {
     /// The defaults for the host of `identity_key`.

@@ -17,8 +17,10 @@ pub(crate) struct Connection {
     /// `None` once the endpoint has forgotten the connection: it only waits to be read.
     pub(crate) handle: Option<ConnectionHandle>,
     pub(crate) quic: quinn_proto::Connection,
-    /// Of its windows.
+    /// Of its windows; 0 once others have them.
     pub(crate) reserved_bytes: u64,
+    /// The smaller came first.
+    pub(crate) number: u64,
     /// Until the handshake is done.
     pub(crate) handshake_deadline_ns: Option<u64>,
     /// Since it was lost.
@@ -56,6 +58,7 @@ impl Connection {
             handle: Some(handle),
             quic,
             reserved_bytes,
+            number: 0,
             handshake_deadline_ns: Some(handshake_deadline_ns),
             linger_deadline_ns: None,
             is_closed: false,

@@ -101,6 +101,8 @@ pub enum LossKind {
     HandshakeTimeout,
     /// Nothing was heard for the idle time.
     TimedOut,
+    /// This host had no memory left for another peer, and this one held most: its oldest connection went.
+    CrowdedOut,
     /// The peer no longer knows the connection: it was restarted.
     Reset,
     /// The peer broke the protocol, or says that this host did.
@@ -117,6 +119,7 @@ impl LossKind {
             Self::IdentityRefused => "identity_refused",
             Self::HandshakeTimeout => "handshake_timeout",
             Self::TimedOut => "timed_out",
+            Self::CrowdedOut => "crowded_out",
             Self::Reset => "reset",
             Self::Protocol => "protocol",
         }

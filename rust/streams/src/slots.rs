@@ -13,7 +13,8 @@ pub(crate) struct Slots {
     entries: Vec<Option<Connection>>,
     free: Vec<usize>,
     of_key: HashMap<ConnectionKey, usize>,
-    of_peer: HashMap<[u8; 16], usize>,
+    of_peer: HashMap<[u8; 16], Share>,
+    added: u64,
     of_handle: Vec<Option<usize>>,
     /// Of those that came by a pipe which has a share: by which.
     pipes: HashMap<usize, [u8; 16]>,
@@ -21,7 +22,7 @@ pub(crate) struct Slots {
     reserved_bytes: u64,
 }
 
-/// What has come by one pipe.
+/// What one peer has, or what has come by one pipe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Share {
     pub(crate) connections: usize,
@@ -39,7 +40,48 @@ impl Slots {
     }
 
     pub(crate) fn count_with(&self, peer: &[u8; 16]) -> usize {
-        self.of_peer.get(peer).copied().unwrap_or(0)
+        self.of_peer.get(peer).map_or(0, |share| share.connections)
+    }
+
+    /// Of the peers that hold most, the connection that has been there longest; unless `peer`, with `bytes`
+    /// more, would then hold more than they do.
+    pub(crate) fn oldest_of_heaviest(&self, peer: &[u8; 16], bytes: u64) -> Option<usize> {
+        let held = |peer| {
+            self.of_peer
+                .get(peer)
+                .map_or(0, |share| share.reserved_bytes)
+        };
+        let most = self
+            .of_peer
+            .values()
+            .map(|share| share.reserved_bytes)
+            .max()?;
+        if most < held(peer).saturating_add(bytes) {
+            return None;
+        }
+        let entries = self.entries.iter().enumerate();
+        entries
+            .filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
+            .filter(|(_, one)| one.reserved_bytes > 0 && held(&one.key.peer) == most)
+            .min_by_key(|(_, one)| one.number)
+            .map(|(slot, _)| slot)
+    }
+
+    /// A connection is about to go: what it reserves is for others.
+    pub(crate) fn release(&mut self, slot: usize) {
+        let Some(connection) = self.get_mut(slot) else {
+            return;
+        };
+        let peer = connection.key.peer;
+        let bytes = std::mem::take(&mut connection.reserved_bytes);
+        self.reserved_bytes -= bytes;
+        if let Some(share) = self.of_peer.get_mut(&peer) {
+            share.reserved_bytes -= bytes;
+        }
+        let pipe = self.pipes.get(&slot);
+        if let Some(share) = pipe.and_then(|pipe| self.of_pipe.get_mut(pipe)) {
+            share.reserved_bytes -= bytes;
+        }
     }
 
     pub(crate) fn find(&self, key: &ConnectionKey) -> Option<usize> {
@@ -69,7 +111,9 @@ impl Slots {
     }
 
     /// Add a connection whose key is not there yet.
-    pub(crate) fn add(&mut self, connection: Connection, pipe: Option<[u8; 16]>) -> usize {
+    pub(crate) fn add(&mut self, mut connection: Connection, pipe: Option<[u8; 16]>) -> usize {
+        self.added += 1;
+        connection.number = self.added;
         let slot = self.free.pop().unwrap_or(self.entries.len());
         if let Some(pipe) = pipe {
             let share = self.of_pipe.entry(pipe).or_default();
@@ -81,7 +125,9 @@ impl Slots {
             self.entries.push(None);
         }
         self.of_key.insert(connection.key, slot);
-        *self.of_peer.entry(connection.key.peer).or_insert(0) += 1;
+        let share = self.of_peer.entry(connection.key.peer).or_default();
+        share.connections += 1;
+        share.reserved_bytes += connection.reserved_bytes;
         self.reserved_bytes += connection.reserved_bytes;
         if let Some(handle) = connection.handle {
             if self.of_handle.len() <= handle.0 {
@@ -113,9 +159,10 @@ impl Slots {
             return;
         };
         self.of_key.remove(&connection.key);
-        if let Some(count) = self.of_peer.get_mut(&connection.key.peer) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(share) = self.of_peer.get_mut(&connection.key.peer) {
+            share.connections -= 1;
+            share.reserved_bytes -= connection.reserved_bytes;
+            if share.connections == 0 {
                 self.of_peer.remove(&connection.key.peer);
             }
         }

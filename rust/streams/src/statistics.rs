@@ -15,6 +15,8 @@ pub struct Statistics {
     pub accepts: u64,
     /// Connections that were lost, for any reason but `close`.
     pub losses: u64,
+    /// Of those, the ones that went to make room for other peers.
+    pub crowded_out: u64,
     /// Incoming connections refused, by the caller, for want of room or for want of a key in time.
     pub refusals: u64,
     /// Incoming connections dropped because too many waited.

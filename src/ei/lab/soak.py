@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from random import Random
+from statistics import median
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -54,6 +56,11 @@ US = "hosts"
 GROWTH_KIB = 8_192.0
 """Tables double until they hold as much as they may, and what a process shared with the one that it
 was forked from is copied once: so much, however long it runs. A leak has no such end."""
+
+
+SLOPE_KIB_PER_MIN = 100.0
+SLOPE_FROM_S = 1_200.0
+"""Of a shorter soak the slope says more of what settles than of what leaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +104,20 @@ def growth(values: Sequence[float]) -> float:
     return (sum(values[-third:]) - sum(values[:third])) / third
 
 
+def slope_per_min(points: Sequence[tuple[float, float]]) -> float:
+    """Return the slope of the last two thirds of (seconds, value), the median of all pairs.
+
+    One sample that is far off moves it little (Theil and Sen); 0 without two points.
+    """
+    settled = points[len(points) // 3 :]
+    slopes = [
+        (later - value) / (later_s - at_s) * 60
+        for (at_s, value), (later_s, later) in combinations(settled, 2)
+        if later_s > at_s
+    ]
+    return median(slopes) if slopes else 0.0
+
+
 def judge(course: Course, *, seconds: float) -> list[Promise]:
     """Hold what a soak saw against what is promised."""
     growths = {
@@ -114,6 +135,8 @@ def judge(course: Course, *, seconds: float) -> list[Promise]:
             is_valid=is_valid,
         )
     ]
+    if seconds >= SLOPE_FROM_S:
+        rows.append(_judge_slope(course, is_valid=is_valid))
     for what in ("files", "threads", "processes"):
         more = {name: getattr(use, what) - getattr(course.before[name], what)
                 for name, use in course.after.items()}  # fmt: skip
@@ -126,6 +149,22 @@ def judge(course: Course, *, seconds: float) -> list[Promise]:
         promise("packets and copies that wait in quiet", course.waiting, "==", 0, unit="packets"),
         promise("peers that nodes have lost", course.peers_missing, "==", 0, unit="peers"),
     ]
+
+
+def _judge_slope(course: Course, *, is_valid: bool) -> Promise:
+    slopes = {
+        name: slope_per_min([(at_s, use[name].memory_kib) for at_s, use in course.samples])
+        for name in course.after
+    }
+    worst = max(slopes, key=slopes.__getitem__, default="")
+    return promise(
+        f"slope of memory, at most ({worst})",
+        round(slopes.get(worst, 0.0), 1),
+        "<=",
+        SLOPE_KIB_PER_MIN,
+        unit="KiB/min",
+        is_valid=is_valid,
+    )
 
 
 async def soak(

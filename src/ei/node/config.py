@@ -58,6 +58,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         threads: Of the datapath.
         spin_us: Microseconds that a datapath thread polls before it sleeps.
         cache_entries: Most cached decisions.
+        memory_limit_mib: What the node and its workers may hold, half of that streams; over it the
+            worker that holds most is ended. 0: half of the machine's memory, or of its group's.
         max_datagram_bytes: Largest datagram sent, as streams need it at least; see decision 0041.
         mesh_nodes: Other nodes are called at start while there are at most so many; else a pipe
             opens with the first packet.
@@ -106,6 +108,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
     cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
+    memory_limit_mib: Annotated[int, Meta(ge=0, le=2**24)] = 0
     max_datagram_bytes: Annotated[int, Meta(ge=1_344, le=65_000)] = 1_452
     mesh_nodes: Annotated[int, Meta(ge=0, le=2**20)] = 64
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
@@ -133,6 +136,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 MAX_CHAIN = 8
+LEAST_MEMORY_MIB = 32
+"""The node itself has about as much before anybody has come."""
 
 
 def load_node_config(path: Path) -> NodeConfig:
@@ -159,6 +164,11 @@ def check_node_config(config: NodeConfig) -> None:
     _check_binds(config.binds)
     _check_metrics_bind(config.metrics_bind)
     check_internet(config.internet)
+    if 0 < config.memory_limit_mib < LEAST_MEMORY_MIB:
+        raise ConfigError(
+            f"memory_limit_mib: {config.memory_limit_mib} seen; allowed are 0, which is half of the"
+            f" machine's, or {LEAST_MEMORY_MIB} and more"
+        )
     if config.telemetry is not None:
         check_collector(config.telemetry.otlp, where="telemetry.otlp")
     if len(set(config.services)) != len(config.services):

@@ -28,6 +28,7 @@ from ei.daemons.supervisor import watch_supervisor
 from ei.directory import Query, Resolution
 from ei.errors import ConfigError, EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
+from ei.node.ceiling import Ceiling, ceiling_bytes, machine_bytes, watch_memory
 from ei.node.clustering import begin_membership, join_cluster
 from ei.node.config import NodeConfig
 from ei.node.keeping import LOOK_S, Keeper
@@ -168,6 +169,8 @@ class NodeDaemon:
         self._look()
         self.workers.start()
         self._engine.start()
+        limit = ceiling_bytes(config.memory_limit_mib, machine_bytes=machine_bytes())
+        watch_memory(self.workers, Ceiling(limit), self.log.part("workers"))
         being = begin_membership(self.membership, self._fail)
         with explained("cannot open the admin socket"):
             await server.open()

@@ -5,6 +5,7 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Protocol
 
+from ei.node.ceiling import ceiling_bytes, machine_bytes, stream_bytes
 from ei.node.prepare import PreparedNode
 from ei.node.sites import Sites, SiteTaker
 from ei.records.endpoints import parse_endpoint
@@ -16,7 +17,12 @@ class StreamStarter(SiteTaker, Protocol):
     """What is asked of an engine."""
 
     def start_streams(
-        self, identity_key: bytes, *, internet: list[str] = ..., own_addresses: list[str] = ...
+        self,
+        identity_key: bytes,
+        *,
+        internet: list[str] = ...,
+        own_addresses: list[str] = ...,
+        buffer_bytes: int = ...,
     ) -> None: ...
 
 
@@ -30,12 +36,14 @@ def start_streams(engine: StreamStarter, prepared: PreparedNode) -> Sites:
     config = prepared.config
     record = prepared.records.nodes.get(prepared.address)
     endpoints = (*config.binds, *(() if record is None else record.endpoints))
+    ceiling = ceiling_bytes(config.memory_limit_mib, machine_bytes=machine_bytes())
     engine.start_streams(
         prepared.keys.identity_secret,
         internet=list(config.internet.allow),
         own_addresses=sorted(
             {*own_addresses(_read(FIB_TRIE), _read(IF_INET6)), *_addresses(endpoints)}
         ),
+        buffer_bytes=stream_bytes(ceiling),
     )
     return Sites(prepared.sites, engine)
 

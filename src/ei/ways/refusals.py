@@ -41,6 +41,7 @@ KINDS = {
     "too_many_streams": (HTTPStatus.SERVICE_UNAVAILABLE, Reply.FAILURE),
     "deadline": (HTTPStatus.GATEWAY_TIMEOUT, Reply.HOST_UNREACHABLE),
     "timed_out": (HTTPStatus.GATEWAY_TIMEOUT, Reply.HOST_UNREACHABLE),
+    "crowded_out": (HTTPStatus.SERVICE_UNAVAILABLE, Reply.FAILURE),
     "handshake_timeout": (HTTPStatus.GATEWAY_TIMEOUT, Reply.HOST_UNREACHABLE),
 }
 """By the kind of a `StreamError`; all others are a bad gateway that fails."""

@@ -49,7 +49,16 @@ TRY_S = 3.0
 PAUSE_S = 0.1
 
 LOSSES = frozenset(
-    {"lost", "node_lost", "timed_out", "closed", "protocol", "handshake_timeout", "unreachable"}
+    {
+        "lost",
+        "node_lost",
+        "timed_out",
+        "crowded_out",
+        "closed",
+        "protocol",
+        "handshake_timeout",
+        "unreachable",
+    }
 )
 """Of the way, not of the server."""
 

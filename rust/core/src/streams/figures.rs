@@ -18,6 +18,7 @@ pub(super) fn of_all(
         ("connects", counted.connects),
         ("accepts", counted.accepts),
         ("losses", counted.losses),
+        ("crowded_out", counted.crowded_out),
         ("refusals", counted.refusals),
         ("incoming_dropped", counted.incoming_dropped),
         ("payloads_received", counted.payloads_received),

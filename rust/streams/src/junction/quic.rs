@@ -75,7 +75,9 @@ impl Junction {
                 Closing::Refused
             }
             LossKind::HandshakeTimeout | LossKind::TimedOut => Closing::Unreachable,
-            LossKind::Closed | LossKind::Reset | LossKind::Protocol => Closing::Lost,
+            LossKind::Closed | LossKind::Reset | LossKind::Protocol | LossKind::CrowdedOut => {
+                Closing::Lost
+            }
         };
         let service = self.links.get_mut(&key).map_or(0, |link| link.service);
         for place in self.links.retire(&key) {

@@ -3,13 +3,17 @@
 use quinn_proto::{ConnectionHandle, Incoming};
 
 use super::Streams;
-use crate::config::Windows;
+use crate::config::{MIN_WINDOWS_BYTES, Windows};
 use crate::connection::Connection;
 use crate::endpoint::Accepted;
 use crate::identity::Expected;
 use crate::probing::Slip;
 use crate::slots::Share;
-use crate::{ConnectionKey, Event, StreamsError};
+use crate::{ConnectionKey, Event, LossKind, StreamsError};
+
+const CROWDED_OUT: &str = "its memory was needed for another peer";
+/// What a connection that made room had received stays readable for so long.
+const CROWDED_LINGER_NS: u64 = 1_000_000_000;
 
 impl Streams {
     /// Open a connection to the peer whose Ed25519 key is `peer_key`. `Event::Connected` or
@@ -24,10 +28,10 @@ impl Streams {
         peer_key: [u8; 32],
     ) -> Result<(), StreamsError> {
         let now = self.at(now_ns);
-        let windows = self.check_room(key, None)?;
         if self.waiting.contains(&key) {
             return Err(StreamsError::AlreadyConnected(key));
         }
+        let windows = self.find_room(key, None)?;
         let slip = Slip::default();
         let transport = self.config.transport(windows, &slip)?;
         let (handle, quic) = self.endpoint.connect(now, key, peer_key, transport)?;
@@ -78,7 +82,7 @@ impl Streams {
             .take(&key)
             .ok_or(StreamsError::NotWaiting(key))?;
         let slip = Slip::default();
-        let room = self.check_room(key, pipe.as_ref()).and_then(|windows| {
+        let room = self.find_room(key, pipe.as_ref()).and_then(|windows| {
             self.config
                 .transport(windows, &slip)
                 .map(|transport| (windows, transport))
@@ -176,6 +180,47 @@ impl Streams {
                 self.to_send.add(slot);
             }
         }
+    }
+
+    /// Room for one more connection. When there is none left, whoever holds most makes some; not for those of
+    /// a shared pipe, which have a share of what is left.
+    fn find_room(
+        &mut self,
+        key: ConnectionKey,
+        pipe: Option<&[u8; 16]>,
+    ) -> Result<Windows, StreamsError> {
+        let room = self.check_room(key, pipe);
+        let left = self
+            .config
+            .buffer_bytes
+            .saturating_sub(self.slots.reserved_bytes());
+        let is_short_of_memory_alone = left < MIN_WINDOWS_BYTES
+            && pipe.is_none()
+            && self.slots.find(&key).is_none()
+            && self.slots.len() < self.config.max_connections
+            && self.slots.count_with(&key.peer) < self.config.max_connections_per_peer;
+        if room.is_err() && is_short_of_memory_alone && self.crowd_out(key) {
+            return self.check_room(key, pipe);
+        }
+        room
+    }
+
+    /// Give up the oldest connection of the peer that holds most; whether there was one.
+    fn crowd_out(&mut self, key: ConnectionKey) -> bool {
+        let now = self.at(self.now_ns);
+        let Some(slot) = self.slots.oldest_of_heaviest(&key.peer, MIN_WINDOWS_BYTES) else {
+            return false;
+        };
+        self.slots.release(slot);
+        if let Some(connection) = self.slots.get_mut(slot) {
+            connection.give_up(now, LossKind::CrowdedOut, CROWDED_OUT);
+            // Not for as long as others: it is the memory that is wanted.
+            connection.linger_deadline_ns = Some(self.now_ns.saturating_add(CROWDED_LINGER_NS));
+        }
+        self.statistics.losses += 1;
+        self.statistics.crowded_out += 1;
+        self.absorb(Some(slot));
+        true
     }
 
     fn check_room(

@@ -1,6 +1,6 @@
 //! Everything is bounded: what a slow reader, a busy peer or garbage can take.
 
-use ei_streams::{Event, Reading, StreamsError};
+use ei_streams::{ConnectionKey, Event, LossKind, Reading, StreamsError};
 use proptest::prelude::*;
 
 use crate::network::*;
@@ -164,6 +164,75 @@ fn connections_with_one_peer_are_bounded_and_their_windows_shrink() {
         })
     ));
     assert!(network.ends[ALICE].statistics().reserved_bytes <= 64 << 20);
+}
+
+/// Alice asks for a connection to a peer that does not answer.
+fn reach(network: &mut Network, peer: u8, connection: u64) -> Result<(), StreamsError> {
+    let key = ConnectionKey {
+        peer: [peer; 16],
+        connection,
+    };
+    network.ends[ALICE].connect(network.now_ns, key, [1; 32])
+}
+
+/// Whom Alice had no memory for any more, in order.
+fn crowded_out(network: &mut Network) -> Vec<ConnectionKey> {
+    std::iter::from_fn(|| network.ends[ALICE].next_event())
+        .filter_map(|event| match event {
+            Event::ConnectionLost { key, loss } if loss.kind == LossKind::CrowdedOut => Some(key),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn b7_when_memory_is_used_up_the_oldest_of_who_holds_most_makes_room_for_the_newest() {
+    const BUFFER_BYTES: u64 = 4 << 20;
+    const GREEDY: u8 = 1;
+    let mut network = Network::with(LAN, |config| config.buffer_bytes = BUFFER_BYTES);
+    let taken = (0..64)
+        .take_while(|number| reach(&mut network, GREEDY, *number).is_ok())
+        .count() as u64;
+    assert!((10..64).contains(&taken), "{taken}");
+    assert_eq!(crowded_out(&mut network), []);
+
+    for peer in 2..8 {
+        assert_eq!(reach(&mut network, peer, 0), Ok(()));
+    }
+
+    let gone = crowded_out(&mut network);
+    let numbers: Vec<u64> = gone.iter().map(|key| key.connection).collect();
+    assert!(!gone.is_empty() && gone.iter().all(|key| key.peer == [GREEDY; 16]));
+    assert_eq!(numbers, (0..gone.len() as u64).collect::<Vec<_>>());
+    let counted = network.ends[ALICE].statistics();
+    assert_eq!(counted.crowded_out, gone.len() as u64);
+    assert!(counted.reserved_bytes <= BUFFER_BYTES, "{counted:?}");
+}
+
+#[test]
+fn b7_who_holds_most_makes_no_room_for_itself() {
+    let mut network = Network::with(LAN, |config| config.buffer_bytes = 4 << 20);
+    let first = (0..64).find_map(|number| reach(&mut network, 1, number).err());
+
+    assert!(matches!(
+        first,
+        Some(StreamsError::TooManyConnections { .. })
+    ));
+    assert_eq!(crowded_out(&mut network), []);
+}
+
+#[test]
+fn b7_what_made_room_is_forgotten_within_seconds() {
+    let mut network = Network::with(LAN, |config| config.buffer_bytes = 4 << 20);
+    let taken = (0..64)
+        .take_while(|number| reach(&mut network, 1, *number).is_ok())
+        .count();
+    reach(&mut network, 2, 0).unwrap();
+    assert_eq!(crowded_out(&mut network).len(), 1);
+
+    network.run_for(5 * SECOND_NS);
+
+    assert_eq!(network.ends[ALICE].statistics().connections, taken);
 }
 
 #[test]
