@@ -133,7 +133,7 @@ def test_what_is_used_stays_leased_and_what_is_not_is_let_go() -> None:
         assert statistics.resolver.answers == 0
 
 
-def test_beyond_the_bound_of_a_record_users_ask_again_every_second() -> None:
+def test_b9_beyond_the_bound_of_a_record_users_ask_again_every_second() -> None:
     net = net_with_bob(limit_of_record=2, domains=6, nodes=1)
     users = [f"sn1.isp-{letter}" for letter in "acdef"]
     for user in users:

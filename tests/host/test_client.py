@@ -104,7 +104,7 @@ def test_a_host_that_closes_tells_everybody_who_waits(in_lab: InLab) -> None:
     in_lab(script)
 
 
-def test_an_application_that_does_not_read_loses_only_its_own_and_the_status_says_why(
+def test_b8_an_application_that_does_not_read_loses_only_its_own_and_the_status_says_why(
     in_lab: InLab,
 ) -> None:
     async def script(lab: Simulation) -> None:
@@ -125,7 +125,7 @@ def test_an_application_that_does_not_read_loses_only_its_own_and_the_status_say
     in_lab(script)
 
 
-def test_a_service_channel_that_is_not_read_is_bounded_and_the_others_go_on(
+def test_b8_a_service_channel_that_is_not_read_is_bounded_and_the_others_go_on(
     in_lab: InLab,
 ) -> None:
     async def script(lab: Simulation) -> None:

@@ -137,7 +137,7 @@ def test_a_writer_waits_no_longer_than_its_deadline(in_lab: InLab) -> None:
 
 
 @pytest.mark.slow
-def test_a_stream_that_nobody_reads_is_bounded_and_the_next_one_goes_on(in_lab: InLab) -> None:
+def test_b7_a_stream_that_nobody_reads_is_bounded_and_the_next_one_goes_on(in_lab: InLab) -> None:
     async def script(lab: Simulation) -> None:
         stuck, _ = await joined(lab, 80)
         with pytest.raises(DeadlineError):

@@ -171,7 +171,7 @@ def check_fairness(queue: Queue) -> None:
     assert queue.answered("bob") == 10, "law 7: a flood takes the place of others"
 
 
-def test_a_flood_takes_nobody_elses_place() -> None:
+def test_b11_a_flood_takes_nobody_elses_place() -> None:
     check_fairness(QueueOfDatapath())
 
 

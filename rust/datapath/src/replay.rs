@@ -149,7 +149,7 @@ mod tests {
     proptest! {
         /// A6: the ring of bits against a plain set of what was accepted.
         #[test]
-        fn any_order_and_duplication_is_as_the_model_says(
+        fn a6_any_order_and_duplication_is_as_the_model_says(
             steps in proptest::collection::vec((0u64..6_000, 0u64..3), 1..600),
         ) {
             let mut window = ReplayWindow::new();

@@ -260,7 +260,7 @@ fn lost_handshake_messages_are_repeated() {
 }
 
 #[test]
-fn at_most_64_datagrams_wait_at_most_a_second() {
+fn b9_at_most_64_datagrams_wait_at_most_a_second() {
     let mut pair = Pair::new();
     for _ in 0..MAX_WAITING {
         pair.seal(0, b"waits").unwrap();

@@ -281,7 +281,7 @@ fn a_node_must_say_for_whom_it_speaks() {
 }
 
 #[test]
-fn a_packet_dies_when_its_hop_limit_is_used_up() {
+fn b5_a_packet_dies_when_its_hop_limit_is_used_up() {
     assert_eq!(
         fate_of(PeerKind::Host, header(None, 1), false),
         Fate::Missed
@@ -355,7 +355,7 @@ fn what_reads_payloads_gets_covered_packets_only_cached_or_not() {
 }
 
 #[test]
-fn routes_in_a_circle_end_by_the_hop_limit() {
+fn b5_routes_in_a_circle_end_by_the_hop_limit() {
     let mut world = World::new();
     let (source, first, second) = (world.host(), world.node(), world.node());
     world.serve(

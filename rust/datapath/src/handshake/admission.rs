@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_sources_is_bounded_and_recovers() {
+    fn b9_the_table_of_sources_is_bounded_and_recovers() {
         let mut gate = Gate::default();
         for last in 0..2 * MAX_SOURCES as u32 {
             gate.admit(0, source(last), true);
@@ -237,7 +237,7 @@ mod tests {
     proptest! {
         /// A2: in any window of time, at most rate × time + burst.
         #[test]
-        fn no_schedule_exceeds_the_rate(
+        fn a2_no_schedule_exceeds_the_rate(
             gaps_ms in proptest::collection::vec(0u64..200, 1..400),
         ) {
             let mut gate = Gate::default();

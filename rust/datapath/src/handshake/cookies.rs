@@ -246,7 +246,7 @@ mod tests {
 
     /// A3: the secret rotates after 120 s, and its cookies end with it.
     #[test]
-    fn a_cookie_is_refused_after_120_s() {
+    fn a3_a_cookie_is_refused_after_120_s() {
         let mut jar = CookieJar::new();
         let from = endpoint("[::1]:3535");
         let mac2 = bake(&mut jar, 1_000, from).mac2(BEFORE);

@@ -32,7 +32,7 @@ fn costly_initiation(net: &mut Net, index: usize) -> Vec<u8> {
 /// A1: under load nothing expensive is done for initiations without a cookie, and a legitimate peer
 /// connects within 2 s.
 #[test]
-fn a_flood_of_initiations_is_answered_with_cookies_and_honest_peers_get_through() {
+fn a1_a_flood_of_initiations_is_answered_with_cookies_and_honest_peers_get_through() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     let attacker = net.add(PeerKind::Host, &|_| {});
     net.introduce(attacker, 1, true);
@@ -65,7 +65,7 @@ fn a_flood_of_initiations_is_answered_with_cookies_and_honest_peers_get_through(
 
 /// A8: a cookie is smaller than what asked for it.
 #[test]
-fn no_answer_is_longer_than_its_question() {
+fn a8_no_answer_is_longer_than_its_question() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     let attacker = net.add(PeerKind::Host, &|_| {});
     net.introduce(attacker, 1, true);
@@ -85,7 +85,7 @@ fn no_answer_is_longer_than_its_question() {
 
 /// A2: a source that does not prove itself gets a cookie beyond 20/s, burst 5.
 #[test]
-fn one_source_is_held_to_its_rate() {
+fn a2_one_source_is_held_to_its_rate() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     let attacker = net.add(PeerKind::Host, &|_| {});
     net.introduce(attacker, 1, true);
@@ -150,7 +150,7 @@ fn a_cookied_initiation_that_is_replayed_gets_nothing() {
 }
 
 #[test]
-fn initiations_of_one_peer_closer_than_20_ms_are_dropped() {
+fn a4_initiations_of_one_peer_closer_than_20_ms_are_dropped() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.dial(0, 1);
     let mut first = net.ends[0]

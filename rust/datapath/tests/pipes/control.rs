@@ -113,7 +113,7 @@ fn a_message_over_64_kib_is_refused() {
 }
 
 #[test]
-fn what_waits_is_bounded() {
+fn b9_what_waits_is_bounded() {
     let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
     let refused = (0..1_000).find_map(|_| net.send_control(0, 1, &[0; 10_000]).err());
 

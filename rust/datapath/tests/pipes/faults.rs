@@ -15,7 +15,7 @@ fn connects(seed: u64, link: Link, within_ns: u64) -> u64 {
 
 /// A13: 50 of 50 handshakes with 30 % loss each way, in bursts of at most 3.
 #[test]
-fn fifty_handshakes_of_fifty_end_over_a_link_that_loses_30_percent() {
+fn a13_fifty_handshakes_of_fifty_end_over_a_link_that_loses_30_percent() {
     let link = Link {
         delay_ns: 15 * MS,
         loss: 30,
@@ -33,7 +33,7 @@ fn fifty_handshakes_of_fifty_end_over_a_link_that_loses_30_percent() {
 
 /// A14: 30 % corruption each way.
 #[test]
-fn fifty_handshakes_of_fifty_end_over_a_link_that_corrupts_30_percent() {
+fn a14_fifty_handshakes_of_fifty_end_over_a_link_that_corrupts_30_percent() {
     let link = Link {
         delay_ns: 15 * MS,
         corrupt: 30,
@@ -47,7 +47,7 @@ fn fifty_handshakes_of_fifty_end_over_a_link_that_corrupts_30_percent() {
 
 /// A15: 750 ms each way.
 #[test]
-fn a_pipe_opens_and_stays_up_over_750_ms_of_delay() {
+fn a15_a_pipe_opens_and_stays_up_over_750_ms_of_delay() {
     for (first, second) in [
         (PeerKind::Host, PeerKind::Node),
         (PeerKind::Node, PeerKind::Node),
@@ -75,7 +75,7 @@ fn a_pipe_opens_and_stays_up_over_750_ms_of_delay() {
 
 /// A15: a blackhole that is on for 5 s and off for 2 s.
 #[test]
-fn a_pipe_survives_a_link_that_comes_and_goes() {
+fn a15_a_pipe_survives_a_link_that_comes_and_goes() {
     let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
     net.connect(0, 1);
     for _ in 0..20 {

@@ -44,7 +44,7 @@ fn exchange(net: &mut Net, packets: u32, gap_ns: u64) {
 
 /// A5: over an order-preserving link no packet is lost when keys change after 120 s.
 #[test]
-fn a_key_is_changed_every_120_s_without_loss() {
+fn a5_a_key_is_changed_every_120_s_without_loss() {
     for (first, second) in [
         (PeerKind::Host, PeerKind::Node),
         (PeerKind::Node, PeerKind::Node),
@@ -61,7 +61,7 @@ fn a_key_is_changed_every_120_s_without_loss() {
 
 /// A7: the limits of AES-GCM.
 #[test]
-fn the_packet_limits_are_those_of_the_design() {
+fn a7_the_packet_limits_are_those_of_the_design() {
     let short = KeyLimits::for_datagrams(2_048);
     let long = KeyLimits::for_datagrams(2_049);
 
@@ -82,7 +82,7 @@ fn the_packet_limits_are_those_of_the_design() {
 
 /// A7, scaled down: the new key comes before the limit.
 #[test]
-fn a_key_is_changed_before_its_packet_limit_without_loss() {
+fn a7_a_key_is_changed_before_its_packet_limit_without_loss() {
     let mut net = Net::pair_with(1, PeerKind::Host, PeerKind::Node, scaled);
     net.connect(0, 1);
 
@@ -93,7 +93,7 @@ fn a_key_is_changed_before_its_packet_limit_without_loss() {
 
 /// A7: with no way to a new key the old one is refused at its limit.
 #[test]
-fn past_its_packet_limit_a_key_seals_nothing() {
+fn a7_past_its_packet_limit_a_key_seals_nothing() {
     let mut net = Net::pair_with(1, PeerKind::Host, PeerKind::Node, scaled);
     net.connect(0, 1);
     let mut last = Ok(());
@@ -107,7 +107,7 @@ fn past_its_packet_limit_a_key_seals_nothing() {
 
 /// A7: the budget of forgeries.
 #[test]
-fn a_session_ends_after_too_many_forgeries() {
+fn a7_a_session_ends_after_too_many_forgeries() {
     let mut net = Net::pair_with(1, PeerKind::Host, PeerKind::Node, scaled);
     net.connect(0, 1);
     net.send(0, 1, b"x").unwrap();
@@ -128,7 +128,7 @@ fn a_session_ends_after_too_many_forgeries() {
 
 /// A5: past 180 s nothing is sealed or opened, and the pipe is down.
 #[test]
-fn past_180_s_a_key_is_refused() {
+fn a5_past_180_s_a_key_is_refused() {
     let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
     net.connect(0, 1);
     net.ends[1].is_frozen = true;

@@ -205,7 +205,7 @@ fn the_smaller_datagram_size_holds_for_both() {
 }
 
 #[test]
-fn dialling_is_given_up_after_90_s() {
+fn a5_dialling_is_given_up_after_90_s() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.link.is_cut = true;
 
@@ -227,7 +227,7 @@ fn dialling_is_given_up_after_90_s() {
 
 /// A5: quick tries first, since packets wait at most 1 s for a pipe; then 5 s and up to 334 ms.
 #[test]
-fn initiations_are_spaced_by_the_schedule() {
+fn a5_initiations_are_spaced_by_the_schedule() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.link.is_cut = true;
     net.dial(0, 1);
@@ -257,7 +257,7 @@ fn a_dialled_node_is_dialled_again_until_it_is_there() {
 }
 
 #[test]
-fn peers_are_bounded_and_one_key_has_one_address() {
+fn b9_peers_are_bounded_and_one_key_has_one_address() {
     let mut net = Net::pair_with(1, PeerKind::Node, PeerKind::Node, |config| {
         config.max_peers = 2;
     });

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use ei_datapath::pipes::PeerKind;
+use proptest::prelude::*;
 
 use crate::net::{MS, Net, SECOND, endpoint};
 
@@ -32,7 +33,7 @@ fn a_host_that_moves_keeps_its_pipe() {
 
 /// A8, A12: at most three times the bytes that came go to an address that has not proved itself.
 #[test]
-fn an_address_that_does_not_answer_gets_little() {
+fn a8_an_address_that_does_not_answer_gets_little() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.connect(0, 1);
     let spoofed = endpoint(41);
@@ -56,6 +57,38 @@ fn an_address_that_does_not_answer_gets_little() {
     let peer = net.peer(1, 0);
     assert_eq!(net.ends[1].pipes.endpoint(peer), Some(endpoint(0)));
     assert!(net.is_up(1, 0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A8: whatever comes from where and is sent when, at most three times what came goes to an address that
+    /// has proved nothing.
+    #[test]
+    fn a8_no_schedule_of_bytes_is_amplified_more_than_three_times(
+        steps in prop::collection::vec((0u8..3, 1usize..1_200, 0u64..300), 1..80),
+    ) {
+        let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+        net.connect(0, 1);
+        let spoofed = endpoint(41);
+        let (mut came, sent) = (0, net.log.len());
+        for (what, bytes, wait_ms) in steps {
+            match what {
+                0 => {
+                    net.send(0, 1, &vec![0; bytes]).unwrap();
+                    let mut datagram = net.log.pop().unwrap().3;
+                    came += datagram.len();
+                    let _ = net.handle(1, spoofed, &mut datagram);
+                    net.flush(1);
+                }
+                1 => net.send(1, 0, &vec![0; bytes]).unwrap(),
+                _ => {}
+            }
+            net.run(wait_ms * MS);
+            let went: usize = net.log[sent..].iter().filter(|it| it.2 == spoofed).map(|it| it.3.len()).sum();
+            prop_assert!(went <= 3 * came, "{went} B for {came} B");
+        }
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn is_type(bytes: &[u8], kind: u8) -> bool {
 
 /// A11.
 #[test]
-fn a_hundred_thousand_random_datagrams_get_no_reply() {
+fn a11_a_hundred_thousand_random_datagrams_get_no_reply() {
     let mut net = Net::pair(3, PeerKind::Node, PeerKind::Node);
     net.connect(0, 1);
     net.run(5 * MS);
@@ -55,7 +55,7 @@ fn a_hundred_thousand_random_datagrams_get_no_reply() {
 
 /// A4: replaying a captured initiation a thousand times gives no response.
 #[test]
-fn a_replayed_initiation_gets_no_response() {
+fn a4_a_replayed_initiation_gets_no_response() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.connect(0, 1);
     let initiation = net
@@ -83,7 +83,7 @@ fn a_replayed_initiation_gets_no_response() {
 
 /// A9.
 #[test]
-fn an_unpadded_initiation_gets_nothing() {
+fn a9_an_unpadded_initiation_gets_nothing() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.dial(0, 1);
     let mut initiation = net.log[0].3.clone();
@@ -131,7 +131,7 @@ fn an_initiation_under_another_address_gets_nothing() {
 
 /// A16: each bit in front of the Noise message counts; none can be changed on the way unnoticed.
 #[test]
-fn a_changed_version_suite_or_suite_list_opens_no_pipe() {
+fn a16_a_changed_version_suite_or_suite_list_opens_no_pipe() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.dial(0, 1);
     let initiation = net.log[0].3.clone();
@@ -150,7 +150,7 @@ fn a_changed_version_suite_or_suite_list_opens_no_pipe() {
 
 /// A16: as above, by an attacker who repairs the checksum, which needs no secret.
 #[test]
-fn a_stripped_suite_list_opens_no_pipe_even_with_a_right_checksum() {
+fn a16_a_stripped_suite_list_opens_no_pipe_even_with_a_right_checksum() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.dial(0, 1);
     let mut changed = net.log[0].3.clone();
@@ -193,7 +193,7 @@ fn a_forged_response_does_not_stop_the_true_one() {
 
 /// A10: two nodes and an echo server, bounced at each other, fall silent.
 #[test]
-fn nothing_loops() {
+fn a10_nothing_loops() {
     let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
     net.introduce(1, 0, true);
     net.dial(0, 1);

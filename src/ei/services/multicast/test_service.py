@@ -118,7 +118,7 @@ def test_a_root_that_is_none_of_the_groups_is_refused() -> None:
     assert reasons(up) == ["no_root"]
 
 
-def test_the_datapath_learns_to_make_the_same_copies_to_keep_and_to_bound_them() -> None:
+def test_b6_the_datapath_learns_to_make_the_same_copies_to_keep_and_to_bound_them() -> None:
     play = node(SELF)
     _ = play.control("bob", Join(NEWS))
 
@@ -276,7 +276,7 @@ def test_a_node_grafts_trees_of_so_many_groups_and_no_more() -> None:
     assert graft(play, "east", address("two") + SELF) == (Count("too_many_groups"),)
 
 
-def test_a_group_has_so_many_members_and_branches_here_and_no_more() -> None:
+def test_b6_a_group_has_so_many_members_and_branches_here_and_no_more() -> None:
     play = node(SELF, members_per_group=1, branches_per_tree=1)
     _ = play.control("bob", Join(NEWS))
     _ = graft(play, "east", NEWS + SELF)

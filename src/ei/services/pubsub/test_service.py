@@ -249,7 +249,7 @@ def test_without_credit_messages_wait_in_the_log() -> None:
     assert told(frames(bob)) == [b"1", b"2"]
 
 
-def test_a_full_stream_holds_up_nobody_else() -> None:
+def test_b8_a_full_stream_holds_up_nobody_else() -> None:
     play = Playbook("pubsub", peers=["alice", "bob", "carol"])
     alice, carol = log_of(play), log_of(play, "carol")
     bob = play.open_stream("bob", window=1_000)
@@ -266,7 +266,7 @@ def test_a_full_stream_holds_up_nobody_else() -> None:
 
 
 @pytest.mark.parametrize(("policy", "kept"), [(0, [3, 4]), (1, [1, 2])])
-def test_a_queue_that_is_full_drops_what_was_declared(policy: int, kept: list[int]) -> None:
+def test_b8_a_queue_that_is_full_drops_what_was_declared(policy: int, kept: list[int]) -> None:
     play = Playbook("pubsub", peers=["alice", "bob"])
     alice, bob = log_of(play), log_of(play, "bob")
     _ = ask(bob, Follow(7, "a", credit=1, queue=2, policy=policy))

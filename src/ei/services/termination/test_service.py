@@ -172,7 +172,7 @@ def test_a_server_that_breaks_in_the_middle_breaks_the_stream() -> None:
 
 
 @pytest.mark.parametrize("gone", [2, 3])
-def test_who_goes_while_the_two_are_joined_leaves_nothing_open(gone: int) -> None:
+def test_b8_who_goes_while_the_two_are_joined_leaves_nothing_open(gone: int) -> None:
     play = Playbook("termination", peers=["alice"])
     _ = play.deliver(StreamOpened(2, address("alice"), write_opening(Opening(SERVER)), 9_999))
     _ = play.deliver(StreamOpened(3, SELF, b"", 9_999))
