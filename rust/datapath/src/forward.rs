@@ -209,11 +209,14 @@ impl Datapath {
         let place = free.unwrap_or(self.services.len());
         let index = ServiceIndex(place as u16);
         self.decisions.reset_service(index, config.max_objects);
+        // Streams are sealed from end to end and end here: their packets need no cover. Whether the
+        // others have it, such a service sees itself.
+        let needs_cover = config.reads_payload && !config.has_streams;
         self.decisions.routes.add_service(
             config.number,
             index,
             config.match_metadata.unwrap_or(u8::MAX),
-            config.reads_payload,
+            needs_cover,
         );
         let service = Some(RunningService::new(config, self.lane == 0));
         match self.services.get_mut(place) {

@@ -67,6 +67,27 @@ fn a_packet_of_streams_is_for_the_node_and_asks_no_service() {
 }
 
 #[test]
+fn streams_need_no_cover_where_the_service_reads_payloads_too() {
+    let mut world = World::new();
+    let (host, node) = (world.host(), world.node());
+    let config = ServiceConfig {
+        has_streams: true,
+        reads_payload: true,
+        ..ServiceConfig::new(STREAMS)
+    };
+    world.serve(node, config, Delivery::new());
+    world.join(host, node);
+    let packet = packet(&world, Protection::Streams);
+
+    world.send(HOST, &packet).unwrap();
+    world.settle();
+
+    assert!(!packet.is_covered);
+    assert_eq!(world.ends[NODE].received.len(), 1);
+    world.assert_balanced();
+}
+
+#[test]
 fn any_other_packet_of_the_service_asks_it() {
     let mut world = world();
     let packet = packet(&world, Protection::Datagrams);

@@ -32,7 +32,7 @@ pub struct ServiceConfig {
     pub number: u32,
     /// Its answers depend on the first so many bytes of metadata only; `None` means all.
     pub match_metadata: Option<u8>,
-    /// It reads payloads: only over COVERED pipes.
+    /// It reads payloads: only over COVERED pipes, unless it has streams.
     pub reads_payload: bool,
     /// Packets of protection STREAMS for it are for this node's own streams.
     pub has_streams: bool,
