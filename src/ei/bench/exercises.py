@@ -39,6 +39,7 @@ from ei.services.compression.client import sign
 from ei.services.compression.messages import NUMBERS, Dictionary
 from ei.services.compression.stages import train
 from ei.services.multicast.messages import Join
+from ei.services.odns.messages import ODNS, ask, keys_wanted
 from ei.services.pubsub.messages import LIVE, Want, Wish
 from ei.services.relay.messages import Admission, To, grant_of_token
 from ei.services.relay.messages import write_opening as write_relayed
@@ -171,6 +172,18 @@ PACKETS: Mapping[str, Packets] = {
             RouteTo(2): Route((EXIT,)),
         },
         config={"circuits": 32_000, "circuits_per_host": 32_000},
+        bob="exit.2",
+    ),
+    # A proxy passes on: no two questions are alike, so that nothing is ever decided.
+    "odns": Packets(
+        ask(EXIT),
+        records={
+            OperatorOf(2): ACME,
+            NodeAt(EXIT): Node(EXIT, (ODNS,)),
+            RouteTo(2): Route((EXIT,)),
+        },
+        payload=keys_wanted(),
+        config={"source_per_s": 1e9, "source_burst": 1e9},
         bob="exit.2",
     ),
     "pubsub": Packets(bytes((LIVE,)) + b"word", (Want(1, is_whole=True, added=(Wish("word"),)),)),

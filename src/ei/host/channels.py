@@ -161,6 +161,7 @@ class ServiceChannel(_Receiver[PacketReceived]):
     def send(  # noqa: PLR0913 as many as a packet has fields
         self,
         *payloads: bytes,
+        connection: int | None = None,
         metadata: bytes | None = None,
         protection: Protection = Protection.NONE,
         is_covered: bool = True,
@@ -176,7 +177,7 @@ class ServiceChannel(_Receiver[PacketReceived]):
         return self._outbox.send_packets(
             self.wanted.service,
             list(payloads),
-            connection=self.connection,
+            connection=self.connection if connection is None else connection,
             metadata=self.metadata if metadata is None else metadata,
             protection=protection,
             is_covered=is_covered,

@@ -4,16 +4,18 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from ei.errors import DeadlineError
+from ei.errors import ConflictError, DeadlineError
 from ei.host.client import Host
 from ei.host.connect import make_host, prepare_host
 from ei.records.endpoints import Endpoint
 from ei.ways.access import admin_socket, is_daemon_at
+from ei.ways.dns_oblivious import asking_obliviously
 from ei.ways.dns_server import DnsServer
-from ei.ways.dns_stub import Look, Stub
+from ei.ways.dns_stub import Forward, Look, Stub
 from ei.ways.dns_upstream import Upstream, check_no_loop
 from ei.ways.looking import look_by_daemon, look_by_host
 
@@ -26,6 +28,7 @@ async def run_dns(
     listen: Endpoint,
     servers: Sequence[Endpoint],
     opened: Callable[[Endpoint, str], None],
+    by_others: "Others | None" = None,
 ) -> None:
     """Serve names until SIGINT or SIGTERM.
 
@@ -33,6 +36,7 @@ async def run_dns(
         config: `host.toml`.
         servers: Who is asked about all other names.
         opened: Told where it listens, and by whom it looks names up.
+        by_others: All other names are asked for by two operators, and of no server.
 
     Raises:
         EiError: it cannot start: what is wrong and what to do.
@@ -42,14 +46,33 @@ async def run_dns(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    async with looked_up_by(config) as (look, by):
-        server = DnsServer(Stub(look, Upstream(servers)), listen)
+    async with AsyncExitStack() as stack:
+        if by_others is None:
+            look, by = await stack.enter_async_context(looked_up_by(config))
+            forward: Forward = Upstream(servers)
+        else:
+            host = await stack.enter_async_context(own_host(config))
+            look, by = look_by_host(host, unix_s=time.time), host.name
+            asking = asking_obliviously(host, by_others.target, unix_s=time.time)
+            forward = await stack.enter_async_context(asking)
+        server = DnsServer(Stub(look, forward), listen)
         await server.open()
         try:
             opened(server.endpoint, by)
             _ = await stopped.wait()
         finally:
             await server.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """That names are asked for by two operators.
+
+    Attributes:
+        target: Node that asks its operator's resolver; `None` takes any that may.
+    """
+
+    target: str | None = None
 
 
 @asynccontextmanager
@@ -62,11 +85,28 @@ async def looked_up_by(config: Path) -> AsyncGenerator[tuple[Look, str]]:
     if await asyncio.to_thread(is_daemon_at, admin):
         yield look_by_daemon(admin), f"the host daemon at {admin}"
         return
+    async with own_host(config) as host:
+        yield look_by_host(host, unix_s=time.time), host.name
+
+
+@asynccontextmanager
+async def own_host(config: Path) -> AsyncGenerator[Host]:
+    """Yield this program as a host, which goes on trying to attach.
+
+    Raises:
+        ConflictError: a daemon has its keys.
+    """
+    admin = admin_socket(config)
+    if await asyncio.to_thread(is_daemon_at, admin):
+        raise ConflictError(
+            f"a host daemon at {admin} has the keys of this host, and asks nobody obliviously",
+            remedy="Give this program a host.toml of its own (ei host init), or end the daemon.",
+        )
     host = make_host(await asyncio.to_thread(prepare_host, config))
     try:
         async with asyncio.TaskGroup() as group:
             attaching = group.create_task(_attach(host))
-            yield look_by_host(host, unix_s=time.time), host.name
+            yield host
             _ = attaching.cancel()
     finally:
         host.close()

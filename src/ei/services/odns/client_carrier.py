@@ -1,0 +1,109 @@
+"""How questions of a host reach a target, and answers it: by its node, in packets or streams."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol
+
+from ei.errors import DeadlineError, LimitError
+from ei.host.channels import ServiceChannel
+from ei.host.client import Host
+from ei.sdk import Address
+from ei.services.odns.messages import LENGTH_BYTES, ODNS, ask, back
+
+MOST_WAITING = 8_192
+HOUR_S = 3_600.0
+
+
+class Carrier(Protocol):
+    """Carries payloads; what it is made of is nothing to who asks."""
+
+    async def exchange(self, target: Address, payload: bytes) -> bytes:
+        """Return what comes back in a packet; it may never.
+
+        Raises:
+            LimitError: Too much is on its way.
+        """
+        ...
+
+    async def exchange_long(self, target: Address, payload: bytes, *, wait_s: float) -> bytes:
+        """Return what comes back by a stream.
+
+        Raises:
+            EiError: Nothing does: why.
+        """
+        ...
+
+    def name_of(self, node: Address) -> str:
+        """Return the name of a node."""
+        ...
+
+    @property
+    def proxy_name(self) -> str:
+        """Of the node that passes on."""
+        ...
+
+
+class HostCarrier:
+    """Of a host; made by `carrying`."""
+
+    def __init__(self, host: Host, channel: ServiceChannel) -> None:
+        self._host = host
+        self._channel = channel
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+
+    def __repr__(self) -> str:
+        return f"<HostCarrier {len(self._waiting)} on their way>"
+
+    @property
+    def proxy_name(self) -> str:
+        used = [each.node for each in self._host.status().attachments if each.is_used]
+        return used[0] if used else "the node of this host"
+
+    def name_of(self, node: Address) -> str:
+        return self._host.records.name_of(node)
+
+    async def exchange(self, target: Address, payload: bytes) -> bytes:
+        if len(self._waiting) >= MOST_WAITING:
+            raise LimitError(f"{MOST_WAITING} questions are on their way")
+        number = secrets.randbits(64)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            if not self._channel.send(payload, connection=number, metadata=ask(target)):
+                raise LimitError("the pipe to the node takes nothing more now")
+            return await answer
+        finally:
+            del self._waiting[number]
+
+    async def exchange_long(self, target: Address, payload: bytes, *, wait_s: float) -> bytes:
+        stream = await self._host.open_service_stream(ODNS, opening=ask(target), deadline_s=wait_s)
+        try:
+            await stream.write(len(payload).to_bytes(LENGTH_BYTES, "big") + payload)
+            head = await stream.read_exactly(LENGTH_BYTES, deadline_s=wait_s)
+            return await stream.read_exactly(int.from_bytes(head, "big"), deadline_s=wait_s)
+        finally:
+            stream.abort()
+
+    async def read(self) -> None:
+        """Take what comes to whom it is for, until this is cancelled."""
+        while True:
+            with suppress(DeadlineError):
+                packet = await self._channel.receive(deadline_s=HOUR_S)
+                waiting = self._waiting.get(packet.connection)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(packet.payload)
+
+
+@asynccontextmanager
+async def carrying(host: Host) -> AsyncGenerator[HostCarrier]:
+    """Carry for a host, attached or attaching, while the context lasts."""
+    with host.listen(ODNS, metadata=back(), limit_items=MOST_WAITING) as channel:
+        carrier = HostCarrier(host, channel)
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(carrier.read())
+            try:
+                yield carrier
+            finally:
+                _ = reading.cancel()

@@ -1,0 +1,195 @@
+"""Oblivious DNS: the first node knows who asks, the target what is asked, and none of them both.
+
+    host ──▶ proxy ──▶ (nodes between) ──▶ target ──UDP, TCP──▶ resolver of its operator
+
+A host seals each question to a key of the target (RFC 9230). The proxy sees who sends it, and no
+word of it; it sends packets of its own, which say nothing of the host. The target opens the
+question, asks the resolver, and seals the answer to whoever asked. Proxy and target have different
+operators: the host chooses so, and the proxy refuses anything else.
+
+What the two know together is everything: who sends a packet, and what is in it. Nothing here keeps
+two operators from telling each other.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ei.sdk import (
+    Address,
+    Context,
+    Count,
+    DropPacket,
+    Effect,
+    HoldPacket,
+    Packet,
+    PacketArrived,
+    Resolve,
+    Resolved,
+    SendPacket,
+    Service,
+    ServiceError,
+    Started,
+    StreamClosed,
+    StreamData,
+    StreamEvent,
+    StreamOpened,
+    StreamWritable,
+    Table,
+    TimerFired,
+    domain_number_of,
+    towards,
+)
+from ei.services.odns import key_pairs, permits, streams, target, upstream
+from ei.services.odns.config import Config
+from ei.services.odns.messages import Kind, Way, back, packet_of, pass_on, read_way, refused
+
+NOBODY_BYTES = 10
+_PREFIX_BYTES = 6
+
+
+class Waiting(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A question that a proxy has passed on.
+
+    Attributes:
+        host: Who asked.
+        connection: By which, and is answered.
+        hop: The peer that leads to the host.
+    """
+
+    host: Address
+    connection: int
+    hop: Address
+
+
+class Odns(Service[Config]):
+    """Proxy, target, and what is between."""
+
+    __slots__ = ()
+
+    def on_start(self, event: Started, ctx: Context[Config]) -> Iterable[Effect]:
+        """Be ready to be a target."""
+        if ctx.config.resolver:
+            yield from key_pairs.renew(ctx)
+            yield from upstream.begin(ctx)
+
+    def on_packet(self, event: PacketArrived, ctx: Context[Config]) -> Iterable[Effect]:
+        """Pass on, answer, or give back."""
+        packet = event.packet
+        way = read_way(packet.metadata)
+        if way is None or not packet.is_covered:
+            return (DropPacket("bad_message"),)
+        if way.kind == Kind.ASK:
+            return proxy(packet, way, ctx)
+        if way.kind == Kind.PASS:
+            if way.target == ctx.node:
+                return target.take(packet, way, ctx)
+            return carry(packet, way.target, ctx)
+        if way.proxy == ctx.node:
+            return give_back(packet, ctx)
+        return carry(packet, way.proxy, ctx) if way.proxy else (DropPacket("bad_message"),)
+
+    def on_timer(self, event: TimerFired, ctx: Context[Config]) -> Iterable[Effect]:
+        """Renew keys, or look after the ports to the resolver."""
+        if event.key == key_pairs.TIMER:
+            return key_pairs.renew(ctx)
+        return upstream.tick(ctx)
+
+    def on_resolved(self, event: Resolved, ctx: Context[Config]) -> Iterable[Effect]:
+        """Go on with streams that waited for it."""
+        return streams.go_on(event.query, ctx)
+
+    def on_stream(self, event: StreamEvent, ctx: Context[Config]) -> Iterable[Effect]:
+        """Hear the resolver, or a host that asks at length."""
+        if upstream.is_port(event.stream):
+            return upstream.hear(event, ctx)
+        match event:
+            case StreamOpened():
+                return streams.opened(event, ctx)
+            case StreamData():
+                return streams.read(event, ctx)
+            case StreamClosed():
+                return streams.closed(event, ctx)
+            case StreamWritable():
+                return ()
+
+
+def proxy(packet: Packet, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
+    """Pass a host's question on as one of nobody's."""
+    if packet.ingress != packet.source and domain_number_of(packet.ingress) != ctx.domain:
+        return (DropPacket("bad_source"),)
+    if missing := permits.unknown(way.target, ctx):
+        # All at once: a packet is held twice at most.
+        hold = HoldPacket(until=missing[-1], timeout_s=ctx.config.hold_s)
+        return (*map(Resolve, missing[:-1]), hold)
+    word = permits.why_not(way.target, ctx)
+    found = word or towards((way.target,), packet, ctx)
+    if isinstance(found, str):
+        return refuse(packet, found)
+    if not isinstance(found, tuple):
+        return (HoldPacket(until=found, timeout_s=ctx.config.hold_s),)
+    number = ctx.random.getrandbits(64)
+    word = wait(packet, number, ctx) if found and found[0].is_up else "no_way"
+    if word:
+        return refuse(packet, word)
+    onward = packet_of(nobody(ctx), number, pass_on(way.target, ctx.node), packet.payload)
+    return (SendPacket(onward, found[0].hop),)
+
+
+def wait(packet: Packet, number: int, ctx: Context[Config]) -> str:
+    """Take note of who asked; return the word for why not, empty when it is done."""
+    per_s, burst = ctx.config.source_per_s, ctx.config.source_burst
+    if not permits.take(packet.source, ctx, per_s=per_s, burst=burst):
+        return "too_many_of_source"
+    waiting = Waiting(packet.source, packet.connection, packet.ingress)
+    try:
+        _waiting(ctx).put(number.to_bytes(8, "big"), waiting, ttl_s=ctx.config.answer_s)
+    except ServiceError:
+        return "too_many"
+    return ""
+
+
+def nobody(ctx: Context[Any]) -> Address:
+    """Return an address of this domain that nobody has.
+
+    A host's packets have the host's own: that one is another than who delivers it shows the target
+    that it was not a host who sent it there.
+    """
+    return Address(ctx.node[:_PREFIX_BYTES] + ctx.random.randbytes(NOBODY_BYTES))
+
+
+def carry(packet: Packet, node: Address, ctx: Context[Config]) -> Iterable[Effect]:
+    """Hand on what is between a proxy and a target, as it is."""
+    if packet.ingress == packet.source:
+        return (DropPacket("no_proxy"),)
+    found = towards((node,), packet, ctx)
+    if not isinstance(found, tuple):
+        return (HoldPacket(until=found, timeout_s=ctx.config.hold_s),)
+    if not found:
+        return (DropPacket("no_way"),)
+    return (SendPacket(packet, found[0].hop),)
+
+
+def give_back(packet: Packet, ctx: Context[Config]) -> Iterable[Effect]:
+    """Give an answer to the host whose question it is for."""
+    number = packet.connection.to_bytes(8, "big")
+    waiting = _waiting(ctx).get(number)
+    if waiting is None:
+        return (DropPacket("unknown_answer"),)
+    _waiting(ctx).delete(number)
+    answer = packet_of(waiting.host, waiting.connection, back(), packet.payload)
+    return (SendPacket(answer, waiting.hop),)
+
+
+def refuse(packet: Packet, word: str) -> Iterable[Effect]:
+    """Tell a host why not."""
+    answer = packet_of(packet.source, packet.connection, back(), refused(word))
+    return (Count(word), SendPacket(answer, packet.ingress))
+
+
+def _waiting(ctx: Context[Config]) -> Table[Waiting]:
+    return Table(ctx.ephemeral, "waiting", Waiting)
+
+
+SERVICE = Odns
