@@ -52,7 +52,7 @@ class Circuit(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class Circuits:
     """The circuits of a node, by name, by what comes back for them, and by their peers."""
 
-    __slots__ = ("_back", "_circuits", "_counts", "_lost", "_of_peer")
+    __slots__ = ("_back", "_circuits", "_closed", "_counts", "_lost", "_of_peer")
 
     def __init__(self, ctx: Context[Any]) -> None:
         self._circuits = Table(ctx.ephemeral, "circuits", Circuit)
@@ -60,6 +60,7 @@ class Circuits:
         self._of_peer = Table(ctx.ephemeral, "peer", int)
         self._counts = Table(ctx.ephemeral, "count", int)
         self._lost = Table(ctx.ephemeral, "lost", int)
+        self._closed = Table(ctx.ephemeral, "closed", int)
 
     def find(
         self, before: Address, source: Address, connection: int, exit_node: Address
@@ -121,6 +122,16 @@ class Circuits:
             circuit = self.named(key[len(peer) :])
             if circuit is not None:
                 yield circuit
+
+    def note_closed(self, circuit: Circuit, *, ttl_s: float) -> None:
+        """Note that whoever opened it has closed it just now."""
+        self._closed.put(circuit.name, 1, ttl_s=ttl_s)
+
+    def is_closed(
+        self, before: Address, source: Address, connection: int, exit_node: Address
+    ) -> bool:
+        """Return whether the circuit of what comes by a peer was closed just now."""
+        return self._closed.get(name_of(before, source, connection, exit_node)) is not None
 
     def note_lost(self, peer: Address, *, ttl_s: float) -> None:
         """Note that the pipe of a peer went down just now."""

@@ -333,12 +333,12 @@ class PrivateRelay:
         self._why_not = line.loss
 
     def _end(self, circuit: Circuit) -> None:
-        connection = eight(circuit.connection)
+        connection, is_open = eight(circuit.connection), circuit.is_open
         self._past.append(connection)
-        if circuit.is_open:
+        circuit.close()
+        if is_open:  # behind QUIC's own word to the exit, which would bring the circuit forth again
             ended = Ended(self._host.address, connection, circuit.exit, "closed")
             self._node.tell(ended, circuit.node)
-        circuit.close()
 
     def _hear_end(self, node: Address, ended: Ended) -> None:
         """Take a node's word that a circuit has ended, or cannot be."""

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ei.errors import DeadlineError, EiError
+from ei.errors import DeadlineError, EiError, LimitError
 from ei.host.channels import ControlChannel
 from ei.host.deadlines import within
 from ei.sdk import Address
-from ei.services.relay.client_purse import MARGIN_S, Purse, key_stated
+from ei.services.relay.client_purse import AT_ONCE, MARGIN_S, Purse, key_stated
 from ei.services.relay.messages import AskKeys, Ended, IssuerKeys, Signed, Validity
 
 ANSWER_S = 2.0
@@ -85,17 +85,17 @@ class NodeTalk:
 
         Raises:
             DeadlineError: The node has not answered.
+            LimitError: This host had as many as it may have in an hour.
             PeerError: It does not sign any, or no good ones.
         """
+        if (token := self._purse.take(issuer, key, exit_node)) is not None:
+            return token
+        try:
+            await self._draw(issuer, key, exit_node, count=AT_ONCE)
+        except LimitError:
+            await self._draw(issuer, key, exit_node, count=1)
         token = self._purse.take(issuer, key, exit_node)
-        if token is None:
-            self._number += 1
-            batch = self._purse.draw(issuer, key, exit_node)
-            question = batch.question(self._number)
-            signed = await self._ask(Signed, question, issuer, deadline_s=ANSWER_S)
-            self._purse.put(batch, signed)
-            token = self._purse.take(issuer, key, exit_node)
-        assert token is not None, "more than none are signed at once"  # noqa: S101
+        assert token is not None, "what was drawn is there"  # noqa: S101
         return token
 
     def forget(self, issuer: Address, key: bytes, exit_node: Address) -> None:
@@ -107,6 +107,12 @@ class NodeTalk:
         """Tell a node that a circuit is not needed any more; if it is there."""
         with suppress(EiError):
             self._controls.send(msgspec.msgpack.encode(ended), node=node)
+
+    async def _draw(self, issuer: Address, key: bytes, exit_node: Address, *, count: int) -> None:
+        self._number += 1
+        batch = self._purse.draw(issuer, key, exit_node, count=count)
+        question = batch.question(self._number)
+        self._purse.put(batch, await self._ask(Signed, question, issuer, deadline_s=ANSWER_S))
 
     async def _ask(
         self, kind: type[MessageT], question: msgspec.Struct, node: Address, *, deadline_s: float

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from random import Random
 
-from ei.errors import IntegrityError, PeerError
+from ei.errors import IntegrityError, LimitError, PeerError
 from ei.sdk import Address, NodeStatement
 from ei.services.relay.admission import challenge_of
 from ei.services.relay.forwarding import RELAY
@@ -51,7 +51,9 @@ class Purse:
         tokens = self._tokens.get((issuer, key, exit_node))
         return tokens.popleft() if tokens else None
 
-    def draw(self, issuer: Address, key: bytes, exit_node: Address) -> Batch:
+    def draw(
+        self, issuer: Address, key: bytes, exit_node: Address, *, count: int = AT_ONCE
+    ) -> Batch:
         """Return tokens to be signed.
 
         Raises:
@@ -59,7 +61,7 @@ class Purse:
         """
         challenge = challenge_of(issuer, exit_node, key_id(key))
         try:
-            asked = tuple(ask(key, challenge, self._random) for _ in range(AT_ONCE))
+            asked = tuple(ask(key, challenge, self._random) for _ in range(count))
         except TokenError as error:
             raise PeerError(f"the node's key for tokens: {error}", word=error.word) from error
         return Batch(issuer, exit_node, key, asked)
@@ -68,8 +70,14 @@ class Purse:
         """Keep what the issuer has signed.
 
         Raises:
+            LimitError: It signs no more for this host now.
             PeerError: It has not, or otherwise than by its key.
         """
+        if signed.word == "quota":
+            raise LimitError(
+                "the node in use signs no more tokens for this host before the hour is over",
+                remedy="Its operator sets tokens_per_hour in [config.relay].",
+            )
         if signed.word or len(signed.answers) != len(batch.asked):
             said = signed.word or f"{len(signed.answers)} answers"
             raise PeerError(f"the node signs no tokens for this host: {said}", word=signed.word)

@@ -60,6 +60,8 @@ SECRET_BYTES = 32
 LOCAL_BYTES = 10
 """Of an address, behind prefix and domain."""
 LOST_AT_ONCE = 256
+CLOSED_S = 3.0
+"""So long what is still on its way does not bring a circuit forth again that was closed."""
 
 # -- packets --------------------------------------------------------------------------------------
 
@@ -69,6 +71,11 @@ def go_there(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
     exit_node = Address(packet.metadata)
     circuits = Circuits(ctx)
     circuit = circuits.find(packet.ingress, packet.source, packet.connection, exit_node)
+    if circuit is None and circuits.is_closed(
+        packet.ingress, packet.source, packet.connection, exit_node
+    ):
+        yield from refuse(packet, "circuit_closed", ttl_s=ctx.config.refusal_s)
+        return
     if circuit is None or circuit.after not in ctx.peers:
         found = _way(packet, exit_node, ctx)
         if isinstance(found, str):
@@ -238,6 +245,7 @@ def hear_end(ended: Ended, sender: Address, ctx: Context[Config]) -> Iterator[Ef
     if circuit is None:
         return
     yield from _forget(circuit, ctx)
+    circuits.note_closed(circuit, ttl_s=CLOSED_S)
     if circuit.after in ctx.peers and circuit.after != circuit.exit:
         said = Ended(circuit.pseudonym, eight(circuit.onward), circuit.exit, ended.word)
         yield SendControl(said, to=circuit.after)

@@ -176,6 +176,15 @@ def test_when_the_exit_dies_in_mid_transfer_another_one_serves_in_time(
     run(environ, script)
 
 
+def test_circuits_that_are_closed_leave_room_for_others(environ: Mapping[str, str]) -> None:
+    async def script(lab: ProcessLab) -> None:
+        for _ in range(40):  # at once a host may have 32
+            async with relaying(lab.host("alice"), exit=by(lab, "sn1.isp-b")) as relay:
+                await relay.ready()
+
+    run(environ, script)
+
+
 def test_when_a_node_between_dies_the_same_streams_go_on_another_way(
     environ: Mapping[str, str],
 ) -> None:

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from ei.errors import IntegrityError, PeerError
+from ei.errors import IntegrityError, LimitError, PeerError
 from ei.records.keys import make_keys
 from ei.records.stating import state
 from ei.services.relay import tokens
@@ -44,8 +44,17 @@ def test_each_token_is_taken_once_and_good_at_the_exit_it_was_drawn_for() -> Non
         tokens.check_token(tokens.read_token(token), KEY, challenge)
 
 
+def test_a_quota_that_is_over_says_who_could_raise_it() -> None:
+    purse = Purse(Random(3))
+
+    with pytest.raises(LimitError, match="before the hour is over") as error:
+        purse.put(purse.draw(ISSUER, KEY, EXIT), Signed(7, word="quota"))
+
+    assert "tokens_per_hour" in error.value.remedy
+
+
 @pytest.mark.parametrize(
-    "answer", [Signed(7, word="quota"), Signed(7), Signed(7, (bytes(256),) * AT_ONCE)]
+    "answer", [Signed(7, word="no_key"), Signed(7), Signed(7, (bytes(256),) * AT_ONCE)]
 )
 def test_what_is_not_signed_or_badly_is_an_error_and_no_token(answer: Signed) -> None:
     purse = Purse(Random(3))

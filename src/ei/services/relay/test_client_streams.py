@@ -35,7 +35,10 @@ def test_what_is_open_is_no_error() -> None:
 
 
 def test_every_reason_of_a_node_is_a_sentence() -> None:
-    reasons = set(load_service("relay").manifest.drop_reasons) - {"unknown_circuit"}
+    reasons = set(load_service("relay").manifest.drop_reasons) - {
+        "unknown_circuit",
+        "circuit_closed",
+    }
     assert reasons <= set(SENTENCES)
     assert str(no_circuit("hop_lost")) == "a node on the way to the exit is gone"
     assert str(no_circuit("something_new")) == "there is no circuit: something_new"

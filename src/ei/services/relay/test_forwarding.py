@@ -292,7 +292,12 @@ def test_a_host_that_closes_a_circuit_leaves_nothing_here_or_behind() -> None:
 
     said = [(each.message, each.to) for each in effects if isinstance(each, SendControl)]
     assert said == [(Ended(packet.source, eight(packet.connection), EXIT, "closed"), MID)]
-    assert play.statistics().ephemeral.used_bytes == 0
+    late = go(play)
+    assert (dropped(late), ended(late)) == (["circuit_closed"], [])
+    assert play.statistics().ephemeral.entries == 1, "that it was closed just now"
+    _ = play.advance(3.0)
+    know(play, hops=(MID,))
+    assert sent(go(play))
 
 
 def test_when_the_pipe_to_the_exit_goes_down_its_hosts_hear_it_at_once() -> None:
