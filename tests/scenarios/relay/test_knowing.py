@@ -8,7 +8,15 @@ from ei.runtime.loader import load_service
 from ei.scenarios.relay.ground import FIRST, QUINCE, SLOW_EXIT
 from ei.scenarios.relay.knowing import TOGETHER, TRANSIT, Target, number_name, seats_of
 
-TARGET = Target("0x000000007f3a91c4", "127.58.145.196:80", "a" * 24, "b" * 48, 1, Path("/nowhere"))
+TARGET = Target(
+    "0x000000007f3a91c4",
+    "127.58.145.196:80",
+    ("a" * 24, "b" * 48),
+    ("c" * 24, "d" * 48),
+    asked="e" * 24,
+    pids=(1,),
+    folder=Path("/nowhere"),
+)
 
 
 def test_each_party_of_the_table_is_looked_at_and_no_other() -> None:
