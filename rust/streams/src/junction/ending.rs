@@ -260,6 +260,7 @@ impl Junction {
     /// Nothing is left of a stream.
     pub(super) fn forget(&mut self, place: usize) {
         self.deadlines.set(place, None);
+        self.leave_meter(place);
         self.table.remove(place);
     }
 }

@@ -87,8 +87,8 @@ pub(super) struct Entry {
     pub(super) until_ns: Option<u64>,
     pub(super) asked: Option<Asked>,
     pub(super) splice: Option<Splice>,
-    /// It waits for its turn at the meter of its splice.
-    pub(super) is_metered_out: bool,
+    /// The meter of its splice where it waits for its turn.
+    pub(super) metered_out: Option<usize>,
     /// What came last from the end, for a stream that may take the place of the other of a splice.
     pub(super) kept: Option<Kept>,
     /// Reserved beyond its windows.
@@ -135,7 +135,7 @@ impl Entry {
             until_ns: None,
             asked: None,
             splice: None,
-            is_metered_out: false,
+            metered_out: None,
             kept: None,
             extra_bytes: 0,
             is_read_up: false,

@@ -151,6 +151,13 @@ impl Meters {
         }
     }
 
+    /// It waits no more.
+    fn leave(&mut self, meter: usize, place: usize) {
+        if let Some(bucket) = self.get_mut(meter) {
+            bucket.waiting.retain(|waiting| *waiting != place);
+        }
+    }
+
     /// Streams whose turn it is: as many as there is enough for.
     fn take_ready(&mut self, now_ns: u64) -> Vec<usize> {
         let mut ready = Vec::new();
@@ -222,18 +229,26 @@ impl Junction {
             return Some(allowance);
         }
         if let Some(entry) = self.table.get_mut(place)
-            && !std::mem::replace(&mut entry.is_metered_out, true)
+            && entry.metered_out.replace(meter).is_none()
         {
             self.meters.wait(meter, place);
         }
         None
     }
 
+    /// A stream waits no more: its splice is another one, or it is gone.
+    pub(super) fn leave_meter(&mut self, place: usize) {
+        let entry = self.table.get_mut(place);
+        if let Some(meter) = entry.and_then(|entry| entry.metered_out.take()) {
+            self.meters.leave(meter, place);
+        }
+    }
+
     /// See to streams that have waited for their turn.
     pub(super) fn wake_metered(&mut self) {
         for place in self.meters.take_ready(self.now_ns) {
             if let Some(entry) = self.table.get_mut(place) {
-                entry.is_metered_out = false;
+                entry.metered_out = None;
                 self.to_work.add(place);
             }
         }
@@ -283,6 +298,21 @@ mod tests {
             [8],
             "7 had nothing to read"
         );
+        assert_eq!(meters.earliest_ns(), None);
+    }
+
+    #[test]
+    fn who_leaves_costs_nobody_a_turn() {
+        let mut meters = Meters::default();
+        let meter = meters.find(0, 68, &metering(16_384, 16_384));
+        meters.spend(meter, 16_384);
+        for place in [7, 8] {
+            meters.wait(meter, place);
+        }
+
+        meters.leave(meter, 7);
+
+        assert_eq!(meters.take_ready(SECOND_NS), [8]);
         assert_eq!(meters.earliest_ns(), None);
     }
 

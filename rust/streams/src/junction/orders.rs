@@ -272,6 +272,7 @@ impl Junction {
     fn splice(&mut self, one: usize, other: usize, idle_ns: u64, meter: Option<usize>) {
         let now_ns = self.now_ns;
         for (place, with) in [(one, other), (other, one)] {
+            self.leave_meter(place);
             let Some(entry) = self.table.get_mut(place) else {
                 return;
             };
