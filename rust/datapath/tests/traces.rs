@@ -305,16 +305,25 @@ fn a_packet_that_its_service_sends_nowhere_did_not_go_on() {
 
 #[test]
 fn what_follows_a_hold_is_told_as_of_the_packet_that_was_held() {
+    send_held(address(0).0, 7);
+}
+
+#[test]
+fn what_is_sent_as_anothers_is_told_as_of_the_packet_that_was_held() {
+    send_held([9; 16], 99);
+}
+
+fn send_held(source: [u8; 16], connection: u64) {
     let mut world = one_node();
     world.serve(1, ServiceConfig::new(16), Holds);
     send_traced(&mut world);
     world.now_ns += 5 * MILLISECOND_NS;
-    let (source, to) = (address(0).0, address(2).0);
+    let (ingress, to) = (address(0).0, address(2).0);
     let packet = ei_datapath::codec::Packet {
         service: 16,
-        ingress: &source,
+        ingress: &ingress,
         source: &source,
-        connection: 7,
+        connection,
         metadata: &to,
         payload: b"held",
         traffic_class: 0,

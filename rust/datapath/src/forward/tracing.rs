@@ -2,7 +2,7 @@
 
 use super::Datapath;
 use crate::cache::{Action, ServiceIndex};
-use crate::codec::{Answer, Effect, Outcome};
+use crate::codec::{self, Answer, Effect, Outcome};
 use crate::counters::{Fate, Reason};
 use crate::decide::{Decided, Verdict};
 use crate::packet::Packet;
@@ -185,7 +185,7 @@ impl Datapath {
     }
 
     /// The traced packet that an answer without an item releases, as far as that can be known: the one
-    /// that it sends on, or the oldest where nothing but traced packets is held.
+    /// that it sends on, or the oldest where nothing but traced packets is held (it may be sent on as another's).
     pub(super) fn released(&mut self, index: ServiceIndex, answer: &Answer<'_>) -> Option<Traced> {
         if matches!(answer.outcome, Outcome::None | Outcome::Held) {
             return None;
@@ -195,13 +195,14 @@ impl Datapath {
             Effect::Send { packet, .. } | Effect::Pass { packet, .. } => Some(packet),
             _ => None,
         });
-        let place = match sent {
-            Some(sent) => service.held_traces.iter().position(|held| {
-                held.source.0 == sent.source && held.connection == sent.connection
-            }),
-            None if service.held_traces.len() as u64 == service.held.len() => Some(0),
-            None => None,
+        let is_sent = |sent: &codec::Packet<'_>| {
+            service
+                .held_traces
+                .iter()
+                .position(|held| held.source.0 == sent.source && held.connection == sent.connection)
         };
+        let are_all_traced = service.held_traces.len() as u64 == service.held.len();
+        let place = sent.and_then(is_sent).or(are_all_traced.then_some(0));
         service.held_traces.remove(place?)
     }
 }
