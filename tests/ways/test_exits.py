@@ -62,13 +62,13 @@ def chosen(  # noqa: PLR0913 all that a choice rests on
     node: str = "",
     near: str = "",
     tried: frozenset[Address] = frozenset(),
-    times: int = 50,
+    before: Address | None = None,
 ) -> set[Address]:
     """Return the exits that some hosts choose."""
     records, wish = world.records(), ExitWish(node, near)
     return {
-        choose_exit(records, own, wish=wish, tried=tried, random=Random(seed))
-        for seed in range(times)
+        choose_exit(records, own, wish=wish, tried=tried, random=Random(seed), before=before)
+        for seed in range(50)
     }
 
 
@@ -103,6 +103,19 @@ def test_a_place_or_a_node_that_is_asked_for_counts_instead() -> None:
     assert chosen(world, own, near="35N,139E") == {far}
     assert chosen(world, own, near="sn2.isp-a") == {far}
     assert chosen(world, own, node="sn2.isp-b") == {far}
+
+
+def test_the_exit_that_there_was_stays_while_it_is_as_good_as_any() -> None:
+    world = World()
+    own = world.node(world.domain("isp-a"), "sn1", MUNICH)
+    other = world.domain("isp-b")
+    near = {world.node(other, "sn1", PRAGUE), world.node(other, "sn2", PRAGUE)}
+    far = world.node(other, "sn3", TOKYO)
+    one, two = sorted(near)
+
+    assert chosen(world, own, before=one) == {one}
+    assert chosen(world, own, before=one, tried=frozenset({one})) == {two}
+    assert chosen(world, own, before=far) == near
 
 
 def test_where_nobody_says_where_things_are_all_are_as_good() -> None:

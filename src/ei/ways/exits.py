@@ -2,7 +2,8 @@
 
 The first node knows who asks, the exit where that goes; run by one operator, they would know both.
 Who runs a domain and what a node offers is in signed records, which the host has; so it chooses,
-and no node does for it. Of the nodes that are equally near one is drawn, so that hosts spread.
+and no node does for it. Of the nodes that are equally near one is drawn, so that hosts spread; who
+has drawn it keeps it.
 """
 
 from collections.abc import Collection, Sequence
@@ -39,13 +40,14 @@ class ExitWish:
     near: str = ""
 
 
-def choose_exit(
+def choose_exit(  # noqa: PLR0913 all that the choice rests on
     records: RecordSet,
     own: Address | None,
     *,
     wish: ExitWish,
     tried: Collection[Address],
     random: Random,
+    before: Address | None = None,
 ) -> Address:
     """Return the node that connections leave by.
 
@@ -54,6 +56,8 @@ def choose_exit(
         own: The node that the host uses, its first one; `None` while there is none.
         tried: Did not do just now.
         random: Draws one of those that are equally near.
+        before: The exit that there was; it stays while it is among those, since a server takes who
+            comes from elsewhere for somebody else.
 
     Raises:
         DeniedError: no two operators can be had: what was seen, and what would help; or all were
@@ -80,7 +84,8 @@ def choose_exit(
     fresh = [each for each in exits if each.address not in tried]
     if not fresh:
         raise DeniedError(f"no exit answers; tried are {_names(exits)}")
-    return random.choice(_nearest(fresh, near)).address
+    nearest = [each.address for each in _nearest(fresh, near)]
+    return before if before in nearest else random.choice(nearest)
 
 
 def _exits(records: RecordSet, operator: str) -> list[NodeRecord]:

@@ -118,17 +118,30 @@ async def private_way(
     Raises:
         EiError: There is no exit for this host, whichever of its nodes it uses: see `choose_exit`.
     """
-
-    def choose(tried: frozenset[Address]) -> Address:
-        return choose_exit(host.records, node_in_use(host), wish=wish, tried=tried, random=random)
-
     expect_exit(host, wish, random)
-    async with relaying(host, exit=choose) as relay, asyncio.TaskGroup() as group:
+    async with (
+        relaying(host, exit=chooser(host, wish, random)) as relay,
+        asyncio.TaskGroup() as group,
+    ):
         keeping = group.create_task(keep_ready(relay, log))
         try:
             yield relay
         finally:
             _ = keeping.cancel()
+
+
+def chooser(host: Host, wish: ExitWish, random: Random) -> Callable[[frozenset[Address]], Address]:
+    """Return what chooses the exit of a host, by what it knows then; see `choose_exit`."""
+    before: Address | None = None
+
+    def choose(tried: frozenset[Address]) -> Address:
+        nonlocal before
+        before = choose_exit(
+            host.records, node_in_use(host), wish=wish, tried=tried, random=random, before=before
+        )
+        return before
+
+    return choose
 
 
 def expect_exit(host: Host, wish: ExitWish, random: Random) -> None:

@@ -14,7 +14,7 @@ from ei.services.relay.client import PrivateRelay
 HALF = 200_000
 AGAIN_LIMIT_S = 2.0
 PATIENCE_S = 15.0
-TRY_S = 1.0
+TRY_S = 5.0
 
 
 async def died(world: World) -> AsyncIterator[Promise]:

@@ -16,8 +16,8 @@ from ei.scenarios.termination.servers import Server
 from ei.sdk import Address
 from ei.services.relay.client import PrivateRelay, relaying
 from ei.ways.dialing import HostDialler
-from ei.ways.exits import ExitWish, choose_exit
-from ei.ways.private import PrivateDialler, node_in_use
+from ei.ways.exits import ExitWish
+from ei.ways.private import PrivateDialler, chooser
 from ei.ways.proxy import Proxy, proxy_of
 
 QUINCE, CAROL, BOB = "quince-7hx2v9kd4.isp-a", "carol.isp-a", "bob.isp-a"
@@ -50,15 +50,9 @@ class World:
         exit: str = "",  # noqa: A002 the word of the messages
     ) -> AsyncGenerator[PrivateRelay]:
         """Open the relay of a host, by one exit or by the nearest, as `ei proxy` has it."""
-        host, random = self.lab.host(name), Random(self.lab.seed)
-
-        def choose(tried: frozenset[Address]) -> Address:
-            wish = ExitWish(exit)
-            return choose_exit(
-                host.records, node_in_use(host), wish=wish, tried=tried, random=random
-            )
-
-        async with relaying(host, exit=choose) as relay:
+        host = self.lab.host(name)
+        exit_of = chooser(host, ExitWish(exit), Random(self.lab.seed))
+        async with relaying(host, exit=exit_of) as relay:
             yield relay
 
     async def opened(self, relay: PrivateRelay, line: str, *, deadline_s: float = 5.0) -> Stream:
