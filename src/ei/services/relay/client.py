@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Literal
@@ -48,6 +48,10 @@ MOST_STREAMS = 1_000
 """A circuit carries no more, one after the other: then the exit is to see another stranger."""
 MOST_PAST = 64
 """Circuits that are known to have been, since of them nodes may still say something."""
+LOST_S = 10.0
+"""So long an exit that was lost is tried last."""
+OF_EXIT = frozenset({"hop_lost", "timed_out", "exit_unreachable"})
+"""Kinds of the loss of a circuit that is lost behind the first node."""
 TRIES = 3
 """Times that a stream is opened, when the circuit turns out to be gone."""
 
@@ -148,6 +152,7 @@ class PrivateRelay:
         self._old: list[Line] = []
         self._past: deque[bytes] = deque(maxlen=MOST_PAST)
         self._attempt: Attempt | None = None
+        self._lost: dict[Address, float] = {}
         self._alike: set[tuple[Address, Address, bytes]] = set()
         self._circuits = 0
         self._why_not = "nobody needed a circuit yet"
@@ -228,14 +233,14 @@ class PrivateRelay:
                     # The server may have what came first: not twice.
                     if first or not tries_left:
                         raise
-                    self._lose(line, str(error))
+                    self._lose(line, error)
                     continue
                 if not status.word:
                     return stream
                 stream.abort()
                 if status.word not in OF_CIRCUIT or not tries_left:
                     raise error_of(status)
-                self._lose(line, status.detail)
+                self._lose(line, error_of(status))
         raise AssertionError("the last try returns or raises")
 
     # -- circuits ---------------------------------------------------------------------------------
@@ -260,7 +265,7 @@ class PrivateRelay:
         tried: dict[Address, EiError] = {}
         while True:
             try:
-                exit_node = self._exit(frozenset(tried))
+                exit_node = self._next_exit(frozenset(tried))
             except EiError as error:
                 raise next(reversed(tried.values()), error) from None
             try:
@@ -270,6 +275,15 @@ class PrivateRelay:
             except EiError as error:
                 tried[exit_node] = error
 
+    def _next_exit(self, tried: frozenset[Address]) -> Address:
+        """Return the exit to try; one that was lost just now is likely to be lost still."""
+        now_s = _now_s()
+        self._lost = {each: at_s for each, at_s in self._lost.items() if now_s - at_s < LOST_S}
+        if self._lost:
+            with suppress(EiError):
+                return self._exit(tried | self._lost.keys())
+        return self._exit(tried)
+
     async def _open_line(self, exit_node: Address) -> Line:
         circuit = await self._open_circuit(exit_node)
         try:
@@ -277,7 +291,7 @@ class PrivateRelay:
         except BaseException:
             self._end(circuit)
             raise
-        circuit.watch(lambda error: self._lose(line, str(error)))
+        circuit.watch(lambda error: self._lose(line, error))
         self._circuits += 1
         self._last = (circuit.node, circuit.exit)
         return line
@@ -328,8 +342,10 @@ class PrivateRelay:
                 self._old.remove(old)
                 self._end(old.circuit)
 
-    def _lose(self, line: Line, why: str) -> None:
-        line.loss = line.loss or why
+    def _lose(self, line: Line, error: EiError) -> None:
+        if isinstance(error, StreamError) and error.kind in OF_EXIT and not line.loss:
+            self._lost[line.circuit.exit] = _now_s()
+        line.loss = line.loss or str(error)
         self._why_not = line.loss
 
     def _end(self, circuit: Circuit) -> None:
@@ -347,7 +363,7 @@ class PrivateRelay:
             circuit = line.circuit
             is_it = (circuit.node, circuit.exit) == (node, ended.exit)
             if is_it and eight(circuit.connection) == ended.connection:
-                self._lose(line, str(no_circuit(ended.word)))
+                self._lose(line, no_circuit(ended.word))
                 self._past.append(ended.connection)
                 circuit.close()
                 return

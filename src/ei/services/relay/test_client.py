@@ -55,6 +55,20 @@ nodes = ["sn1", "sn2"]
 providers = ["t1", "t2"]
 [domains.isp-b.nodes.sn1]
 """
+BESIDE = """
+version = 1
+services = ["delivery", "relay"]
+internet = ["127.0.0.0/8:1024-65535"]
+
+[domains.isp-a]
+peers = ["isp-b", "isp-c"]
+[domains.isp-a.nodes.sn1]
+[domains.isp-a.hosts.alice]
+nodes = ["sn1"]
+[domains.isp-b.nodes.sn1]
+[domains.isp-b.nodes.sn2]
+[domains.isp-c.nodes.sn1]
+"""
 LIMIT_S = 2.0
 """From the death of a hop to bytes over another circuit."""
 Script = Callable[[ProcessLab], Coroutine[Any, Any, None]]
@@ -183,6 +197,24 @@ def test_circuits_that_are_closed_leave_room_for_others(environ: Mapping[str, st
                 await relay.ready()
 
     run(environ, script)
+
+
+def test_an_exit_that_was_lost_is_not_the_first_to_be_tried_though_its_neighbour_leads_there(
+    environ: Mapping[str, str],
+) -> None:
+    async def script(lab: ProcessLab) -> None:
+        exits = by(lab, "sn1.isp-b", "sn1.isp-c")
+        async with reversing() as port, relaying(lab.host("alice"), exit=exits) as relay:
+            assert await said_back(relay, port, b"abc") == b"abc"
+
+            await lab.kill("sn1.isp-b")
+            began_s = asyncio.get_running_loop().time()
+            assert await in_time_said_back(relay, port, b"abc") == b"abc"
+
+            assert asyncio.get_running_loop().time() - began_s < LIMIT_S
+            assert relay.status().exit == lab.host("alice").records.find("sn1.isp-c")
+
+    run(environ, script, BESIDE)
 
 
 def test_when_a_node_between_dies_the_same_streams_go_on_another_way(
