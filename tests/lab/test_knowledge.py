@@ -85,6 +85,22 @@ def test_what_could_not_be_looked_at_shows_nothing_and_says_why() -> None:
     assert shown(*EQUAL[:2])["middle_link"].note == "nobody looked"
 
 
+def test_together_with_one_who_could_not_be_looked_at_nothing_is_shown() -> None:
+    hidden = Looked("last_node", (), (("memory of 7", "not for this user"),))
+
+    promises = shown(EQUAL[0], hidden, EQUAL[2])
+
+    assert promises["first_node and last_node together"].status == "unsupported"
+    # It may have the canaries that nobody else has.
+    assert promises["canaries that nobody has"].status == "unsupported"
+
+
+def test_what_could_not_be_looked_at_once_was_not_looked_at() -> None:
+    hidden = Looked("middle_link", (), (("the link", "3 packets were lost"),))
+
+    assert joined(hidden, at("middle_link")).missing == hidden.missing
+
+
 def test_what_was_seen_once_stays_seen() -> None:
     during, after = at("last_node", "target", place="42 [heap]"), at("last_node", place="log")
 

@@ -74,7 +74,8 @@ def joined(before: Looked, now: Looked) -> Looked:
     """Return what was found at one party at two times: all of now, and what had hits before."""
     seen = {(place.kind, place.name) for place in now.places if place.hits}
     earlier = (p for p in before.places if p.hits and (p.kind, p.name) not in seen)
-    return msgspec.structs.replace(now, places=(*now.places, *earlier))
+    missing = tuple(dict.fromkeys((*before.missing, *now.missing)))
+    return msgspec.structs.replace(now, places=(*now.places, *earlier), missing=missing)
 
 
 def show(
@@ -104,19 +105,22 @@ def show(
             yield msgspec.structs.replace(
                 promise(name, _words(found.facts), "==", allowed), note=_note(found)
             )
-    for one, other in together:
-        both: set[Fact] = {*table.get(one, ()), *table.get(other, ())}
-        name = f"who knows what: {one} and {other} together"
-        if one in by_party and other in by_party:
-            known: set[Fact] = {*by_party[one].facts, *by_party[other].facts}
+    is_whole = {party for party, each in by_party.items() if not each.missing}
+    for pair in together:
+        both: set[Fact] = {fact for party in pair for fact in table.get(party, ())}
+        name = f"who knows what: {' and '.join(pair)} together"
+        if is_whole.issuperset(pair):
+            known: set[Fact] = {fact for party in pair for fact in by_party[party].facts}
             yield promise(name, _words(known), "==", _words(both))
         else:
             yield unsupported(name, "==", _words(both))
     seen = {hit.canary.what for each in looked for place in each.places for hit in place.hits}
     unseen = [each.what for each in canaries if each.what not in seen]
-    yield promise(
-        "who knows what: canaries that nobody has", ", ".join(unseen) or "none", "==", "none"
-    )
+    name = "who knows what: canaries that nobody has"
+    if unseen and any(each.missing for each in looked):
+        yield unsupported(name, "==", "none")
+    else:
+        yield promise(name, ", ".join(unseen) or "none", "==", "none")
 
 
 def _words(facts: Iterable[Fact]) -> str:
