@@ -25,6 +25,7 @@ from ei.sdk import (
     Resolve,
     RouteTo,
     SendControl,
+    SetTimer,
     Table,
     towards,
 )
@@ -44,6 +45,8 @@ from ei.services.relay.tokens import key_id
 ADDRESS_BYTES = 16
 PREFIX, DOMAIN_BYTES = bytes.fromhex("fd35"), 4
 MOST_AT_ONCE = 256
+MOST_TOLD = 1_000
+"""Of those who asked for the same; others ask again."""
 MOST_GOOD = MAX_KEYS + 1
 """Keys of an issuer that are good here at once: one more, as clocks differ."""
 LATE_S = 3_600.0
@@ -104,11 +107,11 @@ def take_question(asked: AskKeys, asker: Address, ctx: Context[Config]) -> Itera
 
 def go_on(issuer: Address, ctx: Context[Config]) -> Iterator[Effect]:
     """Do what is next for those who ask for the keys of an issuer."""
-    asks = {Address(key[ADDRESS_BYTES:]): ask for key, ask in _asks(ctx).scan(issuer)}
     if issuer == ctx.node:
-        if asks:
-            yield from _state(list(asks), ctx)
+        yield from _state(ctx)
         return
+    found = islice(_asks(ctx).scan(issuer), MOST_TOLD)
+    asks = {Address(key[ADDRESS_BYTES:]): ask for key, ask in found}
     left = [(ask.hops, asker) for asker, ask in asks.items() if not ask.is_sent]
     if not left:
         return
@@ -139,7 +142,8 @@ def go_on_after(query: Query, ctx: Context[Config]) -> Iterator[Effect]:
 
 def hear(stated: IssuerKeys, ctx: Context[Config]) -> Iterator[Effect]:
     """Pass on what an issuer has stated to who asked, and learn it if this node did."""
-    askers = [Address(key[ADDRESS_BYTES:]) for key, _ in _asks(ctx).scan(stated.issuer)]
+    found = islice(_asks(ctx).scan(stated.issuer), MOST_TOLD)
+    askers = [Address(key[ADDRESS_BYTES:]) for key, _ in found]
     keys = _believed(stated, ctx) if askers else None
     if keys is None:
         yield Count("bad_statement", 1 if askers else 0)
@@ -152,7 +156,7 @@ def hear(stated: IssuerKeys, ctx: Context[Config]) -> Iterator[Effect]:
             yield SendControl(stated, to=asker)
 
 
-def _state(askers: list[Address], ctx: Context[Config]) -> Iterator[Effect]:
+def _state(ctx: Context[Config]) -> Iterator[Effect]:
     """Tell who asks for the keys of this node, as soon as there are some and they are signed."""
     yield from issuing.want_key(ctx)
     keys = issuing.keys_to_state(ctx)
@@ -164,10 +168,13 @@ def _state(askers: list[Address], ctx: Context[Config]) -> Iterator[Effect]:
         yield Resolve(query)
         return
     stated = IssuerKeys(ctx.node, record.body, record.identity_key, record.signature)
-    for asker in askers:
+    asked = [key for key, _ in islice(_asks(ctx).scan(ctx.node), MOST_AT_ONCE + 1)]
+    for asker in (Address(key[ADDRESS_BYTES:]) for key in asked[:MOST_AT_ONCE]):
         _forget(ctx.node, asker, ctx)
         if asker in ctx.peers:
             yield SendControl(stated, to=asker)
+    if len(asked) > MOST_AT_ONCE:
+        yield SetTimer(issuing.KEY, 0.0)
 
 
 def _believed(stated: IssuerKeys, ctx: Context[Config]) -> tuple[Validity, ...] | None:

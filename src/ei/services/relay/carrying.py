@@ -7,6 +7,7 @@ the ephemeral store, as is who has how many.
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address
+from itertools import islice
 
 import msgspec
 
@@ -43,13 +44,14 @@ from ei.services.relay.messages import (
     write_status,
 )
 
-WAITING = b"w"
-"""Of timers: a stream that has waited for long enough."""
+WAITING, GOING_ON = b"w", b"g"
+"""Of timers: a stream that has waited for long enough, and what many have waited for."""
 
 OVER = {"ended", "closed"}
 """Reasons after which the partner is closed already: by its own end, or by this service."""
 
 STREAM_BYTES = 8
+MOST_AT_ONCE = 256
 
 SENTENCES = {
     "refused": "{target} accepts no connection",
@@ -125,8 +127,16 @@ def give_up(key: bytes, ctx: Context[Config]) -> Iterator[Effect]:
 
 def go_on_after(what: Query | Address, ctx: Context[Config]) -> Iterator[Effect]:
     """Go on with the streams that waited for a record, or for the keys of an issuer."""
-    for key, _ in list(_by_cause(ctx).scan(_cause(what))):
+    yield from go_on(_cause(what), ctx)
+
+
+def go_on(cause: bytes, ctx: Context[Config]) -> Iterator[Effect]:
+    """Go on with streams that waited for the same, some now and the others right after."""
+    waiting = [key for key, _ in islice(_by_cause(ctx).scan(cause), MOST_AT_ONCE + 1)]
+    for key in waiting[:MOST_AT_ONCE]:
         yield from _again(int.from_bytes(key[-STREAM_BYTES:], "big"), ctx, is_last=False)
+    if len(waiting) > MOST_AT_ONCE:
+        yield SetTimer(GOING_ON + cause, 0.0)
 
 
 # -- what an opening asks for ---------------------------------------------------------------------

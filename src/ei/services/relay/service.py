@@ -34,7 +34,7 @@ from ei.sdk import (
     refuse,
 )
 from ei.services.relay import asking, carrying, issuing
-from ei.services.relay.carrying import WAITING
+from ei.services.relay.carrying import GOING_ON, WAITING
 from ei.services.relay.config import Config
 from ei.services.relay.forwarding import (
     BACK,
@@ -103,6 +103,8 @@ class Relay(Service[Config]):
             return lose(Address(key), ctx)
         if kind == WAITING:
             return carrying.give_up(key, ctx)
+        if kind == GOING_ON:
+            return carrying.go_on(key, ctx)
         return make_key(ctx) if kind == KEY else ()
 
     def on_peer(self, event: PeerChanged, ctx: Context[Config]) -> Iterable[Effect]:

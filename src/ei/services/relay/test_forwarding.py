@@ -339,6 +339,7 @@ def test_a_host_that_is_gone_leaves_nothing() -> None:
     assert play.statistics().ephemeral.used_bytes == 0
 
 
+@pytest.mark.slow
 def test_many_circuits_of_a_lost_peer_end_in_turns() -> None:
     play = first_node("exit.2", circuits_per_host=600)
     for connection in range(600):

@@ -402,6 +402,17 @@ def test_an_issuer_is_a_node_of_the_circuits_domain(issuer: Address) -> None:
     assert say(play, Admission(issuer, token())).word == "unknown_issuer"
 
 
+@pytest.mark.slow
+def test_many_who_wait_for_the_same_keys_are_answered_in_turns() -> None:
+    play = at_exit(is_told=False)
+    ends = [ask_for_keys(play) for _ in range(700)]
+
+    _ = play.control(FIRST, keys_of_issuer(play))
+    _ = play.advance(0.1)
+
+    assert all(answer_of(end).keys == (tokens.key_id(KEY),) for end in ends)
+
+
 def test_an_issuer_that_tells_of_one_key_after_the_other_is_believed_no_more() -> None:
     play, keys = at_exit(), [tokens.key_of(tokens.make_secret(Random(each))) for each in (7, 8, 9)]
     for key in keys:
@@ -549,6 +560,19 @@ def test_a_host_is_told_the_key_as_everybody_and_gets_tokens_of_it() -> None:
     assert len(signed(play, validity.key, count=3).answers) == 3
 
 
+@pytest.mark.slow
+def test_many_hosts_that_ask_before_there_is_a_key_are_told_in_turns() -> None:
+    hosts = [f"h{number}" for number in range(600)]
+    play = Playbook("relay", node=FIRST, peers=hosts)
+    for host in hosts:
+        _ = play.control(host, AskKeys(FIRST))
+
+    told = stated(play, play.advance(0.05))
+    told += messages(play.advance(0.05))
+
+    assert {to for _, to in told} == set(map(address, hosts))
+
+
 def test_a_key_outlives_a_restart() -> None:
     play = issuer()
     before = keys_for(play)
@@ -558,6 +582,7 @@ def test_a_key_outlives_a_restart() -> None:
     assert keys_for(play) == before
 
 
+@pytest.mark.slow
 def test_the_next_key_comes_while_the_last_is_good_and_then_that_is_forgotten() -> None:
     play = issuer(key_s=100.0)
     [first] = keys_for(play)
