@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -52,8 +53,11 @@ def node(**changed: object) -> Engine:
 
 def datapath_threads() -> int:
     """Count the threads of engines; one that has just ended may still be listed for a moment."""
-    names = [task / "comm" for task in Path("/proc/self/task").iterdir()]
-    return sum(name.exists() and name.read_text().startswith("ei-datapath") for name in names)
+    names: list[str] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # it ends while we look
+            names.append((task / "comm").read_text())
+    return sum(name.startswith("ei-datapath") for name in names)
 
 
 def wait_for_threads(count: int) -> None:
