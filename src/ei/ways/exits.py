@@ -85,7 +85,9 @@ def choose_exit(  # noqa: PLR0913 all that the choice rests on
     if not fresh:
         raise DeniedError(f"no exit answers; tried are {_names(exits)}")
     nearest = [each.address for each in _nearest(fresh, near)]
-    return before if before in nearest else random.choice(nearest)
+    if before is not None and before in nearest:
+        return before
+    return random.choice(nearest)
 
 
 def _exits(records: RecordSet, operator: str) -> list[NodeRecord]:
