@@ -40,7 +40,7 @@ def test_a_host_that_waits_longer_than_two_seconds_is_a_broken_promise() -> None
 
 
 def test_memory_that_grows_is_a_broken_promise() -> None:
-    growing = replace(COURSE, memory_kib=[50_000.0 + 100 * number for number in range(100)])
+    growing = replace(COURSE, memory_kib=[50_000.0 + 200 * number for number in range(100)])
 
     name = "growth of the node's memory under the flood"
     assert statuses(growing, seen())[name] == "broken"

@@ -83,13 +83,13 @@ def flood(  # noqa: PLR0913 a load, and the clock that it keeps
     """Send at a steady rate; what is late is made up for."""
     began_s = now_s()
     sent = 0
-    both = zip(cycle(datagrams), sources(), strict=False)
+    # The interface, the address it comes from, and one that counts for what is received.
+    places = (struct.pack("=I4s4s", 0, source, bytes(4)) for source in sources())
+    both = zip(cycle([[datagram] for datagram in datagrams]), places, strict=False)
     while (passed_s := now_s() - began_s) < seconds:
         while sent < passed_s * per_s:
-            datagram, source = next(both)
-            # The interface, the address it comes from, and one that counts for what is received.
-            info = struct.pack("=I4s4s", 0, source, bytes(4))
-            _ = opened.sendmsg([datagram], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, to)
+            datagram, place = next(both)
+            _ = opened.sendmsg(datagram, [(socket.IPPROTO_IP, IP_PKTINFO, place)], 0, to)
             sent += 1
         _ = sleep(TURN_S)
     return Flooded(sent, now_s() - began_s)
