@@ -132,11 +132,12 @@ async def missed(lab: ProcessLab, node: str) -> int:
 
 
 async def in_time_said_back(relay: PrivateRelay, port: int, said: bytes) -> bytes:
-    """Try until a worker is there again."""
+    """Try until a worker or a route is there again."""
     async with asyncio.timeout(LIMIT_S):
         while True:
             with suppress(StreamError):
                 return await said_back(relay, port, said)
+            await asyncio.sleep(0.05)
 
 
 async def write_until_lost(stream: Stream) -> None:
