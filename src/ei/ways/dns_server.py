@@ -2,7 +2,9 @@
 
 import asyncio
 import errno
+import socket
 from contextlib import suppress
+from ipaddress import IPv6Address
 
 from ei.daemons.binding import bind_error
 from ei.daemons.clients import Clients
@@ -15,6 +17,8 @@ IDLE_S = 10.0
 MOST_CONNECTIONS = 64
 MOST_WAITING = 1_024
 """UDP messages whose answer is not written yet; further ones are dropped."""
+MOST_AT_ONCE = 64
+MAX_UDP_BYTES = 65_535
 PORT_TRIES = 16
 
 
@@ -29,7 +33,7 @@ class DnsServer:
         self._stub = stub
         self._listen = listen
         self._idle_s = idle_s
-        self._udp: asyncio.DatagramTransport | None = None
+        self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
         self._tasks = set[asyncio.Task[None]]()
         self._clients = Clients()
@@ -58,6 +62,7 @@ class DnsServer:
     async def close(self) -> None:
         """Stop to listen, and hang up on whoever waits. Idempotent."""
         if self._udp is not None:
+            _ = asyncio.get_running_loop().remove_reader(self._udp)
             self._udp.close()
             self._udp = None
         if self._tcp is not None:
@@ -68,19 +73,26 @@ class DnsServer:
         await self._clients.hang_up()
 
     async def _open(self) -> None:
-        loop = asyncio.get_running_loop()
         host = str(self._listen[0])
-        udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Udp(self), local_addr=(host, self._listen[1])
-        )
-        port: int = udp.get_extra_info("sockname")[1]
+        family = socket.AF_INET6 if isinstance(self._listen[0], IPv6Address) else socket.AF_INET
+        udp = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
+            udp.bind((host, self._listen[1]))
+            port: int = udp.getsockname()[1]
             self._tcp = await asyncio.start_server(self._serve, host, port)
         except OSError:
             udp.close()
             raise
         self._udp = udp
         self._listen = (self._listen[0], port)
+        asyncio.get_running_loop().add_reader(udp, self._read, udp)
+
+    def _read(self, udp: socket.socket) -> None:
+        """Take what is there: the questions of one turn of the loop leave together."""
+        with suppress(BlockingIOError, ConnectionError):
+            for _ in range(MOST_AT_ONCE):
+                wire, client = udp.recvfrom(MAX_UDP_BYTES)
+                self.take(wire, (client[0], client[1]))
 
     def take(self, wire: bytes, client: Client) -> None:
         """Answer a message that came by UDP."""
@@ -95,7 +107,8 @@ class DnsServer:
     async def _answer(self, wire: bytes, client: Client) -> None:
         answer = await self._stub.answer(wire, client=client, is_udp=True)
         if answer and self._udp is not None:
-            self._udp.sendto(answer, client)
+            with suppress(OSError):  # no room, or nobody there any more: UDP promises nothing
+                _ = self._udp.sendto(answer, client)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
@@ -129,11 +142,3 @@ async def serve_stream(
             async with asyncio.timeout(idle_s):
                 writer.write(len(answer).to_bytes(2, "big") + answer)
                 await writer.drain()
-
-
-class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, server: DnsServer) -> None:
-        self._server = server
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._server.take(data, (addr[0], addr[1]))
