@@ -51,8 +51,14 @@ async def asking_obliviously(
         host: Attached, or attaching.
         target: Name of a node; by default any of another operator than the host's nodes.
         unix_s: Wall clock, in seconds.
+
+    Raises:
+        DeniedError: the target, or each there is, has the operator of one of the host's nodes.
+        NotFoundError: there is none, or nobody says who runs it.
     """
-    async with resolving(host, choose=choice_of(host, target), unix_s=unix_s) as resolver:
+    choose = choice_of(host, target)
+    _ = choose(frozenset())
+    async with resolving(host, choose=choose, unix_s=unix_s) as resolver:
         yield Oblivious(resolver)
 
 

@@ -1,7 +1,7 @@
 import struct
 from pathlib import Path
 
-from ei.scenarios.odns.knowing import packets_of
+from ei.scenarios.odns.knowing import apart, packets_of
 
 
 def packet(payload: bytes, *, protocol: int = 17) -> bytes:
@@ -18,3 +18,9 @@ def test_packets_of_a_capture_have_flow_and_length(tmp_path: Path) -> None:
 
     flow = ("127.0.0.1", 1_000, "127.0.0.2", 2_000)
     assert list(packets_of(file)) == [(flow, 58), (flow, 29)]
+
+
+def test_a_train_is_several_packets_of_one_size() -> None:
+    assert apart([604, 604, 1_180, 604]) == [604] * 5
+    assert apart([604, 620]) == [604, 620]
+    assert apart([]) == []

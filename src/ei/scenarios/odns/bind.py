@@ -26,6 +26,7 @@ options {{
     key-directory "{folder}"; lock-file none;
     listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
     recursion no; dnssec-validation no; notify no; minimal-responses yes; querylog no;
+    rrset-order {{ order none; }};
 }};
 controls {{ }};
 zone "{zone}" {{ type primary; file "zone"; dnssec-policy default; inline-signing yes; }};

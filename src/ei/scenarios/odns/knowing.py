@@ -1,7 +1,7 @@
 """Who learns what, and what the sizes of packets tell."""
 
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from ei.lab.canaries import Canary, text_canary
@@ -21,6 +21,8 @@ QUESTION_BYTES = 450
 ASKED = 40
 _FILE_HEAD, _PACKET_HEAD = 24, 16
 _UDP = 17
+_HEADERS = 28
+"""Of IPv4 and UDP."""
 
 
 async def hidden(ground: Ground, asking: StubProcess) -> AsyncIterator[Promise]:
@@ -60,8 +62,11 @@ async def sized(ground: Ground, asking: StubProcess) -> AsyncIterator[Promise]:
     """Questions of any length are packets of one size on each pipe."""
     path = ground.folder / "sizes.pcap"
     proxy = ground.lab.endpoint(PROXY)
-    near = ground.lab.endpoint(NEAR)
-    sniffer = Sniffer(path, lambda flow: proxy in _ends(flow) or near in _ends(flow))
+    sniffer = Sniffer(
+        path,
+        lambda flow: proxy in _ends(flow),
+        addresses=[proxy.rpartition(":")[0]],
+    )
     try:
         for count in range(ASKED):
             name = f"{'x' * (1 + count)}.{ZONE}"
@@ -72,9 +77,12 @@ async def sized(ground: Ground, asking: StubProcess) -> AsyncIterator[Promise]:
     for flow, size in packets_of(path):
         if size >= QUESTION_BYTES:
             sizes.setdefault(_ends(flow), []).append(size)
-    into = _most(sizes, lambda source, to: to == proxy and source != near)
-    onward = _most(sizes, lambda source, to: (source, to) == (proxy, near))
-    for what, seen in (("from host to proxy", into), ("from proxy to target", onward)):
+    host, near = _side(ground, f"{QUINCE}.isp-a"), _side(ground, NEAR)
+    for what, ends in (
+        ("from host to proxy", (host, proxy)),
+        ("from proxy to target", (proxy, near)),
+    ):
+        seen = apart(sizes.get(ends, []))
         yield promise(
             f"sizes that packets with {ASKED} questions of different lengths have, {what}",
             len(set(seen)),
@@ -85,12 +93,20 @@ async def sized(ground: Ground, asking: StubProcess) -> AsyncIterator[Promise]:
         )
 
 
-def _most(
-    sizes: dict[tuple[str, str], list[int]], is_meant: Callable[[str, str], bool]
-) -> list[int]:
-    """Return the sizes of the packets of whoever sent most: others greet one another meanwhile."""
-    meant = [seen for ends, seen in sizes.items() if is_meant(*ends)]
-    return max(meant, key=len) if meant else []
+def apart(sizes: list[int]) -> list[int]:
+    """Return the sizes of packets, also of those that are one train here: several of one size."""
+    shortest = min(sizes, default=0) - _HEADERS
+    found: list[int] = []
+    for size in sizes:
+        count, rest = divmod(size - _HEADERS, shortest)
+        found += [size] if rest else [shortest + _HEADERS] * count
+    return found
+
+
+def _side(ground: Ground, other: str) -> str:
+    """Return where the proxy sends what is for another, and has what comes from it: the link."""
+    link = next(each for each in ground.lab.relays if {each.a, each.b} == {PROXY, other})
+    return link.a_side if link.a == PROXY else link.b_side
 
 
 def packets_of(path: Path) -> Iterator[tuple[Flow, int]]:
