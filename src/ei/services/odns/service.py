@@ -94,7 +94,7 @@ class Odns(Service[Config]):
         """Renew keys, or look after the ports to the resolver."""
         if event.key == key_pairs.TIMER:
             return key_pairs.renew(ctx)
-        return upstream.tick(ctx)
+        return upstream.tick(ctx) if ctx.config.resolver else ()
 
     def on_resolved(self, event: Resolved, ctx: Context[Config]) -> Iterable[Effect]:
         """Go on with streams that waited for it."""

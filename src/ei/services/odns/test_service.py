@@ -483,6 +483,7 @@ def test_a_node_without_a_resolver_is_no_target() -> None:
     play = Playbook("odns", node=TARGET, peers=["border.1"])
     _ = play.resolve(OperatorOf(1), Operator(1, "isp-a", is_own=False))
 
+    assert play.started == play.timer(b"ports") == ()
     assert word_of(reached(play, keys_wanted())) == "no_resolver"
     assert word_of(reached(play, b"\1sealed")) == "no_resolver"
 
