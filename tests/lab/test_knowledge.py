@@ -85,6 +85,16 @@ def test_what_could_not_be_looked_at_shows_nothing_and_says_why() -> None:
     assert shown(*EQUAL[:2])["middle_link"].note == "nobody looked"
 
 
+def test_a_bug_report_has_nothing_that_its_party_may_know_itself() -> None:
+    hit = Hit(CANARIES["client"], "utf-8", 7)
+    report = Looked("first_node", (Place("bugreport", "status.json", 100, (hit,)),))
+
+    promises = shown(report, *EQUAL[1:])
+
+    assert promises["first_node"].status == "ok"
+    assert promises["canaries in bug reports, which others read"].measured == "the client"
+
+
 def test_together_with_one_who_could_not_be_looked_at_nothing_is_shown() -> None:
     hidden = Looked("last_node", (), (("memory of 7", "not for this user"),))
 

@@ -85,6 +85,8 @@ def test_each_party_is_found_to_know_what_it_was_told(
 
         assert looked["first_node"].facts == ("client", "client_place")
         assert places(looked["first_node"], "admin")
+        who = {place.split()[0] for place in places(looked["first_node"], "memory")}
+        assert len(who) > 1, "the daemon and a worker know the host"
         assert not places(looked["first_node"], "bugreport")  # it goes to somebody else
         assert looked["first_link"].facts == ("client_place",)
         assert looked["middle_link"].facts == ()

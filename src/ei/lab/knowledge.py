@@ -90,7 +90,8 @@ def show(
     Args:
         looked: One for each party.
         table: `[knows]` of a manifest; a party that is looked at and not in it must know nothing.
-        canaries: That were planted; each must have been seen by somebody, or it showed nothing.
+        canaries: That were planted; each must have been seen by somebody, or it showed nothing,
+            and none in a bug report, whoever made it.
         together: Who works together.
     """
     by_party = {each.party: each for each in looked}
@@ -114,6 +115,15 @@ def show(
             yield promise(name, _words(known), "==", _words(both))
         else:
             yield unsupported(name, "==", _words(both))
+    reported = {
+        hit.canary.what
+        for each in looked
+        for place in each.places
+        for hit in place.hits
+        if place.kind == "bugreport"
+    }
+    said = ", ".join(sorted(reported)) or "none"
+    yield promise("who knows what: canaries in bug reports, which others read", said, "==", "none")
     seen = {hit.canary.what for each in looked for place in each.places for hit in place.hits}
     unseen = [each.what for each in canaries if each.what not in seen]
     name = "who knows what: canaries that nobody has"
