@@ -76,6 +76,11 @@ impl Connection {
         self.is_lost
     }
 
+    /// Whether the other end came here and has not shown that it has its key.
+    pub(crate) fn is_unproved(&self) -> bool {
+        self.handshake_deadline_ns.is_some() && self.quic.side().is_server()
+    }
+
     // -- events -----------------------------------------------------------------------------------
 
     /// Take over what QUIC has to say.

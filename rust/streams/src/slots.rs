@@ -43,9 +43,23 @@ impl Slots {
         self.of_peer.get(peer).map_or(0, |share| share.connections)
     }
 
-    /// Of the peers that hold most, the connection that has been there longest; unless `peer`, with `bytes`
-    /// more, would then hold more than they do.
-    pub(crate) fn oldest_of_heaviest(&self, peer: &[u8; 16], bytes: u64) -> Option<usize> {
+    /// The connection that goes first when memory is short: the oldest whose other end came here and has proved
+    /// nothing yet; else, of the peers that hold most, the one that has been there longest, unless `peer`, with
+    /// `bytes` more, would then hold more than they do.
+    pub(crate) fn first_to_go(&self, peer: &[u8; 16], bytes: u64) -> Option<usize> {
+        let reserving = || {
+            let entries = self.entries.iter().enumerate();
+            entries
+                .filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
+                .filter(|(_, one)| one.reserved_bytes > 0)
+        };
+        // Beginning a connection is free: what was proved does not make room for what may come to nothing.
+        let unproved = reserving()
+            .filter(|(_, one)| one.is_unproved())
+            .min_by_key(|(_, one)| one.number);
+        if let Some((slot, _)) = unproved {
+            return Some(slot);
+        }
         let held = |peer| {
             self.of_peer
                 .get(peer)
@@ -59,10 +73,8 @@ impl Slots {
         if most < held(peer).saturating_add(bytes) {
             return None;
         }
-        let entries = self.entries.iter().enumerate();
-        entries
-            .filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
-            .filter(|(_, one)| one.reserved_bytes > 0 && held(&one.key.peer) == most)
+        reserving()
+            .filter(|(_, one)| held(&one.key.peer) == most)
             .min_by_key(|(_, one)| one.number)
             .map(|(slot, _)| slot)
     }

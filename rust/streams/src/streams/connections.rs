@@ -205,10 +205,10 @@ impl Streams {
         room
     }
 
-    /// Give up the oldest connection of the peer that holds most; whether there was one.
+    /// Give up the connection that goes first when memory is short; whether there was one.
     fn crowd_out(&mut self, key: ConnectionKey) -> bool {
         let now = self.at(self.now_ns);
-        let Some(slot) = self.slots.oldest_of_heaviest(&key.peer, MIN_WINDOWS_BYTES) else {
+        let Some(slot) = self.slots.first_to_go(&key.peer, MIN_WINDOWS_BYTES) else {
             return false;
         };
         self.slots.release(slot);

@@ -1,6 +1,6 @@
 //! Everything is bounded: what a slow reader, a busy peer or garbage can take.
 
-use ei_streams::{ConnectionKey, Event, LossKind, Reading, StreamsError};
+use ei_streams::{ConnectionKey, Event, LossKind, Reading, StreamsError, public_key};
 use proptest::prelude::*;
 
 use crate::network::*;
@@ -207,6 +207,40 @@ fn b7_when_memory_is_used_up_the_oldest_of_who_holds_most_makes_room_for_the_new
     let counted = network.ends[ALICE].statistics();
     assert_eq!(counted.crowded_out, gone.len() as u64);
     assert!(counted.reserved_bytes <= BUFFER_BYTES, "{counted:?}");
+}
+
+#[test]
+fn b7_who_has_proved_nothing_makes_room_before_who_holds_most() {
+    let mut network = Network::with(LAN, |config| config.buffer_bytes = 4 << 20);
+    let alices_key = public_key(&identity(ALICE)).unwrap();
+    let bobs_key = public_key(&identity(BOB)).unwrap();
+    network.ends[ALICE]
+        .connect(0, key(ALICE), bobs_key)
+        .unwrap();
+    network.run_until("Bob asks for the key", |network| {
+        network.has(BOB, &Event::KeyWanted { key: key(BOB) })
+    });
+    network.ends[BOB]
+        .accept(network.now_ns, key(BOB), alices_key)
+        .unwrap();
+    let now_ns = network.now_ns;
+    let mut reach = |peer: u8, connection| {
+        let peer = [peer; 16];
+        network.ends[BOB].connect(now_ns, ConnectionKey { peer, connection }, [1; 32])
+    };
+    let taken = (0..64)
+        .take_while(|number| reach(1, *number).is_ok())
+        .count();
+    assert!((10..64).contains(&taken), "{taken}");
+
+    reach(2, 0).unwrap();
+
+    let lost =
+        std::iter::from_fn(|| network.ends[BOB].next_event()).find_map(|event| match event {
+            Event::ConnectionLost { key, loss } => Some((key, loss.kind)),
+            _ => None,
+        });
+    assert_eq!(lost, Some((key(BOB), LossKind::CrowdedOut)));
 }
 
 #[test]
