@@ -17,6 +17,7 @@ __all__ = [
     "Link",
     "PlainForwarder",
     "PlainQuicForwarder",
+    "Replay",
     "Salvo",
     "Shaper",
     "Socket",
@@ -24,6 +25,7 @@ __all__ = [
     "monotonic_ns",
     "public_key",
     "reasons",
+    "shared_secret",
     "spin",
 ]
 
@@ -1032,7 +1034,9 @@ class Salvo:
     """Packets sealed beforehand, so that a generator can saturate a node (benchmarks).
 
     Sealing costs about as much as all that the node does. Needs a pipe that is up, about 100 B of
-    memory for each packet, and sending within the lifetime of the keys (two minutes).
+    memory for each packet, and sending within the lifetime of the keys (two minutes). Meanwhile the
+    datapath must not be polled: what it would send has a counter far ahead of theirs, so that they
+    would be taken for replays.
 
     Args:
         datapath: Of the sending host.
@@ -1062,10 +1066,8 @@ class Salvo:
     def __len__(self) -> int:
         """Packets that are not sent yet."""
 
-    def send(
-        self, datapath: Datapath, socket: Socket, *, seconds: float, packets_per_s: float = 0.0
-    ) -> int:
+    def send(self, socket: Socket, *, seconds: float, packets_per_s: float = 0.0) -> int:
         """Send for `seconds` or until all are sent; return the number of packets.
 
-        As fast as the system takes them, or at an offered rate; the pipe is kept up meanwhile.
+        As fast as the system takes them, or at an offered rate.
         """

@@ -73,6 +73,7 @@ def test_the_figures_that_there_are() -> None:
         "fanout",
         "relays",
         "decisions",
+        "copies",
         "pipes",
         "threads",
         "miss",
@@ -84,4 +85,5 @@ def test_the_figures_that_there_are() -> None:
         "services",
         "simulate",
         "splice",
+        "stream",
     ]

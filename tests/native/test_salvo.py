@@ -20,7 +20,7 @@ def test_a_salvo_arrives_as_if_it_had_been_sent_one_by_one() -> None:
         assert len(salvo) == 1_000
         sent = 0
         while len(salvo):
-            sent += salvo.send(alice.datapath, alice.socket, seconds=0.01, packets_per_s=20_000)
+            sent += salvo.send(alice.socket, seconds=0.01, packets_per_s=20_000)
             bob.pump()
             worker.pump()
         pump_until(lambda: len(bob.payloads) == 1_000, alice, bob, worker)

@@ -15,7 +15,7 @@ pub use outcome::{HopOutcome, Outcome};
 use std::collections::BTreeMap;
 
 use crate::cache::{
-    Cache, Entry, EntryId, KEY_SLOTS, KeyHasher, Level, Question, Revisions, ServiceIndex,
+    Action, Cache, Entry, EntryId, KEY_SLOTS, KeyHasher, Level, Question, Revisions, ServiceIndex,
     StageRef, TAG_SLOTS,
 };
 use crate::codec::Stage;
@@ -134,6 +134,15 @@ impl Decisions {
         self.cache
             .find(key)
             .map_or(0, |(_, entry)| entry.expires_ns)
+    }
+
+    /// The peer that a decision of the most frequent kind sends to, valid or not.
+    #[inline]
+    pub fn only_way(&self, key: u128) -> Option<PeerIndex> {
+        match self.cache.find(key)?.1.action {
+            Action::ForwardOne(peer) => Some(peer),
+            Action::Forward | Action::Pass | Action::Discard { .. } => None,
+        }
     }
 
     /// What is decided for a packet that stands before the service at `position` of its chain.

@@ -200,6 +200,29 @@ impl Pipes {
         Ok(bytes)
     }
 
+    /// Fetch what `open` will want of a pipe, without waiting for it. The result means nothing.
+    #[inline]
+    pub fn fetch_opening(&self, datagram: &[u8]) -> u64 {
+        let Ok(prefix) = Prefix::parse(datagram) else {
+            return 0;
+        };
+        let found = self.sessions.look(prefix.receiver_index);
+        found.map_or(0, |(peer, session)| {
+            let pipe = self.pipe(peer).map_or(0, Pipe::touch);
+            pipe ^ session.touch_opening(prefix.counter)
+        })
+    }
+
+    /// Fetch what `seal` will want of a pipe, without waiting for it. The result means nothing.
+    #[inline]
+    pub fn fetch_sealing(&self, peer: PeerIndex) -> u64 {
+        self.pipe(peer).map_or(0, |pipe| {
+            let current = pipe.sessions.current;
+            let found = current.and_then(|index| self.sessions.look(index));
+            pipe.touch() ^ found.map_or(0, |(_, session)| session.touch_sealing())
+        })
+    }
+
     /// Length on the wire of a packet with these lengths.
     pub const fn sealed_bytes(header: usize, payload: usize, covered: bool) -> usize {
         Session::sealed_bytes(header, payload, covered)

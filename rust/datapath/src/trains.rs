@@ -122,6 +122,13 @@ impl Trains {
         })
     }
 
+    /// Fetch what `seat` will want of a peer, without waiting for it. The result means nothing.
+    #[inline]
+    pub fn fetch(&self, peer: PeerIndex) -> u64 {
+        let open = self.open.get(peer.0 as usize);
+        open.map_or(0, |[youngest, ..]| youngest.connections)
+    }
+
     /// The bytes of a seat.
     pub fn bytes(&mut self, seat: Seat) -> &mut [u8] {
         let Some(wagons) = self.trains.get_mut(seat.train as usize) else {

@@ -144,6 +144,53 @@ fn a_train_stays_a_train_and_keeps_its_order() {
 }
 
 #[test]
+fn datagrams_that_come_singly_have_the_fates_that_they_have_alone() {
+    let run = |is_together: bool| {
+        let mut world = one_node();
+        let packet = world.packet(1, 7, 2);
+        world.send(0, &packet).unwrap();
+        world.settle();
+        let from = world.ends[0].endpoint;
+        let mut datagrams = Vec::new();
+        // A decided one, one of a new connection, and two that are none; then the first once more.
+        for connection in [7, 8] {
+            world
+                .send(
+                    0,
+                    &Outgoing {
+                        connection,
+                        ..packet.clone()
+                    },
+                )
+                .unwrap();
+            let train = world.ends[0].datapath.next_train().unwrap();
+            datagrams.push((from, train.bytes.to_vec()));
+        }
+        datagrams.push((from, Vec::new()));
+        datagrams.push((from, vec![0x14; 90]));
+        datagrams.push(datagrams[0].clone());
+        let now_ns = world.now_ns;
+        let datapath = &mut world.ends[1].datapath;
+        let all = datagrams
+            .iter_mut()
+            .map(|(from, bytes)| (*from, bytes.as_mut_slice()));
+        if is_together {
+            datapath.handle_singles(now_ns, all);
+        } else {
+            for (from, bytes) in all {
+                datapath.handle(now_ns, from, bytes);
+            }
+        }
+        world.settle();
+        world.assert_balanced();
+        (world.counters(1), world.received(2).len())
+    };
+
+    assert_eq!(run(true), run(false));
+    assert_eq!(run(true).1, 3);
+}
+
+#[test]
 fn a_decision_is_forgotten_when_its_time_is_over() {
     let mut world = one_node();
     let packet = world.packet(1, 7, 2);

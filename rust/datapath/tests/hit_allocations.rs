@@ -79,8 +79,16 @@ impl Service for Spreads {
     }
 }
 
+/// How packets are handed over.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Train,
+    Singles,
+    Alone,
+}
+
 /// Allocations of a node while ten trains of 64 packets go through it, each to so many hosts.
-fn allocations(hops: usize, is_train: bool) -> u64 {
+fn allocations(hops: usize, way: Way) -> u64 {
     let mut world = World::new();
     let (source, node) = (world.host(), world.node());
     let destinations: Vec<_> = (0..hops).map(|_| world.host()).collect();
@@ -108,12 +116,15 @@ fn allocations(hops: usize, is_train: bool) -> u64 {
         let datapath = &mut world.ends[node].datapath;
 
         let before = ALLOCATIONS.get();
-        if is_train {
-            datapath.handle_train(now_ns, from, &mut train, segment);
-        } else {
-            for datagram in train.chunks_mut(segment) {
-                datapath.handle(now_ns, from, datagram);
+        let datagrams = train.chunks_mut(segment);
+        match way {
+            Way::Train => datapath.handle_train(now_ns, from, &mut train, segment),
+            Way::Singles => {
+                datapath.handle_singles(now_ns, datagrams.map(|datagram| (from, datagram)));
             }
+            Way::Alone => datagrams.for_each(|datagram| {
+                datapath.handle(now_ns, from, datagram);
+            }),
         }
         while datapath.next_train().is_some() {}
         // The first train grows the buffers to their size.
@@ -134,8 +145,9 @@ fn allocations(hops: usize, is_train: bool) -> u64 {
 #[test]
 fn a_hit_allocates_nothing() {
     for hops in [1, 2, 15] {
-        assert_eq!(allocations(hops, true), 0, "trains to {hops} hops");
-        assert_eq!(allocations(hops, false), 0, "datagrams to {hops} hops");
+        for way in [Way::Train, Way::Singles, Way::Alone] {
+            assert_eq!(allocations(hops, way), 0, "{way:?} to {hops} hops");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from ei.bench.changes import changes
+from ei.bench.copies import copies
 from ei.bench.decisions import decisions
 from ei.bench.directory import directory
 from ei.bench.figures import Figure, Report, machine
@@ -16,6 +17,7 @@ from ei.bench.relays import relays
 from ei.bench.services import services
 from ei.bench.simulate import simulate
 from ei.bench.splice import splice
+from ei.bench.stream import stream
 from ei.bench.threads import threads
 from ei.errors import NotFoundError
 
@@ -23,10 +25,10 @@ Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
     "hit": hit, "fanout": fanout, "relays": relays,
-    "decisions": decisions, "pipes": pipes, "threads": threads,
+    "decisions": decisions, "copies": copies, "pipes": pipes, "threads": threads,
     "miss": miss, "latency": latency, "handshake": handshake, "directory": directory,
     "changes": changes, "receipts": receipts, "services": services, "simulate": simulate,
-    "splice": splice,
+    "splice": splice, "stream": stream,
 }  # fmt: skip
 DEFAULT_RUNS = 5
 

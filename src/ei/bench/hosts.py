@@ -17,7 +17,10 @@ from ei.sdk.packets import Protection
 
 TRAIN = 64
 SALVO_PACKETS = 6_000_000
-"""About 100 B of memory each."""
+"""About 100 B of memory each, unless the payload is sealed too."""
+
+COVERED_BYTES = 1_500_000_000
+"""Of memory for those whose payload is."""
 
 SALVO_PER_S = 3_000_000
 """More than a core can send."""
@@ -34,6 +37,7 @@ class GenerateOrder(msgspec.Struct, frozen=True, kw_only=True):
         seconds: How long.
         packets_per_s: Offered rate; 0 is as fast as it can.
         protection: As the hosts would have sealed the payload end to end.
+        is_covered: The pipe seals the payload too.
         up_limit_s: How long the pipe may take to be up.
     """
 
@@ -45,6 +49,7 @@ class GenerateOrder(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 1.0
     packets_per_s: float = 0.0
     protection: Protection = Protection.DATAGRAMS
+    is_covered: bool = False
     up_limit_s: float = UP_LIMIT_S
 
 
@@ -71,7 +76,10 @@ def generate(order: GenerateOrder, say: Callable[[object], None]) -> int:
         return 1
     send = _prepare(host, order)
     say({"ready": True})
-    while sys.stdin.fileno() not in pump_all([host], further=(sys.stdin.fileno(),)):
+    # Of packets that are sealed beforehand nothing may get ahead, not even a probe.
+    while not order.connections and sys.stdin.fileno() not in pump_all(
+        [host], further=(sys.stdin.fileno(),)
+    ):
         pass
     if not sys.stdin.readline():
         return 0
@@ -88,9 +96,10 @@ def _prepare(host: BareHost, order: GenerateOrder) -> Callable[[], int]:
     if not order.connections:
         return lambda: _send_connections(host, order, connection)
     rate = order.packets_per_s or SALVO_PER_S
+    most = COVERED_BYTES // (order.payload_bytes + 100) if order.is_covered else SALVO_PACKETS
     salvo = Salvo(
         host.datapath,
-        min(SALVO_PACKETS, int(rate * order.seconds)),
+        min(most, SALVO_PACKETS, int(rate * order.seconds)),
         peer=host.node,
         service=order.service,
         connection=connection,
@@ -98,10 +107,9 @@ def _prepare(host: BareHost, order: GenerateOrder) -> Callable[[], int]:
         metadata=order.metadata,
         payload_bytes=order.payload_bytes,
         protection=order.protection,
+        is_covered=order.is_covered,
     )
-    # Sealing takes seconds, in which the node got no answer: be up again before the load starts.
-    host.pump()
-    return lambda: salvo.send(host.datapath, host.socket, seconds=order.seconds, packets_per_s=rate)
+    return lambda: salvo.send(host.socket, seconds=order.seconds, packets_per_s=rate)
 
 
 def _send_connections(host: BareHost, order: GenerateOrder, connection: int) -> int:

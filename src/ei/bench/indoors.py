@@ -6,6 +6,7 @@ decisions than sockets could feed, and every core may belong to the node.
 
 from collections.abc import Iterable
 from hashlib import sha256
+from pathlib import Path
 
 from ei._core import Datapath, Replay, public_key
 from ei.errors import LocalError
@@ -13,7 +14,9 @@ from ei.runtime.inprocess import InProcess
 from ei.runtime.loader import datapath_options, load_service
 from ei.sdk.packets import Address, Protection
 
+MODULES = Path(__file__).with_name("modules")
 DELIVERY = load_service("delivery")
+SPREAD = load_service(MODULES / "spread")
 NODE_SECRET = sha256(b"the node of a benchmark").digest()
 NODE_ENDPOINT = "127.255.0.1:3535"
 STEP_NS = 1_000_000
@@ -26,7 +29,7 @@ SEALED_BYTES = 16 + 48 + 16
 
 
 class Indoors:
-    """A node that runs `delivery`, and as many hosts as are asked for.
+    """A node that runs `delivery` and `spread`, and as many hosts as are asked for.
 
     Args:
         cache_entries: Of the node's decision cache.
@@ -40,8 +43,9 @@ class Indoors:
             unix_offset_ns=int(UNIX_S * 1e9), cache_entries=cache_entries,
         )  # fmt: skip
         self._services = InProcess(self.address, seed=b"1")
-        self.node.add_service(DELIVERY.manifest.id, **datapath_options(DELIVERY.manifest))
-        self._services.add(DELIVERY, config={"decision_s": LONG_S})
+        for loaded, config in ((DELIVERY, {"decision_s": LONG_S}), (SPREAD, {})):
+            self.node.add_service(loaded.manifest.id, **datapath_options(loaded.manifest))
+            self._services.add(loaded, config=config)
 
     def dialling(self, number: int) -> "Host":
         """Return a host that the node knows, and that is about to open its pipe."""
@@ -81,8 +85,8 @@ class Indoors:
                     _ = host.datapath.handle(self.now_ns, NODE_ENDPOINT, datagram)
             is_quiet = not (out or back)
 
-    def decide(self, host: "Host", to: "Host", connections: Iterable[int]) -> None:
-        """Have `delivery` decide about connections."""
+    def decide(self, host: "Host", to: "Host | int", connections: Iterable[int]) -> None:
+        """Have the service decide about connections."""
         waiting = 0
         for connection in connections:
             host.send(to, connection, b"")
@@ -93,7 +97,7 @@ class Indoors:
         self._settle(host)
 
     def serve(self) -> None:
-        """Let the service handle all that waits for it."""
+        """Let the services handle all that waits for it."""
         while self._services.pump(self.node, self.now_ns, UNIX_S + self.now_ns / 1e9):
             pass
 
@@ -138,14 +142,19 @@ class Host:
             unix_offset_ns=int(UNIX_S * 1e9), cache_entries=0,
         )  # fmt: skip
 
-    def send(self, to: "Host", connection: int, payload: bytes) -> None:
-        """Seal one packet of `delivery`; whoever takes it carries it."""
+    def send(self, to: "Host | int", connection: int, payload: bytes) -> None:
+        """Seal one packet to a host, or to so many; whoever takes it carries it."""
+        service, metadata = (
+            (SPREAD, to.to_bytes(2, "big")) if isinstance(to, int) else (DELIVERY, to.address)
+        )
         _ = self.datapath.send(
-            self._indoors.now_ns, self._indoors.address, DELIVERY.manifest.id, connection,
-            to.address, [payload], protection=Protection.DATAGRAMS,
+            self._indoors.now_ns, self._indoors.address, service.manifest.id, connection,
+            metadata, [payload], protection=Protection.DATAGRAMS,
         )  # fmt: skip
 
-    def seal(self, replay: Replay, to: "Host", connections: Iterable[int], payload: bytes) -> None:
+    def seal(
+        self, replay: Replay, to: "Host | int", connections: Iterable[int], payload: bytes
+    ) -> None:
         """Add a packet of each connection to what is handed over, in trains where they fit."""
         for number, connection in enumerate(connections, start=1):
             self.send(to, connection, payload)

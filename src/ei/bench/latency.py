@@ -43,13 +43,13 @@ def sum_up(
     name: str, own: Sequence[Sequence[float]], plain: Sequence[Sequence[float]]
 ) -> Iterator[Figure]:
     """Yield the figures of runs of `PROBES` each; invalid when too many were lost."""
-    for rank, label, ratio in ((0.5, "p50", RATIO_LIMIT), (0.99, "p99", None)):
+    for rank, label in ((0.5, "p50"), (0.99, "p99")):
         base = [quantile(times, rank) for times in plain if times]
         yield figure(
             f"latency {label}, one hop, {name}",
             [quantile(times, rank) for times in own if times],
             unit="µs",
-            limit=round(ratio * statistics.median(base), 1) if ratio and base else None,
+            limit=round(RATIO_LIMIT * statistics.median(base), 1) if base else None,
             baseline=base,
             invalid=why_lost([*own, *plain]),
             note="512 B, both hosts in one process; baseline: plain forwarder in the same mode",
@@ -68,7 +68,9 @@ def quantile(times: Sequence[float], rank: float) -> float:
     return ordered[min(int(len(ordered) * rank), len(ordered) - 1)]
 
 
-def probe_node(world: World, *, is_new_connection: bool, probes: int = PROBES) -> list[float]:
+def probe_node(
+    world: World, *, is_new_connection: bool, probes: int = PROBES, service: int = DELIVERY
+) -> list[float]:
     """Send from one host to another through the node; return one-way times, microseconds.
 
     The times are of the probes that arrived; none without a pipe to the node.
@@ -86,7 +88,7 @@ def probe_node(world: World, *, is_new_connection: bool, probes: int = PROBES) -
         payload = _payload(number)
         start_ns = time.monotonic_ns()
         _ = sender.datapath.send(
-            start_ns, sender.node, DELIVERY, connection + number * is_new_connection,
+            start_ns, sender.node, service, connection + number * is_new_connection,
             metadata, [payload], protection=1,
         )  # fmt: skip
         _ = sender.socket.flush(sender.datapath)

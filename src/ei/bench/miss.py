@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from ei.bench.awake import awake_cores
 from ei.bench.figures import Figure, figure
 from ei.bench.hosts import GenerateOrder
-from ei.bench.latency import PROBES, RATE_PER_S, probe_node, why_lost
+from ei.bench.latency import PROBES, RATE_PER_S, probe_node, quantile, why_lost
 from ei.bench.network import loopback
-from ei.bench.world import DELIVERY, World, open_world
+from ei.bench.world import DELIVERY, STAMP, World, open_world
 
 RATE_LIMIT_PER_S = 80_000.0
 OFFERED_PER_S = 130_000.0
 ADDED_RATIO_LIMIT = 2.0
+WRITTEN_LIMIT_PER_S = 10_000.0
+WRITTEN_OFFERED_PER_S = 40_000.0
+WRITTEN_LIMIT_MS = 25.0
+PROBED_S = 30.0
+"""As long as the probes take, at most."""
+
 WARM_S = 0.5
 WATCH_S = 1.5
 PAYLOAD_BYTES = 512
@@ -36,6 +42,8 @@ def miss(*, runs: int) -> Iterator[Figure]:
         yield rate_in(world, runs=runs)
     with awake_cores(), open_world(loopback(), sinks=2, is_pinned=False) as world:
         yield added_in(world, runs=runs)
+    with open_world(loopback(), sinks=2, is_pinned=False) as world:
+        yield from written_in(world, runs=runs)
 
 
 def rate_in(world: World, *, runs: int) -> Figure:
@@ -77,27 +85,73 @@ def added_in(world: World, *, runs: int) -> Figure:
     )
 
 
-def why_invalid(rates: Sequence[Rate]) -> str:
+def written_in(world: World, *, runs: int) -> Iterator[Figure]:
+    """Measure packets of which a record is on disk before they go on, in a world with two sinks.
+
+    The rate is of more than is asked for; how long one takes is measured at what is asked for.
+    """
+    with world.start_sinks(1):
+        rates = [
+            run_rate(world, service=STAMP, offered_per_s=WRITTEN_OFFERED_PER_S) for _ in range(runs)
+        ]
+    note = f"a write of a random key each, {PAYLOAD_BYTES} B"
+    yield figure(
+        "miss, with a stable write, one worker",
+        [rate.answered_per_s for rate in rates],
+        unit="packets/s",
+        limit=WRITTEN_LIMIT_PER_S,
+        is_rate=True,
+        invalid=why_invalid(rates, limit_per_s=WRITTEN_LIMIT_PER_S),
+        note=f"{note}, offered {WRITTEN_OFFERED_PER_S:,.0f}/s",
+    )
+    taken = [probe_written(world) for _ in range(runs)]
+    yield figure(
+        f"miss, with a stable write, p99 at {WRITTEN_LIMIT_PER_S:,.0f}/s",
+        [quantile(taken_us, 0.99) / 1e3 for taken_us in taken if taken_us],
+        unit="ms",
+        limit=WRITTEN_LIMIT_MS,
+        invalid=why_lost(taken),
+        note=note,
+    )
+
+
+def probe_written(world: World) -> list[float]:
+    """Return how long packets take, microseconds, while others come at the rate asked for."""
+    order = load(world, service=STAMP, offered_per_s=WRITTEN_LIMIT_PER_S, seconds=PROBED_S)
+    with world.start_generator(order) as generator:
+        generator.tell("go")
+        return probe_node(world, is_new_connection=True, service=STAMP)
+
+
+def load(world: World, *, service: int, offered_per_s: float, seconds: float) -> GenerateOrder:
+    """Return what loads a node with packets of new connections."""
+    return GenerateOrder(
+        host=world.host("g.bench", world.network.generator_bind),
+        service=service,
+        metadata=world.address("s0.bench"),
+        payload_bytes=PAYLOAD_BYTES,
+        connections=0,
+        seconds=seconds,
+        packets_per_s=offered_per_s,
+    )
+
+
+def why_invalid(rates: Sequence[Rate], *, limit_per_s: float = RATE_LIMIT_PER_S) -> str:
     """A rate that all of the offer reached says nothing about the limit, unless it is above it."""
     if any(
-        rate.answered_per_s > 0.98 * rate.offered_per_s and rate.answered_per_s < RATE_LIMIT_PER_S
+        rate.answered_per_s > 0.98 * rate.offered_per_s and rate.answered_per_s < limit_per_s
         for rate in rates
     ):
         return f"only {min(rate.offered_per_s for rate in rates):,.0f}/s were offered"
     return ""
 
 
-def run_rate(world: World) -> Rate:
+def run_rate(
+    world: World, *, service: int = DELIVERY, offered_per_s: float = OFFERED_PER_S
+) -> Rate:
     """Load the node with packets of new connections for some seconds."""
-    order = GenerateOrder(
-        host=world.host("g.bench", world.network.generator_bind),
-        service=DELIVERY,
-        metadata=world.address("s0.bench"),
-        payload_bytes=PAYLOAD_BYTES,
-        connections=0,
-        seconds=WARM_S + WATCH_S + 0.3,
-        packets_per_s=OFFERED_PER_S,
-    )
+    seconds = WARM_S + WATCH_S + 0.3
+    order = load(world, service=service, offered_per_s=offered_per_s, seconds=seconds)
     with world.start_generator(order) as generator:
         generator.tell("go")
         time.sleep(WARM_S)

@@ -95,11 +95,19 @@ class PipeLink:
 
 
 class PlainLink:
-    """A UDP socket with trains both ways, as those of `Socket` are."""
+    """A UDP socket with trains both ways, as those of `Socket` are.
 
-    def __init__(self, endpoint: str) -> None:
+    Args:
+        endpoint: Of the other end.
+        bind: Of this one, if that matters.
+    """
+
+    def __init__(self, endpoint: str, bind: str = "") -> None:
         host, _, port = endpoint.rpartition(":")
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if bind:
+            own, _, own_port = bind.rpartition(":")
+            self._socket.bind((own, int(own_port)))
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
         except PermissionError:

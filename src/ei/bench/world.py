@@ -6,13 +6,14 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from ei.bench.children import Child, python
 from ei.bench.hosts import GenerateOrder, SinkOrder
+from ei.bench.indoors import MODULES
 from ei.bench.network import Network
 from ei.daemons.client import ask
 from ei.errors import DeadlineError, LocalError, UnreachableError
@@ -26,8 +27,8 @@ from ei.runtime.loader import load_service
 NODE_CPU = 0
 LOAD_CPU = 1
 START_LIMIT_S = 40.0
-SERVICES = ("delivery", "echo", "multicast")
-DELIVERY, ECHO, MULTICAST = 16, 17, 48
+SERVICES = ("delivery", "echo", "multicast", "stamp")
+DELIVERY, ECHO, MULTICAST, STAMP = 16, 17, 48, 4_026_531_843
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,6 @@ class World:
             _ = stack.pop_all()
         return child
 
-    def is_ready(self) -> bool:
-        """Whether all workers of the node run."""
-        workers = msgspec.convert(ask(self._admin, "status")["workers"], list[_Worker])
-        return all(worker.pid for worker in workers)
-
     def look(self) -> dict[str, object]:
         """Return the native statistics of the node."""
         answer = ask(self._admin, "statistics")["statistics"]
@@ -155,7 +151,7 @@ def open_world(
         cpu = NODE_CPU if is_pinned else None
         with Child("node", command, cpu=cpu, log=folder / "node.log") as node:
             try:
-                _wait_for(world, node)
+                wait_for_node(folder / "n.bench" / "admin.sock", node)
                 yield world
             finally:
                 node.terminate()
@@ -172,7 +168,7 @@ def _populate(sinks: int) -> Population:
         builder.host(f"s{number}.bench", nodes=["n.bench"])
     builder.group("all.bench", nodes=["n.bench"])
     return populate(
-        builder.build(),
+        replace(builder.build(), service_folders=(MODULES,)),
         randomness=lambda _label: secrets.token_bytes(32),
         unix_s=int(time.time()),
     )
@@ -182,7 +178,7 @@ def _write(folder: Path, network: Network, population: Population, *, spin_us: i
     topology = population.topology
     endpoints = dict.fromkeys((plan.name for plan in topology.hosts.values()), network.sink_bind)
     endpoints["n.bench"] = network.node_bind
-    numbers = {name: load_service(name).manifest.id for name in SERVICES}
+    numbers = {name: load_service(name, (MODULES,)).manifest.id for name in SERVICES}
     _ = write_daemon_files(
         folder,
         population=population,
@@ -194,20 +190,30 @@ def _write(folder: Path, network: Network, population: Population, *, spin_us: i
     _ = path.write_text(text)
 
 
-def _wait_for(world: World, node: Child) -> None:
+def wait_for_node(admin: Path, node: Child) -> None:
+    """Return when all workers of a node run.
+
+    Args:
+        admin: Its socket.
+
+    Raises:
+        LocalError: it did not start; with what it said last.
+    """
     ends_s = time.monotonic() + START_LIMIT_S
-    while not _is_ready(world):
+    while not is_ready(admin):
         if node.has_ended or time.monotonic() > ends_s:
             said = node.last_words() or "it said nothing"
             raise LocalError(f"the node did not start: {said}")
         time.sleep(0.02)
 
 
-def _is_ready(world: World) -> bool:
+def is_ready(admin: Path) -> bool:
+    """Return whether a node answers, and all of its workers run."""
     try:
-        return world.is_ready()
+        workers = msgspec.convert(ask(admin, "status")["workers"], list[_Worker])
     except (UnreachableError, DeadlineError):
         return False
+    return all(worker.pid for worker in workers)
 
 
 def _number(statistics: dict[str, object], name: str) -> int:

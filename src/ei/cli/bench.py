@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ei.cli.exits import Exit
@@ -33,6 +34,7 @@ def add_parser(commands: Verbs) -> None:
     )
     verb.takes("names", nargs="*", metavar="NAME", help="such as hit, fanout, miss, latency")
     verb.takes("--runs", type=parse_count, metavar="N", help="interleaved runs of each figure")
+    verb.takes("--into", type=Path, metavar="FOLDER", help="also a page, and curves as drawings")
 
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
@@ -51,6 +53,11 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         tuple(arguments.names), runs=arguments.runs or DEFAULT_RUNS, on_figure=on_figure
     )
     _show(report, output)
+    folder: Path | None = arguments.into
+    if folder is not None:
+        from ei.bench.plots import write_into
+
+        write_into(folder, report, lambda path: output.talk(f"wrote {path}"))
     is_good = all(MARKS[figure.status] == "ok" for figure in report.figures)
     return Exit.OK if is_good else Exit.NEGATIVE
 

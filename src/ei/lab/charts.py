@@ -1,4 +1,4 @@
-"""Drawings for reports, as inline SVG: a map, bars, a histogram, a timeline. Pure.
+"""Drawings for reports, as inline SVG: a map, bars, a histogram, a timeline, growth. Pure.
 
 Colours come from the page's CSS variables, so that one drawing serves light and dark screens.
 """
@@ -122,6 +122,37 @@ def timeline(
     parts += _axis(0.0, end_s, unit="s")
     parts += _legend([label for label, _ in series])
     return _svg(860, 290, parts, "timeline")
+
+
+def growth(points: Sequence[tuple[float, float]], *, what: str, unit: str) -> str:
+    """Draw how something grows with a number: (number, value), the number by its logarithm.
+
+    Args:
+        what: The number is of.
+        unit: Of the values.
+    """
+    if len(points) < 2:  # noqa: PLR2004 a line needs two points
+        return "<p>nothing was measured</p>"
+    top = max(value for _, value in points) * 1.15
+    low, high = (math.log10(number) for number, _ in (points[0], points[-1]))
+    places = [
+        (60 + 740 * (math.log10(number) - low) / (high - low), 220 - 190 * value / top)
+        for number, value in points
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    parts = [
+        '<line class="axis" x1="50" x2="810" y1="220.5" y2="220.5"/>',
+        f'<polyline points="{line}" fill="none" stroke="{SERIES[0]}" stroke-width="2"/>',
+    ]
+    for (number, value), (x, y) in zip(points, places, strict=True):
+        parts += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{SERIES[0]}"/>',
+            f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle">{value:,.0f}</text>',
+            f'<text class="dim" x="{x:.1f}" y="238" text-anchor="middle">{number:,.0f}</text>',
+        ]
+    parts.append(f'<text class="dim" x="430" y="262" text-anchor="middle">{escape(what)}</text>')
+    parts.append(f'<text class="dim" x="50" y="20">{escape(unit)}</text>')
+    return _svg(860, 275, parts, f"{unit} by {what}")
 
 
 # -- parts of the map ---------------------------------------------------------------------------

@@ -1,21 +1,7 @@
-"""Brokers beside ours: each that is here delivers, and its time is measured."""
+"""Of the rounds with a broker beside ours the one in the middle counts."""
 
-import asyncio
-import os
-from pathlib import Path
-from typing import get_args
-
-import pytest
-
-from ei.scenarios.pubsub.rivals import (
-    NOT_SUSTAINED,
-    Cost,
-    Name,
-    cost_of,
-    is_here,
-    median_of,
-    rival,
-)
+from ei.lab.brokers.beside import NOT_SUSTAINED, Cost
+from ei.scenarios.pubsub.rivals import median_of
 
 
 def test_the_round_in_the_middle_counts_and_what_was_not_sustained_is_the_lowest() -> None:
@@ -27,18 +13,3 @@ def test_the_round_in_the_middle_counts_and_what_was_not_sustained_is_the_lowest
     assert median_of([high, low, middle]) == middle
     assert median_of([high, none, middle]) == middle
     assert median_of([none, none, high]) == none
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", get_args(Name))
-def test_a_broker_that_is_here_delivers(name: Name, tmp_path: Path) -> None:
-    if not is_here(name):
-        pytest.skip(f"{name} is installed by make others")
-
-    async def program() -> Cost:
-        async with rival(name, tmp_path, os.environ) as broker:
-            return await cost_of(broker, rates_per_s=(500,))
-
-    cost = asyncio.run(program())
-
-    assert cost.per_s > 500

@@ -83,7 +83,7 @@ fn hand_over<'a>(
     bytes: &[u8],
 ) -> (usize, u64) {
     let (mut datagrams, mut spent_ns) = (0, 0);
-    let (mut batch, mut batched) = (Vec::new(), Vec::new());
+    let (mut batch, mut batched) = (Vec::new(), Vec::<&KeptTrain>::new());
     let mut trains = trains.peekable();
     while trains.peek().is_some() {
         let mut handled = 0;
@@ -96,16 +96,22 @@ fn hand_over<'a>(
             batched.push(train);
         }
         let mut rest = batch.as_mut_slice();
-        let began_ns = thread_cpu_ns();
-        for kept in batched.drain(..) {
-            let (bytes, others) = rest.split_at_mut(kept.place.len());
-            let train = ReceivedTrain {
+        let received = batched.iter().map_while(|kept| {
+            let (bytes, others) =
+                std::mem::take(&mut rest).split_at_mut_checked(kept.place.len())?;
+            rest = others;
+            Some(ReceivedTrain {
                 from: kept.from,
                 bytes,
                 segment_bytes: kept.segment_bytes,
-            };
-            train.handle_by(datapath, now_ns);
-            rest = others;
+            })
+        });
+        let began_ns = thread_cpu_ns();
+        if handled == batched.len() {
+            let singles = received.map(|train| (train.from, train.bytes));
+            datapath.handle_singles(now_ns, singles);
+        } else {
+            received.for_each(|train| train.handle_by(datapath, now_ns));
         }
         while let Some(train) = datapath.next_train() {
             black_box(train.bytes);

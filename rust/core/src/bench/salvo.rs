@@ -3,7 +3,6 @@
 //! Sealing costs about as much as what the node does, so that a generator that seals while it sends
 //! never saturates a node with a core as good as its own.
 
-use std::io;
 use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::Duration;
@@ -16,7 +15,6 @@ use pyo3::prelude::*;
 use crate::arguments;
 use crate::clock::monotonic_ns;
 use crate::datapath::{Datapath, protection_of};
-use crate::io::Receiver;
 use crate::objects::refused;
 use crate::socket::Socket;
 
@@ -25,9 +23,6 @@ const TRAIN_PACKETS: usize = 64;
 
 /// Between two trains of a salvo at an offered rate, at least.
 const PAUSE: Duration = Duration::from_micros(20);
-
-/// Heartbeats come in and go out about this often while a salvo is sent.
-const UPKEEP_NS: u64 = 5_000_000;
 
 /// Sealed packets of one host, each good for one sending.
 #[pyclass(module = "ei._core")]
@@ -89,11 +84,10 @@ impl Salvo {
     }
 
     /// Send for `seconds`, or until all are sent.
-    #[pyo3(signature = (datapath, socket, *, seconds, packets_per_s=0.0))]
+    #[pyo3(signature = (socket, *, seconds, packets_per_s=0.0))]
     fn send(
         &mut self,
         py: Python<'_>,
-        datapath: &mut Datapath,
         socket: &mut Socket,
         seconds: f64,
         packets_per_s: f64,
@@ -103,35 +97,28 @@ impl Salvo {
                 "seconds of {seconds} or packets_per_s of {packets_per_s} is out of range"
             )));
         }
-        let (udp, receiver) = socket.parts()?;
-        let datapath = datapath.pure();
-        let mut upkeep = Upkeep {
-            datapath,
-            receiver,
-            due_ns: 0,
-        };
-        Ok(py.detach(|| -> io::Result<usize> {
+        let (udp, _) = socket.parts()?;
+        Ok(py.detach(|| {
             let begun_ns = monotonic_ns();
             let ends_ns = begun_ns + (seconds * 1e9) as u64;
             let mut sent = 0;
             loop {
                 let now_ns = monotonic_ns();
                 if now_ns >= ends_ns {
-                    return Ok(sent);
+                    return sent;
                 }
-                upkeep.keep(now_ns, udp)?;
                 let elapsed_s = (now_ns - begun_ns) as f64 / 1e9;
                 if packets_per_s > 0.0 && sent as f64 > packets_per_s * elapsed_s {
                     sleep(PAUSE);
                     continue;
                 }
                 let Some(train) = self.trains.next() else {
-                    return Ok(sent);
+                    return sent;
                 };
                 let heads = train.heads.chunks(train.head_bytes);
                 sent += udp.send_joined(train.to, heads, &self.payload, train.segment_bytes);
             }
-        })?)
+        }))
     }
 
     fn __len__(&self) -> usize {
@@ -139,30 +126,6 @@ impl Salvo {
         trains
             .map(|train| train.heads.len() / train.head_bytes)
             .sum()
-    }
-}
-
-/// Keeps the host's pipe up meanwhile.
-struct Upkeep<'a> {
-    datapath: &'a mut Pure,
-    receiver: &'a mut Receiver,
-    due_ns: u64,
-}
-
-impl Upkeep<'_> {
-    fn keep(&mut self, now_ns: u64, socket: &crate::io::UdpSocket) -> io::Result<()> {
-        if now_ns < self.due_ns {
-            return Ok(());
-        }
-        self.due_ns = now_ns + UPKEEP_NS;
-        if self.receiver.receive(socket)? > 0 {
-            for train in self.receiver.trains() {
-                train.handle_by(self.datapath, now_ns);
-            }
-        }
-        self.datapath.poll(now_ns);
-        let _sent = crate::io::send_trains(self.datapath, std::slice::from_ref(socket));
-        Ok(())
     }
 }
 

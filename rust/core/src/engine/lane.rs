@@ -145,6 +145,15 @@ impl Lane {
             return Ok(());
         };
         self.receiver.receive(socket)?;
+        if self.shared.mailboxes.len() == 1 && self.receiver.is_mostly_single() {
+            let mut singles = self.receiver.datagrams().peekable();
+            while singles.peek().is_some() {
+                let some = singles.by_ref().take(TRAIN_SEGMENTS);
+                self.datapath.handle_singles(now_ns, some);
+                let _sent = send_trains(&mut self.datapath, &self.sockets);
+            }
+            return Ok(());
+        }
         let mut handled = 0;
         for train in self.receiver.trains() {
             handled += train.datagrams();

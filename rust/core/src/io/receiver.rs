@@ -96,6 +96,13 @@ impl Receiver {
         })
     }
 
+    /// Whether most of the batch came singly.
+    pub(crate) fn is_mostly_single(&self) -> bool {
+        let headers = self.headers.iter().take(self.received);
+        let trains = headers.filter(|header| segment_bytes(&header.msg_hdr).is_some());
+        trains.count() * 2 < self.received
+    }
+
     /// The batch as it came.
     pub(crate) fn trains(&mut self) -> impl Iterator<Item = ReceivedTrain<'_>> {
         let buffers = self.buffer.chunks_exact_mut(STRIDE_BYTES);

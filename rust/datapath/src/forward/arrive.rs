@@ -1,7 +1,8 @@
 //! Datagrams come in: opened, parsed, checked against the pipe that they came by, decided.
 //!
 //! A train is worked on in steps, each over all its packets: first all are opened, then the cache lines
-//! of all their decisions are fetched, then each goes its way. So the waits for memory overlap.
+//! of all their decisions are fetched, then each goes its way. So the waits for memory overlap. So it is
+//! with datagrams that come singly, of whose pipes not even the keys are in the caches.
 
 use std::net::SocketAddr;
 
@@ -64,12 +65,55 @@ impl Datapath {
                 *place = self.let_in(now_ns, from, datagram);
             }
             self.fetch(&admitted);
-            for (Admitted { packet, key }, bytes) in admitted.iter().flatten() {
-                let fate = self.pursue_received(now_ns, packet, *key);
-                self.count(fate, *bytes);
-            }
-            self.take_in_changes(now_ns);
+            self.pursue_all(now_ns, &admitted);
         }
+    }
+
+    /// Process datagrams that came singly, mostly each by another pipe, as by `handle`.
+    ///
+    /// They are worked on together as those of a train are, and what will be wanted of their pipes is
+    /// fetched beforehand: of all to be opened, and then of all to be sealed.
+    pub fn handle_singles<'a>(
+        &mut self,
+        now_ns: u64,
+        singles: impl Iterator<Item = (SocketAddr, &'a mut [u8])>,
+    ) {
+        let mut singles = singles.peekable();
+        while singles.peek().is_some() {
+            let mut waiting = [const { None }; MAX_SEGMENTS];
+            for (place, single) in waiting.iter_mut().zip(&mut singles) {
+                *place = Some(single);
+            }
+            if self.log.is_some() {
+                for (from, datagram) in waiting.into_iter().flatten() {
+                    self.handle(now_ns, from, datagram);
+                }
+                continue;
+            }
+            let pipes = &self.departures.pipes;
+            let fetched = waiting.iter().flatten();
+            wait_for(fetched.map(|(_, datagram)| pipes.fetch_opening(datagram)));
+            let mut admitted = [const { None }; MAX_SEGMENTS];
+            for (place, single) in admitted.iter_mut().zip(&mut waiting) {
+                if let Some((from, datagram)) = single.take() {
+                    *place = self.let_in(now_ns, from, datagram);
+                }
+            }
+            self.fetch(&admitted);
+            let ways = admitted.iter().flatten();
+            let peers = ways.filter_map(|(one, _)| self.decisions.only_way(one.key));
+            wait_for(peers.map(|peer| self.departures.fetch(peer)));
+            self.pursue_all(now_ns, &admitted);
+        }
+    }
+
+    #[inline]
+    fn pursue_all(&mut self, now_ns: u64, admitted: &[Option<(Admitted<'_>, usize)>]) {
+        for (Admitted { packet, key }, bytes) in admitted.iter().flatten() {
+            let fate = self.pursue_received(now_ns, packet, *key);
+            self.count(fate, *bytes);
+        }
+        self.take_in_changes(now_ns);
     }
 
     /// Open and check one datagram of a train; `None` when it has met its fate already.
@@ -95,12 +139,8 @@ impl Datapath {
     }
 
     fn fetch(&self, admitted: &[Option<(Admitted<'_>, usize)>]) {
-        let fetched = admitted
-            .iter()
-            .flatten()
-            .map(|(one, _)| self.decisions.fetch(one.key));
-        // What is not used would not be fetched.
-        std::hint::black_box(fetched.fold(0, |all, one| all ^ one));
+        let all = admitted.iter().flatten();
+        wait_for(all.map(|(one, _)| self.decisions.fetch(one.key)));
     }
 
     #[inline]
@@ -199,6 +239,12 @@ impl Datapath {
         }
         Ok(source)
     }
+}
+
+/// Use what was fetched, since else it would not be; they come together.
+#[inline]
+fn wait_for(fetched: impl Iterator<Item = u64>) {
+    std::hint::black_box(fetched.fold(0, |all, one| all ^ one));
 }
 
 #[inline]

@@ -110,6 +110,16 @@ impl SessionTable {
         }
     }
 
+    /// The same to look at.
+    #[inline]
+    pub(super) fn look(&self, index: u32) -> Option<(PeerIndex, &Session)> {
+        let entry = self.entry(index)?;
+        match &entry.state {
+            State::Ready(session) => Some((entry.peer, session)),
+            State::Free | State::Reserved => None,
+        }
+    }
+
     /// Sessions and unfinished handshakes.
     pub(super) fn len(&self) -> usize {
         self.places.len() - self.free.len()

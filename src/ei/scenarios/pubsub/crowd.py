@@ -14,7 +14,8 @@ import msgspec
 
 from ei.errors import LocalError
 from ei.lab.bare_hosts import BareHost, HostOrder, open_pipes, pump_all
-from ei.scenarios.pubsub.programs import Say, run_role
+from ei.lab.brokers.programs import Say, run_role
+from ei.lab.brokers.rival_clients import Burst
 from ei.sdk import Protection
 from ei.services.pubsub.messages import LIVE, Want, Wish, write_payload
 
@@ -53,13 +54,6 @@ class Publisher(msgspec.Struct, frozen=True, kw_only=True):
     host: HostOrder
     subjects: tuple[str, ...]
     data_bytes: int
-
-
-class Burst(msgspec.Struct, frozen=True, kw_only=True):
-    """How much to publish."""
-
-    count: int
-    per_s: float
 
 
 class Counted(msgspec.Struct, frozen=True):

@@ -3,19 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
+from ei.lab.brokers.beside import is_here
+from ei.lab.brokers.programs import started
+from ei.lab.brokers.rival_clients import INFLIGHT, Burst, Sent
 from ei.lab.cpu_time import used_s
 from ei.lab.foreign import environ_of
 from ei.lab.lab import Lab
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
 from ei.lab.unsynced import losing
-from ei.scenarios.pubsub.crowd import Burst, Counted, Crowd, Publisher
+from ei.scenarios.pubsub.crowd import Counted, Crowd, Publisher
 from ei.scenarios.pubsub.exchange import exchanged
 from ei.scenarios.pubsub.ground import Ground, grounded
 from ei.scenarios.pubsub.kept import Kept, publish, read
-from ei.scenarios.pubsub.programs import started
-from ei.scenarios.pubsub.rival_clients import INFLIGHT, Sent
-from ei.scenarios.pubsub.rivals import compared, is_here, jetstream
+from ei.scenarios.pubsub.rivals import compared, jetstream
 from ei.scenarios.pubsub.stuck import unharmed
 from ei.services.pubsub.client import HISTORY, PubSub, open_pubsub
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from statistics import median
 
+from ei.lab.brokers.programs import Program, started
+from ei.lab.brokers.rival_clients import Burst, Sent
 from ei.lab.promises import Promise, promise
-from ei.scenarios.pubsub.crowd import Burst, Counted, Crowd, Publisher
+from ei.scenarios.pubsub.crowd import Counted, Crowd, Publisher
 from ei.scenarios.pubsub.ground import Ground
 from ei.scenarios.pubsub.kept import Kept, p99, publish, read
-from ei.scenarios.pubsub.programs import Program, started
-from ei.scenarios.pubsub.rival_clients import Sent
 from ei.services.pubsub.client import PubSub, Subscription, open_pubsub
 
 WINDOWS = 9

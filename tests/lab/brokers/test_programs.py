@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ei.errors import LocalError
-from ei.scenarios.pubsub.programs import started
+from ei.lab.brokers.programs import started
 
-CLIENTS = "ei.scenarios.pubsub.rival_clients"
+CLIENTS = "ei.lab.brokers.rival_clients"
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Zenoh's router and its clients, each a process: `router`, `publish` or `subscribe`.
 
-By the rules of `crowd.py`, as `rival_clients.py`. Only where the package `eclipse-zenoh` is
+Told and saying the same as `rival_clients.py`. Only where the package `eclipse-zenoh` is
 installed.
 """
 
@@ -12,9 +12,8 @@ from typing import Any, TextIO
 
 import msgspec
 
-from ei.scenarios.pubsub.crowd import Burst
-from ei.scenarios.pubsub.programs import Say, run_role
-from ei.scenarios.pubsub.rival_clients import SUBJECT, TICK_S, Order, Received, Sent
+from ei.lab.brokers.programs import Say, run_role
+from ei.lab.brokers.rival_clients import SUBJECT, TICK_S, Burst, Order, Received, Sent
 
 
 def session(mode: str, port: int) -> Any:  # noqa: ANN401 a library without types

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from ei.scenarios.pubsub.rivals import is_here
-from ei.scenarios.pubsub.zenoh_programs import router
+from ei.lab.brokers.beside import is_here
+from ei.lab.brokers.zenoh_programs import router
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ei.scenarios.pubsub.rival_clients import (
+from ei.lab.brokers.rival_clients import (
     Order,
     connect,
     exactly,

@@ -1,7 +1,7 @@
 """Clients of other brokers, as cheap as can be: they send and count bytes, and look at none.
 
-Run as `python -m ei.scenarios.pubsub.rival_clients publish|subscribe|acknowledged`, by the rules of
-`crowd.py`: an order, `{"ready": true}`, then a line for a line.
+Run as `python -m ei.lab.brokers.rival_clients publish|subscribe|acknowledged`, which is told
+and says JSON lines: an order, `{"ready": true}`, then a line for a line.
 """
 
 import selectors
@@ -12,8 +12,7 @@ from typing import Literal, TextIO
 
 import msgspec
 
-from ei.scenarios.pubsub.crowd import Burst
-from ei.scenarios.pubsub.programs import Say, run_role
+from ei.lab.brokers.programs import Say, run_role
 
 TICK_S = 0.001
 RECEIVE_BYTES = 1 << 20
@@ -38,6 +37,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     clients: int = 1
     data_bytes: int = 128
+
+
+class Burst(msgspec.Struct, frozen=True, kw_only=True):
+    """How much to publish."""
+
+    count: int
+    per_s: float
 
 
 class Received(msgspec.Struct, frozen=True):

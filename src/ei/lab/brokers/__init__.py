@@ -1,0 +1,1 @@
+"""Other brokers of messages beside ours: their programs, and clients as cheap as can be."""

@@ -1,0 +1,44 @@
+"""Curves are drawn of figures that differ by a number alone."""
+
+from pathlib import Path
+
+from ei.bench.figures import Report, figure
+from ei.bench.plots import drawings, page, write_into
+
+FIGURES = (
+    figure("hit with 1,000 pipes in use", [300.0], unit="ns"),
+    figure("hit with 10 pipes in use", [200.0], unit="ns"),
+    figure("hit with 100 pipes in use", [], unit="ns", invalid="nothing came"),
+    figure("hit V 512 B", [400.0], unit="ns", limit=350.0),
+    figure("hit on 1 threads", [300.0], unit="ns"),
+)
+REPORT = Report(machine={"cores": 2}, repeat="ei bench", figures=FIGURES)
+
+
+def test_what_is_valid_is_drawn_in_the_order_of_its_number() -> None:
+    (name,) = drawings(FIGURES)
+    drawn = drawings(FIGURES)[name]
+
+    assert name == "pipes"
+    assert drawn.index(">10<") < drawn.index(">1,000<")
+    assert ">100<" not in drawn
+
+
+def test_the_page_has_curves_and_every_figure() -> None:
+    html = page(REPORT)
+
+    assert html.count("<svg") == 1
+    assert all(figure.name in html for figure in FIGURES)
+    assert 'class="missed"' in html
+    assert "nothing came" in html
+
+
+def test_drawings_stand_by_themselves(tmp_path: Path) -> None:
+    told: list[Path] = []
+
+    write_into(tmp_path / "new", REPORT, told.append)
+
+    assert [path.name for path in told] == ["report.html", "pipes.svg"]
+    drawn = told[1].read_text()
+    assert drawn.startswith("<svg")
+    assert "<style>" in drawn
