@@ -18,7 +18,7 @@ MOST_CONNECTIONS = 64
 MOST_WAITING = 1_024
 """UDP messages whose answer is not written yet; further ones are dropped."""
 MOST_AT_ONCE = 64
-MAX_UDP_BYTES = 65_535
+DATAGRAM_BYTES = 65_535
 PORT_TRIES = 16
 
 
@@ -91,7 +91,7 @@ class DnsServer:
         """Take what is there: the questions of one turn of the loop leave together."""
         with suppress(BlockingIOError, ConnectionError):
             for _ in range(MOST_AT_ONCE):
-                wire, client = udp.recvfrom(MAX_UDP_BYTES)
+                wire, client = udp.recvfrom(DATAGRAM_BYTES)
                 self.take(wire, (client[0], client[1]))
 
     def take(self, wire: bytes, client: Client) -> None:
