@@ -18,10 +18,10 @@ from ei.ways.dialing import HostDialler
 from ei.ways.ends import End, StreamEnd
 from ei.ways.private import PrivateDialler
 
-ROUNDS = 3
+ROUNDS = 5
 AT_ONCE = 4
 """One stream alone is held by its window, not by what carries it."""
-MUCH = {"netns": 30_000_000, "processes": 10_000_000}
+MUCH = {"netns": 20_000_000, "processes": 10_000_000}
 """Between processes a program in Python makes the links."""
 ASKS = 40
 SHARE_LIMIT = 0.6
@@ -42,11 +42,13 @@ async def compared(world: World) -> AsyncIterator[Promise]:
         if find_program("curl") is None:
             yield unsupported(f"{what}; apt-get install curl", ">=", SHARE_LIMIT)
         else:
-            by_relay, by_two = await rates(world, relay, much)
-            share = round(by_relay / by_two, 2)
-            yield promise(what, share, ">=", SHARE_LIMIT, baseline=1.0)
-            rate, baseline = round(by_relay, 1), round(by_two, 1)
-            yield promise("that rate", rate, ">=", 0.1, unit="MB/s", baseline=baseline)
+            rounds = await rates(world, relay, much)
+            # Within a round: the machine has slower minutes.
+            share = median(by_relay / max(by_two, 1e-9) for by_relay, by_two in rounds)
+            is_valid = all(by_two for _, by_two in rounds)
+            yield promise(what, round(share, 2), ">=", SHARE_LIMIT, baseline=1.0, is_valid=is_valid)
+            by_relay, by_two = (round(median(each), 1) for each in zip(*rounds, strict=True))
+            yield promise("that rate", by_relay, ">=", 0.1, unit="MB/s", baseline=by_two)
         private_ms, plain_ms = list[float](), list[float]()
         for _ in range(ASKS):
             plain_ms.append(await asked_plainly(world))
@@ -61,12 +63,12 @@ async def compared(world: World) -> AsyncIterator[Promise]:
     )
 
 
-async def rates(world: World, relay: PrivateRelay, much: int) -> tuple[float, float]:
-    """Return the medians of MB/s by the relay and without, each measured after the other."""
+async def rates(world: World, relay: PrivateRelay, much: int) -> list[tuple[float, float]]:
+    """Return MB/s by the relay and without, measured after one another in each round."""
     private = PrivateDialler(relay, lambda: world.quince.records)
     plain = HostDialler(world.quince, exit=world.quince.find(EXIT))
     answer = partial(answer_much, much=much)
-    by_relay, by_two = list[float](), list[float]()
+    rounds: list[tuple[float, float]] = []
     async with (
         world.proxy(private) as one,
         world.proxy(plain) as other,
@@ -74,9 +76,9 @@ async def rates(world: World, relay: PrivateRelay, much: int) -> tuple[float, fl
     ):
         page = f"http://{world.ground.web}:{server.sockets[0].getsockname()[1]}/"
         for _ in range(ROUNDS):
-            by_two.append(await fetched(world, other, page, much))
-            by_relay.append(await fetched(world, one, page, much))
-    return median(by_relay), median(by_two)
+            by_two = await fetched(world, other, page, much)
+            rounds.append((await fetched(world, one, page, much), by_two))
+    return rounds
 
 
 async def fetched(world: World, proxy: str, page: str, much: int) -> float:
