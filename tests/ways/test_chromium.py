@@ -1,7 +1,6 @@
 """A real browser goes through the proxy by its automatic proxy address."""
 
 import os
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +8,6 @@ from pathlib import Path
 import pytest
 from tests.ways.places import PICTURES, Place
 
-from ei.scenarios.ways_in.commands import own_address
-
-VIRTUAL, REAL = "--virtual-time-budget=20000", "--timeout=3000"
-CALLS = """<script>
-const call = new RTCPeerConnection({{iceServers: [{{urls: "stun:{0}:{1}"}}]}})
-call.createDataChannel("data")
-call.createOffer().then(offer => call.setLocalDescription(offer))
-</script>"""
 Way = Callable[[Place], tuple[str, ...]]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
@@ -31,14 +22,7 @@ def by_proxy(place: Place) -> tuple[str, ...]:
     return (f"--proxy-server=http://{place.proxy}", "--proxy-bypass-list=<-loopback>")
 
 
-def by_proxy_alone(place: Place) -> tuple[str, ...]:
-    """As `by_proxy`, with what the how-to page has against what browsers send past proxies."""
-    return (*by_proxy(place), "--webrtc-ip-handling-policy=disable_non_proxied_udp")
-
-
-def shown(
-    place: Place, url: str, profile: Path, way: Way = by_rules, *, time: str = VIRTUAL
-) -> str:
+def shown(place: Place, url: str, profile: Path, way: Way = by_rules) -> str:
     """Return what a page has become after its scripts."""
     return subprocess.run(
         [
@@ -51,7 +35,7 @@ def shown(
             "--no-first-run",
             f"--user-data-dir={profile}",
             *way(place),
-            time,
+            "--virtual-time-budget=20000",
             "--dump-dom",
             url,
         ],
@@ -105,26 +89,3 @@ def test_a_host_that_would_see_who_asks_is_refused_on_a_page(
     page = shown(private_place, "http://bob.isp-b.ei/", tmp_path)
 
     assert "would see who asks" in page
-
-
-def test_calls_go_past_a_proxy_unless_the_browser_is_told_what_the_how_to_page_says(
-    private_place: Place, tmp_path: Path
-) -> None:
-    here = own_address()
-    if here is None:
-        pytest.skip("this machine has no address but the loopback")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind((here, 0))
-        server.setblocking(False)  # noqa: FBT003 its own name
-        page = tmp_path / "call.html"
-        _ = page.write_text(CALLS.format(*server.getsockname()))
-
-        def came(way: Way) -> bool:
-            _ = shown(private_place, page.as_uri(), tmp_path / way.__name__, way, time=REAL)
-            try:
-                return bool(server.recv(2_000))
-            except BlockingIOError:
-                return False
-
-        assert not came(by_proxy_alone)
-        assert came(by_proxy)  # what is warned of is so
