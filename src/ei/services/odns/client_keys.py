@@ -51,6 +51,8 @@ class TargetKeys:
         self._group = group
         self._keys: dict[Address, Key] = {}
         self._asking: dict[Address, asyncio.Future[Key]] = {}
+        self._outdated: set[Address] = set()
+        """Targets whose key the proxy may know as little as this host did."""
 
     async def of(self, target: Address) -> Key:
         """Return the key of a target, asking for it if none is here.
@@ -70,6 +72,7 @@ class TargetKeys:
         """Forget a key that the target does not know any more."""
         if self._keys.get(target) is key:
             del self._keys[target]
+            self._outdated.add(target)
 
     def _renew(self, target: Address) -> "asyncio.Future[Key]":
         asking = self._asking.get(target)
@@ -80,9 +83,9 @@ class TargetKeys:
 
     async def _ask(self, target: Address, asking: "asyncio.Future[Key]") -> None:
         try:
-            key = self._keys[target] = self._read(
-                target, await self._exchange(target, keys_wanted())
-            )
+            wish = keys_wanted(is_anew=target in self._outdated)
+            key = self._keys[target] = self._read(target, await self._exchange(target, wish))
+            self._outdated.discard(target)
             asking.set_result(key)
         except EiError as error:
             asking.set_exception(error)

@@ -6,7 +6,7 @@
                 back   2 u8                                 proxy to host
 
     payload     type u8 | ...: 1 query and 2 response are those of RFC 9230
-                128 keys wanted, zeros to the length of a query
+                128 keys wanted, anew u8 (to the proxy alone), zeros to the length of a query
                 129 keys: msgpack of the node's statement, whose body is msgpack of `Keys`
                 130 refused: word in ASCII
 
@@ -109,9 +109,18 @@ def read_way(metadata: bytes) -> Way | None:
             return None
 
 
-def keys_wanted() -> bytes:
-    """Return the payload that asks for keys, as long as a query."""
-    return bytes((KEYS_WANTED,)).ljust(QUERY_BYTES, b"\0")
+def keys_wanted(*, is_anew: bool = False) -> bytes:
+    """Return the payload that asks for keys, as long as a query.
+
+    Args:
+        is_anew: Those that the proxy knows are of no use any more.
+    """
+    return bytes((KEYS_WANTED, is_anew)).ljust(QUERY_BYTES, b"\0")
+
+
+def is_wanted_anew(payload: bytes) -> bool:
+    """Return whether a payload asks for other keys than the proxy knows."""
+    return payload[:2] == bytes((KEYS_WANTED, 1))
 
 
 def keys(statement: NodeStatement) -> bytes:

@@ -38,12 +38,23 @@ from ei.sdk import (
     StreamWritable,
     Table,
     TimerFired,
+    Towards,
     domain_number_of,
     towards,
 )
-from ei.services.odns import key_pairs, permits, streams, target, upstream
+from ei.services.odns import key_pairs, permits, shared_keys, streams, target, upstream
 from ei.services.odns.config import Config
-from ei.services.odns.messages import Kind, Way, back, packet_of, pass_on, read_way, refused
+from ei.services.odns.messages import (
+    Kind,
+    Way,
+    back,
+    is_wanted_anew,
+    keys_wanted,
+    packet_of,
+    pass_on,
+    read_way,
+    refused,
+)
 
 NOBODY_BYTES = 10
 _PREFIX_BYTES = 6
@@ -56,11 +67,15 @@ class Waiting(msgspec.Struct, frozen=True, gc=False, array_like=True):
         host: Who asked.
         connection: By which, and is answered.
         hop: The peer that leads to the host.
+        keys_of: The target whose keys it wants; without a length it is a question.
+        is_anew: Others than this node knows.
     """
 
     host: Address
     connection: int
     hop: Address
+    keys_of: Address = Address(b"")
+    is_anew: bool = False
 
 
 class Odns(Service[Config]):
@@ -129,20 +144,33 @@ def proxy(packet: Packet, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
         return refuse(packet, found)
     if not isinstance(found, tuple):
         return (HoldPacket(until=found, timeout_s=ctx.config.hold_s),)
+    return ask_for(packet, way, found, ctx)
+
+
+def ask_for(
+    packet: Packet, way: Way, found: tuple[Towards, ...], ctx: Context[Config]
+) -> Iterable[Effect]:
+    """Ask a target for a host, or answer with the keys that others have of it."""
+    per_s, burst = ctx.config.source_per_s, ctx.config.source_burst
+    if not permits.take(packet.source, ctx, per_s=per_s, burst=burst):
+        return refuse(packet, "too_many_of_source")
+    keys = shared_keys.known(packet.payload, way.target, ctx)
+    if keys is not None:
+        return (SendPacket(answer_of(packet, keys), packet.ingress),)
     number = ctx.random.getrandbits(64)
-    word = wait(packet, number, ctx) if found and found[0].is_up else "no_way"
+    word = wait(packet, way, number, ctx) if found and found[0].is_up else "no_way"
     if word:
         return refuse(packet, word)
-    onward = packet_of(nobody(ctx), number, pass_on(way.target, ctx.node), packet.payload)
+    payload = keys_wanted() if shared_keys.is_wish(packet.payload) else packet.payload
+    onward = packet_of(nobody(ctx), number, pass_on(way.target, ctx.node), payload)
     return (SendPacket(onward, found[0].hop),)
 
 
-def wait(packet: Packet, number: int, ctx: Context[Config]) -> str:
+def wait(packet: Packet, way: Way, number: int, ctx: Context[Config]) -> str:
     """Take note of who asked; return the word for why not, empty when it is done."""
-    per_s, burst = ctx.config.source_per_s, ctx.config.source_burst
-    if not permits.take(packet.source, ctx, per_s=per_s, burst=burst):
-        return "too_many_of_source"
-    waiting = Waiting(packet.source, packet.connection, packet.ingress)
+    keys_of = way.target if shared_keys.is_wish(packet.payload) else Address(b"")
+    is_anew = is_wanted_anew(packet.payload)
+    waiting = Waiting(packet.source, packet.connection, packet.ingress, keys_of, is_anew)
     try:
         _waiting(ctx).put(number.to_bytes(8, "big"), waiting, ttl_s=ctx.config.answer_s)
     except ServiceError:
@@ -178,14 +206,19 @@ def give_back(packet: Packet, ctx: Context[Config]) -> Iterable[Effect]:
     if waiting is None:
         return (DropPacket("unknown_answer"),)
     _waiting(ctx).delete(number)
-    answer = packet_of(waiting.host, waiting.connection, back(), packet.payload)
+    payload = shared_keys.shared(packet.payload, waiting.keys_of, ctx, is_anew=waiting.is_anew)
+    answer = packet_of(waiting.host, waiting.connection, back(), payload)
     return (SendPacket(answer, waiting.hop),)
 
 
 def refuse(packet: Packet, word: str) -> Iterable[Effect]:
     """Tell a host why not."""
-    answer = packet_of(packet.source, packet.connection, back(), refused(word))
-    return (Count(word), SendPacket(answer, packet.ingress))
+    return (Count(word), SendPacket(answer_of(packet, refused(word)), packet.ingress))
+
+
+def answer_of(packet: Packet, payload: bytes) -> Packet:
+    """Return the proxy's own answer to a host's packet."""
+    return packet_of(packet.source, packet.connection, back(), payload)
 
 
 def _waiting(ctx: Context[Config]) -> Table[Waiting]:

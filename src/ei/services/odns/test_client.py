@@ -16,7 +16,7 @@ from ei.errors import (
 from ei.records.keys import make_keys
 from ei.sdk import Address, DropPacket, HoldPacket, Operator, OwnStatement, Record
 from ei.services.odns.client import ObliviousResolver
-from ei.services.odns.messages import KEYS_WANTED, keys, pass_on, refused
+from ei.services.odns.messages import KEYS_WANTED, is_wanted_anew, keys, pass_on, refused
 from ei.services.odns.test_service import (
     DNS,
     NODE,
@@ -44,6 +44,7 @@ class Far:
         says: What its resolver says to a question.
         change: What becomes of payloads on their way back.
         asked: How many payloads went there.
+        wishes: Of these the ones for keys: whether others than the proxy's.
         is_silent: Nothing comes back any more.
     """
 
@@ -52,10 +53,13 @@ class Far:
         self.says: Callable[[bytes], bytes] = answer_to
         self.change: Callable[[bytes], bytes] = lambda payload: payload
         self.asked = 0
+        self.wishes: list[bool] = []
         self.is_silent = False
 
     async def exchange(self, target: Address, payload: bytes) -> bytes:
         self.asked += 1
+        if payload[0] == KEYS_WANTED:
+            self.wishes.append(is_wanted_anew(payload))
         if target != TARGET:
             return refused("no_resolver")
         effects = reached(self.play, payload, connection=self.asked)
@@ -150,6 +154,7 @@ def test_keys_that_changed_in_between_are_asked_for_again() -> None:
         return first + await resolver.ask(DNS)
 
     assert asking(far, later) == answer_to(DNS) * 2
+    assert far.wishes == [False, True]
 
 
 def test_what_a_proxy_rewrites_is_no_answer() -> None:

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -28,6 +29,7 @@ from ei.sdk import (
     SendPacket,
 )
 from ei.services.odns.messages import (
+    Keys,
     ask,
     back,
     keys,
@@ -195,6 +197,62 @@ def test_hosts_of_others_have_no_proxy_here() -> None:
 
     assert asked(play, ingress=BORDER, source=address("eve.2")) == (DropPacket("bad_source"),)
     assert word_of(asked(play, ingress=address("mate"))) is None
+
+
+def answered(play: Playbook, onward: Packet, payload: bytes) -> bytes:
+    """The target answers a packet of the proxy's; returns what the host gets."""
+    where = (BORDER, onward.source, onward.connection)
+    return sent(
+        arrive(play, Packet(66, *where, back(SELF), payload, is_covered=True))
+    ).packet.payload
+
+
+def told_keys(play: Playbook, configs: bytes) -> bytes:
+    body = msgspec.msgpack.encode(Keys(int(play.now_s) + 4, configs))
+    return keys(state(NODE, 2, 66, body))
+
+
+def test_all_hosts_get_the_same_keys_of_a_target_and_it_is_asked_once() -> None:
+    play = proxy()
+    first = sent(asked(play, keys_wanted())).packet
+    second = sent(asked(play, keys_wanted())).packet
+
+    alices = answered(play, first, one := told_keys(play, b"one"))
+    bobs = answered(play, second, told_keys(play, b"marked"))
+    third = sent(play.packet("bob", metadata=ask(TARGET), payload=keys_wanted()))
+
+    assert first.payload == keys_wanted()
+    assert alices == bobs == one
+    assert (third.to, third.packet.payload) == (address("bob"), one)
+
+
+def test_keys_that_are_of_no_use_any_more_are_asked_for_anew_and_by_nobody() -> None:
+    play = proxy()
+    _ = answered(play, sent(asked(play, keys_wanted())).packet, told_keys(play, b"one"))
+
+    anew = sent(asked(play, keys_wanted(is_anew=True))).packet
+    alices = answered(play, anew, two := told_keys(play, b"two"))
+
+    assert anew.payload == keys_wanted()
+    assert alices == two == sent(asked(play, keys_wanted())).packet.payload
+
+
+def test_keys_are_shared_for_half_of_their_time_since_hosts_renew_them_then() -> None:
+    play = proxy()
+    _ = answered(play, sent(asked(play, keys_wanted())).packet, told_keys(play, b"one"))
+    _ = play.advance(2.1)
+
+    assert sent(asked(play, keys_wanted())).to == BORDER
+
+
+def test_what_the_target_has_not_signed_is_not_shared() -> None:
+    play = proxy()
+    forged = told_keys(play, b"one")[:-1] + b"?"
+
+    given = answered(play, sent(asked(play, keys_wanted())).packet, forged)
+
+    assert given == forged
+    assert sent(asked(play, keys_wanted())).to == BORDER
 
 
 # -- between -----------------------------------------------------------------------------------
