@@ -44,6 +44,7 @@ def test_as_json_it_is_one_object_of_the_schema() -> None:
             "limit": {"op": "==", "value": 10},
             "baseline": None,
             "status": "ok",
+            "note": "",
         }
     ]
 

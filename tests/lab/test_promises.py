@@ -43,6 +43,7 @@ def test_the_json_has_exactly_the_fields_of_its_schema() -> None:
                 "limit": {"op": "==", "value": 10},
                 "baseline": 9,
                 "status": "ok",
+                "note": "",
             }
         ],
     }

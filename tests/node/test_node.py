@@ -141,7 +141,7 @@ def test_services_come_with_the_bounds_of_their_manifests() -> None:
 
     delivery, shield = commands(datapath, "add_service")
     assert delivery == (
-        16, None, False, 1_024, 64, 0, ("lost",), ENVIRONMENT_COUNTERS, "closed", False,
+        16, None, False, 1_024, 64, 0, ("lost",), ENVIRONMENT_COUNTERS, "closed", False, False,
     )  # fmt: skip
     assert shield[:2] == (64, 4)
 

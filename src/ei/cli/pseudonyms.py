@@ -9,7 +9,6 @@ import re
 from collections.abc import Collection
 
 from ei.errors import LocalError
-from ei.records.addresses import format_address, parse_address
 
 ADDRESS = re.compile(
     r"(?<![0-9a-fA-F:])fd35:[0-9a-fA-F:]+|(?<![0-9a-f])fd35[0-9a-f]{28}(?![0-9a-f])"
@@ -61,6 +60,8 @@ class Pseudonyms:
 
 def _canonical(text: str) -> str:
     """Return the IPv6 form of an address in either form; itself when it is none."""
+    from ei.records.addresses import format_address, parse_address
+
     try:
         return format_address(parse_address(text))
     except LocalError:

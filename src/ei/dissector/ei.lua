@@ -14,7 +14,8 @@ local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "g
 local SERVICES = {
     [1] = "control", [2] = "directory", [3] = "routing", [5] = "cluster", [6] = "attachment",
     [16] = "delivery", [17] = "echo", [18] = "reach", [32] = "termination", [34] = "caching",
-    [37] = "compression", [48] = "multicast", [50] = "pubsub",
+    [37] = "compression", [48] = "multicast", [50] = "pubsub", [66] = "odns",
+    [68] = "relay",
 }
 
 -- Control messages by service and kind.
@@ -29,6 +30,7 @@ local MESSAGES = {
     [37] = { [0] = "Offer", [1] = "Taken", [2] = "Has" },
     [48] = { [0] = "Join", [1] = "Leave", [2] = "Graft", [3] = "Prune", [4] = "Decline", [5] = "Missing", [6] = "Again" },
     [50] = { [0] = "Want", [1] = "Wanted", [2] = "Again" },
+    [68] = { [0] = "AskKeys", [1] = "IssuerKeys", [2] = "Sign", [3] = "Signed", [4] = "Ended" },
 }
 
 local PORT = 3535

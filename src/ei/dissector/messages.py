@@ -27,6 +27,7 @@ MESSAGES = {
     37: {0: "Offer", 1: "Taken", 2: "Has"},
     48: {0: "Join", 1: "Leave", 2: "Graft", 3: "Prune", 4: "Decline", 5: "Missing", 6: "Again"},
     50: {0: "Want", 1: "Wanted", 2: "Again"},
+    68: {0: "AskKeys", 1: "IssuerKeys", 2: "Sign", 3: "Signed", 4: "Ended"},
 }
 """Service number to kind to name; a test compares with what the code sends."""
 

@@ -62,6 +62,10 @@ services = [{services}]
 # cache_entries = 65_536
 # max_datagram_bytes = 1_452
 
+# What the node and its workers may hold, in MiB: over it, who holds most goes. 0 is half of the
+# machine's memory, or of its control group's.
+# memory_limit_mib = 0
+
 # Other nodes are called at start while there are at most so many, else when there is traffic.
 # mesh_nodes = 64
 
