@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ei.errors import LocalError
-from ei.lab.foreign import is_listening, running, unused_port
+from ei.lab.foreign import end, is_listening, running, unused_port
 
 SERVER = """
 import socket, sys, time
@@ -59,3 +59,14 @@ def test_a_socket_of_the_file_system_is_known_by_its_path(tmp_path: Path) -> Non
         server.bind(str(tmp_path / "socket"))
 
         assert (before, is_listening(tmp_path / "socket")) == (False, True)
+
+
+def test_a_program_is_ended_and_one_that_has_ended_stays_so() -> None:
+    async def ended(*words: str) -> list[int | None]:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-S", "-c", *words)
+        await end(process)
+        first = process.returncode
+        await end(process)
+        return [first, process.returncode]
+
+    assert asyncio.run(ended("import time; time.sleep(60)")) == [-15, -15]

@@ -11,6 +11,7 @@ from ei.lab.promises import (
     Promise,
     Report,
     ended_by,
+    plainly,
     promise,
     rows,
     shown,
@@ -114,3 +115,12 @@ def test_an_error_of_ours_is_a_broken_promise_and_any_other_is_raised() -> None:
     assert ended_by(DeadlineError("nobody came"), "the demo").status == "broken"
     with pytest.raises(ExceptionGroup):
         ended_by(ExceptionGroup("several", [ValueError("a mistake")]), "the demo")
+
+
+def test_in_plain_lines_each_promise_has_its_figure_its_limit_and_its_unit() -> None:
+    kept = promise("pings answered", 10, "==", 10, unit="pings")
+    broken = promise("lost", 1, "==", 0)
+
+    assert plainly([kept, broken]) == (
+        "ok       pings answered: 10 == 10 pings\nbroken   lost: 1 == 0\n"
+    )

@@ -145,6 +145,25 @@ class PlainLink:
         self._socket.close()
 
 
+def take_in(streams: Streams, link: Link, peer: bytes, connection: int) -> None:
+    """Wait for a moment at most, and hand over what came of a connection and what is due."""
+    due_ns = streams.next_deadline_ns()
+    wait_ns = 100_000_000 if due_ns is None else max(due_ns - monotonic_ns(), 0)
+    _ = select.select([link.fileno()], [], [], min(wait_ns / 1e9, 0.1))
+    now_ns = monotonic_ns()
+    payloads = link.receive(now_ns)
+    if payloads:
+        streams.handle_many(now_ns, peer, connection, payloads)
+    streams.poll(now_ns)
+
+
+def send_out(streams: Streams, link: Link) -> None:
+    """Send what is to be sent now."""
+    now_ns = monotonic_ns()
+    for _, connection, train in streams.take_transmits(now_ns):
+        link.send(now_ns, train, connection)
+
+
 class Taker:
     """One connection over a link, opened with its first stream."""
 
@@ -189,14 +208,7 @@ class Taker:
             self._pump()
 
     def _pump(self) -> None:
-        due_ns = self._streams.next_deadline_ns()
-        wait_ns = 100_000_000 if due_ns is None else max(due_ns - monotonic_ns(), 0)
-        _ = select.select([self._link.fileno()], [], [], min(wait_ns / 1e9, 0.1))
-        now_ns = monotonic_ns()
-        payloads = self._link.receive(now_ns)
-        if payloads:
-            self._streams.handle_many(now_ns, NODE.address, CONNECTION, payloads)
-        self._streams.poll(now_ns)
+        take_in(self._streams, self._link, NODE.address, CONNECTION)
         for event in self._streams.take_events():
             match event:
                 case ("connected", _, _):
@@ -207,8 +219,7 @@ class Taker:
                     raise LocalError(f"{word}: {event[3:]}")
                 case _:
                     pass
-        for _, connection, train in self._streams.take_transmits(now_ns):
-            self._link.send(now_ns, train, connection)
+        send_out(self._streams, self._link)
 
     def _read(self, stream: int) -> None:
         piece = b"more"

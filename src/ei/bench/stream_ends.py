@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from ei._core import Streams, monotonic_ns
-from ei.bench.quic_taker import Link, PlainLink
+from ei.bench.quic_taker import Link, PlainLink, send_out, take_in
 from ei.bench.world import DELIVERY
 from ei.errors import LocalError
 from ei.lab.bare_hosts import BareHost, HostOrder, open_pipes
@@ -119,26 +119,18 @@ class End:
 
     def pump(self) -> None:
         """Wait for a moment at most, and do what is to be done."""
-        due_ns = self._streams.next_deadline_ns()
-        wait_ns = 100_000_000 if due_ns is None else max(due_ns - monotonic_ns(), 0)
-        _ = select.select([self._link.fileno()], [], [], min(wait_ns / 1e9, 0.1))
-        now_ns = monotonic_ns()
-        payloads = self._link.receive(now_ns)
-        if payloads:
-            self._streams.handle_many(now_ns, self._peer, CONNECTION, payloads)
-        self._streams.poll(now_ns)
+        take_in(self._streams, self._link, self._peer, CONNECTION)
         for event in self._streams.take_events():
             match event:
                 case ("key_wanted", _, _):
-                    self._streams.accept(now_ns, self._peer, CONNECTION, self._peer_key)
+                    self._streams.accept(monotonic_ns(), self._peer, CONNECTION, self._peer_key)
                 case ("readable", _, _, stream):
                     self._read(stream)
                 case ("lost" | "stream_reset" as word, *_):
                     raise LocalError(f"{word}: {event[3:]}")
                 case (word, *_):
                     self._words.append(word)
-        for _, connection, train in self._streams.take_transmits(now_ns):
-            self._link.send(now_ns, train, connection)
+        send_out(self._streams, self._link)
 
     def _pump_until(self, word: str) -> None:
         ends_s = time.monotonic() + LIMIT_S

@@ -25,7 +25,7 @@ from ei.lab.accounts import Books
 from ei.lab.catalogue import find_topology
 from ei.lab.load import carry, ping_pairs, send_with_receipts, until
 from ei.lab.process_lab import ProcessLab
-from ei.lab.promises import Promise, promise
+from ei.lab.promises import Promise, plainly, promise
 from ei.lab.topology import Impairment
 
 if TYPE_CHECKING:
@@ -310,9 +310,7 @@ def main(words: list[str]) -> int:
     seed = int(words[1]) if len(words) > 1 else 1
     course = asyncio.run(keep_books(find_topology(TOPOLOGY), seconds=seconds, seed=seed))
     rows = judge(course, seconds=seconds)
-    for row in rows:
-        line = f"{row.status:8} {row.name}: {row.measured} {row.limit.op} {row.limit.value}"
-        _ = sys.stdout.write(f"{line} {row.unit}".rstrip() + "\n")
+    _ = sys.stdout.write(plainly(rows))
     summary = {"acts": course.acts, "drops": course.drops}
     _ = sys.stdout.write(f"{seconds:g} s with seed {seed}: {json.dumps(summary)}\n")
     return 0 if all(row.status == "ok" for row in rows) else 1

@@ -68,6 +68,18 @@ async def running(
         await asyncio.to_thread(_end, process)
 
 
+async def end(process: asyncio.subprocess.Process) -> None:
+    """End a program that may have ended already: by SIGTERM, by force in the end."""
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(END_LIMIT_S):
+            _ = await process.wait()
+    except TimeoutError:
+        process.kill()
+        _ = await process.wait()
+
+
 def is_listening(at: int | Path, namespace: str | None = None) -> bool:
     """Return whether somebody listens on a TCP port or a socket of the file system.
 

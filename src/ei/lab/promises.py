@@ -157,6 +157,16 @@ def rows(promises: Sequence[Promise]) -> list[tuple[str, ...]]:
     ]
 
 
+def plainly(promises: Sequence[Promise]) -> str:
+    """Return a line for each promise, for programs that print no table."""
+    lines = (
+        f"{each.status:8} {each.name}: {each.measured} {each.limit.op} {each.limit.value}"
+        f" {each.unit}".rstrip()
+        for each in promises
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
 def shown(figure: Figure) -> str:
     """Return a figure as a reader wants it: yes or no, four digits, the start of a digest."""
     match figure:

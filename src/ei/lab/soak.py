@@ -28,7 +28,7 @@ from ei.lab.catalogue import find_topology
 from ei.lab.census import marked_processes, session_of
 from ei.lab.load import all_pairs, carry, node_in_use, ping_pairs, send_with_receipts, until
 from ei.lab.process_lab import ProcessLab
-from ei.lab.promises import Promise, promise
+from ei.lab.promises import Promise, plainly, promise
 from ei.lab.run_folder import run_folder
 
 if TYPE_CHECKING:
@@ -304,9 +304,7 @@ def main(arguments: list[str]) -> int:
     seed = int(arguments[1]) if len(arguments) > 1 else 1
     course = asyncio.run(soak(find_topology(TOPOLOGY), seconds=seconds, seed=seed))
     rows = judge(course, seconds=seconds)
-    for row in rows:
-        line = f"{row.status:8} {row.name}: {row.measured} {row.limit.op} {row.limit.value}"
-        _ = sys.stdout.write(f"{line} {row.unit}".rstrip() + "\n")
+    _ = sys.stdout.write(plainly(rows))
     summary = {"rounds": course.rounds, "lost": course.lost, "faults": course.faults}
     _ = sys.stdout.write(f"{seconds:g} s with seed {seed}: {json.dumps(summary)}\n")
     return 0 if all(row.status == "ok" for row in rows) else 1

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -12,11 +11,11 @@ from pathlib import Path
 import msgspec
 
 from ei.errors import LocalError
+from ei.lab.foreign import end
 from ei.lab.process_lab import ProcessLab
 from ei.scenarios.odns.bind import ADDRESS, ZONE, Resolver, said
 
 READY_S = 15.0
-END_S = 10.0
 _VARIES = (
     re.compile(r"^;; (Query time|WHEN|SERVER).*$", re.MULTILINE),
     re.compile(r"^; <<>> DiG.*$", re.MULTILINE),
@@ -68,13 +67,7 @@ async def stub(
     try:
         yield StubProcess(await _port_of(process), process.pid)
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(END_S):
-                _ = await process.wait()
-        except TimeoutError:
-            process.kill()
+        await end(process)
 
 
 async def _port_of(process: asyncio.subprocess.Process) -> int:

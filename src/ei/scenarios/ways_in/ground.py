@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -15,7 +14,7 @@ from ei.daemons.client import ask
 from ei.errors import EiError
 from ei.host.client import Host
 from ei.host.status import HostStatus
-from ei.lab.foreign import environ_of, unused_port
+from ei.lab.foreign import end, environ_of, unused_port
 from ei.lab.load import until
 from ei.lab.process_lab import ProcessLab
 from ei.scenarios.ways_in.outside import seen
@@ -25,7 +24,6 @@ BODY = bytes(range(256)) * 80_000
 BULK_PORT = 5_201
 """Where the gateway offers iperf3."""
 READY_S = 10.0
-END_S = 10.0
 OUTSIDE = (
     ("ip", "-o", "address"),
     ("ip", "route", "show", "table", "all"),
@@ -106,13 +104,7 @@ class Ground:
             _ = await until(self.lab, lambda: self._is_up(name), limit_s=READY_S)
             yield process
         finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(END_S):
-                    _ = await process.wait()
-            except TimeoutError:
-                process.kill()
+            await end(process)
 
     async def ask(self, name: str, verb: str) -> dict[str, object]:
         """Ask the daemon of a host."""
