@@ -4,7 +4,7 @@ import socket
 from itertools import islice
 
 from ei._core import Datapath, public_key
-from ei.scenarios.flood.flooder import INITIATION_BYTES, flood, initiation, sources
+from ei.scenarios.flood.flooder import INITIATION_BYTES, SOURCES, flood, initiation, sources
 
 SECRET = bytes(range(32))
 
@@ -36,6 +36,10 @@ def test_no_address_comes_twice_in_a_flood_of_a_minute() -> None:
 
     assert len(set(seen)) == len(seen)
     assert {each[:1] for each in seen} == {b"\x7f"}
+
+
+def test_no_address_is_one_that_the_system_refuses_as_a_source() -> None:
+    assert bytes([127, 255, 255, 255]) not in set(islice(sources(), SOURCES))
 
 
 def test_each_datagram_comes_from_an_address_of_its_own() -> None:

@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count, cycle
 
 import msgspec
@@ -33,11 +34,13 @@ POOL = 4_096
 IP_PKTINFO = 8
 """Says from which of the machine's addresses one datagram comes: ip(7)."""
 FIRST_SOURCE = 0x7FC0_0000
-SOURCES = 2**22
-"""127.192.0.0/10: no lab has an address there."""
+SOURCES = 2**21
+"""127.192.0.0/11: no lab has an address there, and none of them is the network's broadcast."""
 STRIDE = 2_654_435_761
 """Odd, so that addresses come again only when all have come."""
 TURN_S = 0.001
+URGENCY = -10
+"""Of the scheduler: a flood comes from elsewhere, and is not slowed by those whom it floods."""
 
 
 class Flooded(msgspec.Struct, frozen=True):
@@ -65,7 +68,7 @@ def initiation(public_key: bytes, random: bytes, *, index: int) -> bytes:
 
 
 def sources() -> Iterator[bytes]:
-    """Yield IPv4 addresses, four million different ones before the first comes again."""
+    """Yield IPv4 addresses, two million different ones before the first comes again."""
     for number in count():
         yield (FIRST_SOURCE + number * STRIDE % SOURCES).to_bytes(4, "big")
 
@@ -100,6 +103,8 @@ def main(words: list[str]) -> int:
     endpoint, key, per_s, seconds = words
     address, port = parse_endpoint(endpoint)
     public_key = bytes.fromhex(key)
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, URGENCY)
     datagrams = [
         initiation(public_key, os.urandom(NOISE_BYTES), index=number << 4) for number in range(POOL)
     ]
