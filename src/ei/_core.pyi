@@ -457,6 +457,8 @@ class Engine:
         threads: Datapath threads, 1 to 16, by SO_REUSEPORT.
         spin_us: Microseconds a thread polls before it sleeps; 0 sleeps at once.
         cpus: Thread i runs on CPU `cpus[i]`; `None` leaves that to the system.
+        copies_per_s: That the packets of one peer may become, divided among the threads; more are
+            dropped (`copies_capped`). 0 has no bound.
 
     Raises:
         OSError: as the system says, with the endpoint as `filename`.
@@ -473,6 +475,7 @@ class Engine:
         max_datagram_bytes: int = 1_452,
         spin_us: int = 50,
         cpus: list[int] | None = None,
+        copies_per_s: int = 0,
     ) -> Self: ...
     @property
     def endpoints(self) -> list[str]: ...
@@ -558,6 +561,12 @@ class Engine:
     def set_internet(self, internet: list[str]) -> None:
         """What services may reach from now on; open streams stay."""
 
+    def set_tight(self, is_tight: bool) -> int:
+        """Give up what is kept, to be sent again or resumed, and let in no stream while it is so.
+
+        Returns the bytes that were given up.
+        """
+
     def set_sites(self, sites: list[tuple[str, bytes, bytes, list[str]]]) -> None:
         """Sites whose TLS ends here from now on, for `StartTls`; open streams stay.
 
@@ -606,6 +615,7 @@ class Engine:
         "notice_overflows" (notices beyond the 65,536 that wait to be taken).
 
         Once `start_streams` was called, "streams": {"open", "opened", "refused", "pipe_full",
+        "crowded_out", "forgotten_bytes",
         "read_bytes", "written_bytes", "spliced_bytes", "buffered_bytes" (what windows may come to),
         "connections", "cpu_ns", "queue_overflows" (packets that the thread took too late): int,
         "closed": {reason: int}, "services": {number: {"open",

@@ -8,6 +8,7 @@ from ei.cli.output import Output
 from ei.cli.polling import Polled
 from ei.cli.statuses import (
     counts,
+    memory,
     overflows,
     reasons,
     show_all,
@@ -18,6 +19,7 @@ from ei.cli.statuses import (
 )
 from ei.cli.targets import Target
 from ei.node.admin import RunningStatus
+from ei.node.ceiling import MIB, MemoryStatus
 from ei.node.status import NodeStatus
 from ei.node.stream_status import NotAllowed, ServiceStreams, StreamStatus
 from ei.records.expiry import Expiring
@@ -54,6 +56,20 @@ def test_a_service_that_no_worker_runs_is_trouble() -> None:
         "echo is down: its worker is waiting, the last one ended: SIGKILL"
     ]
     assert troubles_of(Polled(TARGET, None, "no answer")) == ["no answer"]
+
+
+def test_what_a_node_holds_and_what_made_room_is_one_line() -> None:
+    fine = MemoryStatus(
+        41 * MIB, 64 * MIB, is_tight=False, given_up={"kept": 0, "worker": 0}, forgotten_bytes=0
+    )
+    tight = MemoryStatus(
+        65 * MIB, 64 * MIB, is_tight=True, given_up={"kept": 3, "worker": 1}, forgotten_bytes=900
+    )
+
+    assert memory(fine) == "memory 41 of 64 MiB; given up 0"
+    assert memory(tight) == (
+        "memory 65 of 64 MiB, tight: no stream is let in; given up 3 kept, 1 worker"
+    )
 
 
 def test_a_service_that_is_down_is_marked_in_the_line_of_its_node() -> None:

@@ -7,8 +7,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
+import msgspec
 import pytest
+from tests.node.test_daemon import with_metrics
 from tests.node.test_terminating import HERE, allow, reversed_by, reversing
 
 from ei.errors import EiError
@@ -18,6 +21,7 @@ from ei.node.ceiling import (
     AGAIN_S,
     MIB,
     Ceiling,
+    MemoryStatus,
     ceiling_bytes,
     held_bytes,
     machine_bytes,
@@ -54,8 +58,20 @@ def test_below_it_nobody_goes() -> None:
     assert Ceiling(limit_bytes=110).choose(HELD, own_bytes=20, now_s=1.0) is None
 
 
+def test_b7_above_it_what_is_kept_goes_first() -> None:
+    ceiling = Ceiling(limit_bytes=100)
+
+    assert ceiling.choose(HELD, own_bytes=20, now_s=0.75) is None
+    assert ceiling.is_tight
+    assert ceiling.choose(HELD, own_bytes=5, now_s=1.0) is None
+    assert not ceiling.is_tight
+    assert ceiling.status().given_up == {"kept": 1, "worker": 0}
+    assert ceiling.status().held_bytes == 95
+
+
 def test_b7_above_it_the_worker_that_holds_most_goes_and_then_the_next() -> None:
     ceiling = Ceiling(limit_bytes=100)
+    assert ceiling.choose(HELD, own_bytes=20, now_s=0.75) is None
 
     assert ceiling.choose(HELD, own_bytes=20, now_s=1.0) == "caching"
     assert ceiling.choose(HELD, own_bytes=20, now_s=1.0 + AGAIN_S / 2) is None
@@ -65,8 +81,10 @@ def test_b7_above_it_the_worker_that_holds_most_goes_and_then_the_next() -> None
 
 
 def test_without_workers_there_is_nobody_to_end() -> None:
-    assert Ceiling(limit_bytes=100).choose({}, own_bytes=200, now_s=1.0) is None
-    assert Ceiling(limit_bytes=100).choose({"echo": 0}, own_bytes=200, now_s=1.0) is None
+    for held in ({}, {"echo": 0}):
+        ceiling = Ceiling(limit_bytes=100, is_tight=True)
+        assert ceiling.choose(held, own_bytes=200, now_s=1.0) is None
+        assert ceiling.status().given_up == {"kept": 0, "worker": 0}
 
 
 def test_what_a_process_holds_is_read_and_what_is_gone_holds_nothing() -> None:
@@ -78,6 +96,7 @@ def test_what_a_process_holds_is_read_and_what_is_gone_holds_nothing() -> None:
 def test_b7_a_node_over_its_ceiling_ends_a_worker_and_goes_on(
     node_file: Path, start_node: "Callable[[Path], RunningNode]"
 ) -> None:
+    metrics = with_metrics(node_file)
     text = node_file.read_text()
     _ = node_file.write_text(f"memory_limit_mib = 32\n{text}")
     node = start_node(node_file)
@@ -90,7 +109,12 @@ def test_b7_a_node_over_its_ceiling_ends_a_worker_and_goes_on(
     node.wait_until(has_ended_one)
 
     assert "memory ceiling reached" in node.log.read_text()
-    assert node.ask("status")["schema"] == "ei.node-status/1"
+    memory = msgspec.convert(node.ask("status")["memory"], MemoryStatus)
+    assert memory.limit_bytes == 32 * MIB
+    assert memory.given_up["kept"] >= 1 <= memory.given_up["worker"]
+    with urlopen(f"http://{metrics}/metrics", timeout=5) as answer:
+        page = answer.read().decode()
+    assert f'ei_memory_bytes{{what="limit"}} {32 * MIB}' in page
 
 
 @asynccontextmanager

@@ -5,7 +5,8 @@ import re
 import msgspec
 
 from ei.node.admin import RunningStatus
-from ei.node.metrics import MAX_PEER_SERIES, METRICS, Observed, health, metrics_text
+from ei.node.ceiling import MemoryStatus
+from ei.node.metrics import MAX_PEER_SERIES, METRICS, Observed, metrics_text
 from ei.node.status import NodeStatus, PeerStatus, ServiceStatus
 from ei.node.stream_status import ServiceStreams, StreamStatus
 from ei.node.workers import WorkerStatus
@@ -150,25 +151,34 @@ def test_a_worker_without_a_process_of_its_own_has_no_usage() -> None:
     assert not [name for name in values if name.startswith(("ei_module_cpu", "ei_module_memory"))]
 
 
-def test_health_names_what_is_wrong() -> None:
-    sick = running(
-        msgspec.structs.replace(NODE, refused_records={"node x": "expired"}),
-        WorkerStatus("echo", 0, "waiting", 3, "exit 1"),
-    )
+def test_what_is_wrong_is_told_by_what_was_looked_at() -> None:
+    sick = running(NODE, WorkerStatus("echo", 0, "waiting", 3, "exit 1"))
 
-    assert health(running(), unix_s=1_900) == {
-        "workers": "",
-        "records": "",
-        "identity": "",
-        "draining": "",
-    }
-    assert health(sick, unix_s=2_000) == {
-        "workers": "no worker runs for echo",
-        "records": "1 records are refused",
-        "identity": "the record of this node has expired",
-        "draining": "",
-    }
     assert values_of(sick)['ei_health{check="workers"}'] == 0
+    assert values_of(sick)['ei_health{check="records"}'] == 1
+
+
+def test_what_is_held_and_what_made_room_is_told_where_somebody_watches() -> None:
+    memory = MemoryStatus(
+        held_bytes=90,
+        limit_bytes=100,
+        is_tight=False,
+        given_up={"kept": 3, "worker": 1},
+        forgotten_bytes=7,
+    )
+    watched = msgspec.structs.replace(running(), memory=memory)
+
+    values = values_of(watched)
+
+    assert {name: value for name, value in values.items() if name.startswith("ei_memory")} == {
+        'ei_memory_bytes{what="held"}': 90,
+        'ei_memory_bytes{what="limit"}': 100,
+        'ei_memory_given_up_total{what="kept"}': 3,
+        'ei_memory_given_up_total{what="worker"}': 1,
+    }
+    crowded = msgspec.structs.replace(NODE, streams=StreamStatus(crowded_out=5))
+    assert values_of(running(crowded))['ei_memory_given_up_total{what="stream"}'] == 5
+    assert not [name for name in values_of(running()) if name.startswith("ei_memory")]
 
 
 def test_streams_are_told_where_there_are_some() -> None:

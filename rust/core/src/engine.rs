@@ -36,7 +36,7 @@ pub(crate) struct Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (*, binds, address, private_key, threads=1, cache_entries=65_536,
-        max_datagram_bytes=1_452, spin_us=50, cpus=None))]
+        max_datagram_bytes=1_452, spin_us=50, cpus=None, copies_per_s=0))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the keyword arguments of Python"
@@ -51,6 +51,7 @@ impl Engine {
         max_datagram_bytes: usize,
         spin_us: u64,
         cpus: Option<Vec<usize>>,
+        copies_per_s: u64,
     ) -> PyResult<Self> {
         let role = PeerKind::Node;
         let mut datapath = arguments::datapath(
@@ -63,6 +64,7 @@ impl Engine {
         datapath.unix_offset_ns = unix_ns() as i64 - monotonic_ns() as i64;
         datapath.reserves_memory = true;
         let threads = arguments::within("threads", threads, 1, MOST_THREADS)?;
+        datapath.copies_per_s = copies_per_s.div_ceil(threads as u64);
         let config = FleetConfig {
             binds: arguments::binds(&binds)?,
             threads,
@@ -355,6 +357,13 @@ impl Engine {
         let key = key.transpose()?;
         let order = move |thread: &mut StreamThread, now_ns| thread.set_peer_key(now_ns, peer, key);
         Ok(py.detach(|| self.fleet.order_streams(order))?)
+    }
+
+    // -- memory -----------------------------------------------------------------------------------
+
+    fn set_tight(&self, py: Python<'_>, is_tight: bool) -> PyResult<u64> {
+        py.detach(|| self.fleet.set_tight(is_tight))
+            .map_err(PyErr::from)
     }
 
     // -- seeing -----------------------------------------------------------------------------------

@@ -101,6 +101,8 @@ reasons! {
     DroppedByService = "dropped_by_service",
     /// A `Meter` stage has no tokens left.
     Metered = "metered",
+    /// The packets of that peer have become as many copies as they may in a second.
+    CopiesCapped = "copies_capped",
     /// A compressed payload is no whole frame of its dictionary.
     Undecodable = "undecodable",
     /// A compressed payload names a dictionary that its tenant has not, or no more, here.

@@ -214,6 +214,11 @@ impl Decisions {
         self.objects.get(usize::from(service.0))
     }
 
+    /// Forget what the histories of all services keep; returns the bytes of that.
+    pub fn forget_kept(&mut self) -> usize {
+        self.objects.iter_mut().map(Objects::forget_kept).sum()
+    }
+
     /// Find or make the objects of `stages`. `None` when the service may have none.
     pub fn resolve_stages(
         &mut self,

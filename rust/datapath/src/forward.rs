@@ -15,6 +15,7 @@ mod arrive;
 mod batches;
 mod books;
 mod check;
+mod copies;
 mod departures;
 mod effects;
 mod events;
@@ -48,6 +49,7 @@ use crate::routes::ChainError;
 use crate::trace::Traces;
 use crate::trains::Train;
 use crate::wire::Address;
+use copies::CopyBudget;
 use departures::Departures;
 use host::Inbox;
 use peers::Peers;
@@ -76,6 +78,8 @@ pub struct DatapathConfig {
     pub lanes: u8,
     /// This thread; 0 does handshakes, the control channel and liveness for all.
     pub lane: u8,
+    /// Copies that the packets of one peer may become in a second, on this thread; 0 has no bound.
+    pub copies_per_s: u64,
     /// Take the cache's memory now rather than as it fills (real nodes).
     pub reserves_memory: bool,
 }
@@ -94,6 +98,7 @@ impl DatapathConfig {
             has_log: false,
             lanes: 1,
             lane: 0,
+            copies_per_s: 0,
             reserves_memory: false,
         }
     }
@@ -122,6 +127,7 @@ pub struct Datapath {
     role: PeerKind,
     lane: u8,
     decisions: Decisions,
+    copies: CopyBudget,
     departures: Departures,
     services: Vec<Option<RunningService>>,
     peers: Peers,
@@ -148,6 +154,7 @@ impl Datapath {
             role: config.role,
             lane: config.lane,
             decisions,
+            copies: CopyBudget::new(config.copies_per_s),
             departures: Departures::new(Pipes::new(config.pipes()), is_first_lane),
             services: Vec::new(),
             peers: Peers::default(),
@@ -258,6 +265,11 @@ impl Datapath {
             .filter(|service| service.has_events())
             .map(|service| service.config.number)
             .collect()
+    }
+
+    /// Forget what the histories of all services keep, for its memory; returns the bytes of that.
+    pub fn forget_kept(&mut self) -> usize {
+        self.decisions.forget_kept()
     }
 
     fn service(&mut self, index: ServiceIndex) -> Option<&mut RunningService> {

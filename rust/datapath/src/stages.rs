@@ -255,6 +255,17 @@ impl Objects {
         }
     }
 
+    /// Forget what all histories keep, for its memory; returns the bytes of that.
+    pub fn forget_kept(&mut self) -> usize {
+        let objects = self.places.iter_mut().map(|place| &mut place.object);
+        objects
+            .map(|object| match object {
+                Object::Kept(kept) => kept.forget(),
+                _ => 0,
+            })
+            .sum()
+    }
+
     /// Give a history its limits, as far as there is room beside the others: else it keeps nothing.
     fn reserve(&mut self, number: u32, now_ns: u64, packets: usize, bytes: usize) {
         let mut others = 0;

@@ -205,44 +205,86 @@ fn a_decision_is_forgotten_when_its_time_is_over() {
     assert_eq!(world.received(2).len(), 2);
 }
 
-#[test]
-fn each_hop_gets_exactly_one_copy() {
-    struct ToAll(Vec<[u8; 16]>);
-    impl Service for ToAll {
-        fn answer<'a>(&mut self, event: &Event<'a>) -> Answer<'a> {
-            let Event::PacketArrived(packet) = event else {
-                return nothing();
-            };
-            let hops: Vec<&'a [u8]> = self.0.iter().map(|to| &*Vec::leak(to.to_vec())).collect();
-            let hop = |to: &&'a [u8]| Hop {
-                to,
-                metadata: Some(b"new"),
-                connection: Some(99),
-                source: Some(&[9; 16]),
-            };
-            let action = Action::Forward(hops.iter().map(hop).collect());
-            let mut effects = vec![install(packet, action, 60.0)];
-            let copy = ei_datapath::codec::Packet {
-                metadata: b"new",
-                connection: 99,
-                source: &[9; 16],
-                ..*packet
-            };
-            effects.extend(hops.iter().map(|to| send(&copy, to)));
-            answered(effects)
-        }
+/// Decides to copy each packet to all of these.
+struct ToAll(Vec<[u8; 16]>);
+
+impl Service for ToAll {
+    fn answer<'a>(&mut self, event: &Event<'a>) -> Answer<'a> {
+        let Event::PacketArrived(packet) = event else {
+            return nothing();
+        };
+        let hops: Vec<&'a [u8]> = self.0.iter().map(|to| &*Vec::leak(to.to_vec())).collect();
+        let hop = |to: &&'a [u8]| Hop {
+            to,
+            metadata: Some(b"new"),
+            connection: Some(99),
+            source: Some(&[9; 16]),
+        };
+        let action = Action::Forward(hops.iter().map(hop).collect());
+        let mut effects = vec![install(packet, action, 60.0)];
+        let copy = ei_datapath::codec::Packet {
+            metadata: b"new",
+            connection: 99,
+            source: &[9; 16],
+            ..*packet
+        };
+        effects.extend(hops.iter().map(|to| send(&copy, to)));
+        answered(effects)
     }
+}
+
+/// Two sources, a node that copies to 64 hosts, and these.
+fn copying(copies_per_s: u64) -> (World, [usize; 2], usize, Vec<usize>) {
     let mut world = World::new();
-    let (source, node) = (world.host(), world.node());
+    let sources = [world.host(), world.host()];
+    let node = world.add(PeerKind::Node, |config| config.copies_per_s = copies_per_s);
     let members: Vec<_> = (0..64).map(|_| world.host()).collect();
     let to = members
         .iter()
         .map(|member| world.ends[*member].address.0)
         .collect();
     world.serve(node, ServiceConfig::new(16), ToAll(to));
-    for member in members.iter().chain([&source]) {
+    for member in members.iter().chain(&sources) {
         world.join(*member, node);
     }
+    (world, sources, node, members)
+}
+
+#[test]
+fn b6_one_sender_causes_so_many_copies_a_second_and_another_is_not_touched_by_it() {
+    const RATE: u64 = 6_400;
+    let (mut world, [greedy, modest], node, members) = copying(RATE);
+    let packet = world.packet(node, 7, greedy);
+    let other = world.packet(node, 8, modest);
+    world.send(greedy, &packet).unwrap();
+    world.settle();
+    let began_ns = world.now_ns;
+
+    for _ in 0..1_000 {
+        world.send(greedy, &packet).unwrap();
+        world.settle();
+    }
+    for _ in 0..10 {
+        world.send(modest, &other).unwrap();
+    }
+    world.settle();
+
+    let passed_s = (world.now_ns - began_ns).div_ceil(SECOND_NS);
+    let received = world.received(members[63]);
+    let copies = received.len() as u64 * 64;
+    // The first packet was copied by the service itself, and a burst is 2,048.
+    assert!(
+        copies > RATE && copies <= 2_048 + RATE * passed_s + 11 * 64,
+        "{copies}"
+    );
+    let capped = dropped(&world, node, Reason::CopiesCapped);
+    assert!(capped > 500, "{capped}");
+    assert!(received.len() as u64 + capped >= 1_001 + 10);
+}
+
+#[test]
+fn each_hop_gets_exactly_one_copy() {
+    let (mut world, [source, _], node, members) = copying(0);
     let packet = world.packet(node, 7, source);
 
     for _ in 0..10 {

@@ -10,6 +10,7 @@
 //! it hears from, and memory is bounded.
 
 mod closing;
+mod crowding;
 mod ending;
 mod entry;
 mod keeping;
@@ -104,6 +105,10 @@ pub struct JunctionStatistics {
     /// Connections and streams of anonymous services that were not let in, since what has come by the same
     /// pipe has as much as is left.
     pub pipe_full: u64,
+    /// Streams and connections that were closed to make room for the newest.
+    pub crowded_out: u64,
+    /// Bytes of splices that were kept, and given up for their memory.
+    pub forgotten_bytes: u64,
     /// Streams that are gone, by reason.
     pub closed: BTreeMap<&'static str, u64>,
     /// Bytes that came from other ends.
@@ -130,6 +135,8 @@ pub struct Junction {
     handshakes: Shares,
     meters: Meters,
     randomness: Randomness,
+    /// Memory is short beyond the streams': none is let in.
+    is_tight: bool,
     to_work: Turns,
     deadlines: Deadlines,
     tidy_at_ns: u64,
@@ -172,6 +179,7 @@ impl Junction {
             handshakes: Shares::default(),
             meters: Meters::default(),
             randomness,
+            is_tight: false,
             to_work: Turns::default(),
             deadlines: Deadlines::default(),
             tidy_at_ns: 0,
@@ -348,6 +356,7 @@ impl Junction {
             open: self.table.len(),
             buffered_bytes: self.table.reserved_bytes() as u64 + quic.reserved_bytes,
             connections: quic.connections,
+            crowded_out: self.counted.crowded_out + quic.crowded_out,
             services: services
                 .map(|(number, service)| (*number, (service.open, service.opened)))
                 .collect(),

@@ -44,8 +44,8 @@ impl Slots {
     }
 
     /// The connection that goes first when memory is short: the oldest whose other end came here and has proved
-    /// nothing yet; else, of the peers that hold most, the one that has been there longest, unless `peer`, with
-    /// `bytes` more, would then hold more than they do.
+    /// nothing yet; else, of the peers or pipes that hold most, the one that has been there longest, unless `peer`,
+    /// with `bytes` more, would then hold more than they do. All that come by a pipe with a share are one.
     pub(crate) fn first_to_go(&self, peer: &[u8; 16], bytes: u64) -> Option<usize> {
         let reserving = || {
             let entries = self.entries.iter().enumerate();
@@ -60,21 +60,20 @@ impl Slots {
         if let Some((slot, _)) = unproved {
             return Some(slot);
         }
-        let held = |peer| {
-            self.of_peer
-                .get(peer)
-                .map_or(0, |share| share.reserved_bytes)
+        let held = |shares: &HashMap<[u8; 16], Share>, of: &[u8; 16]| {
+            shares.get(of).map_or(0, |share| share.reserved_bytes)
         };
-        let most = self
-            .of_peer
-            .values()
-            .map(|share| share.reserved_bytes)
-            .max()?;
-        if most < held(peer).saturating_add(bytes) {
+        let shares = self.of_peer.values().chain(self.of_pipe.values());
+        let most = shares.map(|share| share.reserved_bytes).max()?;
+        if most < held(&self.of_peer, peer).saturating_add(bytes) {
             return None;
         }
+        let by_pipe = |slot| {
+            let pipe = self.pipes.get(&slot);
+            pipe.map_or(0, |pipe| held(&self.of_pipe, pipe))
+        };
         reserving()
-            .filter(|(_, one)| held(&one.key.peer) == most)
+            .filter(|(slot, one)| held(&self.of_peer, &one.key.peer).max(by_pipe(*slot)) == most)
             .min_by_key(|(_, one)| one.number)
             .map(|(slot, _)| slot)
     }

@@ -186,7 +186,8 @@ def _write(folder: Path, network: Network, population: Population, *, spin_us: i
         service_numbers=numbers,
     )
     path = folder / "n.bench" / "node.toml"
-    text = path.read_text().replace("spin_us = 0", f"spin_us = {spin_us}")
+    # What copies cost is measured, not how many are allowed.
+    text = path.read_text().replace("spin_us = 0", f"spin_us = {spin_us}\ncopies_per_s = 0")
     _ = path.write_text(text)
 
 

@@ -11,6 +11,7 @@ from ei.cli.polling import Polled
 from ei.cli.quantities import duration, lifetime
 from ei.host.status import HostStatus
 from ei.node.admin import RunningStatus
+from ei.node.ceiling import MIB, MemoryStatus
 from ei.node.draining import DrainStatus
 from ei.node.status import NodeStatus
 from ei.node.stream_status import StreamStatus
@@ -34,6 +35,8 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
         output.fold(f"{output.mark('warn')} {draining(node.drain)}")
     if node.streams is not None:
         output.fold(streams(node.streams))
+    if running.memory is not None:
+        output.fold(memory(running.memory))
     for lost in overflows(node):
         output.fold(f"{output.mark('warn')} {lost}")
     show_warnings(node, output)
@@ -164,6 +167,13 @@ def streams(status: StreamStatus) -> str:
         f"streams {status.open} open ({open_now}), {status.opened} opened, "
         f"{status.refused} refused; closed {reasons(status.closed)}"
     )
+
+
+def memory(status: MemoryStatus) -> str:
+    """Return in one line what a node holds, and what made room for it."""
+    shown = f"memory {status.held_bytes // MIB} of {status.limit_bytes // MIB} MiB"
+    tight = ", tight: no stream is let in" if status.is_tight else ""
+    return f"{shown}{tight}; given up {reasons({**status.given_up})}"
 
 
 def overflows(status: NodeStatus | HostStatus) -> Iterator[str]:

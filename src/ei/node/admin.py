@@ -29,6 +29,7 @@ from ei.daemons.messages import PROGRESS, Answer, Request
 from ei.daemons.verbs import NoArguments, arguments_of, to_answer
 from ei.directory import Query, Resolution
 from ei.errors import LocalError
+from ei.node.ceiling import MemoryStatus
 from ei.node.cluster_status import ClusterStatus
 from ei.node.lookups import look_up
 from ei.node.node import Node
@@ -121,7 +122,12 @@ class ReloadAnswer(msgspec.Struct, frozen=True):
 
 
 class RunningStatus(msgspec.Struct, frozen=True):
-    """A node as its daemon sees it. `telemetry` are requests to a collector, by result."""
+    """A node as its daemon sees it.
+
+    Attributes:
+        telemetry: Requests to a collector, by result.
+        memory: `None` where nobody watches it.
+    """
 
     pid: int
     uptime_s: float
@@ -130,6 +136,7 @@ class RunningStatus(msgspec.Struct, frozen=True):
     workers: tuple[WorkerStatus, ...]
     cluster: ClusterStatus | None = None
     telemetry: dict[str, int] = {}
+    memory: MemoryStatus | None = None
 
 
 class Running(Protocol):

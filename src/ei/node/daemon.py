@@ -17,7 +17,6 @@ from math import inf
 from pathlib import Path
 
 from ei._core import Engine, monotonic_ns
-from ei.daemons.binding import bind_error
 from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
 from ei.daemons.pages import PageServer
@@ -26,11 +25,11 @@ from ei.daemons.service_manager import ServiceManager
 from ei.daemons.startup import explained
 from ei.daemons.supervisor import watch_supervisor
 from ei.directory import Query, Resolution
-from ei.errors import ConfigError, EiError, LocalError
+from ei.errors import EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.ceiling import Ceiling, ceiling_bytes, machine_bytes, watch_memory
 from ei.node.clustering import begin_membership, join_cluster
-from ei.node.config import NodeConfig
+from ei.node.engine import make_engine
 from ei.node.keeping import LOOK_S, Keeper
 from ei.node.node import Node
 from ei.node.notices import DatapathFailed, PeerMoved, WorkerFailed
@@ -41,7 +40,6 @@ from ei.node.reloading import Reloaded, read_again
 from ei.node.streaming import start_streams
 from ei.node.telling import Telling
 from ei.node.workers import Workers
-from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.runtime.nursery import Nursery
 
@@ -78,28 +76,6 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     finally:
         if nursery is not None:
             nursery.close()
-
-
-def make_engine(config: NodeConfig, keys: Keys, address: bytes) -> Engine:
-    """Bind the sockets of a node.
-
-    Raises:
-        EiError: an endpoint cannot be had: why, and what to do.
-    """
-    try:
-        return Engine(
-            binds=list(config.binds),
-            address=address,
-            private_key=keys.pipe_secret,
-            threads=config.threads,
-            cache_entries=config.cache_entries,
-            max_datagram_bytes=config.max_datagram_bytes,
-            spin_us=config.spin_us,
-        )
-    except OSError as error:
-        raise bind_error(str(error.filename or ", ".join(config.binds)), error) from error
-    except ValueError as error:
-        raise ConfigError(f"binds: {error}", remedy='Such as binds = ["[::]:3535"]') from error
 
 
 class NodeDaemon:
@@ -139,6 +115,9 @@ class NodeDaemon:
                 monotonic_ns=monotonic_ns(),
                 log=log.part("telemetry"),
             )
+        self._ceiling = Ceiling(
+            ceiling_bytes(config.memory_limit_mib, machine_bytes=machine_bytes())
+        )
         its = log.part("records")
         self._keeper = Keeper(prepared, self.node, self._sites, log=its, reload=self.reload)
         self.membership = join_cluster(prepared, self.node, engine=engine, log=log.part("cluster"))
@@ -169,8 +148,7 @@ class NodeDaemon:
         self._look()
         self.workers.start()
         self._engine.start()
-        limit = ceiling_bytes(config.memory_limit_mib, machine_bytes=machine_bytes())
-        watch_memory(self.workers, Ceiling(limit), self.log.part("workers"))
+        watch_memory(self.workers, self._engine, self._ceiling, self.log.part("workers"))
         being = begin_membership(self.membership, self._fail)
         with explained("cannot open the admin socket"):
             await server.open()
@@ -210,6 +188,7 @@ class NodeDaemon:
             workers=self.workers.status(),
             telemetry={} if self._telling is None else self._telling.statistics(),
             cluster=None if self.membership is None else self.membership.status(),
+            memory=self._ceiling.status(),
         )
 
     def statistics(self) -> dict[str, object]:

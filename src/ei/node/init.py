@@ -62,6 +62,9 @@ services = [{services}]
 # cache_entries = 65_536
 # max_datagram_bytes = 1_452
 
+# Copies that the packets of one peer may become in a second, as with multicast; 0 has no bound.
+# copies_per_s = 1_000_000
+
 # What the node and its workers may hold, in MiB: over it, who holds most goes. 0 is half of the
 # machine's memory, or of its control group's.
 # memory_limit_mib = 0

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from ei._core import WIRE_VERSION
 from ei.daemons.exposition import Histogram, Metric, Values, exposition
 from ei.node.admin import RunningStatus
+from ei.node.health import health
 from ei.node.status import BATCH_BOUNDS_S, ServiceStatus
 from ei.node.stream_status import StreamStatus
+from ei.node.workers import WorkerStatus
 
 MAX_PEER_SERIES = 256
 
@@ -32,19 +34,6 @@ class Observed:
 def metrics_text(observed: Observed) -> str:
     """Return the page `/metrics`."""
     return exposition(METRICS, observed)
-
-
-def health(running: RunningStatus, *, unix_s: float) -> dict[str, str]:
-    """Return what was looked at, and what is wrong with it; empty where all is well."""
-    down = [worker.service for worker in running.workers if worker.state != "running"]
-    refused = len(running.node.refused_records)
-    is_over = running.node.record_expires_unix_s <= unix_s
-    return {
-        "workers": f"no worker runs for {', '.join(down)}" if down else "",
-        "records": f"{refused} records are refused" if refused else "",
-        "identity": "the record of this node has expired" if is_over else "",
-        "draining": "" if running.node.drain is None else "the node drains, and stops then",
-    }
 
 
 def _one(read: Callable[[Observed], float]) -> Callable[[Observed], Values]:
@@ -94,14 +83,25 @@ def _durations(observed: Observed) -> Values:
     }
 
 
-def _cpu(observed: Observed) -> Values:
-    used = {(worker.service,): worker.cpu_s for worker in observed.running.workers}
-    return {labels: cpu_s for labels, cpu_s in used.items() if cpu_s is not None}
+def _by_worker(read: Callable[[WorkerStatus], float | None]) -> Callable[[Observed], Values]:
+    def values(observed: Observed) -> Values:
+        used = {(worker.service,): read(worker) for worker in observed.running.workers}
+        return {labels: value for labels, value in used.items() if value is not None}
+
+    return values
 
 
-def _memory(observed: Observed) -> Values:
-    used = {(worker.service,): worker.memory_bytes for worker in observed.running.workers}
-    return {labels: memory for labels, memory in used.items() if memory is not None}
+def _held(observed: Observed) -> Values:
+    memory = observed.running.memory
+    if memory is None:
+        return {}
+    return {("held",): memory.held_bytes, ("limit",): memory.limit_bytes}
+
+
+def _given_up(observed: Observed) -> dict[str, int]:
+    memory, streams = observed.running.memory, observed.running.node.streams
+    crowded_out = {} if streams is None else {"stream": streams.crowded_out}
+    return crowded_out if memory is None else {**memory.given_up, **crowded_out}
 
 
 def _of_streams(read: Callable[[StreamStatus], Values]) -> Callable[[Observed], Values]:
@@ -225,7 +225,7 @@ METRICS: tuple[Metric[Observed], ...] = (
         "ei_module_cpu_seconds_total",
         "counter",
         "CPU time of the process that runs a service, since that process began.",
-        _cpu,
+        _by_worker(lambda worker: worker.cpu_s),
         labels=("service",),
         is_core=True,
     ),
@@ -233,7 +233,7 @@ METRICS: tuple[Metric[Observed], ...] = (
         "ei_module_memory_bytes",
         "gauge",
         "Resident memory of the process that runs a service.",
-        _memory,
+        _by_worker(lambda worker: worker.memory_bytes),
         labels=("service",),
         is_core=True,
     ),
@@ -313,9 +313,7 @@ METRICS: tuple[Metric[Observed], ...] = (
         "ei_streams",
         "gauge",
         "Streams of a service that are open.",
-        _of_streams(
-            lambda streams: {(name,): each.open for name, each in streams.services.items()}
-        ),
+        _of_streams(lambda streams: {(name,): one.open for name, one in streams.services.items()}),
         labels=("service",),
     ),
     Metric(
@@ -360,6 +358,21 @@ METRICS: tuple[Metric[Observed], ...] = (
         "counter",
         "Datagrams of streams that found their queue full; they are sent again.",
         _of_streams(lambda streams: {(): streams.queue_overflows}),
+    ),
+    Metric(
+        "ei_memory_bytes",
+        "gauge",
+        "What the node and its workers hold. limit: what they may.",
+        _held,
+        labels=("what",),
+    ),
+    Metric(
+        "ei_memory_given_up_total",
+        "counter",
+        "How often something made room. kept: what was kept to be sent again or resumed. stream: a"
+        " stream or connection, for the newest. worker: all that one had in memory.",
+        _by_word(_given_up),
+        labels=("what",),
     ),
     Metric(
         "ei_telemetry_requests_total",

@@ -13,7 +13,8 @@ from importlib import metadata
 from ei.daemons.exposition import CONTENT_TYPE
 from ei.daemons.pages import Page
 from ei.node.admin import RunningStatus
-from ei.node.metrics import Observed, health, metrics_text
+from ei.node.health import health
+from ei.node.metrics import Observed, metrics_text
 
 NEEDED = ("workers", "identity", "draining")
 """Without these no packet gets anywhere. A refused record is mostly the fault of somebody else."""

@@ -17,7 +17,8 @@ STREAM_REASONS = {
     "deadline": "It was not open in time, or nothing came or went for too long.",
     "stream_overrun": "The service wrote more than the window that it was told of.",
     "lost": "The connection under it broke, or the worker of its service died.",
-    "too_many_streams": "The node, or one peer, has as many streams or handshakes as it may.",
+    "too_many_streams": "The node, or one peer, has as many streams or handshakes as it may; or its"
+    " memory was needed for the newest of another.",
     "too_late": "What a stream that takes the place of a lost one misses is not kept any more.",
     "bad_tls": "Its other end broke the rules of TLS, or did not agree to the site's.",
 }
@@ -55,6 +56,8 @@ class StreamCounts(msgspec.Struct, frozen=True, kw_only=True):
         open, opened, refused: Now, so far, and not opened at all.
         pipe_full: Connections and streams of anonymous services that were not let in, since what
             has come by the same pipe has as much as is left.
+        crowded_out: Streams and connections that were closed to make room for the newest.
+        forgotten_bytes: Kept to be resumed, and given up for their memory.
         closed: So far, by reason.
         read_bytes, written_bytes: That came from other ends, and that went to them.
         spliced_bytes: Of those, what no service saw.
@@ -67,6 +70,8 @@ class StreamCounts(msgspec.Struct, frozen=True, kw_only=True):
     opened: int = 0
     refused: int = 0
     pipe_full: int = 0
+    crowded_out: int = 0
+    forgotten_bytes: int = 0
     closed: dict[str, int] = {}
     read_bytes: int = 0
     written_bytes: int = 0

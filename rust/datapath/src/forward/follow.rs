@@ -137,11 +137,15 @@ impl Datapath {
         let Self {
             decisions,
             departures,
+            copies,
             ..
         } = self;
         let Some(entry) = decisions.entry(decided) else {
             return Fate::Dropped(Reason::NoAnswer);
         };
+        if let Err(reason) = copies.take(now_ns, packet.ingress, entry.hop_count()) {
+            return Fate::Dropped(reason);
+        }
         let mut header = [0; Header::MAX_BYTES];
         let unchanged = match copy_of(packet, &mut header) {
             Ok(copy) => copy,

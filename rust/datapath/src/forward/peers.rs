@@ -112,6 +112,7 @@ impl Datapath {
         self.decisions.revoke_peer(peer);
         self.departures.expire(now_ns, Some(peer));
         self.departures.pipes.remove_peer(address);
+        self.copies.forget(address);
         self.take_in_changes(now_ns);
     }
 

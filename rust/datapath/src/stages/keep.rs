@@ -60,6 +60,13 @@ impl Kept {
         self.packets.get(name)
     }
 
+    /// Forget all packets, for their memory; returns their bytes. More are kept as they come.
+    pub fn forget(&mut self) -> usize {
+        self.by_age = VecDeque::new();
+        self.packets = BTreeMap::new();
+        std::mem::take(&mut self.bytes)
+    }
+
     /// Packets that are kept.
     pub fn len(&self) -> usize {
         self.packets.len()
@@ -128,6 +135,18 @@ mod tests {
         assert_eq!(found.view().payload, b"number 1 and more");
         assert!(kept.find(b"number 2").is_none());
         assert_eq!((kept.len(), kept.added_ns()), (1, 5));
+    }
+
+    #[test]
+    fn what_was_forgotten_is_gone_and_more_is_kept_as_before() {
+        let mut kept = kept(8, 1_000);
+        kept.add(0, &packet(b"number 1"));
+
+        assert_eq!(kept.forget(), 8);
+
+        assert!(kept.is_empty() && kept.find(b"number 1").is_none());
+        kept.add(0, &packet(b"number 2"));
+        assert!(kept.find(b"number 2").is_some());
     }
 
     #[test]

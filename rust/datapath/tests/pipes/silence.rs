@@ -129,6 +129,35 @@ fn an_initiation_under_another_address_gets_nothing() {
     assert!(!net.is_up(0, 1));
 }
 
+/// A19: who listens learns from no datagram who talks, and from lengths only of what kind each is.
+#[test]
+fn a19_no_datagram_says_who_talks_and_all_handshakes_have_one_length() {
+    let mut lengths = std::collections::BTreeSet::new();
+    for seed in 1..20 {
+        let mut net = Net::pair(seed, PeerKind::Host, PeerKind::Node);
+        net.connect(0, 1);
+        net.send(0, 1, b"hello").unwrap();
+        net.run(SECOND);
+
+        let secrets = net
+            .ends
+            .iter()
+            .flat_map(|end| [end.key.to_vec(), end.address.0.to_vec()]);
+        for secret in secrets {
+            for (.., bytes) in &net.log {
+                assert!(
+                    !bytes
+                        .windows(8)
+                        .any(|part| secret.windows(8).any(|of| of == part))
+                );
+            }
+        }
+        let handshakes = net.log.iter().filter(|(.., bytes)| bytes[0] & 0x0f < 4);
+        lengths.extend(handshakes.map(|(.., bytes)| (bytes[0], bytes.len())));
+    }
+    assert_eq!(lengths.len(), 2, "{lengths:?}");
+}
+
 /// A16: each bit in front of the Noise message counts; none can be changed on the way unnoticed.
 #[test]
 fn a16_a_changed_version_suite_or_suite_list_opens_no_pipe() {

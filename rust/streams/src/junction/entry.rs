@@ -71,6 +71,8 @@ const STUCK_NS: u64 = 300 * 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) service: u32,
+    /// Counts the streams of the table, so that an older one has less.
+    pub(super) added: u64,
     /// How the service knows it; `None` while its opening is being read.
     pub(super) number: Option<u64>,
     pub(super) peer: [u8; 16],
@@ -125,6 +127,7 @@ impl Entry {
     pub(super) fn new(service: u32, peer: [u8; 16], end: End, stage: Stage) -> Self {
         Self {
             service,
+            added: 0,
             number: None,
             peer,
             pipe: None,

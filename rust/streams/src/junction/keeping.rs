@@ -122,7 +122,7 @@ impl Junction {
             return;
         };
         let mut wanted = kept.wants(bytes);
-        while wanted > 0 && self.table.reserve_kept(place, wanted) {
+        while wanted > 0 && !self.is_tight && self.table.reserve_kept(place, wanted) {
             let Some(kept) = self.table.get_mut(place).and_then(|one| one.kept.as_mut()) else {
                 return;
             };

@@ -137,7 +137,7 @@ impl Junction {
         };
         // Streams to the legacy Internet are everybody's.
         let other = (peer != self.config.address).then_some(&peer);
-        let room = self.table.check_room(service, other);
+        let room = self.make_room(sockets, service, other);
         let mut entry = Entry::new(service, peer, end, Stage::Connecting);
         entry.number = Some(stream);
         entry.until_ns = Some(self.now_ns.saturating_add(deadline_ns));

@@ -32,7 +32,7 @@ impl Junction {
                 key,
                 stream,
                 is_bidirectional,
-            } => self.let_in(key, stream, is_bidirectional),
+            } => self.let_in(sockets, key, stream, is_bidirectional),
             Event::Readable { key, stream } | Event::Writable { key, stream } => {
                 if let Some(place) = self.table.find_quic(key, stream) {
                     self.to_work.add(place);
@@ -93,13 +93,22 @@ impl Junction {
     }
 
     /// A peer opened a stream.
-    fn let_in(&mut self, key: ConnectionKey, stream: u64, is_bidirectional: bool) {
+    fn let_in(
+        &mut self,
+        sockets: &mut impl Sockets,
+        key: ConnectionKey,
+        stream: u64,
+        is_bidirectional: bool,
+    ) {
         let link = self.links.of_key.get(&key);
         let (service, pipe) = link.map_or((0, [0; 16]), |link| (link.service, link.pipe));
         let pipe = self.table.is_anonymous(service).then_some(pipe);
-        let mut room = match is_bidirectional {
-            true => self.table.check_room(service, Some(&key.peer)),
-            false => Err(Closing::Refused),
+        // Nobody makes room for those that share a pipe: they have a share of what is left.
+        let mut room = match (is_bidirectional, pipe) {
+            (true, None) => self.make_room(sockets, service, Some(&key.peer)),
+            (true, Some(_)) if self.is_tight => Err(Closing::TooManyStreams),
+            (true, Some(_)) => self.table.check_room(service, Some(&key.peer)),
+            (false, _) => Err(Closing::Refused),
         };
         if room.is_ok() && pipe.is_some_and(|pipe| !self.table.has_room_by(&pipe)) {
             self.counted.pipe_full += 1;

@@ -29,12 +29,15 @@ pub(super) struct Service {
     last_even: u64,
 }
 
-/// Streams that came by one pipe, and what they have reserved.
+/// Streams of one peer, or that came by one pipe, and what they have reserved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Share {
     streams: usize,
     reserved_bytes: usize,
 }
+
+/// Who has what: by peer, or by pipe.
+type Shares = HashMap<[u8; 16], Share>;
 
 /// Every stream of every service.
 #[derive(Debug)]
@@ -43,9 +46,10 @@ pub(super) struct Table {
     free: Vec<usize>,
     of_quic: HashMap<(ConnectionKey, u64), usize>,
     of_number: HashMap<(u32, u64), usize>,
-    of_peer: HashMap<[u8; 16], usize>,
+    of_peer: Shares,
     /// Of streams of anonymous services.
-    of_pipe: HashMap<[u8; 16], Share>,
+    of_pipe: Shares,
+    added: u64,
     pub(super) services: BTreeMap<u32, Service>,
     max_streams: usize,
     max_streams_per_peer: usize,
@@ -64,6 +68,7 @@ impl Table {
             of_number: HashMap::new(),
             of_peer: HashMap::new(),
             of_pipe: HashMap::new(),
+            added: 0,
             services: BTreeMap::new(),
             max_streams,
             max_streams_per_peer,
@@ -118,8 +123,8 @@ impl Table {
 
     /// Whether one more may be, of `peer` if it is another's.
     pub(super) fn check_room(&self, service: u32, peer: Option<&[u8; 16]>) -> Result<(), Closing> {
-        let of_peer = peer.and_then(|peer| self.of_peer.get(peer)).copied();
-        let of_peer = of_peer.unwrap_or(0);
+        let of_peer = peer.and_then(|peer| self.of_peer.get(peer));
+        let of_peer = of_peer.map_or(0, |share| share.streams);
         if !self.services.get(&service).is_some_and(|one| one.is_up) {
             Err(Closing::Refused)
         } else if self.len() >= self.max_streams
@@ -146,24 +151,75 @@ impl Table {
         }
     }
 
-    fn reserve_window(&mut self, entry: &Entry) {
-        let bytes = reserved_bytes(entry.window);
-        self.reserved_bytes += bytes;
-        if let Some(share) = entry.pipe.and_then(|pipe| self.of_pipe.get_mut(&pipe)) {
-            share.reserved_bytes += bytes;
+    /// Whether memory is all that one more stream, of `peer` if it is another's, is short of.
+    pub(super) fn is_short_of_memory(&self, peer: Option<&[u8; 16]>) -> bool {
+        let of_peer = peer.and_then(|peer| self.of_peer.get(peer));
+        self.window() < MIN_WINDOW_BYTES
+            && self.len() < self.max_streams
+            && of_peer.map_or(0, |share| share.streams) < self.max_streams_per_peer
+    }
+
+    /// The stream that goes first when memory is short: of the peer or pipe that holds most, the one that has
+    /// been there longest; none if `peer` would hold more than that by another one. Streams of `nobody` in
+    /// particular go with those that they are spliced with.
+    pub(super) fn first_to_go(&self, peer: Option<&[u8; 16]>, nobody: &[u8; 16]) -> Option<usize> {
+        let held =
+            |shares: &Shares, of: &[u8; 16]| shares.get(of).map_or(0, |share| share.reserved_bytes);
+        let peers = self.of_peer.iter().filter(|(of, _)| *of != nobody);
+        let most = peers
+            .chain(&self.of_pipe)
+            .map(|(_, share)| share.reserved_bytes)
+            .max()?;
+        let wanted = peer.map_or(0, |of| {
+            held(&self.of_peer, of) + reserved_bytes(MIN_WINDOW_BYTES)
+        });
+        if most < wanted {
+            return None;
+        }
+        let holds_most = |entry: &Entry| {
+            let by_pipe = entry.pipe.map_or(0, |pipe| held(&self.of_pipe, &pipe));
+            entry.peer != *nobody && held(&self.of_peer, &entry.peer).max(by_pipe) == most
+        };
+        self.places()
+            .filter(|(_, entry)| entry.window > 0 && !entry.is_closed() && holds_most(entry))
+            .min_by_key(|(_, entry)| entry.added)
+            .map(|(place, _)| place)
+    }
+
+    /// What is kept of splices.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
+    /// What all may reserve.
+    pub(super) fn limit_bytes(&self) -> usize {
+        self.window_bytes
+    }
+
+    /// An entry has reserved more, or gives it back.
+    fn charge(&mut self, peer: [u8; 16], pipe: Option<[u8; 16]>, change: impl Fn(&mut usize)) {
+        change(&mut self.reserved_bytes);
+        if let Some(share) = self.of_peer.get_mut(&peer) {
+            change(&mut share.reserved_bytes);
+        }
+        if let Some(share) = pipe.and_then(|pipe| self.of_pipe.get_mut(&pipe)) {
+            change(&mut share.reserved_bytes);
         }
     }
 
     /// Add a stream for which there is room.
     pub(super) fn add(&mut self, mut entry: Entry) -> usize {
+        self.added += 1;
+        entry.added = self.added;
         let share = entry.pipe.map(|pipe| self.of_pipe.entry(pipe).or_default());
         let of_pipe = share.map_or(0, |share| {
             share.streams += 1;
             share.reserved_bytes
         });
         entry.window = self.window_by(of_pipe);
-        self.reserve_window(&entry);
-        *self.of_peer.entry(entry.peer).or_default() += 1;
+        self.of_peer.entry(entry.peer).or_default().streams += 1;
+        let bytes = reserved_bytes(entry.window);
+        self.charge(entry.peer, entry.pipe, |reserved| *reserved += bytes);
         if let Some(service) = self.services.get_mut(&entry.service) {
             service.open += 1;
             service.opened += 1;
@@ -189,7 +245,8 @@ impl Table {
             return false;
         };
         entry.extra_bytes += bytes;
-        self.reserved_bytes += bytes;
+        let (peer, pipe) = (entry.peer, entry.pipe);
+        self.charge(peer, pipe, |reserved| *reserved += bytes);
         true
     }
 
@@ -211,7 +268,8 @@ impl Table {
         };
         let bytes = entry.kept.as_mut().map_or(0, Kept::clear);
         entry.extra_bytes -= bytes;
-        self.reserved_bytes -= bytes;
+        let (peer, pipe) = (entry.peer, entry.pipe);
+        self.charge(peer, pipe, |reserved| *reserved -= bytes);
         self.kept_bytes -= bytes;
     }
 
@@ -219,11 +277,8 @@ impl Table {
     pub(super) fn release_window(&mut self, place: usize) {
         if let Some(entry) = self.get_mut(place) {
             let bytes = reserved_bytes(std::mem::take(&mut entry.window));
-            let pipe = entry.pipe;
-            self.reserved_bytes -= bytes;
-            if let Some(share) = pipe.and_then(|pipe| self.of_pipe.get_mut(&pipe)) {
-                share.reserved_bytes -= bytes;
-            }
+            let (peer, pipe) = (entry.peer, entry.pipe);
+            self.charge(peer, pipe, |reserved| *reserved -= bytes);
         }
     }
 
@@ -234,13 +289,13 @@ impl Table {
             return;
         };
         self.free.push(place);
-        self.reserved_bytes -= reserved_bytes(entry.window) + entry.extra_bytes;
+        let bytes = reserved_bytes(entry.window) + entry.extra_bytes;
+        self.charge(entry.peer, entry.pipe, |reserved| *reserved -= bytes);
         self.kept_bytes -= entry.kept.as_ref().map_or(0, Kept::room_bytes);
         if let Some(pipe) = entry.pipe
             && let Some(share) = self.of_pipe.get_mut(&pipe)
         {
             share.streams -= 1;
-            share.reserved_bytes -= reserved_bytes(entry.window);
             if share.streams == 0 {
                 self.of_pipe.remove(&pipe);
             }
@@ -248,9 +303,9 @@ impl Table {
         if let Some(number) = entry.number {
             self.of_number.remove(&(entry.service, number));
         }
-        if let Some(count) = self.of_peer.get_mut(&entry.peer) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(share) = self.of_peer.get_mut(&entry.peer) {
+            share.streams -= 1;
+            if share.streams == 0 {
                 self.of_peer.remove(&entry.peer);
             }
         }

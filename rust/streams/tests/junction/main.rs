@@ -3,6 +3,7 @@
 
 mod anonymous;
 mod crossing;
+mod crowding;
 mod keeping;
 mod metering;
 mod opening;

@@ -92,6 +92,26 @@ impl Fleet {
         self.shared.streams.get().is_some()
     }
 
+    /// Give up what is kept, and let in no stream while memory `is_tight`; returns the bytes of what was.
+    ///
+    /// # Errors
+    /// See `FleetError`.
+    pub(crate) fn set_tight(&self, is_tight: bool) -> Result<u64, FleetError> {
+        let mut bytes = 0;
+        if is_tight {
+            let forgotten = self.order_all(|lane, _| lane.datapath.forget_kept())?;
+            bytes += forgotten.into_iter().sum::<usize>() as u64;
+        }
+        if self.has_streams() {
+            bytes += self.order_streams(move |thread, _| thread.junction.set_tight(is_tight))?;
+        }
+        if is_tight {
+            // SAFETY: it touches nothing but what is free.
+            let _is_smaller = unsafe { libc::malloc_trim(0) };
+        }
+        Ok(bytes)
+    }
+
     /// Have the stream thread carry out `order`, and return what it returns.
     ///
     /// # Errors

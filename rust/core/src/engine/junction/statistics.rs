@@ -18,6 +18,8 @@ pub(crate) fn streams_dict<'py>(
     dict.set_item("opened", counted.opened)?;
     dict.set_item("refused", counted.refused)?;
     dict.set_item("pipe_full", counted.pipe_full)?;
+    dict.set_item("crowded_out", counted.crowded_out)?;
+    dict.set_item("forgotten_bytes", counted.forgotten_bytes)?;
     dict.set_item("closed", counted.closed)?;
     dict.set_item("read_bytes", counted.read_bytes)?;
     dict.set_item("written_bytes", counted.written_bytes)?;
