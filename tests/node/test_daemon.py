@@ -5,6 +5,7 @@ import signal
 import socket
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from tests.daemons.conftest import Collector
 
 from ei.daemons.client import ask
 from ei.errors import ConfigError, IntegrityError, UnreachableError
-from ei.records.key_files import write_keys
+from ei.records.key_files import read_keys, write_keys
 from ei.records.keys import make_keys
 from ei.records.lists import is_list, open_list
 from ei.records.record_files import read_records
+from ei.runtime.jail import OF_KERNEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +54,41 @@ def test_a_running_node_tells_its_status(node: "RunningNode") -> None:
     assert isinstance(own, dict)
     assert own["name"] == "sn1.isp-a"
     assert [service["name"] for service in own["services"]] == ["delivery", "echo"]
+
+
+def has_in_memory(pid: int, needle: bytes) -> bool:
+    """Whether a process has these bytes anywhere that it can read and write."""
+    with Path(f"/proc/{pid}/mem").open("rb") as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            place, rights, *_ = line.split()
+            if rights.startswith("rw"):
+                start, end = (int(each, 16) for each in place.split("-"))
+                _ = memory.seek(start)
+                with suppress(OSError):
+                    if needle in memory.read(end - start):
+                        return True
+    return False
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="looks into the memory of others")
+def test_no_worker_has_a_key_of_its_node_in_memory(node: "RunningNode") -> None:
+    keys = read_keys(node.admin.parent / "key")
+
+    for secret in (keys.identity_secret, keys.pipe_secret):
+        assert has_in_memory(node.process.pid, secret)
+        assert not any(has_in_memory(pid, secret) for pid in node.pids().values())
+
+
+def test_the_jails_of_all_workers_are_closed_and_the_status_says_so(node: "RunningNode") -> None:
+    node.wait_until(lambda: all(jail is not None for jail in jails(node)))
+
+    assert jails(node) == [{"layers": list(OF_KERNEL), "missing": {}}] * 2
+
+
+def jails(node: "RunningNode") -> list[object]:
+    workers = node.ask("status")["workers"]
+    assert isinstance(workers, list)
+    return [worker["jail"] for worker in workers]
 
 
 def test_a_killed_worker_comes_back_and_the_others_never_left(node: "RunningNode") -> None:

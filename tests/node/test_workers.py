@@ -15,8 +15,8 @@ import pytest
 from ei.daemons.log import Log
 from ei.errors import LocalError
 from ei.node.workers import Workers
+from ei.runtime.children import WorkerExited, WorkerStarted
 from ei.runtime.loader import load_service
-from ei.runtime.nursery import WorkerExited, WorkerStarted
 from ei.sdk import Address
 
 NODE = Address(b"\xfd\x35\0\0\0\1" + b"n" * 10)

@@ -32,6 +32,20 @@ class Subject(Service[None]):
             case b"loop":
                 while True:
                     pass
+            case b"sum":
+                sum(range(10**12))
+            case b"brief":
+                sum(range(1_000_000))
+            case b"stubborn":
+                while True:
+                    try:
+                        while True:
+                            pass
+                    except BaseException:
+                        pass
+            case b"shout":
+                import random  # as above
+                random._os.write(2, b"\\x1b[2J\\x1b]0;owned\\x07 all is well\\n")
             case b"hoard":
                 bytes(10**9)
             case b"end":
@@ -47,9 +61,8 @@ class Subject(Service[None]):
                     yield SendPacket(packet, packet.source)
                 return
             case b"fork":
-                import inspect  # it has what a service may not import
-                if not inspect.os.fork():
-                    inspect.sys.modules["signal"].pause()
+                import random  # it has what a service may not import
+                random._os.fork()
         yield DropPacket("unwanted")
 
     def on_timer(self, event, ctx):
@@ -65,6 +78,7 @@ from pathlib import Path
 import msgspec
 
 from ei.runtime.batches import EffectBatch, EventBatch
+from ei.runtime.children import WorkerJailed
 from ei.runtime.nursery import Nursery
 from ei.runtime.worker import WorkerOrder, socket_pair
 from ei.sdk import Address, Connection, Packet, PacketArrived, Started
@@ -72,6 +86,7 @@ from ei.sdk import Address, Connection, Packet, PacketArrived, Started
 FOLDER = Path(sys.argv[1])
 SOURCE = Address(b"s" * 16)
 nursery = Nursery.start()
+jails = []
 
 
 def start(folder=FOLDER, threads=1):
@@ -91,7 +106,8 @@ def reports(number):
     while len(found) < number:
         ready, _, _ = select.select([nursery], [], [], 10)
         assert ready, "no report within 10 s"
-        found += nursery.take_reports()
+        for report in nursery.take_reports():
+            (jails if isinstance(report, WorkerJailed) else found).append(report)
     return found
 
 

@@ -13,7 +13,7 @@ from ei.cluster.ownership import Ownership
 from ei.cluster.replica import Replica
 from ei.cluster.writes import Rows, Writes
 from ei.runtime.disk import FolderDisk
-from ei.runtime.replication import Replication, boot_s
+from ei.runtime.replication import Replication
 from ei.runtime.stores.transactions import RefusedError
 from ei.sdk.packets import Address
 
@@ -169,7 +169,3 @@ def test_it_ends_with_its_member(alone: Member) -> None:
 
     with pytest.raises(ConnectionError):
         alone.replication.turn()
-
-
-def test_its_clock_goes_on() -> None:
-    assert boot_s() <= boot_s()

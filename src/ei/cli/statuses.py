@@ -39,15 +39,28 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
         output.fold(memory(running.memory))
     for lost in overflows(node):
         output.fold(f"{output.mark('warn')} {lost}")
+    for gap in gaps_of(running):
+        output.fold(f"{output.mark('warn')} {gap}")
     show_warnings(node, output)
     output.data("")
     output.table(
-        ("service", "version", "worker", "starts", "missed", "waiting", "decisions", "dropped"),
+        (
+            "service",
+            "version",
+            "worker",
+            "jail",
+            "starts",
+            "missed",
+            "waiting",
+            "decisions",
+            "dropped",
+        ),
         [
             (
                 service.name,
                 service.version,
                 worker.state if worker else "-",
+                str(worker.jail) if worker and worker.jail else "-",
                 str(worker.starts if worker else 0),
                 str(service.missed),
                 str(service.queue_packets),
@@ -132,6 +145,14 @@ def down_services(running: RunningStatus) -> dict[str, str]:
     }
 
 
+def gaps_of(running: RunningStatus) -> Iterator[str]:
+    """Yield a sentence for each worker whose jail lacks what it should have."""
+    for worker in running.workers:
+        if worker.jail is not None and worker.jail.missing:
+            whys = ", ".join(f"{layer} ({why})" for layer, why in worker.jail.missing.items())
+            yield f"the jail of {worker.service} is without {whys}"
+
+
 def troubles_of(polled: Polled) -> list[str]:
     """Return what is wrong with one daemon: it does not answer, or services of it are down."""
     if polled.answer is None:
@@ -147,8 +168,8 @@ def warnings_in(polled: Polled, *, unix_s: float) -> list[str]:
     if polled.answer is None:
         return []
     if polled.answer["schema"] == NODE_SCHEMA:
-        node = msgspec.convert(polled.answer, RunningStatus).node
-        return list(warnings_of(node, unix_s=unix_s))
+        running = msgspec.convert(polled.answer, RunningStatus)
+        return [*gaps_of(running), *warnings_of(running.node, unix_s=unix_s)]
     return list(warnings_of(msgspec.convert(polled.answer, HostStatus), unix_s=unix_s))
 
 

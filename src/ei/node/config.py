@@ -55,6 +55,10 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         service_folders: Further folders of service modules, searched before those that come with
             this program.
         workers: A process for each service, or all services in one worker process.
+        jail: Whether worker processes are kept from all but their services' business: `closed`, or
+            `open` to find out what that is in the way of.
+        trusted_services: Services of others that run as well where a layer of the jail is missing;
+            those that come with this program do.
         threads: Of the datapath.
         spin_us: Microseconds that a datapath thread polls before it sleeps.
         cache_entries: Most cached decisions.
@@ -107,6 +111,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     services: tuple[str, ...] = DEFAULT_SERVICES
     service_folders: tuple[str, ...] = ()
     workers: Literal["process", "inline"] = "process"
+    jail: Literal["closed", "open"] = "closed"
+    trusted_services: tuple[str, ...] = ()
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
     cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
@@ -139,6 +145,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 MAX_CHAIN = 8
+MAX_TRUSTED = 256
 LEAST_MEMORY_MIB = 32
 """The node itself has about as much before anybody has come."""
 
@@ -180,6 +187,7 @@ def check_node_config(config: NodeConfig) -> None:
         if not chain or chain[-1] != service:
             raise ConfigError(f"chains.{service}: must end with {service!r}")
         _check_services(config, f"chains.{service}", chain)
+    _check_services(config, "trusted_services", config.trusted_services, most=MAX_TRUSTED)
     for host, guards in config.guards.items():
         _check_services(config, f"guards.{toml_string(host)}", guards)
     for service in config.config:
@@ -215,9 +223,11 @@ def _check_metrics_bind(bind: str) -> None:
         raise ConfigError(f"metrics_bind: {error}", remedy=remedy) from error
 
 
-def _check_services(config: NodeConfig, where: str, services: tuple[str, ...]) -> None:
-    if len(services) > MAX_CHAIN:
-        raise ConfigError(f"{where}: names {len(services)} services, allowed are {MAX_CHAIN}")
+def _check_services(
+    config: NodeConfig, where: str, services: tuple[str, ...], *, most: int = MAX_CHAIN
+) -> None:
+    if len(services) > most:
+        raise ConfigError(f"{where}: names {len(services)} services, allowed are {most}")
     if len(set(services)) != len(services):
         raise ConfigError(f"{where}: each service is named once")
     for service in services:

@@ -29,6 +29,7 @@ from ei.errors import EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.ceiling import Ceiling, ceiling_bytes, machine_bytes, watch_memory
 from ei.node.clustering import begin_membership, join_cluster
+from ei.node.config import load_node_config
 from ei.node.engine import make_engine
 from ei.node.keeping import LOOK_S, Keeper
 from ei.node.node import Node
@@ -37,6 +38,7 @@ from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
 from ei.node.registered import RegisteredStore
 from ei.node.reloading import Reloaded, read_again
+from ei.node.starting import start_nursery
 from ei.node.streaming import start_streams
 from ei.node.telling import Telling
 from ei.node.workers import Workers
@@ -60,13 +62,12 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
     Raises:
         EiError: it cannot start, or cannot go on: what is wrong and what to do.
     """
-    prepared = prepare_node(path)
     log = log_of(os.environ) if log is None else log
-    with explained("cannot make the state directory"):
-        prepared.state.mkdir(mode=0o700, exist_ok=True)
-    # Nothing but this process's one thread exists now: the only moment at which to fork.
-    nursery = Nursery.start() if prepared.config.workers == "process" else None
+    nursery = start_nursery(load_node_config(path))
     try:
+        prepared = prepare_node(path)
+        with explained("cannot make the state directory"):
+            prepared.state.mkdir(mode=0o700, exist_ok=True)
         engine = make_engine(prepared.config, prepared.keys, prepared.address)
         try:
             daemon = NodeDaemon(prepared, engine=engine, nursery=nursery, log=log)
@@ -122,7 +123,7 @@ class NodeDaemon:
         self._keeper = Keeper(prepared, self.node, self._sites, log=its, reload=self.reload)
         self.membership = join_cluster(prepared, self.node, engine=engine, log=log.part("cluster"))
         self.workers = Workers(
-            list(prepared.services),
+            prepared.services,
             node=prepared.address,
             state=prepared.state,
             config=config.config,
@@ -130,6 +131,8 @@ class NodeDaemon:
             engine=engine,
             nursery=nursery,
             log=log.part("workers"),
+            is_jailed=config.jail == "closed",
+            trusted=config.trusted_services,
             replicas=self.membership,
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ei.errors import EiError
 from ei.runtime.faults import FaultReporter
 from ei.runtime.loader import load_service
-from ei.runtime.worker import WorkerOrder, environment_of, serve
+from ei.runtime.worker import WorkerOrder, environment_of, serve, store_of
 
 
 def start_inline(
@@ -51,5 +51,6 @@ def _run(
 
 def _serve(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
     loaded = load_service(Path(order.folder))
-    with environment_of(order, loaded, sockets) as environment:
+    with store_of(order, loaded.manifest) as stable:
+        environment = environment_of(order, loaded, sockets, stable)
         serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))

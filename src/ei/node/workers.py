@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, Protocol
@@ -15,8 +15,10 @@ from ei.daemons.usage import usage_of
 from ei.errors import LocalError, NotFoundError
 from ei.node.inline import start_inline
 from ei.runtime.backoff import Backoff
-from ei.runtime.loader import LoadedService
-from ei.runtime.nursery import Nursery, WorkerExited, WorkerStarted
+from ei.runtime.children import Report, WorkerExited, WorkerJailed, WorkerStarted
+from ei.runtime.jail import LAYERS, OF_KERNEL, OPEN, Jail, Layer
+from ei.runtime.loader import FoundService, is_ours
+from ei.runtime.nursery import Nursery
 from ei.runtime.randomness import SEED_BYTES
 from ei.runtime.worker import WorkerOrder, socket_pair
 from ei.sdk.packets import Address
@@ -32,6 +34,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
         pid: 0 while none runs.
         starts: How often it was started.
         last_end: Why the last one ended; empty when none did.
+        jail: How it is kept in; `None` until that is known.
         cpu_s, memory_bytes: Used by the process, since it began and now; `None` without one.
     """
 
@@ -40,6 +43,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     state: Literal["starting", "running", "waiting"]
     starts: int
     last_end: str
+    jail: Jail | None = None
     cpu_s: float | None = None
     memory_bytes: int | None = None
 
@@ -61,7 +65,7 @@ class Replicas(Protocol):
 class _Worker:
     """One service."""
 
-    def __init__(self, loaded: LoadedService, order: WorkerOrder) -> None:
+    def __init__(self, loaded: FoundService, order: WorkerOrder) -> None:
         self.loaded = loaded
         self.order = order
         self.backoff = Backoff()
@@ -69,6 +73,7 @@ class _Worker:
         self.state: Literal["starting", "running", "waiting"] = "waiting"
         self.starts = 0
         self.last_end = ""
+        self.jail: Jail | None = None
 
     @property
     def name(self) -> str:
@@ -79,6 +84,10 @@ class _Worker:
     def number(self) -> int:
         """Number of the service."""
         return self.loaded.manifest.id
+
+
+def _layers(folder: Path) -> tuple[Layer, ...]:
+    return OF_KERNEL if is_ours(folder) else LAYERS
 
 
 class Workers:
@@ -94,12 +103,14 @@ class Workers:
         engine: Where workers are attached.
         nursery: Forks them; `None` runs each on a thread of this process, for small nodes that
             trust their services.
+        is_jailed: Whether workers are kept in.
+        trusted: Services of others that run as well where a layer of the jail is missing.
         replicas: Where workers with a replica are attached; `None` in no cluster.
     """
 
     def __init__(  # noqa: PLR0913 all that a worker is made of
         self,
-        services: list[LoadedService],
+        services: Sequence[FoundService],
         *,
         node: Address,
         state: Path,
@@ -108,6 +119,8 @@ class Workers:
         engine: WorkerSockets,
         nursery: Nursery | None,
         log: Log,
+        is_jailed: bool = True,
+        trusted: Collection[str] = (),
         replicas: Replicas | None = None,
     ) -> None:
         self._threads = threads
@@ -128,6 +141,8 @@ class Workers:
                     ),
                     config=config.get(loaded.manifest.name, {}),
                     copies=copies,
+                    layers=_layers(loaded.folder) if is_jailed else (),
+                    is_trusted=loaded.manifest.name in trusted or is_ours(loaded.folder),
                 ),
             )
             for loaded in services
@@ -163,13 +178,17 @@ class Workers:
         names = ", ".join(worker.name for worker in self._workers.values())
         raise NotFoundError(f"no service {service!r} runs here; there are: {names}")
 
-    def take_report(self, report: WorkerStarted | WorkerExited) -> None:
+    def take_report(self, report: Report) -> None:
         """Take note of what the nursery says."""
         worker = self._workers[report.service]
         match report:
             case WorkerStarted(pid=pid):
                 worker.pid, worker.state = pid, "running"
                 self._log.info("worker started", service=worker.name, pid=pid)
+            case WorkerJailed(jail=jail):
+                worker.jail = jail
+                if jail.missing and worker.order.layers:
+                    self._log.warn("jail has gaps", service=worker.name, missing=jail.missing)
             case WorkerExited(pid=pid, cause=cause):
                 self._log.warn("worker ended", service=worker.name, pid=pid, cause=cause)
                 self._ended(worker, cause)
@@ -183,6 +202,7 @@ class Workers:
             worker.state,
             worker.starts,
             worker.last_end,
+            worker.jail,
             cpu_s=None if usage is None else usage.cpu_s,
             memory_bytes=None if usage is None else usage.memory_bytes,
         )
@@ -240,4 +260,4 @@ class Workers:
                 _ = loop.call_soon_threadsafe(self._ended, worker, cause)
 
         start_inline(order, sockets, on_end)
-        worker.pid, worker.state = os.getpid(), "running"
+        worker.pid, worker.state, worker.jail = os.getpid(), "running", OPEN

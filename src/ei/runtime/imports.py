@@ -6,6 +6,7 @@ early, with the cure, what would break that. It is no wall against hostile ones;
 
 import ast
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from ei.errors import ServiceError
@@ -37,6 +38,16 @@ _CURES = {
     "uuid": "randomness comes in: ctx.random",
 }
 """Parts of the standard library that reach past event and context, and what to use instead."""
+
+PURE = frozenset({
+    "__future__", "abc", "array", "base64", "binascii", "bisect", "calendar", "cmath",
+    "collections", "colorsys", "contextlib", "copy", "dataclasses", "decimal", "difflib", "email",
+    "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "hmac", "html", "ipaddress",
+    "itertools", "json", "keyword", "math", "numbers", "operator", "random", "re", "reprlib",
+    "statistics", "string", "stringprep", "struct", "textwrap", "types", "typing", "unicodedata",
+    "warnings", "zlib",
+})  # fmt: skip
+"""Parts of the standard library that only compute."""
 
 _CALLS = {
     "__import__": _CURES["importlib"],
@@ -92,23 +103,30 @@ def _complaint(node: ast.AST, name: str, own: set[str], libraries: tuple[str, ..
         case _:
             return None
     for module in modules:
-        cure = _refusal(module, name, own, libraries)
+        cure = refusal(module, name, own, libraries)
         if cure is not None:
             return f"imports {module}: {cure}"
     return None
 
 
-def _refusal(module: str, name: str, own: set[str], libraries: tuple[str, ...]) -> str | None:
-    """Return why a service may not import `module`, `None` when it may."""
+def refusal(module: str, name: str, own: Collection[str], libraries: tuple[str, ...]) -> str | None:
+    """Return why a service may not import a module, `None` when it may.
+
+    Args:
+        module: In full: `collections.abc`.
+        name: Of the service.
+        own: Names of its own files, without their ending.
+        libraries: Third-party packages that its manifest declares.
+    """
     top = module.partition(".")[0]
     if top == "ei":
         if module == _OURS or f"{module}.".startswith(f"ei.services.{name}."):
             return None
         return f"of ei, a service imports {_OURS} and its own files alone"
-    if top in _CURES:
-        return _CURES[top]
-    if top == "msgspec" or top in sys.stdlib_module_names or top in libraries:
+    if top == "msgspec" or top in PURE or top in libraries:
         return None
+    if top in sys.stdlib_module_names:
+        return _CURES.get(top, "of the standard library, a service imports what only computes")
     if top in own:
         return f"write it relative: from .{top} import ..."
     return f"declare it in manifest.toml: libraries = [{top!r}]"

@@ -10,29 +10,38 @@ class CpuExceeded(BaseException):
     """
 
 
-class EventClock:
-    """Says which event is being handled, and interrupts one that outlives a whole tick.
+TICKS = 2
+"""How many of the clock's periods make up what an event may take."""
 
-    The worker calls `tick` from a timer of CPU time (`ITIMER_PROF`) with the manifest's limit as
-    its period: an event that was there at the last tick already has used the limit up. So a
-    runaway is stopped after one to two limits, and an event that behaves costs no system call.
+
+class EventClock:
+    """Says which event is being handled, and interrupts one that outlives its whole ticks.
+
+    The worker calls `tick` from a timer of CPU time (`ITIMER_PROF`) with half of the manifest's
+    limit as its period: an event that two ticks have seen before has used the limit up. So a
+    runaway is stopped after one to one and a half limits, and an event that behaves costs no
+    system call.
     """
 
-    __slots__ = ("_seen", "event")
+    __slots__ = ("_seen", "_times", "event")
 
     def __init__(self) -> None:
         self.event = 0
         self._seen = 0
+        self._times = 0
 
     def tick(self) -> None:
         """Notice the event at hand.
 
         Raises:
-            CpuExceeded: It was at hand at the last tick too. Raised into the handler.
+            CpuExceeded: It was at hand at the last `TICKS` too. Raised into the handler.
         """
-        if self.event and self.event == self._seen:
+        if not self.event or self.event != self._seen:
+            self._seen, self._times = self.event, 0
+            return
+        self._times += 1
+        if self._times >= TICKS:
             raise CpuExceeded
-        self._seen = self.event
 
 
 class VirtualCost(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, UnionType
-from typing import Any, Literal, TypedDict, TypeGuard, get_args
+from typing import Any, Literal, Protocol, TypedDict, TypeGuard, get_args
 from zlib import crc32
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 import ei
 from ei.errors import ConfigError, NotFoundError, ServiceError
 from ei.runtime.imports import check_imports
+from ei.runtime.modules import Sources, preload, read_sources, run
 from ei.runtime.tables import convert_table
 from ei.sdk import Manifest, Service, load_manifest
 
@@ -78,6 +79,15 @@ class LoadedService:
         return None if self.config_type is None else config
 
 
+class FoundService(Protocol):
+    """A service of which the manifest was read, whether it was loaded or not."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+    @property
+    def folder(self) -> Path: ...
+
+
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of services that have no configuration."""
 
@@ -126,14 +136,75 @@ def load_service(place: str | Path, folders: Iterable[Path] = ()) -> LoadedServi
         ConfigError: Its manifest is wrong.
         ServiceError: Its files import what they may not, do not run, or lack what they must have.
     """
-    if isinstance(place, str):
-        services = find_services(folders)
-        if place not in services:
-            raise NotFoundError(f"no service {place!r}; there are: {', '.join(sorted(services))}")
-        place = services[place]
-    manifest = load_manifest(place)
-    check_imports(place, manifest.libraries)
-    return _loaded(manifest, place, _import(place, _package_of(place)))
+    folder = folder_of(place, folders) if isinstance(place, str) else place
+    return read_service(folder).load()
+
+
+def folder_of(name: str, folders: Iterable[Path] = ()) -> Path:
+    """Return the folder of a service by name.
+
+    Args:
+        folders: More places to look for the name, as for `find_services`.
+
+    Raises:
+        NotFoundError: There is no service of that name.
+    """
+    services = find_services(folders)
+    if name not in services:
+        raise NotFoundError(f"no service {name!r}; there are: {', '.join(sorted(services))}")
+    return services[name]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadService:
+    """A service that was read and can be loaded without any file.
+
+    Attributes:
+        manifest: Its manifest.
+        folder: Where it came from.
+        sources: A stranger's files. Those of our own services are empty: they are loaded already.
+    """
+
+    manifest: Manifest
+    folder: Path
+    sources: Sources
+
+    def load(self, *, is_limited: bool = True) -> LoadedService:
+        """Run its files.
+
+        Args:
+            is_limited: Whether a stranger's names are limited; see `ei.runtime.modules`.
+
+        Raises:
+            ServiceError: They do not run, or lack what they must have.
+        """
+        package = package_of(self.folder)
+        module = sys.modules.get(f"{package}.service")
+        if module is None:
+            module = _run(self, package, is_limited=is_limited)
+        return _loaded(self.manifest, self.folder, module)
+
+
+def read_service(folder: Path) -> ReadService:
+    """Read and check a service; load it as well if it is one of our own.
+
+    Raises:
+        ConfigError: Its manifest is wrong.
+        ServiceError: Its files import what they may not, or cannot be read, or do not run.
+    """
+    manifest = load_manifest(folder)
+    check_imports(folder, manifest.libraries)
+    if is_ours(folder):
+        _ = _import(folder, package_of(folder))
+        return ReadService(manifest, folder, {})
+    sources = read_sources(folder)
+    preload(sources, folder.name, manifest.libraries)
+    return ReadService(manifest, folder, sources)
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a service is one of those that come with this program."""
+    return folder.resolve() == (OWN_FOLDER / folder.name).resolve()
 
 
 def _loaded(manifest: Manifest, folder: Path, module: ModuleType) -> LoadedService:
@@ -146,23 +217,26 @@ def _loaded(manifest: Manifest, folder: Path, module: ModuleType) -> LoadedServi
     )
 
 
-def _package_of(folder: Path) -> str:
+def package_of(folder: Path) -> str:
     """Return the package that a folder is: one of our own, or one named after its place."""
-    place = folder.resolve()
-    if place == (OWN_FOLDER / folder.name).resolve():
+    if is_ours(folder):
         return f"ei.services.{folder.name}"
-    return f"ei_service_{folder.name}_{crc32(str(place).encode()):08x}"
+    return f"ei_service_{folder.name}_{crc32(str(folder.resolve()).encode()):08x}"
 
 
 def _import(folder: Path, package: str) -> ModuleType:
-    if not package.startswith("ei.") and package not in sys.modules:
-        made = ModuleType(package)
-        made.__path__ = [str(folder.resolve())]
-        sys.modules[package] = made
     try:
         return importlib.import_module(f"{package}.service")
     except Exception as error:
         raise ServiceError(f"{folder / 'service.py'}: cannot be loaded: {error!r}") from error
+
+
+def _run(read: ReadService, package: str, *, is_limited: bool) -> ModuleType:
+    libraries = read.manifest.libraries
+    try:
+        return run(read.sources, read.folder, package, libraries, is_limited=is_limited)
+    except Exception as error:
+        raise ServiceError(f"{read.folder / 'service.py'}: cannot be loaded: {error!r}") from error
 
 
 def load_afresh(loaded: LoadedService) -> LoadedService:
@@ -175,7 +249,8 @@ def load_afresh(loaded: LoadedService) -> LoadedService:
     """
     package = "ei_service_afresh"
     try:
-        return _loaded(loaded.manifest, loaded.folder, _import(loaded.folder, package))
+        read = ReadService(loaded.manifest, loaded.folder, read_sources(loaded.folder))
+        return _loaded(loaded.manifest, loaded.folder, _run(read, package, is_limited=True))
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             del sys.modules[name]

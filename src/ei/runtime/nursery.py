@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import socket
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
@@ -24,13 +25,15 @@ from typing import Never, Self
 import msgspec
 
 from ei.errors import EiError, LocalError
+from ei.runtime.children import Child, Report, WorkerExited, WorkerStarted
+from ei.runtime.loader import read_service
 from ei.runtime.mortality import die_with_parent
+from ei.runtime.voices import Jailed, LastWords, say
 from ei.runtime.worker import WorkerOrder, run_worker
 
 MAX_MESSAGE_BYTES = 64 * 1024
 MAX_SOCKETS = 18
 """One for each datapath thread, one for the streams, and one for a replica."""
-MAX_CAUSE_BYTES = 4_000
 
 
 class StartWorker(msgspec.Struct, frozen=True, tag="start"):
@@ -45,29 +48,6 @@ class KillWorker(msgspec.Struct, frozen=True, tag="kill"):
 
     service: int
 
-
-class WorkerStarted(msgspec.Struct, frozen=True, tag="started"):
-    """A worker was forked; it may still fail to load its service."""
-
-    service: int
-    pid: int
-
-
-class WorkerExited(msgspec.Struct, frozen=True, tag="exited"):
-    """A worker is gone, or could not be forked.
-
-    Attributes:
-        service: Number.
-        pid: Of the process that was; 0 when there was none.
-        cause: Its last words, or how it ended: `exit 1`, `SIGKILL`.
-    """
-
-    service: int
-    pid: int
-    cause: str
-
-
-Report = WorkerStarted | WorkerExited
 
 _ORDERS: msgspec.msgpack.Decoder[StartWorker | KillWorker] = msgspec.msgpack.Decoder(
     StartWorker | KillWorker
@@ -90,8 +70,11 @@ class Nursery:
         self._control = control
 
     @classmethod
-    def start(cls) -> Self:
+    def start(cls, preload: Sequence[Path] = ()) -> Self:
         """Fork the nursery.
+
+        Args:
+            preload: Folders of services of our own, which it loads before it forks any worker.
 
         Raises:
             LocalError: This process has several threads: a fork would copy only one of them.
@@ -104,7 +87,7 @@ class Nursery:
         parent = os.getpid()
         pid = os.fork()
         if not pid:
-            _run_child(lambda: _nurse(theirs), parent, keep=[theirs.fileno()])
+            _run_child(lambda: _nurse(theirs, preload), parent, keep=[theirs.fileno()])
         theirs.close()
         ours.settimeout(0)
         return cls(pid, ours)
@@ -173,64 +156,58 @@ class Nursery:
 # -- the nursery process -------------------------------------------------------------------------
 
 
-class _Child:
-    """A worker as the nursery knows it.
-
-    Args:
-        last_words: Reading end of a pipe, which does not block.
-
-    Raises:
-        OSError: No descriptor is left.
-    """
-
-    def __init__(self, service: int, pid: int, last_words: int) -> None:
-        self.service = service
-        self.pid = pid
-        self.last_words = last_words
-        self.process = os.pidfd_open(pid)
-
-    def end(self) -> WorkerExited:
-        """Reap it, after its process descriptor became readable."""
-        _, status = os.waitpid(self.pid, 0)
-        cause = b""
-        with suppress(BlockingIOError):  # it said nothing, and a process that it forked lives on
-            cause = os.read(self.last_words, MAX_CAUSE_BYTES)
-        os.close(self.process)
-        os.close(self.last_words)
-        return WorkerExited(
-            self.service, self.pid, cause.decode(errors="replace") or _how_it_ended(status)
-        )
-
-
-def _how_it_ended(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"exit {code}"
-    named = {each.value: each.name for each in signal.Signals}
-    return named.get(-code, f"signal {-code}")  # those of real time have no names
-
-
-def _nurse(control: socket.socket) -> None:
+def _nurse(control: socket.socket, preload: Sequence[Path]) -> None:
     """Fork, kill and reap workers as ordered, until the daemon is gone."""
+    for folder in preload:
+        with suppress(EiError):  # its worker says so
+            _ = read_service(folder)
     # What is loaded by now stays: to look for garbage in it would copy it for every worker.
     gc.freeze()
-    children: dict[int, _Child] = {}
+    children: dict[int, Child] = {}
     poll = select.poll()
     poll.register(control, select.POLLIN)
     is_open = True
     while is_open:
         for descriptor, _ in poll.poll():
-            if descriptor in children:
-                poll.unregister(descriptor)
-                is_open = _report(control, children.pop(descriptor).end())
-            else:
+            if descriptor == control.fileno():
                 is_open = _obey(control, poll, children)
-    for child in children.values():
+            elif (child := children.get(descriptor)) is not None:
+                is_open = _attend(control, poll, children, child, descriptor) and is_open
+    for child in _workers(children):
         os.kill(child.pid, signal.SIGKILL)
-        _ = child.end()
+        _ = child.end(time.monotonic())
 
 
-def _obey(control: socket.socket, poll: select.poll, children: dict[int, _Child]) -> bool:
+def _attend(
+    control: socket.socket,
+    poll: select.poll,
+    children: dict[int, Child],
+    child: Child,
+    descriptor: int,
+) -> bool:
+    """Take what one worker says, or its end; return whether the daemon is still there."""
+    if descriptor == child.process:
+        for each in (child.process, child.words, child.errors):
+            if children.pop(each, None) is not None:
+                poll.unregister(each)
+        return _report(control, child.end(time.monotonic()))
+    if descriptor == child.words:
+        report = child.listen()
+        if child.is_jailed:  # what it says from now on is read at its end
+            del children[descriptor]
+            poll.unregister(descriptor)
+        return report is None or _report(control, report)
+    if not child.relay(time.monotonic()):
+        del children[descriptor]
+        poll.unregister(descriptor)
+    return True
+
+
+def _workers(children: dict[int, Child]) -> list[Child]:
+    return [child for descriptor, child in children.items() if descriptor == child.process]
+
+
+def _obey(control: socket.socket, poll: select.poll, children: dict[int, Child]) -> bool:
     """Carry out one order; return whether the daemon is still there."""
     try:
         message, descriptors, flags, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, MAX_SOCKETS)
@@ -239,23 +216,36 @@ def _obey(control: socket.socket, poll: select.poll, children: dict[int, _Child]
     if not message:
         return False
     match _ORDERS.decode(message):
-        case StartWorker(service=service, order=order):
-            try:
-                child = _fork_worker(
-                    service, order, descriptors, is_whole=not flags & socket.MSG_CTRUNC
-                )
-            except OSError as error:
-                return _report(
-                    control, WorkerExited(service, 0, f"cannot be forked: {error.strerror}")
-                )
-            children[child.process] = child
-            poll.register(child.process, select.POLLIN)
-            return _report(control, WorkerStarted(service, child.pid))
+        case StartWorker() as start:
+            is_whole = not flags & socket.MSG_CTRUNC
+            return _start(control, poll, children, start, descriptors, is_whole=is_whole)
         case KillWorker(service=service):
-            for child in children.values():
+            for child in _workers(children):
                 if child.service == service:
                     os.kill(child.pid, signal.SIGKILL)
     return True
+
+
+def _start(  # noqa: PLR0913 an order, and those who carry it out
+    control: socket.socket,
+    poll: select.poll,
+    children: dict[int, Child],
+    start: StartWorker,
+    descriptors: list[int],
+    *,
+    is_whole: bool,
+) -> bool:
+    """Fork a worker; return whether the daemon is still there."""
+    try:
+        child = _fork_worker(start.service, start.order, descriptors, is_whole=is_whole)
+    except OSError as error:
+        return _report(
+            control, WorkerExited(start.service, 0, f"cannot be forked: {error.strerror}")
+        )
+    for descriptor in (child.process, child.words, child.errors):
+        children[descriptor] = child
+        poll.register(descriptor, select.POLLIN)
+    return _report(control, WorkerStarted(start.service, child.pid))
 
 
 def _report(control: socket.socket, report: Report) -> bool:
@@ -268,7 +258,7 @@ def _report(control: socket.socket, report: Report) -> bool:
 
 def _fork_worker(
     service: int, order: WorkerOrder, descriptors: list[int], *, is_whole: bool
-) -> _Child:
+) -> Child:
     """Fork a worker; what was made for it is closed here in any case.
 
     Args:
@@ -282,17 +272,23 @@ def _fork_worker(
             _ = made.callback(os.close, descriptor)
         if not is_whole:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        reader, writer = os.pipe()
-        _ = made.callback(os.close, writer)
-        _ = undone.callback(os.close, reader)
-        os.set_blocking(reader, False)
+        words, word_writer = os.pipe2(os.O_DIRECT | os.O_CLOEXEC)
+        _ = made.callback(os.close, word_writer)
+        _ = undone.callback(os.close, words)
+        errors, error_writer = os.pipe2(os.O_CLOEXEC)
+        _ = made.callback(os.close, error_writer)
+        _ = undone.callback(os.close, errors)
+        for reader in (words, errors):
+            os.set_blocking(reader, False)
         parent = os.getpid()
         pid = os.fork()
         if not pid:
-            keep = [*descriptors, writer]
-            _run_child(lambda: _work(order, descriptors, writer), parent, keep=keep)
+            _ = os.dup2(error_writer, 1)
+            _ = os.dup2(error_writer, 2)
+            keep = [*descriptors, word_writer]
+            _run_child(lambda: _work(order, descriptors, word_writer), parent, keep=keep)
         _ = undone.callback(_kill, pid)
-        child = _Child(service, pid, reader)
+        child = Child(service, pid, words, errors, Path(order.folder).name)
         _ = undone.pop_all()
         return child
 
@@ -308,12 +304,15 @@ def _kill(pid: int) -> None:
 def _work(order: WorkerOrder, descriptors: list[int], writer: int) -> None:
     """Be a worker; say why, when it cannot go on."""
     try:
-        run_worker(order, [socket.socket(fileno=descriptor) for descriptor in descriptors])
+        run_worker(
+            order,
+            [socket.socket(fileno=descriptor) for descriptor in descriptors],
+            lambda jail: say(writer, Jailed(jail)),
+        )
     except EiError as error:
-        name = Path(order.folder).name
         line = f"{error} {error.remedy}".strip()
-        _ = os.write(writer, line.encode()[:MAX_CAUSE_BYTES])
-        _ = os.write(2, f"worker {name}: {line}\n".encode())
+        say(writer, LastWords(line))
+        _ = os.write(2, f"{line}\n".encode())
         os._exit(error.exit_code)
 
 

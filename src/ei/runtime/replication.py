@@ -10,7 +10,6 @@ taken and nothing else is; whoever waits for another batch waits until that is o
 
 import select
 import socket
-import time
 from collections.abc import Callable
 from math import ceil
 
@@ -34,23 +33,16 @@ COMMIT_LIMIT_S = 1.5
 RECEIVED_BYTES = 256 * 1024
 
 
-def boot_s() -> float:
-    """Return a time that goes on while this machine sleeps: leases rest on it."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class Replication:
     """Keeps one replica going.
 
     Args:
         replica: Freshly made.
         link: Stream socket to the member's daemon.
-        clock: Monotonic, and going on while the machine sleeps.
+        clock: Monotonic, and going on while the machine sleeps: leases rest on it.
     """
 
-    def __init__(
-        self, replica: Replica, link: socket.socket, clock: Callable[[], float] = boot_s
-    ) -> None:
+    def __init__(self, replica: Replica, link: socket.socket, clock: Callable[[], float]) -> None:
         self._replica = replica
         self._link = link
         self._clock = clock

@@ -7,6 +7,9 @@
 
 The last of the sockets is that of the streams, for a service whose manifest declares them.
 
+What it needs of the system it opens first; then it closes its jail behind itself, and only then
+runs a stranger's code (`ei.runtime.jail`).
+
 It ends when the datapath hangs up, when its parent dies, or with its reason as last words.
 """
 
@@ -14,34 +17,36 @@ import gc
 import resource
 import secrets
 import select
-import signal
 import socket
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 
 from ei.cluster.log import Log
 from ei.cluster.replica import Replica
 from ei.cluster.writes import Rows
+from ei.errors import DeniedError
 from ei.runtime.codec import Codec
+from ei.runtime.cutting import SLACK_S, Cutter
 from ei.runtime.disk import FolderDisk
 from ei.runtime.environment import Environment
 from ei.runtime.faults import FaultReporter
 from ei.runtime.garbage import collect_seldom
+from ei.runtime.jail import LAYERS, Jail, Layer, close_jail
+from ei.runtime.jail.clock import BootClock
 from ei.runtime.limits import EventClock
-from ei.runtime.loader import LoadedService, load_service
+from ei.runtime.loader import LoadedService, ReadService, read_service
 from ei.runtime.pieces import cut
 from ei.runtime.randomness import SEED_BYTES
 from ei.runtime.replicated import ReplicatedWorker
-from ei.runtime.replication import Replication, boot_s
+from ei.runtime.replication import Replication
 from ei.runtime.stores import ReplicatedStore, SqliteStore
-from ei.sdk import Address
+from ei.sdk import Address, Manifest
 
 MAX_EVENT_BYTES = 256 * 1024
 """Largest message taken: twice what the datapath sends."""
@@ -54,6 +59,12 @@ MAX_MEMORY_BYTES = 256 * 1024 * 1024
 """Data of a worker, beside three times what the manifest grants for state in memory."""
 
 MAX_FILES = 64
+
+REPLICA_SLACK_S = 0.5
+"""In which a replica's log is written anew, all of its state in one call."""
+
+MAX_START_S = 2.0
+"""CPU time that a module has to be imported and set up."""
 
 
 class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +79,8 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
         config: Overrides of the manifest's defaults.
         copies: How many members of the cluster must have the stable state; 0 keeps it here alone.
             With copies, the last socket is a stream to the member's daemon.
+        layers: Of its jail.
+        is_trusted: Whether it runs as well where one of those layers cannot be had.
     """
 
     folder: str
@@ -76,6 +89,8 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
     store: str
     config: dict[str, object] = {}
     copies: int = 0
+    layers: tuple[Layer, ...] = LAYERS
+    is_trusted: bool = True
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
@@ -93,68 +108,113 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
     return ends
 
 
-def run_worker(order: WorkerOrder, sockets: Sequence[socket.socket]) -> None:
+def run_worker(
+    order: WorkerOrder,
+    sockets: Sequence[socket.socket],
+    on_jailed: Callable[[Jail], object] = lambda _jail: None,
+) -> None:
     """Run a service in this process until the datapath hangs up.
 
     Args:
         order: What to run.
         sockets: One for each datapath thread, and of the streams.
+        on_jailed: Called once nothing of the system is in reach any more, before a stranger's code
+            runs.
 
     Raises:
         EiError: It cannot run, or cannot go on: why.
     """
-    loaded = load_service(Path(order.folder))
-    _limit_resources(loaded)
+    read = read_service(Path(order.folder))
+    _limit_resources(read.manifest)
     if order.copies:
-        _run_replicated(order, loaded, sockets)
+        _run_replicated(order, read, sockets, on_jailed)
         return
-    with environment_of(order, loaded, sockets) as environment:
+    with store_of(order, read.manifest) as stable:
+        cutter, loaded = _close(order, read, on_jailed)
+        environment = environment_of(order, loaded, sockets, stable)
         _ = gc.collect()
         collect_seldom()
-        _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
-        try:
-            serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
-        finally:
-            _ = signal.setitimer(signal.ITIMER_PROF, 0)
+        cutter.begin(environment.clock)
+        serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
 
 
 @contextmanager
-def environment_of(
-    order: WorkerOrder, loaded: LoadedService, sockets: Sequence[socket.socket]
-) -> Generator[Environment]:
-    """Set up the environment of a service whose state is here alone; close its store at the end."""
-    stable = None
-    if loaded.manifest.stable_bytes:
-        stable = SqliteStore(Path(order.store), limit_bytes=loaded.manifest.stable_bytes)
+def store_of(order: WorkerOrder, manifest: Manifest) -> Generator[SqliteStore | None]:
+    """Open the stable store of a service whose state is here alone, if it has one; close it."""
+    if not manifest.stable_bytes:
+        yield None
+        return
+    store = SqliteStore(Path(order.store), limit_bytes=manifest.stable_bytes)
     try:
-        yield Environment(
-            loaded,
-            node=Address(order.node),
-            seed=order.seed,
-            config=order.config,
-            stable=stable,
-            streams=len(sockets) - 1,
-        )
+        yield store
     finally:
-        if stable is not None:
-            stable.close()
+        store.close()
+
+
+def environment_of(
+    order: WorkerOrder,
+    loaded: LoadedService,
+    sockets: Sequence[socket.socket],
+    stable: SqliteStore | None,
+) -> Environment:
+    """Set up the environment of a service whose state is here alone."""
+    return Environment(
+        loaded,
+        node=Address(order.node),
+        seed=order.seed,
+        config=order.config,
+        stable=stable,
+        streams=len(sockets) - 1,
+    )
+
+
+def _close(
+    order: WorkerOrder,
+    read: ReadService,
+    on_jailed: Callable[[Jail], object],
+    folder: Path | None = None,
+) -> tuple[Cutter, LoadedService]:
+    """Close the jail, then load a stranger's module.
+
+    Raises:
+        EiError: A layer is missing that a stranger's module needs, or it does not load.
+    """
+    _warm(read.manifest.libraries)
+    slack_s = SLACK_S if folder is None else REPLICA_SLACK_S
+    cutter = Cutter(read.manifest.handler_ms / 1_000, start_s=MAX_START_S, slack_s=slack_s)
+    cutter.arm()
+    jail = close_jail(order.layers, folder=folder)
+    on_jailed(jail)
+    gaps = [layer for layer in LAYERS if layer not in jail.layers]
+    if gaps and not order.is_trusted:
+        why = "; ".join(sorted(set(jail.missing.values()))) or 'jail = "open"'
+        raise DeniedError(
+            f"{order.folder}: a stranger's module, in a jail without {', '.join(gaps)}: {why}",
+            remedy="Run it on a kernel that has that; or, if you have read it, say so in node.toml:"
+            f' trusted_services = ["{read.manifest.name}"]',
+        )
+    return cutter, read.load(is_limited="language" in order.layers)
 
 
 def _run_replicated(
-    order: WorkerOrder, loaded: LoadedService, sockets: Sequence[socket.socket]
+    order: WorkerOrder,
+    read: ReadService,
+    sockets: Sequence[socket.socket],
+    on_jailed: Callable[[Jail], object],
 ) -> None:
     *ends, link = sockets
-    node, rows = Address(order.node), Rows()
+    node, rows, clock = Address(order.node), Rows(), BootClock()
     disk = FolderDisk(Path(order.store))
+    cutter, loaded = _close(order, read, on_jailed, Path(order.store))
     replica = Replica(
         loaded.manifest.id,
         node,
         log=Log(disk, rows),
         copies=order.copies,
         start=secrets.randbelow(2**63 - 1) + 1,
-        now_s=boot_s(),
+        now_s=clock(),
     )
-    replication = Replication(replica, link)
+    replication = Replication(replica, link, clock)
 
     def make(peers: dict[Address, float]) -> Environment:
         stable = ReplicatedStore(rows, replication, limit_bytes=loaded.manifest.stable_bytes)
@@ -168,7 +228,7 @@ def _run_replicated(
             peers=peers,
             streams=len(ends) - 1,
         )
-        _interrupt_runaways(environment.clock, loaded.manifest.handler_ms / 1_000)
+        cutter.begin(environment.clock)
         return environment
 
     worker = ReplicatedWorker(
@@ -178,12 +238,12 @@ def _run_replicated(
         codec=Codec(loaded.messages),
         reporter=FaultReporter(loaded.manifest.name, sys.stderr),
     )
+    cutter.begin(EventClock())
     _ = gc.collect()
     collect_seldom()
     try:
         worker.serve()
     finally:
-        _ = signal.setitimer(signal.ITIMER_PROF, 0)
         disk.close()
 
 
@@ -241,18 +301,17 @@ def _timeout_ms(environment: Environment) -> int | None:
     return None if deadline_s is None else max(0, ceil((deadline_s - time.monotonic()) * 1_000))
 
 
-def _interrupt_runaways(clock: EventClock, limit_s: float) -> None:
-    """Tick the clock with each `limit_s` of CPU time that this process spends."""
+def _warm(libraries: tuple[str, ...]) -> None:
+    """Let libraries read now what they read once: OpenSSL the processor's counter, for its seed."""
+    if "cryptography" in libraries:
+        from cryptography.hazmat.primitives.asymmetric.x25519 import (  # noqa: PLC0415 if at all
+            X25519PrivateKey,
+        )
 
-    def tick(_signal: int, _frame: FrameType | None) -> None:
-        clock.tick()
-
-    _ = signal.signal(signal.SIGPROF, tick)
-    _ = signal.setitimer(signal.ITIMER_PROF, limit_s, limit_s)
+        _ = X25519PrivateKey.generate()
 
 
-def _limit_resources(loaded: LoadedService) -> None:
-    manifest = loaded.manifest
+def _limit_resources(manifest: Manifest) -> None:
     in_memory = manifest.ephemeral_bytes
     if manifest.state == "replicated":
         in_memory += 2 * manifest.stable_bytes  # the state, and the store on it

@@ -274,6 +274,9 @@ def _prepare(file: sqlite3.Connection, path: Path) -> None:
     _ = file.execute("PRAGMA journal_mode = WAL")
     # FULL: the log is on disk before COMMIT returns (law 3).
     _ = file.execute("PRAGMA synchronous = FULL")
+    # What is opened or drawn once, now: a jailed worker opens no file later.
+    _ = file.execute("PRAGMA temp_store = MEMORY")
+    _ = file.execute("SELECT randomblob(1)").fetchone()
     _ = file.execute("BEGIN IMMEDIATE")
     (magic,) = file.execute("PRAGMA application_id").fetchone()
     (version,) = file.execute("PRAGMA user_version").fetchone()

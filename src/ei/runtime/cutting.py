@@ -1,0 +1,83 @@
+"""Cuts what a service computes too long: by an exception first, then by the end of its process.
+
+Python hears of a signal between two of its own instructions. A call that never comes back to it,
+such as `sum(range(10**12))`, hears nothing: so a second timer ends the process unless the first,
+with each tick that is heard, puts it off.
+
+    limit 50 ms     tick 25 ms: heard, the end is put off by 52 ms
+                    an event that has seen three ticks: CpuExceeded
+                    no tick heard for 52 ms: SIGXCPU
+"""
+
+import ctypes
+import gc
+import signal
+import struct
+import sys
+from types import FrameType
+
+from ei.runtime.jail.system import call
+from ei.runtime.limits import TICKS, EventClock
+
+SLACK_S = 0.002
+COLLECTING_S = 1.0
+OLDEST = 2
+"""Of Python's generations of objects."""
+
+_PROCESS_CPU_TIME = 2
+"""From linux/time.h."""
+
+
+class Cutter:
+    """Limits the CPU time of the events of this process, one at a time.
+
+    Args:
+        limit_s: For one event.
+        slack_s: More than that for one call that Python does not come back from, as the
+            environment makes some too.
+        start_s: For all until `begin` is called: that a module is imported and set up.
+
+    Raises:
+        OSError: No timer is left.
+    """
+
+    def __init__(self, limit_s: float, *, start_s: float, slack_s: float = SLACK_S) -> None:
+        self._limit_s = limit_s
+        self._call_s = limit_s + slack_s
+        self._clock: EventClock | None = None
+        made = ctypes.create_string_buffer(4)
+        # struct sigevent: a value, which signal, and that it is to be a signal.
+        event = struct.pack("=qii48x", 0, signal.SIGXCPU, 0)
+        _ = call("timer_create", _PROCESS_CPU_TIME, event, made)
+        self._timer = int.from_bytes(made.raw, sys.byteorder)
+        self._put_off(start_s)
+
+    def __repr__(self) -> str:
+        return f"<Cutter at {self._limit_s} s>"
+
+    def begin(self, clock: EventClock) -> None:
+        """Tick this clock from now on, in the place of any other."""
+        is_first, self._clock = self._clock is None, clock
+        if is_first:
+            self._put_off(self._call_s)
+
+    def arm(self) -> None:
+        """Let time tick; later, in a jail, that can no more be asked of the system."""
+        period_s = self._limit_s / TICKS
+        _ = signal.signal(signal.SIGPROF, self._tick)
+        _ = signal.setitimer(signal.ITIMER_PROF, period_s, period_s)
+        gc.callbacks.append(self._collect)
+
+    def _collect(self, phase: str, found: dict[str, int]) -> None:
+        """Give Python its time to look through all there is: it hears nothing meanwhile."""
+        if self._clock is not None and found["generation"] == OLDEST:
+            self._put_off(COLLECTING_S if phase == "start" else self._call_s)
+
+    def _tick(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._clock is not None:
+            self._clock.tick()
+            self._put_off(self._call_s)
+
+    def _put_off(self, seconds: float) -> None:
+        whole, part = divmod(round(seconds * 1e9), 10**9)
+        _ = call("timer_settime", self._timer, 0, struct.pack("=qqqq", 0, 0, whole, part), None)

@@ -1,0 +1,89 @@
+"""Closes the jail of a worker, layer by layer, and says which of them hold."""
+
+import ctypes
+import struct
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from ei.runtime.jail import landlock, namespaces
+from ei.runtime.jail.clock import coarsen
+from ei.runtime.jail.filtering import AUDIT_ARCHES, FOLDER, WORKER, program
+from ei.runtime.jail.system import MACHINE, call
+
+Layer = Literal["language", "clock", "namespaces", "capabilities", "landlock", "seccomp"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
+"""All, in the order in which they close. The first is Python's, the others are the kernel's."""
+
+OF_KERNEL = LAYERS[1:]
+"""Of our own services, which were read before they were shipped, as this text was."""
+
+_FILTER = 1
+"""From linux/seccomp.h: SECCOMP_SET_MODE_FILTER."""
+
+
+class Jail(msgspec.Struct, frozen=True):
+    """How a worker is kept in.
+
+    Attributes:
+        layers: Those that hold.
+        missing: Those that were wanted and do not, with the reason.
+    """
+
+    layers: tuple[Layer, ...] = ()
+    missing: dict[Layer, str] = {}
+
+    def __str__(self) -> str:
+        """Return a word or two for people: `closed`, `open`, `without landlock`."""
+        if self.missing:
+            return f"without {', '.join(self.missing)}"
+        return "closed" if self.layers else "open"
+
+
+OPEN = Jail()
+
+
+def close_jail(wanted: Collection[Layer], *, folder: Path | None = None) -> Jail:
+    """Give up, in this process and for good, all that a service has no use for.
+
+    What is open stays open. The layer of the language is the loader's: it is told of here only.
+
+    Args:
+        wanted: Which layers.
+        folder: Where files may still be opened, read, made and replaced.
+    """
+    closing: dict[Layer, Callable[[], None]] = {
+        "language": _nothing,
+        "clock": coarsen,
+        "namespaces": lambda: namespaces.enter(folder),
+        "capabilities": namespaces.drop_capabilities,
+        "landlock": lambda: landlock.restrict(folder),
+        "seccomp": lambda: _filter_calls(folder),
+    }
+    layers: list[Layer] = []
+    missing: dict[Layer, str] = {}
+    for layer, close in closing.items():
+        if layer not in wanted:
+            continue
+        try:
+            close()
+        except OSError as error:
+            missing[layer] = error.strerror or str(error)
+        else:
+            layers.append(layer)
+    return Jail(tuple(layers), missing)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _filter_calls(folder: Path | None) -> None:
+    if MACHINE not in AUDIT_ARCHES:
+        raise OSError(38, f"no filter for {MACHINE}")
+    filter_code = program(WORKER if folder is None else {**WORKER, **FOLDER}, MACHINE)
+    code = ctypes.create_string_buffer(filter_code, len(filter_code))
+    # struct sock_fprog: how many instructions, and where.
+    _ = call("seccomp", _FILTER, 0, struct.pack("@HP", len(code) // 8, ctypes.addressof(code)))

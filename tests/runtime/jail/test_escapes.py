@@ -1,0 +1,60 @@
+"""What is tried of `escapes.py` in a jail comes to nothing; in none, each attempt would."""
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+from tests.runtime.jail.conftest import Outcomes, attempts, try_all
+
+from ei.runtime.jail import LAYERS, OF_KERNEL
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="calls by their numbers on x86_64"),
+]
+
+NOBODY = 65_534
+
+
+@pytest.fixture(scope="module")
+def tried(place: Path) -> dict[str, Outcomes]:
+    """Try all, once for each way to keep them in."""
+    found: dict[str, Outcomes] = {}
+    found["all layers"] = try_all(place, layers=LAYERS)
+    found["without the language"] = try_all(place, layers=OF_KERNEL)
+    return found
+
+
+@pytest.mark.parametrize("way", ["all layers", "without the language"])
+@pytest.mark.parametrize("name", attempts())
+def test_an_attempt_is_denied(tried: dict[str, Outcomes], way: str, name: str) -> None:
+    _, outcomes = tried[way]
+
+    assert outcomes[name].startswith("denied")
+
+
+def test_all_layers_held(tried: dict[str, Outcomes]) -> None:
+    assert tried["all layers"][0] == list(LAYERS)
+    assert tried["without the language"][0] == list(OF_KERNEL)
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(attempts()) >= 60
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="root alone may do all of it")
+def test_each_attempt_would_come_to_something_without_a_jail(place: Path) -> None:
+    _, outcomes = try_all(place, layers=())
+
+    assert [
+        name for name, said in outcomes.items() if not said.startswith(("got", "reached"))
+    ] == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else")
+def test_who_is_not_root_has_the_same_jail(place: Path) -> None:
+    held, outcomes = try_all(place, layers=LAYERS, user=NOBODY)
+
+    assert held == list(LAYERS)
+    assert not {name: said for name, said in outcomes.items() if not said.startswith("denied")}

@@ -1,0 +1,55 @@
+"""What cuts a service that computes too long. Its programs start a nursery, see conftest.py."""
+
+from collections.abc import Callable
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+Program = Callable[[str], str]
+
+SPENT = """
+def spent_s(pid):
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    except OSError:
+        return None
+
+def cut(metadata):
+    [end] = start()
+    _ = ask(end, packet())
+    pid = reports(1)[0].pid
+    began_s = last_s = spent_s(pid)
+    end.send(msgspec.msgpack.encode(EventBatch(2, 0, 1.0, 1e9, (packet(metadata),))))
+    ended = []
+    while not ended:
+        time.sleep(0.001)
+        last_s = spent_s(pid) or last_s
+        ended = [each for each in nursery.take_reports() if not isinstance(each, WorkerJailed)]
+    return round((last_s - began_s) * 1000), ended[0].cause
+"""
+
+
+def test_a_call_that_never_comes_back_is_cut_within_twice_the_limit(program: Program) -> None:
+    said = program(f"{SPENT}\ntaken_ms, cause = cut(b'sum')\nprint(50 <= taken_ms <= 100, cause)")
+
+    assert said == "True SIGXCPU: one call took more CPU time than its manifest's handler_ms\n"
+
+
+def test_a_handler_that_holds_on_to_its_exceptions_is_cut_as_well(program: Program) -> None:
+    said = program(f"{SPENT}\ntaken_ms, cause = cut(b'stubborn')\nprint(taken_ms < 200, cause[:7])")
+
+    assert said == "True SIGXCPU\n"
+
+
+def test_a_call_within_the_limit_is_not_cut(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+for _ in range(30):
+    assert words(ask(end, packet(b"brief"))) == ["unwanted"]
+print("well")
+"""
+    )
+
+    assert said == "well\n"
