@@ -15,6 +15,7 @@ from ei.lab.topology import Impairment
 from ei.node import init as node_init
 from ei.node.config import NodeConfig
 from ei.sdk.manifest import Manifest
+from ei.sdk.tiers import TIERS, Tier
 
 INTRO = """\
 All are TOML. An unknown key is refused, with the one that was probably meant; so is a value out of
@@ -47,8 +48,23 @@ def config_page() -> str:
         "## manifest.toml",
         "In the folder of each service; read before any of its code runs.",
         _keys(Manifest),
+        "### Tiers",
+        "What `tier` bounds, in the worker; `ei.sdk.tiers` says what each bound is of.",
+        _tiers(),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _tiers() -> str:
+    """Return a table of the bounds of all tiers."""
+    rows = [f"| | {' | '.join(f'`{name}`' for name in TIERS)} |", "|---" * (len(TIERS) + 1) + "|"]
+    for field in msgspec.structs.fields(Tier):
+        bounds = (getattr(tier, field.name) for tier in TIERS.values())
+        shown = (
+            str(bound).lower() if isinstance(bound, bool) else f"{bound:_}" for bound in bounds
+        )
+        rows.append(f"| `{field.name}` | {' | '.join(shown)} |")
+    return "\n".join(rows)
 
 
 def _example(template: str) -> str:

@@ -15,7 +15,8 @@ import pytest
 from ei.daemons.log import Log
 from ei.errors import LocalError
 from ei.node.workers import Workers
-from ei.runtime.children import WorkerExited, WorkerStarted
+from ei.runtime.children import WorkerExited, WorkerJailed, WorkerStarted
+from ei.runtime.jail import OF_KERNEL, Jail
 from ei.runtime.loader import load_service
 from ei.sdk import Address
 
@@ -148,6 +149,23 @@ def test_a_stopped_node_starts_no_worker_again(tmp_path: Path) -> None:
     asyncio.run(main())
 
     assert sockets.attached == 0
+
+
+def test_a_worker_that_dies_five_times_in_a_row_is_failing(tmp_path: Path) -> None:
+    async def main() -> None:
+        running = workers(Sockets(), tmp_path)
+        running.stop()
+        states: list[str] = []
+        for _ in range(6):
+            running.take_report(WorkerStarted(17, 5))
+            running.take_report(WorkerJailed(17, 5, Jail(OF_KERNEL)))
+            assert running.status()[0].jail == Jail(OF_KERNEL)
+            running.take_report(WorkerExited(17, 5, "exit 1"))
+            states.append(running.status()[0].state)
+            assert running.status()[0].jail is None
+        assert states == ["waiting"] * 4 + ["failing"] * 2
+
+    asyncio.run(main())
 
 
 @pytest.mark.slow

@@ -5,8 +5,21 @@ def delays(backoff: Backoff, deaths: int) -> list[float]:
     return [backoff.died(0.0) for _ in range(deaths)]
 
 
-def test_the_wait_doubles_from_50_ms_to_5_s() -> None:
-    assert delays(Backoff(), 9) == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+def test_the_wait_doubles_from_50_ms_and_is_5_s_from_the_fifth_death_on() -> None:
+    assert delays(Backoff(), 7) == [0.05, 0.1, 0.2, 0.4, 5.0, 5.0, 5.0]
+
+
+def test_its_circuit_is_open_from_the_fifth_death_in_a_row_on() -> None:
+    backoff = Backoff()
+    _ = delays(backoff, 4)
+
+    assert not backoff.is_open
+    _ = backoff.died(0.0)
+    assert backoff.is_open
+
+    backoff.started(100.0)
+    _ = backoff.died(110.0)
+    assert not backoff.is_open
 
 
 def test_who_was_stable_for_a_while_starts_over() -> None:

@@ -53,3 +53,18 @@ print("well")
     )
 
     assert said == "well\n"
+
+
+def test_a_module_that_never_ends_to_begin_is_cut(program: Program) -> None:
+    said = program(
+        """
+manifest = FOLDER / "manifest.toml"
+_ = manifest.write_text('tier = "nano"\\n' + manifest.read_text().replace("handler_ms = 50", ""))
+service = FOLDER / "service.py"
+_ = service.write_text("sum(range(10**12))\\n" + service.read_text())
+_ = start()
+print(reports(2)[1].cause[:7])
+"""
+    )
+
+    assert said == "SIGXCPU\n"

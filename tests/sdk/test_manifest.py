@@ -167,3 +167,35 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"manifest\.toml: cannot be read: No such file"):
         _ = load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (
+            'tier = "nano"\nhandler_ms = 20',
+            "handler_ms: 20 seen, 10 allowed in the tier 'nano'; write tier = 'standard'",
+        ),
+        (
+            "ephemeral_bytes = 100_000_000",
+            (
+                "ephemeral_bytes: 100000000 seen, 67108864 allowed in the tier 'standard';"
+                " write tier = 'heavy'"
+            ),
+        ),
+        ('tier = "huge"', "tier: 'huge' seen, nano, standard, heavy allowed"),
+        (
+            'tier = "nano"\ncapabilities = ["streams"]',
+            (
+                "capabilities: 'streams' seen, none allowed in the tier 'nano';"
+                " write tier = 'standard'"
+            ),
+        ),
+    ],
+)
+def test_a_tier_bounds_what_a_manifest_asks_for(tmp_path: Path, lines: str, said: str) -> None:
+    assert complaint(tmp_path, LEAST + lines) == said
+
+
+def test_a_nano_service_has_the_limit_of_its_tier_unless_it_says_less(tmp_path: Path) -> None:
+    assert parse(tmp_path, f'{LEAST}tier = "nano"').handler_ms == 10

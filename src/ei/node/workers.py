@@ -32,6 +32,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
     Attributes:
         pid: 0 while none runs.
+        state: `waiting` to be started again; `failing` when five in a row have died.
         starts: How often it was started.
         last_end: Why the last one ended; empty when none did.
         jail: How it is kept in; `None` until that is known.
@@ -40,7 +41,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
     service: str
     pid: int
-    state: Literal["starting", "running", "waiting"]
+    state: Literal["starting", "running", "waiting", "failing"]
     starts: int
     last_end: str
     jail: Jail | None = None
@@ -70,7 +71,7 @@ class _Worker:
         self.order = order
         self.backoff = Backoff()
         self.pid = 0
-        self.state: Literal["starting", "running", "waiting"] = "waiting"
+        self.state: Literal["starting", "running", "waiting", "failing"] = "waiting"
         self.starts = 0
         self.last_end = ""
         self.jail: Jail | None = None
@@ -246,9 +247,11 @@ class Workers:
                 self._nursery.start_worker(worker.number, order, theirs)
 
     def _ended(self, worker: _Worker, cause: str) -> None:
-        worker.pid, worker.state, worker.last_end = 0, "waiting", cause
         loop = asyncio.get_running_loop()
-        _ = loop.call_at(worker.backoff.died(loop.time()), self._start, worker)
+        again_s = worker.backoff.died(loop.time())
+        worker.pid, worker.last_end, worker.jail = 0, cause, None
+        worker.state = "failing" if worker.backoff.is_open else "waiting"
+        _ = loop.call_at(again_s, self._start, worker)
 
     def _start_inline(
         self, worker: _Worker, order: WorkerOrder, sockets: list[socket.socket]

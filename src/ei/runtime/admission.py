@@ -45,8 +45,11 @@ from ei.sdk import (
 )
 from ei.sdk.packets import Peer
 from ei.sdk.stages import Stages
+from ei.sdk.tiers import TIERS
 
-MAX_EFFECTS = 2_048
+MAX_EFFECTS = TIERS["heavy"].effects
+"""Of one event, whatever the tier."""
+
 MAX_MESSAGE_BYTES = 64 * 1024
 
 
@@ -94,6 +97,7 @@ class Admission:
 
     def __init__(self, manifest: Manifest, messages: tuple[type[msgspec.Struct], ...]) -> None:
         self._max_hops = manifest.max_hops
+        self._max_effects = TIERS[manifest.tier].effects
         self._drop_reasons = frozenset(manifest.drop_reasons)
         self._counters = frozenset(manifest.counters)
         self._capabilities = manifest.capabilities
@@ -102,7 +106,7 @@ class Admission:
         self._messages = messages
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(
-            Annotated[tuple[_Form, ...], Meta(max_length=MAX_EFFECTS)]
+            Annotated[tuple[_Form, ...], Meta(max_length=self._max_effects)]
         ).decode
         self._decode_packet = msgspec.msgpack.Decoder(Packet).decode
         self._admitted: Packet | None = None
@@ -118,7 +122,7 @@ class Admission:
             encoded = self._encode(effects)
             _ = self._decode(encoded)
         except msgspec.ValidationError as error:
-            raise ServiceError(_explain(error, effects)) from error
+            raise ServiceError(_explain(error, effects, most=self._max_effects)) from error
         except (TypeError, ValueError, OverflowError) as error:
             raise ServiceError(f"effects that are no plain data: {error}") from error
         return encoded
@@ -195,7 +199,11 @@ class Admission:
 
 
 def _explain(
-    error: msgspec.ValidationError, effects: tuple[object, ...], *, is_inside: bool = False
+    error: msgspec.ValidationError,
+    effects: tuple[object, ...],
+    *,
+    most: int = MAX_EFFECTS,
+    is_inside: bool = False,
 ) -> str:
     """Say which field is wrong, what was seen there, and what is allowed.
 
@@ -204,7 +212,7 @@ def _explain(
     """
     rule, _, place = str(error).rstrip("`").partition(" - at `$")
     if not place:
-        return f"more than {MAX_EFFECTS} effects of one event"
+        return f"more than {most} effects of one event"
     steps = [int(step) for step in place.strip("[]").split("][")]
     seen: Any = effects[0 if is_inside else steps.pop(0)]
     name = type(seen).__name__

@@ -55,6 +55,7 @@ from ei.sdk import (
     TallyRead,
     TimerFired,
 )
+from ei.sdk.tiers import TIERS
 
 MAX_TIMERS_AT_ONCE = 64
 RETRY_AFTER_S = 1.0
@@ -98,7 +99,7 @@ class Environment:
         self._name = manifest.name
         self._overrides = config
         self._undo = UndoLog()
-        self._timers = Timers(self._undo)
+        self._timers = Timers(self._undo, TIERS[manifest.tier].timers)
         self._holds = Holds(self._undo)
         self._orders = Orders(
             Admission(manifest, loaded.messages),

@@ -4,17 +4,23 @@ from heapq import heapify, heappop, heappush
 
 from ei.errors import ServiceError
 from ei.runtime.undo import UndoLog
+from ei.sdk.tiers import TIERS
 
-MAX_TIMERS = 65_536
+MAX_TIMERS = TIERS["heavy"].timers
 MIN_AFTER_S = 0.001
 """A timer that is armed for sooner fires then: one armed again and again must not stop the rest."""
 
 
 class Timers:
-    """Keys with deadlines; `undo` learns how to take each change back."""
+    """Keys with deadlines; `undo` learns how to take each change back.
 
-    def __init__(self, undo: UndoLog) -> None:
+    Args:
+        limit: How many may be armed at once.
+    """
+
+    def __init__(self, undo: UndoLog, limit: int = MAX_TIMERS) -> None:
         self._undo = undo
+        self._limit = limit
         self._deadlines_s: dict[bytes, tuple[float, int]] = {}
         self._heap: list[tuple[float, int, bytes]] = []
         self._number = 0
@@ -31,8 +37,8 @@ class Timers:
         Raises:
             ServiceError: Too many timers.
         """
-        if key not in self._deadlines_s and len(self._deadlines_s) >= MAX_TIMERS:
-            raise ServiceError(f"{MAX_TIMERS + 1} timers: at most {MAX_TIMERS} allowed")
+        if key not in self._deadlines_s and len(self._deadlines_s) >= self._limit:
+            raise ServiceError(f"{self._limit + 1} timers: at most {self._limit} allowed")
         self._number += 1
         self._change(key, (deadline_s, self._number))
 

@@ -47,6 +47,7 @@ from ei.runtime.replicated import ReplicatedWorker
 from ei.runtime.replication import Replication
 from ei.runtime.stores import ReplicatedStore, SqliteStore
 from ei.sdk import Address, Manifest
+from ei.sdk.tiers import MIB, TIERS
 
 MAX_EVENT_BYTES = 256 * 1024
 """Largest message taken: twice what the datapath sends."""
@@ -55,16 +56,10 @@ SOCKET_BYTES = 1024 * 1024
 SO_SNDBUFFORCE = 32
 """From linux/socket.h; the socket module lacks it."""
 
-MAX_MEMORY_BYTES = 256 * 1024 * 1024
-"""Data of a worker, beside three times what the manifest grants for state in memory."""
-
 MAX_FILES = 64
 
 REPLICA_SLACK_S = 0.5
 """In which a replica's log is written anew, all of its state in one call."""
-
-MAX_START_S = 2.0
-"""CPU time that a module has to be imported and set up."""
 
 
 class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,10 +176,11 @@ def _close(
     """
     _warm(read.manifest.libraries)
     slack_s = SLACK_S if folder is None else REPLICA_SLACK_S
-    cutter = Cutter(read.manifest.handler_ms / 1_000, start_s=MAX_START_S, slack_s=slack_s)
+    start_s = TIERS[read.manifest.tier].start_ms / 1_000
+    cutter = Cutter(read.manifest.handler_ms / 1_000, start_s=start_s, slack_s=slack_s)
     cutter.arm()
     jail = close_jail(order.layers, folder=folder)
-    on_jailed(jail)
+    _ = on_jailed(jail)
     gaps = [layer for layer in LAYERS if layer not in jail.layers]
     if gaps and not order.is_trusted:
         why = "; ".join(sorted(set(jail.missing.values()))) or 'jail = "open"'
@@ -315,7 +311,7 @@ def _limit_resources(manifest: Manifest) -> None:
     in_memory = manifest.ephemeral_bytes
     if manifest.state == "replicated":
         in_memory += 2 * manifest.stable_bytes  # the state, and the store on it
-    _limit(resource.RLIMIT_DATA, MAX_MEMORY_BYTES + 3 * in_memory)
+    _limit(resource.RLIMIT_DATA, TIERS[manifest.tier].memory_mib * MIB + 3 * in_memory)
     _limit(resource.RLIMIT_NOFILE, MAX_FILES)
     _limit(resource.RLIMIT_CORE, 0)
 

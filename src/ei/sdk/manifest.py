@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from ei.errors import ConfigError
 from ei.sdk.knowledge import Fact, Party
+from ei.sdk.tiers import TIERS, TierName, least_tier
 
 Capability = Literal["payload", "streams", "internet", "sites"]
 """What a service may ask for beyond packets, control messages and its stores.
@@ -66,6 +67,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             streams end here while their metadata is empty, and are the service's to forward else;
             `StreamOpened.peer` is their source, which nobody has proved. What goes back carries
             the one byte 01 as metadata, covered. It opens no streams to other nodes.
+        tier: What it may ask of a node at most: `nano`, `standard` or `heavy`; see
+            `ei.sdk.tiers`.
         libraries: Third-party packages that it imports.
         drop_reasons: Every word it may give to `DropPacket` and `Discard`.
         counters: Every word it may give to `Count`.
@@ -99,6 +102,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         tuple[Capability, ...], Meta(description=f"a list of {_listed(Capability)}")
     ] = ()
     anonymous: Annotated[bool, Meta(description="true or false")] = False
+    tier: Annotated[TierName, Meta(description=_listed(TierName))] = "standard"
     libraries: Annotated[tuple[str, ...], Meta(description="a list of packages")] = ()
     drop_reasons: Words = ()
     counters: Words = ()
@@ -157,6 +161,8 @@ def _parse(fields: dict[str, object], path: Path) -> Manifest:
             raise ConfigError(
                 f"{path}: {name}: {seen!r} seen, {_allowed(allowed[name])} allowed"
             ) from error
+    if fields.get("tier") == "nano":
+        _ = fields.setdefault("handler_ms", TIERS["nano"].handler_ms)
     try:
         manifest = msgspec.convert(fields, Manifest)
     except msgspec.ValidationError as error:
@@ -191,10 +197,27 @@ def _check_together(manifest: Manifest, path: Path) -> None:
     if seen and "streams" not in manifest.capabilities:
         raise ConfigError(f"{path}: {seen[0]} seen without 'streams', which it needs")
 
+    _check_tier(manifest, path)
     if manifest.state == "replicated" and not 0 < manifest.stable_bytes <= MAX_REPLICATED_BYTES:
         raise ConfigError(
             f"{path}: stable_bytes: {manifest.stable_bytes} seen, 1 to {MAX_REPLICATED_BYTES}"
             ' allowed with state = "replicated"'
+        )
+
+
+def _check_tier(manifest: Manifest, path: Path) -> None:
+    tier = TIERS[manifest.tier]
+    for name in ("handler_ms", "stable_bytes", "ephemeral_bytes"):
+        seen, most = getattr(manifest, name), getattr(tier, name)
+        if seen > most:
+            raise ConfigError(
+                f"{path}: {name}: {seen} seen, {most} allowed in the tier {manifest.tier!r};"
+                f" write tier = {least_tier(name, seen)!r}"
+            )
+    if "streams" in manifest.capabilities and not tier.streams:
+        raise ConfigError(
+            f"{path}: capabilities: 'streams' seen, none allowed in the tier {manifest.tier!r};"
+            f" write tier = {least_tier('streams', 1)!r}"
         )
 
 

@@ -54,6 +54,7 @@ def toy_manifest(**fields: object) -> Manifest:
         "summary": "A toy.",
         "stable_bytes": 100_000,
         "ephemeral_bytes": 100_000,
+        "tier": "heavy",
         "drop_reasons": ("unwanted",),
         "counters": ("seen",),
     }

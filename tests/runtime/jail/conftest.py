@@ -19,6 +19,7 @@ version = "0.0.1"
 summary = "Tries to get out."
 stable_bytes = 1_000_000
 drop_reasons = ["unwanted"]
+tier = "heavy"
 handler_ms = 200
 capabilities = ["payload"]
 """
