@@ -54,6 +54,12 @@ services = [{services}]
 # that trust their services.
 # workers = "process"
 
+# Worker processes are jailed: no files but their store, no network. "open" opens all jails, to find
+# out whether one is in the way. Services of others do not run where a layer of it is missing, but
+# for those that you have read.
+# jail = "closed"
+# trusted_services = ["mine"]
+
 # Datapath threads, and how long each polls before it sleeps.
 # threads = 1
 # spin_us = 50
