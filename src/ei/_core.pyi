@@ -5,10 +5,12 @@ wall clock; addresses are 16 bytes; keys 32 bytes; endpoints are strings such as
 "[::1]:3535". Wrong arguments raise `ValueError` or `TypeError`; received bytes never raise.
 """
 
+from collections.abc import Callable
 from typing import Literal, Self, final
 
 __all__ = [
     "WIRE_VERSION",
+    "Agenda",
     "Datapath",
     "DecisionCache",
     "Dictionaries",
@@ -212,6 +214,9 @@ class Datapath:
     def next_deadline_ns(self) -> int | None: ...
     def take_datagrams(self) -> list[tuple[str, bytes]]:
         """All that is to be sent, trains cut into datagrams: (endpoint, bytes)."""
+
+    def outcome(self) -> tuple[list[tuple[str, bytes]], int | None] | None:
+        """What is to be sent, and when to `poll`; `None`: take notices and events first."""
 
     def take_events(self, now_ns: int, unix_s: float, service: int) -> bytes | None:
         """The next `EventBatch` for a service, msgpack; `None` when its queue is empty."""
@@ -624,6 +629,25 @@ class Engine:
         """
 
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int], bytes]]: ...
+
+@final
+class Agenda:
+    """What is to happen in a simulation: by time, then by rank, then in the order of its coming."""
+
+    def __new__(cls) -> Self: ...
+    def push(self, when_ns: int, rank: int, item: Callable[[int], object]) -> None:
+        """Put something in.
+
+        Args:
+            when_ns: Unsigned, 64 bits.
+            rank: Unsigned, 32 bits; of what happens at one time the least comes first.
+        """
+
+    def pop(self, before_ns: int) -> tuple[int, int, Callable[[int], object]] | None:
+        """Take out what comes next, if that is before `before_ns`: its time, rank and itself."""
+
+    def earliest_ns(self) -> int | None: ...
+    def __len__(self) -> int: ...
 
 @final
 class Link:

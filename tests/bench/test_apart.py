@@ -4,13 +4,12 @@ import pytest
 
 from ei.bench.apart import measured_apart, memory_bytes
 from ei.errors import LocalError
-from ei.lab.scale import Scale
 
 
 @pytest.mark.slow
 def test_a_module_that_fails_says_why() -> None:
-    with pytest.raises(LocalError, match=r"simulate ended: .*Error"):
-        _ = measured_apart("simulate", 0, -1, 1, of=Scale)
+    with pytest.raises(LocalError, match=r"threads ended: .*Error"):
+        _ = measured_apart("threads", "many", of=dict[int, list[float]])
 
 
 @pytest.mark.slow

@@ -54,6 +54,45 @@ def test_what_repeated_runs_cannot_do_is_said(ei: Run) -> None:
     assert ei("lab", "run", "echo", "--seed", str(2**64 - 1), "--repeat", "2").code == Exit.ERROR
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--nodes", "20"), "go together"),
+        (("--hosts", "20"), "go together"),
+        (("--processes", "2"), "give --nodes and --hosts too"),
+        (("--nodes", "20", "--hosts", "20", "--repeat", "2"), "for one simulation"),
+        (("--nodes", "20", "--hosts", "20", "--backend", "processes"), "for one simulation"),
+        (("--nodes", "20", "--hosts", "20", "--processes", "3"), "3 processes for 2 domains"),
+        (("--nodes", "20000", "--hosts", "20000"), "allowed are 32767"),
+    ],
+)
+def test_what_large_simulations_cannot_do_is_said(
+    ei: Run, options: tuple[str, ...], said: str
+) -> None:
+    ended = ei("lab", "run", "core", *options)
+
+    assert ended.code == Exit.ERROR
+    assert said in ended.err
+
+
+def test_a_scenario_that_promises_nothing_at_scale_names_one_that_does(ei: Run) -> None:
+    ended = ei("lab", "run", "echo", "--nodes", "20", "--hosts", "20")
+
+    assert ended.code == Exit.ERROR
+    assert "ei lab run core --nodes 20 --hosts 20" in ended.err
+
+
+@pytest.mark.slow
+def test_a_large_simulation_has_the_same_digest_in_one_process_and_two(ei: Run) -> None:
+    size = ("--nodes", "20", "--hosts", "40")
+    one = ei("lab", "run", "core", *size, "--json")
+    two = ei("lab", "run", "core", *size, "--processes", "2", "--json")
+
+    assert len(str(one.document["digest"])) == 64
+    assert one.document["digest"] == two.document["digest"]
+    assert "hosts attach" in two.err
+
+
 def test_an_unknown_scenario_is_refused_with_those_that_there_are(ei: Run) -> None:
     said = ei("lab", "run", "ecko")
 

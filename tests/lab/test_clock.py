@@ -86,6 +86,75 @@ def test_a_clock_that_stands_still_is_noticed() -> None:
         run_virtual(program)
 
 
+def test_timers_of_one_moment_run_in_the_order_of_their_making_to_the_nanosecond() -> None:
+    order: list[str] = []
+
+    async def program(clock: VirtualClock) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ("first", "second", "third"):
+            loop.call_later(0.1, order.append, name)
+        loop.call_later(0.100_000_000_4, order.append, "less than half a nanosecond later")
+        loop.call_later(0.100_000_001, lambda: order.append(str(clock.now_ns - START_NS)))
+        await asyncio.sleep(1)
+
+    run_virtual(program)
+
+    assert order == ["first", "second", "third", "less than half a nanosecond later", "100000001"]
+
+
+def test_a_timer_that_is_cancelled_at_its_own_moment_does_not_run() -> None:
+    order: list[str] = []
+
+    async def program(_: VirtualClock) -> None:
+        loop = asyncio.get_running_loop()
+        timers: list[asyncio.TimerHandle] = []
+        loop.call_later(0.1, lambda: [timer.cancel() for timer in timers])
+        timers.append(loop.call_later(0.1, order.append, "never"))
+        await asyncio.sleep(1)
+
+    run_virtual(program)
+
+    assert order == []
+
+
+def test_cancelled_timers_are_thrown_away_once_they_are_most() -> None:
+    async def program(clock: VirtualClock) -> int:
+        loop = asyncio.get_running_loop()
+        for _ in range(10_000):
+            loop.call_later(60, print).cancel()
+        return len(clock._agenda)  # noqa: SLF001 its bound is the promise
+
+    assert run_virtual(program) < 2_000
+
+
+def test_time_passes_only_as_far_as_others_say() -> None:
+    asked: list[int | None] = []
+    order: list[tuple[str, int]] = []
+
+    async def program(clock: VirtualClock) -> None:
+        def meet(next_ns: int | None) -> int:
+            asked.append(next_ns)
+            if len(asked) == 2:
+                clock.at(START_NS + 15, lambda now_ns: order.append(("theirs", now_ns)))
+            return START_NS + 10 * len(asked)
+
+        clock.share(meet)
+        for after_ns in (5, 10, 25):
+            clock.at(START_NS + after_ns, lambda now_ns: order.append(("ours", now_ns)))
+        await asyncio.sleep(28e-9)
+
+    run_virtual(program)
+
+    assert [(who, now_ns - START_NS) for who, now_ns in order] == [
+        ("ours", 5),
+        ("ours", 10),
+        ("theirs", 15),
+        ("ours", 25),
+    ]
+    # It was asked whenever what came next was beyond: at first, then for 10, then for 25.
+    assert asked == [START_NS + 5, START_NS + 10, START_NS + 25]
+
+
 def test_an_exception_in_a_callback_ends_the_run() -> None:
     def fail() -> None:
         raise ValueError("in a callback")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ei.lab.eventlog import Entry, EventLog, read_entry, split_entries
+from ei.lab.eventlog import Entry, EventLog, read_entry, split_entries, whole_digest
 
 
 def log_of(*, length: int = 100, fate: str = "forwarded", headers: bytes = b"h") -> EventLog:
     log = EventLog()
-    log.datagram(1_000, link=1, length=length, fate=fate)
+    log.datagram(1_000, domain="isp-a", link=1, length=length, fate=fate)
     log.headers("sn1.isp-a", headers)
     log.note(2_000, "kill sn1.isp-a")
     return log
@@ -40,9 +40,9 @@ def test_reading_the_digest_does_not_end_the_log() -> None:
 def test_a_long_log_takes_no_more_memory_than_a_short_one() -> None:
     log = EventLog()
     for now_ns in range(20_000):
-        log.datagram(now_ns, link=1, length=64, fate="forwarded")
+        log.datagram(now_ns, domain="isp-a", link=1, length=64, fate="forwarded")
 
-    assert len(log._pending) < 70_000  # noqa: SLF001 its bound is the promise
+    assert len(log._logs["isp-a"].pending) < 20_000  # noqa: SLF001 its bound is the promise
 
 
 def test_the_logs_of_datapaths_may_come_in_any_order_between_them() -> None:
@@ -55,12 +55,24 @@ def test_the_logs_of_datapaths_may_come_in_any_order_between_them() -> None:
     assert one.digest() == other.digest()
 
 
+def test_the_domains_of_a_run_may_be_in_several_processes() -> None:
+    whole, one, other = EventLog(), EventLog(), EventLog()
+    for log, domain in ((one, "isp-a"), (other, "isp-b"), (one, "isp-a")):
+        for each in (whole, log):
+            each.datagram(1_000, domain=domain, link=1, length=64, fate="forwarded")
+    for log, name in ((one, "sn1.isp-a"), (other, "sn1.isp-b")):
+        for each in (whole, log):
+            each.headers(name, b"header")
+
+    assert whole_digest({**other.digests(), **one.digests()}) == whole.digest()
+
+
 def test_who_watches_gets_each_entry_as_it_comes() -> None:
     seen: list[bytes] = []
     log = EventLog()
     log.watch = seen.append
 
-    log.datagram(1_000, link=3, length=100, fate="forwarded")
+    log.datagram(1_000, domain="isp-a", link=3, length=100, fate="forwarded")
     log.note(2_000, "kill sn1.isp-a")
 
     assert [read_entry(entry) for entry in seen] == [
@@ -75,7 +87,7 @@ def test_entries_are_found_again_in_pieces_of_any_size(size: int) -> None:
     log = EventLog()
     log.watch = seen.append
     for number in range(10):
-        log.datagram(number, link=1, length=number, fate="delivered"[:number])
+        log.datagram(number, domain="isp-a", link=1, length=number, fate="delivered"[:number])
         log.note(number, "x" * number)
     whole = b"".join(seen) + seen[0][:-1]
 

@@ -8,7 +8,7 @@ import pytest
 from ei.errors import NotFoundError
 from ei.lab.builder import TopologyBuilder
 from ei.lab.clock import START_NS, VirtualClock, run_virtual
-from ei.lab.eventlog import EventLog
+from ei.lab.eventlog import EventLog, read_entry
 from ei.lab.network import Network, Port
 from ei.lab.topology import Impairment, LinkKind, Topology
 
@@ -166,8 +166,74 @@ def test_who_moved_is_reached_where_it_is_and_not_where_it_was() -> None:
 
     rig = run(Impairment(delay_ms=1), script)
 
+    # What arrives at one instant comes in the order of the senders in the topology.
     assert [(source, datagram) for _, source, datagram in rig.arrivals] == [
+        ("10.0.0.9:4000", b"from the new"),
         ("10.0.0.2:3535", b"before"),
         ("10.0.0.2:3535", b"to the new"),
-        ("10.0.0.9:4000", b"from the new"),
     ]
+
+
+def test_what_is_sent_before_anybody_is_there_arrives_and_nobody_hears_it() -> None:
+    fates: list[str] = []
+
+    async def program(clock: VirtualClock) -> None:
+        log = EventLog()
+        log.watch = lambda entry: fates.append(read_entry(entry).text)
+        endpoints = {"a.d": "10.0.0.1:3535", "b.d": "10.0.0.2:3535"}
+        network = Network(clock, pair(Impairment()), seed=1, log=log, endpoints=endpoints)
+        early = network.attach(
+            "a.d", endpoints["a.d"], lambda _now, _source, each: ["x"] * len(each)
+        )
+        network.send(early, [(endpoints["b.d"], b"too early")])
+        await asyncio.sleep(1)
+
+    run_virtual(program)
+
+    assert fates == ["nobody there"]
+
+
+def test_what_is_sent_to_another_process_leaves_with_the_time_of_its_arrival() -> None:
+    endpoints = {"a.d": "10.0.0.1:3535", "b.d": "10.0.0.2:3535"}
+    mail: list[tuple[int, int, bytes]] = []
+    heard: list[tuple[int, str, list[bytes]]] = []
+
+    def hear(now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
+        heard.append((now_ns - START_NS, source, datagrams))
+        return ["delivered"] * len(datagrams)
+
+    async def here(clock: VirtualClock) -> None:
+        def leave(at_ns: int, number: int, datagram: bytes) -> None:
+            mail.append((at_ns, number, datagram))
+
+        network = Network(
+            clock,
+            pair(Impairment(delay_ms=2)),
+            seed=1,
+            endpoints=endpoints,
+            leave_to={"a.d": None, "b.d": leave}.__getitem__,
+        )
+        sender = network.attach("a.d", endpoints["a.d"], hear)
+        network.send(sender, [(endpoints["b.d"], b"1"), (endpoints["b.d"], b"2")])
+
+    async def there(clock: VirtualClock) -> tuple[str, str]:
+        network = Network(clock, pair(Impairment()), seed=1, endpoints=endpoints)
+        _ = network.attach("b.d", endpoints["b.d"], hear)
+        for letter in mail:
+            network.take(*letter)
+        await asyncio.sleep(1)
+        return network.link_ends(mail[0][1])
+
+    run_virtual(here)
+    assert run_virtual(there) == ("a.d", "b.d")
+
+    assert heard == [(2 * MS, "10.0.0.1:3535", [b"1", b"2"])]
+
+
+@pytest.mark.parametrize("number", [0, 2, 2**15 + 2, 2**31])
+def test_a_number_that_no_link_has_is_refused(number: int) -> None:
+    async def program(clock: VirtualClock) -> None:
+        with pytest.raises(NotFoundError, match=f"no link {number} "):
+            _ = Network(clock, pair(Impairment()), seed=1).link_ends(number)
+
+    run_virtual(program)

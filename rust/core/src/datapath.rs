@@ -1,11 +1,14 @@
 //! `Datapath`: the pure datapath, for hosts and for nodes in simulation.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
 use ei_datapath::counters::Reason;
 use ei_datapath::forward::{Datapath as Pure, OutgoingPacket, ReceivedPacket};
 use ei_datapath::wire::Protection;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::arguments;
 use crate::bookkeeping::statistics_dict;
@@ -17,7 +20,14 @@ pub(crate) struct Datapath {
     pure: Pure,
     /// Room for batches of events.
     batch: Vec<u8>,
+    /// Endpoints as Python has them, at most `MAX_ENDPOINTS`.
+    endpoints: HashMap<SocketAddr, Py<PyString>>,
 }
+
+const MAX_ENDPOINTS: usize = 4_096;
+
+/// Endpoint and bytes of each.
+type Datagrams<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyBytes>)>;
 
 impl Datapath {
     pub(crate) fn pure(&mut self) -> &mut Pure {
@@ -60,6 +70,7 @@ impl Datapath {
         Ok(Self {
             pure: Pure::new(config),
             batch: Vec::new(),
+            endpoints: HashMap::new(),
         })
     }
 
@@ -227,15 +238,29 @@ impl Datapath {
         self.pure.next_deadline_ns()
     }
 
-    fn take_datagrams<'py>(&mut self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
+    fn take_datagrams<'py>(&mut self, py: Python<'py>) -> Datagrams<'py> {
         let mut datagrams = Vec::new();
         while let Some(train) = self.pure.next_train() {
-            let to = train.to.to_string();
+            if self.endpoints.len() >= MAX_ENDPOINTS {
+                self.endpoints.clear();
+            }
+            let to = self
+                .endpoints
+                .entry(train.to)
+                .or_insert_with(|| PyString::new(py, &train.to.to_string()).unbind());
             for datagram in train.bytes.chunks(train.segment_bytes.max(1)) {
-                datagrams.push((to.clone(), PyBytes::new(py, datagram)));
+                datagrams.push((to.bind(py).clone(), PyBytes::new(py, datagram)));
             }
         }
         datagrams
+    }
+
+    fn outcome<'py>(&mut self, py: Python<'py>) -> Option<(Datagrams<'py>, Option<u64>)> {
+        if self.pure.has_news() {
+            return None;
+        }
+        let datagrams = self.take_datagrams(py);
+        Some((datagrams, self.pure.next_deadline_ns()))
     }
 
     fn take_events<'py>(

@@ -4,6 +4,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
+mod agenda;
 mod arguments;
 mod bench;
 mod bookkeeping;
@@ -57,6 +58,9 @@ mod _core {
 
     #[pymodule_export]
     use crate::streams::Streams;
+
+    #[pymodule_export]
+    use crate::agenda::Agenda;
 
     #[pymodule_export]
     use crate::link::Link;

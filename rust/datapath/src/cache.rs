@@ -139,10 +139,10 @@ impl Cache {
         self.unused.push(id.0);
     }
 
-    /// Look at the next `count` places and forget those entries that no longer hold: memory comes
-    /// back although nobody asks for them again.
+    /// Look at the next places, at most `count` and a 32nd of all, and forget those entries that no
+    /// longer hold: memory comes back although nobody asks for them again.
     pub fn sweep(&mut self, count: usize, holds: impl Fn(&Entry) -> bool) {
-        for _ in 0..count.min(self.entries.len()) {
+        for _ in 0..count.min(self.entries.len().div_ceil(32)) {
             self.swept = (self.swept + 1) % self.entries.len().max(1);
             let id = EntryId(self.swept as u32);
             if self.entry(id).is_some_and(|entry| !holds(entry)) {
@@ -218,9 +218,11 @@ mod tests {
             cache.insert(key, HOLDER, to(key as u32));
         }
 
-        cache.sweep(8, |entry| {
-            matches!(entry.action, Action::ForwardOne(PeerIndex(3)))
-        });
+        for _ in 0..8 {
+            cache.sweep(8, |entry| {
+                matches!(entry.action, Action::ForwardOne(PeerIndex(3)))
+            });
+        }
 
         assert_eq!(cache.len(), 1);
         assert!(found(&cache, 3).is_some());

@@ -272,6 +272,16 @@ impl Datapath {
         self.decisions.forget_kept()
     }
 
+    /// Whether a notice waits to be taken, or the worker of a service should be given a batch.
+    pub fn has_news(&self) -> bool {
+        self.has_notices()
+            || self
+                .services
+                .iter()
+                .flatten()
+                .any(RunningService::has_events)
+    }
+
     fn service(&mut self, index: ServiceIndex) -> Option<&mut RunningService> {
         self.services
             .get_mut(usize::from(index.0))

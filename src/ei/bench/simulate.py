@@ -1,18 +1,12 @@
-"""`simulate`: how large a simulated internet may be: events per second, bytes per node and host.
-
-`python -m ei.bench.simulate NODES HOSTS ROUNDS` measures one in a fresh process, whose memory holds
-nothing else, and says it as a line of JSON.
-"""
+"""`simulate`: how large a simulated internet may be: events per second, bytes per node and host."""
 
 import asyncio
-import sys
 import time
 from collections.abc import Iterator
 
-from ei.bench.apart import measured_apart, say
 from ei.bench.figures import Figure, figure
 from ei.lab.clock import VirtualClock, run_virtual
-from ei.lab.scale import Scale, measure_scale
+from ei.lab.scale import measure_scale
 
 NODES = 1_000
 HOSTS = 10_000
@@ -34,7 +28,7 @@ def simulate(*, runs: int) -> Iterator[Figure]:
 def simulate_with(*, runs: int, nodes: int, hosts: int) -> Iterator[Figure]:
     """Measure a simulation of some size, beside the same clock with bare events."""
     bare = [bare_events_per_s() for _ in range(runs)]
-    scale = measured_apart("simulate", nodes, hosts, runs, of=Scale)
+    scale = measure_scale(nodes=nodes, hosts=hosts, rounds=runs)
     size = f"{nodes:,} nodes, {hosts:,} hosts"
     lost = scale.pings - scale.answered
     yield figure(
@@ -68,13 +62,3 @@ def bare_events_per_s() -> float:
         return clock.events / (time.process_time() - began_s)
 
     return run_virtual(sleep_them_off)
-
-
-def main(arguments: list[str]) -> None:
-    """Measure in this process."""
-    nodes, hosts, rounds = map(int, arguments)
-    say(measure_scale(nodes=nodes, hosts=hosts, rounds=rounds))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

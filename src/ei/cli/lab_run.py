@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import UsageError, Verbs
+from ei.cli.quantities import parse_count
 from ei.errors import DeniedError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ examples:
   ei lab run core --backend processes              real daemons over 127/8
   ei lab run ./my-scenario --seed 7 --json         a folder of yours
   ei lab run failover --repeat 20 --seed 7         seeds 7 to 26, and the worst of each promise
+  ei lab run core --nodes 1000 --hosts 10000 --processes 2
 """
 
 
@@ -65,6 +67,21 @@ def add_parser(verbs: Verbs) -> None:
         metavar="FILE",
         help="write all that crosses a simulated underlay, headers opened (see ei decode)",
     )
+    verb.takes(
+        "--nodes",
+        type=parse_count,
+        metavar="N",
+        help="simulate so many nodes, 10 to a domain, in place of the scenario's own topology",
+    )
+    verb.takes(
+        "--hosts", type=parse_count, metavar="N", help="and so many hosts, which ping one another"
+    )
+    verb.takes(
+        "--processes",
+        type=parse_count,
+        metavar="N",
+        help="deal their domains to so many processes (default 1); the digest stays the same",
+    )
     verb.ends(EXAMPLES)
 
 
@@ -94,6 +111,8 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         arguments.backend = default_backend(scenario.backends, has_namespaces=has_namespaces)
     _check(arguments, capture)
     output.talk(f"{scenario.name}: {scenario.summary}")
+    if arguments.nodes is not None:
+        return _run_large(scenario, arguments, output)
     code = (_run_many if arguments.repeat > 1 else _run_once)(scenario, arguments, output)
     if capture is not None:
         output.next(f"ei decode {capture}")
@@ -131,8 +150,15 @@ def has_namespaces() -> bool:
 def _check(arguments: argparse.Namespace, capture: Path | None) -> None:
     """Refuse what does not go together."""
     last_seed: int = arguments.seed + arguments.repeat - 1
+    is_large = arguments.nodes is not None
     wrong = ""
-    if capture is not None and arguments.backend != "simulation":
+    if is_large != (arguments.hosts is not None):
+        wrong = "--nodes and --hosts go together, such as --nodes 100 --hosts 1000"
+    elif not is_large and arguments.processes is not None:
+        wrong = "--processes is for large simulations: give --nodes and --hosts too"
+    elif is_large and (arguments.backend != "simulation" or capture or arguments.repeat > 1):
+        wrong = "--nodes and --hosts are for one simulation, without --capture and --repeat"
+    elif capture is not None and arguments.backend != "simulation":
         wrong = "--capture is for simulations; capture real daemons with tcpdump"
     elif capture is not None and arguments.repeat > 1:
         wrong = "--capture is of one run: give its --seed, and no --repeat"
@@ -167,6 +193,25 @@ def _run_once(scenario: "Scenario", arguments: argparse.Namespace, output: Outpu
             scenario, seed=seed, backend=arguments.backend, on_promise=on_promise
         )
     return show_report(report, output)
+
+
+def _run_large(scenario: "Scenario", arguments: argparse.Namespace, output: Output) -> Exit:
+    from ei.cli.promises import show_promise, show_report
+    from ei.lab.scenario import run_at_scale
+
+    report = run_at_scale(
+        scenario,
+        nodes=arguments.nodes,
+        hosts=arguments.hosts,
+        processes=arguments.processes or 1,
+        seed=arguments.seed,
+        on_promise=lambda each: show_promise(each, output),
+        on_said=output.talk,
+    )
+    code = show_report(report, output)
+    size = f"--nodes {arguments.nodes} --hosts {arguments.hosts}"
+    output.next(f"ei lab run {arguments.scenario} {size} --processes 2", "ei bench simulate")
+    return code
 
 
 def _run_many(scenario: "Scenario", arguments: argparse.Namespace, output: Output) -> Exit:

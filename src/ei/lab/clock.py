@@ -1,20 +1,23 @@
 """Virtual time: an asyncio loop whose clock jumps to the next thing that happens.
 
 Ordinary asyncio programs run on it unchanged, repeatably, and as fast as they compute. The loop is
-asyncio's own; only its clock and its selector are ours. What happens outside the program (arrivals
-of datagrams, deadlines of datapaths) is an event of `VirtualClock`, ordered by (time, link,
-sequence); timers of the program come before events of the same instant.
+asyncio's own; only its clock, its timers and its selector are ours. What happens outside the
+program (arrivals of datagrams, deadlines of datapaths) is an event of `VirtualClock`, ordered by
+(time, link, sequence); timers of the program come before events of the same instant.
+
+So whatever happens at one node or host comes in an order that does not depend on what others do
+meanwhile: a simulation may be dealt to several processes (see `ei.lab.shares`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
+from ei._core import Agenda
 from ei.errors import LocalError
 
 if TYPE_CHECKING:
@@ -26,6 +29,11 @@ ResultT = TypeVar("ResultT")
 START_NS = 1_000_000_000
 """Not 0, so that "never" and "at the start" cannot be confused."""
 
+TIMER_RANK = 0
+"""Timers of the program come before events of the same instant, which have that of their link."""
+
+FOREVER_NS = 2**63
+FEW_CANCELLED = 1_024
 MAX_STANDSTILL = 1_000_000
 """Events in a row without the clock moving; 10_000 hosts have some 20_000 at their start."""
 
@@ -50,44 +58,69 @@ class VirtualClock(selectors.BaseSelector):
         self.is_program_woken = False
         self.failure: BaseException | None = None
         self._limit_ns = START_NS + round(limit_s * 1e9)
-        self._queue: list[tuple[int, int, int, Callable[[int], None]]] = []
-        self._sequence = 0
+        self._agenda = Agenda()
         self._standstill = 0
+        self._cancelled = 0
+        self._horizon_ns = FOREVER_NS
+        self._meet: Meet | None = None
         self._files: dict[FileDescriptorLike, selectors.SelectorKey] = {}
 
-    def at(self, when_ns: int, callback: Callable[[int], None], *, link: int = 0) -> None:
+    def at(self, when_ns: int, callback: Callable[[int], object], *, link: int = 0) -> None:
         """Call `callback(now_ns)` at `when_ns` (at once when that is past), in order of `link`."""
-        self._sequence += 1
-        heapq.heappush(self._queue, (max(when_ns, self.now_ns), link, self._sequence, callback))
+        self._agenda.push(when_ns, link + 1, callback)
+
+    def share(self, meet: Meet) -> None:
+        """Let time pass only as far as `meet` says, which is asked whenever it gets there."""
+        self._horizon_ns, self._meet = self.now_ns, meet
+
+    def set_timer(self, when_ns: int, timer: Timer) -> None:
+        """Run a timer of the program at `when_ns`, before what else happens then."""
+        self._agenda.push(when_ns, TIMER_RANK, timer)
+
+    def note_cancelled(self) -> None:
+        """A timer was cancelled; once most of what waits is, it is thrown away."""
+        self._cancelled += 1
+        if self._cancelled > max(FEW_CANCELLED, len(self._agenda) // 2):
+            self._cancelled = 0
+            waiting, self._agenda = self._agenda, Agenda()
+            while (entry := waiting.pop(FOREVER_NS)) is not None:
+                if not (isinstance(entry[2], Timer) and entry[2].cancelled()):
+                    self._agenda.push(*entry)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Let time pass until the program has something to do, at most `timeout` seconds."""
+        """Let time pass until the program has something to do; none when `timeout` is 0."""
         if self.failure is not None:
             raise self.failure
         if timeout is not None and timeout <= 0.0:
             return []
-        deadline_ns = None if timeout is None else self.now_ns + round(timeout * 1e9)
-        queue = self._queue
         self.is_program_woken = False
         while not self.is_program_woken:
-            if queue and (deadline_ns is None or queue[0][0] < deadline_ns):
-                when_ns, _, _, callback = heapq.heappop(queue)
-                self._move(when_ns)
+            entry = self._agenda.pop(self._horizon_ns)
+            if entry is None:
+                self._wait()
+                continue
+            when_ns, rank, callback = entry
+            if rank != TIMER_RANK:
                 self.events += 1
-                callback(when_ns)
-            elif deadline_ns is not None:
-                self._move(deadline_ns)
-                break
-            else:
-                raise SimulationStuckError(
-                    f"nothing can happen any more at {self.now_s:.6f} s, but {_waiting()}"
-                )
+            elif isinstance(callback, Timer) and callback.cancelled():
+                self._cancelled -= 1
+                continue
+            self._move(when_ns)
+            _ = callback(self.now_ns)
         return []
 
     @property
     def now_s(self) -> float:
         """Virtual monotonic time in seconds."""
         return self.now_ns / 1e9
+
+    def _wait(self) -> None:
+        """Ask until when time may pass."""
+        if self._meet is None:
+            raise SimulationStuckError(
+                f"nothing can happen any more at {self.now_s:.6f} s, but {_waiting()}"
+            )
+        self._horizon_ns = self._meet(self._agenda.earliest_ns())
 
     def _move(self, when_ns: int) -> None:
         if when_ns > self.now_ns:
@@ -125,6 +158,30 @@ class VirtualClock(selectors.BaseSelector):
         return self._files
 
 
+class Timer(asyncio.TimerHandle):
+    """A timer of the program."""
+
+    _loop: VirtualLoop
+
+    def __call__(self, _now_ns: int) -> None:
+        """Let the loop run it next."""
+        _ = self._loop.call_soon(self._run_unless_cancelled)
+
+    def cancel(self) -> None:
+        """As in asyncio."""
+        if not self.cancelled():
+            super().cancel()
+            self._loop.clock.note_cancelled()
+
+    def _run_unless_cancelled(self) -> None:
+        if not self.cancelled():
+            self._run()
+
+
+Meet = Callable[[int | None], int]
+"""Takes when something happens next here, `None` for never; returns until when time may pass."""
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An asyncio loop on a `VirtualClock`.
 
@@ -157,9 +214,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """As in asyncio; also has the next moment computed anew."""
-        self.clock.is_program_woken = True
-        return super().call_at(when, callback, *args, context=context)
+        """As in asyncio, to the nanosecond; those of one moment run as they were made."""
+        timer = Timer(when, callback, args, self, context)
+        self.clock.set_timer(round(when * 1e9), timer)
+        return timer
 
     def _fail(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         if self.clock.failure is None:

@@ -4,20 +4,26 @@
 datagram: 0 u8 | time ns u64 | link u32 | length u32 | fate length u8 | fate
 note:     1 u8 | time ns u64 | length u32 | text
 ```
-Little-endian. Then, by name, the digest over the log of each datapath (`Datapath.take_log`), which
-has the headers it opened. Ciphertext is never part of it, so that another AEAD library gives the
-same digest.
+Little-endian. Each domain has a log of its own, with what arrived at its nodes and hosts and what
+they sent that was lost; notes have another. The digest is over the digests of all, by name, and
+over that of the log of each datapath (`Datapath.take_log`), which has the headers it opened. So it
+is the same however the domains are dealt to processes. Ciphertext is never part of it, so that
+another AEAD library gives the same digest.
 """
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 _DATAGRAM = struct.Struct("<BQIIB")
 _NOTE = struct.Struct("<BQI")
-FLUSH_BYTES = 65_536
+FLUSH_BYTES = 16_384
+NOTES = ""
+"""Log of the notes: no domain has that name."""
+MAX_UNLOGGED = 512
+"""Datagrams whose headers may stay in the datapath: its own log is bounded, and forgets beyond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +44,45 @@ class Entry:
 
 
 class _Hasher(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | bytearray, /) -> None: ...
     def digest(self) -> bytes: ...
+
+
+class _Log:
+    """Hashes one log, a piece at a time."""
+
+    def __init__(self) -> None:
+        self._hash: _Hasher = hashlib.sha256()
+        self.pending = bytearray()
+
+    def flush(self) -> None:
+        self._hash.update(self.pending)
+        self.pending.clear()
+
+    def digest(self) -> bytes:
+        self.flush()
+        return self._hash.digest()
 
 
 class EventLog:
     """Hashes what happened, in order."""
 
     def __init__(self) -> None:
-        self._hash = hashlib.sha256(b"ei event log 1")
-        self._pending = bytearray()
+        self._logs: dict[str, _Log] = {}
         self._datapaths: dict[str, _Hasher] = {}
         self.datagrams = 0
         self.watch: Callable[[bytes], object] | None = None
         """Gets each entry, in order, as it is hashed."""
 
-    def datagram(self, now_ns: int, *, link: int, length: int, fate: str) -> None:
-        """A datagram reached the end of a link and met its fate there, or was lost on it."""
+    def datagram(self, now_ns: int, *, domain: str, link: int, length: int, fate: str) -> None:
+        """A datagram reached the end of a link and met its fate there, or was lost on it.
+
+        Args:
+            domain: Of who got it; of who sent it, when it was lost.
+        """
         word = fate.encode()
         self.datagrams += 1
-        self._add(_DATAGRAM.pack(0, now_ns, link, length, len(word)) + word)
+        self._add(domain, _DATAGRAM.pack(0, now_ns, link, length, len(word)) + word)
 
     def headers(self, name: str, log: bytes) -> None:
         """The datapath of `name` wrote more of its log."""
@@ -66,26 +91,34 @@ class EventLog:
     def note(self, now_ns: int, text: str) -> None:
         """Something else happened, such as a fault that the scenario made."""
         encoded = text.encode()
-        self._add(_NOTE.pack(1, now_ns, len(encoded)) + encoded)
+        self._add(NOTES, _NOTE.pack(1, now_ns, len(encoded)) + encoded)
+
+    def digests(self) -> dict[str, bytes]:
+        """Return SHA-256 over each log so far, by name."""
+        logs: Mapping[str, _Log | _Hasher] = {**self._logs, **self._datapaths}
+        return {name: log.digest() for name, log in logs.items()}
 
     def digest(self) -> str:
-        """Return SHA-256 over the log so far, in hex."""
-        self._flush()
-        whole = self._hash.copy()
-        for name, log in sorted(self._datapaths.items()):
-            whole.update(name.encode() + b"\0" + log.digest())
-        return whole.hexdigest()
+        """Return SHA-256 over all so far, in hex."""
+        return whole_digest(self.digests())
 
-    def _add(self, entry: bytes) -> None:
-        self._pending += entry
-        if len(self._pending) > FLUSH_BYTES:
-            self._flush()
+    def _add(self, name: str, entry: bytes) -> None:
+        log = self._logs.get(name)
+        if log is None:
+            log = self._logs[name] = _Log()
+        log.pending += entry
+        if len(log.pending) > FLUSH_BYTES:
+            log.flush()
         if self.watch is not None:
             _ = self.watch(entry)
 
-    def _flush(self) -> None:
-        self._hash.update(self._pending)
-        self._pending.clear()
+
+def whole_digest(digests: Mapping[str, bytes]) -> str:
+    """Return SHA-256, in hex, over what `EventLog.digests` says of a run, all its processes."""
+    whole = hashlib.sha256(b"ei event log 2")
+    for name, digest in sorted(digests.items()):
+        whole.update(name.encode() + b"\0" + digest)
+    return whole.hexdigest()
 
 
 def read_entry(entry: bytes) -> Entry:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from ei._core import Link
 from ei.errors import NotFoundError
+from ei.lab.capture import Capture
 from ei.lab.clock import VirtualClock
 from ei.lab.eventlog import EventLog
 from ei.lab.seeds import derive_number
@@ -16,6 +20,9 @@ from ei.lab.topology import Impairment, Topology
 
 Arrive = Callable[[int, str, list[bytes]], list[str]]
 """Takes (now_ns, endpoint it came from, datagrams in order); returns the fate of each."""
+
+Leave = Callable[[int, int, bytes], None]
+"""Takes (when it arrives, number of the link, datagram) for who is in another process."""
 
 
 class Tap(Protocol):
@@ -33,6 +40,11 @@ MIN_DELAY_S = 1e-6
 
 LOST = "lost on the link"
 """Fate of a datagram that no end of a link ever sees."""
+
+NOWHERE: Mapping[str, str] = MappingProxyType({})
+
+MOST_NAMES = 2**15
+"""In a lab: `ei.lab.layout` has no more endpoints. A link's number is made of those of its ends."""
 
 FROZEN_DATAGRAMS = 256
 """What the socket buffer of a process that is stopped keeps: 212_992 B at 832 B a datagram."""
@@ -63,18 +75,23 @@ class Port:
     endpoint: str
     arrive: Arrive
     paths: dict[str, _Path]
+    domain: str
     shows_headers: bool = False
     frozen: list[tuple[_Path, list[bytes]]] | None = None
 
 
 @dataclass(slots=True)
 class _Path:
-    """One direction of a link; `open_batch` takes what will arrive at `open_batch_ns`."""
+    """One direction of a link; `open_batch` takes what will arrive at `open_batch_ns`.
+
+    Its sending end has the link; both may be in different processes.
+    """
 
     number: int
-    link: Link
     sender: Port
     receiver: Port
+    link: Link | None = None
+    leave: Leave | None = None
     open_batch_ns: int = -1
     open_batch: list[bytes] | None = None
 
@@ -87,17 +104,32 @@ class Network:
         topology: Names the links and their properties.
         seed: Of all links; each draws from its own stream.
         log: Hears of every datagram; `None` keeps no log.
+        endpoints: Of all nodes and hosts, by name: what is sent there before they are, or after,
+            arrives and nobody is there.
+        leave_to: Takes a name; returns who gets what is sent there, `None` where it is here.
     """
 
-    def __init__(
-        self, clock: VirtualClock, topology: Topology, *, seed: int, log: EventLog | None = None
+    def __init__(  # noqa: PLR0913 all that an underlay touches
+        self,
+        clock: VirtualClock,
+        topology: Topology,
+        *,
+        seed: int,
+        log: EventLog | None = None,
+        endpoints: Mapping[str, str] = NOWHERE,
+        leave_to: Callable[[str], Leave | None] = lambda _name: None,
     ) -> None:
         self._clock = clock
         self._topology = topology
         self._seed = seed
         self._log = log
+        self._leave_to = leave_to
+        self._planned = {endpoint: name for name, endpoint in endpoints.items()}
+        self._endpoints = endpoints
+        self._names = [plan.name for plan in topology.residents]
+        self._numbers = {name: number for number, name in enumerate(self._names)}
         self._ports: dict[str, Port] = {}
-        self._names: dict[str, Port] = {}
+        self._named: dict[str, Port] = {}
         self._paths: dict[tuple[str, str], _Path] = {}
         self._changes = 0
         self.tap: Tap | None = None
@@ -115,19 +147,20 @@ class Network:
             arrive: Gets what arrives.
             shows_headers: It calls the tap by itself, with headers in plaintext.
         """
-        known = self._names.get(name)
+        known = self._named.get(name)
         if known is not None:
             known.arrive = arrive
+            known.shows_headers = shows_headers
             known.frozen = None
             self._ports[endpoint] = known
             return known
-        port = Port(name, endpoint, arrive, {}, shows_headers)
-        self._ports[endpoint] = self._names[name] = port
+        port = Port(name, endpoint, arrive, {}, name.partition(".")[2], shows_headers)
+        self._ports[endpoint] = self._named[name] = port
         return port
 
     def detach(self, name: str) -> None:
         """Take a host or node away; what is under way to it is lost."""
-        port = self._names[name]
+        port = self._named[name]
         port.arrive = _nobody
         port.frozen = None
 
@@ -139,18 +172,37 @@ class Network:
             if path is None:
                 continue
             self.datagrams += 1
-            arrivals = path.link.offer(now_ns, datagram)
+            link = path.link
+            if link is None:
+                ends = (sender.name, path.receiver.name)
+                link = path.link = self._make_link(*ends, self._topology.impairment(*ends))
+            arrivals = link.offer(now_ns, datagram)
             if not arrivals:
                 self.lost += 1
-                if self._log is not None:
-                    self._log.datagram(now_ns, link=path.number, length=len(datagram), fate=LOST)
+                self._note(now_ns, sender, path, datagram, LOST)
+            leave = path.leave
             for at_ns, copy in arrivals:
-                if path.open_batch_ns == at_ns and path.open_batch is not None:
-                    path.open_batch.append(copy)
-                    continue
-                path.open_batch_ns = at_ns
-                path.open_batch = batch = [copy]
-                self._clock.at(at_ns, partial(self._arrive, path, batch), link=path.number)
+                if leave is None:
+                    self._put(path, at_ns, copy)
+                else:
+                    leave(at_ns, path.number, copy)
+
+    def take(self, at_ns: int, number: int, datagram: bytes) -> None:
+        """Let a datagram arrive that was sent in another process, on the link of that number."""
+        ends = self.link_ends(number)
+        path = self._paths.get(ends)
+        if path is None:
+            sender, receiver = (self._planned_port(self._endpoints[name]) for name in ends)
+            path = self._paths[ends] = _Path(number, sender, receiver)
+        self._put(path, at_ns, datagram)
+
+    def _put(self, path: _Path, at_ns: int, datagram: bytes) -> None:
+        if path.open_batch_ns == at_ns and path.open_batch is not None:
+            path.open_batch.append(datagram)
+            return
+        path.open_batch_ns = at_ns
+        path.open_batch = batch = [datagram]
+        self._clock.at(at_ns, partial(self._arrive, path, batch), link=path.number)
 
     def change(self, a: str, b: str, impairment: Impairment) -> None:
         """Give the link between two names new properties, in both directions, from now on."""
@@ -166,6 +218,7 @@ class Network:
         for other in self._ports.values():
             _ = other.paths.pop(port.endpoint, None)
         del self._ports[port.endpoint]
+        _ = self._planned.pop(port.endpoint, None)
         port.endpoint = endpoint
         self._ports[endpoint] = port
 
@@ -185,12 +238,12 @@ class Network:
         """Return the names of sender and receiver of the link of a number in the event log.
 
         Raises:
-            NotFoundError: no link has that number yet.
+            NotFoundError: no link has that number.
         """
-        for path in self._paths.values():
-            if path.number == number:
-                return path.sender.name, path.receiver.name
-        raise NotFoundError(f"there is no link {number}; {len(self._paths)} are in use")
+        sender, receiver = divmod(number, MOST_NAMES)
+        if number <= 0 or max(sender, receiver) >= len(self._names):
+            raise NotFoundError(f"there is no link {number} between {len(self._names)} names")
+        return self._names[sender], self._names[receiver]
 
     def statistics(self) -> dict[str, int]:
         """Datagrams offered and lost so far, links in use."""
@@ -210,21 +263,34 @@ class Network:
             fates = receiver.arrive(now_ns, source, batch)
         if self._log is not None:
             for datagram, fate in zip(batch, fates, strict=True):
-                self._log.datagram(now_ns, link=path.number, length=len(datagram), fate=fate)
+                self._note(now_ns, receiver, path, datagram, fate)
+
+    def _note(self, now_ns: int, at: Port, path: _Path, datagram: bytes, fate: str) -> None:
+        if self._log is not None:
+            self._log.datagram(
+                now_ns, domain=at.domain, link=path.number, length=len(datagram), fate=fate
+            )
 
     def _path(self, sender: Port, endpoint: str) -> _Path | None:
-        """Return the path to an endpoint; `None` where nobody ever was."""
+        """Return the path to an endpoint; `None` where nobody ever will be."""
         receiver = self._ports.get(endpoint)
         if receiver is None:
-            return None
+            if endpoint not in self._planned:
+                return None
+            receiver = self._planned_port(endpoint)
         key = (sender.name, receiver.name)
         path = self._paths.get(key)
         if path is None:
-            impairment = self._topology.impairment(*key)
-            link = self._make_link(*key, impairment)
-            path = self._paths[key] = _Path(len(self._paths) + 1, link, sender, receiver)
+            number = self._numbers[sender.name] * MOST_NAMES + self._numbers[receiver.name]
+            path = self._paths[key] = _Path(number, sender, receiver)
+            path.leave = self._leave_to(receiver.name)
         sender.paths[endpoint] = path
         return path
+
+    def _planned_port(self, endpoint: str) -> Port:
+        """Return the port at an endpoint of the topology; nobody is there until it is attached."""
+        port = self._ports.get(endpoint)
+        return port or self.attach(self._planned[endpoint], endpoint, _nobody)
 
     def _make_link(self, sender: str, receiver: str, impairment: Impairment) -> Link:
         seed = derive_number(self._seed, "link", sender, receiver, str(self._changes))
@@ -232,9 +298,21 @@ class Network:
 
     def _port(self, name: str) -> Port:
         try:
-            return self._names[name]
+            return self._named[name]
         except KeyError:
             raise NotFoundError(f"{name} is not on the underlay") from None
+
+
+@contextmanager
+def capturing(network: Network, path: Path, *, unix_offset_ns: int) -> Generator[None]:
+    """Write every datagram that arrives to a pcapng file."""
+    with path.open("wb") as file:
+        writer = Capture(file.write, program="ei simulation", unix_offset_ns=unix_offset_ns)
+        network.tap = writer.frame
+        try:
+            yield
+        finally:
+            network.tap = None
 
 
 def _nobody(_now_ns: int, _source: str, datagrams: list[bytes]) -> list[str]:

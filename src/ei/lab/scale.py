@@ -1,8 +1,13 @@
-"""How large a simulation may be: events per second, and bytes per node and idle host."""
+"""How large a simulation may be: events per second, and bytes per node and idle host.
+
+Hosts attach, meet and ping one another by a timetable: so they do the same however the domains are
+dealt to processes.
+"""
 
 import asyncio
 import gc
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -10,143 +15,263 @@ import msgspec
 
 from ei.errors import DeadlineError
 from ei.host.client import Host
+from ei.lab.accounts import Books
 from ei.lab.builder import regular
-from ei.lab.clock import VirtualClock, run_virtual
-from ei.lab.load import gather_bounded
+from ei.lab.clock import START_NS, VirtualClock
+from ei.lab.eventlog import whole_digest
+from ei.lab.load import attach_fully
+from ei.lab.seeds import derive_number
+from ei.lab.shares import Share, run_shares
 from ei.lab.simulation import Simulation
+from ei.runtime.garbage import collect_seldom
+from ei.sdk.packets import Address
 
 PAGE_BYTES = 4_096
-SPREAD_S = 5.0
+SPREAD_S = 2.0
+"""Of a phase: each host begins at a random moment of it."""
+PATIENCE_S = 1.0
+"""And waits so long for what it wants."""
+PHASE_S = SPREAD_S + PATIENCE_S
+ABROAD = 4
+"""One of so many hosts has its partner in another domain."""
 
 
-class Scale(msgspec.Struct, frozen=True):
+class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """What a large simulation took.
 
     Attributes:
-        nodes, hosts: How many there were.
+        nodes, hosts, processes: How many there were.
+        digest: SHA-256 over its event log, in hex; `None` when none was kept.
         events: Datagrams and deadlines handled while there was traffic.
         events_per_s: Of CPU time, on one core, in each round.
         datagrams: That crossed links, in all.
+        attached: Hosts whose pipes to all their nodes came up.
         answered: Pings that were answered, of `pings`.
+        homeless: Packets, misses and copies at nodes without a fate, or with two (law 6).
         bytes_per_node: Memory of a node with its services, before there are hosts.
         bytes_per_host: Memory of an idle, attached host and of its pipes at its nodes.
         build_s: CPU seconds until all nodes were there.
         attach_s: Until all hosts were attached.
         meet_s: Until each host had met its partner: keys and pipes.
         run_s: Of the traffic.
+        wall_s: Seconds that all of it took.
     """
 
     nodes: int
     hosts: int
+    processes: int
+    digest: str | None
     events: int
     events_per_s: tuple[float, ...]
     datagrams: int
+    attached: int
     pings: int
     answered: int
+    homeless: int
     bytes_per_node: int
     bytes_per_host: int
     build_s: float
     attach_s: float
     meet_s: float
     run_s: float
+    wall_s: float
 
 
-def measure_scale(
-    *, nodes: int = 1_000, hosts: int = 10_000, rounds: int = 2, seed: int = 1
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be simulated; see `measure_scale`."""
+
+    nodes: int
+    hosts: int
+    rounds: int
+    seed: int
+    has_log: bool
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process measured: of `Scale`, sums; `laps` are events and CPU seconds by phase."""
+
+    digests: dict[str, bytes]
+    laps: list[tuple[int, float]]
+    datagrams: int
+    attached: int
+    pings: int
+    answered: int
+    homeless: int
+    node_bytes: int
+    host_bytes: int
+
+
+def measure_scale(  # noqa: PLR0913 each is a question of its own
+    *,
+    nodes: int = 1_000,
+    hosts: int = 10_000,
+    rounds: int = 2,
+    seed: int = 1,
+    processes: int = 1,
+    has_log: bool = False,
+    on_said: Callable[[str], object] = str,
 ) -> Scale:
-    """Simulate `hosts` on `nodes` that ping one another within their domains.
+    """Simulate `hosts` on `nodes` that ping one another.
 
     Args:
         nodes: In domains of 10.
-        hosts: Dealt to the nodes; each has one partner, at random.
-        rounds: How often each host pings its partner, at a random moment of 5 virtual seconds.
+        hosts: Dealt to the nodes; each has one partner, at random, every fourth in another domain.
+        rounds: How often each host pings its partner, at a random moment of 2 virtual seconds.
         seed: Of everything.
+        processes: Among which the domains are dealt; also a single one is a process of its own,
+            whose memory holds nothing else.
+        has_log: Keep the digest of all that happens.
+        on_said: Gets a line for each phase.
+
+    Raises:
+        ConfigError: there are more processes than domains.
+        LocalError: one of them failed.
     """
-    return run_virtual(lambda clock: _measure(clock, nodes, hosts, rounds, seed))
-
-
-async def _measure(clock: VirtualClock, nodes: int, hosts: int, rounds: int, seed: int) -> Scale:
+    began_s = time.monotonic()
+    size = Size(nodes=nodes, hosts=hosts, rounds=rounds, seed=seed, has_log=has_log)
     topology = regular(nodes=nodes, hosts=hosts)
-    watch = _Watch()
-    simulation = Simulation(clock, topology, seed=seed, has_log=False, cache_entries=1_024)
-    base = _resident_bytes()
-    simulation.start_nodes()
-    build_s = watch.lap()
-    with_nodes = _resident_bytes()
-    await simulation.open_hosts(deadline_s=60.0)
-    attach_s = watch.lap()
-    with_hosts = _resident_bytes()
-    random = Random(seed)
-    partners = _partners(simulation, random)
-    _ = await _ping(partners, random)
-    meet_s = watch.lap()
-    first = clock.events
-    answered = 0
-    rates: list[float] = []
-    laps_s: list[float] = []
-    for _round in range(rounds):
-        before = clock.events
-        answered += await _ping(partners, random)
-        laps_s.append(watch.lap())
-        rates.append(round((clock.events - before) / laps_s[-1]))
-    events = clock.events - first
-    simulation.close()
+    parts = run_shares(measure_part, size, topology, processes=processes, on_said=on_said)
+    return _whole(size, parts, wall_s=time.monotonic() - began_s)
+
+
+def _whole(size: Size, parts: Sequence[Part], *, wall_s: float) -> Scale:
+    laps = [
+        (sum(events for events, _ in phase), sum(cpu_s for _, cpu_s in phase))
+        for phase in zip(*(part.laps for part in parts), strict=True)
+    ]
+    build, attach, meet, *rounds = laps
+    digests = {name: digest for part in parts for name, digest in part.digests.items()}
     return Scale(
-        nodes=nodes,
-        hosts=hosts,
-        events=events,
-        events_per_s=tuple(rates),
-        datagrams=simulation.network.datagrams,
-        pings=rounds * len(partners),
-        answered=answered,
-        bytes_per_node=(with_nodes - base) // nodes,
-        bytes_per_host=(with_hosts - with_nodes) // hosts,
-        build_s=round(build_s, 2),
-        attach_s=round(attach_s, 2),
-        meet_s=round(meet_s, 2),
-        run_s=round(sum(laps_s), 2),
+        nodes=size.nodes,
+        hosts=size.hosts,
+        processes=len(parts),
+        digest=whole_digest(digests) if size.has_log else None,
+        events=sum(events for events, _ in rounds),
+        events_per_s=tuple(round(events / cpu_s) for events, cpu_s in rounds),
+        datagrams=sum(part.datagrams for part in parts),
+        attached=sum(part.attached for part in parts),
+        pings=sum(part.pings for part in parts),
+        answered=sum(part.answered for part in parts),
+        homeless=sum(part.homeless for part in parts),
+        bytes_per_node=sum(part.node_bytes for part in parts) // size.nodes,
+        bytes_per_host=sum(part.host_bytes for part in parts) // size.hosts,
+        build_s=round(build[1], 2),
+        attach_s=round(attach[1], 2),
+        meet_s=round(meet[1], 2),
+        run_s=round(sum(cpu_s for _, cpu_s in rounds), 2),
+        wall_s=round(wall_s, 2),
     )
 
 
-def _partners(simulation: Simulation, random: Random) -> list[tuple[Host, Host]]:
-    by_domain: dict[str, list[Host]] = {}
-    for host in simulation.hosts.values():
-        by_domain.setdefault(host.name.partition(".")[2], []).append(host)
-    return [
-        (host, random.choice([mate for mate in mates if mate is not host]))
-        for mates in by_domain.values()
-        if len(mates) > 1
-        for host in mates
-    ]
+async def measure_part(clock: VirtualClock, share: Share, size: Size) -> Part:
+    """Simulate the domains of one share."""
+    watch = _Watch(clock)
+    share.say("keys and records")
+    topology = regular(nodes=size.nodes, hosts=size.hosts)
+    simulation = Simulation(
+        clock,
+        topology,
+        seed=size.seed,
+        has_log=size.has_log,
+        cache_entries=1_024,
+        leave_to=share.leave_to,
+    )
+    share.join(clock, simulation.network.take)
+    base = _resident_bytes()
+    share.say("nodes")
+    simulation.start_nodes()
+    laps = [watch.lap()]
+    with_nodes = _resident_bytes()
+    share.say("hosts attach")
+    simulation.make_hosts()
+    crowd = _Crowd(simulation, size)
+    async with asyncio.TaskGroup() as group:
+        for host in simulation.hosts.values():
+            _ = group.create_task(crowd.live(host), name=host.name)
+        await _at(PHASE_S)
+        laps.append(watch.lap())
+        with_hosts = _resident_bytes()
+        for phase in range(size.rounds + 1):
+            share.say("hosts meet" if phase == 0 else f"pings, {phase} of {size.rounds}")
+            await _at(PHASE_S * (phase + 2))
+            laps.append(watch.lap())
+    part = Part(
+        digests=simulation.digests(),
+        laps=laps,
+        datagrams=simulation.network.datagrams,
+        attached=crowd.attached,
+        pings=size.rounds * len(simulation.hosts),
+        answered=crowd.answered,
+        homeless=sum(
+            msgspec.convert(node.datapath.statistics(), Books, strict=False).imbalance
+            for node in simulation.running
+        ),
+        node_bytes=with_nodes - base,
+        host_bytes=with_hosts - with_nodes,
+    )
+    simulation.close()
+    return part
 
 
-async def _ping(partners: list[tuple[Host, Host]], random: Random) -> int:
-    """Have each host ping its partner within `SPREAD_S`; return how many were answered."""
+class _Crowd:
+    """What the hosts do: each by itself, at times of its own."""
 
-    async def one(start_s: float, source: Host, to: Host) -> bool:
-        await asyncio.sleep(start_s)
+    def __init__(self, simulation: Simulation, size: Size) -> None:
+        self._size = size
+        self._residents = simulation.population.residents
+        self._all = list(simulation.topology.hosts)
+        self._mates: dict[str, list[str]] = {}
+        for name, plan in simulation.topology.hosts.items():
+            self._mates.setdefault(plan.domain, []).append(name)
+        self.attached = 0
+        self.answered = 0
+
+    async def live(self, host: Host) -> None:
+        """Attach, meet a partner and ping it, each in its phase."""
+        random = Random(derive_number(self._size.seed, "crowd", host.name))
+        partner = self._partner(host.name, random)
+        await asyncio.sleep(random.uniform(0.0, SPREAD_S))
         try:
-            _ = await source.ping(to.address, deadline_s=5.0)
+            await attach_fully(host, deadline_s=PATIENCE_S)
         except DeadlineError:
-            return False
-        return True
+            return
+        self.attached += 1
+        for phase in range(self._size.rounds + 1):
+            await _at(PHASE_S * (phase + 1) + random.uniform(0.0, SPREAD_S))
+            try:
+                _ = await host.ping(partner, deadline_s=PATIENCE_S)
+            except DeadlineError:
+                continue
+            self.answered += phase > 0
 
-    calls = [one(random.uniform(0.0, SPREAD_S), source, to) for source, to in partners]
-    return sum(await gather_bounded(calls, at_once=len(calls)))
+    def _partner(self, name: str, random: Random) -> Address:
+        near = self._mates[name.partition(".")[2]]
+        among = self._all if len(near) == 1 or random.randrange(ABROAD) == 0 else near
+        others = [other for other in random.sample(among, min(2, len(among))) if other != name]
+        return self._residents[(others or [name])[0]].address
 
 
 class _Watch:
-    """CPU time of this process, lap by lap."""
+    """Events and CPU time of this process, lap by lap."""
 
-    def __init__(self) -> None:
-        self._last_s = time.process_time()
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._last = (clock.events, time.process_time())
 
-    def lap(self) -> float:
-        last_s, self._last_s = self._last_s, time.process_time()
-        return self._last_s - last_s
+    def lap(self) -> tuple[int, float]:
+        (events, cpu_s), self._last = self._last, (self._clock.events, time.process_time())
+        return self._last[0] - events, self._last[1] - cpu_s
+
+
+async def _at(after_s: float) -> None:
+    """Wait until `after_s` seconds after the start."""
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(max(START_NS / 1e9 + after_s - loop.time(), 0.0))
 
 
 def _resident_bytes() -> int:
     """Return the memory of this process that is in RAM."""
     _ = gc.collect()
+    # A million objects that stay need not be looked through again and again.
+    collect_seldom()
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES

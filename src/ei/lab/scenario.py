@@ -1,7 +1,8 @@
 """Finds, loads and runs scenarios: `async def run(lab) -> AsyncIterator[Promise]`.
 
 A scenario that does not show all it can in a simulation says where it does, the preferred first:
-`BACKENDS = ("netns", "processes")`.
+`BACKENDS = ("netns", "processes")`. One that holds on a large simulation as well says what it
+promises there, of what was measured: `def at_scale(scale) -> Iterator[Promise]`.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,13 @@ from ei.lab.etcd import check_etcd
 from ei.lab.lab import BACKENDS, Backend, Lab, RealBackend
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, Report, ended_by, first_cause, promise
+from ei.lab.scale import Scale, measure_scale
 from ei.lab.simulation import Simulation
 from ei.lab.topology import Topology, suggestion
 from ei.lab.topology_file import load_topology
 
 Run = Callable[[Lab], AsyncGenerator[Promise]]
+AtScale = Callable[[Scale], Iterable[Promise]]
 OnPromise = Callable[[Promise], object]
 OnStart = Callable[[Simulation, VirtualClock], object]
 
@@ -46,6 +49,7 @@ class Scenario:
         topology: Where it happens.
         run: What happens, and what it says of itself when it ends early.
         backends: Where it shows all it can, the preferred one first.
+        at_scale: What it promises of a large simulation; `None` where it says nothing of one.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Scenario:
     topology: Topology
     run: Run
     backends: tuple[Backend, ...] = ("simulation",)
+    at_scale: AtScale | None = None
 
 
 def load_scenario(place: str) -> Scenario:
@@ -84,6 +89,7 @@ def load_scenario(place: str) -> Scenario:
         load_topology(folder / "topology.toml"),
         _answerable(run, path),
         _backends(module, path),
+        getattr(module, "at_scale", None),
     )
 
 
@@ -139,6 +145,49 @@ def run_in_simulation(
         )
 
     return run_virtual(program)
+
+
+def run_at_scale(  # noqa: PLR0913 a run, and how large it is
+    scenario: Scenario,
+    *,
+    nodes: int,
+    hosts: int,
+    processes: int,
+    seed: int,
+    on_promise: OnPromise | None = None,
+    on_said: Callable[[str], object] = str,
+) -> Report:
+    """Simulate a large internet, and hold it against what a scenario promises of one.
+
+    Args:
+        nodes, hosts: How many, in place of those of the scenario's topology.
+        processes: See `ei.lab.shares`.
+        on_said: Gets a line for each phase.
+
+    Raises:
+        ConfigError: the scenario promises nothing; there are more processes than domains.
+        LimitError: a lab has not so many endpoints.
+    """
+    if scenario.at_scale is None:
+        raise ConfigError(
+            f"{scenario.name} says nothing of large simulations: "
+            f"`def at_scale(scale)` is missing in its scenario.py",
+            remedy=f"ei lab run core --nodes {nodes} --hosts {hosts}",
+        )
+    scale = measure_scale(
+        nodes=nodes, hosts=hosts, processes=processes, seed=seed, has_log=True, on_said=on_said
+    )
+    promises = tuple(scenario.at_scale(scale))
+    for each in promises:
+        if on_promise is not None:
+            _ = on_promise(each)
+    return Report(
+        scenario=scenario.name,
+        backend="simulation",
+        seed=seed,
+        digest=scale.digest,
+        promises=promises,
+    )
 
 
 def run_in_processes(

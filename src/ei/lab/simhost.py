@@ -1,15 +1,19 @@
 """The simulated underlay under an ordinary host: a `Transport` on a `Network`."""
 
 from collections.abc import Callable
+from random import Random
 
 from ei._core import Datapath
 from ei.errors import LocalError
+from ei.host.client import Host
+from ei.host.stack import Identity, Stack
 from ei.lab.clock import VirtualClock
-from ei.lab.eventlog import EventLog
+from ei.lab.eventlog import MAX_UNLOGGED, EventLog
 from ei.lab.network import Network, Port
-
-MAX_UNLOGGED = 4_096
-"""Datagrams whose headers may stay in the datapath: its own log is bounded, and forgets beyond."""
+from ei.lab.population import Resident
+from ei.lab.seeds import derive, derive_number
+from ei.lab.simnode import World
+from ei.records.record_set import RecordSet
 
 
 class SimTransport:
@@ -108,3 +112,26 @@ class SimTransport:
 
 def _nobody() -> None:
     raise LocalError("a transport that is not open received a datagram")
+
+
+def make_host(
+    world: World, resident: Resident, endpoint: str, records: RecordSet, *, seed: int
+) -> tuple[Host, SimTransport]:
+    """Return a host that is not attached yet, and where it touches the underlay."""
+    stack = Stack(
+        Identity(resident.name, resident.address, resident.keys),
+        records,
+        seed=derive(seed, "host", resident.name),
+        numbers=Random(derive_number(seed, "numbers", resident.name)),
+        unix_offset_ns=world.unix_offset_ns,
+        has_log=world.log is not None,
+    )
+    transport = SimTransport(
+        world.clock,
+        world.network,
+        resident.name,
+        endpoint,
+        unix_offset_ns=world.unix_offset_ns,
+        log=world.log,
+    )
+    return Host(stack, transport), transport

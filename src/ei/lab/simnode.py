@@ -8,10 +8,9 @@ from ei._core import Datapath
 from ei.lab.capture import fate_comment, opened_form, read_log
 from ei.lab.clock import VirtualClock
 from ei.lab.daemon_files import guards_at
-from ei.lab.eventlog import EventLog
+from ei.lab.eventlog import MAX_UNLOGGED, EventLog
 from ei.lab.network import Network, Port, Tap
 from ei.lab.population import LIFETIME_S, Population, Resident
-from ei.lab.simhost import MAX_UNLOGGED
 from ei.lab.topology import NodePlan
 from ei.node.config import NodeConfig
 from ei.node.datapath import PureControl
@@ -24,6 +23,7 @@ from ei.runtime.loader import LoadedService
 from ei.runtime.stores import TransactionalStore
 
 NS_PER_S = 1_000_000_000
+NEVER_NS = 2**63
 WORKER_NS = 60_000
 """From a miss to its worker's answer: two hand-overs of a socket on a 2-core machine. Packets that
 miss meanwhile are in the same batch, as with a real worker."""
@@ -97,6 +97,7 @@ class SimNode:
         self.name = resident.name
         self._world = world
         self._clock = world.clock
+        self._network = world.network
         loaded = list(services)
         self.datapath = Datapath(
             role="node",
@@ -124,8 +125,10 @@ class SimNode:
             self.name, endpoint, self._arrive, shows_headers=world.log is not None
         )
         self._unlogged = 0
-        self._wake_ns: int | None = None
-        self._services_ns: int | None = None
+        self._wake_ns = NEVER_NS
+        self._node_ns = 0
+        """When the node's program is to be asked: at once after somebody did something to it."""
+        self._services_ns = NEVER_NS
         self._is_worker_due = False
         self._is_alive = True
         self._is_frozen = False
@@ -147,7 +150,8 @@ class SimNode:
 
     def touched(self) -> None:
         """Somebody did something to its parts: let what follows follow."""
-        self._services_ns = self.services.next_deadline_ns()
+        self._node_ns = 0
+        self._plan_services()
         self._settle(self._clock.now_ns)
 
     def set_clock(self, unix_offset_ns: int) -> None:
@@ -167,7 +171,7 @@ class SimNode:
     def thaw(self) -> None:
         """Go on: what is overdue happens now."""
         self._is_frozen = False
-        self._wake_ns = None
+        self._wake_ns = NEVER_NS
         self._poll(self._clock.now_ns)
 
     def _arrive(self, now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
@@ -195,16 +199,27 @@ class SimNode:
 
     def _settle(self, now_ns: int) -> None:
         """Let everything follow that follows from what just happened."""
+        outcome = self.datapath.outcome() if now_ns < self._node_ns else None
+        datagrams, due_ns = self._attend(now_ns) if outcome is None else outcome
+        if datagrams:
+            self._network.send(self._port, datagrams)
+        self._plan(NEVER_NS if due_ns is None else due_ns)
+
+    def _attend(self, now_ns: int) -> tuple[list[tuple[str, bytes]], int | None]:
+        """Let the node's program hear of it; most of what happens is for the datapath alone."""
         unix_s = self._world.unix_s(now_ns)
-        _ = self.node.handle_notices(now_s=now_ns / NS_PER_S, unix_s=unix_s)
-        self._poll_node(now_ns)
+        now_s = now_ns / NS_PER_S
+        _ = self.node.handle_notices(now_s=now_s, unix_s=unix_s)
+        if self.node.next_deadline_s() <= now_s:
+            self.node.poll(now_s=now_s, unix_s=unix_s)
+        due_s = self.node.next_deadline_s()
+        # Deadlines are floats of seconds: a nanosecond too early would poll for ever.
+        self._node_ns = ceil(due_s * NS_PER_S) + 1 if due_s < inf else NEVER_NS
         datapath = self.datapath
         if not self._is_worker_due and datapath.services_with_events():
             self._is_worker_due = True
             self._clock.at(now_ns + WORKER_NS, self._work)
-        if datagrams := datapath.take_datagrams():
-            self._world.network.send(self._port, datagrams)
-        self._plan()
+        return datapath.take_datagrams(), datapath.next_deadline_ns()
 
     def _work(self, now_ns: int) -> None:
         self._is_worker_due = False
@@ -214,38 +229,28 @@ class SimNode:
 
     def _pump(self, now_ns: int) -> None:
         _ = self.services.pump(self.datapath, now_ns, self._world.unix_s(now_ns))
-        self._services_ns = self.services.next_deadline_ns()
+        self._plan_services()
+
+    def _plan_services(self) -> None:
+        due_ns = self.services.next_deadline_ns()
+        self._services_ns = NEVER_NS if due_ns is None else due_ns
 
     def _poll(self, now_ns: int) -> None:
         self.datapath.poll(now_ns)
-        if self._services_ns is not None and self._services_ns <= now_ns:
+        if self._services_ns <= now_ns:
             self._pump(now_ns)
         self._settle(now_ns)
 
-    def _poll_node(self, now_ns: int) -> None:
-        # Deadlines are floats of seconds: a nanosecond too early would poll for ever.
-        now_s = now_ns / NS_PER_S
-        if self.node.next_deadline_s() <= now_s:
-            self.node.poll(now_s=now_s, unix_s=self._world.unix_s(now_ns))
-
-    def _plan(self) -> None:
-        earliest_ns = self.datapath.next_deadline_ns()
-        due_s = self.node.next_deadline_s()
-        if due_s < inf:
-            due_ns = ceil(due_s * NS_PER_S) + 1
-            earliest_ns = due_ns if earliest_ns is None else min(earliest_ns, due_ns)
-        if self._services_ns is not None:
-            earliest_ns = min(earliest_ns or self._services_ns, self._services_ns)
-        if earliest_ns is None:
-            return
-        wake_ns = max(earliest_ns, self._clock.now_ns)
-        if self._wake_ns is None or wake_ns < self._wake_ns:
-            self._wake_ns = wake_ns
-            self._clock.at(wake_ns, self._wake)
+    def _plan(self, due_ns: int) -> None:
+        """Wake at `due_ns`, or when program or services are due, unless that is planned."""
+        due_ns = min(due_ns, self._node_ns, self._services_ns)
+        if due_ns < self._wake_ns != self._clock.now_ns:
+            self._wake_ns = due_ns = max(due_ns, self._clock.now_ns)
+            self._clock.at(due_ns, self._wake)
 
     def _wake(self, now_ns: int) -> None:
         # A wake-up that was planned before an earlier one took its place.
         if now_ns != self._wake_ns or not self._is_alive or self._is_frozen:
             return
-        self._wake_ns = None
+        self._wake_ns = NEVER_NS
         self._poll(now_ns)

@@ -1,26 +1,23 @@
 """A whole internet in one process, on a virtual clock, bit for bit from its seed."""
 
 import asyncio
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 from ei.errors import ConfigError, ConflictError, NotFoundError
 from ei.host.client import Host
-from ei.host.stack import Identity, Stack
 from ei.lab.archive import Archive
-from ei.lab.capture import Capture
 from ei.lab.clock import VirtualClock
-from ei.lab.eventlog import EventLog
+from ei.lab.eventlog import EventLog, whole_digest
 from ei.lab.lab import Backend
 from ei.lab.layout import lay_out
 from ei.lab.load import attach_fully
-from ei.lab.network import Network
+from ei.lab.network import Leave, Network, capturing
 from ei.lab.population import Population, populate
-from ei.lab.seeds import derive, derive_number
-from ei.lab.simhost import SimTransport
+from ei.lab.seeds import derive
+from ei.lab.simhost import SimTransport, make_host
 from ei.lab.simnode import SimNode, World, config_of
 from ei.lab.topology import HostPlan, Impairment, NodePlan, Topology
 from ei.node.routes import RoutesAnswer, routes_of
@@ -46,9 +43,11 @@ class Simulation:
         seed: Of everything random.
         has_log: Keep the digest of all that happens; costs a fifth of the speed.
         cache_entries: Of each node.
+        leave_to: Takes the name of a node or host; returns who gets what is sent there when it runs
+            in another process, `None` when it runs here.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all that a lab is made of
         self,
         clock: VirtualClock,
         topology: Topology,
@@ -56,11 +55,13 @@ class Simulation:
         seed: int,
         has_log: bool = True,
         cache_entries: int = 4_096,
+        leave_to: Callable[[str], Leave | None] = lambda _name: None,
     ) -> None:
         self._clock = clock
         self._topology = topology
         self._seed = seed
         self._cache_entries = cache_entries
+        self._leave_to = leave_to
         self._log = EventLog() if has_log else None
         self._unix_offset_ns = UNIX_S * 10**9 - clock.now_ns
         self._population = populate(
@@ -73,7 +74,14 @@ class Simulation:
         self._archive = Archive(self._population, nodes, unix_s=UNIX_S)
         self._world = World(
             clock=clock,
-            network=Network(clock, topology, seed=seed, log=self._log),
+            network=Network(
+                clock,
+                topology,
+                seed=seed,
+                log=self._log,
+                endpoints=self._endpoints,
+                leave_to=leave_to,
+            ),
             unix_offset_ns=self._unix_offset_ns,
             log=self._log,
         )
@@ -96,9 +104,10 @@ class Simulation:
         await self.open_hosts(deadline_s=deadline_s)
 
     def start_nodes(self) -> None:
-        """Start every node."""
+        """Start every node that is to run here."""
         for plan in self._topology.nodes.values():
-            self._start_node(plan)
+            if self._leave_to(plan.name) is None:
+                self._start_node(plan)
 
     async def open_hosts(self, *, deadline_s: float) -> None:
         """Start every host and attach it to all its nodes.
@@ -106,12 +115,20 @@ class Simulation:
         Raises:
             DeadlineError: one of them found no node.
         """
-        self._hosts = {plan.name: self._make_host(plan) for plan in self._topology.hosts.values()}
+        self.make_hosts()
         async with asyncio.TaskGroup() as group:
             for host in self._hosts.values():
                 _ = group.create_task(
                     attach_fully(host, deadline_s=deadline_s), name=f"attach {host.name}"
                 )
+
+    def make_hosts(self) -> None:
+        """Make every host that is to run here; none is attached yet."""
+        self._hosts = {
+            plan.name: self._make_host(plan)
+            for plan in self._topology.hosts.values()
+            if self._leave_to(plan.name) is None
+        }
 
     def close(self) -> None:
         """End every host and node. Idempotent."""
@@ -122,13 +139,17 @@ class Simulation:
 
     def digest(self) -> str | None:
         """Return SHA-256 over the event log so far, in hex; `None` when none is kept."""
+        return None if self._log is None else whole_digest(self.digests())
+
+    def digests(self) -> dict[str, bytes]:
+        """Return SHA-256 over each part of the event log so far, of what runs here."""
         if self._log is None:
-            return None
+            return {}
         for node in self._nodes.values():
             _ = node.take_log()
         for transport in self._transports.values():
             transport.flush_log()
-        return self._log.digest()
+        return self._log.digests()
 
     # -- what a scenario sees ---------------------------------------------------------------------
 
@@ -151,6 +172,11 @@ class Simulation:
     def hosts(self) -> Mapping[str, Host]:
         """All hosts by full name."""
         return self._hosts
+
+    @property
+    def running(self) -> Iterable[SimNode]:
+        """The nodes that run here now."""
+        return self._nodes.values()
 
     @property
     def log(self) -> EventLog | None:
@@ -303,15 +329,8 @@ class Simulation:
     @contextmanager
     def capture(self, path: Path) -> Generator[None]:
         """Write every datagram that arrives to a pcapng file."""
-        with path.open("wb") as file:
-            writer = Capture(
-                file.write, program="ei simulation", unix_offset_ns=self._unix_offset_ns
-            )
-            self._world.network.tap = writer.frame
-            try:
-                yield
-            finally:
-                self._world.network.tap = None
+        with capturing(self._world.network, path, unix_offset_ns=self._unix_offset_ns):
+            yield
 
     # -- parts ------------------------------------------------------------------------------------
 
@@ -345,24 +364,14 @@ class Simulation:
         )
 
     def _make_host(self, plan: HostPlan) -> Host:
-        resident = self._population.residents[plan.name]
-        stack = Stack(
-            Identity(plan.name, resident.address, resident.keys),
-            self._archive.view(plan.domain),
-            seed=derive(self._seed, "host", plan.name),
-            numbers=Random(derive_number(self._seed, "numbers", plan.name)),
-            unix_offset_ns=self._offset_ns(plan.name),
-            has_log=self._log is not None,
-        )
-        transport = self._transports[plan.name] = SimTransport(
-            self._clock,
-            self._world.network,
-            plan.name,
+        host, self._transports[plan.name] = make_host(
+            replace(self._world, unix_offset_ns=self._offset_ns(plan.name)),
+            self._population.residents[plan.name],
             self._endpoints[plan.name],
-            unix_offset_ns=self._offset_ns(plan.name),
-            log=self._log,
+            self._archive.view(plan.domain),
+            seed=self._seed,
         )
-        return Host(stack, transport)
+        return host
 
     def _retire(self, node: SimNode) -> None:
         node.end()

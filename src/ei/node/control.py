@@ -90,6 +90,7 @@ class ControlPlane:
         self._address = address
         self._domain = domain_number_of(address)
         self._records = records
+        self._atlas = Atlas(records) if atlas is None else atlas
         self._datapath = datapath
         self._owners: Mapping[int, Address] = {}
         self._waiting: tuple[RecordSet, Policy | None] | None = None
@@ -110,7 +111,7 @@ class ControlPlane:
         self.router = Router(
             keys=keys,
             domain_number=self._domain,
-            atlas=Atlas(records) if atlas is None else atlas,
+            atlas=self._atlas,
             policy=_policy(neighbours),
             random=Random(address),  # of delays: the same for a node in every run
             offers=offers,
@@ -168,8 +169,10 @@ class ControlPlane:
         """Use the records that wait, before a pipe with somebody in them comes up."""
         if self._waiting is not None:
             (records, policy), self._waiting = self._waiting, None
-            self._records = records
-            sends = self.router.update(Atlas(records), policy, now_s=now_s, unix_s=unix_s)
+            # The same ones at the start of every node: a thousand in a process share what they say.
+            atlas = self._atlas if records is self._records else Atlas(records)
+            self._atlas, self._records = atlas, records
+            sends = self.router.update(atlas, policy, now_s=now_s, unix_s=unix_s)
             self._settle(ROUTING, sends, now_s=now_s)
             sends = self.directory.update(records, now_s=now_s, unix_s=unix_s)
             self._settle(DIRECTORY, sends, now_s=now_s)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from ei.lab.scale import Scale
 from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
 
 pytestmark = pytest.mark.slow
@@ -28,3 +29,36 @@ def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> 
 
     assert [each for each in report.promises if each.status != "ok"] == []
     assert report.is_ok
+
+
+def test_a_large_simulation_is_held_against_what_it_may_take() -> None:
+    scale = Scale(
+        nodes=1_000,
+        hosts=10_000,
+        processes=2,
+        digest="",
+        events=3_000_000,
+        events_per_s=(120_000.0, 90_000.0, 110_000.0),
+        datagrams=2_000_000,
+        attached=10_000,
+        pings=20_000,
+        answered=19_999,
+        homeless=0,
+        bytes_per_node=600_000,
+        bytes_per_host=70_000,
+        build_s=1.0,
+        attach_s=1.0,
+        meet_s=1.0,
+        run_s=1.0,
+        wall_s=100.0,
+    )
+    at_scale = load_scenario("core").at_scale
+    assert at_scale is not None
+
+    promises = list(at_scale(scale))
+
+    assert [each.name for each in promises if each.status != "ok"] == [
+        "1_000 nodes, 10_000 hosts: pings answered",
+        "1_000 nodes, 10_000 hosts: memory of an idle host",
+    ]
+    assert [each.measured for each in promises if each.unit == "events/s"] == [110_000]

@@ -198,6 +198,10 @@ impl Datapath {
         notice
     }
 
+    pub(super) fn has_notices(&self) -> bool {
+        !self.peers.notices.is_empty()
+    }
+
     /// Whether the oldest notice is a control message, which are large.
     pub fn is_control_next(&self) -> bool {
         let oldest = self.peers.notices.front();

@@ -1,8 +1,9 @@
 """The core: pings, streams over a bad link, a chain, multicast, a dead worker, a cut, and law 6."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from statistics import median
 
 from ei.errors import DeadlineError
 from ei.lab.accounts import count_copies, counters_of
@@ -16,6 +17,7 @@ from ei.lab.load import (
     until,
 )
 from ei.lab.promises import Promise, promise
+from ei.lab.scale import Scale
 from ei.lab.topology import Impairment
 
 ECHO = 17
@@ -30,6 +32,10 @@ BAD_LINK = Impairment(
     delay_ms=8, jitter_ms=4, loss=0.02, reorder=0.02, duplicate=0.01, corrupt=0.01
 )
 BACK_LIMIT_S = 5.0
+EVENTS_PER_S = 100_000
+NODE_LIMIT_BYTES = 1_048_576
+HOST_LIMIT_BYTES = 65_536
+WALL_LIMIT_S = 600.0
 
 
 async def run(lab: Lab) -> AsyncIterator[Promise]:
@@ -47,6 +53,28 @@ async def run(lab: Lab) -> AsyncIterator[Promise]:
         yield each
     homeless = sum(each.homeless for each in (await counters_of(lab)).values())
     yield promise("packets without a fate", homeless, "==", 0, unit="packets")
+
+
+def at_scale(scale: Scale) -> Iterator[Promise]:
+    """Hold a large simulation against what it must be able to do, and may take."""
+    size = f"{scale.nodes:_} nodes, {scale.hosts:_} hosts"
+    yield promise(f"{size}: hosts attached", scale.attached, "==", scale.hosts, unit="hosts")
+    yield promise(f"{size}: pings answered", scale.answered, "==", scale.pings, unit="pings")
+    yield promise(f"{size}: packets without a fate", scale.homeless, "==", 0, unit="packets")
+    yield promise(
+        f"{size}: events of {scale.events:_} a second, on each of {scale.processes} cores",
+        round(median(scale.events_per_s)),
+        ">=",
+        EVENTS_PER_S,
+        unit="events/s",
+    )
+    yield promise(
+        f"{size}: memory of a node", scale.bytes_per_node, "<=", NODE_LIMIT_BYTES, unit="B"
+    )
+    yield promise(
+        f"{size}: memory of an idle host", scale.bytes_per_host, "<=", HOST_LIMIT_BYTES, unit="B"
+    )
+    yield promise(f"{size}: all of it took", scale.wall_s, "<=", WALL_LIMIT_S, unit="s")
 
 
 async def chain(lab: Lab) -> AsyncIterator[Promise]:
