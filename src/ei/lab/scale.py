@@ -20,10 +20,10 @@ from ei.lab.builder import regular
 from ei.lab.clock import START_NS, VirtualClock
 from ei.lab.eventlog import whole_digest
 from ei.lab.load import attach_fully
+from ei.lab.pages import gather_pages
 from ei.lab.seeds import derive_number
 from ei.lab.shares import Share, run_shares
 from ei.lab.simulation import Simulation
-from ei.runtime.garbage import collect_seldom
 from ei.sdk.packets import Address
 
 PAGE_BYTES = 4_096
@@ -165,6 +165,8 @@ def _whole(size: Size, parts: Sequence[Part], *, wall_s: float) -> Scale:
 
 async def measure_part(clock: VirtualClock, share: Share, size: Size) -> Part:
     """Simulate the domains of one share."""
+    # Nearly all that is made here stays to the end: what does not is looked for between phases.
+    gc.disable()
     watch = _Watch(clock)
     share.say("keys and records")
     topology = regular(nodes=size.nodes, hosts=size.hosts)
@@ -192,7 +194,9 @@ async def measure_part(clock: VirtualClock, share: Share, size: Size) -> Part:
         laps.append(watch.lap())
         with_hosts = _resident_bytes()
         for phase in range(size.rounds + 1):
+            _settle_down()
             share.say("hosts meet" if phase == 0 else f"pings, {phase} of {size.rounds}")
+            watch.skip()
             await _at(PHASE_S * (phase + 2))
             laps.append(watch.lap())
     part = Part(
@@ -262,6 +266,10 @@ class _Watch:
         (events, cpu_s), self._last = self._last, (self._clock.events, time.process_time())
         return self._last[0] - events, self._last[1] - cpu_s
 
+    def skip(self) -> None:
+        """Leave out what was since the last lap."""
+        self._last = (self._clock.events, time.process_time())
+
 
 async def _at(after_s: float) -> None:
     """Wait until `after_s` seconds after the start."""
@@ -269,9 +277,13 @@ async def _at(after_s: float) -> None:
     await asyncio.sleep(max(START_NS / 1e9 + after_s - loop.time(), 0.0))
 
 
+def _settle_down() -> None:
+    """Throw away what is garbage, and let what stays be found in fewer steps."""
+    _ = gc.collect()
+    _ = gather_pages()
+
+
 def _resident_bytes() -> int:
     """Return the memory of this process that is in RAM."""
     _ = gc.collect()
-    # A million objects that stay need not be looked through again and again.
-    collect_seldom()
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES

@@ -175,12 +175,12 @@ class SimNode:
         self._poll(self._clock.now_ns)
 
     def _arrive(self, now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
-        tap = self._world.network.tap
-        if tap is not None and self._world.log is not None:
-            fates = [self._handle_tapped(tap, now_ns, source, each) for each in datagrams]
-        else:
+        tap = self._network.tap
+        if tap is None or self._world.log is None:
             handle = self.datapath.handle
             fates = [handle(now_ns, source, datagram) for datagram in datagrams]
+        else:
+            fates = [self._handle_tapped(tap, now_ns, source, each) for each in datagrams]
         self._settle(now_ns)
         self._unlogged += len(datagrams)
         if self._unlogged > MAX_UNLOGGED:
