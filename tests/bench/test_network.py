@@ -12,12 +12,20 @@ from pathlib import Path
 import pytest
 
 from ei.bench.children import Child
-from ei.bench.network import OFFLOADS, Model, Network, loopback, open_network, run
+from ei.bench.network import (
+    OFFLOADS,
+    Model,
+    Network,
+    long_udp_steps,
+    loopback,
+    open_network,
+    run,
+)
 from ei.errors import LocalError
 
 needs_namespaces = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(map(shutil.which, ("ip", "nft", "ethtool"))),
-    reason="making network namespaces needs root, and ip, nft and ethtool",
+    os.geteuid() != 0 or not all(map(shutil.which, ("ip", "tc", "nft", "ethtool"))),
+    reason="making network namespaces needs root, and ip, tc, nft and ethtool",
 )
 needs_setpriv = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None,
@@ -182,6 +190,26 @@ def test_long_packets_end_at_the_sinks_device_and_short_ones_keep_its_pipe_up(
     first = hear(network, tmp_path, to="10.77.2.3", listener=network.sink, sizes=(1_400, 100, 99))
 
     assert first["bytes"] == 99
+
+
+@pytest.mark.slow
+@needs_namespaces
+def test_where_others_are_spared_only_what_the_node_sends_ends_at_the_sinks_device(
+    network: Network, tmp_path: Path
+) -> None:
+    network.spare_others()
+
+    first = hear(network, tmp_path, to="10.77.2.3", listener=network.sink, sizes=(1_400, 99))
+
+    assert first["bytes"] == 1_400
+
+
+def test_each_test_of_the_program_that_fails_leads_to_its_last_step() -> None:
+    steps = long_udp_steps(source_port=3_535)
+
+    failing = [(place, no) for place, (_, _, no, _) in enumerate(steps) if no]
+    assert [place + 1 + no for place, no in failing] == [len(steps) - 1] * 4
+    assert steps[-2:] == [(6, 0, 0, 2), (6, 0, 0, 0)]
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """A real node's datapath: threads, sockets, workers, and what becomes of them."""
 
 import random
+import re
 import select
 import socket
 import subprocess
@@ -66,7 +67,37 @@ def wait_for_threads(count: int) -> None:
         assert monotonic_ns() < ends_ns, f"{datapath_threads()} threads instead of {count}"
 
 
+def datagram_sockets() -> set[int]:
+    """Return the inodes of all UDP sockets."""
+    lines = Path("/proc/net/udp").read_text().splitlines()[1:]
+    return {int(line.split()[9]) for line in lines}
+
+
+def watched_by_epolls() -> set[int]:
+    """Return the inodes of what the epolls of this process watch."""
+    inodes: set[int] = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # it is closed while we look
+            if entry.readlink().name == "anon_inode:[eventpoll]":
+                told = (Path("/proc/self/fdinfo") / entry.name).read_text()
+                inodes |= {int(number, 16) for number in re.findall(r"\bino:([0-9a-f]+)", told)}
+    return inodes
+
+
 # -- packets -------------------------------------------------------------------------------------
+
+
+def test_no_epoll_is_told_of_each_datagram(rig: Rig) -> None:
+    worker = rig.attach()
+    alice, bob = rig.pair(worker)
+    _ = alice.send(bob.address, [b"first"])
+    pump_until(lambda: bob.payloads == [b"first"], alice, bob, worker)
+
+    watched = watched_by_epolls()
+
+    # The mailbox and the worker's socket.
+    assert watched
+    assert watched.isdisjoint(datagram_sockets())
 
 
 def test_the_first_packet_is_decided_and_the_others_are_hits(rig: Rig) -> None:

@@ -71,9 +71,6 @@ impl Lane {
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let readiness = Readiness::new(spin_ns)?;
-        for (index, socket) in sockets.iter().enumerate() {
-            readiness.watch(socket, Source::Socket(index))?;
-        }
         if let Some(mailbox) = shared.mailboxes.get(number) {
             readiness.watch(mailbox, Source::Mailbox)?;
         }
@@ -100,17 +97,18 @@ impl Lane {
     pub(crate) fn run(&mut self) -> io::Result<()> {
         while !self.shared.stop.is_set() {
             let deadline_ns = self.next_deadline_ns();
-            let ready = self.readiness.wait(deadline_ns)?;
+            let ready = self.readiness.wait(&self.sockets, deadline_ns)?;
             let now_ns = monotonic_ns();
-            for source in ready {
+            for index in ready.sockets() {
+                self.receive(now_ns, index)?;
+                self.stamp_traces();
+            }
+            for source in ready.sources() {
                 match source {
                     Source::Mailbox => self.take_mail(now_ns),
-                    Source::Socket(index) => self.receive(now_ns, index)?,
                     Source::Worker(service) => self.take_effects(now_ns, service),
                 }
-                if self.datapath.has_fresh_traces() {
-                    self.datapath.stamp_traces(monotonic_ns());
-                }
+                self.stamp_traces();
             }
             if self
                 .datapath
@@ -129,6 +127,12 @@ impl Lane {
         Ok(())
     }
 
+    fn stamp_traces(&mut self) {
+        if self.datapath.has_fresh_traces() {
+            self.datapath.stamp_traces(monotonic_ns());
+        }
+    }
+
     fn next_deadline_ns(&self) -> Option<u64> {
         let slow_ns = self.workers.values().filter_map(WorkerSocket::slow_at_ns);
         slow_ns
@@ -145,10 +149,14 @@ impl Lane {
             return Ok(());
         };
         self.receiver.receive(socket)?;
-        if self.shared.mailboxes.len() == 1 && self.receiver.is_mostly_single() {
-            let mut singles = self.receiver.datagrams().peekable();
-            while singles.peek().is_some() {
-                let some = singles.by_ref().take(TRAIN_SEGMENTS);
+        let (shared, number) = (&self.shared, self.number);
+        if self.receiver.is_mostly_single() {
+            let singles = self.receiver.datagrams();
+            let mut own = singles
+                .filter(|(from, datagram)| shared.keeps(number, *from, datagram))
+                .peekable();
+            while own.peek().is_some() {
+                let some = own.by_ref().take(TRAIN_SEGMENTS);
                 self.datapath.handle_singles(now_ns, some);
                 let _sent = send_trains(&mut self.datapath, &self.sockets);
             }
@@ -157,12 +165,7 @@ impl Lane {
         let mut handled = 0;
         for train in self.receiver.trains() {
             handled += train.datagrams();
-            if self.shared.mailboxes.len() == 1 {
-                train.handle_by(&mut self.datapath, now_ns);
-            } else {
-                self.shared
-                    .divide(train, self.number, &mut self.datapath, now_ns);
-            }
+            shared.divide(train, number, &mut self.datapath, now_ns);
             if handled >= TRAIN_SEGMENTS {
                 // While they are in the cache.
                 let _sent = send_trains(&mut self.datapath, &self.sockets);

@@ -76,10 +76,8 @@ impl Shared {
         now_ns: u64,
     ) {
         let threads = self.mailboxes.len();
-        if train
-            .split()
-            .all(|datagram| owner(datagram, threads) == number)
-        {
+        let is_own = |datagram| owner(datagram, threads) == number;
+        if threads == 1 || train.split().all(is_own) {
             return train.handle_by(datapath, now_ns);
         }
         let ReceivedTrain {
@@ -88,17 +86,27 @@ impl Shared {
             segment_bytes,
         } = train;
         for datagram in bytes.chunks_mut(segment_bytes) {
-            let owner = owner(datagram, threads);
-            if owner == number {
+            if self.keeps(number, from, datagram) {
                 let _fate = datapath.handle(now_ns, from, datagram);
-            } else if let Some(mailbox) = self.mailboxes.get(owner) {
-                let mail = Mail::Datagram {
-                    from,
-                    bytes: datagram.to_vec(),
-                };
-                mailbox.put_up_to(mail, MAX_HANDED_OVER);
             }
         }
+    }
+
+    /// Whether thread `number` is to handle a datagram; else it goes to the thread that is.
+    #[inline]
+    pub(super) fn keeps(&self, number: usize, from: SocketAddr, datagram: &[u8]) -> bool {
+        let threads = self.mailboxes.len();
+        if threads == 1 {
+            return true;
+        }
+        let owner = owner(datagram, threads);
+        if owner != number
+            && let Some(mailbox) = self.mailboxes.get(owner)
+        {
+            let bytes = datagram.to_vec();
+            mailbox.put_up_to(Mail::Datagram { from, bytes }, MAX_HANDED_OVER);
+        }
+        owner == number
     }
 
     /// Ask all threads to end.
