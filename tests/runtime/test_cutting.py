@@ -68,3 +68,18 @@ print(reports(2)[1].cause[:7])
     )
 
     assert said == "SIGXCPU\n"
+
+
+def test_who_works_in_short_bursts_is_never_cut(program: Program) -> None:
+    said = program(
+        """
+manifest = FOLDER / "manifest.toml"
+_ = manifest.write_text(manifest.read_text().replace("handler_ms = 50", "handler_ms = 4"))
+[end] = start()
+for _ in range(6_000):
+    assert words(ask(end, packet(), packet())) == ["unwanted"] * 2
+print("well")
+"""
+    )
+
+    assert said == "well\n"

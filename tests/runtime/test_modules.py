@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
 
 from ei.runtime.modules import preload, read_sources, run
@@ -67,3 +68,35 @@ def test_what_files_will_import_is_there_before(monkeypatch: pytest.MonkeyPatch)
 
     assert "graphlib" in sys.modules
     assert "pty" not in sys.modules
+
+
+def test_classes_of_all_usual_kinds_are_made_under_the_limit(tmp_path: Path) -> None:
+    made = module(
+        tmp_path,
+        """
+from collections import namedtuple
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, NamedTuple
+import msgspec
+
+Pair = namedtuple("Pair", "a b")
+
+class Named(NamedTuple):
+    a: int
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    x: "int" = 3
+
+class Kind(IntEnum):
+    ONE = 1
+
+class Message(msgspec.Struct, frozen=True, tag="m"):
+    kind: Kind
+    numbers: "Annotated[tuple[int, ...], msgspec.Meta(max_length=2)]" = ()
+""",
+    )
+
+    decoded = msgspec.json.decode(b'{"type":"m","kind":1,"numbers":[2]}', type=made.Message)
+    assert (decoded.numbers, made.Point().x, made.Pair(1, 2).b) == ((2,), 3, 2)

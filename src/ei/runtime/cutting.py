@@ -1,12 +1,14 @@
 """Cuts what a service computes too long: by an exception first, then by the end of its process.
 
 Python hears of a signal between two of its own instructions. A call that never comes back to it,
-such as `sum(range(10**12))`, hears nothing: so a second timer ends the process unless the first,
-with each tick that is heard, puts it off.
+such as `sum(range(10**12))`, hears nothing. So there are two timers of the process's CPU time:
 
-    limit 50 ms     tick 25 ms: heard, the end is put off by 52 ms
-                    an event that has seen three ticks: CpuExceeded
-                    no tick heard for 52 ms: SIGXCPU
+    ticks       SIGPROF every half limit; an event that has seen three: CpuExceeded
+    the end     SIGXCPU half a limit after the last tick that was heard, which is taken note of
+                once; and again a whole limit later, which ends the process
+
+Whatever is heard between the two puts the end off. What comes to it has been in one call for a
+whole limit: the first of the two comes with a tick, which is heard before any call begins.
 """
 
 import ctypes
@@ -16,10 +18,10 @@ import struct
 import sys
 from types import FrameType
 
-from ei.runtime.jail.system import call
+from ei.runtime.jail.system import call, take_once
 from ei.runtime.limits import TICKS, EventClock
 
-SLACK_S = 0.002
+SLACK_S = 0.001
 COLLECTING_S = 1.0
 OLDEST = 2
 """Of Python's generations of objects."""
@@ -45,11 +47,7 @@ class Cutter:
         self._limit_s = limit_s
         self._call_s = limit_s + slack_s
         self._clock: EventClock | None = None
-        made = ctypes.create_string_buffer(4)
-        # struct sigevent: a value, which signal, and that it is to be a signal.
-        event = struct.pack("=qii48x", 0, signal.SIGXCPU, 0)
-        _ = call("timer_create", _PROCESS_CPU_TIME, event, made)
-        self._timer = int.from_bytes(made.raw, sys.byteorder)
+        self._end = _timer(signal.SIGXCPU)
         self._put_off(start_s)
 
     def __repr__(self) -> str:
@@ -59,25 +57,40 @@ class Cutter:
         """Tick this clock from now on, in the place of any other."""
         is_first, self._clock = self._clock is None, clock
         if is_first:
-            self._put_off(self._call_s)
+            self._put_off(self._limit_s / TICKS)
 
     def arm(self) -> None:
         """Let time tick; later, in a jail, that can no more be asked of the system."""
-        period_s = self._limit_s / TICKS
         _ = signal.signal(signal.SIGPROF, self._tick)
-        _ = signal.setitimer(signal.ITIMER_PROF, period_s, period_s)
+        _set(_timer(signal.SIGPROF), self._limit_s / TICKS, self._limit_s / TICKS)
         gc.callbacks.append(self._collect)
 
     def _collect(self, phase: str, found: dict[str, int]) -> None:
         """Give Python its time to look through all there is: it hears nothing meanwhile."""
         if self._clock is not None and found["generation"] == OLDEST:
-            self._put_off(COLLECTING_S if phase == "start" else self._call_s)
+            self._put_off(COLLECTING_S if phase == "start" else self._limit_s / TICKS)
 
     def _tick(self, _signal: int, _frame: FrameType | None) -> None:
         if self._clock is not None:
             self._clock.tick()
-            self._put_off(self._call_s)
+            self._put_off(self._limit_s / TICKS)
 
     def _put_off(self, seconds: float) -> None:
-        whole, part = divmod(round(seconds * 1e9), 10**9)
-        _ = call("timer_settime", self._timer, 0, struct.pack("=qqqq", 0, 0, whole, part), None)
+        if self._clock is not None:
+            take_once(signal.SIGXCPU)
+        _set(self._end, seconds, self._call_s)
+
+
+def _timer(number: int) -> int:
+    """Make a timer of this process's CPU time that sends a signal; return its number."""
+    made = ctypes.create_string_buffer(4)
+    # struct sigevent: a value, which signal, and that it is to be a signal.
+    event = struct.pack("=qii48x", 0, number, 0)
+    _ = call("timer_create", _PROCESS_CPU_TIME, event, made)
+    return int.from_bytes(made.raw, sys.byteorder)
+
+
+def _set(timer: int, first_s: float, every_s: float) -> None:
+    """Have a timer go off after `first_s`, and then every `every_s`."""
+    times = (part for each in (every_s, first_s) for part in divmod(round(each * 1e9), 10**9))
+    _ = call("timer_settime", timer, 0, struct.pack("=qqqq", *times), None)

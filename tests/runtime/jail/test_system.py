@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from tests.runtime.jail.conftest import alone
 
 from ei.runtime.jail.system import call, number_of, prctl
 
@@ -23,3 +24,21 @@ def test_a_machine_that_is_not_known_has_no_numbers() -> None:
     assert number_of("read", "aarch64") == 63
     assert number_of("poll", "aarch64") is None
     assert number_of("read", "vax") is None
+
+
+def test_a_signal_is_taken_once_and_then_has_its_usual_consequence() -> None:
+    said = alone(
+        """
+import os, signal
+from ei.runtime.jail.system import take_once
+take_once(signal.SIGXCPU)
+os.kill(os.getpid(), signal.SIGXCPU)
+pid = os.fork()
+if not pid:
+    os.kill(os.getpid(), signal.SIGXCPU)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGXCPU)
+"""
+    )
+
+    assert said == "True\n"

@@ -12,6 +12,7 @@ that a service that tries it gets an error and the node a reason; calls of anoth
 """
 
 import errno
+import signal
 import struct
 from collections.abc import Mapping, Sequence
 
@@ -100,6 +101,7 @@ WORKER: Rules = {
     "getrandom": (),
     "gettid": (),
     "restart_syscall": (),
+    "rt_sigaction": (IsOneOf(0, (signal.SIGXCPU,)),),  # see ei.runtime.cutting
     "rt_sigreturn": (),
     "sched_yield": (),
     "timer_settime": (),

@@ -47,6 +47,7 @@ _NUMBERS: Final = {
     "renameat": (264, 38),
     "renameat2": (316, 276),
     "restart_syscall": (219, 128),
+    "rt_sigaction": (13, 134),
     "rt_sigreturn": (15, 139),
     "sched_yield": (24, 124),
     "seccomp": (317, 277),
@@ -131,3 +132,31 @@ def _checked(name: str, result: int) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
     return result
+
+
+class _Action(ctypes.Structure):
+    """Of sigaction(3), as the C library has it on 64-bit Linux."""
+
+    _fields_ = (
+        ("handler", ctypes.c_void_p),
+        ("mask", ctypes.c_ulong * 16),
+        ("flags", ctypes.c_int),
+        ("restorer", ctypes.c_void_p),
+    )
+
+
+_RESET_AFTER_ONE = 0x80000000
+"""From signal.h: SA_RESETHAND."""
+
+_HARMLESS = ctypes.cast(_library.getpid, ctypes.c_void_p).value
+"""What is called for a signal that is to be taken once: it may be at any time, and does nothing."""
+
+
+def take_once(number: int) -> None:
+    """Take the next such signal without a consequence; the one after it has its usual one.
+
+    Raises:
+        OSError: The kernel refused.
+    """
+    action = _Action(_HARMLESS, (ctypes.c_ulong * 16)(), _RESET_AFTER_ONE - 2**32, None)
+    _ = _checked("sigaction", _library.sigaction(number, ctypes.byref(action), None))
