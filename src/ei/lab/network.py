@@ -179,7 +179,7 @@ class Network:
             arrivals = link.offer(now_ns, datagram)
             if not arrivals:
                 self.lost += 1
-                self._note(now_ns, sender, path, datagram, LOST)
+                self._note_lost(now_ns, path, len(datagram))
             leave = path.leave
             for at_ns, copy in arrivals:
                 if leave is None:
@@ -261,15 +261,16 @@ class Network:
             fates = _keep_frozen(receiver.frozen, path, batch)
         else:
             fates = receiver.arrive(now_ns, source, batch)
-        if self._log is not None:
+        log = self._log
+        if log is not None:
+            domain, number = receiver.domain, path.number
             for datagram, fate in zip(batch, fates, strict=True):
-                self._note(now_ns, receiver, path, datagram, fate)
+                log.datagram(now_ns, domain=domain, link=number, length=len(datagram), fate=fate)
 
-    def _note(self, now_ns: int, at: Port, path: _Path, datagram: bytes, fate: str) -> None:
+    def _note_lost(self, now_ns: int, path: _Path, length: int) -> None:
         if self._log is not None:
-            self._log.datagram(
-                now_ns, domain=at.domain, link=path.number, length=len(datagram), fate=fate
-            )
+            domain = path.sender.domain
+            self._log.datagram(now_ns, domain=domain, link=path.number, length=length, fate=LOST)
 
     def _path(self, sender: Port, endpoint: str) -> _Path | None:
         """Return the path to an endpoint; `None` where nobody ever will be."""
