@@ -44,9 +44,10 @@ test: check previous ## All tests: check, then the slow ones, the docs and the f
 previous: build .venv/.dev ## The version before this one, in build/previous: tests run both together
 	@$(STEP) "the version before this one" $(BIN)/python -m tools.previous
 
-bench: build .venv/.dev ## All figures, each beside its baseline; curves go into build/bench and the docs
-	@$(LIVE) "bench" $(BIN)/ei bench --into build/bench
-	@mkdir -p docs/explanation/growth && cp build/bench/*.svg docs/explanation/growth/
+bench: build .venv/.dev ## All figures, each beside its baseline; curves and table go into build/bench and the docs
+	@$(LIVE) "bench" $(BIN)/ei bench --into build/bench || status=$$?; \
+	mkdir -p docs/explanation/growth && cp build/bench/*.svg docs/explanation/growth/; \
+	$(BIN)/python -m tools.bench_page build/bench/report.json; exit $${status:-0}
 
 fuzz: build .venv/.dev ## Each fuzz target for FUZZ_SECONDS (60)
 	@$(LIVE) "fuzz" fuzz/run $${FUZZ_SECONDS:-60}

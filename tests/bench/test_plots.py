@@ -38,7 +38,7 @@ def test_drawings_stand_by_themselves(tmp_path: Path) -> None:
 
     write_into(tmp_path / "new", REPORT, told.append)
 
-    assert [path.name for path in told] == ["report.html", "pipes.svg"]
-    drawn = told[1].read_text()
+    assert [path.name for path in told] == ["report.html", "report.json", "pipes.svg"]
+    drawn = told[2].read_text()
     assert drawn.startswith("<svg")
     assert "<style>" in drawn

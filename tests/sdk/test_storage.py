@@ -3,7 +3,7 @@ import pytest
 
 from ei.runtime.stores import MemoryStore
 from ei.runtime.undo import UndoLog
-from ei.sdk import Table
+from ei.sdk import Corner, Table, Tables
 
 
 class Seat(msgspec.Struct, frozen=True):
@@ -77,3 +77,25 @@ def test_compare_and_put_can_ask_for_nothing() -> None:
     numbers = Table(store(), "numbers", of=int)
 
     assert numbers.compare_and_put(b"a", 5, expected=None)
+
+
+class Seats(Tables):
+    """Tables that are declared, and there once for each prefix."""
+
+    __slots__ = ()
+
+    rows = Corner("rows", int)
+    owners = Corner("owners", Seat)
+
+
+def test_tables_that_belong_together_are_declared_once() -> None:
+    kept = store()
+    seats, others = Seats(kept), Seats(kept, prefix="other ")
+
+    seats.owners.put(b"a", Seat(1, "alice"))
+    seats.rows.put(b"a", 2)
+    others.rows.put(b"a", 3)
+
+    assert seats.owners.get(b"a") == Seat(1, "alice")
+    assert (seats.rows.get(b"a"), others.rows.get(b"a")) == (2, 3)
+    assert [key for key, _ in kept.scan(b"")] == [b"other rows/a", b"owners/a", b"rows/a"]

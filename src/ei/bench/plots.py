@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+import msgspec
+
 from ei.bench.figures import Figure, Report
 from ei.lab.charts import growth
 
@@ -76,7 +78,7 @@ def page(report: Report) -> str:
 
 
 def write_into(folder: Path, report: Report, told: Callable[[Path], object]) -> None:
-    """Write the page, and each drawing by itself.
+    """Write the page, the report as JSON, and each drawing by itself.
 
     Args:
         folder: Made if it is not there.
@@ -84,7 +86,8 @@ def write_into(folder: Path, report: Report, told: Callable[[Path], object]) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     style = f"<style>{STYLE.format(ink=MIDDLE)}</style>"
-    written = {"report.html": page(report)}
+    report_json = msgspec.json.format(msgspec.json.encode(report)).decode()
+    written = {"report.html": page(report), "report.json": report_json}
     for name, drawn in drawings(report.figures).items():
         head, rest = drawn.split("\n", 1)
         written[f"{name}.svg"] = f"{head}\n{style}\n{rest}\n"

@@ -1,8 +1,8 @@
-"""What the work of one service costs: CPU time and memory, of a node's datapath and worker alone.
+"""What the work of one service costs: CPU time, and what is kept, of datapath and worker alone.
 
-`python -m ei.bench.service_costs SERVICE` measures in a fresh process, whose memory holds nothing
-else, and says it as a line of JSON. Datapath and service are in one process, without the sockets
-between them and to the hosts: those are in the figures `hit` and `miss`.
+`python -m ei.bench.service_costs SERVICE` measures in a fresh process, and says it as a line of
+JSON. Datapath and service are in one process, without the sockets between them and to the hosts:
+those are in the figures `hit` and `miss`.
 """
 
 import sys
@@ -15,12 +15,13 @@ from itertools import count, islice
 import msgspec
 from msgspec import structs
 
-from ei.bench.apart import memory_bytes, say
+from ei.bench.apart import say
 from ei.bench.exercises import PACKETS, SELF, STREAMS, Packets, Streams
 from ei.errors import LocalError
 from ei.runtime.batches import EventBatch
 from ei.runtime.environment import Environment
 from ei.runtime.loader import load_service
+from ei.runtime.statistics import EnvironmentStatistics
 from ei.sdk import StreamEvent
 from ei.testing.crossroads import NODE, Crossroads
 
@@ -29,6 +30,8 @@ AT_ONCE = 32
 WARM = 64 * AT_ONCE
 COUNT = 256 * AT_ONCE
 CACHE_ENTRIES = 65_536
+DECISION_BYTES = 192
+"""Most that one takes in the cache, whose memory is taken beforehand: `ei bench decisions`."""
 START_S = 1_000.0
 STEP_S = 0.000_1
 DECIDED, UNDECIDED = "decided", "undecided"
@@ -41,12 +44,13 @@ class Cost(msgspec.Struct, frozen=True):
     Attributes:
         work: What one is.
         cpu_us: Microseconds of CPU time.
-        memory_bytes: By which memory grew.
+        kept_bytes: By which grew what the service keeps: entries of its stores, as its manifest
+            counts them, and decisions of it in the cache, `DECISION_BYTES` each.
     """
 
     work: str
     cpu_us: float
-    memory_bytes: float
+    kept_bytes: float
 
 
 def costs(service: str, *, warm: int = WARM, many: int = COUNT) -> Iterator[Cost]:
@@ -108,8 +112,13 @@ def _of_packets(service: str, exercise: Packets, *, warm: int, many: int) -> Ite
             raise LocalError(f"{service} delivered {got} packets of {count}")
         return spent_ns
 
-    yield _cost(DECIDED, lambda count: send(count, lambda: 1), warm=warm, many=many)
-    yield _cost(UNDECIDED, lambda count: send(count, connections.__next__), warm=warm, many=many)
+    def kept() -> int:
+        decisions = int(str(rig.node.statistics()["decisions"]))
+        return DECISION_BYTES * decisions + _kept(rig.services.statistics().values())
+
+    cost = partial(_cost, kept=kept, warm=warm, many=many)
+    yield cost(DECIDED, lambda count: send(count, lambda: 1))
+    yield cost(UNDECIDED, lambda count: send(count, connections.__next__))
 
 
 def _of_streams(service: str, exercise: Streams, *, warm: int, many: int) -> Iterator[Cost]:
@@ -136,19 +145,30 @@ def _of_streams(service: str, exercise: Streams, *, warm: int, many: int) -> Ite
         _ = environment.deliver(event, now_s=START_S)
     for work, each in exercise.works.items():
         pieces = map(hand, map(each, count()))
-        yield _cost(work, partial(_first_of, pieces), warm=warm, many=many)
+        yield _cost(
+            work,
+            partial(_first_of, pieces),
+            kept=lambda: _kept([environment.statistics()]),
+            warm=warm,
+            many=many,
+        )
 
 
 def _first_of(pieces: Iterator[int], many: int) -> int:
     return sum(islice(pieces, many))
 
 
-def _cost(work: str, do: Callable[[int], int], *, warm: int, many: int) -> Cost:
+def _kept(environments: Iterable[EnvironmentStatistics]) -> int:
+    return sum(each.stable.used_bytes + each.ephemeral.used_bytes for each in environments)
+
+
+def _cost(
+    work: str, do: Callable[[int], int], *, kept: Callable[[], int], warm: int, many: int
+) -> Cost:
     _ = do(warm)
-    before_bytes = memory_bytes()
+    before_bytes = kept()
     spent_ns = do(many)
-    grown_bytes = memory_bytes() - before_bytes
-    return Cost(work, spent_ns / many, max(0.0, grown_bytes * 1_000 / many))
+    return Cost(work, spent_ns / many, (kept() - before_bytes) * 1_000 / many)
 
 
 def main(arguments: list[str]) -> None:

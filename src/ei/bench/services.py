@@ -10,7 +10,7 @@ from ei.runtime.loader import find_services
 
 PLAIN = "delivery"
 """The service that does least of all that hosts need."""
-CPU, MEMORY = "µs CPU/1,000", "bytes/1,000"
+CPU, KEPT = "µs CPU/1,000", "bytes/1,000"
 NOTE = "datapath and service in one process, without sockets"
 
 
@@ -58,10 +58,10 @@ def figures_of(
         note=note,
     )
     yield figure(
-        f"{name} {work}, memory",
-        [cost.memory_bytes for cost in costs],
-        unit=MEMORY,
-        baseline=[cost.memory_bytes for cost in plain],
+        f"{name} {work}, kept",
+        [cost.kept_bytes for cost in costs],
+        unit=KEPT,
+        baseline=[cost.kept_bytes for cost in plain],
         note=note,
     )
 

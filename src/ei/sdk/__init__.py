@@ -60,7 +60,7 @@ from ei.sdk.records import (
 from ei.sdk.service import Context, Service
 from ei.sdk.signatures import is_signed_by
 from ei.sdk.stages import Compress, Decompress, Keep, Meter, Stage, Tally
-from ei.sdk.storage import Store, Table
+from ei.sdk.storage import Corner, Store, Table, Tables
 from ei.sdk.streams import (
     MAX_AHEAD,
     MAX_KEEP_BYTES,
@@ -102,6 +102,7 @@ __all__ = [
     "Connection",
     "Context",
     "ControlArrived",
+    "Corner",
     "Count",
     "Decision",
     "Decompress",
@@ -164,6 +165,7 @@ __all__ = [
     "StreamTarget",
     "StreamWritable",
     "Table",
+    "Tables",
     "Tally",
     "TallyRead",
     "TimerFired",

@@ -14,7 +14,7 @@ import pytest
 
 from ei.errors import ConfigError, ConflictError, LimitError, LocalError
 from ei.runtime.stores import SqliteStore
-from ei.runtime.stores.sqlite import commit_failure, open_failure
+from ei.runtime.stores.sqlite import CHECKPOINT_PAGES, commit_failure, open_failure
 from ei.runtime.undo import UndoLog
 
 
@@ -76,6 +76,19 @@ def test_a_scan_of_many_rows_takes_them_page_by_page(tmp_path: Path) -> None:
 
         assert [key for key, _ in store.scan(b"k")] == keys
         assert [key for key, _ in store.scan(b"")] == keys
+
+
+def test_the_log_is_copied_into_the_file_before_it_is_long(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    with opened(path, limit_bytes=100_000_000) as store:
+        for batch in range(8):
+            store.begin(0.0, UndoLog())
+            for number in range(100):
+                store.put(b"%d %d" % (batch, number), bytes(10_000))
+            store.commit()
+
+        log_bytes = path.with_name("store-wal").stat().st_size
+    assert log_bytes < 2 * CHECKPOINT_PAGES * 4_096
 
 
 def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:

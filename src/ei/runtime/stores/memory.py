@@ -1,10 +1,10 @@
 """A store in memory: bounded, expiring, transactional. Its cost per write is that of the write."""
 
-from bisect import bisect_left, insort
 from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
 from math import inf
 
+from ei.runtime.stores.key_order import KeyOrder
 from ei.runtime.stores.transactions import (
     StoreStatistics,
     check_entry,
@@ -26,7 +26,7 @@ class MemoryStore:
         self._now_s = -inf
         self._used_bytes = 0
         self._entries: dict[bytes, Entry] = {}
-        self._order: list[bytes] = []
+        self._order = KeyOrder()
         self._expiries: list[tuple[float, bytes]] = []
         self._undo = UndoLog()
 
@@ -44,13 +44,12 @@ class MemoryStore:
     def put(self, key: bytes, value: bytes, *, ttl_s: float | None = None) -> None:
         check_entry(key, value, ttl_s)
         replaced = self._entries.get(key)
-        freed = 0 if replaced is None else _size_bytes(key, replaced)
-        entry = (value, inf if ttl_s is None else self._now_s + ttl_s)
-        used_bytes = self._used_bytes - freed + _size_bytes(key, entry)
+        more_bytes = len(key) + ENTRY_BYTES if replaced is None else -len(replaced[0])
+        used_bytes = self._used_bytes + more_bytes + len(value)
         if used_bytes > self._limit_bytes:
             raise too_full(used_bytes, self._limit_bytes)
         self._undo.add(self._set, key, replaced)
-        self._set(key, entry)
+        self._set(key, (value, inf if ttl_s is None else self._now_s + ttl_s))
 
     def delete(self, key: bytes) -> None:
         replaced = self._entries.get(key)
@@ -59,10 +58,7 @@ class MemoryStore:
             self._set(key, None)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        end = end_of_prefix(prefix)
-        first = bisect_left(self._order, prefix)
-        after = len(self._order) if end is None else bisect_left(self._order, end)
-        for key in self._order[first:after]:
+        for key in self._order.between(prefix, end_of_prefix(prefix)):
             value = self.get(key)
             if value is not None:
                 yield key, value
@@ -106,19 +102,18 @@ class MemoryStore:
     def _set(self, key: bytes, entry: Entry | None) -> None:
         """Keep or forget an entry; the order of keys, the expiries and the size follow."""
         replaced = self._entries.get(key)
-        if replaced is not None:
-            self._used_bytes -= _size_bytes(key, replaced)
         if entry is None:
-            del self._entries[key]
-            del self._order[bisect_left(self._order, key)]
+            if replaced is not None:
+                del self._entries[key]
+                self._order.remove(key)
+                self._used_bytes -= len(key) + ENTRY_BYTES + len(replaced[0])
             return
+        value, expires_s = entry
         self._entries[key] = entry
-        self._used_bytes += _size_bytes(key, entry)
         if replaced is None:
-            insort(self._order, key)
-        if entry[1] < inf:
-            heappush(self._expiries, (entry[1], key))
-
-
-def _size_bytes(key: bytes, entry: Entry) -> int:
-    return len(key) + len(entry[0]) + ENTRY_BYTES
+            self._order.add(key)
+            self._used_bytes += len(key) + ENTRY_BYTES + len(value)
+        else:
+            self._used_bytes += len(value) - len(replaced[0])
+        if expires_s < inf:
+            heappush(self._expiries, (expires_s, key))

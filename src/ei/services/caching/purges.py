@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from ei.sdk import Address, Effect, SendControl, Store, Table
+from ei.sdk import Address, Corner, Effect, SendControl, Store, Tables
 from ei.services.caching.messages import MOST_AT_ONCE, Heard, Mark, Spread
 
 EVERYTHING = b""
@@ -51,7 +51,7 @@ class Log(msgspec.Struct, frozen=True, gc=False, array_like=True):
     next: int = 0
 
 
-class Purges:
+class Purges(Tables):
     """What was purged.
 
     Args:
@@ -59,12 +59,18 @@ class Purges:
         most: Purges that are remembered; of what is older than those, all counts as purged.
     """
 
-    __slots__ = ("_most", "_store", "_times")
+    __slots__ = ("_most",)
+
+    _times = Corner("purges", Times)
+    _order = Corner("purged", bytes)
+    _marks = Corner("marks", Mark)
+    _log = Corner("log", Log)
+    _heard = Corner("heard", int)
+    _count = Corner("purge count", int)
 
     def __init__(self, store: Store, *, most: int) -> None:
+        super().__init__(store)
         self._most = most
-        self._store = store
-        self._times = Table(store, "purges", of=Times)
 
     def begin(self, unix_s: float) -> None:
         """Begin a log, after a restart."""
@@ -129,28 +135,6 @@ class Purges:
         yield from self.tell(node)
 
     # -- the parts ------------------------------------------------------------------------------
-
-    # Most events ask for a verdict alone.
-
-    @property
-    def _order(self) -> Table[bytes]:
-        return Table(self._store, "purged", of=bytes)
-
-    @property
-    def _marks(self) -> Table[Mark]:
-        return Table(self._store, "marks", of=Mark)
-
-    @property
-    def _log(self) -> Table[Log]:
-        return Table(self._store, "log", of=Log)
-
-    @property
-    def _heard(self) -> Table[int]:
-        return Table(self._store, "heard", of=int)
-
-    @property
-    def _count(self) -> Table[int]:
-        return Table(self._store, "purge count", of=int)
 
     def _remember(self, label: bytes) -> None:
         """Bound what is remembered: what is forgotten counts as a purge of everything before."""

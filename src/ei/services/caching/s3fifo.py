@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from ei.sdk import Store, Table
+from ei.sdk import Corner, Store, Tables
 
 SMALL_SHARE: Final = 0.1
 GHOST_SHARE: Final = 0.9
@@ -66,7 +66,7 @@ class Evicted(msgspec.Struct, frozen=True, gc=False, array_like=True):
     was_used: bool
 
 
-class S3Fifo:
+class S3Fifo(Tables):
     """The order of what a store keeps.
 
     Args:
@@ -74,12 +74,15 @@ class S3Fifo:
         limit_bytes: Of all objects in small and main.
     """
 
-    __slots__ = ("_limit", "_places", "_store")
+    __slots__ = ("_limit",)
+
+    _lines = Corner("lines", Line)
+    _order = Corner("order", bytes)
+    _places = Corner("places", Place)
 
     def __init__(self, store: Store, *, limit_bytes: int) -> None:
+        super().__init__(store)
         self._limit = limit_bytes
-        self._store = store
-        self._places = Table(store, "places", of=Place)
 
     @property
     def used_bytes(self) -> int:
@@ -120,14 +123,6 @@ class S3Fifo:
             self._remove(name, place)
 
     # -- the parts ------------------------------------------------------------------------------
-
-    @property
-    def _lines(self) -> Table[Line]:
-        return Table(self._store, "lines", of=Line)
-
-    @property
-    def _order(self) -> Table[bytes]:
-        return Table(self._store, "order", of=bytes)
 
     @property
     def _small_limit(self) -> int:

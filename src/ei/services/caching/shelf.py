@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import msgspec
 
-from ei.sdk import Store, Table
+from ei.sdk import Corner, Store, Tables
 from ei.services.caching.bodies import Bodies
 from ei.services.caching.conditions import is_within
 from ei.services.caching.http1 import Request, values_of
@@ -47,7 +47,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
         return sha256(self.key + said).digest()[:16]
 
 
-class Shelf:
+class Shelf(Tables):
     """What one store keeps.
 
     Args:
@@ -59,14 +59,15 @@ class Shelf:
         limit_bytes: As given.
     """
 
-    __slots__ = ("_kept", "_store", "_variants", "bodies", "limit_bytes")
+    __slots__ = ("bodies", "limit_bytes")
+
+    _kept = Corner("kept", Kept)
+    _variants = Corner("variants", tuple[bytes, ...])
 
     def __init__(self, store: Store, *, limit_bytes: int) -> None:
+        super().__init__(store)
         self.bodies = Bodies(store)
         self.limit_bytes = limit_bytes
-        self._store = store
-        self._kept = Table(store, "kept", of=Kept)
-        self._variants = Table(store, "variants", of=tuple[bytes, ...])
 
     @property
     def used_bytes(self) -> int:
@@ -134,7 +135,7 @@ class Shelf:
 
     @property
     def _fifo(self) -> S3Fifo:
-        return S3Fifo(self._store, limit_bytes=self.limit_bytes)
+        return S3Fifo(self.store, limit_bytes=self.limit_bytes)
 
     def _take(self, name: bytes) -> Kept | None:
         kept = self._kept.get(name)

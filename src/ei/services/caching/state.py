@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from ei.sdk import Context, Count, Effect, Store, Table
+from ei.sdk import Context, Corner, Count, Effect, Store, Table, Tables
 from ei.services.caching.bodies import Bodies
 from ei.services.caching.config import Config
 from ei.services.caching.framing import NO_BODY, Body
@@ -275,22 +275,7 @@ def key_of_number(key: bytes | int) -> bytes:
     return key if isinstance(key, bytes) else key.to_bytes(8, "big")
 
 
-class Corner(Generic[ValueT]):
-    """A table of the ephemeral store, made when it is asked for: a hit asks for few.
-
-    Args:
-        name: Of the table.
-        of: Type of the values.
-    """
-
-    def __init__(self, name: str, *, of: type[ValueT]) -> None:
-        self._name, self._of = name, of
-
-    def __get__(self, desk: "Desk", _: object) -> Table[ValueT]:
-        return Table(desk.ctx.ephemeral, self._name, of=self._of)
-
-
-class Desk:
+class Desk(Tables):
     """What one event works on, and the effects that it comes to.
 
     Attributes:
@@ -306,16 +291,17 @@ class Desk:
         ready: Streams of clients that go on: with their next request, or the same again.
     """
 
-    numbers = Corner("numbers", of=int)
-    waiting = Corner("waiting", of=int)
-    blocked = Corner("blocked", of=int)
-    lanes = Corner("lanes", of=bytes)
-    varies = Corner("varies", of=tuple[str, ...])
-    uncacheable = Corner("uncacheable", of=int)
-    idle = Corner("idle", of=int)
-    queue = Corner("queue", of=bytes)
+    numbers = Corner("numbers", int)
+    waiting = Corner("waiting", int)
+    blocked = Corner("blocked", int)
+    lanes = Corner("lanes", bytes)
+    varies = Corner("varies", tuple[str, ...])
+    uncacheable = Corner("uncacheable", int)
+    idle = Corner("idle", int)
+    queue = Corner("queue", bytes)
 
     def __init__(self, ctx: Context[Config]) -> None:
+        super().__init__(ctx.ephemeral)
         self.ctx = ctx
         self.config = ctx.config
         self.memory = Shelf(ctx.ephemeral, limit_bytes=ctx.config.memory_bytes)

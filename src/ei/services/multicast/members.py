@@ -5,7 +5,7 @@ from itertools import islice
 
 import msgspec
 
-from ei.sdk import Address, Store, Table
+from ei.sdk import Address, Corner, Tables
 
 ADDRESS_BYTES = 16
 
@@ -22,7 +22,7 @@ class Member(msgspec.Struct, frozen=True, gc=False, array_like=True):
     is_known: bool = True
 
 
-class Members:
+class Members(Tables):
     """Members by group, and the groups that depend on something that may change.
 
     A group depends on peers (its members, and the nodes that its trees go by), on the hosts that
@@ -32,11 +32,10 @@ class Members:
         store: The ephemeral store.
     """
 
-    __slots__ = ("_dependents", "_members")
+    __slots__ = ()
 
-    def __init__(self, store: Store) -> None:
-        self._members = Table(store, "members", of=Member)
-        self._dependents = Table(store, "dependents", of=bool)
+    _members = Corner("members", Member)
+    _dependents = Corner("dependents", bool)
 
     def of_group(self, group: bytes) -> Iterator[tuple[Address, Member]]:
         """Yield the members in the order of their addresses."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import islice
 
-from ei.sdk import Address, Store, Table
+from ei.sdk import Address, Corner, Tables
 
 GROUP_BYTES = 16
 TREE_BYTES = 32
@@ -33,37 +33,25 @@ def rank(tree: bytes, node: Address) -> bytes:
     return blake2b(tree + node, digest_size=8).digest()
 
 
-class Trees:
+class Trees(Tables):
     """Parents and branches by tree.
 
     Args:
         store: The ephemeral store.
     """
 
-    __slots__ = (
-        "_asked",
-        "_branches",
-        "_declined",
-        "_kept",
-        "_new",
-        "_nodes",
-        "_parents",
-        "_records",
-        "_repairs",
-        "_streams",
-    )
+    __slots__ = ()
 
-    def __init__(self, store: Store) -> None:
-        self._branches = Table(store, "branches", of=float)
-        self._parents = Table(store, "parents", of=bytes)
-        self._declined = Table(store, "declined", of=bool)
-        self._streams = Table(store, "streams", of=bytes)
-        self._asked = Table(store, "asked", of=bool)
-        self._new = Table(store, "new", of=bool)
-        self._nodes = Table(store, "nodes", of=bool)
-        self._kept = Table(store, "kept", of=bool)
-        self._repairs = Table(store, "repairs", of=int)
-        self._records = Table(store, "records", of=bytes)
+    _branches = Corner("branches", float)
+    _parents = Corner("parents", bytes)
+    _declined = Corner("declined", bool)
+    _streams = Corner("streams", bytes)
+    _asked = Corner("asked", bool)
+    _new = Corner("new", bool)
+    _nodes = Corner("nodes", bool)
+    _kept = Corner("kept", bool)
+    _repairs = Corner("repairs", int)
+    _records = Corner("records", bytes)
 
     def begin(self, *, ttl_s: float) -> None:
         """Note that all before is forgotten, for so long."""

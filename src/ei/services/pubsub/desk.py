@@ -12,12 +12,13 @@ from ei.sdk import (
     MAX_PIECE_BYTES,
     Address,
     Context,
+    Corner,
     Count,
     Effect,
     ReadStream,
     RevokeDecisions,
     SetTimer,
-    Table,
+    Tables,
     WriteStream,
 )
 from ei.services.pubsub.config import Config
@@ -104,7 +105,7 @@ class Follower(msgspec.Struct, gc=False, array_like=True):
     turn: int = 0
 
 
-class Desk:
+class Desk(Tables):
     """One event at work.
 
     Args:
@@ -112,34 +113,41 @@ class Desk:
     """
 
     __slots__ = (
-        "_counts", "_followers", "_followers_here", "_following", "_orders", "_sessions",
-        "_sessions_here",
-        "beyond", "config", "ctx", "decided", "kept", "live", "log", "looked_at",
-        "news", "passing", "readers", "spent", "stale", "waiting",
+        "_counts", "_followers_here", "_log", "_orders", "_sessions_here",
+        "config", "ctx", "kept", "live", "looked_at", "news", "readers", "spent", "stale",
     )  # fmt: skip
 
+    passing = Corner("passing", bytes)
+    beyond = Corner("beyond", bool)
+    waiting = Corner("waiting", int)
+    decided = Corner("decided", bool)
+    _sessions = Corner("sessions", Session)
+    _followers = Corner("followers", Follower)
+    _following = Corner("following", int)
+
     def __init__(self, ctx: Context[Config]) -> None:
+        super().__init__(ctx.ephemeral)
         self.ctx = ctx
         self.config = ctx.config
-        self.log = Log(ctx.stable)
-        self.live = Wishes(ctx.ephemeral, "live")
-        self.kept = Wishes(ctx.ephemeral, "kept")
-        self.readers = Wishes(ctx.ephemeral, "readers")
-        self.passing = Table(ctx.ephemeral, "passing", of=bytes)
-        self.beyond = Table(ctx.ephemeral, "beyond", of=bool)
-        self.waiting = Table(ctx.ephemeral, "waiting", of=int)
-        self._sessions = Table(ctx.ephemeral, "sessions", of=Session)
-        self._followers = Table(ctx.ephemeral, "followers", of=Follower)
-        self._following = Table(ctx.ephemeral, "following", of=int)
+        self.live = Wishes(ctx.ephemeral, prefix="live ")
+        self.kept = Wishes(ctx.ephemeral, prefix="kept ")
+        self.readers = Wishes(ctx.ephemeral, prefix="readers ")
+        self._log: Log | None = None
         self._sessions_here: dict[int, Session | None] = {}
         self._followers_here: dict[bytes, Follower | None] = {}
         self._orders: list[Effect] = []
-        self.decided = Table(ctx.ephemeral, "decided", of=bool)
         self.stale: set[bytes] = set()
         self.looked_at = 0
         self.spent = 0
         self.news: list[tuple[Wish, bool]] = []
         self._counts: dict[str, int] = {}
+
+    @property
+    def log(self) -> Log:
+        """What is kept; packets that are not need nothing of it."""
+        if self._log is None:
+            self._log = Log(self.ctx.stable)
+        return self._log
 
     # -- sessions -------------------------------------------------------------------------------
 

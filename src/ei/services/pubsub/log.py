@@ -8,7 +8,7 @@ from random import Random
 
 import msgspec
 
-from ei.sdk import Address, Store, Table
+from ei.sdk import Address, Corner, Store, Tables
 from ei.services.pubsub.messages import Keep, Record, record
 
 TRIMMED_AT_ONCE = 64
@@ -66,38 +66,36 @@ class Series(msgspec.Struct, frozen=True, gc=False, array_like=True):
     position: int
 
 
-class Log:
+class Log(Tables):
     """The log of one node.
 
     Args:
         store: The stable one.
     """
 
-    __slots__ = (
-        "_held", "_names", "_places", "_publishers", "_records", "_retained", "_series", "_shares",
-        "_span", "_spans", "_store", "_taken_back",
-    )  # fmt: skip
+    __slots__ = ("_span",)
+
+    _records = Corner("log", msgspec.Raw)
+    _spans = Corner("span", Span)
+    _retained = Corner("retained", tuple[int, bytes])
+    _places = Corner("places", Place)
+    _held = Corner("held", Held)
+    _shares = Corner("shares", int)
+    _taken_back = Corner("taken back", bytes)
+    _names = Corner("names", int)
+    _series = Corner("series", Series)
+    _publishers = Corner("publishers", int)
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._records = Table(store, "log", of=msgspec.Raw)
-        self._spans = Table(store, "span", of=Span)
-        self._retained = Table(store, "retained", of=tuple[int, bytes])
-        self._places = Table(store, "places", of=Place)
-        self._held = Table(store, "held", of=Held)
-        self._shares = Table(store, "shares", of=int)
-        self._taken_back = Table(store, "taken back", of=bytes)
-        self._names = Table(store, "names", of=int)
-        self._series = Table(store, "series", of=Series)
-        self._publishers = Table(store, "publishers", of=int)
+        super().__init__(store)
         self._span = self._spans.get(b"") or Span()
 
     def identity(self, random: Random) -> Address:
         """Return what the log is known by: drawn when it begins, so one begun anew is another."""
-        known = self._store.get(IDENTITY)
+        known = self.store.get(IDENTITY)
         if known is None:
             known = random.randbytes(16)
-            self._store.put(IDENTITY, known)
+            self.store.put(IDENTITY, known)
         return Address(known)
 
     @property

@@ -7,7 +7,7 @@ that begins with a wildcard.
 
 from collections.abc import Iterator
 
-from ei.sdk import Store, Table
+from ei.sdk import Corner, Table, Tables
 
 MAX_BYTES = 200
 MAX_LEVELS = 32
@@ -61,23 +61,22 @@ def size_bytes(wanted: str) -> int:
     return total
 
 
-class Wishes:
+class Wishes(Tables):
     """Who wants what, by filter. Finding those who want a subject takes a walk over its levels.
 
     Args:
         store: The ephemeral one.
-        name: Of this set of wishes, unique within the service.
+        prefix: Of this set of wishes, unique within the service.
     """
 
-    __slots__ = ("_bytes", "_counts", "_filters", "_members", "_paths", "_who")
+    __slots__ = ()
 
-    def __init__(self, store: Store, name: str) -> None:
-        self._filters = Table(store, f"{name} filters", of=int)
-        self._members = Table(store, f"{name} members", of=bool)
-        self._paths = Table(store, f"{name} paths", of=int)
-        self._who = Table(store, f"{name} who", of=bool)
-        self._counts = Table(store, f"{name} counts", of=int)
-        self._bytes = Table(store, f"{name} bytes", of=int)
+    _filters = Corner("filters", int)
+    _members = Corner("members", bool)
+    _paths = Corner("paths", int)
+    _who = Corner("who", bool)
+    _counts = Corner("counts", int)
+    _bytes = Corner("bytes", int)
 
     def add(self, wanted: str, who: bytes) -> bool:
         """Note a wish; return whether it is new."""

@@ -52,7 +52,7 @@ def test_what_is_no_subject(text: str) -> None:
 def test_the_walk_finds_who_each_filter_would(
     wishes: list[tuple[str, bytes]], subject: str
 ) -> None:
-    index = Wishes(MemoryStore(limit_bytes=100_000), "w")
+    index = Wishes(MemoryStore(limit_bytes=100_000), prefix="w ")
     for wanted, who in wishes:
         _ = index.add(wanted, who)
 
@@ -64,7 +64,7 @@ def test_the_walk_finds_who_each_filter_would(
 @given(wishes=st.lists(st.tuples(FILTERS, st.sampled_from([b"x", b"yy"])), max_size=8))
 def test_nothing_is_left_of_wishes_that_are_gone(wishes: list[tuple[str, bytes]]) -> None:
     store = MemoryStore(limit_bytes=100_000)
-    index = Wishes(store, "w")
+    index = Wishes(store, prefix="w ")
     for wanted, who in wishes:
         _ = index.add(wanted, who)
     for who in (b"x", b"yy"):

@@ -1,13 +1,13 @@
 """What a node before the exit remembers of circuits, in the ephemeral store."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
-from typing import Any
 
 import msgspec
 
-from ei.sdk import NOWHERE, Address, Context, Table
+from ei.sdk import NOWHERE, Address, Corner, Tables
 
 NAME_BYTES = 16
 CONNECTION_BYTES = 8
@@ -49,18 +49,17 @@ class Circuit(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return name_of(self.after, NOWHERE, self.onward, self.exit)
 
 
-class Circuits:
+class Circuits(Tables):
     """The circuits of a node, by name, by what comes back for them, and by their peers."""
 
-    __slots__ = ("_back", "_circuits", "_closed", "_counts", "_lost", "_of_peer")
+    __slots__ = ()
 
-    def __init__(self, ctx: Context[Any]) -> None:
-        self._circuits = Table(ctx.ephemeral, "circuits", Circuit)
-        self._back = Table(ctx.ephemeral, "back", bytes)
-        self._of_peer = Table(ctx.ephemeral, "peer", int)
-        self._counts = Table(ctx.ephemeral, "count", int)
-        self._lost = Table(ctx.ephemeral, "lost", int)
-        self._closed = Table(ctx.ephemeral, "closed", int)
+    _circuits = Corner("circuits", Circuit)
+    _back = Corner("back", bytes)
+    _of_peer = Corner("peer", int)
+    _counts = Corner("count", int)
+    _lost = Corner("lost", int)
+    _closed = Corner("closed", int)
 
     def find(
         self, before: Address, source: Address, connection: int, exit_node: Address
@@ -147,6 +146,7 @@ def eight(connection: int) -> bytes:
     return connection.to_bytes(CONNECTION_BYTES, "big")
 
 
+@lru_cache(maxsize=16)  # one event asks a dozen times for the two names of its circuit
 def name_of(peer: Address, source: Address, connection: int, exit_node: Address) -> bytes:
     """Return a name for what comes by a peer with these."""
     said = peer + source + eight(connection) + exit_node

@@ -69,7 +69,7 @@ CLOSED_S = 3.0
 def go_there(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
     """Send on towards the exit, now and natively from now on; or say why not."""
     exit_node = Address(packet.metadata)
-    circuits = Circuits(ctx)
+    circuits = Circuits(ctx.ephemeral)
     circuit = circuits.find(packet.ingress, packet.source, packet.connection, exit_node)
     if circuit is None and circuits.is_closed(
         packet.ingress, packet.source, packet.connection, exit_node
@@ -107,7 +107,7 @@ def go_there(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
 
 def come_back(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
     """Send what comes from the exit to where the circuit came from."""
-    circuit = Circuits(ctx).find_back(packet.ingress, packet.connection, packet.source)
+    circuit = Circuits(ctx.ephemeral).find_back(packet.ingress, packet.connection, packet.source)
     if circuit is None:
         yield from refuse(packet, "unknown_circuit", ttl_s=ctx.config.refusal_s)
         return
@@ -143,7 +143,7 @@ def _way(
     if missing or not isinstance(ways, tuple):
         return (*missing, ways) if not isinstance(ways, tuple) else tuple(missing)
     # One that is down is called by a packet, but not while that would only wait for the dead.
-    circuits = Circuits(ctx)
+    circuits = Circuits(ctx.ephemeral)
     usable = [way.hop for way in ways if way.is_up or not circuits.is_lost(way.hop)]
     return usable[0] if usable else "exit_unreachable"
 
@@ -172,7 +172,7 @@ def why_no_relay(node: Address, ctx: Context[Config]) -> Query | str | None:
 
 def _in_the_way(made: Circuit, ctx: Context[Config], *, is_new: bool) -> str | None:
     """Return why a circuit cannot be, if it cannot."""
-    circuits, config = Circuits(ctx), ctx.config
+    circuits, config = Circuits(ctx.ephemeral), ctx.config
     if circuits.is_anothers(made):
         return "circuit_in_use"
     most = config.circuits_per_host if made.is_of_host else config.circuits_per_node
@@ -236,7 +236,7 @@ def _stages(circuit: Circuit, ctx: Context[Config]) -> tuple[Stage, ...]:
 
 def hear_end(ended: Ended, sender: Address, ctx: Context[Config]) -> Iterator[Effect]:
     """Forget a circuit that has ended at a peer, and tell whoever is on the other side of it."""
-    circuits, connection = Circuits(ctx), int.from_bytes(ended.connection, "big")
+    circuits, connection = Circuits(ctx.ephemeral), int.from_bytes(ended.connection, "big")
     circuit = circuits.find_back(sender, connection, ended.exit)
     if circuit is not None:
         yield from _end(circuit, ended.word, ctx)
@@ -255,7 +255,7 @@ def lose(peer: Address, ctx: Context[Config]) -> Iterator[Effect]:
     """End the circuits by a peer whose pipe is down, some now and the others right after."""
     if peer in ctx.peers:
         return
-    circuits, ended = Circuits(ctx), 0
+    circuits, ended = Circuits(ctx.ephemeral), 0
     for circuit in circuits.of_peer(peer, LOST_AT_ONCE):
         ended += 1
         if circuit.after == peer:
@@ -270,14 +270,14 @@ def lose(peer: Address, ctx: Context[Config]) -> Iterator[Effect]:
 
 def expire(name: bytes, ctx: Context[Config]) -> Iterator[Effect]:
     """Forget a circuit that had no packet for long."""
-    circuit = Circuits(ctx).named(name)
+    circuit = Circuits(ctx.ephemeral).named(name)
     if circuit is not None:
         yield from _forget(circuit, ctx)
 
 
 def _forget(circuit: Circuit, ctx: Context[Config]) -> Iterator[Effect]:
     """Remember nothing of a circuit, here and natively."""
-    Circuits(ctx).forget(circuit)
+    Circuits(ctx.ephemeral).forget(circuit)
     yield CancelTimer(CIRCUIT + circuit.name)
     yield RevokeDecisions(tag=circuit.name)
 
