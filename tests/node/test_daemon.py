@@ -19,7 +19,7 @@ from ei.records.key_files import read_keys, write_keys
 from ei.records.keys import make_keys
 from ei.records.lists import is_list, open_list
 from ei.records.record_files import read_records
-from ei.runtime.jail import OF_KERNEL
+from ei.runtime.jail import OF_OURS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def test_no_worker_has_a_key_of_its_node_in_memory(node: "RunningNode") -> None:
 def test_the_jails_of_all_workers_are_closed_and_the_status_says_so(node: "RunningNode") -> None:
     node.wait_until(lambda: all(jail is not None for jail in jails(node)))
 
-    assert jails(node) == [{"layers": list(OF_KERNEL), "missing": {}}] * 2
+    assert jails(node) == [{"layers": list(OF_OURS), "missing": {}}] * 2
 
 
 def jails(node: "RunningNode") -> list[object]:

@@ -16,7 +16,7 @@ from ei.errors import LocalError, NotFoundError
 from ei.node.inline import start_inline
 from ei.runtime.backoff import Backoff
 from ei.runtime.children import Report, WorkerExited, WorkerJailed, WorkerStarted
-from ei.runtime.jail import LAYERS, OF_KERNEL, OPEN, Jail, Layer
+from ei.runtime.jail import LAYERS, OF_OURS, OF_TRUSTED, OPEN, Jail, Layer
 from ei.runtime.loader import FoundService, is_ours
 from ei.runtime.nursery import Nursery
 from ei.runtime.randomness import SEED_BYTES
@@ -87,8 +87,10 @@ class _Worker:
         return self.loaded.manifest.id
 
 
-def _layers(folder: Path) -> tuple[Layer, ...]:
-    return OF_KERNEL if is_ours(folder) else LAYERS
+def _layers(loaded: FoundService, trusted: Collection[str]) -> tuple[Layer, ...]:
+    if is_ours(loaded.folder):
+        return OF_OURS
+    return OF_TRUSTED if loaded.manifest.name in trusted else LAYERS
 
 
 class Workers:
@@ -142,7 +144,7 @@ class Workers:
                     ),
                     config=config.get(loaded.manifest.name, {}),
                     copies=copies,
-                    layers=_layers(loaded.folder) if is_jailed else (),
+                    layers=_layers(loaded, trusted) if is_jailed else (),
                     is_trusted=loaded.manifest.name in trusted or is_ours(loaded.folder),
                 ),
             )
