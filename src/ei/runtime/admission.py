@@ -92,6 +92,9 @@ _Form = (
 )
 
 
+_OF_ONE_STREAM = (WriteStream, ReadStream, CloseStream)
+
+
 class Admission:
     """Checks the effects of one service. Each check returns, or raises `ServiceError`."""
 
@@ -170,6 +173,8 @@ class Admission:
     def check_stream(self, effect: StreamEffect) -> None:
         """Check what of a stream the manifest limits, and what no field can say alone."""
         self._check_capability("streams", effect)
+        if isinstance(effect, _OF_ONE_STREAM):
+            return  # by far the most
         match effect:
             case OpenStream(stream=stream) if stream % 2 == 0:
                 raise ServiceError(f"OpenStream.stream = {stream}: odd numbers allowed")

@@ -42,6 +42,11 @@ from ei.sdk import (
 )
 
 _Ending = PassPacket | DropPacket | HoldPacket
+_ENDINGS = (PassPacket, DropPacket, HoldPacket)
+_FOR_STREAMS = (WriteStream, ReadStream, SpliceStreams, CloseStream, OpenStream, StartTls)
+_FOR_DATAPATH = (
+    SendPacket, InstallDecision, RevokeDecisions, PassPacket, ReadTally, KeepDictionary, SendKept,
+)  # fmt: skip
 
 NO_EFFECTS = msgspec.Raw(b"\x90")
 NOTHING = EncodedAnswer(Outcome.NONE, "", NO_EFFECTS)
@@ -117,7 +122,7 @@ class Orders:
         _ = self.admission.check(effects)
         _, others = self._look_through(effects, None)
         for effect in others:
-            if isinstance(effect, _Ending):
+            if isinstance(effect, _ENDINGS):
                 raise ServiceError(f"{effect!r:.200}: there is no packet")
         return self._answer(Outcome.NONE, self._carry_out(effects))
 
@@ -154,6 +159,14 @@ class Orders:
         native: list[object] = []
         of_streams: list[object] = []
         for effect in effects:
+            # Each event comes by here: `isinstance` costs a fraction of what `match` does.
+            if isinstance(effect, _FOR_STREAMS):
+                self.admission.check_stream(effect)
+                of_streams.append(effect)
+                continue
+            if isinstance(effect, _FOR_DATAPATH):
+                native.append(effect)
+                continue
             match effect:
                 case SetTimer(key=key, after_s=after_s):
                     self._timers.set(key, self.now_s + max(after_s, MIN_AFTER_S))
@@ -166,28 +179,8 @@ class Orders:
                 case Count():
                     self.admission.check_counter(effect)
                     native.append(effect)
-                case (
-                    SendPacket()
-                    | InstallDecision()
-                    | RevokeDecisions()
-                    | PassPacket()
-                    | ReadTally()
-                    | KeepDictionary()
-                    | SendKept()
-                ):
-                    native.append(effect)
                 case DropPacket() | HoldPacket():
                     pass  # the ending, which is the answer's outcome
-                case (
-                    OpenStream()
-                    | ReadStream()
-                    | WriteStream()
-                    | CloseStream()
-                    | SpliceStreams()
-                    | StartTls()
-                ):
-                    self.admission.check_stream(effect)
-                    of_streams.append(effect)
                 case _:
                     assert_never(effect)
         if of_streams:
@@ -229,7 +222,7 @@ class Orders:
 
 def _ending_of(others: list[Effect], *, is_sent: bool) -> _Ending | None:
     """Return the effect that decides the fate of a packet; there is one at most."""
-    endings = [effect for effect in others if isinstance(effect, _Ending)]
+    endings = [effect for effect in others if isinstance(effect, _ENDINGS)]
     if not endings and not is_sent:
         raise NoAnswerError("a packet needs SendPacket, PassPacket, HoldPacket or DropPacket")
     ending = endings[0] if endings else None
