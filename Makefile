@@ -55,8 +55,8 @@ fuzz: build .venv/.dev ## Each fuzz target for FUZZ_SECONDS (60)
 differential: build .venv/.dev ## The native decision cache against its model on CASES packets (1,000,000)
 	@$(LIVE) "differential" $(BIN)/python -m tests.native.stories $${CASES:-1000000}
 
-sanitize: build .venv/.dev ## The native tests under AddressSanitizer: the crates, and the module in Python
-	@$(LIVE) "AddressSanitizer" .ci/sanitize
+sanitize: build .venv/.dev ## The native tests under sanitizers: crates and module for bounds, threads for races
+	@$(LIVE) "sanitizers" .ci/sanitize
 
 leftovers: build .venv/.dev ## 50 times: lab up, kill -9 of something at random, lab down; nothing may stay
 	@$(STEP) "leftovers" $(BIN)/python -m ei.lab.leftovers

@@ -17,6 +17,7 @@ mod engine;
 mod facts;
 mod io;
 mod link;
+mod lock;
 mod misses;
 mod objects;
 mod shaper;

@@ -1,12 +1,14 @@
 //! `Link`: the impairment model, for the simulation and the shaper.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use ei_links::{Impairments, Link as Model};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+
+use crate::lock::lock;
 
 /// Shared with a shaper that relays by it, so that cutting it takes effect at once.
 #[pyclass(frozen, module = "ei._core")]
@@ -21,7 +23,7 @@ impl Link {
 
     fn lock(&self) -> MutexGuard<'_, Model> {
         // A model is whole between any two calls, whatever happened to the thread that made the last one.
-        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.model)
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use pyo3::exceptions::{PyKeyError, PyOSError, PyValueError};
@@ -23,6 +23,7 @@ use rustix::event::{EventfdFlags, epoll, eventfd};
 use crate::arguments;
 use crate::io::UdpSocket;
 use crate::link::{Link, counters};
+use crate::lock::lock;
 use relay::{Relay, Side};
 
 /// The relays, shared between the thread and Python; the lock is held for one batch at a time.
@@ -91,7 +92,7 @@ impl Shaper {
     }
 
     fn start(&self) -> PyResult<()> {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut thread = lock(&self.thread);
         if thread.is_some() || self.is_stopped.load(Ordering::Acquire) {
             return Err(PyValueError::new_err("a shaper starts once"));
         }
@@ -111,11 +112,7 @@ impl Shaper {
     fn stop(&self, py: Python<'_>) -> PyResult<()> {
         self.is_stopped.store(true, Ordering::Release);
         rustix::io::write(&self.wake, &1_u64.to_ne_bytes()).map_err(os_error)?;
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let thread = lock(&self.thread).take();
         let ended = py.detach(|| thread.map(JoinHandle::join));
         match ended {
             None | Some(Ok(())) => Ok(()),
@@ -128,7 +125,7 @@ impl Shaper {
         let both = relays.iter().map(|relay| {
             let mut sum: HashMap<&'static str, u64> = HashMap::new();
             for model in relay.models() {
-                let model = model.lock().unwrap_or_else(PoisonError::into_inner);
+                let model = lock(model);
                 for (name, count) in counters(&model) {
                     *sum.entry(name).or_default() += count;
                 }
@@ -168,9 +165,4 @@ fn os_error(error: rustix::io::Errno) -> PyErr {
         error.raw_os_error(),
         std::io::Error::from(error).to_string(),
     ))
-}
-
-fn lock(relays: &Mutex<Vec<Relay>>) -> MutexGuard<'_, Vec<Relay>> {
-    // Relays are whole between any two calls, whatever happened to the thread that made the last one.
-    relays.lock().unwrap_or_else(PoisonError::into_inner)
 }

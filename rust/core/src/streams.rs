@@ -11,7 +11,7 @@ mod tail;
 
 use std::collections::HashMap;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use ei_streams::{
     ConnectionKey, Reading, Streams as Endpoint, StreamsConfig, StreamsError, Transmit,
@@ -24,6 +24,7 @@ use rustix::io::Errno;
 use self::events::{event_tuple, over_tuple};
 use self::joints::{Joints, Told};
 use crate::arguments::exactly;
+use crate::lock::lock;
 
 /// See `_core.pyi`.
 #[pyclass(frozen, module = "ei._core")]
@@ -56,7 +57,7 @@ impl Inner {
 
 impl Streams {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

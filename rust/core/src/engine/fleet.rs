@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use super::lane::Lane;
 use super::notices::News;
 use super::shared::{Mail, Shared};
 use crate::io::{BindError, UdpSocket, steer_by_lane};
+use crate::lock::lock;
 use crate::threads;
 use streaming::Streaming;
 pub(crate) use streaming::StreamingError;
@@ -300,7 +301,7 @@ impl Fleet {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Whole between any two calls, whatever happened to the thread that made the last one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -341,7 +342,7 @@ fn bind(
 
 impl Shared {
     fn fail(&self, why: String) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failure = lock(&self.failure);
         let _first = failure.get_or_insert_with(|| why.clone());
         drop(failure);
         self.stop();

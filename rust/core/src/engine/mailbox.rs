@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rustix::event::{EventfdFlags, eventfd};
+
+use crate::lock::lock;
 
 /// A queue with an eventfd that is readable while something waits.
 #[derive(Debug)]
@@ -72,7 +74,7 @@ impl<T> Mailbox<T> {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
         // Whole between any two calls, whatever happened to the thread that made the last one.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use ei_datapath::forward::{Datapath, LaneMessage};
 
@@ -12,6 +12,7 @@ use super::lane::Lane;
 use super::mailbox::Mailbox;
 use super::notices::{News, Notices};
 use crate::io::ReceivedTrain;
+use crate::lock::lock;
 use crate::threads::StopFlag;
 
 /// Datagrams that wait for another thread; beyond it they are lost, as in a full socket buffer, and counted.
@@ -122,15 +123,12 @@ impl Shared {
 
     /// Why the engine ended by itself.
     pub(super) fn failure(&self) -> Option<String> {
-        self.failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.failure).clone()
     }
 
     /// A service's worker is gone: tell the node, once for all threads that lose it.
     pub(super) fn note_lost(&self, service: u32, why: &str) {
-        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lost = lock(&self.lost);
         if lost.insert(service, why.to_owned()).is_none() {
             self.notices.tell(News::WorkerLost(service));
         }
@@ -138,18 +136,12 @@ impl Shared {
 
     /// A service gets a new worker, whose loss is news again.
     pub(super) fn forget_lost(&self, service: u32) {
-        self.lost
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&service);
+        lock(&self.lost).remove(&service);
     }
 
     /// Why workers were given up, by service, until they are replaced.
     pub(super) fn lost(&self) -> BTreeMap<u32, String> {
-        self.lost
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.lost).clone()
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ei_links::Link as Model;
 
 use crate::io::{Receiver, UdpSocket};
+use crate::lock::lock;
 
 /// A copy on its way: when it is due, from which side it leaves, and what it says.
 pub(super) struct Due {
@@ -90,7 +91,7 @@ impl Relay {
             return Ok(0);
         };
         let trains = receiver.receive(&side.socket)?;
-        let mut model = side.model.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut model = lock(&side.model);
         for (from, datagram) in receiver.datagrams() {
             if side.is_learning {
                 side.peer = from;

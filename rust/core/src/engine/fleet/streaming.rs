@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 use ei_streams::StreamsError;
@@ -16,6 +16,7 @@ use ei_streams::junction::{Junction, JunctionConfig};
 use super::{ANSWER_WITHIN, Fleet, FleetError};
 use crate::engine::junction::{Mail, StreamThread};
 use crate::engine::mailbox::Mailbox;
+use crate::lock::lock;
 use crate::threads;
 
 /// What an engine knows of its stream thread.
@@ -186,6 +187,6 @@ impl Fleet {
 impl Streaming {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Whole between any two calls, whatever happened to the thread that made the last one.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

@@ -3,11 +3,12 @@
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ei_streams::junction::Legacy;
 
 use crate::clock::monotonic_ns;
+use crate::lock::lock;
 use crate::threads;
 
 /// Names asked for at a time: of dead servers one may take half a minute, and a thread only sleeps.
@@ -76,6 +77,6 @@ impl Resolver {
 
 fn next(asked: &Mutex<Receiver<Question>>) -> Option<Question> {
     // One waits for a question, the others for the lock.
-    let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+    let asked = lock(asked);
     asked.recv().ok()
 }
