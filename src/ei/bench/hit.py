@@ -42,7 +42,7 @@ OFFERED_COPIES_PER_S = 6_400_000
 """More than a node can send: it is never idle, and drops what is too much."""
 
 WARM_S = 0.4
-WATCH_S = 1.0
+WATCH_S = 0.6
 COVERED_WARM_S = 0.15
 COVERED_WATCH_S = 0.4
 """Shorter, since each of them takes as much memory as it is long."""
@@ -206,7 +206,7 @@ def sum_up(
 
 
 def run_node(world: World, order: GenerateOrder, *, copies: int) -> Run:
-    """Load the node for a second; return its cost per packet received, or per copy sent."""
+    """Load the node for a moment; return its cost per packet received, or per copy sent."""
     with world.start_generator(order) as generator:
         generator.tell("go")
         time.sleep(COVERED_WARM_S if order.is_covered else WARM_S)
@@ -221,7 +221,7 @@ def run_node(world: World, order: GenerateOrder, *, copies: int) -> Run:
 
 
 def run_plain(network: Network, folder: Path, size_bytes: int) -> Run:
-    """Load the plain forwarder for a second; return its cost per packet."""
+    """Load the plain forwarder for a moment; return its cost per packet."""
     bind = f"{_host(network.node_bind)}:0"
     to = f"{_host(network.sink_bind)}:{DISCARD_PORT}"
     command = (*network.node, *python("ei.bench.plain", "forward", bind, to, "0"))

@@ -29,7 +29,7 @@ SIZES_BYTES = (512, 1_400)
 TIMES_LESS = 5.0
 UNIT = "ns CPU/packet"
 WARM_S = 0.5
-WATCH_S = 1.0
+WATCH_S = 0.6
 SECONDS = WARM_S + WATCH_S + 0.3
 FEWEST = 1_000
 """Packets that a relay must have sent for its cost to say anything."""
