@@ -232,21 +232,27 @@ class _Crowd:
 
     async def live(self, host: Host) -> None:
         """Attach, meet a partner and ping it, each in its phase."""
-        random = Random(derive_number(self._size.seed, "crowd", host.name))
-        partner = self._partner(host.name, random)
-        await asyncio.sleep(random.uniform(0.0, SPREAD_S))
+        partner, moments_s = self._plan(host.name)
+        await _at(moments_s[0])
         try:
             await attach_fully(host, deadline_s=PATIENCE_S)
         except DeadlineError:
             return
         self.attached += 1
-        for phase in range(self._size.rounds + 1):
-            await _at(PHASE_S * (phase + 1) + random.uniform(0.0, SPREAD_S))
+        for phase, moment_s in enumerate(moments_s[1:]):
+            await _at(moment_s)
             try:
                 _ = await host.ping(partner, deadline_s=PATIENCE_S)
             except DeadlineError:
                 continue
             self.answered += phase > 0
+
+    def _plan(self, name: str) -> tuple[Address, list[float]]:
+        """Draw whom a host pings, and when it begins in each phase."""
+        random = Random(derive_number(self._size.seed, "crowd", name))
+        phases = range(self._size.rounds + 2)
+        moments_s = [PHASE_S * phase + random.uniform(0.0, SPREAD_S) for phase in phases]
+        return self._partner(name, random), moments_s
 
     def _partner(self, name: str, random: Random) -> Address:
         near = self._mates[name.partition(".")[2]]
