@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use bounded::{STORY, within};
 use ei_datapath::endtoend::EndToEnd;
 use ei_datapath::handshake::cookies::MacKeys;
-use ei_datapath::wire::handshake::{INITIATION_BYTES, Initiation};
+use ei_datapath::wire::handshake::{INITIATION_BYTES, Initiation, MAC_BYTES};
 use ends::{endpoint, public_key_of};
 use libfuzzer_sys::fuzz_target;
 
@@ -23,6 +23,9 @@ fn shake(bytes: &[u8]) {
     };
     if mode & 1 == 1 {
         return end_to_end(bytes);
+    }
+    if mode & 4 == 4 {
+        return response(bytes);
     }
     let mut bob = ends::end(2, 1);
     let mut datagram = initiation().clone();
@@ -45,14 +48,34 @@ fn shake(bytes: &[u8]) {
     let _ = bob.handle_handshake(2, endpoint(1), &mut raw);
 }
 
+/// A true response, changed where the input says so: its ciphertext, key, seal.
+fn response(bytes: &[u8]) {
+    let (mut alice, mut bob) = (ends::end(1, 2), ends::end(2, 1));
+    let peer = alice.peers().next().expect("bob is known");
+    alice.dial(0, peer);
+    let mut initiation = alice.take_outgoing().expect("an initiation").1;
+    let _ = bob.handle_handshake(1, endpoint(1), &mut initiation);
+    let mut datagram = bob.take_outgoing().expect("a response").1;
+    let truth = datagram.clone();
+    for change in bytes.chunks_exact(3) {
+        let place = usize::from(u16::from_le_bytes([change[0], change[1]])) % datagram.len();
+        datagram[place] ^= change[2];
+    }
+    let (before, mac1) = datagram.split_at_mut(truth.len() - MAC_BYTES);
+    mac1.copy_from_slice(&MacKeys::new(&public_key_of(1)).mac1(before));
+    let is_true = datagram == truth;
+    let _ = alice.handle_handshake(2, endpoint(2), &mut datagram);
+    assert_eq!(alice.is_up(peer), is_true);
+}
+
 fn end_to_end(bytes: &[u8]) {
     let mut bob = EndToEnd::new(ends::private_key_of(2), Some([2; 32]), 0);
     let alice = public_key_of(1);
     let _ = bob.open(0, &alice, b"here", bytes);
     let mut payload = payload().clone();
-    for change in bytes.chunks_exact(2) {
-        let place = usize::from(change[0]) % payload.len();
-        payload[place] ^= change[1];
+    for change in bytes.chunks_exact(3) {
+        let place = usize::from(u16::from_le_bytes([change[0], change[1]])) % payload.len();
+        payload[place] ^= change[2];
     }
     if let Ok(opened) = bob.open(1, &alice, b"here", &payload) {
         assert!(opened.outgoing.len() <= 1 && opened.datagram.is_none());

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Literal, Self, final
 
 __all__ = [
+    "KEYS",
     "WIRE_VERSION",
     "Agenda",
     "Datapath",
@@ -24,6 +25,8 @@ __all__ = [
     "Shaper",
     "Socket",
     "Streams",
+    "encapsulate",
+    "encapsulation_key",
     "monotonic_ns",
     "public_key",
     "reasons",
@@ -32,6 +35,8 @@ __all__ = [
 ]
 
 WIRE_VERSION: int
+KEYS: str
+"""What the keys of pipes and sessions are agreed on by."""
 
 def reasons() -> list[tuple[str, str]]:
     """Every drop reason of the datapath: (word, explanation)."""
@@ -41,6 +46,19 @@ def public_key(private_key: bytes) -> bytes:
 
 def shared_secret(private_key: bytes, public_key: bytes) -> bytes:
     """One X25519 of a private key and somebody's public key, 32 bytes each."""
+
+def encapsulation_key(seed: bytes) -> bytes:
+    """Return the encapsulation key of ML-KEM-768 that 64 bytes make, 1,184 bytes."""
+
+def encapsulate(key: bytes, drawn: bytes) -> tuple[bytes, bytes]:
+    """Return a ciphertext for the owner of a key, 1,088 bytes, and the secret, 32 bytes.
+
+    Args:
+        drawn: 32 bytes, of which all hangs.
+
+    Raises:
+        ValueError: the key is none (FIPS 203, section 7.2).
+    """
 
 def monotonic_ns() -> int:
     """The clock of `Engine` threads."""
@@ -410,7 +428,7 @@ class Socket:
 
 @final
 class EndToEnd:
-    """Noise IK sessions between hosts, inside the payloads of datagrams (sans-IO)."""
+    """Sessions between hosts, inside the payloads of datagrams (sans-IO)."""
 
     def __new__(
         cls, private_key: bytes, *, seed: bytes | None = None, unix_offset_ns: int = 0

@@ -6,6 +6,7 @@ def test_version_says_what_is_installed_and_what_it_speaks(ei: Run) -> None:
 
     assert document["schema"] == "ei.version/1"
     assert document["wire"] == 1
+    assert document["keys"] == "X25519 + ML-KEM-768"
     assert str(document["version"])[0].isdigit()
 
 

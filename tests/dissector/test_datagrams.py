@@ -120,13 +120,13 @@ def test_strangers_on_other_ports_are_left_alone() -> None:
 
 
 def test_handshake_datagrams_are_named_field_by_field() -> None:
-    noise = b"noise" * 10
-    initiation = b"\x11\1\x32\0" + b"\1\2\3\4" + b"\1\0\0\0" + noise
+    message = b"hands" * 10
+    initiation = b"\x11\1\x32\0" + b"\1\2\3\4" + b"\1\0\0\0" + message
     initiation += bytes(1_200 - 32 - len(initiation)) + b"\5" * 16 + b"\6" * 16
-    response = b"\x12\1\x32\0" + b"\1\2\3\4" + b"\5\6\7\x08" + noise + b"\x09" * 16
+    response = b"\x12\1\x32\0" + b"\1\2\3\4" + b"\5\6\7\x08" + message + b"\x09" * 16
     cookie = b"\x13\0\0\0" + b"\1\2\3\4" + bytes(48)
 
-    assert fields_of(initiation)["ei.noise"] == noise.hex(":")
+    assert fields_of(initiation)["ei.handshake"] == message.hex(":")
     assert fields_of(initiation)["ei.mac2"] == ":".join(["06"] * 16)
     assert fields_of(response)["ei.receiver_index"] == "0x08070605"
     assert fields_of(response)["ei.mac1"] == ":".join(["09"] * 16)
@@ -135,7 +135,7 @@ def test_handshake_datagrams_are_named_field_by_field() -> None:
         assert is_ours(datagram, (0, 0))
 
 
-def test_a_noise_message_longer_than_its_datagram_is_truncated() -> None:
+def test_a_handshake_message_longer_than_its_datagram_is_truncated() -> None:
     response = b"\x12\1\xff\0" + bytes(8) + b"abc" + bytes(16)
     initiation = b"\x11\1\xff\xff" + bytes(1_196)
 

@@ -8,10 +8,10 @@ def test_bytes_are_passed_once_from_front_to_back() -> None:
     walk = Walk(b"\x12\x05\x00rest")
 
     assert walk.nibbles("ei.version", "ei.type") == (1, 2)
-    assert walk.number("ei.noise_length", 2) == 5
+    assert walk.number("ei.handshake_length", 2) == 5
     assert walk.left == 4
     assert walk.fields == [
-        Field("ei.version", "1"), Field("ei.type", "2"), Field("ei.noise_length", "5"),
+        Field("ei.version", "1"), Field("ei.type", "2"), Field("ei.handshake_length", "5"),
     ]  # fmt: skip
 
 

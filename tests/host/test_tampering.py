@@ -24,7 +24,7 @@ def changed(kind: int, place: int, value: int) -> Callable[[str, str, bytes], by
 @pytest.mark.parametrize("kind", [INITIATION, RESPONSE])
 @pytest.mark.parametrize(
     ("place", "value"),
-    [(0, 0x00), (0, 0x20), (0, 0xF0), (SUITE, 0), (SUITE, 2), (SUITE, 255)],
+    [(0, 0x00), (0, 0x20), (0, 0xF0), (SUITE, 0), (SUITE, 1), (SUITE, 255)],
 )
 def test_a16_a_version_or_suite_that_is_changed_on_the_way_opens_no_pipe(
     kind: int, place: int, value: int

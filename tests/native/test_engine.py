@@ -422,7 +422,7 @@ def test_a_port_in_use_is_said_with_its_endpoint(threads: int) -> None:
         ({"binds": ["127.0.0.1:0", "127.0.0.2:0"]}, "at most one is IPv4 and one IPv6"),
         ({"binds": ["localhost:1"]}, "is not IP:PORT"),
         ({"address": bytes(15)}, "address of 15 bytes is not of 16 bytes"),
-        ({"max_datagram_bytes": 1_279}, "max_datagram_bytes of 1279 is not within 1280 to 65000"),
+        ({"max_datagram_bytes": 1_359}, "max_datagram_bytes of 1359 is not within 1360 to 65000"),
         ({"cpus": [0, 1]}, "cpus names 2 CPUs for 1 threads"),
     ],
 )

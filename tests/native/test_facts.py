@@ -3,8 +3,16 @@
 import time  # noqa: TID251 the same clock is what is tested
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
-from ei._core import monotonic_ns, public_key, reasons, shared_secret
+from ei._core import (
+    encapsulate,
+    encapsulation_key,
+    monotonic_ns,
+    public_key,
+    reasons,
+    shared_secret,
+)
 
 
 def test_every_reason_is_a_word_with_one_sentence() -> None:
@@ -30,6 +38,19 @@ def test_the_shared_secret_is_that_of_rfc_7748() -> None:
     assert shared_secret(alice, public_key(bob)).hex() == (
         "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742"
     )
+
+
+def test_an_encapsulation_opens_with_the_key_of_another_library() -> None:
+    seed = bytes(range(64))
+    theirs = MLKEM768PrivateKey.from_seed_bytes(seed)
+    key = encapsulation_key(seed)
+
+    ciphertext, secret = encapsulate(key, bytes(32))
+
+    assert key == theirs.public_key().public_bytes_raw()
+    assert theirs.decapsulate(ciphertext) == secret
+    with pytest.raises(ValueError, match="no encapsulation key"):
+        _ = encapsulate(b"\xff" * 1_184, bytes(32))
 
 
 def test_a_key_of_another_length_is_refused() -> None:

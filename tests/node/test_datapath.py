@@ -24,7 +24,7 @@ def test_commands_reach_the_datapath_at_the_simulations_time() -> None:
 
     [(endpoint, initiation)] = datapath.take_datagrams()
     deadline_ns = datapath.next_deadline_ns()
-    assert (endpoint, len(initiation)) == ("127.0.0.2:3535", 1_200)
+    assert (endpoint, len(initiation)) == ("127.0.0.2:3535", 1_359)
     assert deadline_ns is not None
     assert deadline_ns > now_ns
     assert list(control.take_notices()) == []

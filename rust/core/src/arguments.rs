@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ei_datapath::forward::{DatapathConfig, Fail, ServiceConfig};
 use ei_datapath::pipes::PeerKind;
 use ei_datapath::wire::Address;
+use ei_datapath::wire::handshake::MAX_HANDSHAKE_BYTES;
 use ei_streams::internet::Internet;
 use ei_streams::junction::JunctionConfig;
 use ei_streams::sites::{Site, Sites};
@@ -70,7 +71,12 @@ pub(crate) fn datapath(
     let private_key = exactly("private_key", private_key)?;
     Ok(DatapathConfig {
         cache_entries: within("cache_entries", cache_entries, 0, MOST_ENTRIES)?,
-        max_datagram_bytes: within("max_datagram_bytes", max_datagram_bytes, 1_280, 65_000)?,
+        max_datagram_bytes: within(
+            "max_datagram_bytes",
+            max_datagram_bytes,
+            MAX_HANDSHAKE_BYTES,
+            65_000,
+        )?,
         ..DatapathConfig::new(role, address(own_address)?, private_key)
     })
 }

@@ -21,7 +21,7 @@ fn bundled<'py>(py: Python<'py>, outgoing: &Outgoing) -> Bundled<'py> {
     )
 }
 
-/// Noise IK sessions between hosts, inside the payloads of datagrams (sans-IO).
+/// Sessions between hosts, inside the payloads of datagrams (sans-IO).
 #[pyclass(module = "ei._core")]
 pub(crate) struct EndToEnd {
     sessions: Sessions,

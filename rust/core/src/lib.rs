@@ -33,11 +33,15 @@ mod _core {
     #[pymodule_export]
     const WIRE_VERSION: u8 = ei_datapath::wire::WIRE_VERSION;
 
+    /// What the keys of pipes and sessions are agreed on by.
+    #[pymodule_export]
+    const KEYS: &str = ei_datapath::handshake::SUITE_NAME;
+
     #[pymodule_export]
     use crate::clock::monotonic_ns;
 
     #[pymodule_export]
-    use crate::facts::{public_key, reasons, shared_secret};
+    use crate::facts::{encapsulate, encapsulation_key, public_key, reasons, shared_secret};
 
     #[pymodule_export]
     use crate::datapath::Datapath;

@@ -1,6 +1,6 @@
 //! Datagrams between two hosts, sealed so that no node on the way can read or change them.
 //!
-//! The hosts run Noise IK inside the payloads of their packets (`payload` has the layouts). The first
+//! The hosts run the handshake of pipes inside the payloads of their packets (`payload` has the layouts). The first
 //! datagram to a host waits for the handshake: at most 64 datagrams, at most 1 s each. Sans I/O: the
 //! caller sends what `seal`, `open` and `take_outgoing` give it.
 
@@ -161,7 +161,7 @@ impl EndToEnd {
         if let Some(dialling) = &mut peer.dialling {
             dialling.gives_up_ns = now_ns.saturating_add(GIVE_UP_NS);
         } else if is_worn && !is_answered {
-            outgoing.push(self.initiate(now_ns, peer_key, associated, None, 0)?);
+            outgoing.extend(self.initiate(now_ns, peer_key, associated, None, 0)?);
         }
         Ok(outgoing)
     }
@@ -189,18 +189,23 @@ impl EndToEnd {
                 suite,
                 sender_id,
                 offered,
-                noise,
-            } => self.answer(now_ns, peer_key, suite, sender_id, offered, noise),
+                message,
+            } => self.answer(now_ns, peer_key, suite, sender_id, offered, message),
             Payload::Response {
                 suite,
                 sender_id,
                 receiver_id,
-                noise,
-            } => self.finish(now_ns, peer_key, suite, sender_id, receiver_id, noise),
+                message,
+            } => self.finish(now_ns, peer_key, suite, sender_id, receiver_id, message),
             Payload::Cookie {
                 receiver_id,
                 cookie,
             } => self.take_cookie(now_ns, peer_key, receiver_id, cookie),
+            Payload::Half {
+                half,
+                sender_id,
+                bytes,
+            } => self.take_half(now_ns, peer_key, half, sender_id, bytes),
         }
     }
 
@@ -309,7 +314,7 @@ impl EndToEnd {
         peer.drop_expired(now_ns, &mut self.statistics);
         if std::mem::take(&mut peer.is_asked) && peer.dialling.is_none() {
             if let Ok(outgoing) = self.initiate(now_ns, peer_key, &[], None, 0) {
-                self.outgoing.push_back((*peer_key, outgoing));
+                self.will_send(peer_key, outgoing);
             }
             return;
         }
@@ -326,8 +331,13 @@ impl EndToEnd {
         let (associated, cookie) = (dialling.associated.clone(), dialling.cookie);
         let tries = dialling.tries;
         if let Ok(outgoing) = self.initiate(now_ns, peer_key, &associated, cookie, tries) {
-            self.outgoing.push_back((*peer_key, outgoing));
+            self.will_send(peer_key, outgoing);
         }
+    }
+
+    fn will_send(&mut self, peer_key: &[u8; KEY_BYTES], outgoing: Vec<Outgoing>) {
+        let all = outgoing.into_iter().map(|each| (*peer_key, each));
+        self.outgoing.extend(all);
     }
 
     /// When `poll` should be called next.

@@ -70,7 +70,7 @@ pub struct DatapathConfig {
     pub unix_offset_ns: i64,
     /// Most decisions; 0 caches nothing.
     pub cache_entries: usize,
-    /// Largest datagram sent, 1,280 to 65,000.
+    /// Largest datagram sent, 1,360 to 65,000.
     pub max_datagram_bytes: usize,
     /// Keep the event log (simulation).
     pub has_log: bool,

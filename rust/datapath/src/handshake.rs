@@ -1,18 +1,25 @@
-//! `Noise_IK_25519_AESGCM_SHA256` between two peers who know one another's public keys (on `snow`).
+//! The handshake between two peers who know one another's public keys: `Noise_IKpsk2_25519_AESGCM_SHA256` (on
+//! `snow`), whose pre-shared key is the secret of an ML-KEM-768 that both ends do at the same time. So what was
+//! recorded stays closed to whoever breaks one of X25519 and ML-KEM, but not both.
 //!
 //! ```text
 //! initiator                                                        responder
-//!   initiation: e, es, s, ss, (timestamp, boot, address, lanes, size) ──▶
-//!   ◀── response: e, ee, se, (boot, lanes, size, suites)
+//!   initiation: e, es, s, ss, (encapsulation key, timestamp, what is said) ──▶
+//!   ◀── response: ciphertext, e, ee, se, psk, (suites, what is said)
 //!   first data datagram: proves that the initiator is live ──▶
 //! ```
 //! The prologue binds the version, the suite and the initiator's suite list; the responder's list is
-//! in its encrypted answer, so that a stripped list makes both sides abort. Only this file touches
-//! Noise; who may try how often is in `cookies` and `admission`.
+//! in its encrypted answer, so that a stripped list makes both sides abort. The ciphertext needs no seal: a
+//! changed one gives another secret, under which the answer does not open (FIPS 203, section 6.3). Only this
+//! file touches Noise; who may try how often is in `cookies` and `admission`.
 
 pub mod admission;
 pub mod cookies;
+mod kem;
 mod primitives;
+#[cfg(test)]
+mod vectors;
+mod x25519;
 
 use ring::hkdf;
 use snow::params::NoiseParams;
@@ -22,21 +29,25 @@ use crate::aead::KEY_BYTES;
 use crate::counters::Reason;
 use crate::randomness::Randomness;
 use crate::wire::handshake::{SUITE_SLOTS, Suites};
-use crate::wire::{Address, WIRE_VERSION, array_at, u16_at, u64_at};
+use crate::wire::{WIRE_VERSION, u64_at};
 use primitives::Primitives;
 
-pub use primitives::{public_key, shared_secret};
+pub use kem::{encapsulate, encapsulation_key};
+pub use x25519::{public_key, shared_secret};
 
-/// `Noise_IK_25519_AESGCM_SHA256`, the only suite of version 1.
-pub const SUITE_NOISE_IK_25519_AESGCM_SHA256: u8 = 1;
+/// X25519 and ML-KEM-768, the only suite that is spoken. 1 was X25519 alone.
+pub const SUITE_X25519_MLKEM768: u8 = 2;
 /// The suites of this build, the best first.
-pub const SUITES: Suites = [SUITE_NOISE_IK_25519_AESGCM_SHA256, 0, 0, 0];
-/// Most lanes of a pipe: four bits of the receiver index.
-pub const MAX_LANES: u8 = 16;
+pub const SUITES: Suites = [SUITE_X25519_MLKEM768, 0, 0, 0];
+/// What keys of that suite are made of, for people.
+pub const SUITE_NAME: &str = "X25519 + ML-KEM-768";
 
-const NOISE_NAME: &str = "Noise_IK_25519_AESGCM_SHA256";
-/// Longest Noise message of ours: 32 + 48 + payload + 16, with room for a later version's payload.
-const MAX_NOISE_BYTES: usize = 512;
+const NOISE_NAME: &str = "Noise_IKpsk2_25519_AESGCM_SHA256";
+/// Where the secret of ML-KEM goes: `psk2`, at the end of the second message.
+const PSK_PLACE: u8 = 2;
+/// Longest Noise message of ours: 32 + 48 + 1,184 + 8 + 27 + 16, with room for a later version's payload.
+const MAX_NOISE_BYTES: usize = 1_536;
+const TIMESTAMP_BYTES: usize = 8;
 
 /// The key pair of this end.
 #[derive(Clone)]
@@ -58,87 +69,6 @@ impl Identity {
     pub fn public_key(&self) -> &[u8; KEY_BYTES] {
         &self.public_key
     }
-}
-
-/// What the initiator says of itself, encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hello {
-    /// Unix nanoseconds, greater in each initiation of one initiator.
-    pub timestamp: u64,
-    /// Random per start of the process: another one means that all state of before is gone.
-    pub boot: u64,
-    /// The initiator's address.
-    pub address: Address,
-    /// Sending lanes, 1 to 16.
-    pub lanes: u8,
-    /// Largest datagram it takes, 1,280 to 65,000.
-    pub max_datagram_bytes: u16,
-}
-
-impl Hello {
-    const BYTES: usize = 35;
-
-    fn emit(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        bytes[0..8].copy_from_slice(&self.timestamp.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.boot.to_le_bytes());
-        bytes[16..32].copy_from_slice(&self.address.0);
-        bytes[32] = self.lanes;
-        bytes[33..35].copy_from_slice(&self.max_datagram_bytes.to_le_bytes());
-        bytes
-    }
-
-    /// Bytes beyond those known are a later version's and ignored.
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let hello = Self {
-            timestamp: u64_at(bytes, 0)?,
-            boot: u64_at(bytes, 8)?,
-            address: Address(array_at(bytes, 16)?),
-            lanes: *bytes.get(32)?,
-            max_datagram_bytes: u16_at(bytes, 33)?,
-        };
-        is_sane(hello.lanes, hello.max_datagram_bytes).then_some(hello)
-    }
-}
-
-/// What the responder says of itself, encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Welcome {
-    /// As in `Hello`.
-    pub boot: u64,
-    /// As in `Hello`.
-    pub lanes: u8,
-    /// As in `Hello`.
-    pub max_datagram_bytes: u16,
-    /// All suites that the responder has.
-    pub suites: Suites,
-}
-
-impl Welcome {
-    const BYTES: usize = 15;
-
-    fn emit(&self) -> [u8; Self::BYTES] {
-        let mut bytes = [0; Self::BYTES];
-        bytes[0..8].copy_from_slice(&self.boot.to_le_bytes());
-        bytes[8] = self.lanes;
-        bytes[9..11].copy_from_slice(&self.max_datagram_bytes.to_le_bytes());
-        bytes[11..15].copy_from_slice(&self.suites);
-        bytes
-    }
-
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let welcome = Self {
-            boot: u64_at(bytes, 0)?,
-            lanes: *bytes.get(8)?,
-            max_datagram_bytes: u16_at(bytes, 9)?,
-            suites: array_at(bytes, 11)?,
-        };
-        is_sane(welcome.lanes, welcome.max_datagram_bytes).then_some(welcome)
-    }
-}
-
-fn is_sane(lanes: u8, max_datagram_bytes: u16) -> bool {
-    (1..=MAX_LANES).contains(&lanes) && max_datagram_bytes >= 1_200
 }
 
 /// The secrets of a finished handshake, one per direction.
@@ -217,42 +147,55 @@ impl std::fmt::Debug for SessionSecrets {
 pub struct Waiting {
     noise: HandshakeState,
     suite: u8,
+    /// Makes the decapsulation key once more when it is needed: that has 2,400 bytes.
+    seed: [u8; kem::SEED_BYTES],
 }
 
 impl Waiting {
-    /// Begin: the Noise message 1 for `peer_key`, carrying `hello` and `extra`.
+    /// Begin: the message for `peer_key`, which says `timestamp` and what follows it.
     ///
     /// # Errors
     /// `BadHandshake` when the system has no randomness or the key is impossible.
     pub(crate) fn start(
         identity: &Identity,
         peer_key: &[u8; KEY_BYTES],
-        hello: &Hello,
-        extra: &[u8],
+        timestamp: u64,
+        said: &[u8],
         label: &[u8],
         randomness: &mut Randomness,
     ) -> Result<(Self, Vec<u8>), Reason> {
-        let suite = SUITE_NOISE_IK_25519_AESGCM_SHA256;
+        let [suite, ..] = SUITES;
         let prologue = prologue(label, suite, SUITES);
         let mut noise = builder(identity, &prologue, randomness)?
             .remote_public_key(peer_key)
             .and_then(Builder::build_initiator)
             .map_err(|_| Reason::BadHandshake)?;
-        let message = write(&mut noise, &[&hello.emit(), extra].concat())?;
-        Ok((Self { noise, suite }, message))
+        let seed = randomness.array().map_err(|_| Reason::BadHandshake)?;
+        let key = kem::encapsulation_key(&seed);
+        let message = write(
+            &mut noise,
+            &[&key[..], &timestamp.to_le_bytes(), said].concat(),
+        )?;
+        Ok((Self { noise, suite, seed }, message))
     }
 
-    /// Read Noise message 2. On error the state is as before, and another answer can be tried.
+    /// Read the response, and return what it says. On error the state is as before, and another answer can be
+    /// tried.
     ///
     /// # Errors
     /// `BadHandshake`; `UnknownSuite` when both ends have a better suite than the one chosen.
-    pub(crate) fn finish(&mut self, message: &[u8]) -> Result<(Welcome, SessionSecrets), Reason> {
+    pub(crate) fn finish(&mut self, message: &[u8]) -> Result<(Vec<u8>, SessionSecrets), Reason> {
+        let (ciphertext, message) = message.split_first_chunk().ok_or(Reason::BadHandshake)?;
+        let secret = kem::decapsulate(&self.seed, ciphertext);
+        self.noise
+            .set_psk(PSK_PLACE.into(), &secret)
+            .map_err(|_| Reason::BadHandshake)?;
         let payload = read(&mut self.noise, message)?;
-        let welcome = Welcome::parse(&payload).ok_or(Reason::BadHandshake)?;
-        if best_common_suite(&SUITES, &welcome.suites) != Some(self.suite) {
+        let (suites, said) = payload.split_first_chunk().ok_or(Reason::BadHandshake)?;
+        if best_common_suite(&SUITES, suites) != Some(self.suite) {
             return Err(Reason::UnknownSuite);
         }
-        Ok((welcome, SessionSecrets::of(&mut self.noise)))
+        Ok((said.to_vec(), SessionSecrets::of(&mut self.noise)))
     }
 }
 
@@ -261,14 +204,13 @@ pub struct Answering {
     noise: HandshakeState,
     /// The initiator's public key, proved.
     pub peer_key: [u8; KEY_BYTES],
-    /// What it says of itself.
-    pub hello: Hello,
-    /// What it says beyond that.
-    pub extra: Vec<u8>,
+    /// Unix nanoseconds, greater in each initiation of one initiator.
+    pub timestamp: u64,
+    payload: Vec<u8>,
 }
 
 impl Answering {
-    /// Read Noise message 1: two X25519.
+    /// Read an initiation: two X25519, and nothing yet of ML-KEM.
     ///
     /// # Errors
     /// `UnknownSuite`, `BadHandshake`.
@@ -288,26 +230,43 @@ impl Answering {
             .build_responder()
             .map_err(|_| Reason::BadHandshake)?;
         let payload = read(&mut noise, message)?;
-        let hello = Hello::parse(&payload).ok_or(Reason::BadHandshake)?;
+        let timestamp = u64_at(&payload, kem::PUBLIC_BYTES).ok_or(Reason::BadHandshake)?;
         let peer_key = noise
             .get_remote_static()
             .and_then(|key| key.try_into().ok())
             .ok_or(Reason::BadHandshake)?;
-        let extra = payload.get(Hello::BYTES..).unwrap_or_default().to_vec();
         Ok(Self {
             noise,
             peer_key,
-            hello,
-            extra,
+            timestamp,
+            payload,
         })
     }
 
-    /// Noise message 2, and the secrets: two X25519 and a key pair.
+    /// What the initiator says beside the time.
+    pub(crate) fn said(&self) -> &[u8] {
+        self.payload
+            .get(kem::PUBLIC_BYTES + TIMESTAMP_BYTES..)
+            .unwrap_or_default()
+    }
+
+    /// The response that says `said`, and the secrets: two X25519, a key pair and an encapsulation.
     ///
     /// # Errors
-    /// `BadHandshake` when the system has no randomness.
-    pub(crate) fn answer(mut self, welcome: &Welcome) -> Result<(Vec<u8>, SessionSecrets), Reason> {
-        let message = write(&mut self.noise, &welcome.emit())?;
+    /// `BadHandshake` when the initiator's encapsulation key is none, or the system has no randomness.
+    pub(crate) fn answer(
+        mut self,
+        said: &[u8],
+        randomness: &mut Randomness,
+    ) -> Result<(Vec<u8>, SessionSecrets), Reason> {
+        let key = self.payload.first_chunk().ok_or(Reason::BadHandshake)?;
+        let drawn = randomness.array().map_err(|_| Reason::BadHandshake)?;
+        let (ciphertext, secret) = kem::encapsulate(key, drawn).ok_or(Reason::BadHandshake)?;
+        self.noise
+            .set_psk(PSK_PLACE.into(), &secret)
+            .map_err(|_| Reason::BadHandshake)?;
+        let message = write(&mut self.noise, &[&SUITES[..], said].concat())?;
+        let message = [&ciphertext[..], &message].concat();
         Ok((message, SessionSecrets::of(&mut self.noise)))
     }
 }
@@ -363,33 +322,15 @@ mod tests {
     use super::*;
 
     const LABEL: &[u8] = b"test";
-
-    fn hello() -> Hello {
-        Hello {
-            timestamp: 0x0807_0605_0403_0201,
-            boot: 9,
-            address: Address([0xfd; 16]),
-            lanes: 4,
-            max_datagram_bytes: 1_452,
-        }
-    }
-
-    fn welcome() -> Welcome {
-        Welcome {
-            boot: 7,
-            lanes: 2,
-            max_datagram_bytes: 1_500,
-            suites: SUITES,
-        }
-    }
+    const TIMESTAMP: u64 = 0x0807_0605_0403_0201;
 
     fn start(identity: &Identity, peer: &Identity) -> (Waiting, Vec<u8>) {
         let mut randomness = Randomness::new(Some([3; 32]));
         Waiting::start(
             identity,
             peer.public_key(),
-            &hello(),
-            &[],
+            TIMESTAMP,
+            b"hello",
             LABEL,
             &mut randomness,
         )
@@ -408,6 +349,24 @@ mod tests {
         )
     }
 
+    fn answer_by(identity: &Identity, first: &[u8]) -> (Vec<u8>, SessionSecrets) {
+        let answering = read_by(identity, SUITES, first).unwrap();
+        let mut randomness = Randomness::new(Some([5; 32]));
+        answering.answer(b"welcome", &mut randomness).unwrap()
+    }
+
+    /// A responder that says other suites than ours.
+    fn answer_with(answering: Answering, suites: Suites) -> Vec<u8> {
+        let Answering {
+            mut noise, payload, ..
+        } = answering;
+        let (ciphertext, secret) =
+            kem::encapsulate(payload.first_chunk().unwrap(), [6; 32]).unwrap();
+        noise.set_psk(PSK_PLACE.into(), &secret).unwrap();
+        let message = write(&mut noise, &[&suites[..], b"welcome"].concat()).unwrap();
+        [&ciphertext[..], &message].concat()
+    }
+
     #[test]
     fn both_ends_get_the_same_keys_and_know_each_other() {
         let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
@@ -415,55 +374,68 @@ mod tests {
 
         let answering = read_by(&bob, SUITES, &first).unwrap();
         assert_eq!(answering.peer_key, *alice.public_key());
-        assert_eq!(answering.hello, hello());
-        let (second, of_bob) = answering.answer(&welcome()).unwrap();
-        let (welcomed, of_alice) = waiting.finish(&second).unwrap();
+        assert_eq!(answering.timestamp, TIMESTAMP);
+        assert_eq!(answering.said(), b"hello");
+        let mut randomness = Randomness::new(Some([5; 32]));
+        let (second, of_bob) = answering.answer(b"welcome", &mut randomness).unwrap();
+        let (said, of_alice) = waiting.finish(&second).unwrap();
 
-        assert_eq!(welcomed, welcome());
+        assert_eq!(said, b"welcome");
         let mut keys = std::collections::HashSet::new();
-        for lane in 0..MAX_LANES {
+        for lane in 0..16 {
             assert_eq!(of_alice.sealing_key(lane), of_bob.opening_key(lane));
             assert_eq!(of_bob.sealing_key(lane), of_alice.opening_key(lane));
             keys.insert(of_alice.sealing_key(lane));
             keys.insert(of_bob.sealing_key(lane));
         }
-        assert_eq!(keys.len(), 2 * usize::from(MAX_LANES));
+        assert_eq!(keys.len(), 2 * 16);
     }
 
     #[test]
-    fn the_payloads_are_pinned() {
-        let bytes = hello().emit();
-        assert_eq!(bytes[..10], [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]);
-        assert_eq!(
-            bytes[16..],
-            [[0xfd; 16].as_slice(), &[4, 0xac, 0x05]].concat()
-        );
-        assert_eq!(Hello::parse(&bytes), Some(hello()));
+    fn the_sizes_of_both_messages_are_pinned() {
+        let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
+        let (_, first) = start(&alice, &bob);
+        let (second, _) = answer_by(&bob, &first);
 
-        let bytes = welcome().emit();
-        assert_eq!(bytes, [7, 0, 0, 0, 0, 0, 0, 0, 2, 0xdc, 0x05, 1, 0, 0, 0]);
-        assert_eq!(Welcome::parse(&bytes), Some(welcome()));
+        assert_eq!(first.len(), 32 + 48 + 1_184 + 8 + b"hello".len() + 16);
+        assert_eq!(second.len(), 1_088 + 32 + 4 + b"welcome".len() + 16);
+    }
+
+    /// The keys hang on ML-KEM too: with all of X25519 the same, another secret gives other keys.
+    #[test]
+    fn the_secret_of_ml_kem_is_in_the_keys() {
+        let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
+        let (mut waiting, first) = start(&alice, &bob);
+        let (second, of_bob) = answer_by(&bob, &first);
+        let answering = read_by(&bob, SUITES, &first).unwrap();
+        let mut randomness = Randomness::new(Some([6; 32]));
+
+        let (_, of_other) = answering.answer(b"welcome", &mut randomness).unwrap();
+
+        assert_ne!(of_other.sealing_key(0), of_bob.sealing_key(0));
+        assert!(waiting.finish(&second).is_ok());
     }
 
     #[test]
-    fn a_later_version_may_say_more() {
-        let mut bytes = hello().emit().to_vec();
-        bytes.push(1);
-
-        assert_eq!(Hello::parse(&bytes), Some(hello()));
-    }
-
-    #[test]
-    fn impossible_lanes_and_sizes_are_refused() {
-        for (lanes, max_datagram_bytes) in [(0, 1_452), (17, 1_452), (1, 1_199)] {
-            let bytes = Hello {
-                lanes,
-                max_datagram_bytes,
-                ..hello()
-            }
-            .emit();
-            assert_eq!(Hello::parse(&bytes), None);
+    fn a_changed_ciphertext_makes_the_initiator_abort_and_the_true_one_can_still_come() {
+        let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
+        let (mut waiting, first) = start(&alice, &bob);
+        let (second, _) = answer_by(&bob, &first);
+        for place in [0, 500, 1_087, 1_088, second.len() - 1] {
+            let mut changed = second.clone();
+            changed[place] ^= 1;
+            assert_eq!(
+                waiting.finish(&changed).err(),
+                Some(Reason::BadHandshake),
+                "{place}"
+            );
         }
+        assert_eq!(
+            waiting.finish(&second[..1_087]).err(),
+            Some(Reason::BadHandshake)
+        );
+
+        assert!(waiting.finish(&second).is_ok());
     }
 
     #[test]
@@ -471,9 +443,21 @@ mod tests {
         let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
         let (_, first) = start(&alice, &bob);
 
-        let stripped = read_by(&bob, [1, 2, 0, 0], &first);
+        let stripped = read_by(&bob, [SUITES[0], 3, 0, 0], &first);
 
         assert_eq!(stripped.err(), Some(Reason::BadHandshake));
+    }
+
+    /// What recorded traffic would lie open by: X25519 alone.
+    #[test]
+    fn the_suite_without_ml_kem_is_refused() {
+        let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
+        let (_, first) = start(&alice, &bob);
+        let mut randomness = Randomness::new(Some([4; 32]));
+
+        let classical = Answering::read(&bob, 1, [1, 0, 0, 0], &first, LABEL, &mut randomness);
+
+        assert_eq!(classical.err(), Some(Reason::UnknownSuite));
     }
 
     /// GREASE: suites that nobody has must break nobody.
@@ -489,22 +473,19 @@ mod tests {
             .unwrap()
             .build_initiator()
             .unwrap();
-        let first = write(&mut noise, &hello().emit()).unwrap();
-        let greased = Welcome {
-            suites: [SUITES[0], 0x1a, 0, 0],
-            ..welcome()
-        };
+        let seed = [7; kem::SEED_BYTES];
+        let payload = [&kem::encapsulation_key(&seed)[..], &[0; 8]].concat();
+        let first = write(&mut noise, &payload).unwrap();
 
-        let (second, _) = read_by(&bob, offered, &first)
-            .unwrap()
-            .answer(&greased)
-            .unwrap();
+        let answering = read_by(&bob, offered, &first).unwrap();
+        let second = answer_with(answering, [SUITES[0], 0x1a, 0, 0]);
         let mut waiting = Waiting {
             noise,
             suite: SUITES[0],
+            seed,
         };
 
-        assert_eq!(waiting.finish(&second).unwrap().0, greased);
+        assert_eq!(waiting.finish(&second).unwrap().0, b"welcome");
     }
 
     #[test]
@@ -515,16 +496,23 @@ mod tests {
 
         let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
         let (mut waiting, first) = start(&alice, &bob);
-        let liar = Welcome {
-            suites: [0xfa, 0, 0, 0],
-            ..welcome()
-        };
-        let (second, _) = read_by(&bob, SUITES, &first)
-            .unwrap()
-            .answer(&liar)
-            .unwrap();
+        let answering = read_by(&bob, SUITES, &first).unwrap();
+        let second = answer_with(answering, [0xfa, 0, 0, 0]);
 
         assert_eq!(waiting.finish(&second).err(), Some(Reason::UnknownSuite));
+    }
+
+    #[test]
+    fn what_is_no_encapsulation_key_is_not_answered() {
+        let (alice, bob) = (Identity::new([1; 32]), Identity::new([2; 32]));
+        let (_, first) = start(&alice, &bob);
+        let mut answering = read_by(&bob, SUITES, &first).unwrap();
+        answering.payload[..3].fill(0xff);
+        let mut randomness = Randomness::new(Some([5; 32]));
+
+        let answered = answering.answer(b"welcome", &mut randomness);
+
+        assert_eq!(answered.err(), Some(Reason::BadHandshake));
     }
 
     #[test]
@@ -541,10 +529,7 @@ mod tests {
             Some(Reason::BadHandshake)
         );
         let (_, to_eve) = start(&alice, &eve);
-        let (second, _) = read_by(&eve, SUITES, &to_eve)
-            .unwrap()
-            .answer(&welcome())
-            .unwrap();
+        let (second, _) = answer_by(&eve, &to_eve);
         assert_eq!(waiting.finish(&second).err(), Some(Reason::BadHandshake));
     }
 }

@@ -153,7 +153,7 @@ fn sealing_and_opening_allocate_nothing() {
 #[test]
 fn an_idle_pipe_costs_at_most_2_kib() {
     const PIPES: u16 = 1_000;
-    const RESPONSE_BYTES: isize = 91;
+    const RESPONSE_BYTES: isize = 1_195;
     let mut node = end(0, PeerKind::Node);
     let mut total = 0;
 

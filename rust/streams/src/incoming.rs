@@ -40,13 +40,18 @@ impl Waiting {
     ) -> Result<(), Incoming> {
         let of_peer = self.of_peer.get(&key.peer).copied().unwrap_or(0);
         let is_full = self.of_key.len() >= self.max || of_peer >= self.max_per_peer;
-        if is_full || self.of_key.contains_key(&key) {
+        if is_full || self.has(&key) {
             return Err(incoming);
         }
         self.of_key.insert(key, (deadline_ns, incoming));
         self.of_peer.insert(key.peer, of_peer + 1);
         self.order.push_back((deadline_ns, key));
         Ok(())
+    }
+
+    /// Whether one of this key waits.
+    pub(crate) fn has(&self, key: &ConnectionKey) -> bool {
+        self.of_key.contains_key(key)
     }
 
     pub(crate) fn take(&mut self, key: &ConnectionKey) -> Option<Incoming> {

@@ -29,6 +29,7 @@ mod incoming;
 pub mod internet;
 pub mod junction;
 mod key;
+mod key_exchange;
 mod probing;
 mod randomness;
 mod schedule;

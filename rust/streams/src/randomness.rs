@@ -18,6 +18,7 @@ use rustls::crypto::{
 };
 
 use crate::StreamsError;
+use crate::key_exchange::Hybrid;
 
 /// The first source, from which each part of an endpoint gets its own seed.
 pub(crate) struct Randomness {
@@ -56,22 +57,49 @@ impl Randomness {
         u64::from_le_bytes(bytes)
     }
 
-    /// rustls' ring provider, reduced to TLS 1.3 with X25519, drawing from the seed when there is one.
+    /// rustls' ring provider, reduced to TLS 1.3 with X25519MLKEM768: both ends are ours, so that neither can be
+    /// talked into less. It draws from the seed when there is one.
     pub(crate) fn crypto_provider(&mut self) -> CryptoProvider {
         let provider = rustls::crypto::ring::default_provider();
         if !self.is_seeded {
             return CryptoProvider {
-                kx_groups: vec![rustls::crypto::ring::kx_group::X25519],
+                kx_groups: vec![&HYBRID],
                 ..provider
             };
         }
         let generator = Mutex::new(ChaCha20Rng::from_seed(self.draw_seed()));
         let seeded: &'static Seeded = Box::leak(Box::new(Seeded { generator }));
+        let hybrid: &'static Hybrid = Box::leak(Box::new(Hybrid {
+            classical: seeded,
+            random: seeded,
+        }));
         CryptoProvider {
-            kx_groups: vec![seeded],
+            kx_groups: vec![hybrid],
             secure_random: seeded,
             ..provider
         }
+    }
+}
+
+/// rustls' ring provider with X25519MLKEM768 in front of what it has: for those who may be anybody.
+pub(crate) fn provider_for_all() -> CryptoProvider {
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.kx_groups.insert(0, &HYBRID);
+    provider
+}
+
+/// With the system's randomness.
+static HYBRID: Hybrid = Hybrid {
+    classical: rustls::crypto::ring::kx_group::X25519,
+    random: &System,
+};
+
+#[derive(Debug)]
+struct System;
+
+impl SecureRandom for System {
+    fn fill(&self, out: &mut [u8]) -> Result<(), GetRandomFailed> {
+        SysRng.try_fill_bytes(out).map_err(|_| GetRandomFailed)
     }
 }
 
@@ -204,21 +232,39 @@ mod tests {
     }
 
     #[test]
-    fn the_seeded_exchange_agrees_with_the_one_of_ring() {
+    fn the_seeded_exchange_agrees_with_the_one_of_the_system() {
         let seeded = exchange([3; 32]);
-        let real = rustls::crypto::ring::kx_group::X25519.start().unwrap();
-        let (seeded_public, real_public) = (seeded.pub_key().to_vec(), real.pub_key().to_vec());
 
-        let one = seeded.complete(&real_public).unwrap();
-        let other = real.complete(&seeded_public).unwrap();
+        let real = HYBRID.start_and_complete(seeded.pub_key()).unwrap();
+        let secret = seeded.complete(&real.pub_key).unwrap();
 
-        assert_eq!(one.secret_bytes(), other.secret_bytes());
+        assert_eq!(secret.secret_bytes(), real.secret.secret_bytes());
+    }
+
+    #[test]
+    fn a16_peers_of_ours_have_one_group_and_others_may_have_more() {
+        let groups = |provider: &CryptoProvider| -> Vec<NamedGroup> {
+            provider
+                .kx_groups
+                .iter()
+                .map(|group| group.name())
+                .collect()
+        };
+
+        let ours = Randomness::new(None).unwrap().crypto_provider();
+        let of_all = provider_for_all();
+
+        assert_eq!(groups(&ours), [NamedGroup::X25519MLKEM768]);
+        assert_eq!(
+            groups(&of_all)[..2],
+            [NamedGroup::X25519MLKEM768, NamedGroup::X25519]
+        );
     }
 
     #[test]
     fn a_key_share_of_small_order_is_refused() {
-        assert!(exchange([4; 32]).complete(&[0; 32]).is_err());
-        assert!(exchange([4; 32]).complete(&[9; 31]).is_err());
+        assert!(exchange([4; 32]).complete(&[0; 1_120]).is_err());
+        assert!(exchange([4; 32]).complete(&[9; 1_119]).is_err());
     }
 
     #[test]

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::version::TLS13;
+
+use crate::randomness::provider_for_all;
 
 /// Sessions of one site that clients may resume.
 const SESSIONS: usize = 4_096;
@@ -70,7 +71,7 @@ impl fmt::Debug for Sites {
 }
 
 fn config(site: &Site, clock: &Arc<Clock>) -> Result<ServerConfig, String> {
-    let provider = Arc::new(default_provider());
+    let provider = Arc::new(provider_for_all());
     let chain = CertificateDer::pem_slice_iter(&site.certificates)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| format!("its certificate is no PEM: {error}"))?;

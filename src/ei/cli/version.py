@@ -24,9 +24,11 @@ def execute(_arguments: argparse.Namespace, output: Output) -> Exit:
     content = {
         "version": metadata.version("extensible-internet"),
         "wire": _core.WIRE_VERSION,
+        "keys": _core.KEYS,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
     }
-    output.data("ei {version}, wire version {wire}, Python {python}, {machine}".format_map(content))
+    said = "ei {version}, wire version {wire}, keys by {keys}, Python {python}, {machine}"
+    output.data(said.format_map(content))
     output.document("ei.version/1", content)
     return Exit.OK

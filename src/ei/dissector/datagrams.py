@@ -85,12 +85,12 @@ def _initiation(walk: Walk) -> None:
     if walk.left + 1 < SMALLEST_INITIATION_BYTES:
         raise Malformed("unpadded_initiation")
     _ = walk.take("ei.suite", 1)
-    noise_bytes = walk.number("ei.noise_length", 2)
+    message_bytes = walk.number("ei.handshake_length", 2)
     _ = walk.take("ei.sender_index", 4)
     _ = walk.take("ei.offered_suites", 4)
-    if noise_bytes > walk.left - 2 * MAC_BYTES:
+    if message_bytes > walk.left - 2 * MAC_BYTES:
         raise Malformed("truncated")
-    _ = walk.take("ei.noise", noise_bytes)
+    _ = walk.take("ei.handshake", message_bytes)
     _ = walk.take("ei.padding", walk.left - 2 * MAC_BYTES)
     _ = walk.take("ei.mac1", MAC_BYTES)
     _ = walk.take("ei.mac2", MAC_BYTES)
@@ -98,12 +98,12 @@ def _initiation(walk: Walk) -> None:
 
 def _response(walk: Walk) -> None:
     _ = walk.take("ei.suite", 1)
-    noise_bytes = walk.number("ei.noise_length", 2)
+    message_bytes = walk.number("ei.handshake_length", 2)
     _ = walk.take("ei.sender_index", 4)
     _ = walk.take("ei.receiver_index", 4)
-    if noise_bytes > walk.left - MAC_BYTES:
+    if message_bytes > walk.left - MAC_BYTES:
         raise Malformed("truncated")
-    _ = walk.take("ei.noise", noise_bytes)
+    _ = walk.take("ei.handshake", message_bytes)
     _ = walk.take("ei.padding", walk.left - MAC_BYTES)
     _ = walk.take("ei.mac1", MAC_BYTES)
 

@@ -65,10 +65,10 @@ field("tag", ProtoField.bytes, "Tag")
 field("payload", ProtoField.bytes, "Payload")
 field("padding", ProtoField.bytes, "Padding")
 field("suite", number(8), "Cipher suite")
-field("noise_length", number(16), "Noise length")
+field("handshake_length", number(16), "Handshake length")
 field("sender_index", number(32), "Sender index", base.HEX)
 field("offered_suites", ProtoField.bytes, "Offered suites")
-field("noise", ProtoField.bytes, "Noise message")
+field("handshake", ProtoField.bytes, "Handshake message")
 field("mac1", ProtoField.bytes, "mac1: knows the responder's key")
 field("mac2", ProtoField.bytes, "mac2: holds a cookie")
 field("reserved", ProtoField.bytes, "Reserved")
@@ -99,12 +99,13 @@ field("e2e.counter", number(64), "End to end: counter")
 field("e2e.ciphertext", ProtoField.bytes, "End to end: ciphertext")
 field("e2e.tag", ProtoField.bytes, "End to end: tag")
 field("e2e.type", number(8), "End to end: type of the handshake message", base.DEC, TYPES)
+field("e2e.half", number(8), "End to end: which half of the initiation")
 field("e2e.suite", number(8), "End to end: cipher suite")
 field("e2e.reserved", ProtoField.bytes, "End to end: reserved")
 field("e2e.sender_key_id", number(32), "End to end: key of the sender", base.HEX)
 field("e2e.receiver_key_id", number(32), "End to end: key of the receiver", base.HEX)
 field("e2e.offered_suites", ProtoField.bytes, "End to end: offered suites")
-field("e2e.noise", ProtoField.bytes, "End to end: Noise message")
+field("e2e.handshake", ProtoField.bytes, "End to end: Handshake message")
 field("e2e.cookie", ProtoField.bytes, "End to end: cookie")
 field("fate", ProtoField.string, "Fate")
 field("drop_reason", ProtoField.string, "Drop reason")
@@ -165,11 +166,11 @@ end
 local function initiation(walk)
     if walk.bytes < SMALLEST_INITIATION then malformed("unpadded_initiation") end
     walk:take("suite", 1)
-    local noise = walk:number("noise_length", 2)
+    local message = walk:number("handshake_length", 2)
     walk:take("sender_index", 4)
     walk:take("offered_suites", 4)
-    if noise > walk:left() - 2 * MAC then malformed("truncated") end
-    walk:take("noise", noise)
+    if message > walk:left() - 2 * MAC then malformed("truncated") end
+    walk:take("handshake", message)
     walk:take("padding", walk:left() - 2 * MAC)
     walk:take("mac1", MAC)
     walk:take("mac2", MAC)
@@ -177,11 +178,11 @@ end
 
 local function response(walk)
     walk:take("suite", 1)
-    local noise = walk:number("noise_length", 2)
+    local message = walk:number("handshake_length", 2)
     walk:take("sender_index", 4)
     walk:take("receiver_index", 4)
-    if noise > walk:left() - MAC then malformed("truncated") end
-    walk:take("noise", noise)
+    if message > walk:left() - MAC then malformed("truncated") end
+    walk:take("handshake", message)
     walk:take("padding", walk:left() - MAC)
     walk:take("mac1", MAC)
 end
@@ -249,19 +250,22 @@ local function end_to_end(range, tree)
         return
     end
     local kind = walk:number("e2e.type", 1, reason)
-    walk:take("e2e.suite", 1, reason)
+    walk:take(kind == 4 and "e2e.half" or "e2e.suite", 1, reason)
     walk:take("e2e.reserved", 2, reason)
     if kind == 1 then
         walk:take("e2e.sender_key_id", 4, reason)
         walk:take("e2e.offered_suites", 4, reason)
-        walk:take("e2e.noise", walk:left())
+        walk:take("e2e.handshake", walk:left())
     elseif kind == 2 then
         walk:take("e2e.sender_key_id", 4, reason)
         walk:take("e2e.receiver_key_id", 4, reason)
-        walk:take("e2e.noise", walk:left())
+        walk:take("e2e.handshake", walk:left())
     elseif kind == 3 then
         walk:take("e2e.receiver_key_id", 4, reason)
         walk:take("e2e.cookie", walk:left())
+    elseif kind == 4 then
+        walk:take("e2e.sender_key_id", 4, reason)
+        walk:take("e2e.handshake", walk:left())
     else
         malformed(reason)
     end

@@ -6,6 +6,8 @@ Layouts: docs/reference/wire.md section 8.
 from ei.dissector.walk import Malformed, Walk
 
 TAG_BYTES = 16
+HALF = 4
+"""The type of half an initiation."""
 REASON = "bad_end_to_end"
 
 
@@ -23,19 +25,22 @@ def end_to_end(walk: Walk) -> None:
         _ = walk.take("ei.e2e.tag", TAG_BYTES)
         return
     kind = walk.number("ei.e2e.type", 1, reason=REASON)
-    _ = walk.take("ei.e2e.suite", 1, reason=REASON)
+    _ = walk.take("ei.e2e.half" if kind == HALF else "ei.e2e.suite", 1, reason=REASON)
     _ = walk.take("ei.e2e.reserved", 2, reason=REASON)
     match kind:
         case 1:
             _ = walk.take("ei.e2e.sender_key_id", 4, reason=REASON)
             _ = walk.take("ei.e2e.offered_suites", 4, reason=REASON)
-            _ = walk.take("ei.e2e.noise", walk.left)
+            _ = walk.take("ei.e2e.handshake", walk.left)
         case 2:
             _ = walk.take("ei.e2e.sender_key_id", 4, reason=REASON)
             _ = walk.take("ei.e2e.receiver_key_id", 4, reason=REASON)
-            _ = walk.take("ei.e2e.noise", walk.left)
+            _ = walk.take("ei.e2e.handshake", walk.left)
         case 3:
             _ = walk.take("ei.e2e.receiver_key_id", 4, reason=REASON)
             _ = walk.take("ei.e2e.cookie", walk.left)
+        case 4:
+            _ = walk.take("ei.e2e.sender_key_id", 4, reason=REASON)
+            _ = walk.take("ei.e2e.handshake", walk.left)
         case _:
             raise Malformed(REASON)

@@ -33,7 +33,7 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             and that they must; at most 8 in all.
         key_file, records_file: See `ei.records`.
         admin_socket: Of `ei host run`.
-        max_datagram_bytes: Largest datagram sent; see decision 0041.
+        max_datagram_bytes: Largest datagram sent; see decisions 0041 and 0226.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
         revocation_limit_s: With domains whose list of revoked keys is older, no new pipe opens; see
             decision 0085.

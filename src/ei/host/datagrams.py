@@ -83,7 +83,7 @@ class Datagrams:
         """Send a datagram; return whether it was taken, which it is not while too much waits.
 
         Args:
-            data: 0 to 1_267 bytes; fewer where the host's `max_datagram_bytes` is below 1_404.
+            data: 0 to 1_267 bytes; fewer where the host's `max_datagram_bytes` is below 1_420.
             port: Of the listener at `to`, 0 to 65_535.
             source_port: Where answers should go.
 

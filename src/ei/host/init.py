@@ -50,7 +50,7 @@ revocation_limit_s = 31_536_000
 # Where `ei host` asks a running daemon.
 # admin_socket = "admin.sock"
 
-# The largest datagram sent (1_344 to 65_000).
+# The largest datagram sent (1_360 to 65_000).
 # max_datagram_bytes = 1_452
 
 # Who lists further domains to believe, such as "governance.toml" of ei governance init.

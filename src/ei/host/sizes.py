@@ -7,8 +7,9 @@ from ei.errors import LimitError
 MAX_METADATA_BYTES = 255
 MAX_SEALED_BYTES = 1_280
 """What hosts may rely on inside the end-to-end seal (architecture 7, "Size")."""
-MIN_PACKET_BYTES = 1_344
-"""What streams need, whose packets of 1,232 bytes have one size on every way."""
+MIN_PACKET_BYTES = 1_360
+"""What the handshake of a pipe needs, and 16 bytes more than streams do, whose packets of 1,232
+bytes have one size on every way."""
 PREFIX_AND_TAG_BYTES = 32
 HEADER_BYTES = 20 + 16
 """The fixed part, and the source, which the first node adds."""

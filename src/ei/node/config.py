@@ -66,7 +66,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             worker that holds most is ended. 0: half of the machine's memory, or of its group's.
         copies_per_s: That the packets of one peer may become, as with multicast and pub/sub; more
             are dropped (`copies_capped`). 0: no bound.
-        max_datagram_bytes: Largest datagram sent, as streams need it at least; see decision 0041.
+        max_datagram_bytes: Largest datagram sent; see decisions 0041 and 0226.
         mesh_nodes: Other nodes are called at start while there are at most so many; else a pipe
             opens with the first packet.
         attachment_limit_s: Longest life of an attachment that counts; see decision 0081.
@@ -118,7 +118,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
     memory_limit_mib: Annotated[int, Meta(ge=0, le=2**24)] = 0
     copies_per_s: Annotated[int, Meta(ge=0, le=2**40)] = 1_000_000
-    max_datagram_bytes: Annotated[int, Meta(ge=1_344, le=65_000)] = 1_452
+    max_datagram_bytes: Annotated[int, Meta(ge=1_360, le=65_000)] = 1_452
     mesh_nodes: Annotated[int, Meta(ge=0, le=2**20)] = 64
     attachment_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = MAX_ATTACHMENT_S
     revocation_limit_s: Annotated[int, Meta(ge=1, le=10 * 365 * 86_400)] = REVOCATION_LIMIT_S

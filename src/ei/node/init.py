@@ -64,7 +64,7 @@ services = [{services}]
 # threads = 1
 # spin_us = 50
 
-# Most cached decisions, and the largest datagram sent (1_344 to 65_000).
+# Most cached decisions, and the largest datagram sent (1_360 to 65_000).
 # cache_entries = 65_536
 # max_datagram_bytes = 1_452
 

@@ -1,17 +1,17 @@
-//! Noise IK between two hosts, inside payloads.
+//! The handshake between two hosts, inside payloads.
 
 use std::net::{Ipv6Addr, SocketAddr};
 
-use super::payload::Payload;
-use super::peer::Dialling;
+use super::payload::{Payload, halves};
+use super::peer::{Dialling, Half};
 use super::session::Session;
 use super::{EndToEnd, OpenedPayload, Outgoing};
 use crate::aead::KEY_BYTES;
 use crate::counters::Reason;
 use crate::handshake::admission::Admission;
-use crate::handshake::{Answering, Hello, SUITES, Waiting, Welcome};
+use crate::handshake::{Answering, SUITES, Waiting};
+use crate::wire::array_at;
 use crate::wire::handshake::{MAC_BYTES, Suites};
-use crate::wire::{Address, array_at};
 
 const MILLISECOND_NS: u64 = 1_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
@@ -38,20 +38,13 @@ impl EndToEnd {
         associated: &[u8],
         cookie: Option<[u8; MAC_BYTES]>,
         tries: usize,
-    ) -> Result<Outgoing, Reason> {
+    ) -> Result<Vec<Outgoing>, Reason> {
         let unix_ns = now_ns.saturating_add_signed(self.unix_offset_ns);
         self.last_timestamp = unix_ns.max(self.last_timestamp + 1);
-        let hello = Hello {
-            timestamp: self.last_timestamp,
-            boot: 0,
-            address: Address::default(),
-            lanes: 1,
-            max_datagram_bytes: u16::MAX,
-        };
-        let (waiting, noise) = Waiting::start(
+        let (waiting, message) = Waiting::start(
             &self.identity,
             peer_key,
-            &hello,
+            self.last_timestamp,
             cookie.as_ref().map_or(&[], |cookie| cookie),
             LABEL,
             &mut self.randomness,
@@ -62,7 +55,7 @@ impl EndToEnd {
             suite: SUITES[0],
             sender_id: own_id,
             offered: SUITES,
-            noise: &noise,
+            message: &message,
         }
         .emit();
         let wait_ns = RETRY_NS.get(tries).copied().unwrap_or(GIVE_UP_NS);
@@ -84,10 +77,56 @@ impl EndToEnd {
             gives_up_ns,
         }));
         self.busy.insert(*peer_key);
-        Ok(Outgoing {
-            associated: associated.to_vec(),
-            payload,
-        })
+        // Where the way does not carry it whole, nobody says so: every other try is in halves.
+        let payloads = match tries % 2 {
+            0 => vec![payload],
+            _ => halves(own_id, &payload).to_vec(),
+        };
+        Ok(payloads
+            .into_iter()
+            .map(|payload| Outgoing {
+                associated: associated.to_vec(),
+                payload,
+            })
+            .collect())
+    }
+
+    /// Keep half of an initiation until the other is here, in whichever order they come: one of each host.
+    pub(super) fn take_half(
+        &mut self,
+        now_ns: u64,
+        peer_key: &[u8; KEY_BYTES],
+        half: u8,
+        sender_id: u32,
+        bytes: &[u8],
+    ) -> Result<OpenedPayload, Reason> {
+        self.make_room(peer_key);
+        let peer = self.peers.entry(*peer_key).or_default();
+        let other = peer
+            .half
+            .take()
+            .filter(|other| other.sender_id == sender_id && other.half != half);
+        let Some(other) = other else {
+            peer.half = Some(Half {
+                sender_id,
+                half,
+                bytes: bytes.to_vec(),
+            });
+            return Ok(OpenedPayload::default());
+        };
+        let payload = match half {
+            0 => [bytes, &other.bytes].concat(),
+            _ => [&other.bytes, bytes].concat(),
+        };
+        match Payload::parse(&payload)? {
+            Payload::Initiation {
+                suite,
+                sender_id,
+                offered,
+                message,
+            } => self.answer(now_ns, peer_key, suite, sender_id, offered, message),
+            _ => Err(Reason::BadEndToEnd),
+        }
     }
 
     pub(super) fn answer(
@@ -97,9 +136,9 @@ impl EndToEnd {
         suite: u8,
         sender_id: u32,
         offered: Suites,
-        noise: &[u8],
+        message: &[u8],
     ) -> Result<OpenedPayload, Reason> {
-        let ephemeral = array_at(noise, 0).ok_or(Reason::Truncated)?;
+        let ephemeral = array_at(message, 0).ok_or(Reason::Truncated)?;
         if self.gate.is_seen(&ephemeral) {
             return Err(Reason::StaleInitiation);
         }
@@ -111,7 +150,7 @@ impl EndToEnd {
             &self.identity,
             suite,
             offered,
-            noise,
+            message,
             LABEL,
             &mut self.randomness,
         )
@@ -127,10 +166,10 @@ impl EndToEnd {
         {
             return Err(Reason::HandshakeRate);
         }
-        if answering.hello.timestamp <= peer.last_timestamp
+        if answering.timestamp <= peer.last_timestamp
             && !self
                 .jar
-                .is_given(now_ns, source_of(peer_key), &answering.extra)
+                .is_given(now_ns, source_of(peer_key), answering.said())
         {
             return self.give_cookie(now_ns, peer_key, sender_id);
         }
@@ -143,23 +182,19 @@ impl EndToEnd {
             return Ok(OpenedPayload::default());
         }
         peer.dialling = None;
-        peer.last_timestamp = answering.hello.timestamp;
+        peer.last_timestamp = answering.timestamp;
         peer.last_initiation_ns = Some(now_ns);
         peer.used_ns = now_ns;
         self.gate.remember(ephemeral);
-        let welcome = Welcome {
-            boot: 0,
-            lanes: 1,
-            max_datagram_bytes: u16::MAX,
-            suites: SUITES,
-        };
-        let (noise, secrets) = answering.answer(&welcome).map_err(end_to_end)?;
+        let (message, secrets) = answering
+            .answer(&[], &mut self.randomness)
+            .map_err(end_to_end)?;
         let own_id = self.new_id();
         let payload = Payload::Response {
             suite,
             sender_id: own_id,
             receiver_id: sender_id,
-            noise: &noise,
+            message: &message,
         }
         .emit();
         if let Some(peer) = self.peers.get_mut(peer_key) {
@@ -196,7 +231,7 @@ impl EndToEnd {
         suite: u8,
         sender_id: u32,
         receiver_id: u32,
-        noise: &[u8],
+        message: &[u8],
     ) -> Result<OpenedPayload, Reason> {
         let peer = self.peers.get_mut(peer_key).ok_or(Reason::BadEndToEnd)?;
         let dialling = peer
@@ -204,7 +239,7 @@ impl EndToEnd {
             .as_mut()
             .filter(|dialling| dialling.own_id == receiver_id && suite == SUITES[0])
             .ok_or(Reason::BadEndToEnd)?;
-        let (_, secrets) = dialling.waiting.finish(noise).map_err(end_to_end)?;
+        let (_, secrets) = dialling.waiting.finish(message).map_err(end_to_end)?;
         peer.dialling = None;
         let session = Session::new(now_ns, &secrets, receiver_id, sender_id);
         peer.previous = peer.current.replace(session);
@@ -242,7 +277,7 @@ impl EndToEnd {
         )?;
         Ok(OpenedPayload {
             datagram: None,
-            outgoing: vec![retry],
+            outgoing: retry,
         })
     }
 

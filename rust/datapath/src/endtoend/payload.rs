@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! datagram       0 key id u32, not 0 │ 4 counter u64 │ 12 ciphertext │ tag 16 B
-//! initiation     0 zero u32 │ 4 type 1 │ 5 suite u8 │ 6 zero u16 │ 8 sender key id u32 │ 12 offered suites 4 B │ 16 Noise message 1
-//! response       0 zero u32 │ 4 type 2 │ 5 suite u8 │ 6 zero u16 │ 8 sender key id u32 │ 12 receiver key id u32 │ 16 Noise message 2
+//! initiation     0 zero u32 │ 4 type 1 │ 5 suite u8 │ 6 zero u16 │ 8 sender key id u32 │ 12 offered suites 4 B │ 16 message
+//! response       0 zero u32 │ 4 type 2 │ 5 suite u8 │ 6 zero u16 │ 8 sender key id u32 │ 12 receiver key id u32 │ 16 message
 //! cookie         0 zero u32 │ 4 type 3 │ 5 zero u8  │ 6 zero u16 │ 8 receiver key id u32 │ 12 cookie 16 B
+//! half           0 zero u32 │ 4 type 4 │ 5 half u8  │ 6 zero u16 │ 8 sender key id u32 │ 12 half of an initiation
 //! ```
 //! The associated data of a datagram's seal are its first 12 bytes and what the caller gives. A
 //! datagram of 28 bytes with counter 0 is a confirmation: it carries nothing, and its associated data
@@ -23,6 +24,8 @@ const HANDSHAKE_KEY_ID: u32 = 0;
 const INITIATION: u8 = 1;
 const RESPONSE: u8 = 2;
 const COOKIE: u8 = 3;
+const HALF: u8 = 4;
+const HALF_AT: usize = 12;
 
 /// One payload, by what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +45,8 @@ pub enum Payload<'a> {
         sender_id: u32,
         /// All suites of the initiator.
         offered: Suites,
-        /// Noise message 1.
-        noise: &'a [u8],
+        /// The suite's first message.
+        message: &'a [u8],
     },
     /// Second handshake message.
     Response {
@@ -53,8 +56,8 @@ pub enum Payload<'a> {
         sender_id: u32,
         /// The initiator's key id.
         receiver_id: u32,
-        /// Noise message 2.
-        noise: &'a [u8],
+        /// The suite's second message.
+        message: &'a [u8],
     },
     /// The initiation's timestamp is stale: repeat it with this.
     Cookie {
@@ -62,6 +65,15 @@ pub enum Payload<'a> {
         receiver_id: u32,
         /// To be sent encrypted in the next initiation.
         cookie: [u8; MAC_BYTES],
+    },
+    /// Half of an initiation, for ways that do not carry it whole.
+    Half {
+        /// Which: 0 or 1.
+        half: u8,
+        /// The initiator's key id, the same in both.
+        sender_id: u32,
+        /// Bytes of the initiation.
+        bytes: &'a [u8],
     },
 }
 
@@ -90,15 +102,21 @@ impl<'a> Payload<'a> {
                 suite,
                 sender_id: first_id,
                 offered: array_at(bytes, 12).ok_or(Reason::Truncated)?,
-                noise: bytes.get(16..).ok_or(Reason::Truncated)?,
+                message: bytes.get(16..).ok_or(Reason::Truncated)?,
             }),
             RESPONSE => Ok(Self::Response {
                 suite,
                 sender_id: first_id,
                 receiver_id: u32_at(bytes, 12).ok_or(Reason::Truncated)?,
-                noise: bytes.get(16..).ok_or(Reason::Truncated)?,
+                message: bytes.get(16..).ok_or(Reason::Truncated)?,
             }),
             COOKIE if suite != 0 => Err(Reason::UnknownFlags),
+            HALF if suite > 1 => Err(Reason::UnknownFlags),
+            HALF => Ok(Self::Half {
+                half: suite,
+                sender_id: first_id,
+                bytes: bytes.get(HALF_AT..).ok_or(Reason::Truncated)?,
+            }),
             COOKIE => Ok(Self::Cookie {
                 receiver_id: first_id,
                 cookie: array_at(bytes, 12).ok_or(Reason::Truncated)?,
@@ -115,21 +133,28 @@ impl<'a> Payload<'a> {
                 suite,
                 sender_id,
                 offered,
-                noise,
-            } => handshake(INITIATION, suite, sender_id, offered, noise),
+                message,
+            } => handshake(INITIATION, suite, sender_id, &[&offered, message]),
             Self::Response {
                 suite,
                 sender_id,
                 receiver_id,
-                noise,
-            } => handshake(RESPONSE, suite, sender_id, receiver_id.to_le_bytes(), noise),
+                message,
+            } => handshake(
+                RESPONSE,
+                suite,
+                sender_id,
+                &[&receiver_id.to_le_bytes(), message],
+            ),
             Self::Cookie {
                 receiver_id,
                 cookie,
-            } => {
-                let [a, b, c, d, rest @ ..] = cookie;
-                handshake(COOKIE, 0, receiver_id, [a, b, c, d], &rest)
-            }
+            } => handshake(COOKIE, 0, receiver_id, &[&cookie]),
+            Self::Half {
+                half,
+                sender_id,
+                bytes,
+            } => handshake(HALF, half, sender_id, &[bytes]),
         }
     }
 }
@@ -142,13 +167,25 @@ pub(super) fn prefix(key_id: u32, counter: u64) -> [u8; PREFIX_BYTES] {
     bytes
 }
 
-fn handshake(kind: u8, suite: u8, first_id: u32, second: [u8; 4], rest: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(16 + rest.len());
+/// Both halves of an initiation.
+pub(super) fn halves(sender_id: u32, initiation: &[u8]) -> [Vec<u8>; 2] {
+    let (first, second) = initiation.split_at(initiation.len() / 2);
+    [(0, first), (1, second)].map(|(half, bytes)| {
+        Payload::Half {
+            half,
+            sender_id,
+            bytes,
+        }
+        .emit()
+    })
+}
+
+fn handshake(kind: u8, suite: u8, first_id: u32, rest: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HALF_AT + rest.iter().map(|part| part.len()).sum::<usize>());
     bytes.extend_from_slice(&HANDSHAKE_KEY_ID.to_le_bytes());
     bytes.extend_from_slice(&[kind, suite, 0, 0]);
     bytes.extend_from_slice(&first_id.to_le_bytes());
-    bytes.extend_from_slice(&second);
-    bytes.extend_from_slice(rest);
+    rest.iter().for_each(|part| bytes.extend_from_slice(part));
     bytes
 }
 
@@ -159,13 +196,13 @@ mod tests {
 
     #[test]
     fn the_layouts_are_pinned() {
-        let golden: [(Payload<'_>, &[u8]); 3] = [
+        let golden: [(Payload<'_>, &[u8]); 4] = [
             (
                 Payload::Initiation {
                     suite: 1,
                     sender_id: 0x0403_0201,
                     offered: [1, 0xfa, 0, 0],
-                    noise: b"noise",
+                    message: b"noise",
                 },
                 &[
                     0, 0, 0, 0, 1, 1, 0, 0, 1, 2, 3, 4, 1, 0xfa, 0, 0, b'n', b'o', b'i', b's', b'e',
@@ -176,7 +213,7 @@ mod tests {
                     suite: 1,
                     sender_id: 0x0403_0201,
                     receiver_id: 0x0807_0605,
-                    noise: b"no",
+                    message: b"no",
                 },
                 &[0, 0, 0, 0, 2, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, b'n', b'o'],
             ),
@@ -190,6 +227,14 @@ mod tests {
                     7, 7,
                 ],
             ),
+            (
+                Payload::Half {
+                    half: 1,
+                    sender_id: 0x0403_0201,
+                    bytes: b"ha",
+                },
+                &[0, 0, 0, 0, 4, 1, 0, 0, 1, 2, 3, 4, b'h', b'a'],
+            ),
         ];
         for (payload, bytes) in golden {
             assert_eq!(payload.emit(), bytes);
@@ -199,6 +244,21 @@ mod tests {
             prefix(0x0403_0201, 0x0c0b_0a09_0807_0605),
             [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
         );
+    }
+
+    #[test]
+    fn both_halves_together_are_the_initiation() {
+        let initiation: Vec<u8> = (0..99).collect();
+
+        let joined: Vec<u8> = halves(7, &initiation)
+            .iter()
+            .flat_map(|payload| match Payload::parse(payload) {
+                Ok(Payload::Half { bytes, .. }) => bytes.to_vec(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+
+        assert_eq!(joined, initiation);
     }
 
     #[test]

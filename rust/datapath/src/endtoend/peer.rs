@@ -28,6 +28,13 @@ pub(super) struct Dialling {
     pub(super) gives_up_ns: u64,
 }
 
+/// The half of an initiation that came first.
+pub(super) struct Half {
+    pub(super) sender_id: u32,
+    pub(super) half: u8,
+    pub(super) bytes: Vec<u8>,
+}
+
 /// Sessions with one host, the handshake under way, and what waits for it.
 #[derive(Default)]
 pub(super) struct Peer {
@@ -37,6 +44,7 @@ pub(super) struct Peer {
     pub(super) next: Option<Box<Session>>,
     pub(super) dialling: Option<Box<Dialling>>,
     pub(super) queue: VecDeque<Queued>,
+    pub(super) half: Option<Half>,
     pub(super) last_timestamp: u64,
     pub(super) last_initiation_ns: Option<u64>,
     pub(super) used_ns: u64,
@@ -76,6 +84,7 @@ impl Peer {
 
     /// Erase keys that are past their time.
     pub(super) fn erase_expired(&mut self, now_ns: u64, limits: &KeyLimits) {
+        self.half = None;
         for session in [&mut self.current, &mut self.previous, &mut self.next] {
             if session
                 .as_ref()

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 
 use super::dialling::LABEL;
+use super::greeting::Greeting;
 use super::{PeerIndex, Pipes};
 use crate::counters::Reason;
 use crate::handshake::admission::Admission;
 use crate::handshake::cookies::MacKeys;
-use crate::handshake::{Answering, Hello, SUITES, Welcome};
+use crate::handshake::{Answering, SUITES};
 use crate::pipe::Next;
 use crate::wire::array_at;
 use crate::wire::handshake::{Initiation, Response};
@@ -43,7 +44,7 @@ impl Pipes {
         {
             return Err(Reason::BadHandshake);
         }
-        let ephemeral = array_at(initiation.noise, 0).ok_or(Reason::Truncated)?;
+        let ephemeral = array_at(initiation.message, 0).ok_or(Reason::Truncated)?;
         if self.gate.is_seen(&ephemeral) {
             return Err(Reason::StaleInitiation);
         }
@@ -63,14 +64,15 @@ impl Pipes {
             &self.identity,
             initiation.suite,
             initiation.offered,
-            initiation.noise,
+            initiation.message,
             LABEL,
             &mut self.randomness,
         )?;
         let peer = self
             .find_key(&answering.peer_key)
             .ok_or(Reason::UnknownPeer)?;
-        if !self.is_timely(now_ns, peer, &answering.hello)? && !is_proved {
+        let hello = Greeting::parse(answering.said()).ok_or(Reason::BadHandshake)?;
+        if !self.is_timely(now_ns, peer, answering.timestamp, &hello)? && !is_proved {
             self.send_cookie(now_ns, from, &initiation)?;
             return Err(Reason::StaleInitiation);
         }
@@ -78,11 +80,24 @@ impl Pipes {
             return Ok(());
         }
         self.gate.remember(ephemeral);
-        self.accept(now_ns, from, peer, initiation.sender_index, answering)
+        self.accept(
+            now_ns,
+            from,
+            peer,
+            initiation.sender_index,
+            answering,
+            &hello,
+        )
     }
 
     /// Whether the timestamp is greater than the peer's last.
-    fn is_timely(&self, now_ns: u64, peer: PeerIndex, hello: &Hello) -> Result<bool, Reason> {
+    fn is_timely(
+        &self,
+        now_ns: u64,
+        peer: PeerIndex,
+        timestamp: u64,
+        hello: &Greeting,
+    ) -> Result<bool, Reason> {
         let pipe = self.pipe(peer).ok_or(Reason::UnknownPeer)?;
         if hello.address != pipe.address {
             return Err(Reason::BadHandshake);
@@ -93,7 +108,7 @@ impl Pipes {
         {
             return Err(Reason::HandshakeRate);
         }
-        Ok(hello.timestamp > pipe.last_timestamp)
+        Ok(timestamp > pipe.last_timestamp)
     }
 
     /// Simultaneous opening: of two initiations that cross, the one from the smaller public key is
@@ -119,19 +134,15 @@ impl Pipes {
         peer: PeerIndex,
         remote_index: u32,
         answering: Answering,
+        hello: &Greeting,
     ) -> Result<(), Reason> {
-        let hello = answering.hello;
         let mac_keys = MacKeys::new(&answering.peer_key);
-        let welcome = Welcome {
-            boot: self.boot,
-            lanes: self.config.lanes,
-            max_datagram_bytes: self.max_datagram_u16(),
-            suites: SUITES,
-        };
-        let (noise, secrets) = answering.answer(&welcome)?;
+        let timestamp = answering.timestamp;
+        let greeting = self.greeting().emit();
+        let (message, secrets) = answering.answer(&greeting, &mut self.randomness)?;
         let index = self.sessions.reserve(peer).ok_or(Reason::HandshakeRate)?;
         self.install(now_ns, peer, index, remote_index, &secrets, hello.lanes);
-        let datagram = Response::emit(SUITES[0], index, remote_index, &noise, |before| {
+        let datagram = Response::emit(SUITES[0], index, remote_index, &message, |before| {
             mac_keys.mac1(before)
         })?;
         self.outgoing.push_back((from, datagram));
@@ -147,7 +158,7 @@ impl Pipes {
         } else {
             UNCONFIRMED_NS
         };
-        pipe.last_timestamp = hello.timestamp;
+        pipe.last_timestamp = timestamp;
         pipe.last_initiation_ns = Some(now_ns);
         pipe.max_datagram_bytes = max_datagram_bytes;
         let next = Next {

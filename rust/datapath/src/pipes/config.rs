@@ -21,7 +21,7 @@ pub struct PipesConfig {
     pub lane: u8,
     /// Wall clock minus the clock of `now_ns`, for the timestamps of initiations.
     pub unix_offset_ns: i64,
-    /// Largest datagram sent and taken, 1,280 to 65,000.
+    /// Largest datagram sent and taken, 1,360 to 65,000.
     pub max_datagram_bytes: usize,
     /// Between nodes, and for probes of unanswered data.
     pub heartbeat_ns: u64,

@@ -1,9 +1,10 @@
 //! Opening pipes as the initiator: dialling, retries, responses, cookies.
 
+use super::greeting::Greeting;
 use super::{PeerIndex, PipeChange, Pipes};
 use crate::counters::Reason;
 use crate::handshake::cookies::MacKeys;
-use crate::handshake::{Hello, SUITES, Waiting};
+use crate::handshake::{SUITES, Waiting};
 use crate::pipe::{Dialling, NEVER_NS, Upkeep};
 use crate::wire::handshake::{CookieReply, Initiation, Response};
 
@@ -102,7 +103,8 @@ impl Pipes {
 
     fn initiate(&mut self, now_ns: u64, peer: PeerIndex) {
         let jitter_ns = self.randomness.jitter_below(RETRY_JITTER_NS);
-        let hello = self.hello(now_ns);
+        let timestamp = self.next_timestamp(now_ns);
+        let greeting = self.greeting().emit();
         let Some(pipe) = self.peers.get_mut(peer.0 as usize).and_then(Option::as_mut) else {
             return;
         };
@@ -135,15 +137,15 @@ impl Pipes {
         let started = Waiting::start(
             &self.identity,
             &pipe.public_key,
-            &hello,
-            &[],
+            timestamp,
+            &greeting,
             LABEL,
             &mut self.randomness,
         );
-        let Ok((waiting, noise)) = started else {
+        let Ok((waiting, message)) = started else {
             return;
         };
-        let Ok(mut datagram) = Initiation::emit(SUITES[0], index, SUITES, &noise) else {
+        let Ok(mut datagram) = Initiation::emit(SUITES[0], index, SUITES, &message) else {
             return;
         };
         let mac_keys = MacKeys::new(&pipe.public_key);
@@ -165,11 +167,15 @@ impl Pipes {
         self.handshakes.initiated += 1;
     }
 
-    fn hello(&mut self, now_ns: u64) -> Hello {
+    /// Unix nanoseconds, greater each time.
+    fn next_timestamp(&mut self, now_ns: u64) -> u64 {
         let unix_ns = now_ns.saturating_add_signed(self.config.unix_offset_ns);
         self.last_timestamp = unix_ns.max(self.last_timestamp + 1);
-        Hello {
-            timestamp: self.last_timestamp,
+        self.last_timestamp
+    }
+
+    pub(super) fn greeting(&self) -> Greeting {
+        Greeting {
             boot: self.boot,
             address: self.config.address,
             lanes: self.config.lanes,
@@ -198,7 +204,10 @@ impl Pipes {
         }
         let waiting = dialling.waiting.as_mut().ok_or(Reason::UnknownPipe)?;
         // A forged answer leaves the state as it was, and the true one can still come.
-        let (welcome, secrets) = waiting.finish(response.noise)?;
+        let (said, secrets) = waiting.finish(response.message)?;
+        let welcome = Greeting::parse(&said)
+            .filter(|welcome| welcome.address == pipe.address)
+            .ok_or(Reason::BadHandshake)?;
         let rtt_ns = now_ns.saturating_sub(dialling.sent_ns);
         let (index, endpoint) = (response.receiver_index, dialling.endpoint);
         pipe.dialling = None;

@@ -1,14 +1,14 @@
-//! The three handshake datagrams, outside of what Noise encrypts.
+//! The three handshake datagrams, outside of what the handshake encrypts.
 //!
 //! ```text
 //! initiation, at least 1,200 B             response                        cookie, 56 B
 //!  0 type 0x11                              0 type 0x12                     0 type 0x13
 //!  1 suite u8                               1 suite u8                      1 zero u8
-//!  2 Noise length u16                       2 Noise length u16              2 zero u16
+//!  2 message length u16                     2 message length u16            2 zero u16
 //!  4 sender index u32                       4 sender index u32              4 receiver index u32
 //!  8 offered suites 4 B                     8 receiver index u32            8 nonce 16 B
-//! 12 Noise message 1                       12 Noise message 2              24 sealed cookie 16 B
-//!    zeros up to the last 32 B              . mac1 16 B                    40 tag 16 B
+//! 12 message                               12 message                      24 sealed cookie 16 B
+//!    zeros up to 1,200 B, if shorter        . mac1 16 B                    40 tag 16 B
 //! -32 mac1 16 B
 //! -16 mac2 16 B (zero without a cookie)
 //! ```
@@ -20,6 +20,9 @@ use crate::counters::Reason;
 pub const MAC_BYTES: usize = 16;
 /// Shortest initiation, so that no answer is longer than its question (RFC 9000 section 14.1).
 pub const INITIATION_BYTES: usize = 1_200;
+/// Longest initiation and response that we send: every path carries it, since no end may configure less for its
+/// datagrams.
+pub const MAX_HANDSHAKE_BYTES: usize = 1_360;
 /// Cipher suites a message can list, in order of preference; the rest is zero.
 pub const SUITE_SLOTS: usize = 4;
 /// A list of cipher suites.
@@ -27,11 +30,11 @@ pub type Suites = [u8; SUITE_SLOTS];
 
 mod field {
     pub(super) const SUITE: usize = 1;
-    pub(super) const NOISE_BYTES: usize = 2;
+    pub(super) const MESSAGE_BYTES: usize = 2;
     pub(super) const FIRST_INDEX: usize = 4;
     pub(super) const OFFERED: usize = 8;
     pub(super) const SECOND_INDEX: usize = 8;
-    pub(super) const NOISE: usize = 12;
+    pub(super) const MESSAGE: usize = 12;
     pub(super) const COOKIE_NONCE: usize = 8;
     pub(super) const COOKIE_SEALED: usize = 24;
     pub(super) const COOKIE_END: usize = 56;
@@ -46,8 +49,8 @@ pub struct Initiation<'a> {
     pub sender_index: u32,
     /// All suites that the initiator has.
     pub offered: Suites,
-    /// Noise message 1.
-    pub noise: &'a [u8],
+    /// The suite's first message.
+    pub message: &'a [u8],
     /// All that `mac1` covers.
     pub before_mac1: &'a [u8],
     /// All that `mac2` covers.
@@ -73,7 +76,7 @@ impl<'a> Initiation<'a> {
             suite: suite_of(datagram)?,
             sender_index: u32_at(datagram, field::FIRST_INDEX).ok_or(Reason::Truncated)?,
             offered: array_at(datagram, field::OFFERED).ok_or(Reason::Truncated)?,
-            noise: noise_of(datagram.get(..mac1_at).ok_or(Reason::Truncated)?)?,
+            message: message_of(datagram.get(..mac1_at).ok_or(Reason::Truncated)?)?,
             before_mac1: datagram.get(..mac1_at).ok_or(Reason::Truncated)?,
             before_mac2: datagram.get(..mac2_at).ok_or(Reason::Truncated)?,
             mac1: array_at(datagram, mac1_at).ok_or(Reason::Truncated)?,
@@ -81,23 +84,24 @@ impl<'a> Initiation<'a> {
         })
     }
 
-    /// An initiation of 1,200 bytes with both macs left zero (see `put_macs`).
+    /// An initiation of at least 1,200 bytes with both macs left zero (see `put_macs`).
     ///
     /// # Errors
-    /// `TooBig` when the Noise message does not fit.
+    /// `TooBig` when the message does not fit.
     pub fn emit(
         suite: u8,
         sender_index: u32,
         offered: Suites,
-        noise: &[u8],
+        message: &[u8],
     ) -> Result<Vec<u8>, Reason> {
-        let mut datagram = start(DatagramType::Initiation, suite, noise.len(), sender_index)?;
+        let mut datagram = start(DatagramType::Initiation, suite, message.len(), sender_index)?;
         datagram.extend_from_slice(&offered);
-        datagram.extend_from_slice(noise);
-        if datagram.len() + 2 * MAC_BYTES > INITIATION_BYTES {
+        datagram.extend_from_slice(message);
+        let length = datagram.len() + 2 * MAC_BYTES;
+        if length > MAX_HANDSHAKE_BYTES {
             return Err(Reason::TooBig);
         }
-        datagram.resize(INITIATION_BYTES, 0);
+        datagram.resize(length.max(INITIATION_BYTES), 0);
         Ok(datagram)
     }
 
@@ -131,8 +135,8 @@ pub struct Response<'a> {
     pub sender_index: u32,
     /// The initiator's receiver index.
     pub receiver_index: u32,
-    /// Noise message 2.
-    pub noise: &'a [u8],
+    /// The suite's second message.
+    pub message: &'a [u8],
     /// All that `mac1` covers.
     pub before_mac1: &'a [u8],
     /// Proves knowledge of the initiator's public key.
@@ -154,7 +158,7 @@ impl<'a> Response<'a> {
             suite: suite_of(datagram)?,
             sender_index: u32_at(before_mac1, field::FIRST_INDEX).ok_or(Reason::Truncated)?,
             receiver_index: u32_at(before_mac1, field::SECOND_INDEX).ok_or(Reason::Truncated)?,
-            noise: noise_of(before_mac1)?,
+            message: message_of(before_mac1)?,
             before_mac1,
             mac1: array_at(datagram, mac1_at).ok_or(Reason::Truncated)?,
         })
@@ -163,17 +167,20 @@ impl<'a> Response<'a> {
     /// A response; `mac1` is computed over all before it.
     ///
     /// # Errors
-    /// `TooBig` when the Noise message does not fit its length field.
+    /// `TooBig` when the message does not fit.
     pub fn emit(
         suite: u8,
         sender_index: u32,
         receiver_index: u32,
-        noise: &[u8],
+        message: &[u8],
         mac1: impl FnOnce(&[u8]) -> [u8; MAC_BYTES],
     ) -> Result<Vec<u8>, Reason> {
-        let mut datagram = start(DatagramType::Response, suite, noise.len(), sender_index)?;
+        let mut datagram = start(DatagramType::Response, suite, message.len(), sender_index)?;
         datagram.extend_from_slice(&receiver_index.to_le_bytes());
-        datagram.extend_from_slice(noise);
+        datagram.extend_from_slice(message);
+        if datagram.len() + MAC_BYTES > MAX_HANDSHAKE_BYTES {
+            return Err(Reason::TooBig);
+        }
         let mac = mac1(&datagram);
         datagram.extend_from_slice(&mac);
         Ok(datagram)
@@ -226,16 +233,16 @@ impl CookieReply {
 fn start(
     kind: DatagramType,
     suite: u8,
-    noise_bytes: usize,
+    message_bytes: usize,
     sender_index: u32,
 ) -> Result<Vec<u8>, Reason> {
-    let noise_bytes = u16::try_from(noise_bytes).map_err(|_| Reason::TooBig)?;
+    let message_bytes = u16::try_from(message_bytes).map_err(|_| Reason::TooBig)?;
     let mut datagram = Vec::with_capacity(match kind {
-        DatagramType::Initiation => INITIATION_BYTES,
-        _ => field::NOISE + usize::from(noise_bytes) + MAC_BYTES,
+        DatagramType::Initiation => MAX_HANDSHAKE_BYTES,
+        _ => field::MESSAGE + usize::from(message_bytes) + MAC_BYTES,
     });
     datagram.extend_from_slice(&[kind.first_byte(), suite]);
-    datagram.extend_from_slice(&noise_bytes.to_le_bytes());
+    datagram.extend_from_slice(&message_bytes.to_le_bytes());
     datagram.extend_from_slice(&sender_index.to_le_bytes());
     Ok(datagram)
 }
@@ -244,10 +251,12 @@ fn suite_of(datagram: &[u8]) -> Result<u8, Reason> {
     datagram.get(field::SUITE).copied().ok_or(Reason::Truncated)
 }
 
-fn noise_of(before_mac1: &[u8]) -> Result<&[u8], Reason> {
-    let noise_bytes = u16_at(before_mac1, field::NOISE_BYTES).ok_or(Reason::Truncated)?;
-    let end = field::NOISE + usize::from(noise_bytes);
-    before_mac1.get(field::NOISE..end).ok_or(Reason::Truncated)
+fn message_of(before_mac1: &[u8]) -> Result<&[u8], Reason> {
+    let message_bytes = u16_at(before_mac1, field::MESSAGE_BYTES).ok_or(Reason::Truncated)?;
+    let end = field::MESSAGE + usize::from(message_bytes);
+    before_mac1
+        .get(field::MESSAGE..end)
+        .ok_or(Reason::Truncated)
 }
 
 #[cfg(test)]
@@ -271,7 +280,10 @@ mod tests {
         assert_eq!(datagram[1_184..], [0xbb; 16]);
         let view = Initiation::parse(&datagram).unwrap();
         assert_eq!((view.suite, view.sender_index), (1, 0x0403_0201));
-        assert_eq!((view.offered, view.noise), ([1, 0xfa, 0, 0], &b"noise"[..]));
+        assert_eq!(
+            (view.offered, view.message),
+            ([1, 0xfa, 0, 0], &b"noise"[..])
+        );
         assert_eq!((view.mac1, view.mac2), ([0xaa; 16], [0xbb; 16]));
         assert_eq!(
             (view.before_mac1.len(), view.before_mac2.len()),
@@ -290,6 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn what_no_path_need_carry_is_not_sent() {
+        let longest = [0; MAX_HANDSHAKE_BYTES - 12 - 2 * MAC_BYTES];
+        let too_long = [0; MAX_HANDSHAKE_BYTES - 12 - MAC_BYTES + 1];
+
+        let initiation = Initiation::emit(2, 1, [2, 0, 0, 0], &longest).unwrap();
+
+        assert_eq!(initiation.len(), MAX_HANDSHAKE_BYTES);
+        assert_eq!(
+            Initiation::emit(2, 1, [2, 0, 0, 0], &too_long),
+            Err(Reason::TooBig)
+        );
+        assert_eq!(
+            Response::emit(2, 1, 1, &too_long, |_| [0; 16]),
+            Err(Reason::TooBig)
+        );
+    }
+
+    #[test]
     fn the_layout_of_a_response_is_pinned() {
         let datagram = Response::emit(1, 0x0403_0201, 0x0807_0605, b"no", |_| [0xcc; 16]).unwrap();
 
@@ -302,7 +332,7 @@ mod tests {
             (0x0403_0201, 0x0807_0605)
         );
         assert_eq!(
-            (view.suite, view.noise, view.mac1),
+            (view.suite, view.message, view.mac1),
             (1, &b"no"[..], [0xcc; 16])
         );
     }

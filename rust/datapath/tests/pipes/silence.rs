@@ -87,8 +87,8 @@ fn a9_an_unpadded_initiation_gets_nothing() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
     net.dial(0, 1);
     let mut initiation = net.log[0].3.clone();
-    assert_eq!(initiation.len(), 1_200);
-    initiation.remove(600);
+    assert_eq!(initiation.len(), 1_359);
+    initiation.drain(600..760);
 
     assert_eq!(
         net.handle(1, endpoint(0), &mut initiation),
@@ -193,6 +193,31 @@ fn a16_a_stripped_suite_list_opens_no_pipe_even_with_a_right_checksum() {
     );
 }
 
+/// A16: nobody can make two ends do without ML-KEM, whatever he rewrites.
+#[test]
+fn a16_who_is_offered_x25519_alone_opens_no_pipe() {
+    let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
+    net.dial(0, 1);
+    let keys = ei_datapath::handshake::cookies::MacKeys::new(&net.ends[1].key);
+    for (suite, offered, expected) in [
+        (1, [1, 0, 0, 0], Reason::UnknownSuite),
+        (1, [2, 0, 0, 0], Reason::UnknownSuite),
+        (2, [1, 0, 0, 0], Reason::BadHandshake),
+        (2, [2, 1, 0, 0], Reason::BadHandshake),
+    ] {
+        let mut changed = net.log[0].3.clone();
+        changed[1] = suite;
+        changed[8..12].copy_from_slice(&offered);
+        Initiation::put_macs(&mut changed, |before| keys.mac1(before), |_| [0; 16]);
+
+        let fate = net.handle(1, endpoint(0), &mut changed);
+        net.flush(1);
+
+        assert_eq!(fate, Fate::Dropped(expected), "{suite}, {offered:?}");
+    }
+    assert_eq!(net.log.len(), 1);
+}
+
 #[test]
 fn a_forged_response_does_not_stop_the_true_one() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
@@ -201,14 +226,14 @@ fn a_forged_response_does_not_stop_the_true_one() {
     let response = net.log[1].3.clone();
     assert!(is_type(&response, 2));
     let view = Response::parse(&response).unwrap();
-    let mut noise = view.noise.to_vec();
-    noise[3] ^= 1;
+    let mut message = view.message.to_vec();
+    message[1_091] ^= 1;
     let keys = ei_datapath::handshake::cookies::MacKeys::new(&net.ends[0].key);
     let mut forged = Response::emit(
-        1,
+        view.suite,
         view.sender_index,
         view.receiver_index,
-        &noise,
+        &message,
         |before| keys.mac1(before),
     )
     .unwrap();

@@ -21,13 +21,12 @@ import msgspec
 
 from ei.records.endpoints import parse_endpoint
 
-INITIATION_BYTES = 1_200
 MAC_BYTES = 16
 HEAD = struct.Struct("<BBHI4s")
 INITIATION = 0x11
-SUITE = 1
-NOISE_BYTES = 131
-"""An ephemeral key, a sealed key of the sender, a sealed payload."""
+SUITE = 2
+MESSAGE_BYTES = 1_315
+"""An ephemeral key, a sealed key of the sender, a sealed payload with a key of ML-KEM."""
 POOL = 4_096
 """Initiations made beforehand. None is remembered, since none is accepted."""
 
@@ -59,10 +58,10 @@ def initiation(public_key: bytes, random: bytes, *, index: int) -> bytes:
     """Return an initiation to the owner of `public_key` that is wrong only under its seal.
 
     Args:
-        random: 131 bytes, for the Noise message.
+        random: 1_315 bytes, for the message.
     """
-    head = HEAD.pack(INITIATION, SUITE, NOISE_BYTES, index, bytes([SUITE, 0, 0, 0]))
-    before = (head + random).ljust(INITIATION_BYTES - 2 * MAC_BYTES, b"\0")
+    head = HEAD.pack(INITIATION, SUITE, MESSAGE_BYTES, index, bytes([SUITE, 0, 0, 0]))
+    before = head + random
     key = hashlib.sha256(b"ei mac1" + public_key).digest()
     return before + hmac.digest(key, before, "sha256")[:MAC_BYTES] + bytes(MAC_BYTES)
 
@@ -106,7 +105,8 @@ def main(words: list[str]) -> int:
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, URGENCY)
     datagrams = [
-        initiation(public_key, os.urandom(NOISE_BYTES), index=number << 4) for number in range(POOL)
+        initiation(public_key, os.urandom(MESSAGE_BYTES), index=number << 4)
+        for number in range(POOL)
     ]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
         opened.bind(("0.0.0.0", 0))  # noqa: S104 each datagram says where it comes from
