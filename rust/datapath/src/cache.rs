@@ -16,6 +16,8 @@ pub use index::EntryId;
 pub use key::{KeyHasher, Level, Question, cut};
 pub use revisions::{KEY_SLOTS, Revisions, TAG_SLOTS};
 
+use ei_memory::{ask_for_huge_pages, prefetch};
+
 use crate::wire::Address;
 use index::Index;
 use shares::Shares;
@@ -48,6 +50,9 @@ impl Cache {
         self.index.reserve(self.limit);
         self.shares.reserve(self.limit);
         let before = self.entries.len();
+        self.entries
+            .reserve_exact(self.limit.saturating_sub(before));
+        ask_for_huge_pages(self.entries.spare_capacity_mut());
         self.entries.resize_with(self.limit, || None);
         self.unused
             .splice(0..0, (before as u32..self.limit as u32).rev());
@@ -83,6 +88,24 @@ impl Cache {
             self.entry(id).is_some_and(|entry| entry.key == key)
         })?;
         self.entry(id).map(|entry| (id, entry))
+    }
+
+    /// Ask for where the way to the entry of `key` begins, without waiting for it.
+    #[inline]
+    pub fn fetch_slot(&self, key: u128) {
+        self.index.fetch(key);
+    }
+
+    /// The same for the entry itself, once `fetch_slot` has had time.
+    #[inline]
+    pub fn fetch_entry(&self, key: u128) {
+        if let Some(entry) = self
+            .index
+            .guess(key)
+            .and_then(|id| self.entries.get(id.0 as usize))
+        {
+            prefetch(entry);
+        }
     }
 
     /// The entry at a place that `find` or `insert` gave.

@@ -117,7 +117,9 @@ impl Decisions {
         let level = Level::Chain {
             generation: chain.generation,
         };
-        Ok(self.hasher.key(level, question, chain.match_bytes))
+        let key = self.hasher.key(level, question, chain.match_bytes);
+        self.cache.fetch_slot(key);
+        Ok(key)
     }
 
     /// The valid decision under a key of `chain_key`: the one lookup of a hit.
@@ -127,13 +129,11 @@ impl Decisions {
         self.holds(entry, now_ns).then_some(id)
     }
 
-    /// Fetch the cache lines that `hit` will want, without waiting for them: of the packets of one
-    /// train they come together. The result means nothing.
+    /// Ask for the entry that `hit` will want, without waiting for it; `chain_key` has asked for the way to
+    /// it.
     #[inline]
-    pub fn fetch(&self, key: u128) -> u64 {
-        self.cache
-            .find(key)
-            .map_or(0, |(_, entry)| entry.expires_ns)
+    pub fn fetch(&self, key: u128) {
+        self.cache.fetch_entry(key);
     }
 
     /// The peer that a decision of the most frequent kind sends to, valid or not.

@@ -11,7 +11,9 @@ mod session;
 pub use rtt::Rtt;
 pub use session::{IsNewest, KeyLimits, LaneShare, Session};
 
+use std::mem::offset_of;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use crate::aead::KEY_BYTES;
 use crate::control::Control;
@@ -132,32 +134,39 @@ pub struct PipeStatistics {
     pub refused: u64,
 }
 
-/// A peer and the association with it.
+/// A peer and the association with it. What packets need lies in the first two cache lines.
+#[repr(C, align(64))]
 pub(crate) struct Pipe {
     pub(crate) address: Address,
-    pub(crate) public_key: [u8; KEY_BYTES],
+    pub(crate) endpoint: Option<SocketAddr>,
+    pub(crate) sessions: Sessions,
+    // The second line.
+    pub(crate) last_received_ns: u64,
+    pub(crate) last_sent_ns: u64,
+    /// When the oldest packet was sent that nothing came after; `NEVER_NS` when none.
+    pub(crate) unanswered_ns: u64,
+    sent: u64,
+    received: u64,
+    sent_bytes: u64,
+    received_bytes: u64,
+    max_datagram_bytes: u32,
     pub(crate) kind: PeerKind,
     pub(crate) upkeep: Upkeep,
     /// Policy takes its packets.
     pub(crate) is_carried: bool,
     pub(crate) is_up: bool,
+    // What packets do not need.
     /// Keep trying: it was dialled, and is not meant to be down.
     pub(crate) is_wanted: bool,
-    pub(crate) endpoint: Option<SocketAddr>,
     /// Where to dial: from configuration or records.
     pub(crate) known_endpoint: Option<SocketAddr>,
-    pub(crate) sessions: Sessions,
+    pub(crate) public_key: [u8; KEY_BYTES],
     /// The previous session is forgotten then.
     pub(crate) retire_previous_ns: u64,
-    pub(crate) last_received_ns: u64,
-    pub(crate) last_sent_ns: u64,
-    /// When the oldest packet was sent that nothing came after; `NEVER_NS` when none.
-    pub(crate) unanswered_ns: u64,
     pub(crate) next_probe_ns: u64,
     /// When the round trip was last measured.
     pub(crate) measured_ns: u64,
     pub(crate) rtt: Rtt,
-    pub(crate) max_datagram_bytes: usize,
     /// Of the peer's last accepted initiation.
     pub(crate) last_timestamp: u64,
     pub(crate) last_initiation_ns: Option<u64>,
@@ -166,10 +175,14 @@ pub(crate) struct Pipe {
     pub(crate) dialling: Option<Box<Dialling>>,
     pub(crate) candidate: Option<Box<Candidate>>,
     pub(crate) control: Option<Box<Control>>,
-    pub(crate) statistics: PipeStatistics,
+    /// Packets that policy did not take.
+    pub(crate) refused: u64,
 }
 
 impl Pipe {
+    /// The bytes that packets need, to be asked for beforehand.
+    pub(crate) const READ_BY_PACKETS: Range<usize> = 0..offset_of!(Pipe, is_wanted);
+
     pub(crate) fn new(
         address: Address,
         public_key: [u8; KEY_BYTES],
@@ -203,7 +216,11 @@ impl Pipe {
             dialling: None,
             candidate: None,
             control: None,
-            statistics: PipeStatistics::default(),
+            sent: 0,
+            received: 0,
+            sent_bytes: 0,
+            received_bytes: 0,
+            refused: 0,
         }
     }
 
@@ -217,13 +234,32 @@ impl Pipe {
         }
     }
 
-    /// Read of what each packet needs, for it to be in the cache. The result means nothing.
+    /// Where to dial. Apart, for else each packet would read it too, in a cache line that it does not need.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn endpoint_to_dial(&self) -> Option<SocketAddr> {
+        self.known_endpoint
+    }
+
+    /// The largest datagram that both ends take; 0 before there is a session.
     #[inline]
-    pub(crate) fn touch(&self) -> u64 {
-        let times_ns = self.last_received_ns ^ self.last_sent_ns ^ self.unanswered_ns;
-        let counts = self.statistics.sent ^ self.statistics.received;
-        let port = self.endpoint.map_or(0, |endpoint| endpoint.port());
-        times_ns ^ counts ^ self.max_datagram_bytes as u64 ^ u64::from(self.is_up) ^ u64::from(port)
+    pub(crate) fn max_datagram_bytes(&self) -> usize {
+        self.max_datagram_bytes as usize
+    }
+
+    pub(crate) fn set_max_datagram_bytes(&mut self, bytes: usize) {
+        self.max_datagram_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    }
+
+    /// What was counted.
+    pub(crate) fn statistics(&self) -> PipeStatistics {
+        PipeStatistics {
+            sent: self.sent,
+            received: self.received,
+            sent_bytes: self.sent_bytes,
+            received_bytes: self.received_bytes,
+            refused: self.refused,
+        }
     }
 
     /// A packet of the peer verified.
@@ -231,16 +267,16 @@ impl Pipe {
     pub(crate) fn note_received(&mut self, now_ns: u64, bytes: usize) {
         self.last_received_ns = now_ns;
         self.unanswered_ns = NEVER_NS;
-        self.statistics.received += 1;
-        self.statistics.received_bytes += bytes as u64;
+        self.received += 1;
+        self.received_bytes += bytes as u64;
     }
 
     /// A packet was sealed; returns whether it is the first that awaits an answer.
     #[inline]
     pub(crate) fn note_sent(&mut self, now_ns: u64, bytes: usize) -> bool {
         self.last_sent_ns = now_ns;
-        self.statistics.sent += 1;
-        self.statistics.sent_bytes += bytes as u64;
+        self.sent += 1;
+        self.sent_bytes += bytes as u64;
         let is_first = self.unanswered_ns == NEVER_NS && self.upkeep != Upkeep::Beating;
         if is_first {
             self.unanswered_ns = now_ns;
@@ -302,5 +338,16 @@ impl Pipe {
             NEVER_NS => first_ns,
             next_ns => first_ns.max(next_ns),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_packets_need_of_a_pipe_is_two_cache_lines() {
+        assert_eq!(Pipe::READ_BY_PACKETS.end.next_multiple_of(64), 128);
+        assert!(size_of::<Pipe>() <= 384, "{}", size_of::<Pipe>());
     }
 }

@@ -26,6 +26,8 @@ pub use outcomes::{ControlMessage, HandshakeCounts, Opened, PipeChange, PipesSta
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
+use ei_memory::Slab;
+
 use crate::counters::{Fate, Reason};
 use crate::handshake::Identity;
 use crate::handshake::admission::Gate;
@@ -57,7 +59,7 @@ pub struct Pipes {
     clock_ns: u64,
     /// When our socket's buffer was seen to overflow last; 0 for never.
     overflowed_ns: u64,
-    peers: Vec<Option<Box<Pipe>>>,
+    peers: Slab<Pipe>,
     free_peers: VecDeque<u32>,
     by_address: HashMap<Address, PeerIndex>,
     by_key: HashMap<ShortKey, PeerIndex>,
@@ -91,7 +93,7 @@ impl Pipes {
             last_timestamp: 0,
             clock_ns: 0,
             overflowed_ns: 0,
-            peers: Vec::new(),
+            peers: Slab::default(),
             free_peers: VecDeque::new(),
             by_address: HashMap::new(),
             by_key: HashMap::new(),
@@ -135,11 +137,7 @@ impl Pipes {
         let lengths = split_sealed(plain);
         let plain_bytes = plain.len();
 
-        let pipe = self
-            .peers
-            .get_mut(peer.0 as usize)
-            .and_then(Option::as_mut)
-            .ok_or(Reason::UnknownPipe)?;
+        let pipe = self.peers.get_mut(peer.0).ok_or(Reason::UnknownPipe)?;
         pipe.note_received(now_ns, datagram_bytes);
         if pipe.sessions.current != Some(index) || !pipe.is_up || pipe.endpoint != Some(from) {
             self.opened_unusually(now_ns, peer, index, from, is_newest.0, datagram_bytes);
@@ -186,12 +184,11 @@ impl Pipes {
     ) -> Result<usize, Reason> {
         let pipe = self
             .peers
-            .get_mut(peer.0 as usize)
-            .and_then(Option::as_mut)
+            .get_mut(peer.0)
             .filter(|pipe| pipe.is_up)
             .ok_or(Reason::PeerUnreachable)?;
         let index = pipe.sessions.current.ok_or(Reason::PeerUnreachable)?;
-        let room = out.len().min(pipe.max_datagram_bytes);
+        let room = out.len().min(pipe.max_datagram_bytes());
         let out = out.get_mut(..room).ok_or(Reason::TooBig)?;
         let (_, _, session) = self.sessions.find(index).ok_or(Reason::PeerUnreachable)?;
         let bytes = session.seal(now_ns, &self.limits, header, payload, covered, out)?;
@@ -202,27 +199,37 @@ impl Pipes {
         Ok(bytes)
     }
 
-    /// Fetch what `open` will want of a pipe, without waiting for it. The result means nothing.
+    /// Ask for what `open` will want of a pipe's key, without waiting for it; returns the packet's index.
     #[inline]
-    pub fn fetch_opening(&self, datagram: &[u8]) -> u64 {
-        let Ok(prefix) = Prefix::parse(datagram) else {
-            return 0;
-        };
-        let found = self.sessions.look(prefix.receiver_index);
-        found.map_or(0, |(peer, session)| {
-            let pipe = self.pipe(peer).map_or(0, Pipe::touch);
-            pipe ^ session.touch_opening(prefix.counter)
-        })
+    pub fn fetch_opening(&self, datagram: &[u8]) -> Option<u32> {
+        let prefix = Prefix::parse(datagram).ok()?;
+        let index = prefix.receiver_index;
+        self.sessions.fetch_opening(index, prefix.counter);
+        Some(index)
     }
 
-    /// Fetch what `seal` will want of a pipe, without waiting for it. The result means nothing.
+    /// The same for the rest, once `fetch_opening` has had time.
     #[inline]
-    pub fn fetch_sealing(&self, peer: PeerIndex) -> u64 {
-        self.pipe(peer).map_or(0, |pipe| {
-            let current = pipe.sessions.current;
-            let found = current.and_then(|index| self.sessions.look(index));
-            pipe.touch() ^ found.map_or(0, |(_, session)| session.touch_sealing())
-        })
+    pub fn fetch_opened(&self, index: u32) {
+        if let Some(peer) = self.sessions.peer(index) {
+            self.peers.fetch(peer.0, Pipe::READ_BY_PACKETS);
+        }
+    }
+
+    /// Ask for what `seal` will want of a pipe, without waiting for it.
+    #[inline]
+    pub fn fetch_pipe(&self, peer: PeerIndex) {
+        self.peers.fetch(peer.0, Pipe::READ_BY_PACKETS);
+        self.timers.fetch_way(peer);
+    }
+
+    /// The same for its key, once `fetch_pipe` has had time.
+    #[inline]
+    pub fn fetch_sealing(&self, peer: PeerIndex) {
+        if let Some(index) = self.pipe(peer).and_then(|pipe| pipe.sessions.current) {
+            self.sessions.fetch_sealing(index);
+        }
+        self.timers.fetch(peer);
     }
 
     /// Length on the wire of a packet with these lengths.
@@ -272,13 +279,11 @@ impl Pipes {
     // -- parts shared by the files of this module ---------------------------------------------------
 
     fn pipe(&self, peer: PeerIndex) -> Option<&Pipe> {
-        self.peers.get(peer.0 as usize).and_then(Option::as_deref)
+        self.peers.get(peer.0)
     }
 
     fn pipe_mut(&mut self, peer: PeerIndex) -> Option<&mut Pipe> {
-        self.peers
-            .get_mut(peer.0 as usize)
-            .and_then(Option::as_deref_mut)
+        self.peers.get_mut(peer.0)
     }
 
     fn share(&self, peer_lanes: u8) -> LaneShare {

@@ -1,6 +1,7 @@
 //! Which counters were seen: each is accepted once, in any order, within a window (RFC 6479).
 
 use std::fmt;
+use std::mem::offset_of;
 
 /// Counters behind the newest that are still told apart.
 pub const WINDOW_PACKETS: u64 = 2_048;
@@ -11,6 +12,7 @@ const WORDS: u64 = WINDOW_PACKETS / WORD_BITS + 1;
 
 /// The replay window of one lane. 272 bytes.
 #[derive(Clone)]
+#[repr(C)]
 pub struct ReplayWindow {
     /// One more than the highest counter accepted.
     next: u64,
@@ -42,6 +44,12 @@ impl ReplayWindow {
             .copied()
             .unwrap_or(u64::MAX);
         word & bit(counter) == 0
+    }
+
+    /// Where in a window the bit of `counter` is, to be asked for beforehand.
+    #[inline]
+    pub const fn offset_of(counter: u64) -> usize {
+        offset_of!(ReplayWindow, seen) + ring_index(counter / WORD_BITS) * size_of::<u64>()
     }
 
     /// Remember `counter`, whose packet was verified. Only after `is_fresh`, and never for `u64::MAX`.
@@ -83,7 +91,7 @@ impl fmt::Debug for ReplayWindow {
 }
 
 #[inline]
-fn ring_index(word: u64) -> usize {
+const fn ring_index(word: u64) -> usize {
     (word % WORDS) as usize
 }
 

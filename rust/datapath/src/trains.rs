@@ -8,6 +8,8 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use ei_memory::prefetch;
+
 use crate::counters::Reason;
 use crate::pipes::PeerIndex;
 
@@ -122,11 +124,12 @@ impl Trains {
         })
     }
 
-    /// Fetch what `seat` will want of a peer, without waiting for it. The result means nothing.
+    /// Ask for what `seat` will want of a peer, without waiting for it.
     #[inline]
-    pub fn fetch(&self, peer: PeerIndex) -> u64 {
-        let open = self.open.get(peer.0 as usize);
-        open.map_or(0, |[youngest, ..]| youngest.connections)
+    pub fn fetch(&self, peer: PeerIndex) {
+        if let Some(open) = self.open.get(peer.0 as usize) {
+            prefetch(open);
+        }
     }
 
     /// The bytes of a seat.

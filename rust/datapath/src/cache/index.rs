@@ -1,5 +1,7 @@
 //! From a 128-bit key to the place of its entry: open addressing, eight bytes a slot.
 
+use ei_memory::{ask_for_huge_pages, prefetch};
+
 /// Place of an entry in the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(pub(super) u32);
@@ -36,6 +38,21 @@ impl Index {
                 Some(_) => at = at.wrapping_add(1),
             }
         }
+    }
+
+    /// Ask for the slot where looking for `key` begins, without waiting for it.
+    #[inline]
+    pub(super) fn fetch(&self, key: u128) {
+        let mask = self.slots.len().wrapping_sub(1);
+        if let Some(slot) = self.slots.get(fingerprint(key) as usize & mask) {
+            prefetch(slot);
+        }
+    }
+
+    /// The first entry whose key looks like `key`.
+    #[inline]
+    pub(super) fn guess(&self, key: u128) -> Option<EntryId> {
+        self.find(key, |_| true)
     }
 
     /// Add a key that is not there.
@@ -82,6 +99,7 @@ impl Index {
 
     fn resize(&mut self, slots: usize) {
         let before = std::mem::replace(&mut self.slots, vec![0; slots]);
+        ask_for_huge_pages(&self.slots);
         for slot in before.into_iter().filter(|slot| *slot != 0) {
             self.place(slot);
         }

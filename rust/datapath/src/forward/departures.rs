@@ -71,10 +71,12 @@ impl Departures {
         peer.is_some_and(|peer| self.pipes.standing(peer).0 == PeerKind::Node)
     }
 
-    /// Fetch what `send` will want of `peer`, without waiting for it. The result means nothing.
+    /// Ask for what `send` will want of `peer` first, without waiting for it; `pipes.fetch_sealing` asks
+    /// for the rest.
     #[inline]
-    pub(super) fn fetch(&self, peer: PeerIndex) -> u64 {
-        self.pipes.fetch_sealing(peer) ^ self.trains.fetch(peer)
+    pub(super) fn fetch(&self, peer: PeerIndex) {
+        self.pipes.fetch_pipe(peer);
+        self.trains.fetch(peer);
     }
 
     /// Send one packet to `peer`, counting the copy.

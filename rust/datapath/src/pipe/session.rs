@@ -3,6 +3,9 @@
 //! A pipe keeps up to three sessions while keys change (`pipes`): the one it seals with, the one
 //! before it, and one that the peer has not used yet.
 
+use std::mem::offset_of;
+use std::ops::Range;
+
 use crate::aead::PacketKey;
 use crate::counters::Reason;
 use crate::handshake::SessionSecrets;
@@ -58,12 +61,15 @@ pub struct LaneShare {
     pub peer_lanes: u8,
 }
 
+#[repr(C)]
 struct OpeningLane {
     key: PacketKey,
     window: ReplayWindow,
 }
 
-/// The keys of one handshake as one thread uses them. About 1.5 KiB with one lane each way.
+/// The keys of one handshake as one thread uses them. What each packet needs beside a key lies in the
+/// first cache line.
+#[repr(C, align(64))]
 pub struct Session {
     made_ns: u64,
     share: LaneShare,
@@ -72,10 +78,10 @@ pub struct Session {
     next_counter: u64,
     forged: u64,
     is_initiator: bool,
-    sealing: PacketKey,
-    first_opening: OpeningLane,
     /// Further lanes of the peer that this thread opens; empty when threads are as many on both sides.
     more_opening: Box<[OpeningLane]>,
+    sealing: PacketKey,
+    first_opening: OpeningLane,
 }
 
 impl Session {
@@ -207,16 +213,16 @@ impl Session {
         }
     }
 
-    /// Read of what `open` reads, for it to be in the cache. The result means nothing.
-    #[inline]
-    pub fn touch_opening(&self, counter: u64) -> u64 {
-        self.made_ns ^ self.forged ^ u64::from(self.first_opening.window.is_fresh(counter))
-    }
+    /// The bytes that `seal` reads, to be asked for beforehand.
+    pub const READ_BY_SEALING: Range<usize> = 0..offset_of!(Session, first_opening);
 
-    /// Read of what `seal` reads, for it to be in the cache. The result means nothing.
+    /// The bytes that `open` of a packet reads, to be asked for beforehand.
     #[inline]
-    pub fn touch_sealing(&self) -> u64 {
-        self.made_ns ^ self.next_counter
+    pub const fn read_by_opening(counter: u64) -> [Range<usize>; 3] {
+        const LANE: usize = offset_of!(Session, first_opening);
+        const WINDOW: usize = LANE + offset_of!(OpeningLane, window);
+        let word = WINDOW + ReplayWindow::offset_of(counter);
+        [0..1, LANE..WINDOW + 1, word..word + 1]
     }
 
     #[inline]
@@ -283,3 +289,17 @@ impl Session {
 /// Whether an opened packet has the highest counter of its lane so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IsNewest(pub bool);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_its_keys_a_window_and_one_cache_line() {
+        assert!(size_of::<Session>() <= 1_152, "{}", size_of::<Session>());
+        assert_eq!(
+            offset_of!(Session, sealing) + size_of::<PacketKey>(),
+            offset_of!(Session, first_opening)
+        );
+    }
+}

@@ -140,7 +140,8 @@ impl Pipes {
         let timestamp = answering.timestamp;
         let greeting = self.greeting().emit();
         let (message, secrets) = answering.answer(&greeting, &mut self.randomness)?;
-        let index = self.sessions.reserve(peer).ok_or(Reason::HandshakeRate)?;
+        let reserved = self.sessions.reserve(peer, &mut self.randomness);
+        let index = reserved.ok_or(Reason::HandshakeRate)?;
         self.install(now_ns, peer, index, remote_index, &secrets, hello.lanes);
         let datagram = Response::emit(SUITES[0], index, remote_index, &message, |before| {
             mac_keys.mac1(before)
@@ -160,7 +161,7 @@ impl Pipes {
         };
         pipe.last_timestamp = timestamp;
         pipe.last_initiation_ns = Some(now_ns);
-        pipe.max_datagram_bytes = max_datagram_bytes;
+        pipe.set_max_datagram_bytes(max_datagram_bytes);
         let next = Next {
             index,
             due_ns: now_ns + unconfirmed_ns,

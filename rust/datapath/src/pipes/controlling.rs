@@ -128,7 +128,7 @@ impl Pipes {
         }
         self.clock_ns = self.clock_ns.max(now_ns);
         let pipe = self.pipe_mut(peer).ok_or(Reason::PeerUnreachable)?;
-        let datagram_bytes = match pipe.max_datagram_bytes {
+        let datagram_bytes = match pipe.max_datagram_bytes() {
             0 => UNKNOWN_DATAGRAM_BYTES,
             known => known,
         };
@@ -282,7 +282,7 @@ impl Pipes {
         if header.emit(&mut header_bytes).is_err() {
             return;
         }
-        let Some(pipe) = self.peers.get_mut(peer.0 as usize).and_then(Option::as_mut) else {
+        let Some(pipe) = self.peers.get_mut(peer.0) else {
             return;
         };
         let Some(index) = pipe.sessions.current else {

@@ -105,7 +105,7 @@ impl Pipes {
         let jitter_ns = self.randomness.jitter_below(RETRY_JITTER_NS);
         let timestamp = self.next_timestamp(now_ns);
         let greeting = self.greeting().emit();
-        let Some(pipe) = self.peers.get_mut(peer.0 as usize).and_then(Option::as_mut) else {
+        let Some(pipe) = self.peers.get_mut(peer.0) else {
             return;
         };
         let rtt_ns = pipe.rtt.timeout_ns();
@@ -130,7 +130,7 @@ impl Pipes {
             };
         dialling.tries += 1;
         dialling.sent_ns = now_ns;
-        let Some(index) = self.sessions.reserve(peer) else {
+        let Some(index) = self.sessions.reserve(peer, &mut self.randomness) else {
             return;
         };
         dialling.index = Some(index);
@@ -224,7 +224,7 @@ impl Pipes {
         self.note_boot(peer, welcome.boot);
         let max_datagram_bytes = self.common_max(welcome.max_datagram_bytes);
         if let Some(pipe) = self.pipe_mut(peer) {
-            pipe.max_datagram_bytes = max_datagram_bytes;
+            pipe.set_max_datagram_bytes(max_datagram_bytes);
             pipe.last_received_ns = now_ns;
             pipe.unanswered_ns = NEVER_NS;
         }

@@ -26,7 +26,7 @@ impl Pipes {
         peer_lanes: u8,
     ) {
         let session = Session::new(now_ns, secrets, remote_index, self.share(peer_lanes));
-        self.sessions.put(index, Box::new(session));
+        self.sessions.put(index, session);
         self.tell_lanes(peer, |peer| LaneUpdate::Install {
             peer,
             index,

@@ -87,7 +87,7 @@ impl Pipes {
                 let Some(peer) = self.find(&peer) else { return };
                 let share = self.share(peer_lanes);
                 let session = Session::new(made_ns, &secrets, remote_index, share);
-                self.sessions.put_at(index, peer, Box::new(session));
+                self.sessions.put_at(index, peer, session);
             }
             LaneUpdate::Promote { peer, index } => {
                 if let Some(pipe) = self.find(&peer).and_then(|peer| self.pipe_mut(peer)) {
@@ -122,7 +122,7 @@ impl Pipes {
             return;
         };
         pipe.endpoint = endpoint;
-        pipe.max_datagram_bytes = max_datagram_bytes;
+        pipe.set_max_datagram_bytes(max_datagram_bytes);
         pipe.unanswered_ns = NEVER_NS;
         if std::mem::replace(&mut pipe.is_up, is_up) != is_up {
             self.changes.push_back(if is_up {
@@ -170,7 +170,7 @@ impl Pipes {
     pub(super) fn tell_state(&mut self, peer: PeerIndex) {
         let Some(pipe) = self.pipe(peer) else { return };
         let (is_up, endpoint) = (pipe.is_up, pipe.endpoint);
-        let max_datagram_bytes = pipe.max_datagram_bytes;
+        let max_datagram_bytes = pipe.max_datagram_bytes();
         self.tell_lanes(peer, |peer| LaneUpdate::State {
             peer,
             is_up,

@@ -45,13 +45,7 @@ impl Pipes {
                 limit: self.config.max_peers,
             });
         }
-        let pipe = Box::new(Pipe::new(
-            address,
-            public_key,
-            self.config.kind,
-            kind,
-            endpoint,
-        ));
+        let pipe = Pipe::new(address, public_key, self.config.kind, kind, endpoint);
         let peer = self.place_peer(pipe);
         self.by_address.insert(address, peer);
         self.by_key.insert(short_key(&public_key), peer);
@@ -69,18 +63,16 @@ impl Pipes {
         }
     }
 
-    fn place_peer(&mut self, pipe: Box<Pipe>) -> PeerIndex {
+    fn place_peer(&mut self, pipe: Pipe) -> PeerIndex {
         // The oldest free place, and only when several are free: an index stays unused for long.
         const REUSE_AFTER: usize = 64;
-        if self.free_peers.len() > REUSE_AFTER
-            && let Some(index) = self.free_peers.pop_front()
-            && let Some(place) = self.peers.get_mut(index as usize)
-        {
-            *place = Some(pipe);
-            return PeerIndex(index);
-        }
-        self.peers.push(Some(pipe));
-        PeerIndex((self.peers.len() - 1) as u32)
+        let reused = match self.free_peers.len() > REUSE_AFTER {
+            true => self.free_peers.pop_front(),
+            false => None,
+        };
+        let index = reused.unwrap_or_else(|| self.peers.places());
+        self.peers.put(index, pipe);
+        PeerIndex(index)
     }
 
     /// Forget a peer and its keys; nothing is sent to it any more.
@@ -90,7 +82,7 @@ impl Pipes {
         };
         self.end_sessions(peer);
         self.timers.remove(peer);
-        if let Some(pipe) = self.peers.get_mut(peer.0 as usize).and_then(Option::take) {
+        if let Some(pipe) = self.peers.take(peer.0) {
             self.by_key.remove(&short_key(&pipe.public_key));
             if pipe.is_up {
                 self.changes.push_back(PipeChange::PeerDown { peer });
@@ -107,10 +99,7 @@ impl Pipes {
 
     /// Every peer, in the order of their indices.
     pub fn peers(&self) -> impl Iterator<Item = PeerIndex> + '_ {
-        self.peers
-            .iter()
-            .enumerate()
-            .filter_map(|(index, pipe)| pipe.as_ref().map(|_| PeerIndex(index as u32)))
+        self.peers.iter().map(|(index, _)| PeerIndex(index))
     }
 
     /// Address of this end.
@@ -139,7 +128,7 @@ impl Pipes {
     /// A packet of the peer was not taken.
     pub fn note_refused(&mut self, peer: PeerIndex) {
         if let Some(pipe) = self.pipe_mut(peer) {
-            pipe.statistics.refused += 1;
+            pipe.refused += 1;
         }
     }
 
@@ -149,9 +138,13 @@ impl Pipes {
     }
 
     /// Where its packets go, or would be dialled.
+    #[inline]
     pub fn endpoint(&self, peer: PeerIndex) -> Option<SocketAddr> {
-        self.pipe(peer)
-            .and_then(|pipe| pipe.endpoint.or(pipe.known_endpoint))
+        let pipe = self.pipe(peer)?;
+        match pipe.endpoint {
+            Some(endpoint) => Some(endpoint),
+            None => pipe.endpoint_to_dial(),
+        }
     }
 
     /// Smoothed round-trip time.
@@ -161,14 +154,12 @@ impl Pipes {
 
     /// What was sent and received on this thread.
     pub fn pipe_statistics(&self, peer: PeerIndex) -> PipeStatistics {
-        self.pipe(peer)
-            .map(|pipe| pipe.statistics)
-            .unwrap_or_default()
+        self.pipe(peer).map(Pipe::statistics).unwrap_or_default()
     }
 
     /// Gauges of the whole table.
     pub fn statistics(&self) -> PipesStatistics {
-        let pipes = || self.peers.iter().flatten();
+        let pipes = || self.peers.iter().map(|(_, pipe)| pipe);
         PipesStatistics {
             peers: self.by_address.len(),
             up: pipes().filter(|pipe| pipe.is_up).count(),
@@ -191,7 +182,7 @@ impl Pipes {
 
     /// Largest datagram that goes to `peer`; zero without a pipe.
     pub fn max_datagram_bytes(&self, peer: PeerIndex) -> usize {
-        self.pipe(peer).map_or(0, |pipe| pipe.max_datagram_bytes)
+        self.pipe(peer).map_or(0, Pipe::max_datagram_bytes)
     }
 
     /// The peer that has exactly this public key.

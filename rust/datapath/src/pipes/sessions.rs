@@ -6,8 +6,11 @@
 //! The generation changes whenever a place is given away, so that packets for a session of before are
 //! told apart from those of the present one.
 
+use ei_memory::{Slab, prefetch};
+
 use super::PeerIndex;
 use crate::pipe::Session;
+use crate::randomness::Randomness;
 
 const LANE_BITS: u32 = 4;
 const GENERATION_BITS: u32 = 8;
@@ -15,36 +18,37 @@ const PLACE_SHIFT: u32 = LANE_BITS + GENERATION_BITS;
 /// Most sessions: 20 bits.
 const MAX_PLACES: usize = 1 << (u32::BITS - PLACE_SHIFT);
 
-enum State {
-    Free,
-    /// Given to a handshake that is not finished.
-    Reserved,
-    Ready(Box<Session>),
-}
-
+/// Eight bytes, of which a hundred thousand stay in the caches.
+#[derive(Clone, Copy)]
 struct Place {
-    generation: u8,
     peer: PeerIndex,
-    state: State,
+    generation: u8,
+    is_taken: bool,
 }
 
 /// The table. Indices have lane bits zero, except where a packet's own index is looked up.
 #[derive(Default)]
 pub(super) struct SessionTable {
     places: Vec<Place>,
+    /// By place; none where it is free, or given to a handshake that is not finished.
+    ready: Slab<Session>,
     free: Vec<u32>,
 }
 
 impl SessionTable {
     /// A receiver index for a handshake with `peer`; `None` when all are in use.
-    pub(super) fn reserve(&mut self, peer: PeerIndex) -> Option<u32> {
+    ///
+    /// The generations of a place begin anywhere: who is not on the path should not be able to guess where an
+    /// answer has to go.
+    pub(super) fn reserve(&mut self, peer: PeerIndex, randomness: &mut Randomness) -> Option<u32> {
         let place = match self.free.pop() {
             Some(place) => place,
             None if self.places.len() < MAX_PLACES => {
+                let [generation] = randomness.array().ok()?;
                 self.places.push(Place {
-                    generation: 0,
                     peer,
-                    state: State::Free,
+                    generation,
+                    is_taken: false,
                 });
                 (self.places.len() - 1) as u32
             }
@@ -52,47 +56,51 @@ impl SessionTable {
         };
         let entry = self.places.get_mut(place as usize)?;
         entry.peer = peer;
-        entry.state = State::Reserved;
+        entry.is_taken = true;
         Some(index_of(place, entry.generation))
     }
 
     /// The peer of an unfinished handshake.
     pub(super) fn reserved_for(&self, index: u32) -> Option<PeerIndex> {
         let entry = self.entry(index)?;
-        matches!(entry.state, State::Reserved).then_some(entry.peer)
+        let is_ready = self.ready.get(index >> PLACE_SHIFT).is_some();
+        (entry.is_taken && !is_ready).then_some(entry.peer)
     }
 
     /// Finish a reserved index.
-    pub(super) fn put(&mut self, index: u32, session: Box<Session>) {
-        if let Some(entry) = self.entry_mut(index) {
-            entry.state = State::Ready(session);
+    pub(super) fn put(&mut self, index: u32, session: Session) {
+        if self.entry_mut(index).is_some() {
+            self.ready.put(index >> PLACE_SHIFT, session);
         }
     }
 
     /// Put a session at an index that another thread's table gave out.
-    pub(super) fn put_at(&mut self, index: u32, peer: PeerIndex, session: Box<Session>) {
+    pub(super) fn put_at(&mut self, index: u32, peer: PeerIndex, session: Session) {
         let place = (index >> PLACE_SHIFT) as usize;
-        while self.places.len() <= place {
-            self.places.push(Place {
-                generation: 0,
-                peer,
-                state: State::Free,
-            });
+        let taken = Place {
+            peer,
+            generation: generation_of(index),
+            is_taken: true,
+        };
+        if self.places.len() <= place {
+            let free = Place {
+                is_taken: false,
+                ..taken
+            };
+            self.places.resize(place + 1, free);
         }
         if let Some(entry) = self.places.get_mut(place) {
-            *entry = Place {
-                generation: generation_of(index),
-                peer,
-                state: State::Ready(session),
-            };
+            *entry = taken;
+            self.ready.put(index >> PLACE_SHIFT, session);
         }
     }
 
     /// Free an index, reserved or ready.
     pub(super) fn release(&mut self, index: u32) {
         if let Some(entry) = self.entry_mut(index) {
-            entry.state = State::Free;
+            entry.is_taken = false;
             entry.generation = entry.generation.wrapping_add(1);
+            drop(self.ready.take(index >> PLACE_SHIFT));
             self.free.push(index >> PLACE_SHIFT);
         }
     }
@@ -100,24 +108,37 @@ impl SessionTable {
     /// The session of a packet's receiver index, with the index without its lane.
     #[inline]
     pub(super) fn find(&mut self, index: u32) -> Option<(u32, PeerIndex, &mut Session)> {
-        let entry = self.places.get_mut((index >> PLACE_SHIFT) as usize)?;
-        if entry.generation != generation_of(index) {
-            return None;
+        let peer = self.entry(index)?.peer;
+        let session = self.ready.get_mut(index >> PLACE_SHIFT)?;
+        Some((index & !0x0f, peer, session))
+    }
+
+    /// Ask for what opening a packet of this index and counter reads, without waiting for it.
+    #[inline]
+    pub(super) fn fetch_opening(&self, index: u32, counter: u64) {
+        let place = index >> PLACE_SHIFT;
+        if let Some(entry) = self.places.get(place as usize) {
+            prefetch(entry);
         }
-        match &mut entry.state {
-            State::Ready(session) => Some((index & !0x0f, entry.peer, session)),
-            State::Free | State::Reserved => None,
+        for bytes in Session::read_by_opening(counter) {
+            self.ready.fetch(place, bytes);
         }
     }
 
-    /// The same to look at.
+    /// Ask for what sealing reads, without waiting for it.
     #[inline]
-    pub(super) fn look(&self, index: u32) -> Option<(PeerIndex, &Session)> {
-        let entry = self.entry(index)?;
-        match &entry.state {
-            State::Ready(session) => Some((entry.peer, session)),
-            State::Free | State::Reserved => None,
+    pub(super) fn fetch_sealing(&self, index: u32) {
+        let place = index >> PLACE_SHIFT;
+        if let Some(entry) = self.places.get(place as usize) {
+            prefetch(entry);
         }
+        self.ready.fetch(place, Session::READ_BY_SEALING);
+    }
+
+    /// Whose session it is.
+    #[inline]
+    pub(super) fn peer(&self, index: u32) -> Option<PeerIndex> {
+        self.entry(index).map(|entry| entry.peer)
     }
 
     /// Sessions and unfinished handshakes.
@@ -135,7 +156,7 @@ impl SessionTable {
         self.places
             .get_mut((index >> PLACE_SHIFT) as usize)
             .filter(|entry| entry.generation == generation_of(index))
-            .filter(|entry| !matches!(entry.state, State::Free))
+            .filter(|entry| entry.is_taken)
     }
 }
 

@@ -1,6 +1,8 @@
 //! One deadline per peer, the earliest first: an indexed binary heap, so that 100,000 pipes cost
 //! nothing while nothing is due, and moving a deadline allocates nothing.
 
+use ei_memory::prefetch;
+
 use super::PeerIndex;
 
 const ABSENT: u32 = u32::MAX;
@@ -48,6 +50,22 @@ impl Timers {
         };
         if is_earlier {
             self.set(peer, deadline_ns);
+        }
+    }
+
+    /// Ask for the way to the peer's deadline, without waiting for it.
+    #[inline]
+    pub(super) fn fetch_way(&self, peer: PeerIndex) {
+        if let Some(place) = self.places.get(peer.0 as usize) {
+            prefetch(place);
+        }
+    }
+
+    /// The same for the deadline itself, once `fetch_way` has had time.
+    #[inline]
+    pub(super) fn fetch(&self, peer: PeerIndex) {
+        if let Some(entry) = self.place(peer.0).and_then(|place| self.heap.get(place)) {
+            prefetch(entry);
         }
     }
 
