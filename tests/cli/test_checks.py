@@ -86,7 +86,7 @@ def test_programs_that_are_missing_are_named() -> None:
     finding = look_in_a_process("namespaces", "os.environ['PATH'] = ''")
 
     assert finding.status == "note"
-    assert "not in network namespaces (without ip, nft, ethtool)" in finding.said
+    assert "not in network namespaces (without ip, tc, nft, ethtool)" in finding.said
     assert finding.remedy == "sudo apt-get install iproute2 nftables ethtool"
 
 

@@ -94,8 +94,8 @@ def test_a_service_that_takes_no_values_is_told_none(node_file: Path) -> None:
     _ = (folder / "manifest.toml").write_text(MANIFEST)
     _ = (folder / "service.py").write_text(SERVICE)
     text = node_file.read_text().replace(
-        "services = [",
-        'service_folders = ["plain"]\ntrusted_services = ["plain"]\nservices = ["plain", ',
+        "\nservices = [",
+        '\nservice_folders = ["plain"]\ntrusted_services = ["plain"]\nservices = ["plain", ',
     )
     _ = node_file.write_text(f"{text}\n[config.plain]\nnope = 1\n")
 

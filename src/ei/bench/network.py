@@ -116,7 +116,7 @@ def why_no_namespaces() -> str:
     """Say what is missing to make namespaces; empty when nothing is known to be."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
-        packages = " ".join(TOOLS[tool] for tool in missing)
+        packages = " ".join(dict.fromkeys(TOOLS[tool] for tool in missing))
         return f"without {', '.join(missing)}: sudo apt-get install {packages}"
     return "" if os.geteuid() == 0 else "namespaces need root"
 

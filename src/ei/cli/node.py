@@ -88,8 +88,10 @@ def check_node(path: Path, output: Output) -> Exit:
     """Show what a `node.toml` comes to; exit 1 when a record of it does not count."""
     from ei.node.policy import foreign_domains, neighbour_line
     from ei.node.prepare import prepare_node
+    from ei.node.trying import try_modules
 
     prepared = prepare_node(path)
+    try_modules(prepared)
     config = prepared.config
     records = prepared.records
     refused = {refusal.record: refusal.reason for refusal in records.refused}

@@ -87,7 +87,8 @@ class _Worker:
         return self.loaded.manifest.id
 
 
-def _layers(loaded: FoundService, trusted: Collection[str]) -> tuple[Layer, ...]:
+def layers_of(loaded: FoundService, trusted: Collection[str]) -> tuple[Layer, ...]:
+    """Return the layers of a service's jail; `trusted` are those of others that are trusted."""
     if is_ours(loaded.folder):
         return OF_OURS
     return OF_TRUSTED if loaded.manifest.name in trusted else LAYERS
@@ -144,7 +145,7 @@ class Workers:
                     ),
                     config=config.get(loaded.manifest.name, {}),
                     copies=copies,
-                    layers=_layers(loaded, trusted) if is_jailed else (),
+                    layers=layers_of(loaded, trusted) if is_jailed else (),
                     is_trusted=loaded.manifest.name in trusted or is_ours(loaded.folder),
                 ),
             )
