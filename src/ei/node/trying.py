@@ -1,12 +1,18 @@
-"""Whether the modules of strangers start: each once, in its jail, with an empty store."""
+"""Whether the modules of strangers start: each once, in its jail, with an empty store.
+
+A new process begins the workers, as a node's own does: a worker has the memory of whoever forks it,
+and a fork copies no threads.
+"""
 
 import select
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from multiprocessing import get_context
 from pathlib import Path
 
 from ei.errors import ServiceError
-from ei.node.prepare import PreparedNode
+from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.workers import layers_of
 from ei.runtime.children import WorkerExited
 from ei.runtime.loader import FoundService, LoadedService
@@ -22,20 +28,33 @@ def try_modules(prepared: PreparedNode) -> None:
 
     Raises:
         ServiceError: one does not start; its last words.
-        LocalError: this process has several threads.
         OSError: no process or descriptor is left.
     """
-    unloaded = [each for each in prepared.services if not isinstance(each, LoadedService)]
-    if not unloaded:
+    if not _unloaded(prepared):
         return
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        causes = process.submit(_try_all, prepared.path).result()
+    for service in _unloaded(prepared):
+        cause = causes[service.manifest.name]
+        if cause != ENDED_WELL:
+            raise ServiceError(
+                f"{service.manifest.name}: its worker does not start: {cause}",
+                remedy=f"Mend {service.folder}, or take it out of services in {prepared.path}.",
+            )
+
+
+def _unloaded(prepared: PreparedNode) -> list[FoundService]:
+    return [each for each in prepared.services if not isinstance(each, LoadedService)]
+
+
+def _try_all(path: Path) -> dict[str, str]:
+    """Return how the worker of each ended, by name."""
+    prepared = prepare_node(path)
     with closing(Nursery.start()) as nursery, tempfile.TemporaryDirectory() as folder:
-        for service in unloaded:
-            cause = _try(prepared, service, nursery, Path(folder))
-            if cause != ENDED_WELL:
-                raise ServiceError(
-                    f"{service.manifest.name}: its worker does not start: {cause}",
-                    remedy=f"Mend {service.folder}, or take it out of services in {prepared.path}.",
-                )
+        return {
+            each.manifest.name: _try(prepared, each, nursery, Path(folder))
+            for each in _unloaded(prepared)
+        }
 
 
 def _try(prepared: PreparedNode, service: FoundService, nursery: Nursery, folder: Path) -> str:
