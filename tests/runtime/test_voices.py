@@ -46,9 +46,20 @@ def test_long_last_words_are_cut_to_what_a_pipe_takes_at_once(pipe: tuple[int, i
     assert heard.cause == "ü" * (MAX_WORDS_BYTES // 2)
 
 
-def test_nonsense_is_not_heard(pipe: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\xc1nonsense",
+        b"\x82\xa4type\xa4last\xa5cause\xa1\xff",  # no UTF-8
+        b"\x91" * MAX_WORDS_BYTES,  # lists in lists
+        b"\x83\xa4type\xa4last\xa5cause\xa1a\xa4more" + b"\x91" * 3_000,
+        b"\x82\xa4type\xa5never\xa5cause\xa1a",
+        b"",
+    ],
+)
+def test_nonsense_is_not_heard(pipe: tuple[int, int], nonsense: bytes) -> None:
     reader, writer = pipe
-    _ = os.write(writer, b"\xc1nonsense")
+    _ = os.write(writer, nonsense)
 
     assert hear(reader) is None
 

@@ -54,7 +54,7 @@ def hear(reader: int) -> Words | None:
     """
     try:
         return _WORDS.decode(os.read(reader, _READ_BYTES))
-    except (BlockingIOError, msgspec.DecodeError):
+    except (BlockingIOError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
