@@ -1,4 +1,7 @@
-"""Foreign programs that we compare ourselves with. A missing one is a failure, no silent skip."""
+"""Foreign programs that we compare ourselves with. A missing one is a failure, no silent skip.
+
+Go, which `.ci/ground` cannot install, is asked for beside its test.
+"""
 
 import shutil
 from pathlib import Path
