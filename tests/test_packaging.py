@@ -1,6 +1,7 @@
 """What the wheel brings beside code, and that it fits the code."""
 
 import configparser
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from ei.cli.node import DEFAULT_FILE
 from ei.cli.targets import RUN_FOLDER
 from ei.node.init import SYSTEM_PLACES
+from ei.runtime.jail.filtering import FOLDER, WORKER
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "packaging" / "data"
@@ -79,3 +81,47 @@ def test_f10_the_unit_is_hardened() -> None:
 
     assert said.returncode == 0, said.stdout + said.stderr
     assert "Overall exposure level" in said.stdout
+
+
+def known_sets() -> dict[str, list[str]]:
+    """Return what systemd's sets of system calls consist of."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is missing: sudo apt-get install systemd")
+    said = subprocess.run(
+        ["systemd-analyze", "syscall-filter"], capture_output=True, text=True, check=True
+    ).stdout
+    sets: dict[str, list[str]] = {}
+    name = ""
+    for line in said.splitlines():
+        word = line.strip()
+        if line.startswith("@"):
+            name = word
+            sets[name] = []
+        elif word and not word.startswith("#") and name:
+            sets[name].append(word)
+    return sets
+
+
+def expanded(words: str, sets: dict[str, list[str]]) -> set[str]:
+    calls: set[str] = set()
+    for word in words.split():
+        calls |= expanded(" ".join(sets[word]), sets) if word.startswith("@") else {word}
+    return calls
+
+
+def test_the_unit_lets_workers_close_their_jails() -> None:
+    sets, allowed = known_sets(), set[str]()
+    for line in UNIT.read_text().splitlines():
+        name, _, words = line.partition("=")
+        if name == "SystemCallFilter" and words.startswith("~"):
+            allowed -= expanded(words[1:], sets)
+        elif name == "SystemCallFilter":
+            allowed |= expanded(words, sets)
+
+    runtime = ROOT / "src" / "ei" / "runtime"
+    code = "".join(path.read_text() for path in sorted(runtime.rglob("*.py")))
+    made = {*re.findall(r'\b(?:call|_checked)\("(\w+)"', code)} - {"sigaction"}
+
+    assert {"seccomp", "landlock_create_ruleset", "unshare", "mount", "prctl", "capset"} <= made
+    assert made | {*WORKER, *FOLDER} <= allowed
+    assert unit()["Service"]["RestrictNamespaces"] == "user mnt net ipc uts"
