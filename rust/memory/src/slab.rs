@@ -61,7 +61,7 @@ impl<T> Slab<T> {
 
     /// Put a value at a number, in place of what is there.
     pub fn put(&mut self, number: u32, value: T) {
-        drop(self.take(number));
+        self.remove(number);
         let (block, at) = split(number);
         while self.blocks.len() <= block {
             let bits = (self.blocks.len() as u32).min(BLOCK_BITS);
@@ -84,16 +84,25 @@ impl<T> Slab<T> {
         self.places = self.places.max(number.saturating_add(1));
     }
 
-    /// Take the value of a number out.
-    pub fn take(&mut self, number: u32) -> Option<T> {
+    /// Drop the value of a number where it lies, so that what it wipes as it goes is wiped in this place; return
+    /// whether there was one.
+    pub fn remove(&mut self, number: u32) -> bool {
         if !self.has(number) {
-            return None;
+            return false;
         }
         let (block, at) = split(number);
-        let place = self.blocks.get(block)?.get(at)?;
-        *self.taken.get_mut((number / WORD_BITS) as usize)? &= !bit(number);
+        let place = self
+            .blocks
+            .get_mut(block)
+            .and_then(|block| block.get_mut(at));
+        let bits = self.taken.get_mut((number / WORD_BITS) as usize);
+        let (Some(place), Some(bits)) = (place, bits) else {
+            return false;
+        };
+        *bits &= !bit(number);
         // SAFETY: as in `get`; its bit is cleared, so that nobody reads or drops it again.
-        Some(unsafe { place.assume_init_read() })
+        unsafe { place.assume_init_drop() };
+        true
     }
 
     /// One more than the highest number that ever had a value.
@@ -122,7 +131,7 @@ impl<T> Slab<T> {
 impl<T> Drop for Slab<T> {
     fn drop(&mut self) {
         for number in 0..self.places {
-            drop(self.take(number));
+            self.remove(number);
         }
     }
 }
@@ -163,18 +172,17 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_is_there_until_it_is_taken() {
+    fn what_was_put_is_there_until_it_is_removed() {
         let mut slab = Slab::default();
         for number in [0, 5, 1, 20_000] {
             slab.put(number, number * 2);
         }
 
-        assert_eq!(slab.take(5), Some(10));
+        assert_eq!(slab.get(5), Some(&10));
+        assert!(slab.remove(5));
 
-        assert_eq!(
-            (slab.take(5), slab.get(5), slab.get(20_001)),
-            (None, None, None)
-        );
+        assert!(!slab.remove(5));
+        assert_eq!((slab.get(5), slab.get(20_001)), (None, None));
         assert_eq!(slab.places(), 20_001);
         assert_eq!(slab.get_mut(20_000).copied(), Some(40_000));
         let all: Vec<_> = slab.iter().collect();
@@ -190,7 +198,7 @@ mod tests {
         }
 
         slab.put(7, Rc::clone(&value));
-        drop(slab.take(8));
+        slab.remove(8);
         assert_eq!(Rc::strong_count(&value), 100);
 
         drop(slab);

@@ -82,12 +82,13 @@ impl Pipes {
         };
         self.end_sessions(peer);
         self.timers.remove(peer);
-        if let Some(pipe) = self.peers.take(peer.0) {
+        if let Some(pipe) = self.peers.get(peer.0) {
             self.by_key.remove(&short_key(&pipe.public_key));
             if pipe.is_up {
                 self.changes.push_back(PipeChange::PeerDown { peer });
             }
         }
+        self.peers.remove(peer.0);
         self.messages.retain(|message| message.peer != peer);
         self.free_peers.push_back(peer.0);
     }

@@ -100,7 +100,7 @@ impl SessionTable {
         if let Some(entry) = self.entry_mut(index) {
             entry.is_taken = false;
             entry.generation = entry.generation.wrapping_add(1);
-            drop(self.ready.take(index >> PLACE_SHIFT));
+            self.ready.remove(index >> PLACE_SHIFT);
             self.free.push(index >> PLACE_SHIFT);
         }
     }

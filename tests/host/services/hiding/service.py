@@ -4,6 +4,7 @@ The opening of a stream is the port of a server of this machine, and from then o
 meters it: 0 nothing.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,9 +64,13 @@ class Hiding(Service[Any]):
 
 
 def hide(packet: Packet, way: Towards, ctx: Context[Any]) -> Iterable[Effect]:
-    """Forward both ways natively from now on."""
-    pseudonym = Address(bytes(ctx.node[:6]) + ctx.random.randbytes(10))
-    connection = Connection(ctx.random.getrandbits(64))
+    """Forward both ways natively from now on.
+
+    A greeting takes two packets, which may both come here: a pseudonym follows from whom it hides.
+    """
+    known = hashlib.sha256(packet.source + packet.connection.to_bytes(8, "little")).digest()
+    pseudonym = Address(bytes(ctx.node[:6]) + known[:10])
+    connection = Connection(int.from_bytes(known[10:18], "little"))
     onwards = b"" if way.hop == way.node else packet.metadata
     there = Hop(way.hop, onwards, connection, pseudonym)
     back = Key(way.hop, way.node, connection, b"\x01", Address(b""), packet.service)
