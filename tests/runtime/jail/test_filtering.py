@@ -10,6 +10,7 @@ from ei.runtime.jail.filtering import (
     FOLDER,
     KILL,
     REFUSE,
+    TIME,
     WORKER,
     IsNull,
     IsOneOf,
@@ -93,6 +94,17 @@ def test_a_worker_has_no_memory_that_runs_and_no_fine_clock() -> None:
     assert run(code, 228, 1) == REFUSE
 
 
+def test_who_has_fine_clocks_may_ask_the_kernel_for_them() -> None:
+    code = program({**WORKER, **TIME}, "x86_64")
+
+    # What CLOCK_REALTIME, _MONOTONIC, _RAW, _BOOTTIME and the coarse ones are; gettimeofday, time.
+    assert {run(code, 228, clock) for clock in (0, 1, 4, 5, 6, 7)} == {ALLOW}
+    assert run(code, 228, 2) == REFUSE, "CPU time"
+    assert (run(code, 96), run(code, 201)) == (ALLOW, ALLOW)
+    closed = program(WORKER, "x86_64")
+    assert (run(closed, 96), run(closed, 201)) == (REFUSE, REFUSE)
+
+
 def test_only_a_replica_opens_files() -> None:
     assert run(program(WORKER, "x86_64"), 257) == REFUSE
     assert run(program({**WORKER, **FOLDER}, "x86_64"), 257) == ALLOW
@@ -106,4 +118,4 @@ def test_there_is_one_for_aarch64() -> None:
 
 
 def test_it_is_no_longer_than_the_kernel_takes() -> None:
-    assert len(program({**WORKER, **FOLDER}, "x86_64")) // 8 <= 4_096
+    assert len(program({**WORKER, **FOLDER, **TIME}, "x86_64")) // 8 <= 4_096

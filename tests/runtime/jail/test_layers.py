@@ -1,13 +1,42 @@
+from pathlib import Path
+
 import pytest
 from tests.runtime.jail.conftest import alone
 
-from ei.runtime.jail import LAYERS, OPEN, Jail
+from ei.runtime.jail import LAYERS, OF_OURS, OPEN, Jail
+from ei.runtime.jail.filtering import FOLDER, TIME, WORKER
+from ei.runtime.jail.layers import rules_for
 
 
 def test_a_jail_says_in_a_word_how_it_stands() -> None:
     assert str(OPEN) == "open"
     assert str(Jail(LAYERS)) == "closed"
     assert str(Jail(LAYERS[:-1], {"seccomp": "no such call"})) == "without seccomp"
+
+
+def test_who_keeps_fine_clocks_may_call_for_them() -> None:
+    assert rules_for(None, LAYERS) == WORKER
+    assert rules_for(Path("/x"), LAYERS) == {**WORKER, **FOLDER}
+    assert rules_for(None, OF_OURS) == {**WORKER, **TIME}
+
+
+@pytest.mark.slow
+def test_time_goes_on_where_the_kernel_gives_it_by_a_call_alone() -> None:
+    # As with another clock source: the time is asked for past the C library's shortcut.
+    said = alone(
+        """
+import ctypes, struct
+from ei.runtime.jail import OF_OURS, close_jail
+from ei.runtime.jail.system import call
+made = ctypes.create_string_buffer(16)
+jail = close_jail(OF_OURS)
+for clock in (0, 1, 7):
+    call("clock_gettime", clock, made)
+print(str(jail) == "closed" and struct.unpack("=qq", made.raw)[0] > 0)
+"""
+    )
+
+    assert said == "True\n"
 
 
 @pytest.mark.slow

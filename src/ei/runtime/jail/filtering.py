@@ -112,6 +112,13 @@ FOLDER: Rules = {"openat": (), "rename": (), "renameat": (), "renameat2": (), "u
                  "unlinkat": (), "newfstatat": ()}  # fmt: skip
 """Besides, for a replica, whose log is files in one folder; Landlock holds it there."""
 
+FINE = (0, 1, 4, 7)
+"""From linux/time.h: CLOCK_REALTIME, _MONOTONIC, _MONOTONIC_RAW and _BOOTTIME."""
+
+TIME: Rules = {"clock_gettime": (IsOneOf(0, (*FINE, *COARSE)),), "gettimeofday": (), "time": ()}
+"""Besides, for who has fine clocks: where the kernel's code in a process cannot read a counter,
+as with the clock sources hpet and xen, it makes these calls."""
+
 
 def program(rules: Rules, machine: str) -> bytes:
     """Return a filter that allows these calls alone, eight bytes for each instruction.

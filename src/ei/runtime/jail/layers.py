@@ -10,7 +10,7 @@ import msgspec
 
 from ei.runtime.jail import landlock, namespaces
 from ei.runtime.jail.clock import coarsen
-from ei.runtime.jail.filtering import AUDIT_ARCHES, FOLDER, WORKER, program
+from ei.runtime.jail.filtering import AUDIT_ARCHES, FOLDER, TIME, WORKER, Rules, program
 from ei.runtime.jail.system import MACHINE, call
 
 Layer = Literal["language", "clock", "namespaces", "capabilities", "landlock", "seccomp"]
@@ -67,7 +67,7 @@ def close_jail(wanted: Collection[Layer], *, folder: Path | None = None) -> Jail
         "namespaces": lambda: namespaces.enter(folder),
         "capabilities": namespaces.drop_capabilities,
         "landlock": lambda: landlock.restrict(folder),
-        "seccomp": lambda: _filter_calls(folder),
+        "seccomp": lambda: _filter_calls(rules_for(folder, layers)),
     }
     layers: list[Layer] = []
     missing: dict[Layer, str] = {}
@@ -87,10 +87,25 @@ def _nothing() -> None:
     pass
 
 
-def _filter_calls(folder: Path | None) -> None:
+def rules_for(folder: Path | None, closed: Collection[Layer]) -> Rules:
+    """Return which calls a worker may make.
+
+    Args:
+        folder: Where files may be opened, if anywhere.
+        closed: The layers that hold by now: without `clock`, it may ask for the time.
+    """
+    rules = {**WORKER}
+    if folder is not None:
+        rules |= FOLDER
+    if "clock" not in closed:
+        rules |= TIME
+    return rules
+
+
+def _filter_calls(rules: Rules) -> None:
     if MACHINE not in AUDIT_ARCHES:
         raise OSError(38, f"no filter for {MACHINE}")
-    filter_code = program(WORKER if folder is None else {**WORKER, **FOLDER}, MACHINE)
+    filter_code = program(rules, MACHINE)
     code = ctypes.create_string_buffer(filter_code, len(filter_code))
     # struct sock_fprog: how many instructions, and where.
     _ = call("seccomp", _FILTER, 0, struct.pack("@HP", len(code) // 8, ctypes.addressof(code)))
