@@ -11,6 +11,7 @@ from tests.node.conftest import RunningNode
 from tests.node.test_daemon import with_metrics
 from tests.node.test_metrics import NODE, peer, running
 
+from ei.node.ceiling import MemoryStatus
 from ei.node.metrics import METRICS, Observed, metrics_text
 from ei.node.stream_status import ServiceStreams, StreamStatus
 
@@ -47,7 +48,9 @@ def test_it_accepts_every_metric_there_is(promtool: str) -> None:
         streams=StreamStatus(closed={"reset": 1}, services={"termination": ServiceStreams(1, 2)}),
     )
 
-    text = metrics_text(Observed(running(node), unix_s=1_900.25, version='1.0"\\'))
+    memory = MemoryStatus(2, 1, is_tight=True, given_up={"kept": 1}, forgotten_bytes=3)
+    status = msgspec.structs.replace(running(node), memory=memory)
+    text = metrics_text(Observed(status, unix_s=1_900.25, version='1.0"\\'))
 
     assert text.count("# TYPE ") == len(METRICS)
     check(promtool, text)
