@@ -1,10 +1,12 @@
 """Writes what was measured into the page about speed: `python -m tools.bench_page REPORT [PAGE]`.
 
 REPORT is what `ei bench --json` prints, or `report.json` of `ei bench --into FOLDER`. The table
-stands between two marks. Of a report of all figures the whole table is made again; of some figures
-their rows alone, so that a figure may be measured again by itself.
+stands between two marks, with the line that names the machine and nothing else. Of a report of all
+figures the whole table is made again; of some figures their rows alone, so that a figure may be
+measured again by itself.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from ei.errors import ConfigError
 PAGE = Path(__file__).parents[1] / "docs/explanation/performance.md"
 BEGIN, END = "<!-- measured: by `make bench` -->\n", "<!-- /measured -->\n"
 HEAD = "| figure | measured | wanted | baseline | ratio |\n|---|---|---|---|---|\n"
+MACHINE = re.compile(r"On \d+ cores of ")
 MOST_EXACT = 100
 
 
@@ -24,17 +27,27 @@ def updated(page: str, report: Report) -> str:
     """Return the page with the figures of a report.
 
     Raises:
-        ConfigError: The page has no place for them.
+        ConfigError: The page has no place for them, or something else stands there.
     """
     before, begin, rest = page.partition(BEGIN)
     table, end, after = rest.partition(END)
     if not begin or not end:
         raise ConfigError(f"no table: {BEGIN.strip()} and {END.strip()} are to stand around it")
+    _check_made(table)
     new = {figure.name: _row(figure) for figure in report.figures}
     rows = {} if _is_of_all(report) else {_name_of(row): row for row in _rows(table)}
     machine = ", ".join(str(report.machine[key]) for key in ("processor", "kernel"))
     said = f"\nOn {report.machine['cores']} cores of {machine}; again: `{report.repeat}`.\n\n"
     return before + begin + said + HEAD + "".join((rows | new).values()) + "\n" + end + after
+
+
+def _check_made(table: str) -> None:
+    for line in table.splitlines():
+        if line and not line.startswith("|") and not MACHINE.match(line):
+            raise ConfigError(
+                f"what stands above {END.strip()} is made anew and would be lost; move it below:"
+                f" {line!r}"
+            )
 
 
 def _is_of_all(report: Report) -> bool:

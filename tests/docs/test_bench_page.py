@@ -53,6 +53,22 @@ def test_a_page_without_a_place_is_refused() -> None:
         _ = updated("nothing", report(HIT))
 
 
+def test_a_line_of_somebodys_own_between_the_marks_is_not_deleted() -> None:
+    page = updated(EMPTY, report(HIT)).replace(END, f"It was cold.\n{END}")
+
+    with pytest.raises(ConfigError, match=r"move it below: 'It was cold\.'"):
+        _ = updated(page, report(MISS))
+
+
+def test_rows_of_what_was_not_measured_stay_on_the_page() -> None:
+    before = PAGE.read_text()
+
+    after = updated(before, report(HIT, repeat="ei bench hit --runs 5"))
+
+    changed = set(after.splitlines()) ^ set(before.splitlines())
+    assert {line for line in changed if not line.startswith(("| hit V 512 B |", "On "))} == set()
+
+
 def test_the_page_has_a_place() -> None:
     assert "| hit V 512 B |" in updated(PAGE.read_text(), report(HIT))
 
