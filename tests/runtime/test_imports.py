@@ -60,6 +60,11 @@ def test_what_reaches_past_event_and_context_is_refused_with_the_cure(
         check(tmp_path, f"import msgspec\n\n{line}\n")
 
 
+def test_declaring_the_standard_library_does_not_open_it(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match=r"imports subprocess: a service starts no programs"):
+        check(tmp_path, "import subprocess", "os", "subprocess")
+
+
 def test_it_sees_imports_wherever_they_are(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match=r"service\.py:2: imports random_thing"):
         check(tmp_path, "def late():\n    import random_thing\n")

@@ -106,6 +106,17 @@ ttl_s = 1.5
         ("shard = 'tenant'", "shard: not in this version: 'tenant'"),
         ("config = 5", "config: 5 seen, a table allowed"),
         ("libraries = 'h11'", "libraries: 'h11' seen, a list of packages allowed"),
+        (
+            "libraries = ['os']",
+            "libraries: 'os' seen, names of packages that are no part of Python",
+        ),
+        ("libraries = ['h11', 'sys']", "libraries: 'sys' seen, names of packages that are no part"),
+        ("libraries = ['h11.__main__']", "libraries: 'h11.__main__' seen, names of packages that"),
+        ("libraries = ['__main__']", "libraries: '__main__' seen, names of packages that are no"),
+        (
+            "libraries = ['ei']",
+            "libraries: 'ei' seen, names of packages that are no part of Python",
+        ),
         ("state = 'lost'", "state: 'lost' seen, recomputable, durable, replicated allowed"),
         (
             "state = 'replicated'",

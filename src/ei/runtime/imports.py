@@ -123,7 +123,8 @@ def refusal(module: str, name: str, own: Collection[str], libraries: tuple[str, 
         if module == _OURS or f"{module}.".startswith(f"ei.services.{name}."):
             return None
         return f"of ei, a service imports {_OURS} and its own files alone"
-    if top == "msgspec" or top in PURE or top in libraries:
+    declared = {"msgspec", *libraries} - sys.stdlib_module_names
+    if top in PURE or top in declared:
         return None
     if top in sys.stdlib_module_names:
         return _CURES.get(top, "of the standard library, a service imports what only computes")

@@ -1,6 +1,7 @@
 """What a service says about itself before any of its code runs: its `manifest.toml`."""
 
 import difflib
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,6 +121,10 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 ENTRY_BYTES = 64
 """Added to the length of key and value when a store's size is counted: what keeping them costs."""
 
+_NO_LIBRARIES = sys.stdlib_module_names | {"__main__", "ei"}
+"""What of the standard library only computes, and `ei.sdk`, need no declaration; the rest has none
+that would help."""
+
 
 def load_manifest(folder: Path) -> Manifest:
     """Read and check `folder/manifest.toml`.
@@ -190,6 +195,7 @@ def _check_together(manifest: Manifest, path: Path) -> None:
         if len(set(facts)) != len(facts):
             raise ConfigError(f"{path}: knows: {party}: {facts!r} seen, each fact once allowed")
 
+    _check_libraries(manifest, path)
     needing = [word for word in ("internet", "sites") if word in manifest.capabilities]
     seen = [f"capabilities: {word!r}" for word in needing] + [
         "anonymous: true"
@@ -203,6 +209,15 @@ def _check_together(manifest: Manifest, path: Path) -> None:
             f"{path}: stable_bytes: {manifest.stable_bytes} seen, 1 to {MAX_REPLICATED_BYTES}"
             ' allowed with state = "replicated"'
         )
+
+
+def _check_libraries(manifest: Manifest, path: Path) -> None:
+    for package in manifest.libraries:
+        if not package.isidentifier() or package in _NO_LIBRARIES:
+            raise ConfigError(
+                f"{path}: libraries: {package!r} seen, names of packages that are no part of Python"
+                " allowed, such as 'h11'"
+            )
 
 
 def _check_tier(manifest: Manifest, path: Path) -> None:
