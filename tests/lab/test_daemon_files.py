@@ -157,6 +157,29 @@ def test_what_services_may_reach_is_written_for_the_node(tmp_path: Path) -> None
     assert second.internet.allow == ()
 
 
+def test_modules_of_the_labs_own_folders_are_trusted_and_no_others(tmp_path: Path) -> None:
+    module = tmp_path / "services" / "mine"
+    module.mkdir(parents=True)
+    _ = (module / "manifest.toml").write_text("")
+    topology = parse_topology(
+        'version = 1\nservices = ["delivery"]\nservice_folders = ["services"]\n'
+        '[domains.a.nodes.x]\nservices = ["echo", "mine"]\n[domains.a.nodes.y]',
+        name="t",
+        folder=tmp_path,
+    )
+    people = populate(topology, randomness=lambda label: derive(7, label), unix_s=UNIX_S)
+    _ = write_daemon_files(
+        tmp_path,
+        population=people,
+        layout=lay_out(topology, subnet="127.1"),
+        service_numbers={**NUMBERS, "mine": 0xF0000001},
+    )
+
+    first, second = (load_node_config(tmp_path / name / NODE_FILE) for name in ("x.a", "y.a"))
+    assert first.trusted_services == ("mine",)
+    assert second.trusted_services == ()
+
+
 def test_a_node_finds_what_its_services_are_configured_with(tmp_path: Path) -> None:
     text = """
         version = 1

@@ -14,6 +14,7 @@ from ei.lab.topology import HostPlan, NodePlan, Topology
 from ei.records.addresses import format_address
 from ei.records.key_files import write_keys
 from ei.records.record_files import write_records
+from ei.runtime.loader import find_services, is_ours
 
 NODE_FILE = "node.toml"
 HOST_FILE = "host.toml"
@@ -120,6 +121,12 @@ def guards_at(topology: Topology, node: str) -> dict[str, tuple[str, ...]]:
     return {**of_hosts, **topology.nodes[node].guards}
 
 
+def _others(plan: NodePlan, topology: Topology) -> list[str]:
+    """Return the services of a node that do not come with this program."""
+    found = find_services(topology.service_folders)
+    return [name for name in plan.services if name in found and not is_ours(found[name])]
+
+
 def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, believed: list[str]) -> str:
     lines = [
         *_head(plan.name, topology.domains[plan.domain].number),
@@ -130,6 +137,8 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, believed: list
         f"explains = {toml_string(topology.domains[plan.domain].explains)}",
         # Many nodes share a few cores here: none may poll.
         "spin_us = 0",
+        # Who writes a lab has read its modules.
+        *([f"trusted_services = {_list(trusted)}"] if (trusted := _others(plan, topology)) else []),
         *believed,
         *_neighbours(topology.neighbours(plan.domain)),
         *_lists("internet", {"allow": plan.internet} if plan.internet else {}),
