@@ -12,6 +12,7 @@ from ei.runtime.loader import (
     find_services,
     load_afresh,
     load_service,
+    read_service,
 )
 
 MANIFEST = """
@@ -83,6 +84,22 @@ def test_a_service_elsewhere_has_files_of_its_own(tmp_path: Path) -> None:
     loaded = load_service(folder)
 
     assert [kind.__name__ for kind in loaded.messages] == ["Join"]
+
+
+def test_reading_a_strangers_service_runs_neither_it_nor_its_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    _ = (tmp_path / "ei_test_library.py").write_text("")
+    folder = write(tmp_path / "mine", "import ei_test_library\nraise RuntimeError")
+    manifest = folder / "manifest.toml"
+    _ = manifest.write_text('libraries = ["ei_test_library"]\n' + manifest.read_text())
+
+    read = read_service(folder)
+    assert "ei_test_library" not in sys.modules
+
+    read.preload()
+    assert sys.modules.pop("ei_test_library", None) is not None
 
 
 def test_loading_afresh_runs_its_files_again(tmp_path: Path) -> None:

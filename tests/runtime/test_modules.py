@@ -70,6 +70,22 @@ def test_what_files_will_import_is_there_before(monkeypatch: pytest.MonkeyPatch)
     assert "pty" not in sys.modules
 
 
+def test_what_a_library_does_while_imported_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    library = tmp_path / "ei_test_ending"
+    library.mkdir()
+    for name, text in (("__init__", ""), ("ends", "raise SystemExit(3)"), ("fails", "1 / 0")):
+        _ = (library / f"{name}.py").write_text(text)
+    _ = (library / "__main__.py").write_text("raise KeyboardInterrupt")
+
+    text = "import ei_test_ending.ends, ei_test_ending.fails\nfrom ei_test_ending import __main__"
+    preload({"service": text}, "mine", ("ei_test_ending",))
+
+    assert sys.modules.pop("ei_test_ending", None) is not None
+
+
 def test_classes_of_all_usual_kinds_are_made_under_the_limit(tmp_path: Path) -> None:
     made = module(
         tmp_path,

@@ -157,7 +157,7 @@ def folder_of(name: str, folders: Iterable[Path] = ()) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ReadService:
-    """A service that was read and can be loaded without any file.
+    """A service that was read; once what it imports is there, it can be loaded without any file.
 
     Attributes:
         manifest: Its manifest.
@@ -168,6 +168,10 @@ class ReadService:
     manifest: Manifest
     folder: Path
     sources: Sources
+
+    def preload(self) -> None:
+        """Import all that its files will import of others, which runs code of those."""
+        preload(self.sources, self.folder.name, self.manifest.libraries)
 
     def load(self, *, is_limited: bool = True) -> LoadedService:
         """Run its files.
@@ -188,6 +192,8 @@ class ReadService:
 def read_service(folder: Path) -> ReadService:
     """Read and check a service; load it as well if it is one of our own.
 
+    Of a stranger's nothing runs, neither its files nor its libraries.
+
     Raises:
         ConfigError: Its manifest is wrong.
         ServiceError: Its files import what they may not, or cannot be read, or do not run.
@@ -197,9 +203,7 @@ def read_service(folder: Path) -> ReadService:
     if is_ours(folder):
         _ = _import(folder, package_of(folder))
         return ReadService(manifest, folder, {})
-    sources = read_sources(folder)
-    preload(sources, folder.name, manifest.libraries)
-    return ReadService(manifest, folder, sources)
+    return ReadService(manifest, folder, read_sources(folder))
 
 
 def is_ours(folder: Path) -> bool:

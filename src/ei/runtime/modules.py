@@ -43,10 +43,18 @@ def read_sources(folder: Path) -> Sources:
 
 
 def preload(sources: Sources, name: str, libraries: tuple[str, ...]) -> None:
-    """Import all that these files will import of others: later there are no files."""
+    """Import all that these files will import of others: later there are no files.
+
+    This runs code of the libraries that the manifest declares, so it is for a worker alone. What
+    fails or wants to end the process does so again where the files themselves import it.
+    """
     for module in _imported(sources):
+        if "__main__" in module.split("."):  # a program, which would run
+            continue
         if refusal(module, name, sources, libraries) is None:
-            with suppress(ImportError):  # its own file, a name in a module; or it says so itself
+            with suppress(
+                Exception, SystemExit
+            ):  # its own file, a name in a module, or it is broken
                 _ = importlib.import_module(module)
 
 

@@ -174,6 +174,7 @@ def _close(
     Raises:
         EiError: A layer is missing that a stranger's module needs, or it does not load.
     """
+    read.preload()
     _warm(read.manifest.libraries)
     slack_s = SLACK_S if folder is None else REPLICA_SLACK_S
     start_s = TIERS[read.manifest.tier].start_ms / 1_000
