@@ -245,3 +245,32 @@ print(reports(2)[1].cause)
     first, _ = said.splitlines()
     assert "a stranger's module, in a jail without landlock" in first
     assert first.endswith('trusted_services = ["subject"]')
+
+
+@pytest.mark.slow
+def test_a_replica_runs_whatever_way_its_folder_is_reached(program: Program) -> None:
+    said = program(
+        """
+import socket
+manifest = FOLDER / "manifest.toml"
+_ = manifest.write_text('state = "replicated"\\n' + manifest.read_text())
+(FOLDER.parent / "state").mkdir()
+(FOLDER.parent / "way").symlink_to("state")
+ours, theirs = socket_pair()
+link, their_link = socket.socketpair()
+order = WorkerOrder(
+    folder=str(FOLDER), node=b"n" * 16, seed=b"1", store=str(FOLDER.parent / "way" / "kept"),
+    copies=1,
+)
+nursery.start_worker(5, order, [theirs, their_link])
+theirs.close()
+their_link.close()
+_ = reports(1)
+assert link.recv(1), "it greets nobody"
+ours.close()
+link.close()
+print(reports(1)[0].cause, sorted(p.name for p in (FOLDER.parent / "state" / "kept").iterdir()))
+"""
+    )
+
+    assert said == "exit 0 ['lock', 'log']\n"

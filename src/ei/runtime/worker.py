@@ -201,8 +201,9 @@ def _run_replicated(
 ) -> None:
     *ends, link = sockets
     node, rows, clock = Address(order.node), Rows(), BootClock()
-    disk = FolderDisk(Path(order.store))
-    cutter, loaded = _close(order, read, on_jailed, Path(order.store))
+    folder = Path(order.store).resolve()  # in the jail there are no links that lead to it
+    disk = FolderDisk(folder)
+    cutter, loaded = _close(order, read, on_jailed, folder)
     replica = Replica(
         loaded.manifest.id,
         node,
