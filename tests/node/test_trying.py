@@ -46,3 +46,13 @@ def test_a_module_that_does_not_start_is_named_with_its_reason(
 
     with pytest.raises(ServiceError, match=said):
         try_modules(prepared)
+
+
+@pytest.mark.slow
+def test_a_module_that_waits_for_ever_is_ended(node_file: Path) -> None:
+    prepared = with_module(
+        node_file, "import contextlib\ncontextlib.sys.modules['select'].poll().poll()\n"
+    )
+
+    with pytest.raises(ServiceError, match=r"did not come to the end of its start in [0-9.]+ s"):
+        try_modules(prepared, patience_s=0.5)

@@ -188,7 +188,7 @@ def test_an_answer_that_another_thread_waits_for_goes_to_its_socket() -> None:
             )
         ),
         node=NODE,
-        seed=1,
+        seed=bytes(32),
     )
     pairs = [socket_pair() for _ in range(2)]
     held = EventBatch(1, 0, 1.0, 1e9, (toy_packet(),))

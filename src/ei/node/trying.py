@@ -6,6 +6,7 @@ and a fork copies no threads.
 
 import select
 import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
@@ -19,12 +20,18 @@ from ei.runtime.loader import FoundService, LoadedService
 from ei.runtime.nursery import Nursery
 from ei.runtime.randomness import SEED_BYTES
 from ei.runtime.worker import WorkerOrder, socket_pair
+from ei.sdk.tiers import TIERS
 
 ENDED_WELL = "exit 0"
+PATIENCE_S = 10.0
+"""Beside the CPU time that a start may take by the service's tier: who computes is cut by then."""
 
 
-def try_modules(prepared: PreparedNode) -> None:
+def try_modules(prepared: PreparedNode, patience_s: float = PATIENCE_S) -> None:
     """Start each service that was read but not loaded, as its node would, and end it again.
+
+    Args:
+        patience_s: More than the CPU time of its tier one may take to start, as it may also wait.
 
     Raises:
         ServiceError: one does not start; its last words.
@@ -33,7 +40,7 @@ def try_modules(prepared: PreparedNode) -> None:
     if not _unloaded(prepared):
         return
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
-        causes = process.submit(_try_all, prepared.path).result()
+        causes = process.submit(_try_all, prepared.path, patience_s).result()
     for service in _unloaded(prepared):
         cause = causes[service.manifest.name]
         if cause != ENDED_WELL:
@@ -47,17 +54,23 @@ def _unloaded(prepared: PreparedNode) -> list[FoundService]:
     return [each for each in prepared.services if not isinstance(each, LoadedService)]
 
 
-def _try_all(path: Path) -> dict[str, str]:
+def _try_all(path: Path, patience_s: float) -> dict[str, str]:
     """Return how the worker of each ended, by name."""
     prepared = prepare_node(path)
     with closing(Nursery.start()) as nursery, tempfile.TemporaryDirectory() as folder:
         return {
-            each.manifest.name: _try(prepared, each, nursery, Path(folder))
+            each.manifest.name: _try(prepared, each, nursery, Path(folder), patience_s)
             for each in _unloaded(prepared)
         }
 
 
-def _try(prepared: PreparedNode, service: FoundService, nursery: Nursery, folder: Path) -> str:
+def _try(
+    prepared: PreparedNode,
+    service: FoundService,
+    nursery: Nursery,
+    folder: Path,
+    patience_s: float,
+) -> str:
     """Return how the worker ended, whose datapath hangs up at once."""
     config, manifest = prepared.config, service.manifest
     order = WorkerOrder(
@@ -74,8 +87,20 @@ def _try(prepared: PreparedNode, service: FoundService, nursery: Nursery, folder
     for ours, theirs in pairs:
         theirs.close()
         ours.close()
-    while True:
-        _ = select.select([nursery], [], [])
+    limit_s = TIERS[manifest.tier].start_ms / 1_000 + patience_s
+    cause = _end_within(limit_s, nursery)
+    if cause is None:
+        nursery.kill_worker(manifest.id)
+        _ = _end_within(patience_s, nursery)
+        cause = f"did not come to the end of its start in {limit_s:g} s"
+    return cause
+
+
+def _end_within(limit_s: float, nursery: Nursery) -> str | None:
+    """Return how the one worker ended; `None` when it did not in that time."""
+    until_s = time.monotonic() + limit_s
+    while select.select([nursery], [], [], max(0.0, until_s - time.monotonic()))[0]:
         for report in nursery.take_reports():
             if isinstance(report, WorkerExited):
                 return report.cause
+    return None
