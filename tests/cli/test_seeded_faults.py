@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Run
+from tests.runtime.jail.conftest import need
 
 from ei.cli.exits import Exit
 from ei.records.record_files import read_records, write_records
+from ei.runtime.jail import LAYERS
 
 NODE, HOST = Path("sn1.isp-a/node.toml"), Path("alice.isp-a/host.toml")
 Sabotage = Callable[[], object]
@@ -142,6 +144,8 @@ def test_there_are_thirty() -> None:
 
 @pytest.mark.parametrize("what", FAULTS)
 def test_f4_a_seeded_fault_is_found_with_its_code(ei: Run, what: str) -> None:
+    if what == "a broken module":
+        need(*LAYERS)
     sabotage, (kind,), code, words = FAULTS[what]
     assert ei("domain", "init", "isp-a", "--number", "1").code == Exit.OK
     assert ei("node", "init", "sn1.isp-a", "--endpoint", "127.0.0.1:40000").code == Exit.OK

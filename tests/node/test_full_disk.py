@@ -96,7 +96,11 @@ def with_ledger(node_file: Path) -> Path:
     _ = (service / "service.py").write_text(SERVICE)
     text = node_file.read_text()
     _ = node_file.write_text(
-        text.replace("services = [", 'service_folders = ["services"]\nservices = ["ledger", ', 1)
+        text.replace(
+            "services = [",
+            'service_folders = ["services"]\ntrusted_services = ["ledger"]\nservices = ["ledger", ',
+            1,
+        )
     )
     issuer = Issuer("isp-a", 1, make_keys(b"d" * 32), expires_unix_s=int(time.time()) + 24 * 3_600)
     roll = Roll(issuer, folder / "records.eir", unix_s=time.time())

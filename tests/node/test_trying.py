@@ -4,13 +4,18 @@ from pathlib import Path
 
 import pytest
 from tests.node.test_prepare import MANIFEST, SERVICE
+from tests.runtime.jail.conftest import need
 
 from ei.errors import ServiceError
 from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.trying import try_modules
+from ei.runtime.jail import LAYERS
+
+pytestmark = pytest.mark.slow
 
 
 def with_module(node_file: Path, code: str) -> PreparedNode:
+    need(*LAYERS)
     folder = node_file.parent / "plain"
     folder.mkdir()
     _ = (folder / "manifest.toml").write_text(MANIFEST)

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from tests.runtime.jail.conftest import need
+
+from ei.runtime.jail import LAYERS
 
 pytestmark = pytest.mark.slow
 
@@ -10,6 +13,8 @@ Program = Callable[[str], str]
 
 
 def test_a_worker_says_how_its_jail_stands_before_its_first_answer(program: Program) -> None:
+    need(*LAYERS)
+
     said = program(
         """
 [end] = start()

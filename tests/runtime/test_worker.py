@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from tests.runtime.jail.conftest import need
 
 from ei.runtime.batches import EffectBatch, EventBatch, Outcome, QueryResolved
 from ei.runtime.environment import Environment
@@ -230,6 +231,8 @@ def test_what_streams_ask_for_goes_to_their_socket_and_the_rest_to_the_first() -
 
 @pytest.mark.slow
 def test_a_strangers_module_does_not_run_in_a_jail_with_a_gap(program: Program) -> None:
+    need("language", "clock", "namespaces", "capabilities", "seccomp")
+
     said = program(
         """
 ours, theirs = socket_pair()

@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from ei.runtime.jail import Layer
 
 MANIFEST = """
 id = 0xF0000002
@@ -86,6 +89,12 @@ nursery.close()
 print(json.dumps([list(jail.layers), outcomes]))
 """
 
+CLOSE = """
+import json
+from ei.runtime.jail import LAYERS, close_jail
+print(json.dumps(close_jail(LAYERS).missing))
+"""
+
 Outcomes = tuple[list[str], Mapping[str, str]]
 
 
@@ -135,3 +144,30 @@ def alone(text: str) -> str:
     )
     assert done.returncode == 0, done.stderr[-3_000:]
     return done.stdout
+
+
+@cache
+def missing_layers(user: tuple[str, ...] = ()) -> Mapping[Layer, str]:
+    """Return the layers that cannot close on this system, with the kernel's reason.
+
+    Args:
+        user: A command that runs another as somebody else.
+    """
+    done = subprocess.run(
+        [*user, sys.executable, "-c", CLOSE],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=25,
+    )
+    if user and done.returncode:
+        pytest.skip("this Python is not for every user")
+    assert done.returncode == 0, done.stderr[-3_000:]
+    return msgspec.json.decode(done.stdout, type=dict[Layer, str])
+
+
+def need(*layers: Layer, user: tuple[str, ...] = ()) -> None:
+    """Skip, by name, where a layer cannot close."""
+    for layer, why in missing_layers(user).items():
+        if layer in layers:
+            pytest.skip(f"this system has no {layer}: {why}")

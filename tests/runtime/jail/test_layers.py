@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from tests.runtime.jail.conftest import alone
+from tests.runtime.jail.conftest import alone, need
 
 from ei.runtime.jail import LAYERS, OF_OURS, OPEN, Jail
 from ei.runtime.jail.filtering import FOLDER, TIME, WORKER
@@ -23,6 +23,8 @@ def test_who_keeps_fine_clocks_may_call_for_them() -> None:
 @pytest.mark.slow
 def test_time_goes_on_where_the_kernel_gives_it_by_a_call_alone() -> None:
     # As with another clock source: the time is asked for past the C library's shortcut.
+    need(*OF_OURS)
+
     said = alone(
         """
 import ctypes, struct
@@ -53,6 +55,8 @@ print(close_jail(("capabilities",)).layers, open("/etc/passwd").readline()[:4])
 
 @pytest.mark.slow
 def test_what_cannot_close_is_named_with_the_reason_and_the_rest_closes() -> None:
+    need("landlock", "namespaces")
+
     said = alone(
         """
 import os, threading

@@ -1,12 +1,14 @@
 from pathlib import Path
 
 import pytest
-from tests.runtime.jail.conftest import alone
+from tests.runtime.jail.conftest import alone, need
 
 pytestmark = pytest.mark.slow
 
 
 def test_nothing_is_left_of_the_system(tmp_path: Path) -> None:
+    need("namespaces")
+
     said = alone(
         f"""
 import os, socket
@@ -26,6 +28,8 @@ for path in ("/made", {str(tmp_path)!r}):
 
 
 def test_one_folder_may_be_left_and_written(tmp_path: Path) -> None:
+    need("namespaces")
+
     said = alone(
         f"""
 from pathlib import Path
