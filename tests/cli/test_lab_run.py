@@ -63,7 +63,6 @@ def test_what_repeated_runs_cannot_do_is_said(ei: Run) -> None:
         (("--nodes", "20", "--hosts", "20", "--repeat", "2"), "for one simulation"),
         (("--nodes", "20", "--hosts", "20", "--backend", "processes"), "for one simulation"),
         (("--nodes", "20", "--hosts", "20", "--processes", "3"), "3 processes for 2 domains"),
-        (("--nodes", "20000", "--hosts", "20000"), "allowed are 32767"),
     ],
 )
 def test_what_large_simulations_cannot_do_is_said(
@@ -73,6 +72,13 @@ def test_what_large_simulations_cannot_do_is_said(
 
     assert ended.code == Exit.ERROR
     assert said in ended.err
+
+
+def test_more_than_a_lab_holds_is_refused_before_anything_is_made(ei: Run) -> None:
+    ended = ei("lab", "run", "core", "--nodes", "20000", "--hosts", "20000")
+
+    assert ended.code == Exit.LIMIT
+    assert "40000 nodes and hosts in one lab, allowed are 32767" in ended.err
 
 
 def test_a_scenario_that_promises_nothing_at_scale_names_one_that_does(ei: Run) -> None:

@@ -80,7 +80,7 @@ def lay_out(topology: Topology, *, subnet: str, has_relays: bool = True) -> Layo
         LimitError: more than 32_767 nodes and hosts, or 16_383 relays.
     """
     names = [*topology.nodes, *topology.hosts]
-    _expect_at_most(MAX_RESIDENTS, len(names), "nodes and hosts")
+    check_residents(len(names))
     endpoints = {name: _endpoint(subnet, number) for number, name in enumerate(names, start=1)}
     relays: dict[tuple[str, str], Relay] = {}
     if has_relays:
@@ -127,6 +127,15 @@ def _links(topology: Topology) -> Iterator[tuple[str, str]]:
     for host in topology.hosts.values():
         for node in host.nodes:
             yield ends(host.name, node)
+
+
+def check_residents(count: int) -> None:
+    """Refuse a lab of too many nodes and hosts.
+
+    Raises:
+        LimitError: more than 32_767.
+    """
+    _expect_at_most(MAX_RESIDENTS, count, "nodes and hosts")
 
 
 def _expect_at_most(limit: int, count: int, what: str) -> None:

@@ -19,6 +19,7 @@ from ei.lab.accounts import Books
 from ei.lab.builder import regular
 from ei.lab.clock import START_NS, VirtualClock
 from ei.lab.eventlog import whole_digest
+from ei.lab.layout import check_residents
 from ei.lab.load import attach_fully
 from ei.lab.pages import gather_pages
 from ei.lab.seeds import derive_number
@@ -125,8 +126,10 @@ def measure_scale(  # noqa: PLR0913 each is a question of its own
 
     Raises:
         ConfigError: there are more processes than domains.
+        LimitError: more than 32_767 nodes and hosts.
         LocalError: one of them failed.
     """
+    check_residents(nodes + hosts)
     began_s = time.monotonic()
     size = Size(nodes=nodes, hosts=hosts, rounds=rounds, seed=seed, has_log=has_log)
     topology = regular(nodes=nodes, hosts=hosts)
