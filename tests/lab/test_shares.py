@@ -1,7 +1,11 @@
 """A simulation in several processes is the one in a single process, to the bit."""
 
 import asyncio
+import os
+import signal
 from contextlib import suppress
+from multiprocessing import active_children
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -33,6 +37,15 @@ def small(*, domains: int, between: Impairment = BAD) -> Topology:
         for own in ("a", "b"):
             builder.host(f"{own}.d{number}", nodes=[f"n.d{number}", abroad])
     builder.link("a.d0", "n.d1", Impairment(delay_ms=3))
+    return builder.build()
+
+
+def apart() -> Topology:
+    builder = TopologyBuilder("two domains, 50 ms apart")
+    builder.link_default(LinkKind.DOMAIN, Impairment(delay_ms=50))
+    for number in range(2):
+        builder.domain(f"d{number}")
+        builder.node(f"n.d{number}")
     return builder.build()
 
 
@@ -99,6 +112,17 @@ async def fail(_clock: VirtualClock, share: Share, _task: Task) -> None:
 async def wait_for_ever(clock: VirtualClock, share: Share, _task: Task) -> None:
     share.join(clock, lambda _at_ns, _number, _datagram: None)
     await asyncio.get_running_loop().create_future()
+
+
+async def talk_on(clock: VirtualClock, share: Share, _task: Task) -> None:
+    share.join(clock, lambda _at_ns, _number, _datagram: None)
+    for ms in range(1_000):
+        share.say(f"{ms}")
+        await asyncio.sleep(0.001)
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def whole(found: list[Found]) -> tuple[str, int, int]:
@@ -172,3 +196,28 @@ def test_a_process_that_fails_ends_all_of_them() -> None:
 def test_processes_that_wait_for_one_another_for_ever_are_ended() -> None:
     with pytest.raises(LocalError, match="nothing can happen any more"):
         _ = run_shares(wait_for_ever, Task(2, 1), small(domains=2), processes=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill_ms", [120, 170])
+def test_a_process_that_is_killed_ends_all_of_them(kill_ms: int) -> None:
+    """Killed while it waits: before it is told to go on, every 50 ms, or with that unread."""
+    pids: list[int | None] = []
+
+    def on_said(said: str) -> None:
+        if not pids:
+            children = sorted(active_children(), key=lambda child: int(child.name.split("-")[1]))
+            pids.extend(child.pid for child in children)
+        pid = pids[1]
+        assert pid
+        if said == "120":
+            while state_of(pid) != "S":  # it waits for the others
+                pass
+            os.kill(pid, signal.SIGSTOP)
+        if said == f"{kill_ms}":
+            os.kill(pid, signal.SIGKILL)
+            while state_of(pid) != "Z":
+                pass
+
+    with pytest.raises(LocalError, match="process 2 of the simulation failed: it ended without"):
+        _ = run_shares(talk_on, Task(2, 1), apart(), processes=2, on_said=on_said)

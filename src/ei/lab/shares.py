@@ -232,8 +232,8 @@ class _Meeting(Generic[ResultT]):
     def _hear(self, number: int, connection: Connection) -> None:
         try:
             said: Met | Said | Ended[ResultT] | Failed = connection.recv()
-        except EOFError:
-            said = Failed("it ended without a word")
+        except (EOFError, ConnectionError):
+            said = Failed(_WITHOUT_A_WORD)
         match said:
             case Met():
                 self._met[number] = said
@@ -242,7 +242,7 @@ class _Meeting(Generic[ResultT]):
             case Ended():
                 self._ended[number] = said.result
             case Failed(error):
-                raise LocalError(f"process {number + 1} of the simulation failed: {error}")
+                raise _failure(number, error)
 
     def _go_on(self) -> None:
         mail: dict[int, list[Letter]] = {}
@@ -255,8 +255,18 @@ class _Meeting(Generic[ResultT]):
             raise LocalError("nothing can happen any more, but the simulation has not ended")
         horizon_ns = min(times_ns) + self.window_ns
         for number in self._met:
-            self.connections[number].send((horizon_ns, mail.get(number, [])))
+            try:
+                self.connections[number].send((horizon_ns, mail.get(number, [])))
+            except OSError as error:
+                raise _failure(number, _WITHOUT_A_WORD) from error
         self._met.clear()
+
+
+_WITHOUT_A_WORD = "it ended without a word"
+
+
+def _failure(number: int, error: str) -> LocalError:
+    return LocalError(f"process {number + 1} of the simulation failed: {error}")
 
 
 @contextmanager
