@@ -91,6 +91,15 @@ def test_the_log_is_copied_into_the_file_before_it_is_long(tmp_path: Path) -> No
     assert log_bytes < 2 * CHECKPOINT_PAGES * 4_096
 
 
+def test_its_log_has_been_written_once_it_is_open(tmp_path: Path) -> None:
+    """The first write opens the folder, to sync the log's name: a jailed worker cannot any more."""
+    path = tmp_path / "store"
+    for _ in range(2):
+        with opened(path):
+            assert path.with_name("store-wal").stat().st_size
+        assert not path.with_name("store-wal").exists()
+
+
 def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
     with opened(tmp_path / "store"):
         assert (tmp_path / "store").stat().st_mode & 0o777 == 0o600

@@ -293,6 +293,8 @@ def _prepare(file: sqlite3.Connection, path: Path) -> None:
         raise ConfigError(f"{path}: not a store: magic {magic:#x} seen, {MAGIC:#x} allowed")
     elif version != LAYOUT_VERSION:
         raise ConfigError(f"{path}: layout {version} seen, {LAYOUT_VERSION} allowed")
+    # The first write to the log opens the folder, to have the log's name on disk as well.
+    _ = file.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
     _ = file.execute("COMMIT")
 
 
