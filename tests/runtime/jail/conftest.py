@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -104,9 +105,7 @@ def attempts() -> tuple[str, ...]:
     names: dict[str, object] = {}
     text = (Path(__file__).parent / "escapes.py").read_text()
     exec(compile(text, "escapes.py", "exec"), names)  # noqa: S102 our own file, by another name
-    found = names["ATTEMPTS"]
-    assert isinstance(found, dict)
-    return tuple(found)
+    return tuple(cast("dict[str, object]", names["ATTEMPTS"]))
 
 
 @pytest.fixture(scope="session")
