@@ -17,7 +17,7 @@ TICKS = 2
 class EventClock:
     """Says which event is being handled, and interrupts one that outlives its whole ticks.
 
-    The worker calls `tick` from a timer of CPU time (`ITIMER_PROF`) with half of the manifest's
+    The worker calls `tick` from a timer of CPU time (`timer_create`) with half of the manifest's
     limit as its period: an event that two ticks have seen before has used the limit up. So a
     runaway is stopped after one to one and a half limits, and an event that behaves costs no
     system call.
