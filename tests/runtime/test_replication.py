@@ -12,6 +12,7 @@ from ei.cluster.messages import Append, Appended, decode_message, encode_message
 from ei.cluster.ownership import Ownership
 from ei.cluster.replica import Replica
 from ei.cluster.writes import Rows, Writes
+from ei.errors import LimitError
 from ei.runtime.disk import FolderDisk
 from ei.runtime.replication import Replication
 from ei.runtime.stores.transactions import RefusedError
@@ -86,6 +87,20 @@ def test_one_that_owns_the_state_alone_commits_by_its_own_disk(alone: Member) ->
 
     assert alone.rows.rows() == [(b"a", b"1", float("inf"))]
     assert alone.replication.is_ready
+
+
+def test_one_whose_disk_is_full_ends_once_it_has_said_so(alone: Member, tmp_path: Path) -> None:
+    alone.own(ME)
+    alone.disk.close()
+    for file in (tmp_path / "replica").iterdir():
+        file.unlink()
+        file.symlink_to("/dev/full")
+
+    with pytest.raises(LimitError, match="the disk is full"):
+        alone.replication.commit(WRITES)
+
+    with pytest.raises(LimitError, match="the disk is full"):
+        alone.replication.turn()
 
 
 def test_its_member_is_told_how_it_stands(alone: Member) -> None:

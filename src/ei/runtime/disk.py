@@ -81,10 +81,12 @@ class FolderDisk:
             os.close(old)
 
     def close(self) -> None:
-        """Let go of the folder."""
-        for descriptor in (*self._open.values(), self._lock):
-            os.close(descriptor)
-        self._open.clear()
+        """Let go of the folder. Idempotent."""
+        if self._lock >= 0:
+            for descriptor in (*self._open.values(), self._lock):
+                os.close(descriptor)
+            self._open.clear()
+            self._lock = -1
 
     def _descriptor(self, name: str) -> int:
         if name not in self._open:

@@ -23,7 +23,7 @@ from ei.cluster.owner import Outgoing
 from ei.cluster.ownership import Ownership
 from ei.cluster.replica import Replica
 from ei.cluster.writes import Writes
-from ei.errors import PeerError
+from ei.errors import LocalError, PeerError
 from ei.runtime.stores.transactions import RefusedError
 from ei.sdk.packets import Address
 
@@ -52,6 +52,7 @@ class Replication:
         self._said: Stand | None = None
         self._tick_s = clock()
         self.is_in_doubt = False
+        self._failure: LocalError | None = None
 
     def __repr__(self) -> str:
         return f"<Replication of {self._replica}>"
@@ -79,8 +80,10 @@ class Replication:
 
         Raises:
             ConnectionError: the member is gone.
-            LocalError: the disk failed.
+            LocalError: the disk failed, now or in a commit: another member is to own the state.
         """
+        if self._failure is not None:
+            raise self._failure
         while self._poll(0.0):
             self._take()
         now_s = self._clock()
@@ -96,9 +99,13 @@ class Replication:
         """Return when all of the in-sync set has this; see `Commits`."""
         if word := self._replica.why_refused(self._clock()):
             raise RefusedError(_WHY[word], word=word)
-        self._send(self._replica.write(writes, self._clock()))
-        # While the others write it, so does this one.
-        self._replica.sync()
+        try:
+            self._send(self._replica.write(writes, self._clock()))
+            # While the others write it, so does this one.
+            self._replica.sync()
+        except LocalError as error:
+            self._failure = error
+            raise
         index, epoch = self._replica.log.last.index, self._replica.epoch
 
         def is_done() -> bool:
