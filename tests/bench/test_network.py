@@ -13,6 +13,7 @@ import pytest
 
 from ei.bench.children import Child
 from ei.bench.network import (
+    HANDSHAKE_RESPONSE,
     OFFLOADS,
     Model,
     Network,
@@ -216,8 +217,9 @@ def test_where_others_are_spared_only_what_the_node_sends_ends_at_the_sinks_devi
 def test_each_test_of_the_program_that_fails_leads_to_its_last_step() -> None:
     steps = long_udp_steps(source_port=3_535)
 
-    failing = [(place, no) for place, (_, _, no, _) in enumerate(steps) if no]
-    assert [place + 1 + no for place, no in failing] == [len(steps) - 1] * 4
+    leaving = [(place, yes or no) for place, (_, yes, no, _) in enumerate(steps) if yes or no]
+    assert [place + 1 + skipped for place, skipped in leaving] == [len(steps) - 1] * 5
+    assert sum(1 for _, yes, _, operand in steps if yes and operand == HANDSHAKE_RESPONSE) == 1
     assert steps[-2:] == [(6, 0, 0, 2), (6, 0, 0, 0)]
 
 
