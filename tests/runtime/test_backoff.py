@@ -44,13 +44,3 @@ def test_it_says_how_often_it_died() -> None:
 
     assert backoff.statistics() == BackoffStatistics(deaths=1, next_delay_s=0.1)
     assert repr(backoff) == "<Backoff 1 deaths, next after 0.1 s>"
-
-
-def test_deaths_of_those_who_lived_for_a_while_open_no_circuit() -> None:
-    backoff = Backoff()
-
-    for start_s in range(0, 60, 6):
-        backoff.started(float(start_s))
-        _ = backoff.died(start_s + 3.0)
-
-    assert not backoff.is_open

@@ -8,13 +8,11 @@ STABLE_S = 10.0
 """What lived so long is taken for sound: its next death is a first one."""
 
 OPENS_AFTER = 5
-SOON_S = 2.0
-"""So many deaths in a row, each so soon after a start, and the wait is the longest at once: it is
-not going to help itself. Who was killed, or lost its disk, later than that only waits its turn."""
+"""Deaths in a row, after which the wait is the longest at once: it is not going to help itself."""
 
 
 class Backoff:
-    """Doubles from 50 ms with each death, 5 s after five soon ones; over once one was stable."""
+    """Doubles from 50 ms with each death, 5 s after the fifth; over once an instance was stable."""
 
     def __init__(
         self,
@@ -45,11 +43,8 @@ class Backoff:
 
     def died(self, now_s: float) -> float:
         """Note that it died, or could not be started; return when to start the next."""
-        lived_s = 0.0 if self._started_s is None else now_s - self._started_s
-        if lived_s >= self._stable_s:
-            self._delay_s = self._first_s
-        if lived_s >= SOON_S:
-            self._in_a_row = 0
+        if self._started_s is not None and now_s - self._started_s >= self._stable_s:
+            self._delay_s, self._in_a_row = self._first_s, 0
         self._started_s = None
         self._deaths += 1
         self._in_a_row += 1
