@@ -36,9 +36,6 @@ SPARED_PORT = 7_003
 HANDSHAKE_RESPONSE = 0x12
 """First byte of a datagram that reaches the sink however long it is: the sink has asked for it."""
 
-INVERTED = 0x100
-"""Marks a test that must not hold."""
-
 HEARTBEAT_IP_BYTES = 128
 """Shorter IP packets reach the sink, so that its pipe stays up; the others end at its device, as
 if handed to a network card."""
@@ -193,29 +190,34 @@ def _drop_long_packets(prefix: tuple[str, ...], *, source_port: int = 0) -> None
 
 def long_udp_steps(*, source_port: int = 0) -> list[tuple[int, int, int, int]]:
     """Return the program for `tc`: instruction, steps to skip if so, if not, operand."""
-    load_byte, load_half, load_behind_ip, ip_bytes = 0x30, 0x28, 0x48, 0xB1
-    load_byte_behind_ip = 0x50
+    load_byte, load_half, ip_bytes = 0x30, 0x28, 0xB1
+    load_byte_behind_ip, load_half_behind_ip = 0x50, 0x48
     is_equal, is_at_least, give = 0x15, 0x35, 0x06
-    is_other = is_equal | INVERTED
     accept, drop = 0, 2  # TC_ACT_OK, TC_ACT_SHOT
-    tests = [
-        [(load_half, 12), (is_equal, 0x0800)],
-        [(load_byte, 23), (is_equal, socket.IPPROTO_UDP)],
-        [(load_half, 16), (is_at_least, HEARTBEAT_IP_BYTES)],
-        [(ip_bytes, 14), (load_byte_behind_ip, 14 + 8), (is_other, HANDSHAKE_RESPONSE)],
+    # Instruction, operand, and with which outcome it leaves for `accept`.
+    steps: list[tuple[int, int, bool | None]] = [
+        (load_half, 12, None),
+        (is_equal, 0x0800, False),
+        (load_byte, 23, None),
+        (is_equal, socket.IPPROTO_UDP, False),
+        (load_half, 16, None),
+        (is_at_least, HEARTBEAT_IP_BYTES, False),
+        (ip_bytes, 14, None),
+        (load_byte_behind_ip, 14 + 8, None),
+        (is_equal, HANDSHAKE_RESPONSE, True),
     ]
     if source_port:
-        tests.append([(ip_bytes, 14), (load_behind_ip, 14), (is_equal, source_port)])
-    plain = [*(step for test in tests for step in test), (give, drop), (give, accept)]
-    last = len(plain) - 1
+        steps += [(load_half_behind_ip, 14, None), (is_equal, source_port, False)]
+    steps += [(give, drop, None), (give, accept, None)]
+    last = len(steps) - 1
     return [
         (
-            code & ~INVERTED,
-            last - place - 1 if code == is_other else 0,
-            last - place - 1 if code in {is_equal, is_at_least} else 0,
+            code,
+            last - place - 1 if leaves is True else 0,
+            last - place - 1 if leaves is False else 0,
             operand,
         )
-        for place, (code, operand) in enumerate(plain)
+        for place, (code, operand, leaves) in enumerate(steps)
     ]
 
 

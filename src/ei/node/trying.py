@@ -12,14 +12,16 @@ from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
+import msgspec
+
 from ei.errors import ServiceError
 from ei.node.prepare import PreparedNode, prepare_node
-from ei.node.workers import layers_of
+from ei.node.workers import order_of
 from ei.runtime.children import WorkerExited
 from ei.runtime.loader import FoundService, LoadedService
 from ei.runtime.nursery import Nursery
 from ei.runtime.randomness import SEED_BYTES
-from ei.runtime.worker import WorkerOrder, socket_pair
+from ei.runtime.worker import socket_pair
 from ei.sdk.tiers import TIERS
 
 ENDED_WELL = "exit 0"
@@ -73,15 +75,15 @@ def _try(
 ) -> str:
     """Return how the worker ended, whose datapath hangs up at once."""
     config, manifest = prepared.config, service.manifest
-    order = WorkerOrder(
-        folder=str(service.folder),
+    order = order_of(
+        service,
         node=prepared.address,
-        seed=bytes(SEED_BYTES),
-        store=str(folder / f"{manifest.name}.sqlite"),
-        config=config.config.get(manifest.name, {}),
-        layers=layers_of(service, config.trusted_services) if config.jail == "closed" else (),
-        is_trusted=manifest.name in config.trusted_services,
+        store=folder,
+        config=config.config,
+        is_jailed=config.jail == "closed",
+        trusted=config.trusted_services,
     )
+    order = msgspec.structs.replace(order, seed=bytes(SEED_BYTES))
     pairs = [socket_pair() for _ in range(1 + ("streams" in manifest.capabilities))]
     nursery.start_worker(manifest.id, order, [theirs for _, theirs in pairs])
     for ours, theirs in pairs:

@@ -16,7 +16,7 @@ from ei.errors import LocalError, NotFoundError
 from ei.node.inline import start_inline
 from ei.runtime.backoff import Backoff
 from ei.runtime.children import Report, WorkerExited, WorkerJailed, WorkerStarted
-from ei.runtime.jail import LAYERS, OF_OURS, OF_TRUSTED, OPEN, Jail, Layer
+from ei.runtime.jail import LAYERS, OF_OURS, OF_TRUSTED, OPEN, Jail
 from ei.runtime.loader import FoundService, is_ours
 from ei.runtime.nursery import Nursery
 from ei.runtime.randomness import SEED_BYTES
@@ -87,11 +87,40 @@ class _Worker:
         return self.loaded.manifest.id
 
 
-def layers_of(loaded: FoundService, trusted: Collection[str]) -> tuple[Layer, ...]:
-    """Return the layers of a service's jail; `trusted` are those of others that are trusted."""
-    if is_ours(loaded.folder):
-        return OF_OURS
-    return OF_TRUSTED if loaded.manifest.name in trusted else LAYERS
+def order_of(  # noqa: PLR0913 all that a worker is told
+    service: FoundService,
+    *,
+    node: Address,
+    store: Path,
+    config: Mapping[str, dict[str, object]],
+    is_jailed: bool,
+    trusted: Collection[str],
+    copies: int = 0,
+) -> WorkerOrder:
+    """Return what a worker is told, but for its seed.
+
+    Args:
+        service: What it runs.
+        node: Address of the node.
+        store: Folder of the stable stores.
+        config: Overrides by service name.
+        is_jailed: Whether it is kept in.
+        trusted: Services of others that run as well where a layer of the jail is missing.
+        copies: Of its state, in a cluster.
+    """
+    name = service.manifest.name
+    of_others = OF_TRUSTED if name in trusted else LAYERS
+    layers = OF_OURS if is_ours(service.folder) else of_others
+    return WorkerOrder(
+        folder=str(service.folder),
+        node=node,
+        seed=b"",
+        store=str(store / f"{name}.{'replica' if copies else 'sqlite'}"),
+        config=config.get(name, {}),
+        copies=copies,
+        layers=layers if is_jailed else (),
+        is_trusted=name in trusted or is_ours(service.folder),
+    )
 
 
 class Workers:
@@ -136,17 +165,14 @@ class Workers:
         self._workers = {
             loaded.manifest.id: _Worker(
                 loaded,
-                WorkerOrder(
-                    folder=str(loaded.folder),
+                order_of(
+                    loaded,
                     node=node,
-                    seed=b"",
-                    store=str(
-                        state / f"{loaded.manifest.name}.{'replica' if copies else 'sqlite'}"
-                    ),
-                    config=config.get(loaded.manifest.name, {}),
+                    store=state,
+                    config=config,
+                    is_jailed=is_jailed,
+                    trusted=trusted,
                     copies=copies,
-                    layers=layers_of(loaded, trusted) if is_jailed else (),
-                    is_trusted=loaded.manifest.name in trusted or is_ours(loaded.folder),
                 ),
             )
             for loaded in services
