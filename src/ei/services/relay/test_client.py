@@ -86,11 +86,21 @@ def run(environ: Mapping[str, str], script: Script, text: str = TOPOLOGY) -> Non
         lab = ProcessLab(topology, seed=1, environ=environ)
         try:
             await lab.open()
+            await routed(lab)
             await script(lab)
         finally:
             await lab.close()
 
     asyncio.run(program())
+
+
+async def routed(lab: ProcessLab) -> None:
+    """Wait until the nodes of alice know a way to the first exit: she may be attached before."""
+    topology = lab.topology
+    async with asyncio.timeout(LIMIT_S):
+        for node in topology.hosts[topology.find("alice")].nodes:
+            while all(row.domain != "isp-b" for row in (await lab.routes(node)).routes):
+                await asyncio.sleep(0.05)
 
 
 def by(lab: ProcessLab, *names: str) -> Callable[[frozenset[Address]], Address]:
