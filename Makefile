@@ -39,7 +39,7 @@ check: build .venv/.dev ## Format, lint, types, stubs, import contracts, unit te
 	@$(LIVE) "check" env V=$(V) $(MAKE) --jobs=2 --keep-going $(RUST_CHECKS) $(PYTHON_CHECKS)
 
 test: check previous ## All tests: check, then the slow ones, the docs and the foreign programs
-	@$(STEP) "slow tests, docs, peers" $(PYTEST) -m slow
+	@$(STEP) "slow tests, docs, peers" $(PYTEST) -m slow --reruns 1 -r fER
 
 previous: build .venv/.dev ## The version before this one, in build/previous: tests run both together
 	@$(STEP) "the version before this one" $(BIN)/python -m tools.previous
