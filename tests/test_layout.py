@@ -48,8 +48,8 @@ def test_every_source_file_has_its_test_file() -> None:
     for path in sources():
         if path.name == "__init__.py":
             continue
-        if path.parts[0] == "services":
-            test = SERVICES / path.parts[1] / "test_service.py"
+        if path.parts[0] in {"services", "templates"}:
+            test = PACKAGE / path.parts[0] / path.parts[1] / "test_service.py"
         else:
             test = ROOT / "tests" / path.parent / f"test_{path.name}"
         if not test.exists():

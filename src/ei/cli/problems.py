@@ -76,6 +76,26 @@ SERVICE = Kind(
     2000, Exit.ERROR, "A service module broke its contract.",
     "Read the node's log; the module's own test shows where.",
 )  # fmt: skip
+LOADING = Kind(
+    2001, Exit.ERROR, "A service module does not load.",
+    "Mend the line that the message names; ei module test shows what else is wrong.",
+)  # fmt: skip
+RAISED = Kind(
+    2002, Exit.ERROR, "A handler raised an error, or asked for what its module may not.",
+    "Mend the line that the message names; that event had no effect, and a test can repeat it.",
+)  # fmt: skip
+CPU_EXCEEDED = Kind(
+    2003, Exit.ERROR, "An event took more CPU time than its module's manifest allows.",
+    "Do less for one event, or ask for more: handler_ms and tier in manifest.toml.",
+)  # fmt: skip
+DIED = Kind(
+    2004, Exit.ERROR, "The process of a service module died.",
+    "See what it did last; it is started again, and what it had not answered is dropped.",
+)  # fmt: skip
+NO_ANSWER = Kind(
+    2005, Exit.ERROR, "A handler left a packet without an answer.",
+    "Send it, pass it on, hold it, or drop it for a reason of the manifest.",
+)  # fmt: skip
 PEER = Kind(
     3000, Exit.INTEGRITY, "Received bytes do not parse or break the protocol.",
     "Check that a file is whole and of the right kind, and that both ends run the same version.",
@@ -98,7 +118,8 @@ INTERNAL = Kind(
 
 KINDS = (
     LOCAL, USAGE, NOT_FOUND, DENIED, LIMIT, CONFLICT, UNREACHABLE, CONFIG, SYSTEM, NOT_BUILT,
-    SERVICE, PEER, TIMEOUT, INTEGRITY, STREAM, INTERNAL,
+    SERVICE, LOADING, RAISED, CPU_EXCEEDED, DIED, NO_ANSWER, PEER, TIMEOUT, INTEGRITY, STREAM,
+    INTERNAL,
 )  # fmt: skip
 """All kinds, by code."""
 
@@ -114,6 +135,7 @@ BY_TYPE: dict[type[Exception], Kind] = {
     errors.StreamError: STREAM,
     errors.PeerError: PEER,
     errors.UnreachableError: UNREACHABLE,
+    errors.LoadError: LOADING,
     errors.ServiceError: SERVICE,
     TimeoutError: TIMEOUT,
 }
@@ -183,7 +205,11 @@ def _kind_of(error: Exception) -> Kind:
 
 def show_problem(error: Exception, output: Output) -> Exit:
     """Print `error` on stderr (in JSON mode also as an object on stdout); return the exit code."""
-    problem = problem_of(error)
+    return say_problem(problem_of(error), output)
+
+
+def say_problem(problem: Problem, output: Output) -> Exit:
+    """Print a problem; see `show_problem`."""
     kind = problem.kind
     cause = printable(problem.cause)
     output.complain(f"{output.mark('bad', is_talk=True)} {kind.name} {cause}\n  {problem.action}")

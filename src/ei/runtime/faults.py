@@ -42,7 +42,7 @@ class FaultLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = str(folder)
+        self._folder = folder
         self.counts: dict[str, int] = {}
         self.total = 0
         self.newest: deque[Fault] = deque(maxlen=MAX_FAULTS)
@@ -52,20 +52,24 @@ class FaultLog:
         kind = event if isinstance(event, str) else type(event).__name__
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         cause = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:500])
-        fault = Fault(word, kind, cause, self._place(error))
+        fault = Fault(word, kind, cause, place_of(error, self._folder))
         self.counts[word] = self.counts.get(word, 0) + 1
         self.total += 1
         self.newest.append(fault)
         return fault
 
-    def _place(self, error: BaseException) -> str:
-        """Return the innermost line of the service's own that the error passed."""
-        place = ""
-        for frame, line in walk_tb(error.__traceback__):
-            file = frame.f_code.co_filename
-            if file.startswith(self._folder):
-                place = f"{Path(file).name}:{line}"
-        return place
+
+def place_of(error: BaseException, folder: Path) -> str:
+    """Return the innermost line that an error passed in the files of a folder: `service.py:31`.
+
+    Empty when it passed none.
+    """
+    place = ""
+    for frame, line in walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if file.startswith(str(folder)):
+            place = f"{Path(file).name}:{line}"
+    return place
 
 
 REPORT_EVERY_S = 1.0

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from ei.errors import ServiceError
+from ei.errors import LoadError
 
 _OURS = "ei.sdk"
 
@@ -67,7 +67,7 @@ def check_imports(folder: Path, libraries: tuple[str, ...]) -> None:
         libraries: Third-party packages that the manifest declares.
 
     Raises:
-        ServiceError: A file does not parse, or imports or calls what it may not; names file,
+        LoadError: A file does not parse, or imports or calls what it may not; names file,
             line, what was seen, and what to use instead.
     """
     own = {path.stem for path in folder.glob("*.py")}
@@ -76,12 +76,14 @@ def check_imports(folder: Path, libraries: tuple[str, ...]) -> None:
             continue
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        except (SyntaxError, ValueError) as error:
-            raise ServiceError(f"{path}: {error}") from error
+        except SyntaxError as error:
+            raise LoadError(f"{path}:{error.lineno or 1}: no Python: {error.msg}") from error
+        except ValueError as error:
+            raise LoadError(f"{path}: {error}") from error
         for node in ast.walk(tree):
             complaint = _complaint(node, folder.name, own, libraries)
             if complaint is not None:
-                raise ServiceError(f"{path}:{getattr(node, 'lineno', 0)}: {complaint}")
+                raise LoadError(f"{path}:{getattr(node, 'lineno', 0)}: {complaint}")
 
 
 def is_for_hosts(module: str) -> bool:

@@ -13,7 +13,8 @@ from zlib import crc32
 import msgspec
 
 import ei
-from ei.errors import ConfigError, NotFoundError, ServiceError
+from ei.errors import ConfigError, LoadError, NotFoundError
+from ei.runtime.faults import place_of
 from ei.runtime.imports import check_imports
 from ei.runtime.modules import Sources, preload, read_sources, run
 from ei.runtime.tables import convert_table
@@ -134,7 +135,7 @@ def load_service(place: str | Path, folders: Iterable[Path] = ()) -> LoadedServi
     Raises:
         NotFoundError: There is no service of that name.
         ConfigError: Its manifest is wrong.
-        ServiceError: Its files import what they may not, do not run, or lack what they must have.
+        LoadError: Its files import what they may not, do not run, or lack what they must have.
     """
     folder = folder_of(place, folders) if isinstance(place, str) else place
     return read_service(folder).load()
@@ -180,7 +181,7 @@ class ReadService:
             is_limited: Whether a stranger's names are limited; see `ei.runtime.modules`.
 
         Raises:
-            ServiceError: They do not run, or lack what they must have.
+            LoadError: They do not run, or lack what they must have.
         """
         package = package_of(self.folder)
         module = sys.modules.get(f"{package}.service")
@@ -196,7 +197,7 @@ def read_service(folder: Path) -> ReadService:
 
     Raises:
         ConfigError: Its manifest is wrong.
-        ServiceError: Its files import what they may not, or cannot be read, or do not run.
+        LoadError: Its files import what they may not, or cannot be read, or do not run.
     """
     manifest = load_manifest(folder)
     check_imports(folder, manifest.libraries)
@@ -232,7 +233,7 @@ def _import(folder: Path, package: str) -> ModuleType:
     try:
         return importlib.import_module(f"{package}.service")
     except Exception as error:
-        raise ServiceError(f"{folder / 'service.py'}: cannot be loaded: {error!r}") from error
+        raise _unloadable(folder, error) from error
 
 
 def _run(read: ReadService, package: str, *, is_limited: bool) -> ModuleType:
@@ -240,7 +241,13 @@ def _run(read: ReadService, package: str, *, is_limited: bool) -> ModuleType:
     try:
         return run(read.sources, read.folder, package, libraries, is_limited=is_limited)
     except Exception as error:
-        raise ServiceError(f"{read.folder / 'service.py'}: cannot be loaded: {error!r}") from error
+        raise _unloadable(read.folder, error) from error
+
+
+def _unloadable(folder: Path, error: Exception) -> LoadError:
+    """Return what is said of a module that raises while it is imported."""
+    place = place_of(error, folder) or "service.py"
+    return LoadError(f"{folder / place}: cannot be loaded: {error!r}")
 
 
 def load_afresh(loaded: LoadedService) -> LoadedService:
@@ -249,7 +256,7 @@ def load_afresh(loaded: LoadedService) -> LoadedService:
     Nothing that the service left in its modules is there in what is returned.
 
     Raises:
-        ServiceError: Its files do not run any more.
+        LoadError: Its files do not run any more.
     """
     package = "ei_service_afresh"
     try:
@@ -263,13 +270,11 @@ def load_afresh(loaded: LoadedService) -> LoadedService:
 def _service_of(module: ModuleType, folder: Path) -> type[Service[Any]]:
     service: object = getattr(module, "SERVICE", None)
     if not _is_service(service):
-        raise ServiceError(f"{folder / 'service.py'}: SERVICE = a subclass of Service is missing")
+        raise LoadError(f"{folder / 'service.py'}: SERVICE = a subclass of Service is missing")
     if inspect.isabstract(service):
-        raise ServiceError(
-            f"{folder / 'service.py'}: class {service.__name__}: on_packet is missing"
-        )
+        raise LoadError(f"{folder / 'service.py'}: class {service.__name__}: on_packet is missing")
     if hasattr(service(), "__dict__"):
-        raise ServiceError(
+        raise LoadError(
             f"{folder / 'service.py'}: class {service.__name__}: instances have attributes;"
             " write __slots__ = () and keep state in ctx.ephemeral or ctx.stable"
         )
@@ -285,9 +290,9 @@ def _config_of(module: ModuleType, folder: Path) -> type[msgspec.Struct] | None:
     if config is None:
         return None
     if not isinstance(config, type) or not issubclass(config, msgspec.Struct):
-        raise ServiceError(f"{folder / 'service.py'}: Config: not a msgspec.Struct")
+        raise LoadError(f"{folder / 'service.py'}: Config: not a msgspec.Struct")
     if not config.__struct_config__.forbid_unknown_fields:
-        raise ServiceError(f"{folder / 'service.py'}: Config: forbid_unknown_fields=True missing")
+        raise LoadError(f"{folder / 'service.py'}: Config: forbid_unknown_fields=True missing")
     return config
 
 
@@ -298,10 +303,10 @@ def _messages_of(module: ModuleType, folder: Path) -> tuple[type[msgspec.Struct]
     types = get_args(declared) if isinstance(declared, UnionType) else (declared,)
     for kind in types:
         if not isinstance(kind, type) or not issubclass(kind, msgspec.Struct):
-            raise ServiceError(f"{folder / 'service.py'}: MESSAGES: {kind!r}: not a msgspec.Struct")
+            raise LoadError(f"{folder / 'service.py'}: MESSAGES: {kind!r}: not a msgspec.Struct")
         config = kind.__struct_config__
         if config.tag is None or not config.frozen or not config.forbid_unknown_fields:
-            raise ServiceError(
+            raise LoadError(
                 f"{folder / 'service.py'}: MESSAGES: {kind.__name__}: strangers write it, so it is"
                 " declared with frozen=True, tag=..., forbid_unknown_fields=True"
             )
