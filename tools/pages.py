@@ -18,6 +18,7 @@ from ei.runtime.loader import find_services
 
 ROOT = Path(__file__).parents[1]
 NOTE = "<!-- Made from the code by `make fix`; edit there. -->\n"
+DISSECTOR = "src/ei/dissector/ei.lua"
 WIDTH = "96"
 """Columns of help texts, wherever the page is made."""
 
@@ -235,7 +236,36 @@ def service(name: str) -> str:
     return f"# The service `{name}`\n{NOTE}\n{service_page(name)}"
 
 
+def service_numbers() -> str:
+    """Return the reference of the numbers of services."""
+    from ei.registry.numbers import numbers
+
+    given = numbers()
+    first, last = given.experimental.first, given.experimental.last
+    lines = _intro(
+        "# The numbers of services",
+        "Each is given once, by a change of `src/ei/registry/numbers.toml`; a registry refuses a "
+        f"release whose number belongs to another name. From {first:#x} to {last:#x} they are "
+        "experimental, and for everybody.",
+    )
+    lines += ["", "| number | service | |", "|---|---|---|"]
+    lines += [f"| {each.number} | `{each.name}` | {each.summary} |" for each in given.service]
+    return "\n".join(lines) + "\n"
+
+
+def dissector() -> str:
+    """Return the Wireshark dissector with the names of all services."""
+    from ei.registry.numbers import numbers
+
+    script = (ROOT / DISSECTOR).read_text()
+    names = "\n".join(f'    [{each.number}] = "{each.name}",' for each in numbers().service)
+    table = f"local SERVICES = {{\n{names}\n}}"
+    return re.sub(r"local SERVICES = \{.*?\n\}", table, script, count=1, flags=re.DOTALL)
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/numbers.md": service_numbers,
+    DISSECTOR: dissector,
     "docs/reference/cli.md": cli,
     "docs/reference/errors.md": errors,
     "docs/reference/drop-reasons.md": drop_reasons,

@@ -6,8 +6,7 @@ from importlib.resources import files
 from ei.dissector.datagrams import PROTECTIONS, TYPES
 from ei.dissector.fields import FIELDS
 from ei.dissector.messages import MESSAGES
-from ei.runtime.loader import find_services
-from ei.sdk.manifest import load_manifest
+from ei.registry.numbers import numbers
 
 LUA = (files("ei.dissector") / "ei.lua").read_text()
 
@@ -19,11 +18,8 @@ def table(name: str) -> dict[int, str]:
     return {int(number): word for number, word in re.findall(r'\[(\d+)\] = "(\w+)"', found[1])}
 
 
-def test_it_names_the_services_by_their_manifests() -> None:
-    manifests = [load_manifest(folder) for folder in find_services().values()]
-
-    nodes = {1: "control", 2: "directory", 3: "routing", 5: "cluster", 6: "attachment"}
-    assert table("SERVICES") == nodes | {one.id: one.name for one in manifests}
+def test_it_names_the_services_by_their_numbers() -> None:
+    assert table("SERVICES") == {each.number: each.name for each in numbers().service}
 
 
 def test_it_names_the_control_messages_alike() -> None:

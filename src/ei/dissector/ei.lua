@@ -11,10 +11,23 @@ local ei = Proto("ei", "Extensible Internet")
 
 local TYPES = { [1] = "initiation", [2] = "response", [3] = "cookie", [4] = "data" }
 local PROTECTIONS = { [0] = "none", [1] = "datagrams", [2] = "streams", [3] = "groups", [4] = "packed" }
+-- Written by `make fix` from src/ei/registry/numbers.toml.
 local SERVICES = {
-    [1] = "control", [2] = "directory", [3] = "routing", [5] = "cluster", [6] = "attachment",
-    [16] = "delivery", [17] = "echo", [18] = "reach", [32] = "termination", [34] = "caching",
-    [37] = "compression", [48] = "multicast", [50] = "pubsub", [66] = "odns",
+    [1] = "control",
+    [2] = "directory",
+    [3] = "routing",
+    [4] = "registry",
+    [5] = "cluster",
+    [6] = "attachment",
+    [16] = "delivery",
+    [17] = "echo",
+    [18] = "reach",
+    [32] = "termination",
+    [34] = "caching",
+    [37] = "compression",
+    [48] = "multicast",
+    [50] = "pubsub",
+    [66] = "odns",
     [68] = "relay",
 }
 
