@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ei.cli.bundle import REDACTED, Part, redacted, write_bundle
+from ei.cli.bundle import (
+    REDACTED,
+    Part,
+    redacted,
+    without_what_services_are_told,
+    write_bundle,
+)
 from ei.errors import ConflictError
 
 KEY = "5eC2e7" + "ab" * 29
@@ -39,6 +45,28 @@ def test_a_value_in_quotes_never_leaves_a_rest(value: str) -> None:
     text = redacted(json.dumps({"secret": value, "other": 1}), [])
 
     assert json.loads(text) == {"secret": REDACTED, "other": 1}
+
+
+def test_c9_what_services_are_told_is_not_in_it_and_the_rest_is() -> None:
+    config = """name = "sn1.isp-a"
+[config.honest]
+word = "marigold-9f27c1d4e8"
+"with spaces" = 'a "b"'
+nested = { list = ["x", "marigold-9f27c1d4e8, again"], number = 7 }
+"""
+
+    shown = tomllib.loads(without_what_services_are_told(config))
+
+    assert shown["name"] == "sn1.isp-a"
+    assert shown["config"]["honest"] == {
+        "word": REDACTED,
+        "with spaces": REDACTED,
+        "nested": {"list": [REDACTED, REDACTED], "number": 7},
+    }
+
+
+def test_a_configuration_that_is_no_toml_is_shown_as_it_is() -> None:
+    assert without_what_services_are_told("name = ") == "name = "
 
 
 def test_the_archive_is_for_its_owner_alone_and_overwrites_nothing(tmp_path: Path) -> None:

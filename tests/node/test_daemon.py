@@ -72,7 +72,7 @@ def has_in_memory(pid: int, needle: bytes) -> bool:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="looks into the memory of others")
-def test_no_worker_has_a_key_of_its_node_in_memory(node: "RunningNode") -> None:
+def test_c9_no_worker_has_a_key_of_its_node_in_memory(node: "RunningNode") -> None:
     keys = read_keys(node.admin.parent / "key")
 
     for secret in (keys.identity_secret, keys.pipe_secret):

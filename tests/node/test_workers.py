@@ -151,7 +151,7 @@ def test_a_stopped_node_starts_no_worker_again(tmp_path: Path) -> None:
     assert sockets.attached == 0
 
 
-def test_a_worker_that_dies_five_times_in_a_row_is_failing(tmp_path: Path) -> None:
+def test_c5_a_worker_that_dies_five_times_in_a_row_is_failing(tmp_path: Path) -> None:
     async def main() -> None:
         running = workers(Sockets(), tmp_path)
         running.stop()

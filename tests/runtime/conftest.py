@@ -20,6 +20,7 @@ counters = ["seen"]
 """
 
 SERVICE = """
+from msgspec.structs import replace
 from ei.sdk import *
 
 
@@ -60,6 +61,16 @@ class Subject(Service[None]):
                 for _ in range(100):
                     yield SendPacket(packet, packet.source)
                 return
+            case b"endless":
+                while True:
+                    yield Count("seen")
+            case b"draw":
+                ctx.random.getrandbits(2**40)
+            case b"wide":
+                yield SendPacket(replace(packet, metadata=bytes(10**7)), packet.source)
+            case b"timers":
+                for number in range(2_000):
+                    yield SetTimer(b"%d %d" % (packet.connection, number), 3_600.0)
             case b"fork":
                 import random  # it has what a service may not import
                 random._os.fork()

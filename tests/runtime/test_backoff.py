@@ -5,11 +5,11 @@ def delays(backoff: Backoff, deaths: int) -> list[float]:
     return [backoff.died(0.0) for _ in range(deaths)]
 
 
-def test_the_wait_doubles_from_50_ms_and_is_5_s_from_the_fifth_death_on() -> None:
+def test_c5_the_wait_doubles_from_50_ms_and_is_5_s_from_the_fifth_death_on() -> None:
     assert delays(Backoff(), 7) == [0.05, 0.1, 0.2, 0.4, 5.0, 5.0, 5.0]
 
 
-def test_its_circuit_is_open_from_the_fifth_death_in_a_row_on() -> None:
+def test_c5_its_circuit_is_open_from_the_fifth_death_in_a_row_on() -> None:
     backoff = Backoff()
     _ = delays(backoff, 4)
 

@@ -29,7 +29,7 @@ print(jails[0].pid == started.pid, jails[0].jail)
     assert said == "True closed\n"
 
 
-def test_what_a_service_writes_to_the_log_is_made_harmless(program: Program) -> None:
+def test_c11_what_a_service_writes_to_the_log_is_made_harmless(program: Program) -> None:
     said = program(
         """
 [end] = start()

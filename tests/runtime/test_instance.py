@@ -10,6 +10,7 @@ from ei.runtime.holds import Holds
 from ei.runtime.instance import Instance, counted
 from ei.runtime.limits import VirtualCost
 from ei.runtime.loader import LoadedService
+from ei.runtime.open_streams import OpenStreams
 from ei.runtime.orders import NO_EFFECTS, NOTHING, Orders
 from ei.runtime.randomness import EventRandomness
 from ei.runtime.stores import MemoryStore
@@ -128,6 +129,24 @@ def test_an_event_of_a_stream_that_comes_to_nothing_closes_it(event: Event, clos
     assert bench.orders.to_streams == [close] * closes
 
 
+def test_a_stream_too_many_is_closed_and_makes_room_when_another_is() -> None:
+    bench = Bench(toy())
+    bench.orders.streams = OpenStreams(bench.undo, limit=1)
+
+    answers = [
+        bench.run(event)
+        for event in (
+            StreamOpened(2, A, b"", 9),
+            StreamOpened(4, A, b"", 9),
+            StreamClosed(2, "ended", 0, 0),
+            StreamOpened(6, A, b"", 9),
+        )
+    ]
+
+    assert [answer == counted("service_error") for answer in answers] == [False, True, False, False]
+    assert len(bench.orders.to_streams) == 1
+
+
 def test_a_packet_goes_to_its_handler() -> None:
     assert Bench(toy()).run(toy_packet()) == EncodedAnswer(Outcome.DROPPED, "unwanted", NO_EFFECTS)
 
@@ -183,12 +202,21 @@ def test_an_event_without_a_packet_that_fails_is_counted() -> None:
     )
 
 
-def test_effects_without_end_are_cut_off() -> None:
+def test_c4_effects_without_end_are_cut_off() -> None:
     def forever(_event: PacketArrived, _ctx: Context[Any]) -> Iterator[Effect]:
         while True:
             yield Count("seen")
 
     assert Bench(toy(on_packet=forever)).run(toy_packet()).reason == "service_error"
+
+
+def test_c10_a_million_effects_at_once_are_refused_for_the_first_that_is_too_many() -> None:
+    bench = Bench(toy(on_packet=lambda _event, _ctx: (Count("seen"),) * 1_000_000))
+    bench.instance.trail = []
+
+    assert bench.run(toy_packet()).reason == "service_error"
+
+    assert "more than 2048 effects" in str(bench.instance.faults.newest[0])
 
 
 def test_a_runaway_is_interrupted_by_the_clock() -> None:
@@ -198,9 +226,11 @@ def test_a_runaway_is_interrupted_by_the_clock() -> None:
             yield Count("seen")
 
     bench = Bench(toy(on_packet=runaway))
+    let_go: list[int] = []
+    bench.instance.clock.let_go = lambda: let_go.append(bench.instance.clock.event)
 
     assert bench.run(toy_packet()) == EncodedAnswer(Outcome.DROPPED, "cpu_exceeded", NO_EFFECTS)
-    assert bench.instance.clock.event == 0
+    assert let_go == [0]
 
 
 def test_in_simulation_an_event_costs_what_it_does() -> None:

@@ -1,5 +1,6 @@
 """What the parent of the workers promises. Its programs are daemons in small, see conftest.py."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -115,6 +116,60 @@ print(reports(2)[1].cause)
     assert first.endswith(line)
     assert second.startswith("worker nowhere: ")
     assert second.endswith(line)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="looks into the memory of others")
+def test_c12_a_worker_has_nothing_of_what_others_were_told_or_sent(program: Program) -> None:
+    said = program(
+        """
+def begin(number, **told):
+    ours, theirs = socket_pair()
+    store = str(FOLDER.parent / f"store{number}")
+    order = WorkerOrder(folder=str(FOLDER), node=b"n" * 16, store=store, **told)
+    nursery.start_worker(number, order, [theirs])
+    theirs.close()
+    ours.settimeout(10)
+    return ours
+
+def has(pid, needle):
+    with Path(f"/proc/{pid}/mem").open("rb") as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            place, rights, *_ = line.split()
+            if rights.startswith("rw"):
+                first, last = (int(each, 16) for each in place.split("-"))
+                memory.seek(first)
+                try:
+                    if needle in memory.read(last - first):
+                        return True
+                except OSError:
+                    pass
+    return False
+
+seed, payload, *words = (os.urandom(32).hex().encode() for _ in range(7))
+secrets = [seed, payload, *words]
+tenant = begin(1, seed=seed)
+_ = ask(tenant, packet(payload=payload))
+[told] = reports(1)
+print([has(told.pid, each) for each in (seed, payload)])
+# Of these the service knows nothing, and ends; what it was told is in no line of the log.
+for number, word in enumerate(words, start=2):
+    _ = begin(number, seed=b"2", config={"a": [word.decode() * 9] * number})
+_ = reports(2 * len(words))
+next_one = begin(9, seed=b"2")
+_ = ask(next_one, packet())
+[next_told] = reports(1)
+print([has(pid, each) for pid in (next_told.pid, nursery.pid) for each in secrets])
+nursery.kill_worker(1)
+_ = reports(1)
+again = begin(1, seed=b"3")
+_ = ask(again, packet())
+[told_again] = reports(1)
+print([has(told_again.pid, each) for each in secrets])
+"""
+    )
+
+    lines = [line for line in said.splitlines() if line.startswith("[")]
+    assert lines == [f"{[True] * 2}", f"{[False] * 14}", f"{[False] * 7}"]
 
 
 def test_nothing_outlives_the_daemon(program: Program) -> None:

@@ -1,6 +1,10 @@
 import hashlib
+from collections.abc import Callable
+from random import Random
 
-from ei.runtime.randomness import EventRandomness
+import pytest
+
+from ei.runtime.randomness import MOST_BYTES, EventRandomness
 
 
 def drawn(randomness: EventRandomness, event: int) -> float:
@@ -44,6 +48,20 @@ def test_bytes_are_the_same_in_one_piece_and_in_several() -> None:
     whole, parts = EventRandomness(b"5").of_event(), EventRandomness(b"5").of_event()
 
     assert whole.randbytes(200) == b"".join(parts.randbytes(size) for size in (1, 63, 100, 36))
+
+
+@pytest.mark.parametrize(
+    "draw", [lambda its: its.getrandbits(2**40), lambda its: its.randbytes(MOST_BYTES + 1)]
+)
+def test_c10_more_than_a_million_bytes_at_once_are_refused(
+    draw: Callable[[Random], object],
+) -> None:
+    random = EventRandomness(b"5").of_event()
+
+    with pytest.raises(ValueError, match="of randomness at once: at most 1048576 allowed"):
+        _ = draw(random)
+
+    assert len(random.randbytes(MOST_BYTES)) == MOST_BYTES
 
 
 def test_nothing_of_one_event_is_left_for_the_next() -> None:

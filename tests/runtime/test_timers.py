@@ -70,7 +70,7 @@ def test_what_an_event_did_to_timers_can_be_taken_back() -> None:
 
 
 @pytest.mark.slow
-def test_the_number_of_timers_is_bounded() -> None:
+def test_c10_the_number_of_timers_is_bounded() -> None:
     timers = Timers(UndoLog())
     for number in range(module.MAX_TIMERS):
         timers.set(number.to_bytes(4, "big"), 1.0)

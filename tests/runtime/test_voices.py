@@ -64,7 +64,7 @@ def test_nonsense_is_not_heard(pipe: tuple[int, int], nonsense: bytes) -> None:
     assert hear(reader) is None
 
 
-def test_nothing_but_text_comes_out_of_a_text() -> None:
+def test_c11_nothing_but_text_comes_out_of_a_text() -> None:
     assert harmless("a\x1b[2Jb\r\nc\u202e") == "a\\x1b[2Jb\\r\\nc\\u202e"
 
 
@@ -86,7 +86,7 @@ def test_an_unfinished_line_is_one_at_the_end_and_when_it_grows_too_long() -> No
     assert lines.take(b"", 5.0) == ["worker echo: rest"]
 
 
-def test_a_flood_of_lines_is_so_many_a_second_and_how_many_were_left_out() -> None:
+def test_c11_a_flood_of_lines_is_so_many_a_second_and_how_many_were_left_out() -> None:
     lines = Lines("echo")
 
     assert len(lines.take(b"x\n" * 1_000, 5.0)) == LINES_PER_S

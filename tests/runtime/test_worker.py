@@ -57,7 +57,7 @@ def test_it_ends_when_the_datapath_is_gone() -> None:
 
 
 @pytest.mark.slow
-def test_a_runaway_event_is_interrupted_and_the_worker_goes_on(program: Program) -> None:
+def test_c1_a_runaway_event_is_interrupted_and_the_worker_goes_on(program: Program) -> None:
     said = program(
         """
 [end] = start()
@@ -73,7 +73,7 @@ print(words(ask(end, packet())))
 
 
 @pytest.mark.slow
-def test_an_event_that_hoards_memory_fails_alone(program: Program) -> None:
+def test_c2_an_event_that_hoards_memory_fails_alone(program: Program) -> None:
     said = program(
         """
 [end] = start()
@@ -83,6 +83,24 @@ print(words(ask(end, packet(), packet(b"hoard"), packet())))
 
     assert said.startswith("['unwanted', 'service_error', 'unwanted']\n")
     assert "worker subject: service_error: PacketArrived: MemoryError at service.py:" in said
+
+
+@pytest.mark.slow
+def test_c10_who_asks_too_much_of_the_environment_gets_a_bounded_error(program: Program) -> None:
+    said = program(
+        """
+[end] = start()
+print(words(ask(end, packet(b"endless"), packet(b"draw"), packet(b"wide"), packet())))
+# Of its tier, standard, are 16,384 timers.
+print(set(words(ask(end, *[packet(b"timers", n) for n in range(8)]))))
+print(words(ask(end, packet(b"timers", 8), packet())))
+"""
+    )
+
+    assert said.startswith(
+        "['service_error', 'service_error', 'service_error', 'unwanted']\n"
+        "{'unwanted'}\n['service_error', 'unwanted']\n"
+    )
 
 
 @pytest.mark.slow
@@ -230,7 +248,7 @@ def test_what_streams_ask_for_goes_to_their_socket_and_the_rest_to_the_first() -
 
 
 @pytest.mark.slow
-def test_a_strangers_module_does_not_run_in_a_jail_with_a_gap(program: Program) -> None:
+def test_c7_a_strangers_module_does_not_run_in_a_jail_with_a_gap(program: Program) -> None:
     need("language", "clock", "namespaces", "capabilities", "seccomp")
 
     said = program(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ei.cli import doctor, version
-from ei.cli.bundle import Part, redacted, write_bundle
+from ei.cli.bundle import Part, redacted, without_what_services_are_told, write_bundle
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Execute, Verbs
@@ -140,7 +140,9 @@ def _parts(subjects: list[Subject]) -> Iterator[Part]:
 
 def _readers(subject: Subject) -> dict[str, Callable[[], str]]:
     return {
-        "config.toml": lambda: subject.config.read_text(encoding="utf-8"),
+        "config.toml": lambda: without_what_services_are_told(
+            subject.config.read_text(encoding="utf-8")
+        ),
         "check.json": lambda: _check(subject.config),
         "status.json": lambda: _answer(subject.target, "status"),
         "statistics.json": lambda: _statistics(subject),

@@ -4,13 +4,17 @@ import io
 import os
 import re
 import tarfile
-from collections.abc import Collection, Sequence
+import tomllib
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from ei.errors import ConflictError
 
 REDACTED = "(redacted)"
+SURE_LENGTH = 8
+"""Of a text that is not to be anywhere, however it is quoted; shorter ones are parts of words."""
 
 SECRET = re.compile(
     r"""([\w.-]*(?:secret|passwor|passphrase|token|credential|private)[\w.-]*["']?\s*[=:]\s*)"""
@@ -42,6 +46,34 @@ def redacted(text: str, secrets: Collection[str]) -> str:
     for secret in secrets:
         text = re.sub(re.escape(secret), REDACTED, text, flags=re.IGNORECASE)
     return SECRET.sub(rf'\1"{REDACTED}"', text)
+
+
+def without_what_services_are_told(config: str) -> str:
+    """Return a `node.toml` without the texts of its `[config]`, which services alone understand."""
+    try:
+        told = tomllib.loads(config).get("config")
+    except ValueError:  # what is wrong with it, the report is about
+        return config
+    for text in sorted(_texts(told), key=len, reverse=True):
+        for quote in ('"', "'"):
+            config = config.replace(f"{quote}{text}{quote}", f"{quote}{REDACTED}{quote}")
+        if len(text) >= SURE_LENGTH:
+            config = config.replace(text, REDACTED)
+    return config
+
+
+def _texts(told: object) -> Iterator[str]:
+    match told:
+        case str():
+            yield told
+        case dict():
+            for each in cast("dict[str, object]", told).values():
+                yield from _texts(each)
+        case list():
+            for each in cast("list[object]", told):
+                yield from _texts(each)
+        case _:
+            pass
 
 
 def write_bundle(path: Path, parts: Sequence[Part], *, unix_s: float) -> None:

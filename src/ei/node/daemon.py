@@ -29,7 +29,6 @@ from ei.errors import EiError, LocalError
 from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.ceiling import Ceiling, ceiling_bytes, machine_bytes, watch_memory
 from ei.node.clustering import begin_membership, join_cluster
-from ei.node.config import load_node_config
 from ei.node.engine import make_engine
 from ei.node.keeping import LOOK_S, Keeper
 from ei.node.node import Node
@@ -63,7 +62,7 @@ def run_node(path: Path, *, supervisor_fd: int | None = None, log: Log | None = 
         EiError: it cannot start, or cannot go on: what is wrong and what to do.
     """
     log = log_of(os.environ) if log is None else log
-    nursery = start_nursery(load_node_config(path))
+    nursery = start_nursery(path)
     try:
         prepared = prepare_node(path)
         with explained("cannot make the state directory"):

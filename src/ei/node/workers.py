@@ -13,6 +13,7 @@ import msgspec
 from ei.daemons.log import Log
 from ei.daemons.usage import usage_of
 from ei.errors import LocalError, NotFoundError
+from ei.node.giving_way import LOOK_S, GivingWay, let_give_way, look_at
 from ei.node.inline import start_inline
 from ei.runtime.backoff import Backoff
 from ei.runtime.children import Report, WorkerExited, WorkerJailed, WorkerStarted
@@ -70,6 +71,7 @@ class _Worker:
         self.loaded = loaded
         self.order = order
         self.backoff = Backoff()
+        self.giving_way = None if order.is_trusted else GivingWay()
         self.pid = 0
         self.state: Literal["starting", "running", "waiting", "failing"] = "waiting"
         self.starts = 0
@@ -187,6 +189,8 @@ class Workers:
         """Start all workers, on the running loop."""
         for worker in self._workers.values():
             self._start(worker)
+        if self._nursery is not None:
+            self._look()
 
     def stop(self) -> None:
         """Start none any more."""
@@ -214,6 +218,8 @@ class Workers:
         match report:
             case WorkerStarted(pid=pid):
                 worker.pid, worker.state = pid, "running"
+                if worker.giving_way is not None and worker.giving_way.is_so:
+                    let_give_way(pid, is_so=True)
                 self._log.info("worker started", service=worker.name, pid=pid)
             case WorkerJailed(jail=jail):
                 worker.jail = jail
@@ -236,6 +242,16 @@ class Workers:
             cpu_s=None if usage is None else usage.cpu_s,
             memory_bytes=None if usage is None else usage.memory_bytes,
         )
+
+    def _look(self) -> None:
+        """Look at the workers of strangers, as long as there are some."""
+        loop = asyncio.get_running_loop()
+        strangers = [each for each in self._workers.values() if each.giving_way is not None]
+        for worker in strangers:
+            if worker.giving_way is not None and worker.pid:
+                look_at(worker.giving_way, worker.pid, loop.time())
+        if strangers and not self._is_stopping:
+            _ = loop.call_later(LOOK_S, self._look)
 
     # -- one worker -------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ such as `sum(range(10**12))`, hears nothing. So there are two timers of the proc
 
     ticks       SIGPROF every half limit; an event that has seen three: CpuExceeded
     the end     SIGXCPU half a limit after the last tick that was heard, which is taken note of
-                once; and again a whole limit later, which ends the process
+                once; and again a whole limit later, which ends the process; after an exception
+                that the handler holds on to, an eighth of a limit later at once
 
 Whatever is heard between the two puts the end off. What comes to it has been in one call for a
 whole limit: the first of the two comes with a tick, which is heard before any call begins.
@@ -19,10 +20,13 @@ import sys
 from types import FrameType
 
 from ei.runtime.jail.system import call, take_once
-from ei.runtime.limits import TICKS, EventClock
+from ei.runtime.limits import TICKS, CpuExceeded, EventClock
 
 SLACK_S = 0.001
 COLLECTING_S = 1.0
+LETTING_GO = 1 / 8
+"""Of the limit: how long a handler may hold on to the exception that ends it."""
+
 OLDEST = 2
 """Of Python's generations of objects."""
 
@@ -47,6 +51,7 @@ class Cutter:
         self._limit_s = limit_s
         self._call_s = limit_s + slack_s
         self._clock: EventClock | None = None
+        self._is_cut = False
         self._end = _timer(signal.SIGXCPU)
         self._put_off(start_s)
 
@@ -56,6 +61,7 @@ class Cutter:
     def begin(self, clock: EventClock) -> None:
         """Tick this clock from now on, in the place of any other."""
         is_first, self._clock = self._clock is None, clock
+        clock.let_go = self._go_on
         if is_first:
             self._put_off(self._limit_s / TICKS)
 
@@ -67,13 +73,25 @@ class Cutter:
 
     def _collect(self, phase: str, found: dict[str, int]) -> None:
         """Give Python its time to look through all there is: it hears nothing meanwhile."""
-        if self._clock is not None and found["generation"] == OLDEST:
+        if self._clock is not None and not self._is_cut and found["generation"] == OLDEST:
             self._put_off(COLLECTING_S if phase == "start" else self._limit_s / TICKS)
 
     def _tick(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._clock is not None:
+        if self._clock is None:
+            return
+        try:
             self._clock.tick()
+        except CpuExceeded:
+            self._is_cut = True
+            _set(self._end, self._limit_s * LETTING_GO, SLACK_S)
+            raise
+        if not self._is_cut:
             self._put_off(self._limit_s / TICKS)
+
+    def _go_on(self) -> None:
+        """Give the next event its time: the one that was cut has let go."""
+        self._is_cut = False
+        self._put_off(self._limit_s / TICKS)
 
     def _put_off(self, seconds: float) -> None:
         if self._clock is not None:

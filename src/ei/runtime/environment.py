@@ -31,6 +31,7 @@ from ei.runtime.holds import Holds
 from ei.runtime.instance import Instance, counted
 from ei.runtime.limits import EventClock, VirtualCost
 from ei.runtime.loader import LoadedService
+from ei.runtime.open_streams import OpenStreams
 from ei.runtime.orders import NOTHING, Orders
 from ei.runtime.replies import Replies, Stray
 from ei.runtime.resolved import ResolvedRecords
@@ -106,6 +107,7 @@ class Environment:
             undo=self._undo,
             timers=self._timers,
             holds=self._holds,
+            streams=OpenStreams(self._undo, TIERS[manifest.tier].streams),
         )
         self._instance = Instance(
             loaded, undo=self._undo, orders=self._orders, seed=seed, cost=cost

@@ -109,6 +109,8 @@ class Instance:
             self.clock.event = 0
         except (Exception, CpuExceeded) as error:
             self.clock.event = 0
+            if isinstance(error, CpuExceeded):
+                _ = self.clock.let_go()
             self._undo.undo_to(mark)
             return self._fail(event, error)
         if self.trail is not None:
@@ -138,11 +140,23 @@ class Instance:
             case NotKept():
                 return self._service.on_not_kept(event, context)
             case StreamOpened() | StreamData() | StreamWritable() | StreamClosed():
+                self._count(event)
                 return self._service.on_stream(event, context)
             case Started():
                 return self._service.on_start(event, context)
             case _:
                 assert_never(event)
+
+    def _count(self, event: StreamEvent) -> None:
+        """Count the streams that there are.
+
+        Raises:
+            ServiceError: One more than may be.
+        """
+        if isinstance(event, StreamOpened):
+            self._orders.streams.open(event.stream)
+        elif isinstance(event, StreamClosed):
+            self._orders.streams.close(event.stream)
 
     def _spend(self, cost: VirtualCost, effects: int, mark: int) -> None:
         spent_s = cost.of(effects=effects, changes=len(self._undo.steps) - mark)
@@ -165,7 +179,7 @@ class Instance:
 def _taken(effects: Iterable[Effect]) -> tuple[Effect, ...]:
     """Take what a handler returned or yields; of effects without end, enough to be too many."""
     if isinstance(effects, tuple):
-        return effects
+        return effects[: MAX_EFFECTS + 1]
     return tuple(islice(effects, MAX_EFFECTS + 1))
 
 

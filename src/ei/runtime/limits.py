@@ -1,5 +1,7 @@
 """How much CPU time one event may take, in a worker and in simulation."""
 
+from collections.abc import Callable
+
 import msgspec
 
 
@@ -21,12 +23,17 @@ class EventClock:
     limit as its period: an event that two ticks have seen before has used the limit up. So a
     runaway is stopped after one to one and a half limits, and an event that behaves costs no
     system call.
+
+    Attributes:
+        event: Number of the event that is being handled; 0 between two.
+        let_go: Called when what `tick` raised has come back from the handler.
     """
 
-    __slots__ = ("_seen", "_times", "event")
+    __slots__ = ("_seen", "_times", "event", "let_go")
 
     def __init__(self) -> None:
         self.event = 0
+        self.let_go: Callable[[], object] = _nothing
         self._seen = 0
         self._times = 0
 
@@ -42,6 +49,10 @@ class EventClock:
         self._times += 1
         if self._times >= TICKS:
             raise CpuExceeded
+
+
+def _nothing() -> None:
+    pass
 
 
 class VirtualCost(msgspec.Struct, frozen=True):

@@ -3,7 +3,8 @@
     daemon ──────── nursery ─┬─ worker of delivery
       │ orders, reports      ├─ worker of multicast
       │                      └─ ...
-      └── the workers' sockets go down with the orders (SCM_RIGHTS)
+      └── the workers' sockets go down with the orders (SCM_RIGHTS), and what each is told as a
+          file in memory: read here, all that are forked later would have it, seed and configuration
 
 A fork of it takes 5 ms and 2 MB, since all that a worker imports is loaded. It dies with the
 daemon and its workers die with it, whatever kills them: nothing is left over.
@@ -32,15 +33,15 @@ from ei.runtime.voices import Jailed, LastWords, say
 from ei.runtime.worker import WorkerOrder, run_worker
 
 MAX_MESSAGE_BYTES = 64 * 1024
-MAX_SOCKETS = 18
-"""One for each datapath thread, one for the streams, and one for a replica."""
+MAX_FILES = 19
+"""The order, and a socket for each datapath thread, one for the streams, and one for a replica."""
 
 
 class StartWorker(msgspec.Struct, frozen=True, tag="start"):
-    """Fork a worker; its sockets come along."""
+    """Fork a worker; a file with its order comes along, and its sockets."""
 
     service: int
-    order: WorkerOrder
+    name: str
 
 
 class KillWorker(msgspec.Struct, frozen=True, tag="kill"):
@@ -49,6 +50,7 @@ class KillWorker(msgspec.Struct, frozen=True, tag="kill"):
     service: int
 
 
+_WORKER_ORDER: msgspec.msgpack.Decoder[WorkerOrder] = msgspec.msgpack.Decoder(WorkerOrder)
 _ORDERS: msgspec.msgpack.Decoder[StartWorker | KillWorker] = msgspec.msgpack.Decoder(
     StartWorker | KillWorker
 )
@@ -111,8 +113,15 @@ class Nursery:
 
         Raises:
             LocalError: The nursery is gone, or is not to be reached now.
+            OSError: No descriptor is left.
         """
-        self._send(StartWorker(service, order), [end.fileno() for end in sockets])
+        told = os.memfd_create("order")
+        try:
+            _ = os.write(told, msgspec.msgpack.encode(order))
+            start = StartWorker(service, Path(order.folder).name)
+            self._send(start, [told, *(end.fileno() for end in sockets)])
+        finally:
+            os.close(told)
 
     def kill_worker(self, service: int) -> None:
         """Kill the workers of a service; no effect when there are none.
@@ -210,7 +219,7 @@ def _workers(children: dict[int, Child]) -> list[Child]:
 def _obey(control: socket.socket, poll: select.poll, children: dict[int, Child]) -> bool:
     """Carry out one order; return whether the daemon is still there."""
     try:
-        message, descriptors, flags, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, MAX_SOCKETS)
+        message, descriptors, flags, _ = socket.recv_fds(control, MAX_MESSAGE_BYTES, MAX_FILES)
     except ConnectionError:
         return False
     if not message:
@@ -237,7 +246,7 @@ def _start(  # noqa: PLR0913 an order, and those who carry it out
 ) -> bool:
     """Fork a worker; return whether the daemon is still there."""
     try:
-        child = _fork_worker(start.service, start.order, descriptors, is_whole=is_whole)
+        child = _fork_worker(start, descriptors, is_whole=is_whole)
     except OSError as error:
         return _report(
             control, WorkerExited(start.service, 0, f"cannot be forked: {error.strerror}")
@@ -256,9 +265,7 @@ def _report(control: socket.socket, report: Report) -> bool:
     return True
 
 
-def _fork_worker(
-    service: int, order: WorkerOrder, descriptors: list[int], *, is_whole: bool
-) -> Child:
+def _fork_worker(start: StartWorker, descriptors: list[int], *, is_whole: bool) -> Child:
     """Fork a worker; what was made for it is closed here in any case.
 
     Args:
@@ -286,9 +293,9 @@ def _fork_worker(
             _ = os.dup2(error_writer, 1)
             _ = os.dup2(error_writer, 2)
             keep = [*descriptors, word_writer]
-            _run_child(lambda: _work(order, descriptors, word_writer), parent, keep=keep)
+            _run_child(lambda: _work(descriptors, word_writer), parent, keep=keep)
         _ = undone.callback(_kill, pid)
-        child = Child(service, pid, words, errors, Path(order.folder).name)
+        child = Child(start.service, pid, words, errors, start.name)
         _ = undone.pop_all()
         return child
 
@@ -301,12 +308,15 @@ def _kill(pid: int) -> None:
 # -- a child process -----------------------------------------------------------------------------
 
 
-def _work(order: WorkerOrder, descriptors: list[int], writer: int) -> None:
+def _work(descriptors: Sequence[int], writer: int) -> None:
     """Be a worker; say why, when it cannot go on."""
+    told, *ends = descriptors
+    order = _WORKER_ORDER.decode(os.pread(told, os.fstat(told).st_size, 0))
+    os.close(told)
     try:
         run_worker(
             order,
-            [socket.socket(fileno=descriptor) for descriptor in descriptors],
+            [socket.socket(fileno=descriptor) for descriptor in ends],
             lambda jail: say(writer, Jailed(jail)),
         )
     except EiError as error:

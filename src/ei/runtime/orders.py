@@ -12,6 +12,7 @@ from ei.errors import ServiceError
 from ei.runtime.admission import Admission
 from ei.runtime.batches import EncodedAnswer, Outcome, ResolveBytes, SendControlBytes
 from ei.runtime.holds import Held, Holds
+from ei.runtime.open_streams import OpenStreams
 from ei.runtime.timers import MIN_AFTER_S, Timers
 from ei.runtime.undo import UndoLog
 from ei.sdk import (
@@ -62,15 +63,23 @@ class Orders:
 
     Attributes:
         admission: Checks what is asked for.
+        streams: Those that the service has.
         now_s: Time of the event.
         pushed_out: Held packets that were pushed out, until the environment takes them.
         to_streams: An answer for each event that asked for something of streams, likewise.
     """
 
     def __init__(
-        self, admission: Admission, *, undo: UndoLog, timers: Timers, holds: Holds
+        self,
+        admission: Admission,
+        *,
+        undo: UndoLog,
+        timers: Timers,
+        holds: Holds,
+        streams: OpenStreams | None = None,
     ) -> None:
         self.admission = admission
+        self.streams = OpenStreams(undo) if streams is None else streams
         self._undo = undo
         self._timers = timers
         self._holds = holds
@@ -162,6 +171,8 @@ class Orders:
             # Each event comes by here: `isinstance` costs a fraction of what `match` does.
             if isinstance(effect, _FOR_STREAMS):
                 self.admission.check_stream(effect)
+                if isinstance(effect, OpenStream):
+                    self.streams.open(effect.stream)
                 of_streams.append(effect)
                 continue
             if isinstance(effect, _FOR_DATAPATH):

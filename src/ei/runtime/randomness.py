@@ -9,6 +9,9 @@ from hashlib import blake2b
 from random import Random
 
 SEED_BYTES = 32
+MOST_BYTES = 2**20
+"""Drawn at once. Who asks for more, as by `getrandbits(2**40)`, is refused before it takes any."""
+
 _RANDOM_BITS = 53
 
 
@@ -50,17 +53,27 @@ class _EventRandom(Random):
             self.gauss_next = None  # a number that `gauss` drew too much
 
     def randbytes(self, n: int) -> bytes:
-        """Return the next `n` bytes."""
-        drawn = self._left
+        """Return the next `n` bytes.
+
+        Raises:
+            ValueError: More than `MOST_BYTES`.
+        """
+        if n > MOST_BYTES:
+            raise ValueError(f"{n} B of randomness at once: at most {MOST_BYTES} allowed")
+        drawn = bytearray(self._left)
         while len(drawn) < n:
             counted = self._event.to_bytes(8, "little") + self._block.to_bytes(8, "little")
             drawn += blake2b(counted, key=self._seed).digest()
             self._block += 1
-        self._left = drawn[n:]
-        return drawn[:n]
+        self._left = bytes(drawn[n:])
+        return bytes(drawn[:n])
 
     def getrandbits(self, k: int) -> int:
-        """Return a number of `k` bits, all of them drawn."""
+        """Return a number of `k` bits, all of them drawn.
+
+        Raises:
+            ValueError: Fewer than 0, or more than `MOST_BYTES` have.
+        """
         if k < 0:
             raise ValueError("a number of bits is 0 or more")  # as of Random itself
         count = (k + 7) // 8

@@ -20,7 +20,7 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
         effects: Of one event.
         stable_bytes, ephemeral_bytes: Most that a manifest may ask for.
         timers: Armed at once.
-        streams: Whether it may have any; how many there are is the node's to bound.
+        streams: Open at once, both those that others opened and its own.
     """
 
     handler_ms: int
@@ -30,7 +30,7 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     stable_bytes: int
     ephemeral_bytes: int
     timers: int
-    streams: bool
+    streams: int
 
 
 TIERS: Mapping[TierName, Tier] = {
@@ -42,7 +42,7 @@ TIERS: Mapping[TierName, Tier] = {
         stable_bytes=MIB,
         ephemeral_bytes=MIB,
         timers=256,
-        streams=False,
+        streams=0,
     ),
     "standard": Tier(
         handler_ms=50,
@@ -52,7 +52,7 @@ TIERS: Mapping[TierName, Tier] = {
         stable_bytes=128 * MIB,
         ephemeral_bytes=64 * MIB,
         timers=16_384,
-        streams=True,
+        streams=16_384,
     ),
     "heavy": Tier(
         handler_ms=10_000,
@@ -62,7 +62,7 @@ TIERS: Mapping[TierName, Tier] = {
         stable_bytes=2**40,
         ephemeral_bytes=2**40,
         timers=65_536,
-        streams=True,
+        streams=65_536,
     ),
 }
 """From the smallest to the largest."""

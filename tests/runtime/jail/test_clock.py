@@ -11,7 +11,7 @@ def test_a_boot_clock_goes_on() -> None:
 
 
 @pytest.mark.slow
-def test_clocks_stay_right_and_step_by_ticks() -> None:
+def test_c8_clocks_stay_right_and_step_by_ticks() -> None:
     need("clock")
 
     said = alone(
@@ -37,7 +37,7 @@ print(ctypes.CDLL(None).gettimeofday(tv, None), abs(tv[0] - time.time()) < 2, 0 
 
 
 @pytest.mark.slow
-def test_who_reads_the_counter_is_ended() -> None:
+def test_c8_who_reads_the_counter_is_ended() -> None:
     need("clock")
 
     said = alone(

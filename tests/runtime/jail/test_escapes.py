@@ -39,7 +39,7 @@ def tried(place: Path) -> dict[str, Outcomes]:
 
 @pytest.mark.parametrize("way", ["all layers", "without the language"])
 @pytest.mark.parametrize("name", attempts())
-def test_an_attempt_is_denied(tried: dict[str, Outcomes], way: str, name: str) -> None:
+def test_c6_an_attempt_is_denied(tried: dict[str, Outcomes], way: str, name: str) -> None:
     _, outcomes = tried[way]
 
     assert outcomes[name].startswith("denied")
