@@ -11,6 +11,14 @@ def test_its_verbs_come_in_the_order_in_which_an_author_needs_them() -> None:
     assert tuple(build_parser().children["module"].children) == VERBS
 
 
+def test_what_is_daily_is_a_command_by_itself_as_well() -> None:
+    parser = build_parser()
+
+    for verb in ("dev", "invoke"):
+        here, there = parser.children[verb], parser.children["module"].children[verb]
+        assert here.get_default("execute") is there.get_default("execute")
+
+
 def test_a_folder_without_a_manifest_is_no_module(ei: Run, tmp_path: Path) -> None:
     said = ei("module", "test", str(tmp_path))
 

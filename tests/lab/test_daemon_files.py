@@ -1,6 +1,7 @@
 """What the files that a lab writes promise: the daemons' own readers accept them."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from ei.host.config import load_host_config
@@ -178,6 +179,33 @@ def test_modules_of_the_labs_own_folders_are_trusted_and_no_others(tmp_path: Pat
     first, second = (load_node_config(tmp_path / name / NODE_FILE) for name in ("x.a", "y.a"))
     assert first.trusted_services == ("mine",)
     assert second.trusted_services == ()
+
+
+def test_a_stranger_is_not_trusted_and_who_is_watched_is_named(tmp_path: Path) -> None:
+    module = tmp_path / "mine"
+    module.mkdir()
+    _ = (module / "manifest.toml").write_text(
+        'id = 0xF0000001\nname = "mine"\nversion = "0.1.0"\nsummary = "x"\n'
+        'state = "replicated"\nstable_bytes = 1000\n'
+    )
+    topology = replace(
+        parse_topology("version = 1\nservices = ['mine']\n[domains.a.nodes.x]", name="t"),
+        service_folders=(module,),
+        strangers=("mine",),
+        watched=("mine",),
+    )
+    people = populate(topology, randomness=lambda label: derive(7, label), unix_s=UNIX_S)
+    _ = write_daemon_files(
+        tmp_path,
+        population=people,
+        layout=lay_out(topology, subnet="127.1"),
+        service_numbers={"mine": 0xF0000001},
+    )
+
+    config = load_node_config(tmp_path / "x.a" / NODE_FILE)
+    assert config.trusted_services == ()
+    assert config.watched_services == ("mine",)
+    assert config.copies == {"mine": 1}
 
 
 def test_a_node_finds_what_its_services_are_configured_with(tmp_path: Path) -> None:

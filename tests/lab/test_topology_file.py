@@ -118,6 +118,14 @@ def test_service_folders_are_beside_the_file(tmp_path: Path) -> None:
     assert load_topology(path).service_folders == (tmp_path / "mine",)
 
 
+def test_strangers_are_services_that_some_node_runs() -> None:
+    text = "version = 1\nservices = ['mine']\nstrangers = ['{}']\n[domains.a.nodes.x]"
+
+    assert parse_topology(text.format("mine"), name="t").strangers == ("mine",)
+    with pytest.raises(LocalError, match=r"there is no 'main'; did you mean 'mine'\?"):
+        _ = parse_topology(text.format("main"), name="t")
+
+
 def test_an_error_names_its_file(tmp_path: Path) -> None:
     path = tmp_path / "topology.toml"
     path.write_text("version = 2\n[domains]")

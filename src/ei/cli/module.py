@@ -7,8 +7,11 @@ from pathlib import Path
 from ei.cli.parser import Verb, Verbs
 from ei.errors import NotFoundError
 
-VERBS = ("new", "test")
+VERBS = ("new", "test", "dev", "invoke")
 """In the order in which an author needs them; in files `module_VERB.py` of this folder."""
+
+DAILY = ("dev", "invoke")
+"""Those that are commands by themselves too: `ei dev` is `ei module dev`, in `dev.py`."""
 
 
 def add_parser(commands: Verbs) -> None:
@@ -17,7 +20,8 @@ def add_parser(commands: Verbs) -> None:
         "module", summary="a service module of yours, from a new folder to one that nodes run"
     )
     for verb in VERBS:
-        import_module(f"ei.cli.module_{verb}").add_parser(verbs)
+        file = verb if verb in DAILY else f"module_{verb}"
+        import_module(f"ei.cli.{file}").add_parser(verbs)
 
 
 def takes_folder(verb: Verb) -> None:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ei import errors
+from ei.cli.columns import folded
 from ei.cli.exits import Exit
 from ei.cli.output import Output, printable
 from ei.cli.parser import UsageError
 from ei.errors import EiError
+
+WIDEST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +211,19 @@ def show_problem(error: Exception, output: Output) -> Exit:
     return say_problem(problem_of(error), output)
 
 
-def say_problem(problem: Problem, output: Output) -> Exit:
-    """Print a problem; see `show_problem`."""
+def say_problem(problem: Problem, output: Output, *, width: int = WIDEST) -> Exit:
+    """Print a problem; see `show_problem`.
+
+    Args:
+        problem: What went wrong.
+        output: Where it is said.
+        width: Columns of a line.
+    """
     kind = problem.kind
     cause = printable(problem.cause)
-    output.complain(f"{output.mark('bad', is_talk=True)} {kind.name} {cause}\n  {problem.action}")
+    lines = folded(f"{output.mark('bad', is_talk=True)} {kind.name} {cause}", width, indent=" " * 4)
+    lines += folded(f"  {problem.action}", width, indent="  ")
+    output.complain("\n".join(lines))
     output.complain(f"  More: ei help {kind.name}")
     output.document(
         "ei.error/1",

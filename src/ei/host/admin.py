@@ -5,6 +5,7 @@
                     is_traced, length_bytes
     ask             service, count, interval_s, metadata,    ei.ping/1      such as echo, 17
                     deadline_s, is_traced, length_bytes
+    invoke          service, payload, metadata, deadline_s   ei.invoked/1   one packet
     find            to, deadline_s                           ei.found/1     who is that?
     explain         service, connection, deadline_s          ei.explained/1   of a traced packet
     send_file       to, path, port, deadline_s               ei.file/1      after ei.progress/1
@@ -25,9 +26,9 @@ What runs beside the host has verbs of its own: `proxy` (ei.proxy-status/1) of `
 (ei.gateway-status/1) of `ei gateway`, `publish` and `subscribe` (see `ei.ways.publishing`) and
 `offer_dictionary` (ei.done/1) of `ei host run`.
 
-`to` and `node` are names or addresses. `message` is hexadecimal; so is `metadata`, or it is the
-name of a host or group, for its address. A control message with `every_s` is repeated until the
-same one comes with `every_s` 0.
+`to` and `node` are names or addresses. `message` and `payload` are hexadecimal; so is `metadata`,
+or it is the name of a host or group, for its address. A control message with `every_s` is repeated
+until the same one comes with `every_s` 0.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -43,6 +44,7 @@ from ei.host.client import Host
 from ei.host.verbs_explain import ExplainVerbs
 from ei.host.verbs_files import FileVerbs
 from ei.host.verbs_find import FindVerbs
+from ei.host.verbs_invoke import InvokeVerbs
 from ei.host.verbs_ping import PingVerbs
 from ei.host.verbs_traffic import DONE, TrafficVerbs
 
@@ -84,6 +86,7 @@ class HostAdmin:
             "status": self._status,
             "ping": ping.ping,
             "ask": ping.ask,
+            "invoke": InvokeVerbs(host).invoke,
             "find": find.find,
             "explain": ExplainVerbs(host).explain,
             "send_file": files.send,

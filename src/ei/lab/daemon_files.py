@@ -15,6 +15,7 @@ from ei.records.addresses import format_address
 from ei.records.key_files import write_keys
 from ei.records.record_files import write_records
 from ei.runtime.loader import find_services, is_ours
+from ei.sdk.manifest import load_manifest
 
 NODE_FILE = "node.toml"
 HOST_FILE = "host.toml"
@@ -122,9 +123,21 @@ def guards_at(topology: Topology, node: str) -> dict[str, tuple[str, ...]]:
 
 
 def _others(plan: NodePlan, topology: Topology) -> list[str]:
-    """Return the services of a node that do not come with this program."""
+    """Return the services of a node that do not come with this program, and are trusted."""
     found = find_services(topology.service_folders)
-    return [name for name in plan.services if name in found and not is_ours(found[name])]
+    others = (name for name in plan.services if name in found and not is_ours(found[name]))
+    return [name for name in others if name not in topology.strangers]
+
+
+def _watched(plan: NodePlan, topology: Topology) -> list[str]:
+    """Return what is said of services that are watched while they are written."""
+    names = [name for name in plan.services if name in topology.watched]
+    found = find_services(topology.service_folders)
+    alone = [name for name in names if load_manifest(found[name]).state == "replicated"]
+    return [
+        *([f"watched_services = {_list(names)}"] if names else []),
+        *(f"copies.{name} = 1" for name in alone),
+    ]
 
 
 def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, believed: list[str]) -> str:
@@ -139,6 +152,7 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, believed: list
         "spin_us = 0",
         # Who writes a lab has read its modules.
         *([f"trusted_services = {_list(trusted)}"] if (trusted := _others(plan, topology)) else []),
+        *_watched(plan, topology),
         *believed,
         *_neighbours(topology.neighbours(plan.domain)),
         *_lists("internet", {"allow": plan.internet} if plan.internet else {}),

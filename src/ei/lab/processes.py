@@ -31,7 +31,8 @@ from ei.lab.namespaces import SUBNET, check_allowed
 from ei.lab.population import populate
 from ei.lab.run_folder import DEFAULT_NAME, Daemon, LabFile, RunFolder, exclusive, run_folder
 from ei.lab.topology import LinkKind, Topology
-from ei.runtime.loader import load_service
+from ei.runtime.loader import folder_of, load_service, read_service
+from ei.sdk import Manifest
 
 START_LIMIT_S = 40.0
 CLAIM_HOST = "255.254"
@@ -194,7 +195,7 @@ def _write_files(
     if backend == "netns":
         _ = folder.hosts.write_text(hosts_text(lab.addresses, topology.hosts))
     names = {service for node in topology.nodes.values() for service in node.services}
-    services = {name: load_service(name, topology.service_folders) for name in sorted(names)}
+    services = {name: _manifest_of(name, topology) for name in sorted(names)}
     population = populate(
         topology, randomness=lambda _: secrets.token_bytes(32), unix_s=int(unix_s)
     )
@@ -203,13 +204,20 @@ def _write_files(
         folder.path,
         population=population,
         layout=layout,
-        service_numbers={name: service.manifest.id for name, service in services.items()},
+        service_numbers={name: manifest.id for name, manifest in services.items()},
         etcd=etcd,
     )
     groups = {name: address.hex() for name, address in population.groups.items()}
     lab = msgspec.structs.replace(lab, daemons=daemons, groups=groups)
     folder.write(lab)
     return lab
+
+
+def _manifest_of(name: str, topology: Topology) -> Manifest:
+    """Return the manifest of a service, which is loaded as well unless it is a stranger's."""
+    if name in topology.strangers:
+        return read_service(folder_of(name, topology.service_folders)).manifest
+    return load_service(name, topology.service_folders).manifest
 
 
 def _chosen(

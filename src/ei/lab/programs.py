@@ -59,7 +59,12 @@ def _run(program: Callable[[Path], object], path: Path) -> int:
 
 def _why_node(status: Mapping[str, object]) -> str:
     running = msgspec.convert(status, _NodeStatus)
-    waiting = [worker.service for worker in running.workers if worker.state != "running"]
+    # Of one that is watched, who writes it sees why it does not start.
+    waiting = [
+        worker.service
+        for worker in running.workers
+        if worker.state != "running" and not worker.is_watched
+    ]
     return f"no worker yet for {', '.join(waiting)}" if waiting else ""
 
 

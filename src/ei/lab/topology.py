@@ -178,6 +178,9 @@ class Topology:
         link_defaults: Properties of links that are not listed.
         links: Listed links by their two ends in alphabetical order, both directions alike.
         service_folders: Further folders of service modules, absolute.
+        strangers: Modules of those folders that no node trusts, and whoever starts a lab does not
+            load; a simulation loads all.
+        watched: Services whose nodes keep what each event cost, for who writes them.
     """
 
     name: str
@@ -188,6 +191,8 @@ class Topology:
     link_defaults: Mapping[LinkKind, Impairment]
     links: Mapping[tuple[str, str], Impairment]
     service_folders: tuple[Path, ...] = ()
+    strangers: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self)
@@ -284,6 +289,8 @@ def _check(topology: Topology) -> None:
     _check_attachments(topology)
     _check_chains(topology)
     _check_clusters(topology)
+    for word in (*topology.strangers, *topology.watched):
+        _expect(word, {each for node in topology.nodes.values() for each in node.services}, "file")
     for link in topology.links:
         for end in link:
             if end not in topology.hosts:

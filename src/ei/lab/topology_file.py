@@ -4,6 +4,7 @@
 version = 1
 services = ["delivery", "echo"]       # of every node that lists none
 service_folders = ["services"]        # further modules, beside this file
+strangers = ["mine"]                  # those of them that nodes are not to trust
 internet = ["127.0.0.0/8:*"]          # what services may reach, at every node that lists nothing
 
 [domains.isp-a]                       # without providers and peers anywhere: all are peers
@@ -77,6 +78,7 @@ class _File(msgspec.Struct, frozen=True):
     domains: dict[str, Table]
     services: tuple[str, ...] = DEFAULT_SERVICES
     service_folders: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
     internet: tuple[str, ...] = ()
     link_defaults: dict[str, Table] = {}
     links: list[Table] = []
@@ -163,6 +165,7 @@ def parse_topology(text: str, *, name: str, folder: Path = Path()) -> Topology:
         link_defaults=defaults,
         links={},
         service_folders=tuple((folder / each).resolve() for each in file.service_folders),
+        strangers=file.strangers,
     )
     return replace(unlinked, links=_links(file.links, unlinked))
 

@@ -4,6 +4,8 @@
     statistics                            ei.node-statistics/1   counters of the datapath
     traces      source? connection?       ei.traces/1
     kill_worker service                   ei.done/1
+    restart_worker service, is_fresh      ei.done/1              from its folder as it is now
+    events      service, since            ei.events/1            of a watched service
     routes                                ei.routes/1            which peers lead to which domain
     why_route   domain                    ei.route-why/1         every way there, and its use
     directory                             ei.node-directory/1    what it knows and answers
@@ -28,7 +30,7 @@ from ei.daemons.log import Level, Log
 from ei.daemons.messages import PROGRESS, Answer, Request
 from ei.daemons.verbs import NoArguments, arguments_of, to_answer
 from ei.directory import Query, Resolution
-from ei.errors import LocalError
+from ei.errors import LocalError, NotFoundError
 from ei.node.ceiling import MemoryStatus
 from ei.node.cluster_status import ClusterStatus
 from ei.node.lookups import look_up
@@ -36,11 +38,12 @@ from ei.node.node import Node
 from ei.node.reloading import Reloaded
 from ei.node.routes import routes_of, why_route
 from ei.node.status import NodeStatus
+from ei.node.watching import Limits, Numbered
 from ei.node.workers import Workers, WorkerStatus
 
 VERBS = (
     "status", "statistics", "traces", "routes", "why_route", "directory", "find", "kill_worker",
-    "log_level", "reload", "drain", "member", "stop",
+    "restart_worker", "events", "log_level", "reload", "drain", "member", "stop",
 )  # fmt: skip
 WATCH_S = 0.05
 """How often somebody who waits for a drain is told how far it is."""
@@ -58,6 +61,28 @@ class KillWorkerArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """Whose worker: the name of a service."""
 
     service: str
+
+
+class RestartWorkerArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose worker, and whether without what it has stored."""
+
+    service: str
+    is_fresh: bool = False
+
+
+class EventsArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of which watched service, and after which entry; 0 is all that are kept."""
+
+    service: str
+    since: int = 0
+
+
+class EventsAnswer(msgspec.Struct, frozen=True):
+    """What was told, the oldest first; what one event may come to; where the module is."""
+
+    events: list[Numbered]
+    limits: Limits
+    folder: str
 
 
 class LogLevelArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +214,8 @@ class NodeAdmin:
             "why_route": self._why_route,
             "directory": self._directory,
             "kill_worker": self._kill_worker,
+            "restart_worker": self._restart_worker,
+            "events": self._events,
             "say": self._say,
             "log_level": self._log_level,
             "reload": self._reload,
@@ -248,6 +275,25 @@ class NodeAdmin:
         wanted = arguments_of(request, KillWorkerArguments)
         self._running.workers.kill(wanted.service)
         return DONE
+
+    def _restart_worker(self, request: Request) -> Answer:
+        wanted = arguments_of(request, RestartWorkerArguments)
+        self._running.workers.restart(wanted.service, is_fresh=wanted.is_fresh)
+        return DONE
+
+    def _events(self, request: Request) -> Answer:
+        wanted = arguments_of(request, EventsArguments)
+        workers = self._running.workers
+        watching = workers.watching
+        if wanted.service not in watching:
+            raise NotFoundError(
+                f"{wanted.service!r} is not watched here",
+                remedy=f'Say in node.toml: watched_services = ["{wanted.service}"]; then restart.',
+            )
+        events = watching.since(wanted.service, wanted.since)
+        folder = str(workers.folder(wanted.service))
+        answer = EventsAnswer(events, workers.limits(wanted.service), folder)
+        return to_answer(answer, schema="ei.events/1")
 
     def _log_level(self, request: Request) -> Answer:
         wanted = arguments_of(request, LogLevelArguments)

@@ -59,6 +59,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             `open` to find out what that is in the way of.
         trusted_services: Services of others that run as well where a layer of the jail is missing;
             those that come with this program do.
+        watched_services: Of these the node keeps what each event cost and came to, for who writes
+            them (`ei dev`); see decision 0263.
         threads: Of the datapath.
         spin_us: Microseconds that a datapath thread polls before it sleeps.
         cache_entries: Most cached decisions.
@@ -113,6 +115,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     workers: Literal["process", "inline"] = "process"
     jail: Literal["closed", "open"] = "closed"
     trusted_services: tuple[str, ...] = ()
+    watched_services: tuple[str, ...] = ()
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
     cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
@@ -188,6 +191,7 @@ def check_node_config(config: NodeConfig) -> None:
             raise ConfigError(f"chains.{service}: must end with {service!r}")
         _check_services(config, f"chains.{service}", chain)
     _check_services(config, "trusted_services", config.trusted_services, most=MAX_TRUSTED)
+    _check_services(config, "watched_services", config.watched_services)
     for host, guards in config.guards.items():
         _check_services(config, f"guards.{toml_string(host)}", guards)
     for service in config.config:

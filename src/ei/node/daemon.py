@@ -40,6 +40,7 @@ from ei.node.reloading import Reloaded, read_again
 from ei.node.starting import start_nursery
 from ei.node.streaming import start_streams
 from ei.node.telling import Telling
+from ei.node.watching import Watching
 from ei.node.workers import Workers
 from ei.records.record_set import RecordSet
 from ei.runtime.nursery import Nursery
@@ -133,6 +134,7 @@ class NodeDaemon:
             is_jailed=config.jail == "closed",
             trusted=config.trusted_services,
             replicas=self.membership,
+            watching=Watching(config.watched_services),
         )
 
     async def run(self, *, supervisor_fd: int | None) -> None:

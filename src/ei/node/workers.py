@@ -15,6 +15,7 @@ from ei.daemons.usage import usage_of
 from ei.errors import LocalError, NotFoundError
 from ei.node.giving_way import LOOK_S, GivingWay, let_give_way, look_at
 from ei.node.inline import start_inline
+from ei.node.watching import Limits, Watching, limits_of
 from ei.runtime.backoff import Backoff
 from ei.runtime.children import Report, WorkerExited, WorkerJailed, WorkerStarted
 from ei.runtime.jail import LAYERS, OF_OURS, OF_TRUSTED, OPEN, Jail
@@ -38,6 +39,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
         last_end: Why the last one ended; empty when none did.
         jail: How it is kept in; `None` until that is known.
         cpu_s, memory_bytes: Used by the process, since it began and now; `None` without one.
+        is_watched: Who writes the service is told of its events.
     """
 
     service: str
@@ -48,6 +50,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
     jail: Jail | None = None
     cpu_s: float | None = None
     memory_bytes: int | None = None
+    is_watched: bool = False
 
 
 class WorkerSockets(Protocol):
@@ -77,6 +80,8 @@ class _Worker:
         self.starts = 0
         self.last_end = ""
         self.jail: Jail | None = None
+        self.planned: asyncio.TimerHandle | None = None
+        self.renews: Literal["", "kept", "fresh"] = ""
 
     @property
     def name(self) -> str:
@@ -141,6 +146,7 @@ class Workers:
         is_jailed: Whether workers are kept in.
         trusted: Services of others that run as well where a layer of the jail is missing.
         replicas: Where workers with a replica are attached; `None` in no cluster.
+        watching: Keeps what workers of watched services tell.
     """
 
     def __init__(  # noqa: PLR0913 all that a worker is made of
@@ -157,9 +163,11 @@ class Workers:
         is_jailed: bool = True,
         trusted: Collection[str] = (),
         replicas: Replicas | None = None,
+        watching: Watching | None = None,
     ) -> None:
         self._threads = threads
         self._replicas = replicas
+        self.watching = Watching(()) if watching is None else watching
         self._engine = engine
         self._nursery = nursery
         self._log = log
@@ -195,6 +203,7 @@ class Workers:
     def stop(self) -> None:
         """Start none any more."""
         self._is_stopping = True
+        self.watching.close()
 
     def kill(self, service: str) -> None:
         """Kill a worker; it is started again as after any death.
@@ -203,14 +212,40 @@ class Workers:
             NotFoundError: no such service runs here.
             LocalError: workers are threads here, which nobody can kill.
         """
-        for worker in self._workers.values():
-            if worker.name == service:
-                if self._nursery is None:
-                    raise LocalError('workers = "inline": a thread cannot be killed')
-                self._nursery.kill_worker(worker.number)
-                return
-        names = ", ".join(worker.name for worker in self._workers.values())
-        raise NotFoundError(f"no service {service!r} runs here; there are: {names}")
+        worker, nursery = self._find(service)
+        nursery.kill_worker(worker.number)
+
+    def restart(self, service: str, *, is_fresh: bool = False) -> None:
+        """Start the worker of a service anew, from its folder as it is now; no death is counted.
+
+        Args:
+            service: Its name.
+            is_fresh: Without what it has stored.
+
+        Raises:
+            NotFoundError, LocalError: as `kill`.
+        """
+        worker, nursery = self._find(service)
+        worker.backoff = Backoff()
+        worker.renews = "fresh" if is_fresh else "kept"
+        if worker.state in {"starting", "running"}:
+            nursery.kill_worker(worker.number)
+        else:
+            self._renew(worker)
+
+    def limits(self, service: str) -> Limits:
+        """Return what one event of a service may come to.
+
+        Raises:
+            NotFoundError: no such service runs here.
+        """
+        worker, _ = self._find(service)
+        return limits_of(worker.loaded.manifest)
+
+    def folder(self, service: str) -> Path:
+        """Return where a service is; raises as `limits`."""
+        worker, _ = self._find(service)
+        return worker.loaded.folder
 
     def take_report(self, report: Report) -> None:
         """Take note of what the nursery says."""
@@ -223,9 +258,14 @@ class Workers:
                 self._log.info("worker started", service=worker.name, pid=pid)
             case WorkerJailed(jail=jail):
                 worker.jail = jail
+                if worker.name in self.watching:
+                    self.watching.running(worker.name, report.pid, jail)
                 if jail.missing and worker.order.layers:
                     self._log.warn("jail has gaps", service=worker.name, missing=jail.missing)
             case WorkerExited(pid=pid, cause=cause):
+                if worker.renews:
+                    self._renew(worker)
+                    return
                 self._log.warn("worker ended", service=worker.name, pid=pid, cause=cause)
                 self._ended(worker, cause)
 
@@ -241,6 +281,7 @@ class Workers:
             worker.jail,
             cpu_s=None if usage is None else usage.cpu_s,
             memory_bytes=None if usage is None else usage.memory_bytes,
+            is_watched=worker.name in self.watching,
         )
 
     def _look(self) -> None:
@@ -253,11 +294,22 @@ class Workers:
         if strangers and not self._is_stopping:
             _ = loop.call_later(LOOK_S, self._look)
 
+    def _find(self, service: str) -> tuple[_Worker, Nursery]:
+        """Return a worker, and who can kill it."""
+        for worker in self._workers.values():
+            if worker.name == service:
+                if self._nursery is None:
+                    raise LocalError('workers = "inline": a thread cannot be killed')
+                return worker, self._nursery
+        names = ", ".join(worker.name for worker in self._workers.values())
+        raise NotFoundError(f"no service {service!r} runs here; there are: {names}")
+
     # -- one worker -------------------------------------------------------------------------------
 
     def _start(self, worker: _Worker) -> None:
         if self._is_stopping:
             return
+        worker.planned = None
         worker.starts += 1
         worker.state = "starting"
         worker.backoff.started(asyncio.get_running_loop().time())
@@ -269,8 +321,22 @@ class Workers:
             self._log.error("worker not started", service=worker.name, cause=cause)
             self._ended(worker, cause)
 
+    def _renew(self, worker: _Worker) -> None:
+        """Start a worker again that does not run, at once."""
+        if worker.planned is not None:
+            worker.planned.cancel()
+        if worker.renews == "fresh":
+            store = Path(worker.order.store)
+            for path in store.parent.glob(f"{store.name}*"):
+                path.unlink()
+        worker.pid, worker.jail, worker.renews = 0, None, ""
+        self._start(worker)
+
     def _launch(self, worker: _Worker) -> None:
-        order = msgspec.structs.replace(worker.order, seed=os.urandom(SEED_BYTES))
+        is_watched = worker.name in self.watching and self._nursery is not None
+        order = msgspec.structs.replace(
+            worker.order, seed=os.urandom(SEED_BYTES), is_watched=is_watched
+        )
         with ExitStack() as unused:
             has_streams = "streams" in worker.loaded.manifest.capabilities
             pairs = [
@@ -285,6 +351,8 @@ class Workers:
                 link, end = (unused.enter_context(each) for each in socket.socketpair())
                 self._replicas.attach(worker.number, socket.socket(fileno=link.detach()))
                 theirs.append(end)
+            if is_watched:
+                theirs.append(unused.enter_context(self.watching.open(worker.name)))
             if self._nursery is None:
                 self._start_inline(worker, order, theirs)
                 _ = unused.pop_all()
@@ -296,7 +364,9 @@ class Workers:
         again_s = worker.backoff.died(loop.time())
         worker.pid, worker.last_end, worker.jail = 0, cause, None
         worker.state = "failing" if worker.backoff.is_open else "waiting"
-        _ = loop.call_at(again_s, self._start, worker)
+        worker.planned = loop.call_at(again_s, self._start, worker)
+        if worker.name in self.watching:
+            self.watching.died(worker.name, cause, again_s=again_s - loop.time())
 
     def _start_inline(
         self, worker: _Worker, order: WorkerOrder, sockets: list[socket.socket]

@@ -46,6 +46,7 @@ from ei.runtime.randomness import SEED_BYTES
 from ei.runtime.replicated import ReplicatedWorker
 from ei.runtime.replication import Replication
 from ei.runtime.stores import ReplicatedStore, SqliteStore
+from ei.runtime.watching import Watch, Watched
 from ei.sdk import Address, Manifest
 from ei.sdk.tiers import MIB, TIERS
 
@@ -76,6 +77,7 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
             With copies, the last socket is a stream to the member's daemon.
         layers: Of its jail.
         is_trusted: Whether it runs as well where one of those layers cannot be had.
+        is_watched: Whether it tells what its events cost, on one more socket, the last.
     """
 
     folder: str
@@ -86,6 +88,7 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
     copies: int = 0
     layers: tuple[Layer, ...] = LAYERS
     is_trusted: bool = True
+    is_watched: bool = False
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
@@ -121,6 +124,10 @@ def run_worker(
     """
     read = read_service(Path(order.folder))
     _limit_resources(read.manifest)
+    watch: Watch | None = None
+    if order.is_watched:
+        *sockets, end = sockets
+        watch = Watch(end)
     if order.copies:
         _run_replicated(order, read, sockets, on_jailed)
         return
@@ -130,7 +137,8 @@ def run_worker(
         _ = gc.collect()
         collect_seldom()
         cutter.begin(environment.clock)
-        serve(environment, sockets, FaultReporter(loaded.manifest.name, sys.stderr))
+        reporter = FaultReporter(loaded.manifest.name, sys.stderr)
+        serve(environment if watch is None else Watched(environment, watch), sockets, reporter)
 
 
 @contextmanager
@@ -180,7 +188,7 @@ def _close(
     start_s = TIERS[read.manifest.tier].start_ms / 1_000
     cutter = Cutter(read.manifest.handler_ms / 1_000, start_s=start_s, slack_s=slack_s)
     cutter.arm()
-    jail = close_jail(order.layers, folder=folder)
+    jail = close_jail(order.layers, folder=folder, measures=order.is_watched)
     _ = on_jailed(jail)
     gaps = [] if order.is_trusted else [layer for layer in LAYERS if layer not in jail.layers]
     if gaps:
@@ -246,7 +254,7 @@ def _run_replicated(
 
 
 def serve(
-    environment: Environment, sockets: Sequence[socket.socket], reporter: FaultReporter
+    environment: Environment | Watched, sockets: Sequence[socket.socket], reporter: FaultReporter
 ) -> None:
     """Answer batches and fire timers until a socket is hung up.
 
@@ -272,7 +280,7 @@ def serve(
                 reporter.report(environment.faults, time.monotonic())
 
 
-def _fire(environment: Environment, sockets: Sequence[socket.socket]) -> None:
+def _fire(environment: Environment | Watched, sockets: Sequence[socket.socket]) -> None:
     """Fire timers that are due."""
     if environment.next_deadline_s() is None:
         return
@@ -289,12 +297,12 @@ def _send(end: socket.socket, reply: bytes) -> None:
         _ = end.send(message)
 
 
-def _send_strays(environment: Environment, sockets: Sequence[socket.socket]) -> None:
+def _send_strays(environment: Environment | Watched, sockets: Sequence[socket.socket]) -> None:
     for origin, stray in environment.take_strays():
         _send(sockets[origin], stray)
 
 
-def _timeout_ms(environment: Environment) -> int | None:
+def _timeout_ms(environment: Environment | Watched) -> int | None:
     deadline_s = environment.next_deadline_s()
     return None if deadline_s is None else max(0, ceil((deadline_s - time.monotonic()) * 1_000))
 
@@ -309,11 +317,16 @@ def _warm(libraries: tuple[str, ...]) -> None:
         _ = X25519PrivateKey.generate()
 
 
-def _limit_resources(manifest: Manifest) -> None:
+def memory_limit_bytes(manifest: Manifest) -> int:
+    """Return how much memory the worker of a service may have."""
     in_memory = manifest.ephemeral_bytes
     if manifest.state == "replicated":
         in_memory += 2 * manifest.stable_bytes  # the state, and the store on it
-    _limit(resource.RLIMIT_DATA, TIERS[manifest.tier].memory_mib * MIB + 3 * in_memory)
+    return TIERS[manifest.tier].memory_mib * MIB + 3 * in_memory
+
+
+def _limit_resources(manifest: Manifest) -> None:
+    _limit(resource.RLIMIT_DATA, memory_limit_bytes(manifest))
     _limit(resource.RLIMIT_NOFILE, MAX_FILES)
     _limit(resource.RLIMIT_CORE, 0)
 

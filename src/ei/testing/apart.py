@@ -11,9 +11,10 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -110,7 +111,7 @@ def explained(text: str) -> tuple[str, str]:
 
 def _run(item: pytest.Item) -> Case:
     """Run a case in this process."""
-    steps = {
+    steps: dict[Literal["setup", "call", "teardown"], Callable[[], object]] = {
         "setup": partial(item.ihook.pytest_runtest_setup, item=item),
         "call": partial(item.ihook.pytest_runtest_call, item=item),
         "teardown": partial(item.ihook.pytest_runtest_teardown, item=item, nextitem=None),
@@ -120,7 +121,7 @@ def _run(item: pytest.Item) -> Case:
     for when, step in steps.items():
         if when == "call" and ended is not None:
             continue
-        call = pytest.CallInfo.from_call(step, when=when)  # type: ignore[arg-type]
+        call = pytest.CallInfo[object].from_call(step, when=when)
         report: pytest.TestReport = item.ihook.pytest_runtest_makereport(item=item, call=call)
         took_s += report.duration
         if not report.passed and (ended is None or report.failed):

@@ -4,7 +4,7 @@ import pytest
 from tests.runtime.jail.conftest import alone, need
 
 from ei.runtime.jail import LAYERS, OF_OURS, OPEN, Jail
-from ei.runtime.jail.filtering import FOLDER, TIME, WORKER
+from ei.runtime.jail.filtering import CPU_TIME, FINE, FOLDER, TIME, WORKER, clocks
 from ei.runtime.jail.layers import rules_for
 
 
@@ -18,6 +18,16 @@ def test_who_keeps_fine_clocks_may_call_for_them() -> None:
     assert rules_for(None, LAYERS) == WORKER
     assert rules_for(Path("/x"), LAYERS) == {**WORKER, **FOLDER}
     assert rules_for(None, OF_OURS) == {**WORKER, **TIME}
+
+
+def test_who_is_measured_may_ask_for_its_own_time_besides() -> None:
+    coarse = rules_for(None, LAYERS, measures=True)
+    assert coarse == {**WORKER, **clocks((CPU_TIME,))}
+    assert rules_for(None, OF_OURS, measures=True) == {
+        **WORKER,
+        **TIME,
+        **clocks(FINE, (CPU_TIME,)),
+    }
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import errno
 import signal
 import struct
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -115,7 +116,16 @@ FOLDER: Rules = {"openat": (), "rename": (), "renameat": (), "renameat2": (), "u
 FINE = (0, 1, 4, 7)
 """From linux/time.h: CLOCK_REALTIME, _MONOTONIC, _MONOTONIC_RAW and _BOOTTIME."""
 
-TIME: Rules = {"clock_gettime": (IsOneOf(0, (*FINE, *COARSE)),), "gettimeofday": (), "time": ()}
+CPU_TIME = 3
+"""From linux/time.h: CLOCK_THREAD_CPUTIME_ID, for a worker that is watched."""
+
+
+def clocks(*more: Sequence[int]) -> Rules:
+    """Return the rule that allows the coarse clocks, and these besides."""
+    return {"clock_gettime": (IsOneOf(0, (*COARSE, *chain(*more))),)}
+
+
+TIME: Rules = {**clocks(FINE), "gettimeofday": (), "time": ()}
 """Besides, for who has fine clocks: where the kernel's code in a process cannot read a counter,
 as with the clock sources hpet and xen, it makes these calls."""
 

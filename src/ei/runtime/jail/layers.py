@@ -10,7 +10,17 @@ import msgspec
 
 from ei.runtime.jail import landlock, namespaces
 from ei.runtime.jail.clock import coarsen
-from ei.runtime.jail.filtering import AUDIT_ARCHES, FOLDER, TIME, WORKER, Rules, program
+from ei.runtime.jail.filtering import (
+    AUDIT_ARCHES,
+    CPU_TIME,
+    FINE,
+    FOLDER,
+    TIME,
+    WORKER,
+    Rules,
+    clocks,
+    program,
+)
 from ei.runtime.jail.system import MACHINE, call
 
 Layer = Literal["language", "clock", "namespaces", "capabilities", "landlock", "seccomp"]
@@ -52,7 +62,9 @@ class Jail(msgspec.Struct, frozen=True):
 OPEN = Jail()
 
 
-def close_jail(wanted: Collection[Layer], *, folder: Path | None = None) -> Jail:
+def close_jail(
+    wanted: Collection[Layer], *, folder: Path | None = None, measures: bool = False
+) -> Jail:
     """Give up, in this process and for good, all that a service has no use for.
 
     What is open stays open. The layer of the language is the loader's: it is told of here only.
@@ -60,6 +72,7 @@ def close_jail(wanted: Collection[Layer], *, folder: Path | None = None) -> Jail
     Args:
         wanted: Which layers.
         folder: Where files may still be opened, read, made and replaced.
+        measures: Whether it may know its own CPU time, for who writes the service.
     """
     closing: dict[Layer, Callable[[], None]] = {
         "language": _nothing,
@@ -67,7 +80,7 @@ def close_jail(wanted: Collection[Layer], *, folder: Path | None = None) -> Jail
         "namespaces": lambda: namespaces.enter(folder),
         "capabilities": namespaces.drop_capabilities,
         "landlock": lambda: landlock.restrict(folder),
-        "seccomp": lambda: _filter_calls(rules_for(folder, layers)),
+        "seccomp": lambda: _filter_calls(rules_for(folder, layers, measures=measures)),
     }
     layers: list[Layer] = []
     missing: dict[Layer, str] = {}
@@ -87,18 +100,21 @@ def _nothing() -> None:
     pass
 
 
-def rules_for(folder: Path | None, closed: Collection[Layer]) -> Rules:
+def rules_for(folder: Path | None, closed: Collection[Layer], *, measures: bool = False) -> Rules:
     """Return which calls a worker may make.
 
     Args:
         folder: Where files may be opened, if anywhere.
         closed: The layers that hold by now: without `clock`, it may ask for the time.
+        measures: Whether it may ask for its own CPU time.
     """
     rules = {**WORKER}
     if folder is not None:
         rules |= FOLDER
     if "clock" not in closed:
         rules |= TIME
+    if measures:
+        rules |= clocks(FINE if "clock" not in closed else (), (CPU_TIME,))
     return rules
 
 
