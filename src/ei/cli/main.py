@@ -16,9 +16,9 @@ from ei.cli.problems import show_problem
 
 COMMANDS = (
     "demo", "lab", "dev", "invoke", "module", "node", "host", "run", "proxy", "dns", "gateway",
-    "peer", "config", "domain", "governance", "key", "status", "ping", "pub", "sub", "cast",
-    "dictionary", "trace", "route", "directory", "top", "doctor", "bugreport", "bench", "decode",
-    "completion", "version", "help",
+    "peer", "config", "domain", "governance", "registry", "key", "status", "ping", "pub", "sub",
+    "cast", "dictionary", "trace", "route", "directory", "top", "doctor", "bugreport", "bench",
+    "decode", "completion", "version", "help",
 )  # fmt: skip
 """Files of this folder, in the order in which `ei --help` lists them."""
 

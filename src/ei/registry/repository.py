@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ei.errors import ConflictError, NotFoundError
+from ei.errors import ConflictError, EiError, NotFoundError
 from ei.records.governance import Governance
 from ei.records.key_files import read_keys, write_keys
 from ei.records.keys import Keys, make_keys
@@ -29,7 +29,7 @@ from ei.registry.drafts import (
 )
 from ei.registry.holdings import Holdings
 from ei.registry.metadata import LogTrust, Signing, authors_of
-from ei.registry.notes import ED25519, NoteKey, Signature
+from ei.registry.notes import ED25519, NoteKey, Signature, parse_signature
 from ei.registry.package import unpack
 from ei.registry.publishing import is_due, publish_online
 from ei.registry.releases import (
@@ -41,6 +41,7 @@ from ei.registry.releases import (
 from ei.registry.submitting import submission_place, submitted
 
 RANDOM_BYTES = 64
+OK, CONFLICT = 200, 409
 
 
 class Registry(Holdings):
@@ -245,6 +246,14 @@ class Registry(Holdings):
         """Take in what witnesses have signed; return how many have."""
         with alone(self.folder):
             return self.ledger().take(signatures)
+
+    def take_posted(self, body: bytes) -> tuple[int, bytes]:
+        """Take in cosignatures that were posted; return a status of HTTP, and how many signed."""
+        try:
+            lines = [parse_signature(line) for line in body.decode().splitlines()]
+            return OK, b"%d" % self.take_cosignatures(lines)
+        except (EiError, UnicodeDecodeError) as error:
+            return CONFLICT, f"{error}".encode()
 
     # -- parts -----------------------------------------------------------------------------------
 

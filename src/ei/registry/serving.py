@@ -24,6 +24,7 @@ class Server(ThreadingHTTPServer):
         address: Where it listens.
         public: The folder whose files it serves; `None` for none.
         posts: Path to what takes what is posted there, 64 KiB at most.
+        between: What is called twice a second or so, in the thread that serves.
 
     Raises:
         OSError: The address is taken, or not one of this machine.
@@ -33,14 +34,25 @@ class Server(ThreadingHTTPServer):
     request_queue_size = MAX_CONNECTIONS
 
     def __init__(
-        self, address: tuple[str, int], public: Path | None, posts: Mapping[str, Post]
+        self,
+        address: tuple[str, int],
+        public: Path | None,
+        posts: Mapping[str, Post],
+        *,
+        between: Callable[[], None] | None = None,
     ) -> None:
         self.public = public
+        self._between = between
         self.posts = posts
         self._free = BoundedSemaphore(MAX_CONNECTIONS)
         self.refused = 0
         self.failed = 0
         super().__init__(address, _Handler)
+
+    def service_actions(self) -> None:
+        """Do what is to be done between two requests."""
+        if self._between is not None:
+            self._between()
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 as above
         """Answer in a thread of its own, or hang up when there are too many."""

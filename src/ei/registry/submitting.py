@@ -21,7 +21,7 @@ from ei.registry.metadata import (
     parse_metadata,
     sign_metadata,
 )
-from ei.registry.releases import Release, Submission, target_path
+from ei.registry.releases import Release, Submission, parse_custom, target_path
 
 KEY = "ei-author"
 """Field of an author's role that says whose it is: nobody vouches for the first one yet."""
@@ -62,8 +62,7 @@ def sign_submission(release: Release, before: bytes | None, keys: Keys, *, unix_
             remedy="Sign with the key of its author, or give the module another name and number.",
         )
     path = target_path(release.name, release.version)
-    said = Submission(number=release.number, kind=release.kind, certificate=release.certificate)
-    target = make_target(release, msgspec.to_builtins(said))
+    target = make_target(release, msgspec.to_builtins(_said(release)))
     files = {} if known is None else known.targets.targets
     _check_kept({path: target}, files, release.name)
     body = make_targets(
@@ -115,7 +114,11 @@ def submitted(
         )
     target = new.targets.targets.get(target_path(release.name, release.version))
     digest = release.digest.removeprefix("sha256:")
-    if target is None or (target.length, target.hashes) != (release.size_bytes, {"sha256": digest}):
+    if (
+        target is None
+        or (target.length, target.hashes) != (release.size_bytes, {"sha256": digest})
+        or parse_custom(target.custom, Submission) != _said(release)
+    ):
         raise IntegrityError(
             f"its author has not signed {release} {release.digest}", word="unsigned"
         )
@@ -129,6 +132,10 @@ def submitted(
                 remedy="Sign it again: ei module sign FOLDER --registry REGISTRY --key FILE",
             )
     return new
+
+
+def _said(release: Release) -> Submission:
+    return Submission(number=release.number, kind=release.kind, certificate=release.certificate)
 
 
 def _check_kept(new: Mapping[str, TargetFile], known: Mapping[str, TargetFile], name: str) -> None:
