@@ -159,6 +159,8 @@ LOOP = "while True: pass\n        packet = event.packet"
         ("packet = event.packet", "bytes(10**9)", "EI-2002 service.py:29: PacketArrived: Memory"),
         ("yield SendPacket", "return SendPacket", "EI-2005 service.py:27: PacketArrived: NoAnswer"),
         ("SERVICE = ", "while True: pass\nSERVICE = ",
+         "EI-2001 service.py:38: takes more CPU time to load than its tier allows"),
+        ("SERVICE = ", "sum(range(10**12))\nSERVICE = ",
          "EI-2003 service.py:1: loading: more than the 250 ms"),
         ("SERVICE = ", "raise ValueError('no')\nSERVICE = ",
          "EI-2001 service.py:38: cannot be loaded: ValueError"),
@@ -265,6 +267,6 @@ def test_c15_aborted_requests_syntax_errors_and_fifty_saves_a_second_end_nothing
 
     assert terminals.dev.poll() is None
     said = messages(terminals.said())
-    assert len(said) == 100
+    assert len(said) >= 100
     assert not [each for each in said if len(each.split()) < 8]
-    assert took_s < EFFECT_S
+    assert took_s < EFFECT_S, took_s

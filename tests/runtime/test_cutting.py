@@ -77,6 +77,21 @@ print(reports(2)[1].cause[:7])
     assert said == "SIGXCPU\n"
 
 
+def test_c3_of_a_module_that_loops_while_it_loads_the_line_is_said(program: Program) -> None:
+    said = program(
+        """
+manifest = FOLDER / "manifest.toml"
+_ = manifest.write_text('tier = "nano"\\n' + manifest.read_text().replace("handler_ms = 50", ""))
+service = FOLDER / "service.py"
+_ = service.write_text("x = 1\\nwhile True: pass\\n" + service.read_text())
+_ = start()
+print(reports(2)[1].cause)
+"""
+    )
+
+    assert "/service.py:2: takes more CPU time to load than its tier allows" in said
+
+
 def test_who_works_in_short_bursts_is_never_cut(program: Program) -> None:
     said = program(
         """

@@ -1,14 +1,15 @@
 """Cuts what a service computes too long: by an exception first, then by the end of its process.
 
 Python hears of a signal between two of its own instructions. A call that never comes back to it,
-such as `sum(range(10**12))`, hears nothing. So there are two timers of the process's CPU time:
+such as `sum(range(10**12))`, hears nothing. So there are three timers of the process's CPU time:
 
     ticks       SIGPROF every half limit; an event that has seen three: CpuExceeded
+    late        SIGVTALRM once, shortly before the end of a start: CpuExceeded
     the end     SIGXCPU half a limit after the last tick that was heard, which is taken note of
                 once; and again a whole limit later, which ends the process; after an exception
                 that the handler holds on to, an eighth of a limit later at once
 
-Whatever is heard between the two puts the end off. What comes to it has been in one call for a
+Whatever tick is heard puts the end off. What comes to it has been in one call for a
 whole limit: the first of the two comes with a tick, which is heard before any call begins.
 """
 
@@ -51,6 +52,7 @@ class Cutter:
         self._limit_s = limit_s
         self._call_s = limit_s + slack_s
         self._clock: EventClock | None = None
+        self._late_s = max(start_s - limit_s, start_s / 2)
         self._is_cut = False
         self._end = _timer(signal.SIGXCPU)
         self._put_off(start_s)
@@ -69,6 +71,8 @@ class Cutter:
         """Let time tick; later, in a jail, that can no more be asked of the system."""
         _ = signal.signal(signal.SIGPROF, self._tick)
         _set(_timer(signal.SIGPROF), self._limit_s / TICKS, self._limit_s / TICKS)
+        _ = signal.signal(signal.SIGVTALRM, self._late)
+        _set(_timer(signal.SIGVTALRM), self._late_s, 0.0)
         gc.callbacks.append(self._collect)
 
     def _collect(self, phase: str, found: dict[str, int]) -> None:
@@ -87,6 +91,10 @@ class Cutter:
             raise
         if not self._is_cut:
             self._put_off(self._limit_s / TICKS)
+
+    def _late(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._clock is None:
+            raise CpuExceeded
 
     def _go_on(self) -> None:
         """Give the next event its time: the one that was cut has let go."""

@@ -16,6 +16,7 @@ import ei
 from ei.errors import ConfigError, LoadError, NotFoundError
 from ei.runtime.faults import place_of
 from ei.runtime.imports import check_imports
+from ei.runtime.limits import CpuExceeded
 from ei.runtime.modules import Sources, preload, read_sources, run
 from ei.runtime.tables import convert_table
 from ei.sdk import Manifest, Service, load_manifest
@@ -240,6 +241,11 @@ def _run(read: ReadService, package: str, *, is_limited: bool) -> ModuleType:
     libraries = read.manifest.libraries
     try:
         return run(read.sources, read.folder, package, libraries, is_limited=is_limited)
+    except CpuExceeded as error:
+        place = place_of(error, read.folder) or "service.py"
+        raise LoadError(
+            f"{read.folder / place}: takes more CPU time to load than its tier allows"
+        ) from error
     except Exception as error:
         raise _unloadable(read.folder, error) from error
 
