@@ -126,6 +126,7 @@ class Datapath:
     ) -> None:
         """Run a service here: packets that name it miss into its queue, starting with `Started`.
 
+        One of the same number is another version of it: what waits stays, its decisions are void.
         With `streams` those of protection STREAMS are for this node's own streams: delivered.
         """
 
@@ -551,6 +552,12 @@ class Engine:
         alone, once `start_streams` was called.
         A hang-up on one of them, or what is no `EffectBatch`, is the `worker_lost` notice, once per
         worker; a batch unanswered for 2 s is `worker_slow`.
+        """
+
+    def pause_worker(self, service: int) -> int:
+        """Give the service's worker no more batches; return how many it has not answered yet.
+
+        What comes waits in the service's queue until `attach_worker` gives it another worker.
         """
 
     def detach_worker(self, service: int) -> None: ...

@@ -269,6 +269,27 @@ def test_a_hang_up_loses_what_was_unanswered_and_is_told_once(rig: Rig) -> None:
     assert rig.node.statistics()["lost_workers"] == {}
 
 
+def test_what_comes_for_a_paused_worker_waits_for_the_next_version(rig: Rig) -> None:
+    worker = rig.attach()
+    alice, bob = rig.pair(worker)
+    _ = alice.send(bob.address, [b"decided"])
+    pump_until(lambda: bob.payloads == [b"decided"], alice, bob, worker)
+    answered = len(worker.packets())
+
+    assert rig.node.pause_worker(DELIVERY) == 0
+    _ = alice.send(bob.address, [b"waits"] * 3, connection=2)
+    pump_until(lambda: rig.counts()["waiting"] == 3, alice, bob, worker)
+    rig.node.add_service(DELIVERY, queue_packets=64, counters=["new"])
+    other = rig.attach()
+    _ = alice.send(bob.address, [b"anew"])
+    pump_until(lambda: len(bob.payloads) == 5, alice, bob, other)
+
+    assert sorted(bob.payloads[1:]) == [b"anew", b"waits", b"waits", b"waits"]
+    assert len(worker.packets()) == answered
+    assert b"anew" in [packet.payload for packet in other.packets()]
+    assert rig.node.statistics()["missed_dropped"] == {}
+
+
 @pytest.mark.parametrize(
     ("garbage", "why"),
     [

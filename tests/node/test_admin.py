@@ -15,6 +15,7 @@ from ei.node.config import NodeConfig
 from ei.node.node import Node
 from ei.node.reloading import Reloaded
 from ei.node.remembering import RememberingControl
+from ei.node.upgrading import Upgrading
 from ei.node.workers import Workers
 from ei.records.issuer import Issuer
 from ei.records.keys import make_keys
@@ -59,6 +60,10 @@ class Recorded:
     @property
     def workers(self) -> Workers:
         raise AssertionError("no test here kills a worker: tests/node/test_workers.py does")
+
+    @property
+    def upgrading(self) -> Upgrading:
+        raise AssertionError("no test here changes a module: tests/node/test_upgrading.py does")
 
     def status(self) -> RunningStatus:
         return RunningStatus(7, 1.5, ("127.0.0.1:1",), self.node.status(), ())

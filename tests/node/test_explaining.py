@@ -17,6 +17,7 @@ from ei.sdk import Address, Manifest
 
 DELIVERY = Manifest(id=16, name="delivery", version="0.1.0", summary="x")
 ONION = Manifest(id=67, name="onion", version="1.0.0", summary="x", receipts=False)
+MANIFESTS = {16: DELIVERY, 67: ONION}
 
 A1, B1, B2, C1, D, ALICE, BOB, MALLORY = (
     make_keys(letter * 32) for letter in (b"1", b"2", b"3", b"4", b"d", b"a", b"b", b"m")
@@ -66,8 +67,8 @@ class World:
             self.nodes[AT[name]] = Explaining(
                 keys,
                 AT[name],
-                traces=Traces(name, [DELIVERY, ONION], take=partial(drain, kept)),
-                manifests={16: DELIVERY, 67: ONION},
+                traces=Traces(name, MANIFESTS, take=partial(drain, kept)),
+                manifests=MANIFESTS,
                 explains=explains.get(name.partition(".")[2].replace("-", "_"), "hops"),
             )
 

@@ -4,7 +4,7 @@ import msgspec
 from tests.node.test_metrics import NODE, running
 
 from ei.node.health import health
-from ei.node.workers import WorkerStatus
+from ei.node.service_worker import WorkerStatus
 
 
 def test_health_names_what_is_wrong() -> None:

@@ -7,9 +7,9 @@ import msgspec
 from ei.node.admin import RunningStatus
 from ei.node.ceiling import MemoryStatus
 from ei.node.metrics import MAX_PEER_SERIES, METRICS, Observed, metrics_text
+from ei.node.service_worker import WorkerStatus
 from ei.node.status import NodeStatus, PeerStatus, ServiceStatus
 from ei.node.stream_status import ServiceStreams, StreamStatus
-from ei.node.workers import WorkerStatus
 
 CORE = {
     "ei_build_info": ("version", "wire"),

@@ -90,6 +90,18 @@ def commands(datapath: RememberingControl, name: str) -> list[tuple[object, ...]
     return [command[1:] for command in datapath.commands if command[0] == name]
 
 
+def test_another_version_of_a_service_is_told_to_the_datapath_and_to_routing() -> None:
+    control = RememberingControl()
+    running = node(control)
+    other = msgspec.structs.replace(DELIVERY, version="1.1.0", max_hops=7)
+
+    running.renew(other, now_s=5.0)
+
+    assert control.commands[-1][:2] == ("add_service", 16)
+    assert other in running.services
+    assert running.next_deadline_s() <= 5.0
+
+
 def test_all_nodes_and_the_hosts_of_the_domain_become_peers() -> None:
     datapath = RememberingControl()
 

@@ -10,7 +10,7 @@ from ei.errors import LocalError
 from ei.node.admin import RunningStatus
 from ei.node.draining import DrainStatus
 from ei.node.probes import probes
-from ei.node.workers import WorkerStatus
+from ei.node.service_worker import WorkerStatus
 
 
 def failed() -> RunningStatus:

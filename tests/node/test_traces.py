@@ -23,7 +23,8 @@ class Recorded:
 
     def __init__(self, manifests: Iterable[Manifest] = ()) -> None:
         self._fresh: list[Trace] = []
-        self.traces = Traces("sn1.isp-a", manifests, take=self._take)
+        by_number = {manifest.id: manifest for manifest in manifests}
+        self.traces = Traces("sn1.isp-a", by_number, take=self._take)
 
     def add(self, traces: Iterable[Trace]) -> None:
         self._fresh.extend(traces)

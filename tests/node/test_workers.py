@@ -34,6 +34,9 @@ class Sockets:
         self.attached += 1
         self.held[service] = [socket.socket(fileno=number) for number in sockets]
 
+    def pause_worker(self, service: int) -> int:
+        return 0
+
     def detach_worker(self, service: int) -> None:
         for end in self.held.pop(service, []):
             end.close()
@@ -73,9 +76,9 @@ PROGRAM = """
 import asyncio, io, json, socket, sys
 from pathlib import Path
 from ei.daemons.log import Log
-from ei.errors import NotFoundError
+from ei.errors import NotFoundError, ServiceError
 from ei.node.workers import Workers
-from ei.runtime.loader import load_service
+from ei.runtime.loader import load_service, read_service
 from ei.runtime.nursery import Nursery
 from ei.sdk import Address
 
@@ -85,6 +88,11 @@ held = []
 class Sockets:
     def attach_worker(self, service, sockets):
         held.append([socket.socket(fileno=number) for number in sockets])
+        for before in held[:-1]:
+            for end in before:
+                end.close()
+    def pause_worker(self, service):
+        return 0
     def detach_worker(self, service):
         pass
 
@@ -168,6 +176,80 @@ def test_c5_a_worker_that_dies_five_times_in_a_row_is_failing(tmp_path: Path) ->
     asyncio.run(main())
 
 
+TAKES_OVER = (
+    PROGRAM.partition("async def main")[0]
+    + r"""
+folder = Path(sys.argv[1])
+MANIFEST = 'id = 4026531999\nname = "plain"\nversion = "%s"\nsummary = "x"\nstable_bytes = 65536\n'
+CODE = {
+    "lives": "from ei.sdk import Service\nclass Plain(Service):\n    __slots__ = ()\n"
+             "    def on_packet(self, event, ctx):\n        return ()\nSERVICE = Plain\n",
+    "broken": "raise RuntimeError('never tried')\n",
+}
+def module(version, code):
+    made = folder / version / "plain"
+    made.mkdir(parents=True)
+    (made / "manifest.toml").write_text(MANIFEST % version)
+    (made / "service.py").write_text(CODE[code])
+    return read_service(made)
+
+async def main():
+    versions = []
+    (folder / "state").mkdir()
+    workers = Workers(
+        [module("0.1.0", "lives")], node=Address(b"n" * 16), state=folder / "state", config={},
+        threads=1, engine=Sockets(), nursery=nursery, log=Log(io.StringIO()), is_jailed=False,
+        trusted=["plain"],
+        on_version=lambda service, why: versions.append((service.manifest.version, why)),
+    )
+    def take():
+        for report in nursery.take_reports():
+            workers.take_report(report)
+    asyncio.get_running_loop().add_reader(nursery.fileno(), take)
+    workers.start()
+    runs = lambda: workers.status()[0].state == "running" and workers.status()[0].pid
+    await until(runs)
+    first = runs()
+    try:
+        await workers.replace(module("0.2.0", "broken"))
+    except ServiceError as error:
+        refusal = str(error)
+    stayed = runs() == first
+    await workers.replace(module("0.3.0", "lives"))
+    await until(lambda: runs() and runs() != first)
+    second = runs()
+    workers.kill("plain")
+    await until(lambda: runs() and runs() != second)
+    workers.stop()
+    status = workers.status()[0]
+    print(json.dumps([stayed, refusal, versions, status.last_end, status.starts]))
+
+asyncio.run(main())
+nursery.close()
+"""
+)
+
+
+@pytest.mark.slow
+def test_d9_another_version_is_tried_first_takes_over_and_gives_way_when_it_does_not_live(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TAKES_OVER, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    stayed, refusal, versions, last_end, starts = json.loads(done.stdout)
+    assert stayed
+    assert "plain 0.2.0: its worker does not start" in refusal
+    assert "never tried" in refusal
+    assert versions == [["0.3.0", ""], ["0.1.0", "0.3.0: SIGKILL"]]
+    assert (last_end, starts) == ("SIGKILL", 3)
+
+
 @pytest.mark.slow
 def test_a_worker_may_be_a_thread_and_is_started_again_as_well(tmp_path: Path) -> None:
     sockets = Sockets()
@@ -184,6 +266,27 @@ def test_a_worker_may_be_a_thread_and_is_started_again_as_well(tmp_path: Path) -
         running.stop()
         sockets.detach_worker(17)
         await until(lambda: running.status()[0].state == "waiting")
+
+    asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_another_version_takes_over_from_a_thread_as_well(tmp_path: Path) -> None:
+    sockets = Sockets()
+
+    async def main() -> None:
+        running = workers(sockets, tmp_path)
+        running.start()
+        old = sockets.held.get(17, [])
+        async with asyncio.TaskGroup() as group:
+            _ = group.create_task(running.replace(load_service("echo")))
+            await until(lambda: sockets.attached == 2)
+            for end in old:
+                end.close()
+        assert (running.status()[0].state, running.status()[0].starts) == ("running", 2)
+        running.stop()
+        sockets.detach_worker(17)
+        await until(lambda: running.status()[0].pid == 0)
 
     asyncio.run(main())
 

@@ -294,6 +294,14 @@ impl Engine {
         Ok(())
     }
 
+    fn pause_worker(&self, py: Python<'_>, service: u32) -> PyResult<usize> {
+        let unanswered = py.detach(|| {
+            self.fleet
+                .order_all(move |lane, _| lane.pause_worker(service))
+        })?;
+        Ok(unanswered.into_iter().sum())
+    }
+
     fn detach_worker(&self, py: Python<'_>, service: u32) -> PyResult<()> {
         py.detach(|| self.fleet.detach_streams(service))?;
         py.detach(|| {

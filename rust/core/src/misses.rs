@@ -33,6 +33,8 @@ pub(crate) struct WorkerSocket {
     /// A batch that the socket would not take yet.
     unsent: Vec<u8>,
     was_reported_slow: bool,
+    /// Another version of the service is to take over: the worker gets no more.
+    is_paused: bool,
 }
 
 /// What came of looking for a message.
@@ -67,12 +69,18 @@ impl WorkerSocket {
             outstanding: VecDeque::with_capacity(MAX_OUTSTANDING),
             unsent: Vec::new(),
             was_reported_slow: false,
+            is_paused: false,
         })
     }
 
     /// Whether another batch should be made.
     pub(crate) fn wants_batch(&self) -> bool {
-        self.outstanding.len() < MAX_OUTSTANDING && self.unsent.is_empty()
+        self.outstanding.len() < MAX_OUTSTANDING && self.unsent.is_empty() && !self.is_paused
+    }
+
+    /// Send no more batches; what waits goes to the next worker.
+    pub(crate) fn pause(&mut self) {
+        self.is_paused = true;
     }
 
     /// Batches that the worker has not answered.

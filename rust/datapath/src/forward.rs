@@ -209,26 +209,33 @@ impl Datapath {
 
     // -- services ---------------------------------------------------------------------------------
 
-    /// Run a service here; one of the same number is replaced.
+    /// Run a service here. One of the same number is another version of it, which takes its place: what
+    /// waits stays, and what was counted; what was decided is void, and `Started` leads the next batch.
     pub fn add_service(&mut self, config: ServiceConfig) {
-        self.remove_service(config.number);
-        let free = self.services.iter().position(Option::is_none);
-        let place = free.unwrap_or(self.services.len());
-        let index = ServiceIndex(place as u16);
+        let number = config.number;
+        let free = || self.services.iter().position(Option::is_none);
+        let index = self.decisions.routes.index(number).unwrap_or_else(|| {
+            let place = free().unwrap_or(self.services.len());
+            ServiceIndex(place as u16)
+        });
         self.decisions.reset_service(index, config.max_objects);
         // Streams are sealed from end to end and end here: their packets need no cover. Whether the
         // others have it, such a service sees itself.
         let needs_cover = config.reads_payload && !config.has_streams;
         self.decisions.routes.add_service(
-            config.number,
+            number,
             index,
             config.match_metadata.unwrap_or(u8::MAX),
             needs_cover,
         );
-        let service = Some(RunningService::new(config, self.lane == 0));
-        match self.services.get_mut(place) {
-            Some(slot) => *slot = service,
-            None => self.services.push(service),
+        let is_first_lane = self.lane == 0;
+        match self.services.get_mut(usize::from(index.0)) {
+            Some(Some(service)) => service.renew(config, is_first_lane),
+            Some(slot) => *slot = Some(RunningService::new(config, is_first_lane)),
+            None => {
+                let service = RunningService::new(config, is_first_lane);
+                self.services.push(Some(service));
+            }
         }
     }
 

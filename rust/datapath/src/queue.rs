@@ -131,6 +131,11 @@ impl MissQueue {
         }
     }
 
+    /// Let so many wait from now on; what waits already stays.
+    pub fn set_limit(&mut self, limit_packets: usize) {
+        self.limit_packets = limit_packets;
+    }
+
     /// Packets that wait.
     pub fn packets(&self) -> usize {
         self.packets

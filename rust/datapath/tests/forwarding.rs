@@ -628,6 +628,30 @@ fn a_decision_does_not_outlive_the_service_that_made_it() {
     assert_eq!((counters.missed, counters.forwarded), (2, 0));
 }
 
+#[test]
+fn another_version_of_a_service_finds_what_waits_and_decides_anew() {
+    let mut world = one_node();
+    let decided = world.packet(1, 7, 2);
+    world.send(0, &decided).unwrap();
+    world.settle();
+    world.ends[1].stopped.insert(16);
+    let waiting = world.packet(1, 8, 2);
+    for _ in 0..5 {
+        world.send(0, &waiting).unwrap();
+    }
+    world.settle();
+
+    world.serve(1, ServiceConfig::new(16), Delivery::new());
+    world.ends[1].stopped.remove(&16);
+    world.send(0, &decided).unwrap();
+    world.settle();
+
+    let counters = world.counters(1);
+    assert_eq!((counters.missed, counters.waiting), (7, 0));
+    assert_eq!(counters.missed_dropped.iter().sum::<u64>(), 0);
+    world.assert_balanced();
+}
+
 // -- control, hosts -------------------------------------------------------------------------------
 
 #[test]

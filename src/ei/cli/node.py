@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ei.cli import log_level, node_drain, node_init, node_member
+from ei.cli import log_level, node_drain, node_init, node_member, node_upgrade
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verb, Verbs
@@ -38,6 +38,7 @@ def add_parser(commands: Verbs) -> None:
     takes_target(reload)
     node_drain.add_parser(verbs)
     node_member.add_parser(verbs)
+    node_upgrade.add_parser(verbs)
     log_level.add_parser(verbs, kind="node")
 
 

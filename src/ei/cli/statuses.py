@@ -47,6 +47,7 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
         (
             "service",
             "version",
+            "package",
             "worker",
             "jail",
             "starts",
@@ -59,6 +60,7 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
             (
                 service.name,
                 service.version,
+                (worker.digest if worker else "").removeprefix("sha256:")[:12] or "-",
                 worker.state if worker else "-",
                 str(worker.jail) if worker and worker.jail else "-",
                 str(worker.starts if worker else 0),

@@ -246,10 +246,15 @@ class ProcessLab:
         return msgspec.convert(await self._ask_node(name, "status"), RunningStatus)
 
     async def ask_node(
-        self, name: str, verb: str, arguments: Mapping[str, object]
+        self,
+        name: str,
+        verb: str,
+        arguments: Mapping[str, object],
+        *,
+        deadline_s: float = ASK_LIMIT_S,
     ) -> dict[str, object]:
         """Ask a node on its admin socket."""
-        return await self._ask_node(name, verb, arguments)
+        return await self._ask_node(name, verb, arguments, deadline_s=deadline_s)
 
     @property
     def relays(self) -> Sequence[Relay]:

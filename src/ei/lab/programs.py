@@ -16,7 +16,7 @@ from ei.lab.daemon_files import HOST_FILE, NODE_FILE
 from ei.lab.etcd import run_etcd, why_etcd
 from ei.lab.run_folder import Daemon
 from ei.lab.stem import Program
-from ei.node.workers import WorkerStatus
+from ei.node.service_worker import WorkerStatus
 
 ASK_LIMIT_S = 2.0
 

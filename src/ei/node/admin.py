@@ -14,13 +14,16 @@
     reload                                ei.reload/1            reads node.toml and records again
     drain       grace_s, spread_s         ei.node-drain/1        after ei.progress/1; then it stops
     member      name, is_leaving          ei.done/1              of the node's cluster
+    upgrade     service, folder           ei.node-upgrade/1      of a module, while it runs
+    downgrade   service                   ei.node-upgrade/1      to the version before
     stop                                  ei.done/1
 
 `source` is a name or an address.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -37,13 +40,16 @@ from ei.node.lookups import look_up
 from ei.node.node import Node
 from ei.node.reloading import Reloaded
 from ei.node.routes import routes_of, why_route
+from ei.node.service_worker import WorkerStatus
 from ei.node.status import NodeStatus
+from ei.node.upgrading import Upgrading
 from ei.node.watching import Limits, Numbered
-from ei.node.workers import Workers, WorkerStatus
+from ei.node.workers import Workers
 
 VERBS = (
     "status", "statistics", "traces", "routes", "why_route", "directory", "find", "kill_worker",
-    "restart_worker", "events", "log_level", "reload", "drain", "member", "stop",
+    "restart_worker", "events", "log_level", "reload", "drain", "member", "upgrade", "downgrade",
+    "stop",
 )  # fmt: skip
 WATCH_S = 0.05
 """How often somebody who waits for a drain is told how far it is."""
@@ -122,6 +128,19 @@ class MemberArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     is_leaving: bool
 
 
+class UpgradeArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which service, and the folder of its new module: absolute, on the node's machine."""
+
+    service: str
+    folder: str
+
+
+class DowngradeArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which service is to run the version again that ran before."""
+
+    service: str
+
+
 class DrainArguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how long at most, and over which time hosts are told."""
 
@@ -172,6 +191,8 @@ class Running(Protocol):
     @property
     def workers(self) -> Workers: ...
     @property
+    def upgrading(self) -> Upgrading: ...
+    @property
     def log(self) -> Log: ...
     def status(self) -> RunningStatus: ...
     def statistics(self) -> dict[str, object]: ...
@@ -198,13 +219,14 @@ class NodeAdmin:
             async for answer in self._drain(request):
                 yield answer
             return
-        if request.verb == "member":
-            wanted = arguments_of(request, MemberArguments)
-            await self._running.set_leaving(wanted.name, is_leaving=wanted.is_leaving)
-            yield DONE
-            return
-        if request.verb == "find":
-            yield await self._find(request)
+        slow: dict[str, Callable[[Request], Awaitable[Answer]]] = {
+            "member": self._member,
+            "find": self._find,
+            "upgrade": self._upgrade,
+            "downgrade": self._downgrade,
+        }
+        if request.verb in slow:
+            yield await slow[request.verb](request)
             return
         verbs: dict[str, Callable[[Request], Answer]] = {
             "status": self._status,
@@ -313,6 +335,21 @@ class NodeAdmin:
             needs_restart=found.needs_restart,
         )
         return to_answer(answer, schema="ei.reload/1")
+
+    async def _member(self, request: Request) -> Answer:
+        wanted = arguments_of(request, MemberArguments)
+        await self._running.set_leaving(wanted.name, is_leaving=wanted.is_leaving)
+        return DONE
+
+    async def _upgrade(self, request: Request) -> Answer:
+        wanted = arguments_of(request, UpgradeArguments)
+        upgraded = await self._running.upgrading.upgrade(wanted.service, Path(wanted.folder))
+        return to_answer(upgraded, schema="ei.node-upgrade/1")
+
+    async def _downgrade(self, request: Request) -> Answer:
+        wanted = arguments_of(request, DowngradeArguments)
+        upgraded = await self._running.upgrading.go_back(wanted.service)
+        return to_answer(upgraded, schema="ei.node-upgrade/1")
 
     async def _drain(self, request: Request) -> AsyncIterator[Answer]:
         wanted = arguments_of(request, DrainArguments)

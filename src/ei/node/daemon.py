@@ -37,12 +37,15 @@ from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
 from ei.node.registered import RegisteredStore
 from ei.node.reloading import Reloaded, read_again
+from ei.node.shelf import Shelf
 from ei.node.starting import start_nursery
 from ei.node.streaming import start_streams
 from ei.node.telling import Telling
+from ei.node.upgrading import Upgrading
 from ei.node.watching import Watching
 from ei.node.workers import Workers
 from ei.records.record_set import RecordSet
+from ei.runtime.loader import FoundService
 from ei.runtime.nursery import Nursery
 
 LOG_PARTS = ("pipes", "workers", "records", "cluster", "telemetry")
@@ -133,8 +136,16 @@ class NodeDaemon:
             log=log.part("workers"),
             is_jailed=config.jail == "closed",
             trusted=config.trusted_services,
+            on_version=self._on_version,
             replicas=self.membership,
             watching=Watching(config.watched_services),
+        )
+        self.upgrading = Upgrading(
+            self.node.services,
+            Shelf(prepared.state),
+            folders=tuple(prepared.folder / each for each in config.service_folders),
+            replace=self.workers.replace,
+            log=log.part("workers"),
         )
 
     async def run(self, *, supervisor_fd: int | None) -> None:
@@ -333,6 +344,11 @@ class NodeDaemon:
             _ = self._engine.statistics()
             self._manager.say("WATCHDOG=1")
         _ = asyncio.get_running_loop().call_later(every_s, self._say_alive)
+
+    def _on_version(self, service: FoundService, why: str) -> None:
+        self.node.renew(service.manifest, now_s=time.monotonic())
+        if why:
+            self.upgrading.note(service, why)
 
     def _fail(self, error: EiError) -> None:
         self._failure = self._failure or error

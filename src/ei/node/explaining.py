@@ -96,7 +96,7 @@ class Explaining:
         self._address = address
         self.explains: Explains = explains
         self._traces = traces
-        self._silent = {number for number, each in manifests.items() if not each.receipts}
+        self._manifests = manifests
         self._waiting: dict[tuple[Address, int], _Asked] = {}
         self._allowances: dict[Address, _Allowance] = {}
         self._answered = 0
@@ -128,7 +128,8 @@ class Explaining:
             self.refused["asked_too_often"] += 1
             return []
         self._answered += 1
-        if question.service in self._silent:
+        manifest = self._manifests.get(question.service)
+        if manifest is not None and not manifest.receipts:
             return [self._say(sender, question, "refused")]
         flow = Flow(question.source, question.service, question.connection)
         passage = self._traces.newest(flow, ingress=sender)

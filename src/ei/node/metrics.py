@@ -11,9 +11,9 @@ from ei._core import WIRE_VERSION
 from ei.daemons.exposition import Histogram, Metric, Values, exposition
 from ei.node.admin import RunningStatus
 from ei.node.health import health
+from ei.node.service_worker import WorkerStatus
 from ei.node.status import BATCH_BOUNDS_S, ServiceStatus
 from ei.node.stream_status import StreamStatus
-from ei.node.workers import WorkerStatus
 
 MAX_PEER_SERIES = 256
 

@@ -27,6 +27,7 @@ from ei.node.explaining import Explaining
 from ei.node.notices import DatapathFailed, NodeNotice, PeerMoved, WorkerFailed
 from ei.node.peers import MAX_PEERS, Peer, peers_of
 from ei.node.policy import TrafficPolicy, check_guards
+from ei.node.running_services import RunningServices
 from ei.node.status import FRESH, Ages, NodeStatus, node_status
 from ei.node.traces import Traces
 from ei.records.addresses import domain_number_of
@@ -34,13 +35,9 @@ from ei.records.expiry import find_expiring
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
 from ei.records.revocation import stale_domains
-from ei.routing import Atlas, Offer, read_version
-from ei.runtime.loader import datapath_options
+from ei.routing import Atlas
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
-
-REACH = "reach"
-"""The service that packets visit whose service is not here."""
 
 
 class Node:
@@ -76,8 +73,7 @@ class Node:
         self._address = keys.address(config.domain_number)
         self._pipe_key = keys.pipe_key
         self._records = records
-        self._manifests = {manifest.name: manifest for manifest in manifests}
-        self._names = {manifest.id: manifest.name for manifest in manifests}
+        self._services = RunningServices(config, manifests, datapath)
         self._datapath = datapath
         self._peers: dict[Address, Peer] = {}
         self._guards: dict[Address, tuple[int, ...]] = {}
@@ -87,29 +83,22 @@ class Node:
         self._policy = TrafficPolicy(datapath)
         self._ages = FRESH
         self.draining = Draining(datapath)
-        self.traces = Traces(config.name, manifests, take=datapath.take_traces)
+        by_number = self._services.by_number
+        self.traces = Traces(config.name, by_number, take=datapath.take_traces)
         self._explaining = Explaining(
             keys,
             self._address,
             traces=self.traces,
-            manifests={manifest.id: manifest for manifest in manifests},
+            manifests=by_number,
             explains=config.explains,
         )
-        if missing := [name for name in config.services if name not in self._manifests]:
-            raise ConfigError(f"services: no manifest of {', '.join(missing)} was given")
-        for name, manifest in self._manifests.items():
-            if (other := self._names[manifest.id]) != name:
-                raise ConfigError(
-                    f"services: {name} and {other} both have number {manifest.id}",
-                    remedy="Give one another id in its manifest.toml, from 0xF0000000 on.",
-                )
         self._check(records, config)
         self.control = ControlPlane(
             keys=keys,
             address=self._address,
             records=records,
             neighbours=config.relations,
-            offers=tuple(Offer(each.id, *read_version(each.version)) for each in manifests),
+            offers=self._services.offers,
             datapath=datapath,
             attachment_limit_s=config.attachment_limit_s,
             store=store,
@@ -127,6 +116,11 @@ class Node:
         return self._config
 
     @property
+    def services(self) -> RunningServices:
+        """What runs here."""
+        return self._services
+
+    @property
     def records(self) -> RecordSet:
         """The records in use."""
         return self._records
@@ -138,12 +132,7 @@ class Node:
             unix_s: Now; by default so long ago that nothing has grown old.
         """
         self._unix_s = unix_s
-        for manifest in self._manifests.values():
-            self._datapath.add_service(manifest.id, **datapath_options(manifest))
-        if REACH in self._manifests:
-            self._datapath.set_fallback(self._manifests[REACH].id)
-        for service, chain in self._config.chains.items():
-            self._datapath.set_chain(self._manifests[service].id, list(self._numbers(chain)))
+        self._services.start(self._config.chains)
         self._use(self._records)
 
     def update(self, records: RecordSet, config: NodeConfig | None = None) -> None:
@@ -163,6 +152,17 @@ class Node:
         self._config = config
         self._explaining.explains = config.explains
         self._use(records)
+
+    def renew(self, manifest: Manifest, *, now_s: float) -> None:
+        """Go over to another version of a service, whose worker is paused or gone.
+
+        What waits for it stays; what the old version decided is void.
+
+        Raises:
+            ConflictError: it is no version of a service that runs here.
+        """
+        self._services.renew(manifest)
+        self.control.router.set_offers(self._services.offers, now_s=now_s)
 
     def check_ages(self, *, unix_s: float) -> None:
         """Take note of what time it is; to be called every few seconds.
@@ -204,7 +204,7 @@ class Node:
                         Address(peer), is_up=is_up, now_s=now_s, unix_s=unix_s
                     )
                 case (("worker_lost" | "worker_slow") as kind, service):
-                    left.append(WorkerFailed(self._names.get(service, str(service)), kind))
+                    left.append(WorkerFailed(self._services.name_of(service), kind))
                 case ("stream_key_wanted", peer):
                     self._datapath.set_stream_peer(peer, self._records.identity_key_of(peer))
                 case ("failed", reason):
@@ -287,7 +287,7 @@ class Node:
             self._config.name,
             self._address,
             statistics=self._datapath.statistics(),
-            manifests=self._manifests.values(),
+            manifests=self._services,
             peers=self._peers,
             records=self._records,
             refused_messages=self.control.refused + self._explaining.refused,
@@ -356,7 +356,7 @@ class Node:
                     self._datapath.dial(address)
         self._policy.use(peers, self._config, records)
         guards = {
-            records.names[host]: self._numbers(services)
+            records.names[host]: self._services.numbers(services)
             for host, services in self._config.guards.items()
         }
         for host in {**self._guards, **guards}:
@@ -389,6 +389,3 @@ class Node:
 
     def _all_peers_in(self, records: RecordSet) -> dict[Address, Peer]:
         return peers_of(self._address, records, binds=self._config.binds)
-
-    def _numbers(self, services: tuple[str, ...]) -> tuple[int, ...]:
-        return tuple(self._manifests[service].id for service in services)

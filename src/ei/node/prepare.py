@@ -12,6 +12,7 @@ from ei.errors import ConfigError
 from ei.node.config import NodeConfig, load_node_config
 from ei.node.node import Node
 from ei.node.remembering import RememberingControl
+from ei.node.shelf import Shelf
 from ei.node.sites import Site, read_sites
 from ei.records.enrolling import find_domain
 from ei.records.key_files import read_keys
@@ -84,8 +85,10 @@ def prepare_node(path: Path) -> PreparedNode:
     config = load_node_config(path)
     folder = path.resolve().parent
     folders = [folder / extra for extra in config.service_folders]
+    shelf = Shelf(folder / config.state_directory)
     services = tuple(
-        _find_service(path, config, folder_of(name, folders)) for name in config.services
+        _find_service(path, config, shelf.chosen(name) or folder_of(name, folders))
+        for name in config.services
     )
     keys = read_keys(folder / config.key_file)
     known = read_seen(folder / config.state_directory / SEEN_FILE)

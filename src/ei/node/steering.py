@@ -7,7 +7,7 @@ carried on to another. Where the state is not, it is refused, and the host tries
 from collections.abc import Callable, Mapping
 
 from ei.node.config import NodeConfig
-from ei.node.node import REACH
+from ei.node.running_services import REACH
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
 

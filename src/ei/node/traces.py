@@ -1,7 +1,7 @@
 """What a node remembers of traced packets, for whoever may ask."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -84,22 +84,19 @@ class Traces:
 
     Args:
         node: Its name.
-        manifests: Of its services.
+        manifests: Of its services by number, as they are when it is asked.
         take: Returns what the datapath has recorded since it was last called.
     """
 
     def __init__(
         self,
         node: str,
-        manifests: Iterable[Manifest],
+        manifests: Mapping[int, Manifest],
         *,
         take: Callable[[], Iterable[Trace]],
     ) -> None:
         self._node = node
-        self._modules = {
-            manifest.id: Module(manifest.id, manifest.name, manifest.version)
-            for manifest in manifests
-        }
+        self._manifests = manifests
         self._take = take
         self._kept: deque[Trace] = deque()
         self._flows: dict[Flow, deque[Trace]] = {}
@@ -127,7 +124,10 @@ class Traces:
 
     def module(self, number: int) -> Module:
         """Return who a service is that had a say."""
-        return self._modules.get(number, Module(number, str(number), ""))
+        manifest = self._manifests.get(number)
+        if manifest is None:
+            return Module(number, str(number), "")
+        return Module(number, manifest.name, manifest.version)
 
     def _refresh(self) -> None:
         for trace in self._take():

@@ -12,21 +12,12 @@ from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
-import msgspec
-
 from ei.errors import ServiceError
 from ei.node.prepare import PreparedNode, prepare_node
-from ei.node.workers import order_of
+from ei.node.worker_orders import ENDED_WELL, PATIENCE_S, begin_trial, limit_s_of, order_of
 from ei.runtime.children import WorkerExited
 from ei.runtime.loader import FoundService, LoadedService
 from ei.runtime.nursery import Nursery
-from ei.runtime.randomness import SEED_BYTES
-from ei.runtime.worker import socket_pair
-from ei.sdk.tiers import TIERS
-
-ENDED_WELL = "exit 0"
-PATIENCE_S = 10.0
-"""Beside the CPU time that a start may take by the service's tier: who computes is cut by then."""
 
 
 def try_modules(prepared: PreparedNode, patience_s: float = PATIENCE_S) -> None:
@@ -83,13 +74,8 @@ def _try(
         is_jailed=config.jail == "closed",
         trusted=config.trusted_services,
     )
-    order = msgspec.structs.replace(order, seed=bytes(SEED_BYTES))
-    pairs = [socket_pair() for _ in range(1 + ("streams" in manifest.capabilities))]
-    nursery.start_worker(manifest.id, order, [theirs for _, theirs in pairs])
-    for ours, theirs in pairs:
-        theirs.close()
-        ours.close()
-    limit_s = TIERS[manifest.tier].start_ms / 1_000 + patience_s
+    begin_trial(nursery, manifest.id, manifest, order)
+    limit_s = limit_s_of(manifest, patience_s)
     cause = _end_within(limit_s, nursery)
     if cause is None:
         nursery.kill_worker(manifest.id)

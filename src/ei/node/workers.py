@@ -1,133 +1,45 @@
-"""The workers of a node: started, watched, killed when slow, started again with back-off."""
+"""The workers of a node: started, watched, killed when slow, started again with back-off.
+
+Another version of a service takes over while packets wait:
+
+    try it beside the one that runs ─▶ pause that one ─▶ it answers what it has, and ends
+                                                          └─▶ the new one opens the same store
+"""
 
 import asyncio
 import os
 import socket
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
 
 import msgspec
 
 from ei.daemons.log import Log
-from ei.daemons.usage import usage_of
 from ei.errors import LocalError, NotFoundError
-from ei.node.giving_way import LOOK_S, GivingWay, let_give_way, look_at
+from ei.node.giving_way import LOOK_S, look_at
 from ei.node.inline import start_inline
+from ei.node.service_worker import Replicas, ServiceWorker, Version, WorkerSockets, WorkerStatus
+from ei.node.shelf import digest_of_folder
+from ei.node.trials import Trials
 from ei.node.watching import Limits, Watching, limits_of
+from ei.node.worker_orders import order_of
 from ei.runtime.backoff import Backoff
 from ei.runtime.children import Report, WorkerExited, WorkerJailed, WorkerStarted
-from ei.runtime.jail import LAYERS, OF_OURS, OF_TRUSTED, OPEN, Jail
-from ei.runtime.loader import FoundService, is_ours
+from ei.runtime.jail import OPEN
+from ei.runtime.loader import FoundService
 from ei.runtime.nursery import Nursery
 from ei.runtime.randomness import SEED_BYTES
 from ei.runtime.worker import WorkerOrder, socket_pair
 from ei.sdk.packets import Address
 
-STORES = {False: "sqlite", True: "replica"}
-"""Endings of stable stores: a file here alone, or a folder with a copy of what others have."""
-
-
-class WorkerStatus(msgspec.Struct, frozen=True):
-    """One service's worker.
-
-    Attributes:
-        pid: 0 while none runs.
-        state: `waiting` to be started again; `failing` when five in a row have died.
-        starts: How often it was started.
-        last_end: Why the last one ended; empty when none did.
-        jail: How it is kept in; `None` until that is known.
-        cpu_s, memory_bytes: Used by the process, since it began and now; `None` without one.
-        is_watched: Who writes the service is told of its events.
-    """
-
-    service: str
-    pid: int
-    state: Literal["starting", "running", "waiting", "failing"]
-    starts: int
-    last_end: str
-    jail: Jail | None = None
-    cpu_s: float | None = None
-    memory_bytes: int | None = None
-    is_watched: bool = False
-
-
-class WorkerSockets(Protocol):
-    """What an engine does with workers."""
-
-    def attach_worker(self, service: int, sockets: list[int]) -> None: ...
-    def detach_worker(self, service: int) -> None: ...
-
-
-class Replicas(Protocol):
-    """What a member of a cluster does with workers."""
-
-    def copies_of(self, service: int) -> int: ...
-    def attach(self, service: int, link: socket.socket) -> None: ...
-
-
-class _Worker:
-    """One service."""
-
-    def __init__(self, loaded: FoundService, order: WorkerOrder) -> None:
-        self.loaded = loaded
-        self.order = order
-        self.backoff = Backoff()
-        self.giving_way = None if order.is_trusted else GivingWay()
-        self.pid = 0
-        self.state: Literal["starting", "running", "waiting", "failing"] = "waiting"
-        self.starts = 0
-        self.last_end = ""
-        self.jail: Jail | None = None
-        self.planned: asyncio.TimerHandle | None = None
-        self.renews: Literal["", "kept", "fresh"] = ""
-
-    @property
-    def name(self) -> str:
-        """Name of the service."""
-        return self.loaded.manifest.name
-
-    @property
-    def number(self) -> int:
-        """Number of the service."""
-        return self.loaded.manifest.id
-
-
-def order_of(  # noqa: PLR0913 all that a worker is told
-    service: FoundService,
-    *,
-    node: Address,
-    store: Path,
-    config: Mapping[str, dict[str, object]],
-    is_jailed: bool,
-    trusted: Collection[str],
-    copies: int = 0,
-) -> WorkerOrder:
-    """Return what a worker is told, but for its seed.
-
-    Args:
-        service: What it runs.
-        node: Address of the node.
-        store: Folder of the stable stores.
-        config: Overrides by service name.
-        is_jailed: Whether it is kept in.
-        trusted: Services of others that run as well where a layer of the jail is missing.
-        copies: Of its state, in a cluster.
-    """
-    name = service.manifest.name
-    of_others = OF_TRUSTED if name in trusted else LAYERS
-    layers = OF_OURS if is_ours(service.folder) else of_others
-    return WorkerOrder(
-        folder=str(service.folder),
-        node=node,
-        seed=b"",
-        store=str(store / f"{name}.{'replica' if copies else 'sqlite'}"),
-        config=config.get(name, {}),
-        copies=copies,
-        layers=layers if is_jailed else (),
-        is_trusted=name in trusted or is_ours(service.folder),
-    )
+LEAVE_S = 1.0
+"""A worker that is to make room answers what it has within this, and ends within this; then it is
+killed, and what it had is lost with its reason."""
+PAUSE_STEP_S = 0.001
+PROBATION_S = 10.0
+"""A version whose worker dies sooner after it took over gives way to the one before."""
 
 
 class Workers:
@@ -145,6 +57,8 @@ class Workers:
             trust their services.
         is_jailed: Whether workers are kept in.
         trusted: Services of others that run as well where a layer of the jail is missing.
+        on_version: Told which version of a service runs from now on, before its worker starts: the
+            datapath has to know; and why, if the one before it takes its place again.
         replicas: Where workers with a replica are attached; `None` in no cluster.
         watching: Keeps what workers of watched services tell.
     """
@@ -162,9 +76,20 @@ class Workers:
         log: Log,
         is_jailed: bool = True,
         trusted: Collection[str] = (),
+        on_version: Callable[[FoundService, str], object] = lambda _service, _why: None,
         replicas: Replicas | None = None,
         watching: Watching | None = None,
     ) -> None:
+        self._order_of = partial(
+            order_of,
+            node=node,
+            store=state,
+            config=config,
+            is_jailed=is_jailed,
+            trusted=frozenset(trusted),
+        )
+        self._on_version = on_version
+        self._trials = None if nursery is None else Trials(nursery, state)
         self._threads = threads
         self._replicas = replicas
         self.watching = Watching(()) if watching is None else watching
@@ -173,20 +98,10 @@ class Workers:
         self._log = log
         self._is_stopping = False
         self._workers = {
-            loaded.manifest.id: _Worker(
-                loaded,
-                order_of(
-                    loaded,
-                    node=node,
-                    store=state,
-                    config=config,
-                    is_jailed=is_jailed,
-                    trusted=trusted,
-                    copies=copies,
-                ),
+            loaded.manifest.id: ServiceWorker(
+                loaded, self._order_of(loaded, copies=self._copies_of(loaded))
             )
             for loaded in services
-            for copies in (0 if replicas is None else replicas.copies_of(loaded.manifest.id),)
         }
 
     def status(self) -> tuple[WorkerStatus, ...]:
@@ -212,8 +127,7 @@ class Workers:
             NotFoundError: no such service runs here.
             LocalError: workers are threads here, which nobody can kill.
         """
-        worker, nursery = self._find(service)
-        nursery.kill_worker(worker.number)
+        self._killing().kill_worker(self._find(service).number)
 
     def restart(self, service: str, *, is_fresh: bool = False) -> None:
         """Start the worker of a service anew, from its folder as it is now; no death is counted.
@@ -225,10 +139,10 @@ class Workers:
         Raises:
             NotFoundError, LocalError: as `kill`.
         """
-        worker, nursery = self._find(service)
+        worker, nursery = self._find(service), self._killing()
         worker.backoff = Backoff()
         worker.renews = "fresh" if is_fresh else "kept"
-        if worker.state in {"starting", "running"}:
+        if worker.is_there:
             nursery.kill_worker(worker.number)
         else:
             self._renew(worker)
@@ -239,22 +153,42 @@ class Workers:
         Raises:
             NotFoundError: no such service runs here.
         """
-        worker, _ = self._find(service)
-        return limits_of(worker.loaded.manifest)
+        return limits_of(self._find(service).loaded.manifest)
 
     def folder(self, service: str) -> Path:
         """Return where a service is; raises as `limits`."""
-        worker, _ = self._find(service)
-        return worker.loaded.folder
+        return self._find(service).loaded.folder
+
+    async def replace(self, service: FoundService) -> None:
+        """Let another version of a service take over, or its files as they are now.
+
+        It is tried first, beside the one that runs. Packets wait from the last batch of the old one
+        to the first of the new one, as many as the service's queue takes; its stable store is
+        handed over, and streams of it end.
+
+        Raises:
+            NotFoundError: no such service runs here.
+            ServiceError: it does not start; nothing has changed.
+        """
+        worker = self._find(service.manifest.name)
+        order = self._order_of(service, copies=self._copies_of(service))
+        if self._trials is not None:
+            await self._trials.run(service, order)
+        await self._pause(worker)
+        worker.before = worker.loaded, worker.order, worker.digest
+        worker.loaded, worker.order = service, order
+        worker.digest = digest_of_folder(service.folder)
+        _ = self._on_version(service, "")
+        await self._take_over(worker)
 
     def take_report(self, report: Report) -> None:
         """Take note of what the nursery says."""
+        if self._trials is not None and self._trials.take_report(report):
+            return
         worker = self._workers[report.service]
         match report:
             case WorkerStarted(pid=pid):
-                worker.pid, worker.state = pid, "running"
-                if worker.giving_way is not None and worker.giving_way.is_so:
-                    let_give_way(pid, is_so=True)
+                worker.started(pid)
                 self._log.info("worker started", service=worker.name, pid=pid)
             case WorkerJailed(jail=jail):
                 worker.jail = jail
@@ -269,19 +203,9 @@ class Workers:
                 self._log.warn("worker ended", service=worker.name, pid=pid, cause=cause)
                 self._ended(worker, cause)
 
-    def _status(self, worker: _Worker) -> WorkerStatus:
-        # A worker that is a thread has used what the whole node has.
-        usage = usage_of(worker.pid) if self._nursery is not None and worker.pid else None
-        return WorkerStatus(
-            worker.name,
-            worker.pid,
-            worker.state,
-            worker.starts,
-            worker.last_end,
-            worker.jail,
-            cpu_s=None if usage is None else usage.cpu_s,
-            memory_bytes=None if usage is None else usage.memory_bytes,
-            is_watched=worker.name in self.watching,
+    def _status(self, worker: ServiceWorker) -> WorkerStatus:
+        return worker.status(
+            is_process=self._nursery is not None, is_watched=worker.name in self.watching
         )
 
     def _look(self) -> None:
@@ -294,34 +218,59 @@ class Workers:
         if strangers and not self._is_stopping:
             _ = loop.call_later(LOOK_S, self._look)
 
-    def _find(self, service: str) -> tuple[_Worker, Nursery]:
-        """Return a worker, and who can kill it."""
+    def _find(self, service: str) -> ServiceWorker:
         for worker in self._workers.values():
             if worker.name == service:
-                if self._nursery is None:
-                    raise LocalError('workers = "inline": a thread cannot be killed')
-                return worker, self._nursery
+                return worker
         names = ", ".join(worker.name for worker in self._workers.values())
         raise NotFoundError(f"no service {service!r} runs here; there are: {names}")
 
+    def _killing(self) -> Nursery:
+        """Return who can kill workers."""
+        if self._nursery is None:
+            raise LocalError('workers = "inline": a thread cannot be killed')
+        return self._nursery
+
+    def _copies_of(self, service: FoundService) -> int:
+        return 0 if self._replicas is None else self._replicas.copies_of(service.manifest.id)
+
     # -- one worker -------------------------------------------------------------------------------
 
-    def _start(self, worker: _Worker) -> None:
+    def _start(self, worker: ServiceWorker) -> None:
+        with ExitStack() as unused:
+            self._launch(worker, unused, lambda: self._attach(worker, unused))
+
+    def _launch(
+        self, worker: ServiceWorker, unused: ExitStack, ends: Callable[[], list[socket.socket]]
+    ) -> None:
+        """Start a worker on these ends of its sockets; those that come to nothing are closed."""
         if self._is_stopping:
             return
-        worker.planned = None
+        loop = asyncio.get_running_loop()
         worker.starts += 1
         worker.state = "starting"
-        worker.backoff.started(asyncio.get_running_loop().time())
+        worker.planned = None
+        worker.backoff.started(loop.time())
         try:
-            self._launch(worker)
+            theirs = ends()
+            is_watched = worker.name in self.watching and self._nursery is not None
+            order = msgspec.structs.replace(
+                worker.order, seed=os.urandom(SEED_BYTES), is_watched=is_watched
+            )
+            if is_watched:
+                theirs.append(unused.enter_context(self.watching.open(worker.name)))
+            if self._nursery is None:
+                self._start_inline(worker, order, theirs)
+                _ = unused.pop_all()
+            else:
+                self._nursery.start_worker(worker.number, order, theirs)
         except (OSError, RuntimeError, LocalError) as error:
             # No descriptors, no thread: there may be some the next time.
             cause = f"cannot be started: {getattr(error, 'strerror', None) or error}"
             self._log.error("worker not started", service=worker.name, cause=cause)
             self._ended(worker, cause)
 
-    def _renew(self, worker: _Worker) -> None:
+    def _renew(self, worker: ServiceWorker) -> None:
         """Start a worker again that does not run, at once."""
         if worker.planned is not None:
             worker.planned.cancel()
@@ -332,44 +281,74 @@ class Workers:
         worker.pid, worker.jail, worker.renews = 0, None, ""
         self._start(worker)
 
-    def _launch(self, worker: _Worker) -> None:
-        is_watched = worker.name in self.watching and self._nursery is not None
-        order = msgspec.structs.replace(
-            worker.order, seed=os.urandom(SEED_BYTES), is_watched=is_watched
-        )
-        with ExitStack() as unused:
-            has_streams = "streams" in worker.loaded.manifest.capabilities
-            pairs = [
-                tuple(unused.enter_context(end) for end in socket_pair())
-                for _ in range(self._threads + has_streams)
-            ]
-            # What the last one left unanswered was dropped when its sockets were hung up.
-            self._engine.detach_worker(worker.number)
-            self._engine.attach_worker(worker.number, [ours.detach() for ours, _ in pairs])
-            theirs = [their for _, their in pairs]
-            if order.copies and self._replicas is not None:
-                link, end = (unused.enter_context(each) for each in socket.socketpair())
-                self._replicas.attach(worker.number, socket.socket(fileno=link.detach()))
-                theirs.append(end)
-            if is_watched:
-                theirs.append(unused.enter_context(self.watching.open(worker.name)))
-            if self._nursery is None:
-                self._start_inline(worker, order, theirs)
-                _ = unused.pop_all()
-            else:
-                self._nursery.start_worker(worker.number, order, theirs)
+    def _attach(self, worker: ServiceWorker, unused: ExitStack) -> list[socket.socket]:
+        """Give the engine its ends of new sockets, in the place of the old; return the worker's."""
+        has_streams = "streams" in worker.loaded.manifest.capabilities
+        pairs = [
+            tuple(unused.enter_context(end) for end in socket_pair())
+            for _ in range(self._threads + has_streams)
+        ]
+        # What the last one left unanswered is dropped as its sockets are hung up.
+        self._engine.attach_worker(worker.number, [ours.detach() for ours, _ in pairs])
+        theirs = [their for _, their in pairs]
+        if worker.order.copies and self._replicas is not None:
+            link, end = (unused.enter_context(each) for each in socket.socketpair())
+            self._replicas.attach(worker.number, socket.socket(fileno=link.detach()))
+            theirs.append(end)
+        return theirs
 
-    def _ended(self, worker: _Worker, cause: str) -> None:
+    async def _pause(self, worker: ServiceWorker) -> None:
+        """Give it no more batches; return once it has answered those that it has."""
         loop = asyncio.get_running_loop()
-        again_s = worker.backoff.died(loop.time())
+        until_s = loop.time() + LEAVE_S
+        # Threads of the datapath tell nobody when the last answer has come.
+        while self._engine.pause_worker(worker.number) and loop.time() < until_s:  # noqa: ASYNC110
+            await asyncio.sleep(PAUSE_STEP_S)
+
+    async def _take_over(self, worker: ServiceWorker) -> None:
+        """Hang up on the worker that runs, and start one of the version that is to."""
+        loop = asyncio.get_running_loop()
+        if worker.planned is not None:
+            worker.planned.cancel()
+        with ExitStack() as unused:
+            gone = worker.gone = loop.create_future()
+            if not worker.is_there:
+                gone.set_result(None)
+            ends = self._attach(worker, unused)
+            if not (await asyncio.wait([gone], timeout=LEAVE_S))[0] and self._nursery is not None:
+                self._nursery.kill_worker(worker.number)
+            await gone
+            worker.gone = None
+            worker.since_s = loop.time()
+            self._launch(worker, unused, lambda: ends)
+
+    def _ended(self, worker: ServiceWorker, cause: str) -> None:
         worker.pid, worker.last_end, worker.jail = 0, cause, None
+        if worker.gone is not None:
+            if not worker.gone.done():
+                worker.gone.set_result(None)
+            return
+        loop = asyncio.get_running_loop()
+        if worker.before is not None and loop.time() - worker.since_s < PROBATION_S:
+            self._go_back(worker, worker.before, cause)
+            return
+        again_s = worker.backoff.died(loop.time())
         worker.state = "failing" if worker.backoff.is_open else "waiting"
         worker.planned = loop.call_at(again_s, self._start, worker)
         if worker.name in self.watching:
             self.watching.died(worker.name, cause, again_s=again_s - loop.time())
 
+    def _go_back(self, worker: ServiceWorker, before: Version, cause: str) -> None:
+        """Start the version before at once: the new one has not lived."""
+        version = worker.loaded.manifest.version
+        self._log.error("version gives way", service=worker.name, version=version, cause=cause)
+        worker.loaded, worker.order, worker.digest = before
+        worker.before = None
+        _ = self._on_version(worker.loaded, f"{version}: {cause}")
+        self._start(worker)
+
     def _start_inline(
-        self, worker: _Worker, order: WorkerOrder, sockets: list[socket.socket]
+        self, worker: ServiceWorker, order: WorkerOrder, sockets: list[socket.socket]
     ) -> None:
         loop = asyncio.get_running_loop()
 

@@ -324,6 +324,15 @@ impl Lane {
         Ok(())
     }
 
+    /// Give a service's worker no more batches; returns how many it has not answered.
+    pub(crate) fn pause_worker(&mut self, service: u32) -> usize {
+        let Some(worker) = self.workers.get_mut(&service) else {
+            return 0;
+        };
+        worker.pause();
+        worker.outstanding()
+    }
+
     /// Close the socket to a service's worker; what it had not answered is dropped.
     pub(crate) fn detach_worker(&mut self, service: u32) {
         if self.workers.remove(&service).is_some() {

@@ -168,6 +168,28 @@ impl RunningService {
         }
     }
 
+    /// Become another version of the service: what waits stays, and what was counted under words of both.
+    pub(super) fn renew(&mut self, config: ServiceConfig, must_start: bool) {
+        let mut next = Self::new(config, must_start);
+        for (word, at) in &self.words {
+            let place = next.words.get(word).map(|place| usize::from(*place));
+            let kept = place.and_then(|place| next.dropped_words.get_mut(place));
+            if let (Some(kept), Some(count)) = (kept, self.dropped_words.get(usize::from(*at))) {
+                *kept = *count;
+            }
+        }
+        for (name, at) in &self.counter_places {
+            next.count(name, self.counts.get(*at).copied().unwrap_or_default());
+        }
+        self.queue.set_limit(next.config.queue_packets);
+        self.must_start = must_start;
+        self.words = next.words;
+        self.dropped_words = next.dropped_words;
+        self.counter_places = next.counter_places;
+        self.counts = next.counts;
+        self.config = next.config;
+    }
+
     /// Whether the packet is one of the streams that end here: the service itself is asked nothing then.
     pub(super) fn is_streams(&self, packet: &Packet<'_>) -> bool {
         self.config.has_streams
@@ -273,6 +295,36 @@ mod tests {
         assert_eq!(service.counts(), BTreeMap::from([("joins".to_owned(), 3)]));
         let expected = [("no_members".to_owned(), 1), ("worker_lost".to_owned(), 1)];
         assert_eq!(service.dropped(), BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn another_version_counts_on_under_the_words_of_both() {
+        let mut service = RunningService::new(
+            ServiceConfig {
+                drop_reasons: vec!["gone".to_owned(), "no_members".to_owned()],
+                counters: vec!["joins".to_owned()],
+                ..ServiceConfig::new(48)
+            },
+            false,
+        );
+        service.count("joins", 3);
+        service.count_word(1);
+
+        service.renew(
+            ServiceConfig {
+                drop_reasons: vec!["no_members".to_owned(), "new".to_owned()],
+                counters: vec!["leaves".to_owned(), "joins".to_owned()],
+                ..ServiceConfig::new(48)
+            },
+            true,
+        );
+
+        let counts = BTreeMap::from([("joins".to_owned(), 3), ("leaves".to_owned(), 0)]);
+        assert_eq!(service.counts(), counts);
+        let expected = BTreeMap::from([("no_members".to_owned(), 1)]);
+        assert_eq!(service.dropped(), expected);
+        assert_eq!((service.word("gone"), service.word("new")), (None, Some(1)));
+        assert!(service.must_start);
     }
 
     #[test]

@@ -1,0 +1,105 @@
+"""The services that run on a node: by number and name, as its datapath is told of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ei.errors import ConfigError, ConflictError
+from ei.node.config import NodeConfig
+from ei.node.datapath import DatapathControl
+from ei.routing import Offer, read_version
+from ei.runtime.loader import datapath_options
+from ei.sdk.manifest import Manifest
+
+REACH = "reach"
+"""The service that packets visit whose service is not here."""
+
+
+class RunningServices:
+    """Iterates over the manifests, in the order of the configuration.
+
+    Args:
+        manifests: Of the services that run here: those that `config` names.
+        datapath: Gets all commands.
+
+    Raises:
+        ConfigError: a service has no manifest, or the number of another.
+    """
+
+    def __init__(
+        self, config: NodeConfig, manifests: Sequence[Manifest], datapath: DatapathControl
+    ) -> None:
+        self._datapath = datapath
+        self._by_name = {manifest.name: manifest for manifest in manifests}
+        self._by_number = {manifest.id: manifest for manifest in manifests}
+        if missing := [name for name in config.services if name not in self._by_name]:
+            raise ConfigError(f"services: no manifest of {', '.join(missing)} was given")
+        for name, manifest in self._by_name.items():
+            if (other := self._by_number[manifest.id].name) != name:
+                raise ConfigError(
+                    f"services: {name} and {other} both have number {manifest.id}",
+                    remedy="Give one another id in its manifest.toml, from 0xF0000000 on.",
+                )
+
+    def __iter__(self) -> Iterator[Manifest]:
+        return iter(self._by_name.values())
+
+    def __repr__(self) -> str:
+        return f"<RunningServices {[f'{each.name} {each.version}' for each in self]}>"
+
+    @property
+    def by_number(self) -> Mapping[int, Manifest]:
+        """The manifests as they are now, also later."""
+        return self._by_number
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """What the routing tells others of them."""
+        return tuple(Offer(each.id, *read_version(each.version)) for each in self)
+
+    def name_of(self, number: int) -> str:
+        """Return the name of a service, or its number where it does not run here."""
+        manifest = self._by_number.get(number)
+        return str(number) if manifest is None else manifest.name
+
+    def numbers(self, services: Sequence[str]) -> tuple[int, ...]:
+        """Return the numbers of services by name."""
+        return tuple(self._by_name[service].id for service in services)
+
+    def start(self, chains: Mapping[str, tuple[str, ...]]) -> None:
+        """Tell the datapath of all services and chains."""
+        for manifest in self:
+            self._datapath.add_service(manifest.id, **datapath_options(manifest))
+        if REACH in self._by_name:
+            self._datapath.set_fallback(self._by_name[REACH].id)
+        for service, chain in chains.items():
+            self._datapath.set_chain(self._by_name[service].id, list(self.numbers(chain)))
+
+    def renew(self, manifest: Manifest) -> None:
+        """Tell the datapath of another version of a service: what waits stays, its decisions go.
+
+        Raises:
+            ConflictError: it is no version of a service that runs here.
+        """
+        self.check_version(manifest)
+        self._by_name[manifest.name] = self._by_number[manifest.id] = manifest
+        self._datapath.add_service(manifest.id, **datapath_options(manifest))
+
+    def check_version(self, manifest: Manifest) -> None:
+        """Check that this is another version of a service that runs here.
+
+        Raises:
+            ConflictError: it has another number, or another kind of state; or none runs.
+        """
+        running = self._by_name.get(manifest.name)
+        if running is None:
+            raise ConflictError(
+                f"{manifest.name} does not run here; there are: {', '.join(self._by_name)}",
+                remedy="A service that is new here is named in services of node.toml: restart.",
+            )
+        for field in ("id", "state"):
+            seen, allowed = getattr(manifest, field), getattr(running, field)
+            if seen != allowed:
+                raise ConflictError(
+                    f"{manifest.name} {manifest.version}: {field} = {seen!r} seen, that of the"
+                    f" version that runs allowed: {allowed!r}",
+                    remedy="Give it a name of its own, and have packets name the new one.",
+                )

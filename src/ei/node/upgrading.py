@@ -1,0 +1,125 @@
+"""Another version of a module on a node that runs: kept, tried, and in place in a moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from ei.daemons.log import Log
+from ei.daemons.startup import explained
+from ei.errors import ConflictError, NotFoundError
+from ei.node.running_services import RunningServices
+from ei.node.shelf import OF_FILE, Shelf
+from ei.registry.package import digest_of, pack
+from ei.runtime.loader import FoundService, folder_of, read_service
+
+
+class Upgraded(msgspec.Struct, frozen=True):
+    """What runs now, by the digest of its package; `before` is the version that ran."""
+
+    service: str
+    version: str
+    digest: str
+    before: str
+
+
+class Upgrading:
+    """Changes the versions of a node's modules, one at a time.
+
+    Args:
+        services: Which run now.
+        shelf: Where modules are kept.
+        folders: Where those are that node.toml names, besides our own.
+        replace: Lets another version take over; see `Workers.replace`.
+
+    Attributes:
+        gave_way: Service to the last version of it that did not live, and why.
+    """
+
+    def __init__(
+        self,
+        services: RunningServices,
+        shelf: Shelf,
+        *,
+        folders: tuple[Path, ...],
+        replace: Callable[[FoundService], Awaitable[None]],
+        log: Log,
+    ) -> None:
+        self._services = services
+        self._shelf = shelf
+        self._folders = folders
+        self._replace = replace
+        self._log = log
+        self._changing = ""
+        self.gave_way: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<Upgrading {self._changing or 'nothing'}>"
+
+    async def upgrade(self, name: str, folder: Path) -> Upgraded:
+        """Run the module in a folder, as it is now, in the place of the version that runs.
+
+        Raises:
+            EiError: it cannot, and the version that runs stays: why.
+        """
+        return await self.install(name, await asyncio.to_thread(pack, folder))
+
+    async def install(self, name: str, package: bytes) -> Upgraded:
+        """Run the module in a package in the place of the version that runs.
+
+        Raises:
+            EiError: as `upgrade`.
+        """
+        with self._alone(name), explained("cannot keep the module"):
+            folder = await asyncio.to_thread(self._shelf.keep, name, package)
+            return await self._change(name, digest_of(package), folder)
+
+    async def go_back(self, name: str) -> Upgraded:
+        """Run the version again that ran before.
+
+        Raises:
+            EiError: as `upgrade`; there is none.
+        """
+        with self._alone(name), explained("cannot keep the module"):
+            choice = self._shelf.choices.get(name)
+            if choice is None:
+                raise NotFoundError(
+                    f"no version of {name} ran here before",
+                    remedy=f"Name one: ei node upgrade {name} FOLDER",
+                )
+            if choice.before == OF_FILE:
+                folder = folder_of(name, self._folders)
+            else:
+                folder = self._shelf.folder_of(name, choice.before)
+            return await self._change(name, choice.before, folder)
+
+    def note(self, service: FoundService, why: str) -> None:
+        """Note that a version runs again because the one after it did not live: why."""
+        name = service.manifest.name
+        self.gave_way[name] = why
+        with explained("cannot keep the module"):
+            self._shelf.choose(name, self._shelf.choices[name].before)
+
+    async def _change(self, name: str, digest: str, folder: Path) -> Upgraded:
+        found = await asyncio.to_thread(read_service, folder)
+        running = {each.name: each.version for each in self._services}
+        self._services.check_version(found.manifest)
+        await self._replace(found)
+        self._shelf.choose(name, digest)
+        version, before = found.manifest.version, running[name]
+        self._log.info("module changed", service=name, version=version, before=before)
+        return Upgraded(name, version, digest, before)
+
+    @contextmanager
+    def _alone(self, name: str) -> Generator[None]:
+        if self._changing:
+            raise ConflictError(
+                f"{self._changing} is being changed", remedy="Try again in a few seconds."
+            )
+        self._changing = name
+        try:
+            yield
+        finally:
+            self._changing = ""

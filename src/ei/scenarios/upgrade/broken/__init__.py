@@ -1,0 +1,1 @@
+"""A version of the module that does not start."""

@@ -1,0 +1,1 @@
+"""The version of the module that takes over."""

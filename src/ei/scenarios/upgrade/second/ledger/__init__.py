@@ -1,0 +1,1 @@
+"""Keeps numbers, and acknowledges those that it has kept."""
