@@ -52,8 +52,9 @@ def write_module(
 class World:
     """All that is needed for a release to come to a node."""
 
-    def __init__(self, folder: Path, *, needed: int = 2) -> None:
+    def __init__(self, folder: Path, *, needed: int = 2, unix_s: float = NOW) -> None:
         self.folder = folder
+        self.unix_s = unix_s
         witnesses = tuple(
             NoteKey(f"witness.test/{number}", COSIGNATURE, keys.identity_key)
             for number, keys in enumerate(WITNESSES)
@@ -64,10 +65,10 @@ class World:
             witnesses=witnesses,
             needed=needed,
             name=LOG,
-            unix_s=NOW,
+            unix_s=self.unix_s,
         )
         _ = self.registry.sign(GOVERNORS[:3])
-        self.registry.publish(unix_s=NOW)
+        self.registry.publish(unix_s=self.unix_s)
         self.witness()
 
     @property
@@ -91,7 +92,7 @@ class World:
     def witness(self) -> None:
         """Have all witnesses cosign the newest log."""
         for each in self.witnesses():
-            line = each.look(unix_s=NOW)
+            line = each.look(unix_s=self.unix_s)
             _ = self.registry.take_cosignatures([parse_signature(line.rstrip("\n"))])
 
     def submit(  # noqa: PLR0913 what a release may be
@@ -112,22 +113,22 @@ class World:
         release = release_of(package, unpack(package), certificate=certificate)
         path = self.public / submission_place(name)
         before = path.read_bytes() if path.exists() else None
-        signed = sign_submission(release, before, author, unix_s=NOW)
-        _ = self.registry.submit(package, signed, certificate=certificate, unix_s=NOW)
+        signed = sign_submission(release, before, author, unix_s=self.unix_s)
+        _ = self.registry.submit(package, signed, certificate=certificate, unix_s=self.unix_s)
         self.witness()
         return release
 
-    def approve(self, release: Release, *, share: float = 1.0, unix_s: float = NOW) -> None:
+    def approve(self, release: Release, *, share: float = 1.0, unix_s: float | None = None) -> None:
         """Have three of five governors approve a release."""
-        _ = self.registry.approve(release.name, release.version, unix_s=unix_s)
+        _ = self.registry.approve(release.name, release.version, unix_s=unix_s or self.unix_s)
         _ = self.registry.sign(GOVERNORS[:3])
-        self.registry.publish(share=share, unix_s=unix_s)
+        self.registry.publish(share=share, unix_s=unix_s or self.unix_s)
 
     def rotate(self, signers: list[Keys], change: Callable[[Signing], Signing]) -> None:
         """Change keys."""
-        _ = self.registry.rotate(change(self.registry.signing()), unix_s=NOW)
+        _ = self.registry.rotate(change(self.registry.signing()), unix_s=self.unix_s)
         _ = self.registry.sign(signers)
-        self.registry.publish(unix_s=NOW)
+        self.registry.publish(unix_s=self.unix_s)
 
     def client(self, name: str = "node", fetch: Fetch | None = None) -> RegistryClient:
         """Return a node's client."""
