@@ -26,6 +26,25 @@ def test_a_release_comes_to_a_node_with_its_share_and_bytes(world: World) -> Non
     assert (catalogue.log_size, catalogue.root_version) == (1, 1)
 
 
+def test_what_is_shown_again_is_asked_for_and_no_more(world: World) -> None:
+    world.approve(world.submit())
+    fetch = fetch_from(str(world.public))
+    asked: list[str] = []
+
+    def counted(name: str, limit: int) -> bytes:
+        asked.append(name)
+        return fetch(name, limit)
+
+    client = world.client(fetch=counted)
+    first = client.refresh(unix_s=NOW)
+    asked.clear()
+
+    assert client.refresh(unix_s=NOW) == first
+    assert asked == ["metadata/timestamp.json", "log/checkpoint", "metadata/2.root.json"]
+    world.rotate(GOVERNORS[:3], lambda signing: signing)
+    assert client.refresh(unix_s=NOW).root_version == 2
+
+
 def test_a_share_grows_and_the_version_with_it(world: World) -> None:
     world.approve(world.submit(), share=0.0)
     client = world.client()

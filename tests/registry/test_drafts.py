@@ -60,6 +60,14 @@ def test_a_draft_says_what_it_changes(world: World) -> None:
     ]
 
 
+def test_a_draft_that_leaves_something_out_says_so(world: World) -> None:
+    draft = approval(world)
+
+    first = draft_first(world.registry.signing(), unix_s=NOW)
+
+    assert next(changes(draft.targets.signed, first)) == "forget hello@0.1.0"
+
+
 def test_a_change_of_keys_takes_the_old_ones_and_the_new_ones(world: World) -> None:
     root, targets = state(world)
     new = [keys_of(f"new {number}") for number in range(5)]

@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 from tuf.api.metadata import Root, TargetFile, Targets
 
-from ei.errors import IntegrityError
+from ei.errors import IntegrityError, NotFoundError
 from ei.registry.disk import FolderMap
 from ei.registry.following import Fetch, Followed, fetch_bounded, follow
 from ei.registry.logged import check_same_log, check_witnessed, has_entry, read_checkpoint
 from ei.registry.metadata import (
+    LIMITS,
     LogTrust,
     check_witnesses,
     expires_unix_s,
@@ -56,6 +57,17 @@ class Trust:
             check_witnesses(self.witnesses, self.needed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What was shown the last time, and followed from it; it holds until then."""
+
+    next_root: str
+    timestamp: bytes
+    checkpoint: bytes
+    until_unix_s: float
+    catalogue: Catalogue
+
+
 class RegistryClient:
     """Follows one registry.
 
@@ -72,6 +84,7 @@ class RegistryClient:
         self._fetch = fetch
         self._logged: set[tuple[int, bytes]] = set()
         self._heard: list[Checkpoint] = []
+        self._last: _Last | None = None
         self._refused = 0
         self._refreshed = 0
 
@@ -99,7 +112,7 @@ class RegistryClient:
             UnreachableError: Nobody answers.
         """
         try:
-            catalogue = self._refresh(unix_s)
+            catalogue = self._unchanged(unix_s) or self._refresh(unix_s)
         except IntegrityError:
             self._refused += 1
             raise
@@ -137,6 +150,21 @@ class RegistryClient:
         if (own := self._checkpoint(trust)) is not None:
             self._compare_heard(own)
 
+    def _unchanged(self, unix_s: float) -> Catalogue | None:
+        """Return what follows if the registry shows the same as the last time."""
+        last = self._last
+        if last is None or unix_s >= last.until_unix_s:
+            return None
+        shown = {"metadata/timestamp.json": last.timestamp, "log/checkpoint": last.checkpoint}
+        for name, data in shown.items():
+            if self._fetch(name, len(data)) != data:
+                return None
+        try:
+            _ = self._fetch(last.next_root, LIMITS["root"])
+        except NotFoundError:
+            return last.catalogue
+        return None
+
     def _refresh(self, unix_s: float) -> Catalogue:
         followed = follow(self._known, self._trust.root, self._fetch, unix_s=unix_s)
         trust = self._chosen(followed.signing.log)
@@ -151,9 +179,17 @@ class RegistryClient:
         check_witnessed(note, trust)
         self._compare_heard(checkpoint)
         catalogue = self._read(followed, note, checkpoint)
-        self._known.update(followed.files)
-        self._known["checkpoint"] = data
-        self._known["catalogue.json"] = msgspec.json.encode(catalogue)
+        said = {"checkpoint": data, "catalogue.json": msgspec.json.encode(catalogue)}
+        for name, content in {**followed.files, **said}.items():
+            if self._known.get(name) != content:
+                self._known[name] = content
+        self._last = _Last(
+            f"metadata/{followed.root.version + 1}.root.json",
+            followed.files["timestamp.json"],
+            data,
+            followed.until_unix_s,
+            catalogue,
+        )
         return catalogue
 
     def _read(self, followed: Followed, note: Note, checkpoint: Checkpoint) -> Catalogue:

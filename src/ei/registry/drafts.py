@@ -176,6 +176,8 @@ def changes(targets: Targets | None, draft: Draft) -> Iterator[str]:
             if approval.revoked
             else (f"approve {release} sha256:{target.hashes['sha256']}")
         )
+    for path in before.keys() - draft.targets.signed.targets.keys():
+        yield f"forget {path.removesuffix('.eim').replace('/', '@')}"
     known = {} if targets is None else authors_of(targets)
     for name, key in authors_of(draft.targets.signed).items():
         if known.get(name) != key:

@@ -21,6 +21,7 @@ from ei.registry.metadata import (
     ROLLOUT,
     Signing,
     authors_of,
+    expires_unix_s,
     parse_metadata,
     signers_of,
     signing_of,
@@ -45,6 +46,7 @@ class Followed:
     Attributes:
         authors: Name of a service to what its author submitted; none where that does not verify.
         files: What to remember.
+        until_unix_s: When the first of all these ends.
     """
 
     root: Root
@@ -54,6 +56,7 @@ class Followed:
     rollout: Targets
     authors: Mapping[str, Targets]
     files: Mapping[str, bytes]
+    until_unix_s: float
 
 
 def follow(
@@ -85,7 +88,9 @@ def follow(
         except (IntegrityError, NotFoundError):  # its releases do not count, others do
             continue
     files = {**walk.files, "root.json": known["root.json"]}
-    return Followed(root, signing, timestamp, targets, rollout, authors, files)
+    read = (root, timestamp, snapshot, targets, rollout, *authors.values())
+    until_unix_s = min(map(expires_unix_s, read))
+    return Followed(root, signing, timestamp, targets, rollout, authors, files, until_unix_s)
 
 
 def follow_roots(known: MutableMapping[str, bytes], first_root: bytes, fetch: Fetch) -> Root:
