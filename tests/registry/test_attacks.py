@@ -6,22 +6,26 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.registry.world import (
     AUTHOR,
     GOVERNORS,
     NOW,
+    NUMBER,
     WITNESSES,
     World,
     keys_of,
     lying,
     with_governors,
     with_online_key,
+    write_module,
 )
 from tuf.api.metadata import Metadata, Targets, Timestamp
 
 from ei.errors import IntegrityError
 from ei.records.key_files import read_keys
 from ei.records.keys import Keys
+from ei.registry.approvals import package_place
 from ei.registry.client import RegistryClient
 from ei.registry.disk import FolderMap
 from ei.registry.drafts import draft_approval
@@ -39,8 +43,10 @@ from ei.registry.metadata import (
     signing_of,
 )
 from ei.registry.notes import cosign
+from ei.registry.package import pack, unpack
 from ei.registry.publishing import current_file, publish_online
-from ei.registry.releases import Release
+from ei.registry.releases import Release, entry_of, release_of
+from ei.registry.submitting import sign_submission
 
 
 def online_key(world: World) -> Keys:
@@ -274,6 +280,29 @@ def test_d7_other_bytes_than_those_approved_are_refused(world: World) -> None:
     with pytest.raises(IntegrityError) as caught:
         _ = client.package(release)
 
+    assert caught.value.word == "package"
+
+
+def test_d7_a_package_that_is_another_service_inside_is_refused(world: World) -> None:
+    echo = pack(write_module(world.folder / "echo", number=17))
+    claimed = structs.replace(release_of(echo, unpack(echo)), name="hello", number=NUMBER)
+    files = shown(world)
+    files[package_place(claimed)] = echo
+    files["submissions/author-hello.json"] = sign_submission(claimed, None, AUTHOR, unix_s=NOW)
+    _ = Ledger(FolderMap(world.public / "log"), world.registry.signing().log).append(
+        entry_of(claimed), log_key(world)
+    )
+    world.witness()
+
+    with pytest.raises(IntegrityError, match=r"hello@0\.1\.0, number 4026531841, is echo@0\.1\.0"):
+        world.approve(claimed)
+
+    forged = forged_targets(world, claimed, GOVERNORS)
+    publish_online(files, online_key(world), unix_s=NOW, targets=forged)
+    client = world.client()
+    (release,) = client.refresh(unix_s=NOW).releases
+    with pytest.raises(IntegrityError) as caught:
+        _ = client.package(release)
     assert caught.value.word == "package"
 
 

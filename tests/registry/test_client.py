@@ -4,7 +4,8 @@ import pytest
 from tests.registry.world import GOVERNORS, NOW, WITNESSES, World, keys_of, lying
 
 from ei.errors import ConfigError, IntegrityError
-from ei.registry.client import RegistryClient, Trust, certificate_place, package_place
+from ei.registry.approvals import package_place
+from ei.registry.client import RegistryClient, Trust
 from ei.registry.fetching import fetch_from
 from ei.registry.notes import COSIGNATURE, NoteKey
 from ei.registry.package import unpack
@@ -121,11 +122,3 @@ def test_a_checkpoint_of_another_node_that_is_the_same_is_taken_in(world: World)
 
     assert early.refresh(unix_s=NOW).log_size == 1
     assert early.statistics() == {"refreshed": 2, "refused": 0}
-
-
-def test_places_are_those_of_the_update_framework(world: World) -> None:
-    release = world.submit(certificate=b"{}")
-
-    assert (world.public / package_place(release)).exists()
-    assert (world.public / certificate_place(release)).read_bytes() == b"{}"
-    assert len(GOVERNORS) == 5

@@ -25,7 +25,7 @@ def add_parser(verbs: Verbs) -> None:
 
 def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Show the log."""
-    from ei.registry.client import approved
+    from ei.registry.approvals import approved
 
     registry = opened(arguments)
     signing, ledger = registry.signing(), registry.ledger()

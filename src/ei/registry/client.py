@@ -1,13 +1,22 @@
 """Follows a registry for a node: what is approved, and its bytes. Fails closed, with a word."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from tuf.api.metadata import Root, TargetFile, Targets
+from tuf.api.metadata import Root, TargetFile
 
 from ei.errors import IntegrityError, NotFoundError
+from ei.registry.approvals import (
+    approved,
+    certificate_place,
+    check_is,
+    is_in,
+    package_place,
+    share_of,
+    unapproved,
+)
 from ei.registry.disk import FolderMap
 from ei.registry.following import Fetch, Followed, fetch_bounded, follow
 from ei.registry.logged import check_same_log, check_witnessed, has_entry, read_checkpoint
@@ -22,14 +31,9 @@ from ei.registry.metadata import (
 from ei.registry.notes import MAX_NOTE_BYTES, Checkpoint, Note, NoteKey
 from ei.registry.package import digest_of
 from ei.registry.releases import (
-    MILLION,
-    Approval,
     Catalogue,
     Release,
-    Rollout,
     entry_of,
-    parse_custom,
-    target_path,
 )
 
 MAX_CERTIFICATE_BYTES = 2**20
@@ -127,8 +131,9 @@ class RegistryClient:
         """
         if release.is_revoked:
             raise IntegrityError(f"{release} is revoked: {release.revoked}", word="revoked")
-        place = package_place(release)
-        return self._file(place, release.digest, release.size_bytes)
+        data = self._file(package_place(release), release.digest, release.size_bytes)
+        check_is(release, data)
+        return data
 
     def certificate(self, release: Release) -> bytes:
         """Return the certificate of conformance of a release that has one.
@@ -202,7 +207,7 @@ class RegistryClient:
                 refused.append((path.removesuffix(".eim").replace("/", "@"), error.word))
             else:
                 releases.append(release)
-        refused.extend(_unapproved(followed.rollout, followed.targets))
+        refused.extend(unapproved(followed.rollout, followed.targets))
         return Catalogue(
             releases=tuple(releases),
             refused=tuple(refused),
@@ -219,17 +224,14 @@ class RegistryClient:
         release, approval = approved(path, target)
         if release.is_revoked:  # whoever withholds the rest does not keep that away
             return release
-        if not _is_in(followed.authors.get(release.name), target):
+        if not is_in(followed.authors.get(release.name), target):
             raise IntegrityError(f"the author of {release} has not signed it", word="unsigned")
         key = (approval.entry, entry_of(release))
         if key not in self._logged:
             if not has_entry(key[1], approval.entry, checkpoint, self._read_log):
                 raise IntegrityError(f"{release} is not entry {approval.entry}", word="unlogged")
             self._logged.add(key)
-        if not _is_in(followed.rollout, target):
-            return release
-        share_ppm = _share_ppm(followed.rollout.targets[path])
-        return msgspec.structs.replace(release, share=share_ppm / MILLION)
+        return msgspec.structs.replace(release, share=share_of(followed.rollout, target))
 
     def _file(self, place: str, digest: str, limit: int) -> bytes:
         name = digest.removeprefix("sha256:")
@@ -265,54 +267,3 @@ class RegistryClient:
         if not self._trust.witnesses:
             return log
         return LogTrust(log.key, self._trust.witnesses, self._trust.needed)
-
-
-def approved(path: str, target: TargetFile) -> tuple[Release, Approval]:
-    """Return what governance says of a release.
-
-    Raises:
-        IntegrityError: It says nothing of the kind; `word` is `malformed`.
-    """
-    approval: Approval = parse_custom(target.custom, Approval)
-    name, _, file = path.partition("/")
-    release = Release(
-        name=name,
-        version=file.removesuffix(".eim"),
-        number=approval.number,
-        digest=f"sha256:{target.hashes.get('sha256')}",
-        size_bytes=target.length,
-        kind=approval.kind,
-        revoked=approval.revoked,
-        certificate=approval.certificate,
-    )
-    if target_path(release.name, release.version) != path:
-        raise IntegrityError(f"{path!r} is not the name of a release", word="malformed")
-    return release, approval
-
-
-def package_place(release: Release) -> str:
-    """Return where a package is in a registry."""
-    return f"targets/{release.name}/{release.digest.removeprefix('sha256:')}.{release.version}.eim"
-
-
-def certificate_place(release: Release) -> str:
-    """Return where a certificate is in a registry."""
-    return f"certificates/{release.certificate.removeprefix('sha256:')}.json"
-
-
-def _share_ppm(target: TargetFile) -> int:
-    try:
-        return parse_custom(target.custom, Rollout).share_ppm
-    except IntegrityError:  # by the online key, which can keep a release from nodes in any case
-        return 0
-
-
-def _is_in(role: Targets | None, target: TargetFile) -> bool:
-    said = None if role is None else role.targets.get(target.path)
-    return said is not None and (said.hashes, said.length) == (target.hashes, target.length)
-
-
-def _unapproved(rollout: Targets, targets: Targets) -> Iterator[tuple[str, str]]:
-    for path, target in rollout.targets.items():
-        if not _is_in(targets, target):
-            yield path.removesuffix(".eim").replace("/", "@"), "unapproved"

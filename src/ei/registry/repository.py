@@ -18,7 +18,7 @@ from ei.errors import ConflictError, EiError, NotFoundError
 from ei.records.governance import Governance
 from ei.records.key_files import read_keys, write_keys
 from ei.records.keys import Keys, make_keys
-from ei.registry.client import certificate_place, package_place
+from ei.registry.approvals import certificate_place, check_is, package_place
 from ei.registry.disk import FolderMap, alone
 from ei.registry.drafts import (
     Draft,
@@ -139,6 +139,7 @@ class Registry(Holdings):
         """
         with alone(self.folder):
             release, author = self.submission(name, version)
+            check_is(release, self._files[package_place(release)])
             self._check_number(release)
             ledger = self.ledger()
             entry, shown = ledger.find(entry_of(release)), ledger.shown()
