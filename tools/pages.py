@@ -229,6 +229,14 @@ def config() -> str:
     return f"# Configuration files\n{NOTE}\n{config_page()}"
 
 
+def module_abi() -> str:
+    """Return the reference of what a module sees."""
+    from tools.abi_page import abi_page
+
+    title, _, rest = abi_page().partition("\n")
+    return f"{title}\n{NOTE}{rest}"
+
+
 def service(name: str) -> str:
     """Return the reference of a service."""
     from tools.service_page import service_page
@@ -270,6 +278,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/errors.md": errors,
     "docs/reference/drop-reasons.md": drop_reasons,
     "docs/reference/config.md": config,
+    "docs/reference/module-abi.md": module_abi,
     "docs/reference/doctor.md": doctor,
     "docs/reference/fields.md": fields,
     "docs/reference/metrics.md": metrics,

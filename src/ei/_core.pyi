@@ -25,6 +25,7 @@ __all__ = [
     "Shaper",
     "Socket",
     "Streams",
+    "WasmModule",
     "encapsulate",
     "encapsulation_key",
     "monotonic_ns",
@@ -389,6 +390,33 @@ class Dictionaries:
         Raises:
             ValueError: the word of why a packet with it is dropped: undecodable,
                 unknown_dictionary or expands_too_much.
+        """
+
+@final
+class WasmModule:
+    """A service module in WebAssembly, checked and translated; docs/reference/module-abi.md.
+
+    Args:
+        code: Its binary form.
+        memory_bytes: Most memory of an event, and most bytes of its effects; 1 to 2 GiB.
+        fuel: Of an event: about one for each instruction.
+
+    Raises:
+        ValueError: it is none, or imports or lacks what it may not: what, in words.
+    """
+
+    def __new__(cls, code: bytes, *, memory_bytes: int, fuel: int) -> Self: ...
+    def run(self, event: bytes, context: object) -> bytes:
+        """Handle one event, in an instance of its own; return its effects, one msgpack array.
+
+        Args:
+            event: Encoded.
+            context: Answers by its methods what the module asks: `ei.runtime.wasm.Asked`.
+
+        Raises:
+            TimeoutError: its fuel is used up.
+            RuntimeError: it trapped: why, in words.
+            BaseException: what a method of `context` raised, or the handler of a signal.
         """
 
 @final

@@ -24,6 +24,7 @@ mod shaper;
 mod socket;
 mod streams;
 mod threads;
+mod wasm;
 
 use pyo3::prelude::*;
 
@@ -72,6 +73,9 @@ mod _core {
 
     #[pymodule_export]
     use crate::shaper::Shaper;
+
+    #[pymodule_export]
+    use crate::wasm::WasmModule;
 
     #[pymodule_export]
     use crate::bench::{PlainForwarder, PlainQuicForwarder, Replay, Salvo, spin::spin};

@@ -52,17 +52,17 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     report = measure(
         tuple(arguments.names), runs=arguments.runs or DEFAULT_RUNS, on_figure=on_figure
     )
-    _show(report, output)
+    exit_code = show_report(report, output)
     folder: Path | None = arguments.into
     if folder is not None:
         from ei.bench.plots import write_into
 
         write_into(folder, report, lambda path: output.talk(f"wrote {path}"))
-    is_good = all(MARKS[figure.status] == "ok" for figure in report.figures)
-    return Exit.OK if is_good else Exit.NEGATIVE
+    return exit_code
 
 
-def _show(report: "Report", output: Output) -> None:
+def show_report(report: "Report", output: Output) -> Exit:
+    """Print all figures; return whether their limits are met."""
     import msgspec
 
     output.data(", ".join(f"{name} {value}" for name, value in report.machine.items()))
@@ -70,6 +70,8 @@ def _show(report: "Report", output: Output) -> None:
     output.data(f"again: {report.repeat}")
     content: dict[str, object] = json.loads(msgspec.json.encode(report))
     output.document(str(content.pop("schema")), content)
+    is_good = all(MARKS[figure.status] == "ok" for figure in report.figures)
+    return Exit.OK if is_good else Exit.NEGATIVE
 
 
 def _cells(figure: "Figure") -> tuple[str, ...]:

@@ -22,6 +22,7 @@ templates:
   packet    answers each packet
   storage   keeps values, on disk before it says so
   stream    reads and writes streams
+  wasm      answers each packet, in C, compiled to WebAssembly
 example:
   ei module new hello
   cd hello && ei module test

@@ -98,7 +98,7 @@ _OF_ONE_STREAM = (WriteStream, ReadStream, CloseStream)
 class Admission:
     """Checks the effects of one service. Each check returns, or raises `ServiceError`."""
 
-    def __init__(self, manifest: Manifest, messages: tuple[type[msgspec.Struct], ...]) -> None:
+    def __init__(self, manifest: Manifest, messages: tuple[type, ...]) -> None:
         self._max_hops = manifest.max_hops
         self._max_effects = TIERS[manifest.tier].effects
         self._drop_reasons = frozenset(manifest.drop_reasons)

@@ -38,7 +38,7 @@ class Codec:
         messages: Types of the service's control messages.
     """
 
-    def __init__(self, messages: tuple[type[msgspec.Struct], ...]) -> None:
+    def __init__(self, messages: tuple[type, ...]) -> None:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode_batch = msgspec.msgpack.Decoder(EventBatch).decode
         self._queries: msgspec.msgpack.Decoder[Query] = msgspec.msgpack.Decoder(Query)

@@ -3,8 +3,9 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Any, Literal, Protocol, TypedDict, TypeGuard, get_args
@@ -19,6 +20,7 @@ from ei.runtime.imports import check_imports
 from ei.runtime.limits import CpuExceeded
 from ei.runtime.modules import Sources, preload, read_sources, run
 from ei.runtime.tables import convert_table
+from ei.runtime.wasm import WasmService, check_code, config_type_of, read_code
 from ei.sdk import Manifest, Service, load_manifest
 
 OWN_FOLDER = Path(str(ei.__file__)).parent / "services"
@@ -56,16 +58,16 @@ class LoadedService:
     Attributes:
         manifest: Its manifest.
         folder: Where it came from.
-        service: Its class.
+        service: Makes an instance of it.
         config_type: Type of its configuration, `None` when it has none.
         messages: Types of its control messages.
     """
 
     manifest: Manifest
     folder: Path
-    service: type[Service[Any]]
+    service: Callable[[], Service[Any]]
     config_type: type[msgspec.Struct] | None
-    messages: tuple[type[msgspec.Struct], ...]
+    messages: tuple[type, ...]
 
     def parse_config(self, overrides: Mapping[str, object]) -> msgspec.Struct | None:
         """Return the manifest's configuration with `overrides`, typed.
@@ -165,14 +167,18 @@ class ReadService:
         manifest: Its manifest.
         folder: Where it came from.
         sources: A stranger's files. Those of our own services are empty: they are loaded already.
+        code: Of a module in WebAssembly, which is that one file.
     """
 
     manifest: Manifest
     folder: Path
     sources: Sources
+    code: bytes | None = None
 
     def preload(self) -> None:
         """Import all that its files will import of others, which runs code of those."""
+        if self.code is not None:
+            _ = importlib.import_module("ei._core")  # which is what runs it
         preload(self.sources, self.folder.name, self.manifest.libraries)
 
     def load(self, *, is_limited: bool = True) -> LoadedService:
@@ -184,6 +190,8 @@ class ReadService:
         Raises:
             LoadError: They do not run, or lack what they must have.
         """
+        if self.code is not None:
+            return _loaded_code(self.manifest, self.folder, self.code)
         package = package_of(self.folder)
         module = sys.modules.get(f"{package}.service")
         if module is None:
@@ -201,6 +209,8 @@ def read_service(folder: Path) -> ReadService:
         LoadError: Its files import what they may not, or cannot be read, or do not run.
     """
     manifest = load_manifest(folder)
+    if manifest.engine == "wasm":
+        return ReadService(manifest, folder, {}, read_code(folder))
     check_imports(folder, manifest.libraries)
     if is_ours(folder):
         _ = _import(folder, package_of(folder))
@@ -220,6 +230,16 @@ def _loaded(manifest: Manifest, folder: Path, module: ModuleType) -> LoadedServi
         service=_service_of(module, folder),
         config_type=_config_of(module, folder),
         messages=_messages_of(module, folder),
+    )
+
+
+def _loaded_code(manifest: Manifest, folder: Path, code: bytes) -> LoadedService:
+    return LoadedService(
+        manifest=manifest,
+        folder=folder,
+        service=partial(WasmService, check_code(code, manifest, folder)),
+        config_type=config_type_of(manifest),
+        messages=(object,),  # whatever msgpack can say: the module looks at it itself
     )
 
 
@@ -264,6 +284,8 @@ def load_afresh(loaded: LoadedService) -> LoadedService:
     Raises:
         LoadError: Its files do not run any more.
     """
+    if loaded.manifest.engine == "wasm":
+        return loaded  # each event has an instance of its own
     package = "ei_service_afresh"
     try:
         read = ReadService(loaded.manifest, loaded.folder, read_sources(loaded.folder))

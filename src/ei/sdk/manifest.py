@@ -23,6 +23,7 @@ Capability = Literal["payload", "streams", "internet", "sites"]
 """
 
 Fail = Literal["closed", "open", "bypass"]
+Engine = Literal["python", "wasm"]
 State = Literal["recomputable", "durable", "replicated"]
 MAX_REPLICATED_BYTES = 64 * 1024 * 1024
 """Replicated state is in the memory of every member."""
@@ -68,6 +69,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             streams end here while their metadata is empty, and are the service's to forward else;
             `StreamOpened.peer` is their source, which nobody has proved. What goes back carries
             the one byte 01 as metadata, covered. It opens no streams to other nodes.
+        engine: What runs it: `python` its `service.py`, `wasm` its `module.wasm`.
         tier: What it may ask of a node at most: `nano`, `standard` or `heavy`; see
             `ei.sdk.tiers`.
         libraries: Third-party packages that it imports.
@@ -103,6 +105,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         tuple[Capability, ...], Meta(description=f"a list of {_listed(Capability)}")
     ] = ()
     anonymous: Annotated[bool, Meta(description="true or false")] = False
+    engine: Annotated[Engine, Meta(description=_listed(Engine))] = "python"
     tier: Annotated[TierName, Meta(description=_listed(TierName))] = "standard"
     libraries: Annotated[tuple[str, ...], Meta(description="a list of packages")] = ()
     drop_reasons: Words = ()
@@ -212,6 +215,8 @@ def _check_together(manifest: Manifest, path: Path) -> None:
 
 
 def _check_libraries(manifest: Manifest, path: Path) -> None:
+    if manifest.libraries and manifest.engine == "wasm":
+        raise ConfigError(f"{path}: libraries: seen, none allowed with engine = 'wasm'")
     for package in manifest.libraries:
         if not package.isidentifier() or package in _NO_LIBRARIES:
             raise ConfigError(
