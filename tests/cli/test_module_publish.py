@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 from tests.cli.conftest import Run
@@ -67,11 +68,15 @@ def test_a_number_of_somebody_else_is_refused(ei: Run, tmp_path: Path) -> None:
 def test_a_certificate_is_kept_beside_the_release(ei: Run, tmp_path: Path) -> None:
     begun(ei)
     done(ei("module", "new", "hello"))
-    _ = (tmp_path / "certificate.json").write_text("{}")
+    digest = done(ei("module", "sign", "hello", "--key", "author.key", "--json")).document["digest"]
+    certificate = json.dumps({"schema": "ei.certificate/1", "digest": digest})
+    _ = (tmp_path / "certificate.json").write_text(certificate)
     words = ("--key", "author.key", "--certificate", "certificate.json")
     done(ei("module", "sign", "hello", *words))
 
     done(ei("module", "publish", "hello"))
 
     kept = list((tmp_path / "registry" / "public" / "certificates").iterdir())
-    assert [path.read_text() for path in kept] == ["{}"]
+    assert [path.read_text() for path in kept] == [certificate]
+    _ = (tmp_path / "certificate.json").write_text(certificate.replace("sha256:", "sha256:00"))
+    assert ei("module", "sign", "hello", *words).code == Exit.INTEGRITY

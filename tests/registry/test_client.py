@@ -1,7 +1,7 @@
 """What a node is told honestly; who attacks is in test_attacks.py."""
 
 import pytest
-from tests.registry.world import GOVERNORS, NOW, WITNESSES, World, keys_of, lying
+from tests.registry.world import GOVERNORS, NOW, WITNESSES, World, certificate_of, keys_of, lying
 
 from ei.errors import ConfigError, IntegrityError
 from ei.registry.approvals import package_place
@@ -12,7 +12,7 @@ from ei.registry.package import unpack
 
 
 def test_a_release_comes_to_a_node_with_its_share_and_bytes(world: World) -> None:
-    submitted = world.submit(certificate=b'{"schema":"ei.certificate/1"}')
+    submitted = world.submit(is_certified=True)
     world.approve(submitted, share=0.25)
     client = world.client()
 
@@ -23,7 +23,7 @@ def test_a_release_comes_to_a_node_with_its_share_and_bytes(world: World) -> Non
     assert (release.name, release.version, release.kind) == ("hello", "0.1.0", "module")
     assert (release.digest, release.share) == (submitted.digest, 0.25)
     assert unpack(client.package(release))["service.py"] == b'"""hello"""\n'
-    assert client.certificate(release) == b'{"schema":"ei.certificate/1"}'
+    assert client.certificate(release) == certificate_of(client.package(release))
     assert (catalogue.log_size, catalogue.root_version) == (1, 1)
 
 

@@ -20,7 +20,7 @@ def test_what_counts_is_read_from_files(world: World) -> None:
 
 
 def test_what_was_submitted_is_there_with_its_author(world: World) -> None:
-    release = world.submit(certificate=b"{}")
+    release = world.submit(is_certified=True)
 
     assert world.registry.submission("hello", "0.1.0") == (release, AUTHOR.identity_key)
     with pytest.raises(NotFoundError, match="was not submitted"):

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from tests.registry.world import NUMBER, write_module
+from tests.registry.world import NUMBER, certificate_of, write_module
 
 from ei.errors import ConfigError, IntegrityError
 from ei.registry.package import digest_of, pack, unpack
@@ -31,11 +31,16 @@ def test_a_release_is_what_its_package_says(tmp_path: Path) -> None:
     folder = write_module(tmp_path / "hello", version="1.2.3")
     package = pack(folder)
 
-    release = release_of(package, unpack(package), certificate=b"{}")
+    certificate = certificate_of(package)
+
+    release = release_of(package, unpack(package), certificate=certificate)
 
     assert str(release) == "hello@1.2.3"
     assert (release.digest, release.size_bytes) == (digest_of(package), len(package))
-    assert release.certificate == digest_of(b"{}")
+    assert release.certificate == digest_of(certificate)
+    for wrong in (b"{}", b"\xff", certificate_of(b"another")):
+        with pytest.raises(IntegrityError):
+            _ = release_of(package, unpack(package), certificate=wrong)
     assert target_path("hello", "1.2.3") == "hello/1.2.3.eim"
 
 

@@ -1,5 +1,6 @@
 """A registry of five governors and three witnesses in a folder, and nodes that follow it."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from ei.registry.fetching import fetch_from
 from ei.registry.following import Fetch
 from ei.registry.metadata import Signing
 from ei.registry.notes import COSIGNATURE, NoteKey, parse_signature
-from ei.registry.package import pack, unpack
+from ei.registry.package import digest_of, pack, unpack
 from ei.registry.releases import Release, release_of
 from ei.registry.repository import Registry
 from ei.registry.submitting import sign_submission, submission_place
@@ -47,6 +48,11 @@ def write_module(
     _ = (folder / "manifest.toml").write_text(head)
     _ = (folder / "service.py").write_text(f'"""{text}"""\n')
     return folder
+
+
+def certificate_of(package: bytes) -> bytes:
+    """Return what a certificate of conformance begins with."""
+    return json.dumps({"schema": "ei.certificate/1", "digest": digest_of(package)}).encode()
 
 
 class World:
@@ -103,13 +109,14 @@ class World:
         number: int = NUMBER,
         text: str = "hello",
         author: Keys = AUTHOR,
-        certificate: bytes = b"",
+        is_certified: bool = False,
     ) -> Release:
         """Submit a release, and have it witnessed."""
         folder = write_module(
             self.folder / "modules" / name, version=version, number=number, text=text
         )
         package = pack(folder)
+        certificate = certificate_of(package) if is_certified else b""
         release = release_of(package, unpack(package), certificate=certificate)
         path = self.public / submission_place(name)
         before = path.read_bytes() if path.exists() else None

@@ -126,6 +126,13 @@ class Rollout(msgspec.Struct, frozen=True):
 C = TypeVar("C", Approval, Submission, Rollout)
 
 
+class _Certificate(msgspec.Struct, frozen=True):
+    """What a certificate of conformance says of a package: which one it is of."""
+
+    schema: Literal["ei.certificate/1"]
+    digest: Digest
+
+
 class Head(msgspec.Struct, frozen=True):
     """The fields that manifests of modules and bundles have in common."""
 
@@ -158,7 +165,8 @@ def release_of(package: bytes, files: Mapping[str, bytes], *, certificate: bytes
         files: What `unpack` returns of it.
 
     Raises:
-        IntegrityError: Its manifest is none; `word` is `package`.
+        IntegrityError: Its manifest is none, or the certificate is of another package; `word` is
+            `package`.
     """
     kind = kind_of(files)
     try:
@@ -167,15 +175,31 @@ def release_of(package: bytes, files: Mapping[str, bytes], *, certificate: bytes
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise IntegrityError(f"its {kind} has no manifest: {error}", word="package") from error
+    digest = digest_of(package)
+    if certificate:
+        _check_certificate(certificate, digest)
     return Release(
         name=head.name,
         version=head.version,
         number=head.id,
-        digest=digest_of(package),
+        digest=digest,
         size_bytes=len(package),
         kind="bundle" if kind == "bundle" else "module",
         certificate=digest_of(certificate) if certificate else "",
     )
+
+
+def _check_certificate(certificate: bytes, digest: str) -> None:
+    try:
+        said = msgspec.json.decode(certificate, type=_Certificate)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise IntegrityError(f"not a certificate: {error}", word="package") from error
+    if said.digest != digest:
+        raise IntegrityError(
+            f"the certificate is of {said.digest}, and the package {digest}",
+            word="package",
+            remedy="Certify the folder as it is now: ei module conform",
+        )
 
 
 def entry_of(release: Release) -> bytes:
