@@ -214,7 +214,7 @@ class Desk:
         self._output.fold(
             f"{manifest.name}@{manifest.version} runs on {NODE}, tier {manifest.tier}:"
             f" {limits.cpu_ms} ms of CPU time and {limits.effects} effects for an event,"
-            f" {limits.memory_bytes // MIB} MiB"
+            f" {limits.memory_bytes / MIB:.0f} MiB"
         )
         self._output.talk(f"watching {self._folder.name}/ for saves; Ctrl-C ends it")
         self._output.next(f"ei invoke {manifest.name} ping   (in another terminal)")

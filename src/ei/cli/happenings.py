@@ -51,11 +51,10 @@ HANDLERS = {
 
 
 def cost_of(handled: "Handled", limits: "Limits") -> str:
-    """Return what events cost and asked for, each against its limit."""
+    """Return what one event cost, of several the mean, and what was asked for, against limits."""
     events = max(1, len(handled.events))
-    each = " each" if events > 1 else ""
     return (
-        f"cpu {duration(handled.cpu_ns / events / 1e9)} of {limits.cpu_ms} ms{each}"
+        f"cpu {duration(handled.cpu_ns / events / 1e9)} of {limits.cpu_ms} ms"
         f"   effects {handled.effects} of {limits.effects}"
         f"   memory {handled.memory_bytes / MIB:.1f} of {limits.memory_bytes / MIB:.0f} MiB"
     )
