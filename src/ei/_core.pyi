@@ -135,6 +135,23 @@ class Datapath:
     def set_chain(self, service: int, services: list[int]) -> None:
         """Services that a packet naming `service` visits, in order, at most 8; ends with it."""
 
+    def set_bundle(
+        self,
+        number: int,
+        *,
+        first: list[int],
+        later: list[int],
+        to_nodes: list[int],
+        to_hosts: list[int],
+    ) -> None:
+        """Services that a packet naming the bundle `number` visits; empty lists take it away.
+
+        Args:
+            first: When it comes from a host; the last one sends.
+            later: When it comes from a node; the last one is the same.
+            to_nodes, to_hosts: Then, before the pipe to a node, or to a host.
+        """
+
     def set_guards(self, host: bytes, services: list[int]) -> None:
         """Services that run before the last pipe to `host`. At most 8; empty removes them."""
 
@@ -571,6 +588,15 @@ class Engine:
     ) -> None: ...
     def remove_service(self, number: int) -> None: ...
     def set_chain(self, service: int, services: list[int]) -> None: ...
+    def set_bundle(
+        self,
+        number: int,
+        *,
+        first: list[int],
+        later: list[int],
+        to_nodes: list[int],
+        to_hosts: list[int],
+    ) -> None: ...
     def set_guards(self, host: bytes, services: list[int]) -> None: ...
     def resolved(self, service: int, query: bytes, record: bytes | None) -> None: ...
     def attach_worker(self, service: int, sockets: list[int]) -> None:

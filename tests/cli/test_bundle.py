@@ -1,84 +1,75 @@
-"""An archive without secrets."""
+"""`ei bundle check` says whether a bundle fits, what it costs, and what to do where it does not."""
 
-import json
-import stat
-import tarfile
-import tomllib
 from pathlib import Path
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from tests.cli.conftest import Run
 
-from ei.cli.bundle import (
-    REDACTED,
-    Part,
-    redacted,
-    without_what_services_are_told,
-    write_bundle,
-)
-from ei.errors import ConflictError
+from ei.cli.exits import Exit
 
-KEY = "5eC2e7" + "ab" * 29
+SMALL = """\
+id = 112
+name = "small"
+version = "1.0.0"
+summary = "Delivery that is compressed between nodes."
 
-
-@pytest.mark.parametrize("around", ["{}", "identity {}", "log: {},", 'x = "{}"', "ff{}00"])
-def test_a_known_secret_is_nowhere(around: str) -> None:
-    text = redacted(around.format(KEY) + around.format(KEY.upper()), [KEY])
-
-    assert KEY.lower() not in text.lower()
-    assert REDACTED in text
-
-
-def test_what_is_called_a_secret_loses_its_value_and_stays_toml_and_json() -> None:
-    table = {"api_token": 'a"b', "Password": "p, w", "plain": "seen", "private-key": "k"}
-    toml = "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
-    expected = {name: "seen" if name == "plain" else REDACTED for name in table}
-
-    assert tomllib.loads(redacted(toml, [])) == expected
-    assert json.loads(redacted(json.dumps(table), [])) == expected
-    assert redacted("peer up  token=abc name=sn1", []) == f'peer up  token="{REDACTED}" name=sn1'
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
-def test_a_value_in_quotes_never_leaves_a_rest(value: str) -> None:
-    text = redacted(json.dumps({"secret": value, "other": 1}), [])
-
-    assert json.loads(text) == {"secret": REDACTED, "other": 1}
-
-
-def test_c9_what_services_are_told_is_not_in_it_and_the_rest_is() -> None:
-    config = """name = "sn1.isp-a"
-[config.honest]
-word = "marigold-9f27c1d4e8"
-"with spaces" = 'a "b"'
-nested = { list = ["x", "marigold-9f27c1d4e8, again"], number = 7 }
+[[services]]
+name = "compression"
+version = ">=0.1, <0.2"
+[[services]]
+name = "delivery"
+[[services]]
+name = "compression"
 """
 
-    shown = tomllib.loads(without_what_services_are_told(config))
 
-    assert shown["name"] == "sn1.isp-a"
-    assert shown["config"]["honest"] == {
-        "word": REDACTED,
-        "with spaces": REDACTED,
-        "nested": {"list": [REDACTED, REDACTED], "number": 7},
-    }
+def write(tmp_path: Path, text: str) -> str:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    _ = (folder / "bundle.toml").write_text(text)
+    return str(folder)
 
 
-def test_a_configuration_that_is_no_toml_is_shown_as_it_is() -> None:
-    assert without_what_services_are_told("name = ") == "name = "
+def test_a_bundle_that_fits_is_shown_with_what_it_costs(ei: Run, tmp_path: Path) -> None:
+    said = ei("bundle", "check", write(tmp_path, SMALL))
+
+    assert said.code == Exit.OK
+    assert "to nodes" in said.out
+    assert "small@1.0.0, number 112, fits" in said.out
+    assert "up to 170 ms of CPU time" in " ".join(said.out.split())
 
 
-def test_the_archive_is_for_its_owner_alone_and_overwrites_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "report.tar.gz"
+def test_its_answer_is_one_json_object(ei: Run, tmp_path: Path) -> None:
+    document = ei("bundle", "check", write(tmp_path, SMALL), "--json").document
 
-    write_bundle(path, [Part("sn1/log", "peer ✓\n")], unix_s=1_000)
+    assert (document["schema"], document["bundle"]) == ("ei.bundle-check/1", "small@1.0.0")
+    assert document["faults"] == []
 
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    with tarfile.open(path) as archive:
-        (member,) = archive.getmembers()
-        content = archive.extractfile(member)
-        assert content is not None
-        assert (member.name, content.read().decode()) == ("report/sn1/log", "peer ✓\n")
-    with pytest.raises(ConflictError):
-        write_bundle(path, [], unix_s=1_000)
+
+def test_one_that_does_not_fit_is_refused_by_line_and_code(ei: Run, tmp_path: Path) -> None:
+    text = SMALL.replace('summary = "Delivery', 'takes = "sealed"\nsummary = "Delivery')
+
+    said = ei("bundle", "check", write(tmp_path, text))
+
+    assert said.code == Exit.NEGATIVE
+    assert "small/bundle.toml:8: wrong_kind: compression takes" in said.out.replace("\n", "")
+
+
+def test_services_of_others_are_found_where_they_are(ei: Run, tmp_path: Path) -> None:
+    module = tmp_path / "modules" / "sieve"
+    module.mkdir(parents=True)
+    _ = (module / "manifest.toml").write_text(
+        'id = 4026531850\nname = "sieve"\nversion = "1.0.0"\nsummary = "x"\n'
+        "hands_on = true\nmatch_metadata = 0\n"
+    )
+    folder = write(
+        tmp_path,
+        SMALL.replace('name = "delivery"', 'name = "sieve"\n[[services]]\nname = "delivery"'),
+    )
+
+    without, said = (
+        ei("bundle", "check", folder, *more)
+        for more in ((), ("--services", str(tmp_path / "modules")))
+    )
+
+    assert "unknown_service: no service or bundle is called 'sieve'" in without.out
+    assert said.code == Exit.OK

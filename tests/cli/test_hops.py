@@ -39,7 +39,7 @@ def test_it_is_said_who_asked_for_each_service() -> None:
     [hop] = hops_of(explained(said("sn1.isp-b", "bob.isp-b", parts=parts)), source="alice.isp-a")
 
     assert hop.reasons[:3] == (
-        "telemetry@0.3.0: interposed by the operator of isp-b (chains in node.toml)",
+        "telemetry@0.3.0: interposed by the operator of isp-b (node.toml)",
         "delivery@0.1.0: named by the source, alice.isp-a",
         "shield@1.2.0: a guard that the receiver, bob.isp-b, asked for",
     )

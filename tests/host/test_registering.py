@@ -4,6 +4,8 @@ from collections import Counter
 
 from tests.host.conftest import keys_of
 
+from ei.attachment import Guard
+from ei.attachment import decode as decode_attachment
 from ei.directory.messages import Register, Registered, decode
 from ei.host.attachments import Attachments
 from ei.host.registering import HOUR_US, LIFE_S, RENEW_NS, RETRY_NS, SETTLE_NS, Registering
@@ -149,3 +151,38 @@ def test_a_host_without_any_node_registers_nothing() -> None:
 
     assert len(rig.sent) > count
     assert rig.record().nodes == (TWO, ONE)
+
+
+def guarded(guards: tuple[int, ...] | None) -> Registering:
+    return Registering(
+        ALICE,
+        KEYS,
+        send=lambda *_: None,
+        dropped=Counter(),
+        unix_offset_ns=UNIX_S * S,
+        guards=guards,
+    )
+
+
+def test_a_node_is_told_of_guards_by_a_record_that_names_it() -> None:
+    registering = guarded((37, 64))
+
+    messages = [registering.guard(0, node) for node in (ONE, TWO)]
+
+    records: list[AttachmentRecord] = []
+    for message in messages:
+        assert message is not None
+        said = decode_attachment(message)
+        assert isinstance(said, Guard)
+        record, signer = open_record(said.envelope)
+        assert isinstance(record, AttachmentRecord)
+        assert signer == KEYS.identity_key
+        records.append(record)
+    assert [record.nodes for record in records] == [(ONE,), (TWO,)]
+    assert {record.guards for record in records} == {(37, 64)}
+    assert records[0].sequence < records[1].sequence
+
+
+def test_who_says_nothing_of_guards_sends_nothing_of_them() -> None:
+    assert guarded(None).guard(0, ONE) is None
+    assert guarded(()).guard(0, ONE) is not None

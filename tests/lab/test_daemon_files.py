@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ei.host.config import load_host_config
 from ei.lab.catalogue import find_topology
-from ei.lab.daemon_files import HOST_FILE, NODE_FILE, guards_at, write_daemon_files
+from ei.lab.daemon_files import HOST_FILE, NODE_FILE, write_daemon_files
 from ei.lab.layout import lay_out
 from ei.lab.population import populate
 from ei.lab.run_folder import Daemon
@@ -92,28 +92,6 @@ def test_each_sees_the_others_at_the_relays_between_them(tmp_path: Path) -> None
         seen.add(records.nodes[records.names["sn1.isp-a"]].endpoints)
 
     assert len(seen) == 3
-
-
-def test_guards_go_to_the_nodes_of_their_host() -> None:
-    topology = parse_topology(
-        "version = 1\nservices = ['echo']\n[domains.d.nodes.a]\n[domains.d.nodes.b]\n"
-        "[domains.d.hosts.h]\nnodes = ['a']\nguards = ['echo']",
-        name="t",
-    )
-
-    assert guards_at(topology, "a.d") == {"h.d": ("echo",)}
-    assert guards_at(topology, "b.d") == {}
-
-
-def test_guards_before_another_node_are_those_of_the_node_that_says_so() -> None:
-    topology = parse_topology(
-        "version = 1\nservices = ['echo']\n[domains.d.nodes.a]\nguards.b = ['echo']\n"
-        "[domains.d.nodes.b]\nguards.'c.e' = ['echo']\n[domains.e.nodes.c]",
-        name="t",
-    )
-
-    assert guards_at(topology, "a.d") == {"b.d": ("echo",)}
-    assert guards_at(topology, "b.d") == {"c.e": ("echo",)}
 
 
 def test_members_of_a_cluster_know_its_etcd_and_others_do_not(tmp_path: Path) -> None:

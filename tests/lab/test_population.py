@@ -101,6 +101,26 @@ def test_the_record_of_a_group_names_who_may() -> None:
     assert record.members == (topology.domains["e"].number, host)
 
 
+def test_guards_of_a_host_are_in_what_it_signs() -> None:
+    topology = parse_topology(
+        "version = 1\nservices = ['echo']\n[domains.d.nodes.a]\n"
+        "[domains.d.hosts.h]\nnodes = ['a']\nguards = ['echo']\n"
+        "[domains.d.hosts.i]\nnodes = ['a']\n",
+        name="t",
+    )
+
+    people = populate(
+        topology,
+        randomness=lambda label: derive(7, label),
+        unix_s=UNIX_S,
+        service_numbers={"echo": 17},
+    )
+
+    records = [open_record(sealed)[0] for sealed in people.private["d"]]
+    guards = {each.host: each.guards for each in records if isinstance(each, AttachmentRecord)}
+    assert guards == {people.residents["h.d"].address: (17,), people.residents["i.d"].address: None}
+
+
 def test_operators_of_the_topology_are_governances_word_and_need_none_otherwise() -> None:
     topology = parse_topology(
         "version = 1\n[domains.a.nodes.n]\n[domains.b]\noperator = 'a'\n[domains.c]\n", name="t"

@@ -8,7 +8,7 @@ import pytest
 from ei.attachment import Explain, Explained, decode, encode
 from ei.attachment.statements import STATEMENTS, Part, Statement
 from ei.node.datapath import Trace
-from ei.node.explaining import HOST_RATE, MAX_ANSWERS, WAIT_S, Explaining, Explains, who_asked
+from ei.node.explaining import HOST_RATE, MAX_ANSWERS, WAIT_S, Explaining, Explains
 from ei.node.traces import Traces
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
@@ -328,13 +328,6 @@ def test_a_clock_that_is_set_back_silences_nobody() -> None:
     world.now_s = 1.0
 
     assert len(world.ask()) == 1
-
-
-def test_it_is_said_who_asked_for_each_service() -> None:
-    assert who_asked(16, (91, 16, 90)) == ("operator", "source", "receiver")
-    assert who_asked(16, (91, 16, 90), is_to_node=True) == ("operator", "source", "operator")
-    assert who_asked(16, (91,)) == ("operator",)
-    assert who_asked(16, ()) == ()
 
 
 def counted(world: World, names: Sequence[str]) -> list[int]:

@@ -74,7 +74,7 @@ ttl_s = 1.5
     ("line", "said"),
     [
         ("handlr_ms = 5", "handlr_ms: unknown field; did you mean handler_ms?"),
-        ("zzz = 5", "zzz: unknown field; allowed: anonymous, capabilities, config, copies,"),
+        ("zzz = 5", "zzz: unknown field; allowed: adds_bytes, anonymous, before_pipe, cap"),
         ("knows = {guard = []}", "knows: {'guard': []} seen, a table from some of first_node,"),
         ("knows = {issuer = ['name']}", "knows: {'issuer': ['name']} seen, a table from some of"),
         (

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use ei_datapath::counters::Reason;
 use ei_datapath::forward::{Datapath as Pure, OutgoingPacket, ReceivedPacket};
+use ei_datapath::routes::Expansion;
 use ei_datapath::wire::Protection;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -145,6 +146,26 @@ impl Datapath {
     fn set_chain(&mut self, service: u32, services: Vec<u32>) -> PyResult<()> {
         self.pure
             .set_chain(service, &services)
+            .map_err(chain_refused)
+    }
+
+    #[pyo3(signature = (number, *, first, later, to_nodes, to_hosts))]
+    fn set_bundle(
+        &mut self,
+        number: u32,
+        first: Vec<u32>,
+        later: Vec<u32>,
+        to_nodes: Vec<u32>,
+        to_hosts: Vec<u32>,
+    ) -> PyResult<()> {
+        let expansion = Expansion {
+            first,
+            later,
+            to_nodes,
+            to_hosts,
+        };
+        self.pure
+            .set_bundle(number, expansion)
             .map_err(chain_refused)
     }
 

@@ -11,6 +11,7 @@ mod shared;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use ei_datapath::pipes::PeerKind;
+use ei_datapath::routes::Expansion;
 use ei_datapath::wire::Address;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -257,6 +258,29 @@ impl Engine {
         let set = py.detach(|| {
             self.fleet
                 .order_all(move |lane, _| lane.datapath.set_chain(service, &services))
+        })?;
+        first_refusal(set)
+    }
+
+    #[pyo3(signature = (number, *, first, later, to_nodes, to_hosts))]
+    fn set_bundle(
+        &self,
+        py: Python<'_>,
+        number: u32,
+        first: Vec<u32>,
+        later: Vec<u32>,
+        to_nodes: Vec<u32>,
+        to_hosts: Vec<u32>,
+    ) -> PyResult<()> {
+        let expansion = Expansion {
+            first,
+            later,
+            to_nodes,
+            to_hosts,
+        };
+        let set = py.detach(|| {
+            self.fleet
+                .order_all(move |lane, _| lane.datapath.set_bundle(number, expansion.clone()))
         })?;
         first_refusal(set)
     }

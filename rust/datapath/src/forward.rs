@@ -45,7 +45,7 @@ use crate::decide::Decisions;
 use crate::log::EventLog;
 use crate::pipes::{PeerKind, Pipes, PipesConfig};
 use crate::randomness::Randomness;
-use crate::routes::ChainError;
+use crate::routes::{ChainError, Expansion};
 use crate::trace::Traces;
 use crate::trains::Train;
 use crate::wire::Address;
@@ -245,6 +245,14 @@ impl Datapath {
     /// See `ChainError`; nothing is changed then.
     pub fn set_chain(&mut self, service: u32, services: &[u32]) -> Result<(), ChainError> {
         self.decisions.routes.set_chain(service, services)
+    }
+
+    /// What packets visit that name the bundle `number`; empty takes it away.
+    ///
+    /// # Errors
+    /// See `ChainError`; nothing is changed then.
+    pub fn set_bundle(&mut self, number: u32, expansion: Expansion) -> Result<(), ChainError> {
+        self.decisions.routes.set_bundle(number, expansion)
     }
 
     /// The service that packets visit whose service is not here; `None`: they are dropped.

@@ -2,10 +2,16 @@
 //! pipe to a host that host's guards.
 //!
 //! A service without a configured chain is a chain of itself alone. Packets whose service is not here
-//! visit the fallback, if there is one: it knows where to take them.
+//! visit the fallback, if there is one: it knows where to take them. A bundle has a number like that of a
+//! service, and is a chain of others.
+
+mod bundles;
+
+pub use bundles::Expansion;
 
 use std::collections::BTreeMap;
 
+use self::bundles::Bundles;
 use crate::cache::{Question, ServiceIndex};
 use crate::wire::Address;
 
@@ -24,6 +30,11 @@ pub enum ChainError {
     DoesNotEndWith {
         /// The service that they name.
         service: u32,
+    },
+    /// No service sends at the first node, or another one than later.
+    DoesNotSend {
+        /// The bundle whose chain it is.
+        bundle: u32,
     },
     /// A service occurs twice.
     Repeats {
@@ -45,6 +56,12 @@ impl std::fmt::Display for ChainError {
                 write!(
                     formatter,
                     "the chain of service {service} does not end with it"
+                )
+            }
+            Self::DoesNotSend { bundle } => {
+                write!(
+                    formatter,
+                    "the chains of bundle {bundle} do not end with one service that sends"
                 )
             }
             Self::Repeats { service } => {
@@ -108,6 +125,7 @@ pub struct Routes {
     fallback_chain: Option<Chain>,
     chains: BTreeMap<u32, Chain>,
     guard_chains: BTreeMap<Address, Chain>,
+    bundles: Bundles,
     generation: u32,
 }
 
@@ -152,6 +170,24 @@ impl Routes {
         Ok(())
     }
 
+    /// What packets visit that name the bundle `number`; empty takes it away.
+    ///
+    /// # Errors
+    /// A row is too long, or repeats a service; no service sends.
+    pub fn set_bundle(&mut self, number: u32, expansion: Expansion) -> Result<(), ChainError> {
+        self.bundles.set(number, expansion)?;
+        self.derive();
+        Ok(())
+    }
+
+    /// A peer is a node, or it is none, or gone.
+    pub fn set_node(&mut self, peer: Address, is_node: bool) {
+        let is_changed = self.bundles.set_node(peer, is_node);
+        if is_changed && !self.bundles.is_empty() && self.guards.contains_key(&peer) {
+            self.derive();
+        }
+    }
+
     /// The service that packets visit whose service is not here.
     pub fn set_fallback(&mut self, service: Option<u32>) {
         self.fallback = service;
@@ -183,22 +219,33 @@ impl Routes {
     #[inline]
     pub fn chain(&self, question: &Question<'_>) -> Option<&Chain> {
         match &question.egress {
-            None => self
-                .chains
-                .get(&question.service)
-                .or(self.fallback_chain.as_ref()),
-            Some(egress) => self.guard_chains.get(egress),
+            None if self.bundles.is_empty() => self.own(question),
+            None => self.bundles.later(question).or_else(|| self.own(question)),
+            Some(egress) => self.before_pipe(question.service, egress),
         }
     }
 
-    /// Whether `host` has guards here.
-    pub fn is_guarded(&self, host: &Address) -> bool {
-        self.guard_chains.contains_key(host)
+    /// Whether services run here on a packet that names `service` before the pipe to `peer`.
+    pub fn is_guarded(&self, service: u32, peer: &Address) -> bool {
+        self.before_pipe(service, peer).is_some()
     }
 
-    /// Whether any host has guards here.
+    /// Whether any peer has guards here, for any packet.
     pub fn has_guards(&self) -> bool {
-        !self.guard_chains.is_empty()
+        !self.guard_chains.is_empty() || self.bundles.have_guards()
+    }
+
+    #[inline]
+    fn own(&self, question: &Question<'_>) -> Option<&Chain> {
+        self.chains
+            .get(&question.service)
+            .or(self.fallback_chain.as_ref())
+    }
+
+    fn before_pipe(&self, service: u32, peer: &Address) -> Option<&Chain> {
+        self.bundles
+            .before_pipe(service, peer)
+            .or_else(|| self.guard_chains.get(peer))
     }
 
     /// Derive all chains anew. One whose members did not change keeps its generation, and with it
@@ -212,6 +259,10 @@ impl Routes {
                 .configured
                 .get(&number)
                 .map_or(&alone[..], Vec::as_slice);
+            let chain = self.chain_of(services, services.len() == 1);
+            chains.insert(number, chain);
+        }
+        for (number, services) in self.bundles.first() {
             let chain = self.chain_of(services, services.len() == 1);
             chains.insert(number, chain);
         }
@@ -233,6 +284,10 @@ impl Routes {
         for (host, chain) in &mut guard_chains {
             renew(chain, self.guard_chains.get(host), &mut generation);
         }
+        let mut bundles = std::mem::take(&mut self.bundles);
+        let chain_of = |services: &[u32], is_simple| self.chain_of(services, is_simple);
+        bundles.derive(&self.guards, chain_of, &mut generation);
+        self.bundles = bundles;
         self.generation = generation;
         self.chains = chains;
         self.fallback_chain = fallback_chain;
@@ -348,7 +403,7 @@ mod tests {
 
         assert_eq!(numbers(routes.chain(&question(16, None))), [20, 16]);
         assert_eq!(numbers(routes.chain(&question(16, Some(HOST)))), [21]);
-        assert!(routes.is_guarded(&HOST) && routes.has_guards());
+        assert!(routes.is_guarded(16, &HOST) && routes.has_guards());
     }
 
     #[test]
@@ -370,6 +425,80 @@ mod tests {
             generation(&routes, 16),
             of_16,
             "what was cached before is not believed again"
+        );
+    }
+
+    fn bundled() -> Routes {
+        let mut routes = routes();
+        let expansion = Expansion {
+            first: vec![20, 16],
+            later: vec![16],
+            to_nodes: vec![20],
+            to_hosts: vec![21],
+        };
+        routes.set_bundle(112, expansion).unwrap();
+        routes
+    }
+
+    #[test]
+    fn a_bundle_is_another_chain_at_the_first_node_than_later() {
+        let mut routes = bundled();
+        assert_eq!(numbers(routes.chain(&question(112, None))), [20, 16]);
+
+        routes.set_node(Address([0; 16]), true);
+
+        assert_eq!(numbers(routes.chain(&question(112, None))), [16]);
+        assert_eq!(numbers(routes.chain(&question(16, None))), [16]);
+    }
+
+    #[test]
+    fn a_bundle_has_its_own_services_before_pipes_and_then_the_guards() {
+        let mut routes = bundled();
+        routes.set_guards(HOST, &[16, 21]).unwrap();
+        let node = Address([8; 16]);
+        routes.set_node(node, true);
+
+        let before = |service, egress| numbers(routes.chain(&question(service, Some(egress))));
+
+        assert_eq!(before(112, HOST), [21, 16]);
+        assert_eq!(before(112, node), [20]);
+        assert_eq!(before(112, Address([9; 16])), [21]);
+        assert_eq!(before(16, HOST), [16, 21]);
+        assert!(routes.is_guarded(112, &node) && !routes.is_guarded(16, &node));
+    }
+
+    #[test]
+    fn a_guarded_peer_that_turns_out_to_be_a_node_has_what_stands_before_nodes() {
+        let mut routes = bundled();
+        routes.set_guards(HOST, &[16]).unwrap();
+
+        routes.set_node(HOST, true);
+
+        assert_eq!(numbers(routes.chain(&question(112, Some(HOST)))), [20, 16]);
+    }
+
+    #[test]
+    fn a_bundle_goes_as_it_came() {
+        let mut routes = bundled();
+        assert!(routes.has_guards());
+
+        routes.set_bundle(112, Expansion::default()).unwrap();
+
+        assert!(!routes.has_guards());
+        assert_eq!(routes.chain(&question(112, None)), None);
+    }
+
+    #[test]
+    fn a_bundle_that_nobody_sends_is_refused() {
+        let expansion = Expansion {
+            first: vec![20, 16],
+            later: vec![20],
+            ..Expansion::default()
+        };
+
+        assert_eq!(
+            routes().set_bundle(112, expansion),
+            Err(ChainError::DoesNotSend { bundle: 112 })
         );
     }
 

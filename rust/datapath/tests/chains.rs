@@ -15,6 +15,7 @@ use std::rc::Rc;
 use ei_datapath::codec::{Action, Answer, Effect, Event, Hop, Outcome, StageList};
 use ei_datapath::counters::Reason;
 use ei_datapath::forward::{Fail, ServiceConfig};
+use ei_datapath::routes::Expansion;
 use world::*;
 
 /// What services saw: (number, connection, egress).
@@ -254,6 +255,39 @@ fn guards_that_come_later_hold_at_once() {
 
     assert_eq!(visits(&seen), [16]);
     assert_eq!(world.received(2).len(), 4);
+}
+
+#[test]
+fn a_bundle_is_a_chain_of_other_services_and_one_lookup_once_it_is_decided() {
+    let (mut world, seen) = world_of_services();
+    let expansion = Expansion {
+        first: vec![20, 16],
+        later: vec![16],
+        to_nodes: vec![31],
+        to_hosts: vec![30],
+    };
+    world.ends[1].datapath.set_bundle(112, expansion).unwrap();
+    let packet = Outgoing {
+        service: 112,
+        ..packet_to(&world, &[2])
+    };
+
+    for _ in 0..4 {
+        send_and_settle(&mut world, &packet);
+    }
+
+    assert_eq!(visits(&seen), [20, 16, 30]);
+    let counters = world.counters(1);
+    assert_eq!((counters.missed, counters.forwarded), (1, 3));
+    assert_eq!(world.received(2).len(), 4);
+
+    let of_delivery = packet_to(&world, &[2]);
+    send_and_settle(&mut world, &of_delivery);
+    assert_eq!(
+        visits(&seen),
+        [16],
+        "what names the service itself is its own"
+    );
 }
 
 #[test]

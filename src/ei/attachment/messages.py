@@ -2,6 +2,7 @@
 
     0  Draining   grace_ms            a node to all who have a pipe with it: I shall stop
     1  Moved                          the answer: I hand you nothing more
+    8  Guard      envelope            a host to its node: services to run before the pipe to me
     16 Explain    number, source, service, connection
                                       to the node that a packet was handed to: what became of it?
     17 Explained  number, statement   the answer of that node, or of one further on
@@ -15,6 +16,7 @@ import msgspec
 
 from ei.attachment.statements import MAX_STATEMENT_BYTES
 from ei.errors import PeerError
+from ei.records.envelope import MAX_ENVELOPE_BYTES
 from ei.sdk.packets import Peer
 
 ATTACHMENT = 6
@@ -36,6 +38,18 @@ class Moved(
     msgspec.Struct, frozen=True, gc=False, array_like=True, tag=1, forbid_unknown_fields=True
 ):
     """Who sends it hands the node nothing more; what the node still hands on is taken."""
+
+
+class Guard(
+    msgspec.Struct, frozen=True, gc=False, array_like=True, tag=8, forbid_unknown_fields=True
+):
+    """A host's attachment, which says its guards: to each of its nodes, as soon as a pipe is up.
+
+    Attributes:
+        envelope: Signed by the host.
+    """
+
+    envelope: Annotated[bytes, msgspec.Meta(max_length=MAX_ENVELOPE_BYTES)]
 
 
 class Explain(
@@ -66,7 +80,7 @@ class Explained(
     statement: Annotated[bytes, msgspec.Meta(max_length=MAX_STATEMENT_BYTES)]
 
 
-AttachmentMessage = Draining | Moved | Explain | Explained
+AttachmentMessage = Draining | Moved | Guard | Explain | Explained
 
 _decoder: msgspec.msgpack.Decoder[AttachmentMessage] = msgspec.msgpack.Decoder(AttachmentMessage)
 _encoder = msgspec.msgpack.Encoder()

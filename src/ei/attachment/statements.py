@@ -17,7 +17,10 @@ TAG = b"ei statement 1\0"
 MAX_STATEMENT_BYTES = 2_048
 MAX_PARTS = 16
 
-Asker = Literal["source", "operator", "receiver"]
+Asker = Literal["source", "operator", "receiver", "bundle"]
+"""`source`: it named the service, or the bundle. `bundle`: the one before it that the source named.
+"""
+
 Fate = Literal["forwarded", "dropped", "waiting", "answered", "unseen", "withheld", "refused"]
 """What became of a packet at a node.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ei.cli import doctor, version
-from ei.cli.bundle import Part, redacted, without_what_services_are_told, write_bundle
+from ei.cli.archive import Part, redacted, without_what_services_are_told, write_archive
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Execute, Verbs
@@ -76,7 +76,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     output.table(("file", "bytes"), [(part.name, str(part.size_bytes)) for part in parts])
     if not arguments.dry_run:
         with explained("cannot write"):
-            write_bundle(path, parts, unix_s=time.time())
+            write_archive(path, parts, unix_s=time.time())
         output.data(f"wrote {path}")
     output.document(
         "ei.bugreport/1",

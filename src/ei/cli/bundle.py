@@ -1,96 +1,99 @@
-"""Files for somebody else to read: without secrets, in one archive that only its owner can read."""
+"""`ei bundle`: chains of services under one name."""
 
-import io
-import os
-import re
-import tarfile
-import tomllib
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+import argparse
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING
 
-from ei.errors import ConflictError
+from ei.cli.exits import Exit
+from ei.cli.output import Output
+from ei.cli.parser import Verbs
 
-REDACTED = "(redacted)"
-SURE_LENGTH = 8
-"""Of a text that is not to be anywhere, however it is quoted; shorter ones are parts of words."""
+if TYPE_CHECKING:
+    from ei.bundles import Chain, Checked
 
-SECRET = re.compile(
-    r"""([\w.-]*(?:secret|passwor|passphrase|token|credential|private)[\w.-]*["']?\s*[=:]\s*)"""
-    r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,}\]]+)""",
-    re.IGNORECASE,
-)
-"""A key whose name says that its value is nobody's business, in TOML, JSON or a line of a log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One file of the archive."""
-
-    name: str
-    text: str
-
-    @property
-    def size_bytes(self) -> int:
-        """Length as it is written."""
-        return len(self.text.encode())
+DETAILS = """\
+Reads bundle.toml and the manifests of its services; nothing of them runs. A bundle is refused where
+a service does not take what the one before it gives, at the first node or at a later one; where it
+contains itself; where nobody sends; and where its own bounds of payload and latency do not hold.
+Exit code 1 when it is refused."""
+EXAMPLES = """\
+examples:
+  ei bundle check bundles/small                        of services of this program alone
+  ei bundle check bundles/iot --services modules/      and of yours
+"""
 
 
-def redacted(text: str, secrets: Collection[str]) -> str:
-    """Return `text` without the values of secrets.
-
-    Args:
-        secrets: Known ones, such as private keys in hexadecimal: never there, whatever is around.
-    """
-    for secret in secrets:
-        text = re.sub(re.escape(secret), REDACTED, text, flags=re.IGNORECASE)
-    return SECRET.sub(rf'\1"{REDACTED}"', text)
-
-
-def without_what_services_are_told(config: str) -> str:
-    """Return a `node.toml` without the texts of its `[config]`, which services alone understand."""
-    try:
-        told = tomllib.loads(config).get("config")
-    except ValueError:  # what is wrong with it, the report is about
-        return config
-    for text in sorted(_texts(told), key=len, reverse=True):
-        for quote in ('"', "'"):
-            config = config.replace(f"{quote}{text}{quote}", f"{quote}{REDACTED}{quote}")
-        if len(text) >= SURE_LENGTH:
-            config = config.replace(text, REDACTED)
-    return config
+def add_parser(commands: Verbs) -> None:
+    """Add `ei bundle` and its verbs."""
+    verbs = commands.add_noun("bundle", summary="chains of services under one name and number")
+    check = verbs.add(
+        "check",
+        summary="check whether the services of a bundle fit, and what it costs",
+        details=DETAILS,
+        execute=execute,
+    )
+    check.takes("folder", type=Path, metavar="FOLDER", help="of the bundle, with its bundle.toml")
+    check.takes(
+        "--services",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FOLDER",
+        help="where services and bundles of yours are",
+    )
+    check.ends(EXAMPLES)
 
 
-def _texts(told: object) -> Iterator[str]:
-    match told:
-        case str():
-            yield told
-        case dict():
-            for each in cast("dict[str, object]", told).values():
-                yield from _texts(each)
-        case list():
-            for each in cast("list[object]", told):
-                yield from _texts(each)
-        case _:
-            pass
+def execute(arguments: argparse.Namespace, output: Output) -> Exit:
+    """Check it, and show its chain, its budget and its faults."""
+    from ei.bundles import check_bundle, known_in
+
+    folder: Path = arguments.folder
+    known = known_in(arguments.services)
+    checked = check_bundle(folder, known)
+    if checked.chain is not None:
+        _show(checked, checked.chain, output)
+    for fault in checked.faults:
+        place = f"{folder / 'bundle.toml'}:{fault.line}"
+        output.fold(f"{output.mark('bad')} {place}: {fault.code}: {fault.said}")
+        output.fold(f"  {fault.fix}", indent="  ")
+    if not checked.faults:
+        output.fold(f"{output.mark('ok')} {checked.bundle.title}, number {checked.bundle.id}, fits")
+    output.document("ei.bundle-check/1", checked.content())
+    return Exit.NEGATIVE if checked.faults else Exit.OK
 
 
-def write_bundle(path: Path, parts: Sequence[Part], *, unix_s: float) -> None:
-    """Write a new `.tar.gz` of mode 0600 whose files are in a folder of its name.
+def _show(checked: "Checked", chain: "Chain", output: Output) -> None:
+    rows = [
+        [
+            str(number),
+            " of ".join((f"{link.name}@{link.manifest.version}", *reversed(link.via[1:]))),
+            _place(is_behind=link.is_behind, at=link.at),
+            _kinds(link.port.takes if link.port else ()),
+            (link.port.gives if link.port else None) or "the same",
+            str(link.port.adds_bytes if link.port else 0),
+            str(link.manifest.handler_ms),
+            link.manifest.state,
+        ]
+        for number, link in enumerate(chain.links, 1)
+    ]
+    header = ("", "service", "runs", "takes", "gives", "adds", "ms", "state")
+    output.table(header, rows)
+    if (budget := checked.budget) is not None:
+        output.fold(
+            f"on a way of {budget.nodes} nodes: payloads of up to {budget.payload_bytes} B, which"
+            f" grow by up to {budget.adds_bytes} B; up to {budget.first_ms} ms of CPU time for the"
+            f" first packet of a flow; what a node loses is {budget.state}"
+        )
 
-    Raises:
-        ConflictError: the file exists.
-        OSError: the system refused.
-    """
-    folder = path.name.removesuffix(".tar.gz")
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError as error:
-        raise ConflictError(f"{path} exists, and is not overwritten") from error
-    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
-        for part in parts:
-            content = part.text.encode()
-            member = tarfile.TarInfo(f"{folder}/{part.name}")
-            member.size, member.mtime, member.mode = len(content), int(unix_s), 0o600
-            archive.addfile(member, io.BytesIO(content))
+
+def _place(*, is_behind: bool, at: str) -> str:
+    if is_behind:
+        return "to hosts" if at == "last" else "to nodes"
+    return "first node" if at == "first" else "each node"
+
+
+def _kinds(takes: tuple[str, ...]) -> str:
+    from ei.sdk.composition import EVERY_KIND
+
+    return "anything" if set(takes) == set(EVERY_KIND) else " ".join(takes)

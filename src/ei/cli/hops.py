@@ -24,13 +24,29 @@ HELD = "the service keeps it until the directory answers"
 
 
 @dataclass(frozen=True, slots=True)
+class PartOfHop:
+    """What one service did with the packet, at one node.
+
+    Attributes:
+        asked_by: `source`, `operator`, `receiver` or `bundle`.
+        verdict: `went on`, or what became of the packet there.
+    """
+
+    module: str
+    asked_by: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hop:
     """One node on the way.
 
     Attributes:
         node: Who says so, or who says nothing.
         how: `cached`, `decided`, `queued` or `dropped`; empty where that is not revealed.
-        modules: Services that had a say, or should have had, in order, such as `delivery@0.1.0`.
+        modules: Services that had a say, or should have had, in order, such as `delivery@0.1.0`; a
+            bundle that the source named is before the first of its own.
+        parts: What each of them did, and who asked for it.
         verdict: What became of the packet here.
         to: Who got it next.
         spent_s: From its arrival until the node was done with it, services included.
@@ -41,6 +57,7 @@ class Hop:
     node: str
     how: str
     modules: tuple[str, ...]
+    parts: tuple["PartOfHop", ...]
     verdict: str
     to: str
     spent_s: float
@@ -71,11 +88,16 @@ def _hop(said: HopSaid, source: str) -> Hop:
         node=said.node,
         how=said.how,
         modules=tuple(part.module for part in said.parts),
+        parts=tuple(_parts(said)),
         verdict=_verdict(said),
         to=said.to,
         spent_s=said.spent_us / 1e6,
         is_signed=True,
-        reasons=(*(_asker(part, said, source) for part in said.parts), *_happened(said)),
+        reasons=(
+            *(_asker(part, said, source) for part in said.parts),
+            *_last(said),
+            *_happened(said),
+        ),
     )
 
 
@@ -84,12 +106,21 @@ def _silent(name: str) -> Hop:
         node=name,
         how="",
         modules=(),
+        parts=(),
         verdict="says nothing",
         to="",
         spent_s=0.0,
         is_signed=False,
         reasons=(),
     )
+
+
+def _parts(said: HopSaid) -> Iterable[PartOfHop]:
+    """Yield what each service did: a packet goes on from one to the next, until it does not."""
+    last = len(said.parts) - 1
+    for place, part in enumerate(said.parts):
+        is_end = place == last and said.fate != "forwarded"
+        yield PartOfHop(part.module, part.asked_by, _verdict(said) if is_end else "went on")
 
 
 def _verdict(said: HopSaid) -> str:
@@ -103,13 +134,22 @@ def _asker(part: ModulePart, said: HopSaid, source: str) -> str:
     match part.asked_by:
         case "source":
             return f"{part.module}: named by the source, {source}"
+        case "bundle":
+            named = next((each.module for each in said.parts if each.asked_by == "source"), "")
+            return f"{part.module}: of the bundle {named}"
         case "operator" if part.module.partition("@")[0] == REACH:
             return f"{part.module}: its service does not run at {said.node}, but further on"
         case "operator":
             domain = _domain_of(said.node)
-            return f"{part.module}: interposed by the operator of {domain} (chains in node.toml)"
+            return f"{part.module}: interposed by the operator of {domain} (node.toml)"
         case _:
             return f"{part.module}: a guard that the receiver, {said.to}, asked for"
+
+
+def _last(said: HopSaid) -> Iterable[str]:
+    """Say with whom of several it ended."""
+    if len(said.parts) > 1 and said.fate != "forwarded":
+        yield f"{said.parts[-1].module}: it came as far as this, and no further"
 
 
 def _happened(said: HopSaid) -> Iterable[str]:

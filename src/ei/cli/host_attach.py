@@ -32,6 +32,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     import os
 
     from ei.host.connect import find_host_config, prepare_host
+    from ei.host.guards import guard_numbers
     from ei.records.attaching import write_attachment
 
     path = expect_file(find_host_config(arguments.config, environ=os.environ), init="ei host init")
@@ -44,6 +45,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         nodes=tuple(prepared.nodes),
         unix_s=time.time(),
         life_s=min(arguments.lifetime_s, config.attachment_limit_s),
+        guards=guard_numbers(config.guards),
     )
     names = [prepared.records.name_of(node) for node in record.nodes]
     left = lifetime(record.expires_unix_s - time.time())

@@ -15,10 +15,10 @@ from ei.cli.parser import Execute, Parser, Verbs
 from ei.cli.problems import show_problem
 
 COMMANDS = (
-    "demo", "lab", "dev", "invoke", "module", "node", "host", "run", "proxy", "dns", "gateway",
-    "peer", "config", "domain", "governance", "registry", "key", "status", "ping", "pub", "sub",
-    "cast", "dictionary", "trace", "route", "directory", "top", "doctor", "bugreport", "bench",
-    "decode", "completion", "version", "help",
+    "demo", "lab", "dev", "invoke", "module", "bundle", "node", "host", "run", "proxy", "dns",
+    "gateway", "peer", "config", "domain", "governance", "registry", "key", "status", "ping", "pub",
+    "sub", "cast", "dictionary", "trace", "route", "directory", "top", "doctor", "bugreport",
+    "bench", "decode", "completion", "version", "help",
 )  # fmt: skip
 """Files of this folder, in the order in which `ei --help` lists them."""
 

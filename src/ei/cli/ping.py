@@ -14,6 +14,8 @@ from ei.cli.targets import Target, find_name, find_target, has_lab, takes_target
 if TYPE_CHECKING:
     from ei.host.verbs_ping import Pings
 
+ONE_WAY_S = 0.5
+"""What is sent through a service to a host is answered by nobody: so long it may take."""
 EXAMPLES = """\
 examples:
   ei ping alice bob                   the stack of bob answers
@@ -45,7 +47,11 @@ def takes_path(verb: Verb) -> None:
         metavar="[FROM] [TO]",
         help="hosts of the lab; FROM is left out where a socket names it",
     )
-    verb.takes("--service", metavar="SERVICE", help="ask this service, in the place of a host")
+    verb.takes(
+        "--service",
+        metavar="SERVICE",
+        help="ask this service, in the place of a host",
+    )
     verb.takes(
         "--timeout", type=parse_seconds, metavar="2s", default=2.0, help="for each (default 2s)"
     )
@@ -104,14 +110,16 @@ def send(
 
     names: list[str] = arguments.names
     needed = (arguments.socket is None) + (arguments.service is None)
-    if len(names) != needed:
+    to = goes_to(arguments) if is_traced else ""
+    if len(names) != needed + bool(to):
         what = "FROM and TO" if needed == 2 else "one name" if needed else "no name"  # noqa: PLR2004
         raise UsageError(f"{what} needed, {len(names)} given", command=arguments.parser.prog)
     host = find_target(names[0] if arguments.socket is None else None, arguments, kind="host")
+    timeout_s = min(arguments.timeout, ONE_WAY_S) if to else arguments.timeout
     wanted: dict[str, object] = {
         "count": count,
         "interval_s": interval_s,
-        "deadline_s": arguments.timeout,
+        "deadline_s": timeout_s,
         "is_traced": is_traced,
         "length_bytes": length_bytes,
     }
@@ -122,11 +130,20 @@ def send(
     else:
         verb = "ask"
         wanted["service"] = service_number(arguments.service, arguments.services)
+        if to:
+            wanted["metadata"] = to
     pings = msgspec.convert(host.ask(verb, wanted, deadline_s=limit_s), Pings)
     if arguments.service is not None:
         # The host knows the number only.
         pings = msgspec.structs.replace(pings, to=f"service {arguments.service}")
     return host, pings
+
+
+def goes_to(arguments: argparse.Namespace) -> str:
+    """Return to which host a packet goes through a service; empty where the service answers."""
+    names: list[str] = arguments.names
+    is_through = arguments.service is not None and len(names) > (arguments.socket is None)
+    return _full(names[-1], arguments) if is_through else ""
 
 
 def words_of(arguments: argparse.Namespace) -> str:
@@ -140,20 +157,23 @@ def words_of(arguments: argparse.Namespace) -> str:
 
 
 def service_number(name: str, folders: list[Path]) -> int:
-    """Return the number of a service by its name, or the number that `name` is.
+    """Return the number of a service or bundle by its name, or the number that `name` is.
 
     Raises:
         UsageError: there is no such service.
     """
+    from ei.bundles import find_bundles, load_bundle
     from ei.runtime.loader import find_services
     from ei.sdk.manifest import load_manifest
 
     if name.isascii() and name.isdigit():
         return int(name)
-    known = find_services(folders)
+    known, bundles = find_services(folders), find_bundles(folders)
+    if name in bundles:
+        return load_bundle(bundles[name]).id
     if name not in known:
         where = "" if folders else "without --services FOLDER, "
-        hint = suggestion(name, sorted(known))
+        hint = suggestion(name, sorted({*known, *bundles}))
         raise UsageError(f"{where}no service is called {name!r}{hint}", command="ei ping")
     return load_manifest(known[name]).id
 
@@ -161,7 +181,11 @@ def service_number(name: str, folders: list[Path]) -> int:
 def parse_services(text: str) -> Path:
     """Parse the name of a folder with services in it."""
     folder = Path(text)
-    if not any(folder.glob("*/manifest.toml")) and not (folder / "manifest.toml").is_file():
+    files = [
+        *folder.glob("manifest.toml"), *folder.glob("*/manifest.toml"),
+        *folder.glob("bundle.toml"), *folder.glob("*/bundle.toml"),
+    ]  # fmt: skip
+    if not files:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no folder of services, each a folder with a manifest.toml"
         )

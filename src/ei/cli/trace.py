@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ei.cli.exits import Exit
 from ei.cli.output import Output
 from ei.cli.parser import Verbs
-from ei.cli.ping import send, takes_path, words_of
+from ei.cli.ping import goes_to, send, takes_path, words_of
 from ei.cli.quantities import duration
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 DETAILS = """\
 Sends one packet that asks every node on its way to keep a record, then asks the nodes what became
 of it. Each signs what it says, as far as its domain reveals it. With --explain it says who asked
-for each service on the way: nothing is interposed silently."""
+for each service on the way: nothing is interposed silently. With TO and --service the packet names
+the service, or the bundle, and goes to the host by it."""
 DELIVERY = 16
 ANSWER_S = 2.0
 """How long nodes are waited for."""
@@ -55,7 +56,9 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
         _explain(hops, output)
     for reason in explained.refused:
         output.fold(f"{output.mark('bad')} refused: {reason}")
-    if not pings.rtts_s:
+    to = goes_to(arguments)
+    has_arrived = hops[-1].to == to if to and hops else bool(pings.rtts_s)
+    if not has_arrived:
         output.fold(f"{output.mark('bad')} {pings.reason}")
     output.document(
         "ei.trace/1",
@@ -71,7 +74,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     )
     again = [] if arguments.explain else [f"ei trace {words_of(arguments)} --explain"]
     output.next(*again, "ei top")
-    return Exit.OK if pings.rtts_s else Exit.NEGATIVE
+    return Exit.OK if has_arrived else Exit.NEGATIVE
 
 
 def _show(host: str, hops: "list[Hop]", pings: "Pings", output: Output) -> None:

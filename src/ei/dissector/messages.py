@@ -22,7 +22,7 @@ MESSAGES = {
     },
     3: {0: "Start", 1: "Update", 2: "Inside"},
     5: {1: "Append", 2: "Appended", 3: "Refused", 4: "Piece", 5: "Taken", 6: "Part"},
-    6: {0: "Draining", 1: "Moved", 16: "Explain", 17: "Explained"},
+    6: {0: "Draining", 1: "Moved", 8: "Guard", 16: "Explain", 17: "Explained"},
     34: {0: "Purge", 1: "Purged", 2: "Spread", 3: "Heard"},
     37: {0: "Offer", 1: "Taken", 2: "Has"},
     48: {0: "Join", 1: "Leave", 2: "Graft", 3: "Prune", 4: "Decline", 5: "Missing", 6: "Again"},

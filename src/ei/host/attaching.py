@@ -27,6 +27,7 @@ class Told:
         moved: Called when packets take another node from now on.
         lost: Called when the pipe to a node went down.
         explained: Gets what a node says of a packet.
+        greets: Returns what a node is told first when its pipe is up, if anything.
     """
 
     emit: Callable[[HostEvent], None]
@@ -34,6 +35,7 @@ class Told:
     moved: Callable[[int], None]
     lost: Callable[[int, Address], None]
     explained: Callable[[Address, Explained], None]
+    greets: Callable[[int, Address], bytes | None]
 
 
 class Attaching:
@@ -123,6 +125,8 @@ class Attaching:
         """Take note of a pipe that came up or went down."""
         before = self.attachments.via
         if self.attachments.change(now_ns, node, is_up=is_up):
+            if is_up and (greeting := self._told.greets(now_ns, node)) is not None:
+                self._datapath.send_control(now_ns, node, ATTACHMENT, greeting)
             self._told.emit(AttachmentChanged(node, is_up))
             if not is_up:
                 self._told.lost(now_ns, node)

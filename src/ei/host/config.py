@@ -29,6 +29,10 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         dns_domain: Whose SRV records `_ei._udp` say which nodes to attach to, such as
             "isp-a.example"; `nodes` are for when the DNS does not say. See decision 0130.
         resolvers: Endpoints of the DNS resolvers to ask; empty asks the system's.
+        guards: Services that the nodes of this host are to run before the pipe to it, in order: by
+            name, or by number those that do not come with this program. The host signs them; an
+            empty list takes back what it signed before. A node that has one not drops what is for
+            this host.
         avoid_domains, require_domains: Names of domains that packets to other hosts must not pass,
             and that they must; at most 8 in all.
         key_file, records_file: See `ei.records`.
@@ -49,6 +53,7 @@ class HostConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     nodes: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
     dns_domain: Annotated[str, Meta(max_length=253)] = ""
     resolvers: Annotated[tuple[str, ...], Meta(max_length=3)] = ()
+    guards: Annotated[tuple[str | int, ...], Meta(max_length=8)] | None = None
     avoid_domains: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
     require_domains: Annotated[tuple[str, ...], Meta(max_length=8)] = ()
     key_file: str = "key"

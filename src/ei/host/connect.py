@@ -14,6 +14,7 @@ from ei.host.config import HostConfig, load_host_config
 from ei.host.constraints import constraints_of
 from ei.host.dns import DnsAnswer, ask_dns
 from ei.host.finding import find_enrolment, find_nodes
+from ei.host.guards import guard_numbers
 from ei.host.stack import Identity, Stack
 from ei.host.udp import SocketTransport
 from ei.records.key_files import read_keys
@@ -128,6 +129,7 @@ def make_host(prepared: PreparedHost) -> Host:
             unix_offset_ns=transport.unix_offset_ns(),
             max_datagram_bytes=config.max_datagram_bytes,
             revocation_limit_s=config.revocation_limit_s,
+            guards=guard_numbers(config.guards),
         )
     except BaseException:
         transport.close()

@@ -34,6 +34,10 @@ domain_number = {domain_number}
 # dns_domain = "isp-a.example"
 # resolvers = []
 
+# Services that the nodes run before the pipe to this host, as it signs; a node without them drops
+# what is for it. Services of others are named by number.
+# guards = ["filtering"]
+
 # Domains that packets to other hosts must not pass, and that they must; at most 8 in all.
 # avoid_domains = []
 # require_domains = []

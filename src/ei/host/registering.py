@@ -7,6 +7,8 @@ once they keep it (`Registered`); until then it is sent again.
 from collections import Counter
 from collections.abc import Callable
 
+from ei.attachment import Guard
+from ei.attachment import encode as encode_attachment
 from ei.directory.messages import Register, Registered, encode
 from ei.host.attachments import Attachments
 from ei.records.envelope import seal_record
@@ -35,9 +37,11 @@ class Registering:
         send: Sends a message to the directory of the node in use, at a time; raises nothing.
         dropped: Counts why a record was not kept.
         unix_offset_ns: Wall clock minus monotonic time.
+        guards: Numbers of the services that nodes are to run before the pipe to it; `None` to leave
+            that to what was said before.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all that it says, and to whom
         self,
         host: Address,
         keys: Keys,
@@ -45,14 +49,17 @@ class Registering:
         send: Callable[[int, bytes], None],
         dropped: Counter[str],
         unix_offset_ns: int,
+        guards: tuple[int, ...] | None = None,
     ) -> None:
         self._host = host
         self._keys = keys
         self._send = send
         self._dropped = dropped
         self._unix_offset_ns = unix_offset_ns
+        self._guards = guards
         self._nodes: tuple[Address, ...] = ()
         self._sequence = 0
+        self._guard_sequence = 0
         self._message = b""
         self._tries = 0
         self._due_ns: int | None = None
@@ -87,6 +94,13 @@ class Registering:
             self._sequence += HOUR_US
         self._plan(now_ns + self._wait_ns())
 
+    def guard(self, now_ns: int, node: Address) -> bytes | None:
+        """Return what a node is told of the guards as soon as the pipe to it is up, if anything."""
+        if self._guards is None:
+            return None
+        self._guard_sequence = max(self._guard_sequence + 1, self._unix_ns(now_ns) // 1_000)
+        return encode_attachment(Guard(self._sealed(now_ns, (node,), self._guard_sequence)))
+
     def poll(self, now_ns: int) -> None:
         """Send what is due."""
         if self._due_ns is None or self._due_ns > now_ns:
@@ -110,11 +124,15 @@ class Registering:
         return min(RETRY_NS << min(self._tries, 6), MAX_RETRY_NS)
 
     def _sign(self, now_ns: int) -> None:
-        unix_ns = now_ns + self._unix_offset_ns
-        self._sequence = max(self._sequence + 1, unix_ns // 1_000)
-        record = AttachmentRecord(
-            self._host, self._nodes, self._sequence, unix_ns // NS_PER_S + LIFE_S
-        )
-        self._message = encode(Register(seal_record(record, self._keys)))
+        self._sequence = max(self._sequence + 1, self._unix_ns(now_ns) // 1_000)
+        self._message = encode(Register(self._sealed(now_ns, self._nodes, self._sequence)))
         self._renew_ns = now_ns + RENEW_NS
         self.is_registered = False
+
+    def _sealed(self, now_ns: int, nodes: tuple[Address, ...], sequence: int) -> bytes:
+        expires_unix_s = self._unix_ns(now_ns) // NS_PER_S + LIFE_S
+        record = AttachmentRecord(self._host, nodes, sequence, expires_unix_s, self._guards)
+        return seal_record(record, self._keys)
+
+    def _unix_ns(self, now_ns: int) -> int:
+        return now_ns + self._unix_offset_ns

@@ -79,6 +79,7 @@ class Stack:
         numbers: Draws connection numbers.
         unix_offset_ns: Wall clock minus monotonic time.
         revocation_limit_s: No node is called whose domain's list of revoked keys is older.
+        guards: Numbers of the services that its nodes run before the pipe to it, as it signs.
         has_log: Keep the datapath's event log (simulation).
 
     Raises:
@@ -96,6 +97,7 @@ class Stack:
         unix_offset_ns: int = 0,
         max_datagram_bytes: int = 1_452,
         revocation_limit_s: int = REVOCATION_LIMIT_S,
+        guards: tuple[int, ...] | None = None,
         has_log: bool = False,
     ) -> None:
         self.identity = identity
@@ -119,6 +121,7 @@ class Stack:
             send=self._ask,
             dropped=self._dropped,
             unix_offset_ns=unix_offset_ns,
+            guards=guards,
         )
         self.contacts: Contacts[_Arrived] = Contacts(
             records,
@@ -154,19 +157,17 @@ class Stack:
             is_seeded=seed is not None,
             emit=self._emit,
         )
+        told = Told(
+            self._emit, self._dropped, moved=self.streams.path_changed,
+            lost=self.circuits.lose_node, explained=self._explained, greets=self._registering.guard,
+        )  # fmt: skip
         self._attaching = Attaching(
             self.datapath,
             found,
             records=lambda: self.contacts.records,
             unix_offset_ns=unix_offset_ns,
             revocation_limit_s=revocation_limit_s,
-            told=Told(
-                self._emit,
-                self._dropped,
-                moved=self.streams.path_changed,
-                lost=self.circuits.lose_node,
-                explained=self._explained,
-            ),
+            told=told,
         )
         self.calling = Calling(
             self.datapath,

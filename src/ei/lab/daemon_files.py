@@ -112,16 +112,6 @@ def _config_toml(config: Mapping[str, Mapping[str, object]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def guards_at(topology: Topology, node: str) -> dict[str, tuple[str, ...]]:
-    """Return the guards of hosts attached to a node and of other nodes, as `node.toml` has them."""
-    of_hosts = {
-        host.name: host.guards
-        for host in topology.hosts.values()
-        if host.guards and node in host.nodes
-    }
-    return {**of_hosts, **topology.nodes[node].guards}
-
-
 def _others(plan: NodePlan, topology: Topology) -> list[str]:
     """Return the services of a node that do not come with this program, and are trusted."""
     found = find_services(topology.service_folders)
@@ -146,6 +136,7 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, believed: list
         f"binds = {_list([endpoint])}",
         f"services = {_list(plan.services)}",
         f"service_folders = {_list(map(str, topology.service_folders))}",
+        *([f"bundles = {_list(plan.bundles)}"] if plan.bundles else []),
         'policy = "lab-permissive"',
         f"explains = {toml_string(topology.domains[plan.domain].explains)}",
         # Many nodes share a few cores here: none may poll.
@@ -157,7 +148,7 @@ def _node_toml(plan: NodePlan, topology: Topology, endpoint: str, believed: list
         *_neighbours(topology.neighbours(plan.domain)),
         *_lists("internet", {"allow": plan.internet} if plan.internet else {}),
         *_lists("chains", plan.chains),
-        *_lists("guards", guards_at(topology, plan.name)),
+        *_lists("guards", plan.guards),
     ]
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ei.errors import ConfigError
 from ei.lab.names import configured
@@ -101,12 +102,19 @@ class Population:
         )
 
 
-def populate(topology: Topology, *, randomness: Callable[[str], bytes], unix_s: int) -> Population:
+def populate(
+    topology: Topology,
+    *,
+    randomness: Callable[[str], bytes],
+    unix_s: int,
+    service_numbers: Mapping[str, int] = MappingProxyType({}),
+) -> Population:
     """Make keys for everything in `topology` and sign who they are.
 
     Args:
         randomness: Label to 32 bytes: of the system, or of a seed.
         unix_s: Wall clock; the records hold for 7 days from then.
+        service_numbers: By service name; of all that are guards of hosts.
     """
     domains = {name: make_keys(randomness(f"domain {name}")) for name in topology.domains}
     residents: dict[str, Resident] = {}
@@ -135,7 +143,7 @@ def populate(topology: Topology, *, randomness: Callable[[str], bytes], unix_s: 
     ]
     private: dict[str, list[bytes]] = {name: [] for name in topology.domains}
     for host in topology.hosts.values():
-        own = _host_records(host, residents, domains[host.domain], unix_s)
+        own = _host_records(host, residents, domains[host.domain], service_numbers, unix_s=unix_s)
         for domain in dict.fromkeys((host.domain, *(_domain_of(node) for node in host.nodes))):
             private[domain] += own
     numbers = {name: plan.number for name, plan in topology.domains.items()}
@@ -199,7 +207,12 @@ def _domain_of(name: str) -> str:
 
 
 def _host_records(
-    plan: HostPlan, residents: Mapping[str, Resident], domain: Keys, unix_s: int
+    plan: HostPlan,
+    residents: Mapping[str, Resident],
+    domain: Keys,
+    service_numbers: Mapping[str, int],
+    *,
+    unix_s: int,
 ) -> tuple[bytes, bytes]:
     who = residents[plan.name]
     enrolment = Enrolment(
@@ -214,6 +227,7 @@ def _host_records(
         nodes=tuple(residents[node].address for node in plan.nodes),
         sequence=unix_s * 1_000_000,
         expires_unix_s=unix_s + LIFETIME_S,
+        guards=tuple(service_numbers[guard] for guard in plan.guards) or None,
     )
     return seal_record(enrolment, domain), seal_record(attachment, who.keys)
 

@@ -196,15 +196,19 @@ def _write_files(
         _ = folder.hosts.write_text(hosts_text(lab.addresses, topology.hosts))
     names = {service for node in topology.nodes.values() for service in node.services}
     services = {name: _manifest_of(name, topology) for name in sorted(names)}
+    numbers = {name: manifest.id for name, manifest in services.items()}
     population = populate(
-        topology, randomness=lambda _: secrets.token_bytes(32), unix_s=int(unix_s)
+        topology,
+        randomness=lambda _: secrets.token_bytes(32),
+        unix_s=int(unix_s),
+        service_numbers=numbers,
     )
     etcd = lay_out_etcd(topology, subnet=subnet)
     daemons = write_daemon_files(
         folder.path,
         population=population,
         layout=layout,
-        service_numbers={name: manifest.id for name, manifest in services.items()},
+        service_numbers=numbers,
         etcd=etcd,
     )
     groups = {name: address.hex() for name, address in population.groups.items()}

@@ -1,17 +1,18 @@
 """One service node in simulation: the real `Node`, datapath and services, between two events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
+from pathlib import Path
 
 from ei._core import Datapath
+from ei.bundles import prepare_bundles
 from ei.lab.capture import fate_comment, opened_form, read_log
 from ei.lab.clock import VirtualClock
-from ei.lab.daemon_files import guards_at
 from ei.lab.eventlog import MAX_UNLOGGED, EventLog
 from ei.lab.network import Network, Port, Tap
 from ei.lab.population import LIFETIME_S, Population, Resident
-from ei.lab.topology import NodePlan
+from ei.lab.topology import NodePlan, Topology
 from ei.node.config import NodeConfig
 from ei.node.datapath import PureControl
 from ei.node.node import Node
@@ -19,7 +20,7 @@ from ei.records.record_set import RecordSet
 from ei.routing import Atlas
 from ei.runtime.inprocess import InProcess
 from ei.runtime.limits import VirtualCost
-from ei.runtime.loader import LoadedService
+from ei.runtime.loader import LoadedService, load_service
 from ei.runtime.stores import TransactionalStore
 
 NS_PER_S = 1_000_000_000
@@ -54,6 +55,7 @@ def config_of(
         domain_number=topology.domains[plan.domain].number,
         binds=(endpoint,),
         services=plan.services,
+        bundles=plan.bundles,
         cache_entries=cache_entries,
         attachment_limit_s=LIFETIME_S,
         explains=topology.domains[plan.domain].explains,
@@ -61,9 +63,15 @@ def config_of(
         policy="lab-permissive",
         neighbours=dict(topology.neighbours(plan.domain)),
         chains=dict(plan.chains),
-        guards=guards_at(topology, plan.name),
+        guards=dict(plan.guards),
         config=population.config_of(plan.name),
     )
+
+
+def load_services(topology: Topology) -> dict[str, LoadedService]:
+    """Load the services of all nodes, by name."""
+    names = {service: None for node in topology.nodes.values() for service in node.services}
+    return {name: load_service(name, topology.service_folders) for name in names}
 
 
 class SimNode:
@@ -77,6 +85,7 @@ class SimNode:
         records: What its domain has of them.
         atlas: Of their domains and nodes.
         services: Loaded, those of `config.services`.
+        folders: Where bundles are.
         seed: 32 bytes.
         stores: Stable stores by service name, which outlive the node; missing ones are made.
     """
@@ -91,6 +100,7 @@ class SimNode:
         records: RecordSet,
         atlas: Atlas,
         services: Iterable[LoadedService],
+        folders: Sequence[Path] = (),
         seed: bytes,
         stores: dict[str, TransactionalStore],
     ) -> None:
@@ -99,6 +109,7 @@ class SimNode:
         self._clock = world.clock
         self._network = world.network
         loaded = list(services)
+        manifests = [service.manifest for service in loaded]
         self.datapath = Datapath(
             role="node",
             address=resident.address,
@@ -114,7 +125,8 @@ class SimNode:
             keys=resident.keys,
             records=records,
             atlas=atlas,
-            manifests=[service.manifest for service in loaded],
+            manifests=manifests,
+            bundles=prepare_bundles(config.bundles, folders, manifests, chains=config.chains),
             datapath=PureControl(self.datapath, lambda: world.clock.now_ns),
         )
         self.services = InProcess(resident.address, seed=seed, cost=VirtualCost())

@@ -18,13 +18,12 @@ from ei.lab.network import Leave, Network, capturing
 from ei.lab.population import Population, populate
 from ei.lab.seeds import derive
 from ei.lab.simhost import SimTransport, make_host
-from ei.lab.simnode import SimNode, World, config_of
+from ei.lab.simnode import SimNode, World, config_of, load_services
 from ei.lab.topology import HostPlan, Impairment, NodePlan, Topology
 from ei.node.routes import RoutesAnswer, routes_of
 from ei.node.status import NodeStatus
 from ei.records.keys import Keys
 from ei.records.record_set import RecordSet
-from ei.runtime.loader import LoadedService, load_service
 from ei.runtime.stores import MemoryStore, TransactionalStore
 
 UNIX_S = 1_800_000_000
@@ -64,12 +63,15 @@ class Simulation:
         self._leave_to = leave_to
         self._log = EventLog() if has_log else None
         self._unix_offset_ns = UNIX_S * 10**9 - clock.now_ns
+        self._services = load_services(topology)
+        numbers = {name: service.manifest.id for name, service in self._services.items()}
         self._population = populate(
-            topology, randomness=lambda label: derive(seed, label), unix_s=UNIX_S
+            topology,
+            randomness=lambda label: derive(seed, label),
+            unix_s=UNIX_S,
+            service_numbers=numbers,
         )
         self._endpoints = lay_out(topology, subnet=SUBNET, has_relays=False).endpoints
-        self._services = _load_services(topology)
-        numbers = {name: service.manifest.id for name, service in self._services.items()}
         nodes = self._population.node_records(self._endpoints.__getitem__, numbers.__getitem__)
         self._archive = Archive(self._population, nodes, unix_s=UNIX_S)
         self._world = World(
@@ -359,6 +361,7 @@ class Simulation:
             records=self._archive.view(plan.domain),
             atlas=self._archive.atlas,
             services=[self._services[name] for name in plan.services],
+            folders=self._topology.service_folders,
             seed=derive(self._seed, "node", plan.name, str(count)),
             stores=stores,
         )
@@ -391,8 +394,3 @@ class Simulation:
     def _note(self, text: str) -> None:
         if self._log is not None:
             self._log.note(self._clock.now_ns, text)
-
-
-def _load_services(topology: Topology) -> dict[str, LoadedService]:
-    names = {service: None for node in topology.nodes.values() for service in node.services}
-    return {name: load_service(name, topology.service_folders) for name in names}

@@ -119,6 +119,7 @@ class NodePlan:
         config: Service name to values that differ from its manifest's `[config]`; a text `@NAME`
             stands for the address of what has this full name.
         location: Roughly where it is, as its record says.
+        bundles: Names of the bundles that it expands, in the folders of services.
     """
 
     name: str
@@ -131,6 +132,7 @@ class NodePlan:
     )
     guards: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     location: Location | None = None
+    bundles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class HostPlan:
         name: Full name, `<own>.<domain>`.
         domain: Name of its home domain.
         nodes: Full names of the nodes it attaches to, the preferred first, 1 to 4.
-        guards: Names of services that run before the last pipe to it.
+        guards: Names of services that run before the last pipe to it, as its record says.
         aliases: Further full names that lead to it.
     """
 

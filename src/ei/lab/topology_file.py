@@ -5,6 +5,7 @@ version = 1
 services = ["delivery", "echo"]       # of every node that lists none
 service_folders = ["services"]        # further modules, beside this file
 strangers = ["mine"]                  # those of them that nodes are not to trust
+bundles = ["small"]                   # of every node that lists none; in those folders
 internet = ["127.0.0.0/8:*"]          # what services may reach, at every node that lists nothing
 
 [domains.isp-a]                       # without providers and peers anywhere: all are peers
@@ -79,6 +80,7 @@ class _File(msgspec.Struct, frozen=True):
     services: tuple[str, ...] = DEFAULT_SERVICES
     service_folders: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
+    bundles: tuple[str, ...] = ()
     internet: tuple[str, ...] = ()
     link_defaults: dict[str, Table] = {}
     links: list[Table] = []
@@ -103,6 +105,7 @@ class _Cluster(msgspec.Struct, frozen=True):
 
 class _Node(msgspec.Struct, frozen=True):
     services: tuple[str, ...] | None = None
+    bundles: tuple[str, ...] | None = None
     chains: dict[str, tuple[str, ...]] = {}
     internet: tuple[str, ...] | None = None
     config: dict[str, Table] = {}
@@ -200,6 +203,7 @@ def _nodes(domains: Mapping[str, _Domain], file: _File) -> dict[str, NodePlan]:
         for own, table in rows.nodes.items():
             row = _row(_Node, table, f"domains.{domain}.nodes.{own}")
             runs = file.services if row.services is None else row.services
+            expands = file.bundles if row.bundles is None else row.bundles
             reaches = file.internet if row.internet is None else row.internet
             config = {
                 service: configured(values, partial(_as_name, domain=domain))
@@ -208,7 +212,7 @@ def _nodes(domains: Mapping[str, _Domain], file: _File) -> dict[str, NodePlan]:
             name = f"{own}.{domain}"
             guards = {_full_name(node, domain): words for node, words in row.guards.items()}
             plans[name] = NodePlan(
-                name, domain, runs, row.chains, reaches, config, guards, row.location
+                name, domain, runs, row.chains, reaches, config, guards, row.location, expands
             )
     return plans
 

@@ -91,7 +91,10 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             ports; see `ei.node.internet`.
         sites: Name to certificate and key of the sites whose TLS ends here; see
             `ei.node.site_config`.
-        chains: Service to the services that a packet for it visits, in order, itself last.
+        bundles: Names of the bundles that are expanded here, in the folders of `service_folders`;
+            the services of each are among `services`.
+        chains: Service to the services that a packet for it visits, in order, itself last;
+            where a bundle has the service, what is before it comes before the bundle's.
         guards: Name of a host attached here to the services that run before the last pipe to it, or
             of another node to those that the operator has put before the pipe to that.
         config: Service to values that differ from its manifest's `[config]`.
@@ -112,6 +115,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     metrics_bind: Annotated[str, Meta(max_length=64)] = ""
     services: tuple[str, ...] = DEFAULT_SERVICES
     service_folders: tuple[str, ...] = ()
+    bundles: tuple[str, ...] = ()
     workers: Literal["process", "inline"] = "process"
     jail: Literal["closed", "open"] = "closed"
     trusted_services: tuple[str, ...] = ()
@@ -184,12 +188,10 @@ def check_node_config(config: NodeConfig) -> None:
         )
     if config.telemetry is not None:
         check_collector(config.telemetry.otlp, where="telemetry.otlp")
-    if len(set(config.services)) != len(config.services):
-        raise ConfigError("services: each service is named once")
-    for service, chain in config.chains.items():
-        if not chain or chain[-1] != service:
-            raise ConfigError(f"chains.{service}: must end with {service!r}")
-        _check_services(config, f"chains.{service}", chain)
+    for what, names in (("service", config.services), ("bundle", config.bundles)):
+        if len(set(names)) != len(names):
+            raise ConfigError(f"{what}s: each {what} is named once")
+    _check_chains(config)
     _check_services(config, "trusted_services", config.trusted_services, most=MAX_TRUSTED)
     _check_services(config, "watched_services", config.watched_services)
     for host, guards in config.guards.items():
@@ -198,6 +200,13 @@ def check_node_config(config: NodeConfig) -> None:
         _check_services(config, f"config.{service}", (service,))
     check_sites(config.sites, config.config)
     _check_cluster(config)
+
+
+def _check_chains(config: NodeConfig) -> None:
+    for service, chain in config.chains.items():
+        if not chain or chain[-1] != service:
+            raise ConfigError(f"chains.{service}: must end with {service!r}")
+        _check_services(config, f"chains.{service}", chain)
 
 
 def _check_cluster(config: NodeConfig) -> None:

@@ -107,6 +107,7 @@ class NodeDaemon:
             keys=prepared.keys,
             records=prepared.records,
             manifests=manifests,
+            bundles=prepared.bundles,
             datapath=engine,
             store=self._registered,
         )

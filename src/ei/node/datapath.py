@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ei.bundles import Rows
+
 if TYPE_CHECKING:
     from ei._core import Datapath
 
@@ -50,6 +52,15 @@ class DatapathControl(Protocol):
     ) -> None: ...
     def remove_service(self, number: int) -> None: ...
     def set_chain(self, service: int, services: list[int]) -> None: ...
+    def set_bundle(
+        self,
+        number: int,
+        *,
+        first: list[int],
+        later: list[int],
+        to_nodes: list[int],
+        to_hosts: list[int],
+    ) -> None: ...
     def set_guards(self, host: bytes, services: list[int]) -> None: ...
     def resolved(self, service: int, query: bytes, record: bytes | None) -> None: ...
     def set_internet(self, internet: list[str]) -> None: ...
@@ -57,6 +68,18 @@ class DatapathControl(Protocol):
     def take_notices(self) -> Sequence[Notice]: ...
     def statistics(self) -> dict[str, object]: ...
     def take_traces(self) -> list[Trace]: ...
+
+
+def tell_bundles(datapath: DatapathControl, bundles: Sequence[Rows]) -> None:
+    """Tell a datapath what packets visit that name a bundle."""
+    for rows in bundles:
+        datapath.set_bundle(
+            rows.bundle.id,
+            first=list(rows.first),
+            later=list(rows.later),
+            to_nodes=list(rows.to_nodes),
+            to_hosts=list(rows.to_hosts),
+        )
 
 
 class PureControl:
@@ -133,6 +156,19 @@ class PureControl:
 
     def set_chain(self, service: int, services: list[int]) -> None:
         self._datapath.set_chain(service, services)
+
+    def set_bundle(
+        self,
+        number: int,
+        *,
+        first: list[int],
+        later: list[int],
+        to_nodes: list[int],
+        to_hosts: list[int],
+    ) -> None:
+        self._datapath.set_bundle(
+            number, first=first, later=later, to_nodes=to_nodes, to_hosts=to_hosts
+        )
 
     def set_guards(self, host: bytes, services: list[int]) -> None:
         self._datapath.set_guards(host, services)

@@ -15,13 +15,15 @@ the same node says that it does not say. Nodes of other domains speak for themse
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ei.attachment import Explain, Explained, encode
-from ei.attachment.statements import STATEMENTS, Asker, Fate, Part, Statement
+from ei.attachment.statements import STATEMENTS, Fate, Statement
+from ei.bundles import Rows
 from ei.errors import IntegrityError
+from ei.node.askers import WantedBy, parts_of
 from ei.node.traces import Flow, Passage, Traces
 from ei.records.addresses import domain_number_of
 from ei.records.keys import Keys
@@ -77,19 +79,23 @@ class Explaining:
         address: The node's.
         traces: What is remembered.
         manifests: Of the services that run here.
+        bundles: That are expanded here.
+        wanted_by: Returns the guards that a receiver has asked for.
 
     Attributes:
         explains: What is revealed.
         refused: Questions and answers that came to nothing, by reason.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 all that it tells of
         self,
         keys: Keys,
         address: Address,
         *,
         traces: Traces,
         manifests: Mapping[int, Manifest],
+        bundles: Sequence[Rows] = (),
+        wanted_by: WantedBy = lambda _: (),
         explains: Explains = "hops",
     ) -> None:
         self._keys = keys
@@ -97,6 +103,8 @@ class Explaining:
         self.explains: Explains = explains
         self._traces = traces
         self._manifests = manifests
+        self._wanted_by = wanted_by
+        self._bundles = {rows.bundle.id: rows for rows in bundles}
         self._waiting: dict[tuple[Address, int], _Asked] = {}
         self._allowances: dict[Address, _Allowance] = {}
         self._answered = 0
@@ -128,8 +136,7 @@ class Explaining:
             self.refused["asked_too_often"] += 1
             return []
         self._answered += 1
-        manifest = self._manifests.get(question.service)
-        if manifest is not None and not manifest.receipts:
+        if not self._gives_receipts(question.service):
             return [self._say(sender, question, "refused")]
         flow = Flow(question.source, question.service, question.connection)
         passage = self._traces.newest(flow, ingress=sender)
@@ -144,6 +151,13 @@ class Explaining:
             else:
                 self.refused["asked_twice"] += 1
         return said
+
+    def _gives_receipts(self, service: int) -> bool:
+        """Whether a service does, or all of a bundle."""
+        rows = self._bundles.get(service)
+        numbers = {service} if rows is None else rows.visited | rows.behind
+        manifests = (self._manifests.get(number) for number in numbers)
+        return all(manifest is None or manifest.receipts for manifest in manifests)
 
     def _wait(self, now_s: float, sender: Address, following: Address, question: Explain) -> bool:
         while self._waiting:
@@ -220,7 +234,6 @@ class Explaining:
         is_to_node: bool = False,
     ) -> tuple[Address, bytes]:
         numbers = () if passage is None else passage.numbers
-        askers = who_asked(question.service, numbers, is_to_node=is_to_node)
         statement = Statement(
             node=self._address,
             number=question.number,
@@ -232,9 +245,12 @@ class Explaining:
             to=to,
             how="" if passage is None else passage.how,
             spent_us=0 if passage is None else min(passage.spent_ns // 1_000, MAX_US),
-            parts=tuple(
-                Part(self._traces.module(number).title, asked_by)
-                for number, asked_by in zip(numbers, askers, strict=True)
+            parts=parts_of(
+                question.service,
+                numbers,
+                guards=() if is_to_node else self._wanted_by(to),
+                bundles=self._bundles,
+                title=lambda number: self._traces.module(number).title,
             ),
         )
         sealed = STATEMENTS.seal(statement, self._keys)
@@ -253,23 +269,6 @@ class Explaining:
             return False
         allowance.questions -= 1.0
         return True
-
-
-def who_asked(
-    service: int, numbers: tuple[int, ...], *, is_to_node: bool = False
-) -> tuple[Asker, ...]:
-    """Return who asked for each service that had a say in a packet, by its place in the chain.
-
-    The chain ends with the service that the source named; before it come those of the node's
-    operator, after it the guards of the receiver, or of the operator where the packet goes on to a
-    node. A packet that did not come as far as the named one came to no guard either.
-    """
-    after: Asker = "operator" if is_to_node else "receiver"
-    named = numbers.index(service) if service in numbers else len(numbers)
-    return tuple(
-        "source" if place == named else "operator" if place < named else after
-        for place in range(len(numbers))
-    )
 
 
 def _fate(verdict: str) -> tuple[Fate, str]:

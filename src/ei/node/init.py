@@ -50,6 +50,9 @@ revocation_limit_s = 31_536_000
 services = [{services}]
 # service_folders = ["/srv/ei/services"]
 
+# Bundles in those folders that are expanded here: chains of the services above, with a number.
+# bundles = ["small"]
+
 # "process": a worker process for each service. "inline": threads of the node, for small machines
 # that trust their services.
 # workers = "process"

@@ -15,8 +15,9 @@ from typing import Literal
 
 import msgspec
 
-from ei.attachment import ATTACHMENT, Explain, Explained, Moved, decode
+from ei.attachment import ATTACHMENT, Explain, Explained, Guard, Moved, decode
 from ei.attachment import Draining as DrainingMessage
+from ei.bundles import Rows
 from ei.directory import Store
 from ei.errors import ConfigError, LimitError, LocalError, PeerError
 from ei.node.config import NodeConfig
@@ -24,6 +25,7 @@ from ei.node.control import ControlPlane
 from ei.node.datapath import DatapathControl
 from ei.node.draining import Drained, Draining, Passed
 from ei.node.explaining import Explaining
+from ei.node.guarding import Guarding
 from ei.node.notices import DatapathFailed, NodeNotice, PeerMoved, WorkerFailed
 from ei.node.peers import MAX_PEERS, Peer, peers_of
 from ei.node.policy import TrafficPolicy, check_guards
@@ -47,7 +49,7 @@ class Node:
         config: Checked.
         keys: The node's own; the record of them must be in `records`.
         records: Who the others are.
-        manifests: Of the services that run here: those that `config` names.
+        manifests, bundles: Of the services that run here, and what is expanded, as `config` says.
         datapath: Gets all commands.
         store: Of attachments that hosts register; by default they end with the process.
         atlas: Of `records`, if several nodes of a process share it.
@@ -65,6 +67,7 @@ class Node:
         keys: Keys,
         records: RecordSet,
         manifests: Sequence[Manifest],
+        bundles: Sequence[Rows] = (),
         datapath: DatapathControl,
         store: Store | None = None,
         atlas: Atlas | None = None,
@@ -73,10 +76,10 @@ class Node:
         self._address = keys.address(config.domain_number)
         self._pipe_key = keys.pipe_key
         self._records = records
-        self._services = RunningServices(config, manifests, datapath)
+        self._services = RunningServices(config, manifests, datapath, bundles=bundles)
         self._datapath = datapath
         self._peers: dict[Address, Peer] = {}
-        self._guards: dict[Address, tuple[int, ...]] = {}
+        self._guards = Guarding(self._address, datapath.set_guards)
         self._unix_s = 0.0
         self._up: set[Address] = set()
         self._held: set[int] = set()
@@ -90,6 +93,8 @@ class Node:
             self._address,
             traces=self.traces,
             manifests=by_number,
+            bundles=bundles,
+            wanted_by=self._guards.wanted_by,
             explains=config.explains,
         )
         self._check(records, config)
@@ -226,6 +231,8 @@ class Node:
                     self.draining.take(sender, said)
                     if isinstance(said, DrainingMessage):
                         self.control.peer_leaves(sender, now_s=now_s)
+                case Guard(envelope):
+                    self._guards.take(sender, envelope, unix_s=self._unix_s)
                 case (Explain() | Explained()) as said:
                     sends = self._explaining.take(now_s, sender, said, records=self._records)
                     for peer, answer in sends:
@@ -290,7 +297,7 @@ class Node:
             manifests=self._services,
             peers=self._peers,
             records=self._records,
-            refused_messages=self.control.refused + self._explaining.refused,
+            refused_messages=self.control.refused + self._explaining.refused + self._guards.refused,
             ages=self._ages,
             drain=self.draining.status(),
             refused_peers=self._policy.refused,
@@ -359,10 +366,8 @@ class Node:
             records.names[host]: self._services.numbers(services)
             for host, services in self._config.guards.items()
         }
-        for host in {**self._guards, **guards}:
-            if self._guards.get(host) != guards.get(host):
-                self._datapath.set_guards(host, list(guards.get(host, ())))
-        self._records, self._peers, self._guards, self._held = records, peers, guards, held
+        self._guards.use(records, guards, peers)
+        self._records, self._peers, self._held = records, peers, held
         self._ages = self._ages_with(len(known) - len(peers))
 
     def _called(self, records: RecordSet) -> set[Address]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from ei.bundles import Rows, prepare_bundles
 from ei.daemons.known_records import load_records, read_seen
 from ei.errors import ConfigError
 from ei.node.config import NodeConfig, load_node_config
@@ -44,6 +45,7 @@ class PreparedNode:
     services: tuple[FoundService, ...]
     records: RecordSet
     sites: tuple[Site, ...] = ()
+    bundles: tuple[Rows, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -90,6 +92,8 @@ def prepare_node(path: Path) -> PreparedNode:
         _find_service(path, config, shelf.chosen(name) or folder_of(name, folders))
         for name in config.services
     )
+    manifests = [service.manifest for service in services]
+    bundles = prepare_bundles(config.bundles, folders, manifests, chains=config.chains)
     keys = read_keys(folder / config.key_file)
     known = read_seen(folder / config.state_directory / SEEN_FILE)
     records = load_records(folder, config, unix_s=time.time(), known=known)
@@ -98,12 +102,15 @@ def prepare_node(path: Path) -> PreparedNode:
         config,
         keys=keys,
         records=records,
-        manifests=[service.manifest for service in services],
+        manifests=manifests,
+        bundles=bundles,
         datapath=RememberingControl(),
     )
     domain_keys = _read_domain_keys(folder, config) if config.domain_key_file else None
     sites = read_sites(folder, config.sites)
-    prepared = PreparedNode(path.resolve(), config, keys, domain_keys, services, records, sites)
+    prepared = PreparedNode(
+        path.resolve(), config, keys, domain_keys, services, records, sites, bundles
+    )
     _check_copies(prepared)
     return prepared
 
@@ -130,6 +137,7 @@ def _check_copies(prepared: PreparedNode) -> None:
         ConfigError: a service's state is to have copies, and this node is in no cluster.
     """
     if prepared.config.cluster is not None:
+        _check_bundles(prepared)
         return
     for name, copies in prepared.replicated.values():
         if copies > 1:
@@ -137,6 +145,21 @@ def _check_copies(prepared: PreparedNode) -> None:
                 f"{prepared.path}: services: the state of {name} is to be on {copies} members,"
                 " and this node is in no cluster",
                 remedy=f"Say [cluster], or that one is enough: copies = {{ {name} = 1 }}",
+            )
+
+
+def _check_bundles(prepared: PreparedNode) -> None:
+    """Check that no bundle needs a state that another member of the cluster may have.
+
+    Raises:
+        ConfigError: one does: packets go to the owner of the state by the service that they name.
+    """
+    for rows in prepared.bundles:
+        for number in (rows.visited | rows.behind) & prepared.replicated.keys():
+            raise ConfigError(
+                f"{prepared.path}: bundles: {rows.bundle.name} has"
+                f" {prepared.replicated[number][0]}, whose state is the cluster's",
+                remedy="Run the bundle at a node that is in no cluster.",
             )
 
 

@@ -79,6 +79,18 @@ class RememberingControl:
     def set_chain(self, service: int, services: list[int]) -> None:
         self.commands.append(("set_chain", service, tuple(services)))
 
+    def set_bundle(
+        self,
+        number: int,
+        *,
+        first: list[int],
+        later: list[int],
+        to_nodes: list[int],
+        to_hosts: list[int],
+    ) -> None:
+        rows = (first, later, to_nodes, to_hosts)
+        self.commands.append(("set_bundle", number, *map(tuple, rows)))
+
     def set_guards(self, host: bytes, services: list[int]) -> None:
         self.commands.append(("set_guards", host, tuple(services)))
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ei.bundles import Bundle, Rows
 from ei.errors import ConfigError, ConflictError
 from ei.node.config import NodeConfig
-from ei.node.datapath import DatapathControl
+from ei.node.datapath import DatapathControl, tell_bundles
 from ei.routing import Offer, read_version
 from ei.runtime.loader import datapath_options
 from ei.sdk.manifest import Manifest
@@ -19,23 +20,32 @@ class RunningServices:
     Args:
         manifests: Of the services that run here: those that `config` names.
         datapath: Gets all commands.
+        bundles: That are expanded here.
 
     Raises:
-        ConfigError: a service has no manifest, or the number of another.
+        ConfigError: a service has no manifest, or the number of another, or of a bundle.
     """
 
     def __init__(
-        self, config: NodeConfig, manifests: Sequence[Manifest], datapath: DatapathControl
+        self,
+        config: NodeConfig,
+        manifests: Sequence[Manifest],
+        datapath: DatapathControl,
+        *,
+        bundles: Sequence[Rows] = (),
     ) -> None:
         self._datapath = datapath
+        self._bundles = bundles
         self._by_name = {manifest.name: manifest for manifest in manifests}
         self._by_number = {manifest.id: manifest for manifest in manifests}
         if missing := [name for name in config.services if name not in self._by_name]:
             raise ConfigError(f"services: no manifest of {', '.join(missing)} was given")
-        for name, manifest in self._by_name.items():
-            if (other := self._by_number[manifest.id].name) != name:
+        named: list[Manifest | Bundle] = [*manifests, *(rows.bundle for rows in bundles)]
+        names = {each.id: each.name for each in named}
+        for each in named:
+            if (other := names[each.id]) != each.name:
                 raise ConfigError(
-                    f"services: {name} and {other} both have number {manifest.id}",
+                    f"services: {each.name} and {other} both have number {each.id}",
                     remedy="Give one another id in its manifest.toml, from 0xF0000000 on.",
                 )
 
@@ -52,8 +62,9 @@ class RunningServices:
 
     @property
     def offers(self) -> tuple[Offer, ...]:
-        """What the routing tells others of them."""
-        return tuple(Offer(each.id, *read_version(each.version)) for each in self)
+        """What the routing tells others of them, and of bundles."""
+        named: list[Manifest | Bundle] = [*self, *(rows.bundle for rows in self._bundles)]
+        return tuple(Offer(each.id, *read_version(each.version)) for each in named)
 
     def name_of(self, number: int) -> str:
         """Return the name of a service, or its number where it does not run here."""
@@ -65,13 +76,14 @@ class RunningServices:
         return tuple(self._by_name[service].id for service in services)
 
     def start(self, chains: Mapping[str, tuple[str, ...]]) -> None:
-        """Tell the datapath of all services and chains."""
+        """Tell the datapath of all services, chains and bundles."""
         for manifest in self:
             self._datapath.add_service(manifest.id, **datapath_options(manifest))
         if REACH in self._by_name:
             self._datapath.set_fallback(self._by_name[REACH].id)
         for service, chain in chains.items():
             self._datapath.set_chain(self._by_name[service].id, list(self.numbers(chain)))
+        tell_bundles(self._datapath, self._bundles)
 
     def renew(self, manifest: Manifest) -> None:
         """Tell the datapath of another version of a service: what waits stays, its decisions go.

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
@@ -157,8 +158,9 @@ def _join(steps: Sequence[Trace]) -> Passage:
     if verdict.startswith(FORWARDED):
         to = bytes.fromhex(verdict.removeprefix(FORWARDED))
         verdict = "forwarded"
-    numbers = dict.fromkeys(number for step in steps for number in step[7])
-    return Passage("decided" if was_decided else how, verdict, to, spent_ns, tuple(numbers))
+    # Who was asked is named in the step that waited and in that of its answer.
+    numbers = tuple(number for number, _ in groupby(number for step in steps for number in step[7]))
+    return Passage("decided" if was_decided else how, verdict, to, spent_ns, numbers)
 
 
 def _name(

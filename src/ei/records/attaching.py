@@ -14,7 +14,14 @@ MICROSECONDS = 1_000_000
 
 
 def write_attachment(  # noqa: PLR0913 all that an attachment is made of
-    path: Path, keys: Keys, *, host: Address, nodes: tuple[Address, ...], unix_s: float, life_s: int
+    path: Path,
+    keys: Keys,
+    *,
+    host: Address,
+    nodes: tuple[Address, ...],
+    unix_s: float,
+    life_s: int,
+    guards: tuple[int, ...] | None = None,
 ) -> AttachmentRecord:
     """Put an attachment into a record file, in the place of older ones of the host; return it.
 
@@ -23,6 +30,7 @@ def write_attachment(  # noqa: PLR0913 all that an attachment is made of
         keys: Of the host.
         nodes: 1 to 8, the preferred first.
         life_s: From now on.
+        guards: Numbers of the services that nodes are to run before the pipe to the host.
 
     Raises:
         EiError: the file cannot be read.
@@ -33,7 +41,7 @@ def write_attachment(  # noqa: PLR0913 all that an attachment is made of
         own = {envelope: found for envelope, found in old.items() if found.host == host}
         last = max((found.sequence for found in own.values()), default=0)
         sequence = max(last + 1, int(unix_s * MICROSECONDS))
-        record = AttachmentRecord(host, nodes, sequence, int(unix_s) + life_s)
+        record = AttachmentRecord(host, nodes, sequence, int(unix_s) + life_s, guards)
         kept = [envelope for envelope in envelopes if envelope not in own]
         write_records(path, [*kept, seal_record(record, keys)])
     return record

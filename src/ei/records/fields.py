@@ -17,6 +17,8 @@ from ei.records.locations import MAX_LATITUDE, MAX_LONGITUDE, Location, is_locat
 MAX_PROVIDERS = 64
 MAX_DIRECTORIES = 8
 MAX_ALLOWED = 48
+MAX_GUARDS = 8
+MAX_SERVICE = 2**32
 
 
 class Refused(Exception):  # noqa: N818 it says what became of the record
@@ -71,6 +73,18 @@ def check_allowed(what: str, allowed: tuple[int | bytes, ...]) -> None:
         refuse("bad_field", f"its {what} name a domain number above {MAX_DOMAIN_NUMBER}")
     if any(len(address) != ADDRESS_BYTES for address in addresses):
         refuse("bad_field", f"its {what} name an address of other than {ADDRESS_BYTES} bytes")
+
+
+def check_guards(guards: tuple[int, ...] | None) -> None:
+    """Check whom a host wants before its pipes."""
+    if guards is None:
+        return
+    if len(guards) > MAX_GUARDS:
+        refuse("bad_field", f"it has {len(guards)} guards, allowed are {MAX_GUARDS}")
+    if len(set(guards)) != len(guards):
+        refuse("bad_field", "it names a guard twice")
+    if any(not 0 < guard < MAX_SERVICE for guard in guards):
+        refuse("bad_field", "a guard of it is not the number of a service")
 
 
 def check_key(what: str, key: bytes) -> None:

@@ -77,12 +77,15 @@ class AttachmentRecord(
     Attributes:
         nodes: 1 to 8, the preferred first.
         sequence: max(last + 1, Unix microseconds); of two records the larger counts.
+        guards: Numbers of the services that its nodes are to run before the pipe to it, in order,
+            each once, at most 8; `None` where it does not say.
     """
 
     host: Address
     nodes: tuple[Address, ...]
     sequence: int
     expires_unix_s: int
+    guards: tuple[int, ...] | None = None
 
 
 class GroupRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):

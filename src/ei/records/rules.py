@@ -19,6 +19,7 @@ from ei.records.fields import (
     check_allowed,
     check_count,
     check_endpoint,
+    check_guards,
     check_key,
     check_location,
     check_relations,
@@ -216,6 +217,7 @@ class Verifier:
                 "lives_too_long",
                 f"lives {left_s:.0f} s more, allowed are {self._attachment_limit_s} s",
             )
+        check_guards(record.guards)
         nodes = self._known_nodes(record.nodes, MAX_ATTACHED_NODES)
         kept = msgspec.structs.replace(record, nodes=nodes)
         _keep_newer(self.attachments, record.host, kept)

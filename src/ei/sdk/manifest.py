@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from ei.errors import ConfigError
+from ei.sdk.composition import EVERY_KIND, AddsBytes, Gives, Port, Takes
 from ei.sdk.knowledge import Fact, Party
 from ei.sdk.tiers import TIERS, TierName, least_tier
 
@@ -85,6 +86,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             hides who talks to whom says no.
         knows: Who learns what, of a service that hides something: party to facts, each one of the
             words of `ei.sdk.knowledge`; an empty list for a party that learns nothing.
+        takes, gives, adds_bytes: What payloads are before it and behind it, and by how much they
+            grow at most; see `ei.sdk.composition`.
+        hands_on: Packets go on to the next service of a chain; without it they end here, or are
+            sent from here.
+        before_pipe: What it takes and gives behind the service that sends, before a pipe to another
+            node; without it, it does not stand there.
         config: Default configuration, checked against the `Config` of the service.
     """
 
@@ -118,7 +125,19 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         dict[Party, tuple[Fact, ...]],
         Meta(description=f"a table from some of {_listed(Party)} to lists of {_listed(Fact)}"),
     ] = {}
+    takes: Takes = EVERY_KIND
+    gives: Gives = None
+    adds_bytes: AddsBytes = 0
+    hands_on: Annotated[bool, Meta(description="true or false")] = False
+    before_pipe: Annotated[
+        Port | None, Meta(description="a table of takes, gives and adds_bytes")
+    ] = None
     config: Annotated[dict[str, object], Meta(description="a table")] = {}
+
+    @property
+    def in_chain(self) -> Port:
+        """What it takes and gives in a chain, up to the service that sends."""
+        return Port(takes=self.takes, gives=self.gives, adds_bytes=self.adds_bytes)
 
 
 ENTRY_BYTES = 64

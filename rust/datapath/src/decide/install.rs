@@ -137,7 +137,7 @@ impl Decisions {
                 service: new.service,
                 reason: *reason,
             },
-            NewAction::Forward(hops) => self.forward_of(hops, &mut more),
+            NewAction::Forward(hops) => self.forward_of(new.question.service, hops, &mut more),
         };
         let mut entry = Entry::new(action, part, 0, 0);
         if more != More::default() {
@@ -146,7 +146,7 @@ impl Decisions {
         entry
     }
 
-    fn forward_of(&mut self, hops: &[NewHop<'_>], more: &mut More) -> Action {
+    fn forward_of(&mut self, service: u32, hops: &[NewHop<'_>], more: &mut More) -> Action {
         if let [
             NewHop {
                 peer,
@@ -156,7 +156,7 @@ impl Decisions {
                 source: None,
             },
         ] = hops
-            && !self.routes.is_guarded(address)
+            && !self.routes.is_guarded(service, address)
         {
             return Action::ForwardOne(*peer);
         }
@@ -164,7 +164,7 @@ impl Decisions {
         more.hops = hops
             .iter()
             .map(|hop| {
-                let is_guarded = self.routes.is_guarded(&hop.address);
+                let is_guarded = self.routes.is_guarded(service, &hop.address);
                 if is_guarded {
                     self.guarded.insert(hop.peer, hop.address);
                 }

@@ -295,7 +295,8 @@ impl Datapath {
         peer: PeerIndex,
         to: Address,
     ) -> Fate {
-        if !self.decisions.routes.is_guarded(&to) {
+        let service = packet.header.service;
+        if !self.decisions.routes.is_guarded(service, &to) {
             return fate_of(self.departures.send(now_ns, peer, &packet));
         }
         let came_from = packet.egress.replace(to);

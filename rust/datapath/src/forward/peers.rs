@@ -101,6 +101,8 @@ impl Datapath {
         if let Some(known) = self.peers.addresses.get_mut(place) {
             *known = address;
         }
+        let is_node = kind == PeerKind::Node;
+        self.decisions.routes.set_node(address, is_node);
         Ok(peer)
     }
 
@@ -112,6 +114,7 @@ impl Datapath {
         self.decisions.revoke_peer(peer);
         self.departures.expire(now_ns, Some(peer));
         self.departures.pipes.remove_peer(address);
+        self.decisions.routes.set_node(*address, false);
         self.copies.forget(address);
         self.take_in_changes(now_ns);
     }
