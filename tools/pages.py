@@ -261,6 +261,51 @@ def service_numbers() -> str:
     return "\n".join(lines) + "\n"
 
 
+REGISTRY = """\
+## Files
+
+Below the public folder of a registry, or its address:
+
+| file | what it is |
+|---|---|
+| `metadata/timestamp.json`, `N.root.json` | metadata of TUF 1.0, with consistent snapshots |
+| `metadata/N.snapshot.json`, `N.targets.json`, `N.rollout.json` | the same |
+| `metadata/N.author-NAME.json` | the role of the author of NAME |
+| `targets/NAME/DIGEST.VERSION.eim` | a package; SHA-256 in hexadecimal |
+| `certificates/DIGEST.json` | a certificate of conformance |
+| `log/checkpoint`, `log/tile/...` | a log by C2SP tlog-tiles, cosigned by witnesses |
+| `log/pending` | the newest checkpoint, for witnesses |
+| `submissions/`, `drafts/` | for governors: what was submitted, and what they are asked to sign |
+
+A release is the target `NAME/VERSION.eim`. What `custom` says beside its length and hash:
+
+| role | fields |
+|---|---|
+| `targets` | `number`; `entry`, its place in the log; `kind`; `certificate`; `revoked`, why |
+| `rollout` | `share_ppm`, of the nodes, in millionths |
+| `author-NAME` | `number`; `kind`, `module` or `bundle`; `certificate`, its digest |
+
+`root` has `ei-log`: `key`, `witnesses` and `needed`. An author's role has `ei-author`, his key. An
+entry of the log is a line of JSON without spaces: `digest`, `kind`, `name`, `number`, `version`.
+
+## Why it is refused
+
+Who follows a registry refuses all that it shows, or one release, with one of these words.
+`ei help WORD` explains one.
+"""
+
+
+def registry() -> str:
+    """Return the reference of what a registry shows, and why it is refused."""
+    from ei.registry.releases import REASONS
+
+    intro = "What nodes may run, as [ei registry](../how-to/run-a-registry.md) keeps it."
+    lines = [*_intro("# The registry", intro), "", REGISTRY]
+    lines += ["| word | what happened |", "|---|---|"]
+    lines += [f"| `{word}` | {text} |" for word, text in REASONS.items()]
+    return "\n".join(lines) + "\n"
+
+
 def dissector() -> str:
     """Return the Wireshark dissector with the names of all services."""
     from ei.registry.numbers import numbers
@@ -273,6 +318,7 @@ def dissector() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/numbers.md": service_numbers,
+    "docs/reference/registry.md": registry,
     DISSECTOR: dissector,
     "docs/reference/cli.md": cli,
     "docs/reference/errors.md": errors,

@@ -30,6 +30,10 @@ def test_the_reason_of_a_drop_by_a_host_is_explained(ei: Run) -> None:
     assert "named no port within 5 s" in ei("help", "stream_without_port").out
 
 
+def test_the_refusal_of_a_registry_is_explained(ei: Run) -> None:
+    assert "has expired, and nothing newer is shown" in ei("help", "freeze").out
+
+
 def test_what_became_of_a_packet_is_explained(ei: Run) -> None:
     assert "its service was asked" in ei("help", "missed").out
 

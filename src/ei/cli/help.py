@@ -59,6 +59,7 @@ def _fate_or_drop(topic: str) -> str:
     from ei.host.reasons import HOST_REASONS, RECEIPT_REASONS
     from ei.node.reasons import NODE_REASONS
     from ei.node.stream_status import STREAM_REASONS
+    from ei.registry.releases import REASONS
     from ei.runtime.loader import CLUSTER_REASONS
 
     if topic in FATES:
@@ -70,9 +71,11 @@ def _fate_or_drop(topic: str) -> str:
         said.append(f"A packet dropped as {topic}: {reasons[topic].strip()}")
     if topic in STREAM_REASONS:
         said.append(f"A stream closed as {topic}: {STREAM_REASONS[topic]}")
+    if topic in REASONS:
+        said.append(f"What a registry shows is refused as {topic}: {REASONS[topic]}")
     if said:
         return "\n".join(said)
-    raise _unknown(topic, [*FATES, *reasons, *STREAM_REASONS])
+    raise _unknown(topic, [*FATES, *reasons, *STREAM_REASONS, *REASONS])
 
 
 def _unknown(topic: str, reasons: list[str]) -> UsageError:
