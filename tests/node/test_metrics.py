@@ -6,7 +6,8 @@ import msgspec
 
 from ei.node.admin import RunningStatus
 from ei.node.ceiling import MemoryStatus
-from ei.node.metrics import MAX_PEER_SERIES, METRICS, Observed, metrics_text
+from ei.node.metrics import MAX_PEER_SERIES, METRICS, metrics_text
+from ei.node.observed import Observed
 from ei.node.service_worker import WorkerStatus
 from ei.node.status import NodeStatus, PeerStatus, ServiceStatus
 from ei.node.stream_status import ServiceStreams, StreamStatus

@@ -7,7 +7,8 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2 as metrics
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tests.node.test_metrics import running
 
-from ei.node.metrics import METRICS, Observed
+from ei.node.metrics import METRICS
+from ei.node.observed import Observed
 from ei.node.telemetry import Origin, instrument_name, metrics_request, traces_request
 from ei.node.traces import Module, TraceRecord
 

@@ -93,7 +93,10 @@ def test_a_version_that_does_not_live_gives_way_in_the_books_as_well(tmp_path: P
 
     node.upgrading.note(read_service(node.first), "0.2.0: exit 3")
 
-    assert node.upgrading.gave_way == {"plain": "0.2.0: exit 3"}
+    assert node.upgrading.gave_way == {"plain": (up.digest, "0.2.0: exit 3")}
+    assert node.upgrading.take_dead() == {"plain": (up.digest, "0.2.0: exit 3")}
+    assert node.upgrading.take_dead() == {}
+    assert node.upgrading.is_from_file("plain")
     assert node.shelf.choices == {"plain": Choice(OF_FILE, up.digest)}
 
 

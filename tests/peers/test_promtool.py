@@ -12,7 +12,8 @@ from tests.node.test_daemon import with_metrics
 from tests.node.test_metrics import NODE, peer, running
 
 from ei.node.ceiling import MemoryStatus
-from ei.node.metrics import METRICS, Observed, metrics_text
+from ei.node.metrics import METRICS, metrics_text
+from ei.node.observed import Observed
 from ei.node.stream_status import ServiceStreams, StreamStatus
 
 pytestmark = pytest.mark.slow

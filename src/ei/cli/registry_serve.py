@@ -16,8 +16,10 @@ def add_parser(verbs: Verbs) -> None:
     verb = verbs.add(
         "serve",
         summary="serve a registry by HTTP, and keep it fresh, until Ctrl-C or SIGTERM",
-        details="Any server of static files can serve the part public in its place; then something "
-        "must run this now and then, or nodes refuse it after a day: the time is signed anew.",
+        details="Any server of static files can serve the part public in its place; then something"
+        " must run this now and then, or nodes refuse it after a day: the time is signed anew."
+        " Nodes whose addresses are in its file reporters, one a line, stop a release that fails"
+        " at them while it is rolled out.",
         execute=execute,
     )
     verb.takes(
@@ -33,6 +35,7 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     """Serve."""
     from ei.errors import EiError
     from ei.records.endpoints import parse_endpoint
+    from ei.registry.reports import REPORTERS_FILE, REPORTS_PATH, Reports, read_reporters
     from ei.registry.repository import Registry
     from ei.registry.serving import Server
 
@@ -52,7 +55,9 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
             output.talk(f"{output.mark('bad', is_talk=True)} not renewed: {error}")
 
     host, port = parse_endpoint(arguments.listen)
-    posts = {"/cosignatures": registry.take_posted}
+    reporters = read_reporters(registry.folder / REPORTERS_FILE)
+    reports = Reports(registry, reporters, unix_s=time.time)
+    posts = {"/cosignatures": registry.take_posted, f"/{REPORTS_PATH}": reports.take}
     with Server((str(host), port), registry.folder / "public", posts, between=keep_fresh) as server:
         address = f"http://{_written(str(host))}:{server.server_address[1]}"
         output.talk(f"{registry.folder} is at {address}")

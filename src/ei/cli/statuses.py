@@ -9,6 +9,7 @@ from ei.cli.clusters import show_cluster
 from ei.cli.output import Output
 from ei.cli.polling import Polled
 from ei.cli.quantities import duration, lifetime
+from ei.cli.registries import show_followed
 from ei.host.status import HostStatus
 from ei.node.admin import RunningStatus
 from ei.node.ceiling import MIB, MemoryStatus
@@ -37,6 +38,7 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
         output.fold(streams(node.streams))
     if running.memory is not None:
         output.fold(memory(running.memory))
+    show_followed(running.registry, output)
     for lost in overflows(node):
         output.fold(f"{output.mark('warn')} {lost}")
     for gap in gaps_of(running):

@@ -33,7 +33,8 @@ from ei.lab.namespaces import UPLINK
 from ei.lab.process_lab import ProcessLab
 from ei.lab.searching import Job, searched, searching
 from ei.lab.sniffing import Flow, Sniffer
-from ei.node.metrics import Observed, metrics_text
+from ei.node.metrics import metrics_text
+from ei.node.observed import Observed
 from ei.sdk.knowledge import Party
 
 ANSWERS = ("status", "statistics", "traces", "routes", "directory")

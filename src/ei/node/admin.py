@@ -38,6 +38,7 @@ from ei.node.ceiling import MemoryStatus
 from ei.node.cluster_status import ClusterStatus
 from ei.node.lookups import look_up
 from ei.node.node import Node
+from ei.node.registry_status import RegistryStatus
 from ei.node.reloading import Reloaded
 from ei.node.routes import routes_of, why_route
 from ei.node.service_worker import WorkerStatus
@@ -171,6 +172,7 @@ class RunningStatus(msgspec.Struct, frozen=True):
     Attributes:
         telemetry: Requests to a collector, by result.
         memory: `None` where nobody watches it.
+        registry: The one that it follows; `None` for none.
     """
 
     pid: int
@@ -181,6 +183,7 @@ class RunningStatus(msgspec.Struct, frozen=True):
     cluster: ClusterStatus | None = None
     telemetry: dict[str, int] = {}
     memory: MemoryStatus | None = None
+    registry: RegistryStatus | None = None
 
 
 class Running(Protocol):

@@ -12,6 +12,7 @@ from ei.daemons.exporting import check_collector
 from ei.errors import ConfigError, LocalError
 from ei.node.cluster_config import ClusterConfig, check_cluster
 from ei.node.internet import InternetConfig, check_internet
+from ei.node.registry_config import RegistryConfig
 from ei.node.site_config import MAX_SITES, SiteConfig, SiteName, check_sites
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
@@ -100,6 +101,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         config: Service to values that differ from its manifest's `[config]`.
         cluster: The cluster that this node is a member of; see `ei.node.cluster_config`.
         telemetry: Whom the node tells what it counts and traces; needs the extra `otel`.
+        registry: A registry that says which versions of some services run; see
+            `ei.node.registry_config`.
         copies: Service with replicated state to how many members must have what is acknowledged,
             where that differs from its manifest. 1 keeps it on this node alone, without a cluster.
     """
@@ -143,7 +146,14 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     config: dict[str, dict[str, Any]] = {}
     cluster: ClusterConfig | None = None
     telemetry: TelemetryConfig | None = None
+    registry: RegistryConfig | None = None
     copies: dict[str, Annotated[int, Meta(ge=1, le=16)]] = {}
+
+    @property
+    def known_services(self) -> tuple[str, ...]:
+        """The services that run here, and those that do once the registry has a release of them."""
+        followed = () if self.registry is None else self.registry.services
+        return tuple(dict.fromkeys((*self.services, *followed)))
 
     @property
     def relations(self) -> Mapping[str, Word] | None:
@@ -244,6 +254,6 @@ def _check_services(
     if len(set(services)) != len(services):
         raise ConfigError(f"{where}: each service is named once")
     for service in services:
-        if service not in config.services:
-            allowed = ", ".join(config.services) or "none"
+        if service not in config.known_services:
+            allowed = ", ".join(config.known_services) or "none"
             raise ConfigError(f"{where}: {service!r} does not run here; services are {allowed}")

@@ -16,7 +16,7 @@ from contextlib import suppress
 from math import inf
 from pathlib import Path
 
-from ei._core import Engine, monotonic_ns
+from ei._core import Engine
 from ei.daemons.known_records import keep_seen, load_records
 from ei.daemons.log import Log, log_of
 from ei.daemons.pages import PageServer
@@ -30,25 +30,26 @@ from ei.node.admin import NodeAdmin, RunningStatus
 from ei.node.ceiling import Ceiling, ceiling_bytes, machine_bytes, watch_memory
 from ei.node.clustering import begin_membership, join_cluster
 from ei.node.engine import make_engine
+from ei.node.follower import follower_of
 from ei.node.keeping import LOOK_S, Keeper
 from ei.node.node import Node
-from ei.node.notices import DatapathFailed, PeerMoved, WorkerFailed
+from ei.node.notices import CheckpointHeard, DatapathFailed, PeerMoved, WorkerFailed
 from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
 from ei.node.registered import RegisteredStore
 from ei.node.reloading import Reloaded, read_again
-from ei.node.shelf import Shelf
+from ei.node.running_modules import RunningModules
 from ei.node.starting import start_nursery
 from ei.node.streaming import start_streams
-from ei.node.telling import Telling
-from ei.node.upgrading import Upgrading
+from ei.node.telling import telling_of
+from ei.node.upgrading import upgrading_of
 from ei.node.watching import Watching
 from ei.node.workers import Workers
 from ei.records.record_set import RecordSet
 from ei.runtime.loader import FoundService
 from ei.runtime.nursery import Nursery
 
-LOG_PARTS = ("pipes", "workers", "records", "cluster", "telemetry")
+LOG_PARTS = ("pipes", "workers", "records", "cluster", "telemetry", "registry")
 DRAIN_STEP_S = 0.02
 LAST_WORD_S = 0.2
 """From the end of a drain to that of the node: whoever asked for it gets the answer."""
@@ -111,20 +112,12 @@ class NodeDaemon:
             datapath=engine,
             store=self._registered,
         )
-        self._telling = None
-        if config.telemetry is not None:
-            self._telling = Telling(
-                config.telemetry.otlp,
-                name=config.name,
-                unix_ns=time.time_ns(),
-                monotonic_ns=monotonic_ns(),
-                log=log.part("telemetry"),
-            )
+        self._telling = telling_of(config, log.part("telemetry"))
         self._ceiling = Ceiling(
             ceiling_bytes(config.memory_limit_mib, machine_bytes=machine_bytes())
         )
-        its = log.part("records")
-        self._keeper = Keeper(prepared, self.node, self._sites, log=its, reload=self.reload)
+        kept = log.part("records")
+        self._keeper = Keeper(prepared, self.node, self._sites, log=kept, reload=self.reload)
         self.membership = join_cluster(prepared, self.node, engine=engine, log=log.part("cluster"))
         self.workers = Workers(
             prepared.services,
@@ -141,13 +134,9 @@ class NodeDaemon:
             replicas=self.membership,
             watching=Watching(config.watched_services),
         )
-        self.upgrading = Upgrading(
-            self.node.services,
-            Shelf(prepared.state),
-            folders=tuple(prepared.folder / each for each in config.service_folders),
-            replace=self.workers.replace,
-            log=log.part("workers"),
-        )
+        self.upgrading = upgrading_of(prepared, self.node, self.workers, log.part("workers"))
+        its = RunningModules(self.node, self.workers, self.upgrading)
+        self._follower = follower_of(prepared, self.node, its, self._fail, log.part("registry"))
 
     async def run(self, *, supervisor_fd: int | None) -> None:
         """Run until `stop`.
@@ -165,6 +154,7 @@ class NodeDaemon:
         self.workers.start()
         self._engine.start()
         watch_memory(self.workers, self._engine, self._ceiling, self.log.part("workers"))
+        self._follower.use(config.registry)
         being = begin_membership(self.membership, self._fail)
         with explained("cannot open the admin socket"):
             await server.open()
@@ -181,6 +171,7 @@ class NodeDaemon:
         finally:
             self._manager.say("STOPPING=1")
             being.end()
+            self._follower.end()
             self.node.close()
             if self._telling is not None:
                 self._telling.close()
@@ -205,6 +196,7 @@ class NodeDaemon:
             telemetry={} if self._telling is None else self._telling.statistics(),
             cluster=None if self.membership is None else self.membership.status(),
             memory=self._ceiling.status(),
+            registry=self._follower.status(),
         )
 
     def statistics(self) -> dict[str, object]:
@@ -232,6 +224,7 @@ class NodeDaemon:
         )
         self._sites.use(found.sites)
         self.node.update(records, found.config)
+        self._follower.use(found.config.registry)
         self._plan()
         self._take_note(records)
         self.log.info("reloaded", names=len(records.names))
@@ -294,6 +287,8 @@ class NodeDaemon:
                     if self.membership is not None:
                         self.membership.peer_changed(peer, is_up=is_up)
                     self.log.part("pipes").info("peer up" if is_up else "peer down", peer=name)
+                case CheckpointHeard(sender=sender, checkpoint=checkpoint):
+                    self._follower.hear(sender, checkpoint)
                 case WorkerFailed(service=service, kind="worker_slow"):
                     self.log.part("workers").warn("worker slow", service=service, action="killed")
                     self._kill_slow(service)

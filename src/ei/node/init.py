@@ -63,6 +63,9 @@ services = [{services}]
 # jail = "closed"
 # trusted_services = ["mine"]
 
+# Services of whose events what each cost is kept, for who writes them: ei dev.
+# watched_services = ["mine"]
+
 # Datapath threads, and how long each polls before it sleeps.
 # threads = 1
 # spin_us = 50
@@ -91,6 +94,9 @@ services = [{services}]
 
 # The cluster that this node is a member of, and its etcd: docs/how-to/run-a-cluster.md
 # cluster = {{ name = "isp-a", etcd = ["192.0.2.1:2379", "192.0.2.2:2379", "192.0.2.3:2379"] }}
+
+# Whose releases of which services run here by themselves, and its first root.
+# registry = {{ url = "https://registry.example", root = "root.json", services = ["hello"] }}
 
 # How many members of the cluster must have a service's state before it is acknowledged, where that
 # differs from the service's own word. 1 keeps it on this node alone.

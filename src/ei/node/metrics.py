@@ -5,30 +5,17 @@ this file, and of the nodes that are peers the first 256 by name are told apart.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ei._core import WIRE_VERSION
 from ei.daemons.exposition import Histogram, Metric, Values, exposition
-from ei.node.admin import RunningStatus
 from ei.node.health import health
+from ei.node.metrics_of_registry import REGISTRY_METRICS
+from ei.node.observed import Observed
 from ei.node.service_worker import WorkerStatus
 from ei.node.status import BATCH_BOUNDS_S, ServiceStatus
 from ei.node.stream_status import StreamStatus
 
 MAX_PEER_SERIES = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """A node at one moment, as its metrics see it.
-
-    Attributes:
-        version: Of the program.
-    """
-
-    running: RunningStatus
-    unix_s: float
-    version: str
 
 
 def metrics_text(observed: Observed) -> str:
@@ -393,4 +380,5 @@ METRICS: tuple[Metric[Observed], ...] = (
         "Datagrams that one thread received for another, while 1,024 waited for it.",
         _one(lambda observed: observed.running.node.thread_overflows),
     ),
+    *REGISTRY_METRICS,
 )

@@ -19,14 +19,21 @@ from ei.attachment import ATTACHMENT, Explain, Explained, Guard, Moved, decode
 from ei.attachment import Draining as DrainingMessage
 from ei.bundles import Rows
 from ei.directory import Store
-from ei.errors import ConfigError, LimitError, LocalError, PeerError
+from ei.errors import LimitError, LocalError, PeerError
 from ei.node.config import NodeConfig
 from ei.node.control import ControlPlane
 from ei.node.datapath import DatapathControl
 from ei.node.draining import Drained, Draining, Passed
 from ei.node.explaining import Explaining
 from ei.node.guarding import Guarding
-from ei.node.notices import DatapathFailed, NodeNotice, PeerMoved, WorkerFailed
+from ei.node.identity import check_identity
+from ei.node.notices import (
+    CheckpointHeard,
+    DatapathFailed,
+    NodeNotice,
+    PeerMoved,
+    WorkerFailed,
+)
 from ei.node.peers import MAX_PEERS, Peer, peers_of
 from ei.node.policy import TrafficPolicy, check_guards
 from ei.node.running_services import RunningServices
@@ -40,6 +47,9 @@ from ei.records.revocation import stale_domains
 from ei.routing import Atlas
 from ei.sdk.manifest import Manifest
 from ei.sdk.packets import Address
+
+REGISTRY = 4
+"""The number under which nodes tell one another what the log of a registry says."""
 
 
 class Node:
@@ -217,6 +227,8 @@ class Node:
                 case ("control", sender, service, message):
                     if service == ATTACHMENT:
                         self._hear(Address(sender), message, now_s=now_s)
+                    elif service == REGISTRY:
+                        left.append(CheckpointHeard(Address(sender), message))
                     else:
                         self.control.take(
                             Address(sender), service, message, now_s=now_s, unix_s=unix_s
@@ -238,6 +250,13 @@ class Node:
                     for peer, answer in sends:
                         with suppress(ValueError):  # who asks is not told, and finds that unknown
                             self._datapath.send_control(peer, ATTACHMENT, answer)
+
+    def tell_nodes(self, message: bytes) -> None:
+        """Tell all nodes whose pipe is up what the log of a registry says."""
+        for peer in self._up:
+            if self._peers[peer].kind == "node":
+                with suppress(ValueError):  # so much waits for it already: others tell it
+                    self._datapath.send_control(peer, REGISTRY, message)
 
     def say(self, peer: Address, service: int, message: bytes) -> None:
         """Send a control message that the node would not send by itself.
@@ -317,24 +336,9 @@ class Node:
         return PeerMoved(peer, self._records.name_of(peer), is_up)
 
     def _check(self, records: RecordSet, config: NodeConfig) -> None:
-        name = config.name
-        record = records.nodes.get(self._address)
-        if record is None or record.name != name:
-            said = "no node" if record is None else f"node {record.name}"
-            why = records.why_refused("node", name)
-            raise ConfigError(
-                f"the records know {said} with the key of {name}"
-                f" and domain_number {config.domain_number}" + (why and f": {why}"),
-                remedy=f"Renew it where the domain's key is: ei domain renew {name}"
-                if "expired" in why
-                else "Have the domain sign a node record for this key, and add it to the file.",
-            )
-        if record.pipe_key != self._pipe_key:
-            raise ConfigError(
-                f"the records know another pipe key of {name} than its key file",
-                remedy="Have the domain sign the node again, with the keys it has now.",
-            )
+        check_identity(config, records, self._address, self._pipe_key)
         if (count := len(self._all_peers_in(records))) > MAX_PEERS:
+            name = config.name
             raise LimitError(f"the records make {count} peers of {name}, allowed are {MAX_PEERS}")
         check_guards(config, records, self._address)
 

@@ -30,4 +30,12 @@ class DatapathFailed:
     reason: str
 
 
-NodeNotice = PeerMoved | WorkerFailed | DatapathFailed
+@dataclass(frozen=True, slots=True)
+class CheckpointHeard:
+    """Another node says what the log of a registry told it."""
+
+    sender: Address
+    checkpoint: bytes
+
+
+NodeNotice = PeerMoved | WorkerFailed | DatapathFailed | CheckpointHeard

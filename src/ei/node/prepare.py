@@ -88,10 +88,10 @@ def prepare_node(path: Path) -> PreparedNode:
     folder = path.resolve().parent
     folders = [folder / extra for extra in config.service_folders]
     shelf = Shelf(folder / config.state_directory)
-    services = tuple(
-        _find_service(path, config, shelf.chosen(name) or folder_of(name, folders))
-        for name in config.services
-    )
+    places = {name: shelf.chosen(name) for name in config.known_services}
+    places.update({name: places[name] or folder_of(name, folders) for name in config.services})
+    # Of a service that only the registry names there may be no release yet.
+    services = tuple(_find_service(path, config, place) for place in places.values() if place)
     manifests = [service.manifest for service in services]
     bundles = prepare_bundles(config.bundles, folders, manifests, chains=config.chains)
     keys = read_keys(folder / config.key_file)

@@ -14,7 +14,8 @@ from ei.daemons.exposition import CONTENT_TYPE
 from ei.daemons.pages import Page
 from ei.node.admin import RunningStatus
 from ei.node.health import health
-from ei.node.metrics import Observed, metrics_text
+from ei.node.metrics import metrics_text
+from ei.node.observed import Observed
 
 NEEDED = ("workers", "identity", "draining")
 """Without these no packet gets anywhere. A refused record is mostly the fault of somebody else."""

@@ -12,7 +12,7 @@ from ei.node.sites import Site, read_sites
 CHANGEABLE = (
     "records_file", "governance", "trust", "attachment_limit_s", "revocation_limit_s", "mesh_nodes",
     "guards", "explains", "policy", "guests", "neighbours", "internet",
-    "sites",
+    "sites", "registry",
 )  # fmt: skip
 """Who is believed, who is whose peer, and what may be reached. The rest is what sockets, threads
 and workers were made from, and chains, on which cached decisions rest."""

@@ -36,6 +36,8 @@ class RunningServices:
     ) -> None:
         self._datapath = datapath
         self._bundles = bundles
+        self.expected: frozenset[str] = frozenset()
+        """Names of further services that may begin to run."""
         self._by_name = {manifest.name: manifest for manifest in manifests}
         self._by_number = {manifest.id: manifest for manifest in manifests}
         if missing := [name for name in config.services if name not in self._by_name]:
@@ -88,6 +90,8 @@ class RunningServices:
     def renew(self, manifest: Manifest) -> None:
         """Tell the datapath of another version of a service: what waits stays, its decisions go.
 
+        One that is expected may be the first version.
+
         Raises:
             ConflictError: it is no version of a service that runs here.
         """
@@ -96,12 +100,19 @@ class RunningServices:
         self._datapath.add_service(manifest.id, **datapath_options(manifest))
 
     def check_version(self, manifest: Manifest) -> None:
-        """Check that this is another version of a service that runs here.
+        """Check that this is another version of a service that runs here, or an expected one.
 
         Raises:
             ConflictError: it has another number, or another kind of state; or none runs.
         """
         running = self._by_name.get(manifest.name)
+        if running is None and manifest.name in self.expected:
+            if (other := self._by_number.get(manifest.id)) is not None:
+                raise ConflictError(
+                    f"{manifest.name} has number {manifest.id}, which is that of {other.name} here",
+                    remedy=f"Take {other.name} out of services in node.toml; then restart.",
+                )
+            return
         if running is None:
             raise ConflictError(
                 f"{manifest.name} does not run here; there are: {', '.join(self._by_name)}",

@@ -20,7 +20,8 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
     Attributes:
         pid: 0 while none runs.
-        state: `waiting` to be started again; `failing` when five in a row have died.
+        state: `waiting` to be started again; `failing` when five in a row have died; `halted` until
+            there is another version.
         starts: How often it was started.
         last_end: Why the last one ended; empty when none did.
         jail: How it is kept in; `None` until that is known.
@@ -31,7 +32,7 @@ class WorkerStatus(msgspec.Struct, frozen=True):
 
     service: str
     pid: int
-    state: Literal["starting", "running", "waiting", "failing"]
+    state: Literal["starting", "running", "waiting", "failing", "halted"]
     starts: int
     last_end: str
     jail: Jail | None = None
@@ -75,7 +76,8 @@ class ServiceWorker:
         self.giving_way = None if order.is_trusted else GivingWay()
         self.backoff = Backoff()
         self.pid = 0
-        self.state: Literal["starting", "running", "waiting", "failing"] = "waiting"
+        self.state: Literal["starting", "running", "waiting", "failing", "halted"] = "waiting"
+        self.halted = ""
         self.starts = 0
         self.last_end = ""
         self.jail: Jail | None = None

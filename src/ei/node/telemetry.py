@@ -21,7 +21,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2 as traces
 
 from ei.daemons.exposition import Histogram, Metric
-from ei.node.metrics import METRICS, Observed
+from ei.node.metrics import METRICS
+from ei.node.observed import Observed
 from ei.node.traces import TraceRecord
 
 CUMULATIVE = metrics.AGGREGATION_TEMPORALITY_CUMULATIVE

@@ -1,15 +1,35 @@
 """Tells a collector of OpenTelemetry, every few seconds, what a node counts and traces."""
 
+import time
 from importlib import metadata
 
+from ei._core import monotonic_ns
 from ei.daemons.exporting import Exporter
 from ei.daemons.log import Log
 from ei.errors import ConfigError
 from ei.node.admin import RunningStatus
-from ei.node.metrics import Observed
+from ei.node.config import NodeConfig
+from ei.node.observed import Observed
 from ei.node.traces import TraceRecord
 
 NS_PER_S = 1_000_000_000
+
+
+def telling_of(config: NodeConfig, log: Log) -> "Telling | None":
+    """Return who tells the collector that a node's configuration names, if it names one.
+
+    Raises:
+        ConfigError: the extra `otel` is not installed.
+    """
+    if config.telemetry is None:
+        return None
+    return Telling(
+        config.telemetry.otlp,
+        name=config.name,
+        unix_ns=time.time_ns(),
+        monotonic_ns=monotonic_ns(),
+        log=log,
+    )
 
 
 class Telling:

@@ -10,8 +10,11 @@ import msgspec
 from ei.daemons.log import Log
 from ei.daemons.startup import explained
 from ei.errors import ConflictError, NotFoundError
+from ei.node.node import Node
+from ei.node.prepare import PreparedNode
 from ei.node.running_services import RunningServices
 from ei.node.shelf import OF_FILE, Shelf
+from ei.node.workers import Workers
 from ei.registry.package import digest_of, pack
 from ei.runtime.loader import FoundService, folder_of, read_service
 
@@ -25,6 +28,17 @@ class Upgraded(msgspec.Struct, frozen=True):
     before: str
 
 
+def upgrading_of(prepared: PreparedNode, node: Node, workers: Workers, log: Log) -> "Upgrading":
+    """Return what changes the modules of a node."""
+    return Upgrading(
+        node.services,
+        Shelf(prepared.state),
+        folders=tuple(prepared.folder / each for each in prepared.config.service_folders),
+        replace=workers.replace,
+        log=log,
+    )
+
+
 class Upgrading:
     """Changes the versions of a node's modules, one at a time.
 
@@ -35,7 +49,7 @@ class Upgrading:
         replace: Lets another version take over; see `Workers.replace`.
 
     Attributes:
-        gave_way: Service to the last version of it that did not live, and why.
+        gave_way: Service to the last version of it that did not live: its digest, and why.
     """
 
     def __init__(
@@ -53,7 +67,7 @@ class Upgrading:
         self._replace = replace
         self._log = log
         self._changing = ""
-        self.gave_way: dict[str, str] = {}
+        self.gave_way: dict[str, tuple[str, str]] = {}
 
     def __repr__(self) -> str:
         return f"<Upgrading {self._changing or 'nothing'}>"
@@ -98,9 +112,20 @@ class Upgrading:
     def note(self, service: FoundService, why: str) -> None:
         """Note that a version runs again because the one after it did not live: why."""
         name = service.manifest.name
-        self.gave_way[name] = why
+        choice = self._shelf.choices[name]
+        self.gave_way[name] = choice.digest, why
         with explained("cannot keep the module"):
-            self._shelf.choose(name, self._shelf.choices[name].before)
+            self._shelf.choose(name, choice.before)
+
+    def take_dead(self) -> dict[str, tuple[str, str]]:
+        """Return what gave way since the last call."""
+        dead, self.gave_way = self.gave_way, {}
+        return dead
+
+    def is_from_file(self, name: str) -> bool:
+        """Whether what runs is what node.toml names."""
+        choice = self._shelf.choices.get(name)
+        return choice is None or choice.digest == OF_FILE
 
     async def _change(self, name: str, digest: str, folder: Path) -> Upgraded:
         found = await asyncio.to_thread(read_service, folder)
@@ -108,7 +133,7 @@ class Upgrading:
         self._services.check_version(found.manifest)
         await self._replace(found)
         self._shelf.choose(name, digest)
-        version, before = found.manifest.version, running[name]
+        version, before = found.manifest.version, running.get(name, "")
         self._log.info("module changed", service=name, version=version, before=before)
         return Upgraded(name, version, digest, before)
 

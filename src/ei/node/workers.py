@@ -160,26 +160,43 @@ class Workers:
         return self._find(service).loaded.folder
 
     async def replace(self, service: FoundService) -> None:
-        """Let another version of a service take over, or its files as they are now.
+        """Let another version of a service take over, or its files as they are now; or the first.
 
         It is tried first, beside the one that runs. Packets wait from the last batch of the old one
         to the first of the new one, as many as the service's queue takes; its stable store is
         handed over, and streams of it end.
 
         Raises:
-            NotFoundError: no such service runs here.
             ServiceError: it does not start; nothing has changed.
         """
-        worker = self._find(service.manifest.name)
         order = self._order_of(service, copies=self._copies_of(service))
         if self._trials is not None:
             await self._trials.run(service, order)
+        worker = self._workers.get(service.manifest.id)
+        if worker is None:
+            self._begin(ServiceWorker(service, order))
+            return
         await self._pause(worker)
         worker.before = worker.loaded, worker.order, worker.digest
         worker.loaded, worker.order = service, order
         worker.digest = digest_of_folder(service.folder)
         _ = self._on_version(service, "")
         await self._take_over(worker)
+
+    def halt(self, service: str, why: str) -> None:
+        """Run a service no more, until `replace` says another version of it.
+
+        Raises:
+            NotFoundError: no such service runs here.
+        """
+        worker = self._find(service)
+        if worker.planned is not None:
+            worker.planned.cancel()
+        worker.before = worker.planned = None
+        worker.halted = worker.last_end = why
+        if not worker.is_there:
+            worker.state = "halted"
+        self._engine.detach_worker(worker.number)
 
     def take_report(self, report: Report) -> None:
         """Take note of what the nursery says."""
@@ -244,7 +261,7 @@ class Workers:
         self, worker: ServiceWorker, unused: ExitStack, ends: Callable[[], list[socket.socket]]
     ) -> None:
         """Start a worker on these ends of its sockets; those that come to nothing are closed."""
-        if self._is_stopping:
+        if self._is_stopping or worker.halted:
             return
         loop = asyncio.get_running_loop()
         worker.starts += 1
@@ -269,6 +286,13 @@ class Workers:
             cause = f"cannot be started: {getattr(error, 'strerror', None) or error}"
             self._log.error("worker not started", service=worker.name, cause=cause)
             self._ended(worker, cause)
+
+    def _begin(self, worker: ServiceWorker) -> None:
+        """Run a service that did not run yet."""
+        self._workers[worker.number] = worker
+        _ = self._on_version(worker.loaded, "")
+        worker.since_s = asyncio.get_running_loop().time()
+        self._start(worker)
 
     def _renew(self, worker: ServiceWorker) -> None:
         """Start a worker again that does not run, at once."""
@@ -318,7 +342,7 @@ class Workers:
             if not (await asyncio.wait([gone], timeout=LEAVE_S))[0] and self._nursery is not None:
                 self._nursery.kill_worker(worker.number)
             await gone
-            worker.gone = None
+            worker.gone, worker.halted = None, ""
             worker.since_s = loop.time()
             self._launch(worker, unused, lambda: ends)
 
@@ -327,6 +351,9 @@ class Workers:
         if worker.gone is not None:
             if not worker.gone.done():
                 worker.gone.set_result(None)
+            return
+        if worker.halted:
+            worker.state, worker.last_end = "halted", worker.halted
             return
         loop = asyncio.get_running_loop()
         if worker.before is not None and loop.time() - worker.since_s < PROBATION_S:

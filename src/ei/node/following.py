@@ -1,0 +1,329 @@
+"""Follows a registry: runs what governance has approved, takes back what it revokes or what fails.
+
+    every poll_s      refresh ─▶ choose for each service ─▶ fetch ─▶ try ─▶ take over ─▶ watch
+    every second      too many errors since then ─▶ the version before, a report to the registry
+
+What blocks (fetching, verifying) is done on a thread. What is refused changes nothing: what runs
+goes on to run, nothing new does, and the status says why.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ei.daemons.log import Log
+from ei.errors import EiError, IntegrityError, LocalError, NotFoundError, UnreachableError
+from ei.node.gates import Gates, Tally
+from ei.node.given_up import GivenUp
+from ei.node.registry_config import RegistryConfig
+from ei.node.registry_status import FollowedStatus, RegistryStatus
+from ei.node.rollout import choose, version_key
+from ei.registry.releases import Catalogue, Release
+from ei.registry.reports import Report
+from ei.sdk.packets import Address
+
+WATCH_S = 1.0
+SLOWEST = 10
+"""Polls after failures are at most so many times rarer."""
+MAX_HEARD = 256
+
+
+class Client(Protocol):
+    """What is asked of `ei.registry.client.RegistryClient`."""
+
+    def stored(self) -> Catalogue | None: ...
+    def refresh(self, *, unix_s: float) -> Catalogue: ...
+    def package(self, release: Release) -> bytes: ...
+    def hear(self, checkpoint: bytes) -> None: ...
+
+
+class Running(Protocol):
+    """The services of a node: what runs, and how to change it."""
+
+    def digest_of(self, service: str) -> str:
+        """Return what runs; empty when nothing does."""
+        ...
+
+    def is_from_file(self, service: str) -> bool:
+        """Whether what runs is what node.toml names, which the registry need not know."""
+        ...
+
+    def tallies(self) -> Mapping[str, Tally]:
+        """Return what each service has done."""
+        ...
+
+    async def install(self, service: str, package: bytes) -> object:
+        """Run this version; raises EiError, and then the version before runs on."""
+        ...
+
+    async def go_back(self, service: str) -> object:
+        """Run the version before again."""
+        ...
+
+    def halt(self, service: str, why: str) -> None:
+        """Run no version of a service any more."""
+        ...
+
+    def take_dead(self) -> Mapping[str, tuple[str, str]]:
+        """Return the services whose new version did not live: its digest, and why; once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node stands.
+
+    Attributes:
+        node: Its address.
+        make_client: Makes the client; it loads what verifies, so it is called on a thread.
+        send_report: Signs a report and sends it to the registry; on a thread.
+        tell: Tells nodes around what the log says.
+    """
+
+    node: Address
+    make_client: Callable[[], Client]
+    send_report: Callable[[Report], None]
+    tell: Callable[[bytes], None]
+
+
+class Following:
+    """A node that follows one registry.
+
+    Args:
+        clock: Monotonic and Unix time.
+        state: Folder for what it remembers.
+    """
+
+    def __init__(  # noqa: PLR0913 each is a seam
+        self,
+        config: RegistryConfig,
+        place: Place,
+        running: Running,
+        *,
+        state: Path,
+        clock: tuple[Callable[[], float], Callable[[], float]],
+        log: Log,
+    ) -> None:
+        self._config = config
+        self._place = place
+        self._running = running
+        self._now_s, self._unix_s = clock
+        self._log = log
+        self._given_up = GivenUp(state / "given_up.json")
+        self._gates = Gates(most=config.most_errors, watch_s=config.watch_s)
+        self._client: Client | None = None
+        self._catalogue: Catalogue | None = None
+        self._seen_unix_s = 0.0
+        self._trouble = ""
+        self._troubles: dict[str, str] = {}
+        self._changed_s: dict[str, float] = {}
+        self._heard: dict[Address, bytes] = {}
+        self._failures = 0
+        self._polls: Counter[str] = Counter()
+        self._changes: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        return f"<Following {self._config.url}: {self._trouble or 'believed'}>"
+
+    def status(self) -> RegistryStatus:
+        """Return what `ei node status` shows."""
+        seen = self._catalogue
+        return RegistryStatus(
+            url=self._config.url,
+            version=0 if seen is None else seen.version,
+            seen_unix_s=self._seen_unix_s,
+            expires_unix_s=0.0 if seen is None else seen.expires_unix_s,
+            trouble=self._trouble,
+            refused=dict(() if seen is None else seen.refused),
+            services=tuple(map(self._followed, self._config.services)),
+            polls=dict(self._polls),
+            changes=dict(self._changes),
+        )
+
+    def pause_s(self) -> float:
+        """Return for how long to wait until the next poll."""
+        slower: int = 2 ** min(self._failures, SLOWEST)
+        return self._config.poll_s * min(slower, SLOWEST)
+
+    def hear(self, sender: Address, checkpoint: bytes) -> None:
+        """Take note of what the log told another node; looked at with the next poll."""
+        if sender in self._heard or len(self._heard) < MAX_HEARD:
+            self._heard[sender] = checkpoint
+
+    async def run(self) -> None:
+        """Follow, for ever."""
+        while True:
+            await self.poll()
+            again_s = self._now_s() + self.pause_s()
+            while (left_s := again_s - self._now_s()) > 0:
+                await asyncio.sleep(min(WATCH_S, left_s))
+                await self.watch()
+
+    async def poll(self) -> None:
+        """Ask the registry once, and do what follows."""
+        try:
+            catalogue = await asyncio.to_thread(self._refresh)
+        except IntegrityError as error:
+            self._fail(error.word, f"{error.word}: {error}")
+        except EiError as error:
+            word = "unreachable" if isinstance(error, UnreachableError) else "failed"
+            self._fail(word, str(error))
+        else:
+            self._polls["ok"] += 1
+            self._failures, self._trouble = 0, ""
+            self._seen_unix_s = self._unix_s()
+            if self._catalogue is None or catalogue.checkpoint != self._catalogue.checkpoint:
+                self._place.tell(catalogue.checkpoint)
+            self._catalogue = catalogue
+            for service in self._config.services:
+                await self._follow(service)
+
+    async def watch(self) -> None:
+        """Look at what new versions have done, and take back those that do worse."""
+        for service, (digest, why) in self._running.take_dead().items():
+            await self._give_up(service, digest, why)
+        if not self._gates.is_watching:
+            return
+        verdicts = self._gates.verdicts(self._running.tallies(), now_s=self._now_s())
+        for service, why in verdicts.items():
+            await self._roll_back(service, why)
+
+    # -- one service ------------------------------------------------------------------------------
+
+    def _releases_of(self, service: str) -> list[Release]:
+        known = () if self._catalogue is None else self._catalogue.releases
+        return [each for each in known if each.name == service and each.kind == "module"]
+
+    async def _follow(self, service: str) -> None:
+        wanted = choose(
+            self._releases_of(service),
+            node=self._place.node,
+            running=self._running.digest_of(service),
+            is_from_file=self._running.is_from_file(service),
+            given_up=self._given_up,
+        )
+        if wanted.stop:
+            self._log.error("service halted", service=service, reason=wanted.stop)
+            self._changes["revoked"] += 1
+            self._troubles[service] = wanted.stop
+            self._running.halt(service, wanted.stop)
+        if wanted.release is not None and self._may_change(service):
+            await self._take(wanted.release)
+
+    def _may_change(self, service: str) -> bool:
+        """Whether enough time has passed; what runs and is revoked goes at once."""
+        digest = self._running.digest_of(service)
+        is_revoked = any(
+            each.is_revoked for each in self._releases_of(service) if each.digest == digest
+        )
+        since_s = self._now_s() - self._changed_s.get(service, float("-inf"))
+        if is_revoked or not digest or since_s >= self._config.change_s:
+            return True
+        self._changes["rate_limited"] += 1
+        self._troubles[service] = (
+            f"changed {since_s:.0f} s ago, again after {self._config.change_s:g} s"
+        )
+        return False
+
+    async def _take(self, release: Release) -> None:
+        if self._client is None:
+            return
+        before = self._running.tallies().get(release.name, Tally())
+        try:
+            package = await asyncio.to_thread(self._client.package, release)
+            _ = await self._running.install(release.name, package)
+        except (UnreachableError, NotFoundError) as error:
+            self._troubles[release.name] = str(error)
+        except EiError as error:
+            self._changes["refused"] += 1
+            await self._give_up(release.name, release.digest, str(error))
+        else:
+            self._changes["taken"] += 1
+            self._changed_s[release.name] = self._now_s()
+            _ = self._troubles.pop(release.name, "")
+            self._gates.begin(release.name, before, now_s=self._now_s())
+            self._log.info("release taken", release=str(release), share=release.share)
+
+    async def _roll_back(self, service: str, why: str) -> None:
+        digest = self._running.digest_of(service)
+        self._changes["rolled_back"] += 1
+        try:
+            _ = await self._running.go_back(service)
+        except EiError as error:  # there was none before: then none is better
+            why = f"{why}; {error}"
+            self._running.halt(service, why)
+        await self._give_up(service, digest, why)
+
+    async def _give_up(self, service: str, digest: str, why: str) -> None:
+        """Run a release here never again, and tell the registry."""
+        seen = self._gates.end(service, self._running.tallies().get(service, Tally()))
+        self._log.error("release given up", service=service, digest=digest, reason=why)
+        self._troubles[service] = why
+        with suppress(LocalError):
+            self._given_up.add(digest, why)
+        version = next(
+            (each.version for each in self._releases_of(service) if each.digest == digest), ""
+        )
+        if version:
+            report = Report(
+                node=self._place.node,
+                name=service,
+                version=version,
+                digest=digest,
+                events=seen.events,
+                failed=seen.failed,
+                why=why[:200],
+                unix_s=int(self._unix_s()),
+            )
+            await self._send(report)
+
+    async def _send(self, report: Report) -> None:
+        try:
+            await asyncio.to_thread(self._place.send_report, report)
+        except EiError as error:
+            self._polls["report_failed"] += 1
+            self._log.warn("report not sent", release=report.name, reason=str(error))
+        else:
+            self._polls["reported"] += 1
+
+    # -- parts ------------------------------------------------------------------------------------
+
+    def _refresh(self) -> Catalogue:
+        """Ask the registry. Blocks: on a thread."""
+        if self._client is None:
+            self._client = self._place.make_client()
+        heard, self._heard = self._heard, {}
+        for checkpoint in heard.values():
+            try:
+                self._client.hear(checkpoint)
+            except IntegrityError as error:
+                if error.word == "split_view":
+                    raise
+                self._polls["heard_refused"] += 1
+        return self._client.refresh(unix_s=self._unix_s())
+
+    def _fail(self, word: str, trouble: str) -> None:
+        self._polls[word] += 1
+        self._failures += 1
+        if trouble != self._trouble:
+            self._log.warn("registry not believed", reason=trouble)
+        self._trouble = trouble
+
+    def _followed(self, service: str) -> FollowedStatus:
+        fit = [each for each in self._releases_of(service) if not each.is_revoked]
+        newest = max(fit, key=lambda each: version_key(each.version), default=None)
+        trouble = self._troubles.get(service, "")
+        if newest is None:
+            return FollowedStatus(service, trouble=trouble)
+        return FollowedStatus(
+            service=service,
+            version=newest.version,
+            digest=newest.digest,
+            share=newest.share,
+            is_taken=self._running.digest_of(service) == newest.digest,
+            trouble=trouble or self._given_up.why(newest.digest),
+        )

@@ -1,0 +1,1 @@
+"""Answers what it is sent."""

@@ -1,0 +1,242 @@
+"""A node that follows a registry, whose answers and whose modules are the test's."""
+
+import asyncio
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.node.test_rollout import NODE, release
+
+from ei.daemons.log import Log
+from ei.errors import EiError, IntegrityError, ServiceError, UnreachableError
+from ei.node.following import Following, Place
+from ei.node.gates import Tally
+from ei.node.registry_config import RegistryConfig
+from ei.registry.releases import Catalogue, Release
+from ei.registry.reports import Report
+from ei.sdk import Address
+
+
+class World:
+    """A registry, a node's modules and a clock; all blocks of what a `Following` is given."""
+
+    def __init__(self, folder: Path, **config: object) -> None:
+        self.now_s = 1_000.0
+        self.releases: list[Release] = []
+        self.refusal: EiError | None = None
+        self.runs: dict[str, str] = {}
+        self.before: dict[str, str] = {}
+        self.unfit: set[str] = set()
+        self.dead: dict[str, tuple[str, str]] = {}
+        self.counts: dict[str, Tally] = {}
+        self.halted: dict[str, str] = {}
+        self.reports: list[Report] = []
+        self.told: list[bytes] = []
+        self.heard: list[bytes] = []
+        self.following = Following(
+            RegistryConfig(
+                url="http://r:1",
+                services=("hello",),
+                **{"change_s": 0.0, **config},  # type: ignore[arg-type]
+            ),
+            Place(NODE, lambda: self, self.reports.append, self.told.append),
+            self,
+            state=folder,
+            clock=(lambda: self.now_s, lambda: self.now_s),
+            log=Log(io.StringIO()),
+        )
+
+    # -- the registry
+
+    def stored(self) -> Catalogue | None:
+        return None
+
+    def refresh(self, *, unix_s: float) -> Catalogue:
+        if self.refusal is not None:
+            raise self.refusal
+        return Catalogue(
+            releases=tuple(self.releases),
+            refused=(("bad@1.0.0", "unlogged"),),
+            version=7,
+            expires_unix_s=unix_s + 60,
+            root_version=1,
+            log_size=3,
+            checkpoint=b"note",
+        )
+
+    def package(self, release: Release) -> bytes:
+        return release.digest.encode()
+
+    def hear(self, checkpoint: bytes) -> None:
+        self.heard.append(checkpoint)
+        if checkpoint != b"note":
+            raise IntegrityError("another history", word="split_view")
+
+    # -- the modules
+
+    def digest_of(self, service: str) -> str:
+        return self.runs.get(service, "")
+
+    def is_from_file(self, service: str) -> bool:
+        return not self.digest_of(service)
+
+    def tallies(self) -> Mapping[str, Tally]:
+        return self.counts
+
+    async def install(self, service: str, package: bytes) -> None:
+        if package.decode() in self.unfit:
+            raise ServiceError(f"{service}: its worker does not start")
+        self.before[service], self.runs[service] = self.runs.get(service, ""), package.decode()
+
+    async def go_back(self, service: str) -> None:
+        self.runs[service] = self.before[service]
+
+    def halt(self, service: str, why: str) -> None:
+        del self.runs[service]
+        self.halted[service] = why
+
+    def take_dead(self) -> Mapping[str, tuple[str, str]]:
+        dead, self.dead = self.dead, {}
+        return dead
+
+    def poll(self) -> None:
+        asyncio.run(self.following.poll())
+
+    def watch(self) -> None:
+        asyncio.run(self.following.watch())
+
+
+def test_an_approved_release_runs_with_the_next_poll(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0")]
+
+    world.poll()
+
+    assert world.runs == {"hello": world.releases[0].digest}
+    assert world.told == [b"note"]
+    status = world.following.status()
+    assert (status.version, status.trouble, status.refused) == (7, "", {"bad@1.0.0": "unlogged"})
+    assert (status.services[0].is_taken, status.services[0].share) == (True, 1.0)
+    assert (status.polls, status.changes) == ({"ok": 1}, {"taken": 1})
+
+
+@pytest.mark.parametrize("word", ["threshold", "rollback", "freeze", "mix_and_match"])
+def test_what_is_refused_changes_nothing_and_is_said(tmp_path: Path, word: str) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0")]
+    world.poll()
+    world.releases = [release("1.0.0"), release("1.1.0")]
+    world.refusal = IntegrityError("what was shown", word=word)
+
+    world.poll()
+
+    assert world.runs == {"hello": world.releases[0].digest}
+    status = world.following.status()
+    assert status.trouble == f"{word}: what was shown"
+    assert status.polls == {"ok": 1, word: 1}
+
+
+def test_a_registry_that_is_away_is_asked_less_often(tmp_path: Path) -> None:
+    world = World(tmp_path, poll_s=10.0)
+    world.refusal = UnreachableError("nobody answers")
+    pauses: list[float] = []
+    for _ in range(6):
+        world.poll()
+        pauses.append(world.following.pause_s())
+
+    assert pauses == [20.0, 40.0, 80.0, 100.0, 100.0, 100.0]
+    world.refusal = None
+    world.poll()
+    assert world.following.pause_s() == 10.0
+
+
+def test_d9_a_canary_that_fails_goes_back_and_says_so_signed_for_all(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0")]
+    world.poll()
+    world.counts = {"hello": Tally(1_000, 0)}
+    world.releases.append(release("1.1.0"))
+    world.poll()
+    world.counts = {"hello": Tally(1_100, 5)}
+
+    world.watch()
+    world.poll()
+
+    good, bad = world.releases
+    assert world.runs == {"hello": good.digest}
+    [report] = world.reports
+    assert (report.version, report.digest, report.events, report.failed) == (
+        "1.1.0",
+        bad.digest,
+        100,
+        5,
+    )
+    assert world.following.status().changes == {"taken": 2, "rolled_back": 1}
+    assert "5 of 100 events failed" in world.following.status().services[0].trouble
+
+
+def test_what_does_not_start_or_live_is_not_tried_again(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    first, second, third = release("1.0.0"), release("1.1.0"), release("1.2.0")
+    world.releases, world.unfit = [first, second], {second.digest}
+    world.poll()
+    world.poll()
+    assert world.following.status().changes == {"refused": 1, "taken": 1}
+    world.releases.append(third)
+    world.poll()
+    world.runs["hello"] = first.digest
+    world.dead = {"hello": (third.digest, "SIGKILL")}
+
+    world.watch()
+    world.poll()
+
+    assert world.runs == {"hello": first.digest}
+    assert [(each.version, each.why) for each in world.reports][1] == ("1.2.0", "SIGKILL")
+
+
+def test_what_is_revoked_is_replaced_or_halted_at_once(tmp_path: Path) -> None:
+    world = World(tmp_path, change_s=3_600.0)
+    first, second = release("1.0.0"), release("1.1.0")
+    world.releases = [first, second]
+    world.poll()
+    world.releases = [first, release("1.1.0", revoked="it leaks")]
+    world.poll()
+    assert world.runs == {"hello": first.digest}
+
+    world.releases = [release("1.0.0", revoked="so does this"), world.releases[1]]
+    world.poll()
+
+    assert world.halted == {"hello": "hello@1.0.0 is revoked: so does this"}
+    assert world.runs == {}
+
+
+def test_versions_change_only_so_often(tmp_path: Path) -> None:
+    world = World(tmp_path, change_s=60.0)
+    world.releases = [release("1.0.0")]
+    world.poll()
+    world.releases.append(release("1.1.0"))
+    world.now_s += 59
+
+    world.poll()
+    assert world.following.status().changes == {"taken": 1, "rate_limited": 1}
+    world.now_s += 1
+    world.poll()
+
+    assert world.runs == {"hello": world.releases[1].digest}
+
+
+def test_a_log_that_tells_another_node_another_history_is_not_believed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0")]
+    sender = Address(b"o" * 16)
+    world.following.hear(sender, b"note")
+    world.poll()
+    world.releases.append(release("1.1.0"))
+    world.following.hear(sender, b"another")
+
+    world.poll()
+
+    assert world.heard == [b"note", b"another"]
+    assert world.following.status().trouble == "split_view: another history"
+    assert world.runs == {"hello": world.releases[0].digest}
