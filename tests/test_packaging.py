@@ -68,12 +68,13 @@ def test_the_unit_names_the_places_that_the_program_knows() -> None:
     assert service["User"] in (DATA / "lib" / "sysusers.d" / "ei.conf").read_text().split()
 
 
-def test_f10_the_unit_is_hardened() -> None:
+@pytest.mark.parametrize("path", sorted(DATA.rglob("*.service")), ids=lambda path: path.stem)
+def test_f10_the_unit_is_hardened(path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is missing: sudo apt-get install systemd")
 
     said = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(UNIT)],
+        ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", str(path)],
         capture_output=True,
         text=True,
         check=False,

@@ -227,10 +227,13 @@ def test_a_runaway_is_interrupted_by_the_clock() -> None:
 
     bench = Bench(toy(on_packet=runaway))
     let_go: list[int] = []
+    exceeded: list[str] = []
     bench.instance.clock.let_go = lambda: let_go.append(bench.instance.clock.event)
+    bench.instance.clock.exceed = exceeded.append
 
     assert bench.run(toy_packet()) == EncodedAnswer(Outcome.DROPPED, "cpu_exceeded", NO_EFFECTS)
     assert let_go == [0]
+    assert exceeded == ["cpu_exceeded: PacketArrived: CpuExceeded"]
 
 
 def test_in_simulation_an_event_costs_what_it_does() -> None:

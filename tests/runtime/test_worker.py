@@ -10,6 +10,7 @@ from tests.runtime.jail.conftest import need
 from ei.runtime.batches import EffectBatch, EventBatch, Outcome, QueryResolved
 from ei.runtime.environment import Environment
 from ei.runtime.faults import FaultReporter
+from ei.runtime.jail import LAYERS
 from ei.runtime.worker import serve, socket_pair
 from ei.sdk import (
     Address,
@@ -70,6 +71,40 @@ print(words(ask(end, packet())))
 
     assert said.startswith("['unwanted', 'cpu_exceeded', 'unwanted']\n['unwanted']\n")
     assert "worker subject: cpu_exceeded: PacketArrived: CpuExceeded at service.py:1" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("way", "said_last"),
+    [
+        ("loop", "cpu_exceeded: PacketArrived: CpuExceeded at service.py:"),
+        ("hoard", "service_error: PacketArrived: MemoryError at service.py:"),
+    ],
+)
+def test_c5_a_strangers_worker_ends_with_an_event_that_takes_more_than_it_may(
+    program: Program, way: str, said_last: str
+) -> None:
+    need(*LAYERS)
+
+    said = program(
+        f"""
+ours, theirs = socket_pair()
+order = WorkerOrder(
+    folder=str(FOLDER), node=b"n" * 16, seed=b"1", store=str(FOLDER.parent / "store"),
+    is_trusted=False,
+)
+nursery.start_worker(5, order, [theirs])
+theirs.close()
+print(words(ask(ours, packet())))
+ours.send(msgspec.msgpack.encode(EventBatch(2, 0, 1.0, 1e9, (packet(b"{way}"), packet()))))
+print(reports(2)[1].cause, len(ours.recv(100)))
+"""
+    )
+
+    first, second, *_ = said.splitlines()
+    assert first == "['unwanted']"
+    assert second.startswith(said_last)
+    assert second.endswith(" 0"), "nothing is answered any more"
 
 
 @pytest.mark.slow

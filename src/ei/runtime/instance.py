@@ -167,6 +167,8 @@ class Instance:
     def _fail(self, event: Event, error: BaseException) -> EncodedAnswer:
         word = _word_of(error)
         fault = self.faults.add(word, event, error)
+        if isinstance(error, CpuExceeded | MemoryError):
+            _ = self.clock.exceed(str(fault))
         if self.trail is not None:
             self.trail.append(((), fault, error))
         if isinstance(event, PacketArrived):

@@ -27,13 +27,16 @@ class EventClock:
     Attributes:
         event: Number of the event that is being handled; 0 between two.
         let_go: Called when what `tick` raised has come back from the handler.
+        exceed: Called with the fault of an event that has taken more CPU time or memory than it
+            may, before it is answered; it may raise, which ends the worker.
     """
 
-    __slots__ = ("_seen", "_times", "event", "let_go")
+    __slots__ = ("_seen", "_times", "event", "exceed", "let_go")
 
     def __init__(self) -> None:
         self.event = 0
         self.let_go: Callable[[], object] = _nothing
+        self.exceed: Callable[[str], object] = _nothing
         self._seen = 0
         self._times = 0
 
@@ -51,7 +54,7 @@ class EventClock:
             raise CpuExceeded
 
 
-def _nothing() -> None:
+def _nothing(_fault: str = "") -> None:
     pass
 
 

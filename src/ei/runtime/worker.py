@@ -24,13 +24,14 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
 from ei.cluster.log import Log
 from ei.cluster.replica import Replica
 from ei.cluster.writes import Rows
-from ei.errors import DeniedError
+from ei.errors import DeniedError, ServiceError
 from ei.runtime.codec import Codec
 from ei.runtime.cutting import SLACK_S, Cutter
 from ei.runtime.disk import FolderDisk
@@ -137,8 +138,28 @@ def run_worker(
         _ = gc.collect()
         collect_seldom()
         cutter.begin(environment.clock)
+        if is_ended_by_excess(order):
+            environment.clock.exceed = end_by_excess
         reporter = FaultReporter(loaded.manifest.name, sys.stderr)
         serve(environment if watch is None else Watched(environment, watch), sockets, reporter)
+
+
+def is_ended_by_excess(order: WorkerOrder) -> bool:
+    """Whether a worker ends with the first event that takes more than it may.
+
+    A stranger's does: it is started again with back-off, since packets may make it do so for ever,
+    and who shares its core would notice. Not while its author looks on.
+    """
+    return not order.is_trusted and not order.is_watched
+
+
+def end_by_excess(fault: str) -> NoReturn:
+    """End the worker.
+
+    Raises:
+        ServiceError: Always; says what it was that took more than it may.
+    """
+    raise ServiceError(fault)
 
 
 @contextmanager
@@ -235,6 +256,8 @@ def _run_replicated(
             streams=len(ends) - 1,
         )
         cutter.begin(environment.clock)
+        if is_ended_by_excess(order):
+            environment.clock.exceed = end_by_excess
         return environment
 
     worker = ReplicatedWorker(

@@ -1,0 +1,1 @@
+"""Hostile: modules that loop, hoard, storm, crash and snoop, beside honest ones."""

@@ -1,0 +1,1 @@
+"""Modules of the scenario, all of them strangers to its nodes."""

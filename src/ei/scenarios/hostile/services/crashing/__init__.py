@@ -1,0 +1,1 @@
+"""Ends its process."""

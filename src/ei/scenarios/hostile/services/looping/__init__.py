@@ -1,0 +1,1 @@
+"""Computes without end."""
