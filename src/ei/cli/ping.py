@@ -181,10 +181,13 @@ def service_number(name: str, folders: list[Path]) -> int:
 def parse_services(text: str) -> Path:
     """Parse the name of a folder with services in it."""
     folder = Path(text)
-    files = [
-        *folder.glob("manifest.toml"), *folder.glob("*/manifest.toml"),
-        *folder.glob("bundle.toml"), *folder.glob("*/bundle.toml"),
-    ]  # fmt: skip
+    try:
+        files = [
+            *folder.glob("manifest.toml"), *folder.glob("*/manifest.toml"),
+            *folder.glob("bundle.toml"), *folder.glob("*/bundle.toml"),
+        ]  # fmt: skip
+    except OSError:  # no name that a folder could have
+        files = []
     if not files:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no folder of services, each a folder with a manifest.toml"
