@@ -25,6 +25,7 @@ class World:
         self.now_s = 1_000.0
         self.releases: list[Release] = []
         self.refusal: EiError | None = None
+        self.known: Catalogue | None = None
         self.runs: dict[str, str] = {}
         self.before: dict[str, str] = {}
         self.unfit: set[str] = set()
@@ -50,7 +51,7 @@ class World:
     # -- the registry
 
     def stored(self) -> Catalogue | None:
-        return None
+        return self.known
 
     def refresh(self, *, unix_s: float) -> Catalogue:
         if self.refusal is not None:
@@ -209,6 +210,18 @@ def test_what_is_revoked_is_replaced_or_halted_at_once(tmp_path: Path) -> None:
 
     assert world.halted == {"hello": "hello@1.0.0 is revoked: so does this"}
     assert world.runs == {}
+
+
+def test_what_was_revoked_does_not_run_after_a_restart_without_the_registry(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.runs = {"hello": release("1.0.0").digest}
+    world.releases = [release("1.0.0", revoked="it leaks"), release("1.1.0")]
+    world.known = world.refresh(unix_s=0.0)
+    world.refusal = UnreachableError("nobody answers")
+
+    asyncio.run(world.following.recall())
+
+    assert world.runs == {"hello": release("1.1.0").digest}
 
 
 def test_versions_change_only_so_often(tmp_path: Path) -> None:

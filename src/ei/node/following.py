@@ -156,12 +156,23 @@ class Following:
 
     async def run(self) -> None:
         """Follow, for ever."""
+        await self.recall()
         while True:
             await self.poll()
             again_s = self._now_s() + self.pause_s()
             while (left_s := again_s - self._now_s()) > 0:
                 await asyncio.sleep(min(WATCH_S, left_s))
                 await self.watch()
+
+    async def recall(self) -> None:
+        """Go by what was known before a restart: what was revoked then does not run again."""
+        try:
+            self._catalogue = await asyncio.to_thread(self._stored)
+        except EiError:
+            return  # the first poll says what is wrong
+        for service in self._config.services:
+            if self._is_revoked(service):
+                await self._follow(service)
 
     async def poll(self) -> None:
         """Ask the registry once, and do what follows."""
@@ -216,18 +227,19 @@ class Following:
 
     def _may_change(self, service: str) -> bool:
         """Whether enough time has passed; what runs and is revoked goes at once."""
-        digest = self._running.digest_of(service)
-        is_revoked = any(
-            each.is_revoked for each in self._releases_of(service) if each.digest == digest
-        )
+        is_first = not self._running.digest_of(service)
         since_s = self._now_s() - self._changed_s.get(service, float("-inf"))
-        if is_revoked or not digest or since_s >= self._config.change_s:
+        if is_first or self._is_revoked(service) or since_s >= self._config.change_s:
             return True
         self._changes["rate_limited"] += 1
         self._troubles[service] = (
             f"changed {since_s:.0f} s ago, again after {self._config.change_s:g} s"
         )
         return False
+
+    def _is_revoked(self, service: str) -> bool:
+        digest = self._running.digest_of(service)
+        return any(each.is_revoked for each in self._releases_of(service) if each.digest == digest)
 
     async def _take(self, release: Release) -> None:
         if self._client is None:
@@ -292,19 +304,27 @@ class Following:
 
     # -- parts ------------------------------------------------------------------------------------
 
-    def _refresh(self) -> Catalogue:
-        """Ask the registry. Blocks: on a thread."""
+    def _known(self) -> Client:
+        """Return the client, which is made at first. Blocks: on a thread."""
         if self._client is None:
             self._client = self._place.make_client()
+        return self._client
+
+    def _stored(self) -> Catalogue | None:
+        return self._known().stored()
+
+    def _refresh(self) -> Catalogue:
+        """Ask the registry. Blocks: on a thread."""
+        client = self._known()
         heard, self._heard = self._heard, {}
         for checkpoint in heard.values():
             try:
-                self._client.hear(checkpoint)
+                client.hear(checkpoint)
             except IntegrityError as error:
                 if error.word == "split_view":
                     raise
                 self._polls["heard_refused"] += 1
-        return self._client.refresh(unix_s=self._unix_s())
+        return client.refresh(unix_s=self._unix_s())
 
     def _fail(self, word: str, trouble: str) -> None:
         self._polls[word] += 1
