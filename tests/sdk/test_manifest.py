@@ -210,3 +210,14 @@ def test_a_tier_bounds_what_a_manifest_asks_for(tmp_path: Path, lines: str, said
 
 def test_a_nano_service_has_the_limit_of_its_tier_unless_it_says_less(tmp_path: Path) -> None:
     assert parse(tmp_path, f'{LEAST}tier = "nano"').handler_ms == 10
+
+
+@pytest.mark.parametrize("date", ["2026-11-29", "2999-01-01", "today"])
+def test_a_compatibility_date_is_one_that_this_version_knows(date: str, tmp_path: Path) -> None:
+    said = complaint(tmp_path, f"{LEAST}compat = {date!r}")
+
+    assert said.startswith(f"compat: {date!r} seen, ")
+
+
+def test_without_a_date_a_module_is_as_of_the_first(tmp_path: Path) -> None:
+    assert parse(tmp_path, LEAST).compat == "2026-11-30"

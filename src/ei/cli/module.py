@@ -7,7 +7,7 @@ from pathlib import Path
 from ei.cli.parser import Verb, Verbs
 from ei.errors import NotFoundError
 
-VERBS = ("new", "test", "dev", "invoke", "bench", "sign", "publish")
+VERBS = ("new", "test", "dev", "invoke", "conform", "bench", "sign", "publish")
 """In the order in which an author needs them; in files `module_VERB.py` of this folder."""
 
 DAILY = ("dev", "invoke")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from ei.errors import ServiceError
+from ei.errors import ExceededError, ServiceError, UndeclaredError
 from ei.sdk import (
     Action,
     AtNode,
@@ -125,7 +125,8 @@ class Admission:
             encoded = self._encode(effects)
             _ = self._decode(encoded)
         except msgspec.ValidationError as error:
-            raise ServiceError(_explain(error, effects, most=self._max_effects)) from error
+            kind = ExceededError if len(effects) > self._max_effects else ServiceError
+            raise kind(_explain(error, effects, most=self._max_effects)) from error
         except (TypeError, ValueError, OverflowError) as error:
             raise ServiceError(f"effects that are no plain data: {error}") from error
         return encoded
@@ -147,14 +148,14 @@ class Admission:
         except (TypeError, ValueError, OverflowError) as error:
             raise ServiceError(f"a packet that is no plain data: {error}") from error
         if arrived is not None and not self._reads_payload and packet.payload != arrived.payload:
-            raise ServiceError("changes a payload: the manifest lacks the capability payload")
+            raise UndeclaredError("changes a payload: the manifest lacks the capability payload")
         self._admitted, self._admitted_after = packet, arrived
 
     def check_action(self, action: Action) -> None:
         """Check what of a decision the manifest limits."""
         if isinstance(action, Forward):
             if len(action.hops) > self._max_hops:
-                raise ServiceError(f"{len(action.hops)} hops: 1 to {self._max_hops} allowed")
+                raise ExceededError(f"{len(action.hops)} hops: 1 to {self._max_hops} allowed")
         elif isinstance(action, Discard):
             self.check_reason(action.reason)
 
@@ -162,13 +163,15 @@ class Admission:
         """Check that the manifest declares the reason of a drop."""
         if reason not in self._drop_reasons:
             allowed = ", ".join(sorted(self._drop_reasons)) or "none"
-            raise ServiceError(f"reason {reason!r}: the manifest's drop_reasons allow {allowed}")
+            raise UndeclaredError(f"reason {reason!r}: the manifest's drop_reasons allow {allowed}")
 
     def check_counter(self, effect: Count) -> None:
         """Check that the manifest declares the counter."""
         if effect.name not in self._counters:
             allowed = ", ".join(sorted(self._counters)) or "none"
-            raise ServiceError(f"counter {effect.name!r}: the manifest's counters allow {allowed}")
+            raise UndeclaredError(
+                f"counter {effect.name!r}: the manifest's counters allow {allowed}"
+            )
 
     def check_stream(self, effect: StreamEffect) -> None:
         """Check what of a stream the manifest limits, and what no field can say alone."""
@@ -191,15 +194,15 @@ class Admission:
 
     def _check_capability(self, word: Capability, effect: StreamEffect) -> None:
         if word not in self._capabilities:
-            raise ServiceError(f"{effect!r:.200}: the manifest lacks the capability {word}")
+            raise UndeclaredError(f"{effect!r:.200}: the manifest lacks the capability {word}")
 
     def encode_message(self, effect: SendControl) -> bytes:
         """Return the bytes of a control message."""
         if not isinstance(effect.message, self._messages):
-            raise ServiceError(f"message {effect.message!r:.200}: not one of MESSAGES")
+            raise UndeclaredError(f"message {effect.message!r:.200}: not one of MESSAGES")
         message = self._encode(effect.message)
         if len(message) > MAX_MESSAGE_BYTES:
-            raise ServiceError(f"message of {len(message)} B exceeds {MAX_MESSAGE_BYTES} B")
+            raise ExceededError(f"message of {len(message)} B exceeds {MAX_MESSAGE_BYTES} B")
         return message
 
 

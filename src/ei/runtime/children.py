@@ -96,11 +96,13 @@ class Child:
         _ = self.relay(now_s)
         for descriptor in (self.process, self.words, self.errors):
             os.close(descriptor)
-        return WorkerExited(self.service, self.pid, self._cause or _how_it_ended(status))
+        return WorkerExited(
+            self.service, self.pid, self._cause or how_it_ended(os.waitstatus_to_exitcode(status))
+        )
 
 
-def _how_it_ended(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
+def how_it_ended(code: int) -> str:
+    """Return how a worker ended, by its exit code, or the negative number of a signal."""
     if code >= 0:
         return f"exit {code}"
     if -code == signal.SIGXCPU:

@@ -35,6 +35,7 @@ from ei.runtime.open_streams import OpenStreams
 from ei.runtime.orders import NOTHING, Orders
 from ei.runtime.replies import Replies, Stray
 from ei.runtime.resolved import ResolvedRecords
+from ei.runtime.state import digest_of
 from ei.runtime.statistics import EnvironmentStatistics
 from ei.runtime.stores import MemoryStore, RefusedError, TransactionalStore
 from ei.runtime.timers import Timers
@@ -212,10 +213,8 @@ class Environment:
         timer_s, hold_s = self._timers.next_deadline_s(), self._holds.next_deadline_s()
         if timer_s is None and hold_s is None:
             return None
-        return max(
-            self._retry_s,
-            min(inf if timer_s is None else timer_s, inf if hold_s is None else hold_s),
-        )
+        soonest_s = min(each_s for each_s in (timer_s, hold_s) if each_s is not None)
+        return max(self._retry_s, soonest_s)
 
     def is_due(self, now_s: float) -> bool:
         """Whether `fire_due` has something to do."""
@@ -268,6 +267,10 @@ class Environment:
             ephemeral=self._ephemeral.statistics(),
             cost_s=instance.cost_s,
         )
+
+    def state_digest(self) -> str:
+        """Return the digest of all that it keeps for the next event."""
+        return digest_of(self._stable, self._ephemeral, self._timers, self._holds)
 
     # -- a batch --------------------------------------------------------------------------------
 

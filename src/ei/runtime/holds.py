@@ -127,6 +127,10 @@ class Holds:
             _ = heappop(self._deadlines)
         return None
 
+    def waiting(self) -> list[Held]:
+        """Return the packets that wait, in the order in which they came."""
+        return sorted(self._by_number.values(), key=lambda held: held.number)
+
     def waste(self) -> int:
         """Return how many deadlines are kept that no packet waits for any more."""
         return len(self._deadlines) - len(self._by_number)

@@ -12,9 +12,10 @@ import importlib.abc
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from ei.runtime.imports import is_for_hosts, refusal
 
@@ -140,4 +141,10 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         place = str(self._folder / f"{name}.py")
         module.__file__ = place
         text = self._sources.get(name, "")
-        exec(compile(text, place, "exec", dont_inherit=True), vars(module))  # noqa: S102 its task
+        exec(_compiled(text, place), vars(module))  # noqa: S102 its task
+
+
+@lru_cache(maxsize=256)
+def _compiled(text: str, place: str) -> CodeType:
+    """Compile a file, once for all the instances that are made of it."""
+    return compile(text, place, "exec", dont_inherit=True)

@@ -58,6 +58,10 @@ class NoAnswerError(ServiceError):
     """A packet was handled, but neither sent, passed, held nor dropped."""
 
 
+class AnsweredTwiceError(ServiceError):
+    """A packet has more than one fate."""
+
+
 class Orders:
     """Turns the effects of one event at a time into the answer that the datapath gets.
 
@@ -239,5 +243,5 @@ def _ending_of(others: list[Effect], *, is_sent: bool) -> _Ending | None:
     ending = endings[0] if endings else None
     if len(endings) > 1 or (is_sent and isinstance(ending, DropPacket | HoldPacket)):
         copies = "SendPacket, " if is_sent else ""
-        raise ServiceError(f"answers a packet twice: {copies}{endings!r:.200}")
+        raise AnsweredTwiceError(f"answers a packet twice: {copies}{endings!r:.200}")
     return ending

@@ -2,7 +2,7 @@
 
 from heapq import heapify, heappop, heappush
 
-from ei.errors import ServiceError
+from ei.errors import ExceededError
 from ei.runtime.undo import UndoLog
 from ei.sdk.tiers import TIERS
 
@@ -35,10 +35,10 @@ class Timers:
         """Arm `key`, replacing an earlier timer of the same key.
 
         Raises:
-            ServiceError: Too many timers.
+            ExceededError: Too many timers.
         """
         if key not in self._deadlines_s and len(self._deadlines_s) >= self._limit:
-            raise ServiceError(f"{self._limit + 1} timers: at most {self._limit} allowed")
+            raise ExceededError(f"{self._limit + 1} timers: at most {self._limit} allowed")
         self._number += 1
         self._change(key, (deadline_s, self._number))
 
@@ -67,6 +67,11 @@ class Timers:
                 return deadline_s
             _ = heappop(self._heap)
         return None
+
+    def armed(self) -> list[tuple[bytes, float]]:
+        """Return keys with their deadlines, in the order in which they will fire."""
+        in_order = sorted(self._deadlines_s.items(), key=lambda armed: armed[1])
+        return [(key, deadline_s) for key, (deadline_s, _) in in_order]
 
     def waste(self) -> int:
         """Return how many deadlines are kept that nothing waits for any more."""

@@ -44,6 +44,7 @@ from ei.runtime.limits import EventClock
 from ei.runtime.loader import LoadedService, ReadService, read_service
 from ei.runtime.pieces import cut
 from ei.runtime.randomness import SEED_BYTES
+from ei.runtime.rehearsal import rehearse
 from ei.runtime.replicated import ReplicatedWorker
 from ei.runtime.replication import Replication
 from ei.runtime.stores import ReplicatedStore, SqliteStore
@@ -79,6 +80,7 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
         layers: Of its jail.
         is_trusted: Whether it runs as well where one of those layers cannot be had.
         is_watched: Whether it tells what its events cost, on one more socket, the last.
+        is_rehearsal: Whether the time is that of the batches; see `ei.runtime.rehearsal`.
     """
 
     folder: str
@@ -90,6 +92,7 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[Layer, ...] = LAYERS
     is_trusted: bool = True
     is_watched: bool = False
+    is_rehearsal: bool = False
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
@@ -138,6 +141,9 @@ def run_worker(
         _ = gc.collect()
         collect_seldom()
         cutter.begin(environment.clock)
+        if order.is_rehearsal:
+            rehearse(environment, sockets)
+            return
         if is_ended_by_excess(order):
             environment.clock.exceed = end_by_excess
         reporter = FaultReporter(loaded.manifest.name, sys.stderr)

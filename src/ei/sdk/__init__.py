@@ -31,7 +31,7 @@ from ei.sdk.events import (
     TallyRead,
     TimerFired,
 )
-from ei.sdk.manifest import Capability, Manifest, load_manifest
+from ei.sdk.manifest import COMPAT_DATE, Capability, Manifest, load_manifest
 from ei.sdk.packets import (
     NOWHERE,
     Address,
@@ -85,6 +85,7 @@ from ei.sdk.streams import (
 from ei.sdk.ways import Towards, Way, read_way, towards, write_way
 
 __all__ = [
+    "COMPAT_DATE",
     "MAX_AHEAD",
     "MAX_KEEP_BYTES",
     "MAX_PIECE_BYTES",

@@ -30,6 +30,11 @@ MAX_REPLICATED_BYTES = 64 * 1024 * 1024
 """Replicated state is in the memory of every member."""
 MAX_FILE_BYTES = 64 * 1024
 
+FIRST_COMPAT_DATE = "2026-11-30"
+COMPAT_DATE = "2026-11-30"
+"""The newest that this version knows: what it does for a module is what was so on the module's own
+date, from the first one on."""
+
 
 PLANNED: Mapping[str, tuple[str, ...]] = {
     "capabilities": ("records.write", "routes.write"),
@@ -92,6 +97,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             sent from here.
         before_pipe: What it takes and gives behind the service that sends, before a pipe to another
             node; without it, it does not stand there.
+        compat: The date whose rules it was written for: later changes of events and effects that it
+            would notice are kept from it.
         config: Default configuration, checked against the `Config` of the service.
     """
 
@@ -132,6 +139,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     before_pipe: Annotated[
         Port | None, Meta(description="a table of takes, gives and adds_bytes")
     ] = None
+    compat: Annotated[
+        str, Meta(pattern=r"^\d{4}-\d\d-\d\d$", description=f"a date like {COMPAT_DATE!r}")
+    ] = FIRST_COMPAT_DATE
     config: Annotated[dict[str, object], Meta(description="a table")] = {}
 
     @property
@@ -217,6 +227,11 @@ def _check_together(manifest: Manifest, path: Path) -> None:
         if len(set(facts)) != len(facts):
             raise ConfigError(f"{path}: knows: {party}: {facts!r} seen, each fact once allowed")
 
+    if not FIRST_COMPAT_DATE <= manifest.compat <= COMPAT_DATE:
+        raise ConfigError(
+            f"{path}: compat: {manifest.compat!r} seen, {FIRST_COMPAT_DATE!r} to {COMPAT_DATE!r}"
+            " allowed; a later date is of a newer version of ei"
+        )
     _check_libraries(manifest, path)
     needing = [word for word in ("internet", "sites") if word in manifest.capabilities]
     seen = [f"capabilities: {word!r}" for word in needing] + [

@@ -93,7 +93,7 @@ class Crossroads:
             is_covered=True,
         )
 
-    def control(self, host: str, service: int, message: msgspec.Struct) -> None:
+    def control(self, host: str, service: int, message: object) -> None:
         """Let a host send a control message to its node; it goes with `settle`."""
         encoded = msgspec.msgpack.encode(message)
         self._ends[host].send_control(self.now_ns, address(NODE), service, encoded)

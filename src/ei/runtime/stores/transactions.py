@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from ei.errors import LocalError, ServiceError
+from ei.errors import ExceededError, LocalError, ServiceError
 from ei.runtime.undo import UndoLog
 from ei.sdk import Store
 
@@ -64,14 +64,14 @@ def check_entry(key: bytes, value: bytes, ttl_s: float | None) -> None:
             f"store entry of {type(key).__name__} and {type(value).__name__}: bytes allowed"
         )
     if len(key) > MAX_KEY_BYTES:
-        raise ServiceError(f"key of {len(key)} B exceeds {MAX_KEY_BYTES} B")
+        raise ExceededError(f"key of {len(key)} B exceeds {MAX_KEY_BYTES} B")
     if ttl_s is not None and not 0 < ttl_s < float("inf"):
         raise ServiceError(f"ttl_s = {ttl_s}: above 0 and finite allowed")
 
 
-def too_full(used_bytes: int, limit_bytes: int) -> ServiceError:
+def too_full(used_bytes: int, limit_bytes: int) -> ExceededError:
     """Return the error of a write that would exceed what the manifest grants."""
-    return ServiceError(f"store of {used_bytes} B exceeds its {limit_bytes} B")
+    return ExceededError(f"store of {used_bytes} B exceeds its {limit_bytes} B")
 
 
 def end_of_prefix(prefix: bytes) -> bytes | None:
