@@ -23,6 +23,7 @@ TOPOLOGY = parse_topology(
 version = 1
 services = ["delivery", "filter_wasm"]
 service_folders = ["{MODULES}"]
+strangers = ["filter_wasm"]
 
 [domains.isp.nodes.sn1]
 [domains.isp.hosts.alice]
