@@ -16,8 +16,9 @@ def add_parser(verbs: Verbs) -> None:
     verb = verbs.add(
         "sign",
         summary="make the package of a module or bundle, and sign it as its author",
-        details="The package has the same bytes wherever it is made. What is signed is written "
-        "beside it, for ei module publish; the key stays where it is.",
+        details="The package has the same bytes wherever it is made. What is wrong with the "
+        "manifest, or with the chain of a bundle, is said before. What is signed is written beside "
+        "it, for ei module publish; the key stays where it is.",
         execute=execute,
     )
     takes_folder(verb)
@@ -45,12 +46,10 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     from ei.registry.package import pack, unpack
     from ei.registry.releases import release_of
     from ei.registry.submitting import sign_submission, submission_place
-    from ei.sdk.manifest import load_manifest
 
     folder: Path = arguments.folder.resolve()
     package = pack(folder)
-    if (folder / "manifest.toml").is_file():
-        _ = load_manifest(folder)
+    _check(folder)
     certificate = b"" if arguments.certificate is None else arguments.certificate.read_bytes()
     release = release_of(package, unpack(package), certificate=certificate)
     before = None
@@ -82,6 +81,21 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     )
     output.next(f"ei module publish {arguments.folder} --registry FOLDER")
     return Exit.OK
+
+
+def _check(folder: Path) -> None:
+    """Check the manifest of a module, or the chain of a bundle: of services beside it, and ours.
+
+    Raises:
+        ConfigError: Something is wrong with it; nobody should be asked to approve that.
+    """
+    from ei.bundles import check_bundle, known_in, refuse_faults
+    from ei.sdk.manifest import load_manifest
+
+    if (folder / "bundle.toml").is_file():
+        _ = refuse_faults(check_bundle(folder, known_in([folder.parent])), folder)
+    else:
+        _ = load_manifest(folder)
 
 
 def files_of(folder: Path, release: str) -> tuple[Path, Path, Path]:
