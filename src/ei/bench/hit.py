@@ -25,9 +25,6 @@ COVERED_SIZES_BYTES = (128, 512, 1_392)
 COVERED_BYTES = 16 + 36 + 16
 """Of such a datagram around the payload: prefix; header and destination; tag."""
 
-COVERED_PER_S = 1_500_000
-"""More than a node can open and seal."""
-
 SEALED_BYTES = 16 + 48 + 16
 """Of a host's datagram around the payload: prefix; header and destination, padded; tag."""
 
@@ -156,7 +153,6 @@ def covered(order: GenerateOrder, size_bytes: int) -> GenerateOrder:
         order,
         payload_bytes=size_bytes - COVERED_BYTES,
         is_covered=True,
-        packets_per_s=COVERED_PER_S,
         seconds=COVERED_WARM_S + COVERED_WATCH_S + 0.1,
     )
 

@@ -97,9 +97,10 @@ def _prepare(host: BareHost, order: GenerateOrder) -> Callable[[], int]:
         return lambda: _send_connections(host, order, connection)
     rate = order.packets_per_s or SALVO_PER_S
     most = COVERED_BYTES // (order.payload_bytes + 100) if order.is_covered else SALVO_PACKETS
+    packets = min(most, SALVO_PACKETS, int(rate * order.seconds))
     salvo = Salvo(
         host.datapath,
-        min(most, SALVO_PACKETS, int(rate * order.seconds)),
+        packets,
         peer=host.node,
         service=order.service,
         connection=connection,
@@ -109,6 +110,8 @@ def _prepare(host: BareHost, order: GenerateOrder) -> Callable[[], int]:
         protection=order.protection,
         is_covered=order.is_covered,
     )
+    # Where memory bounds them they are spread over the time.
+    rate = packets / order.seconds
     return lambda: salvo.send(host.socket, seconds=order.seconds, packets_per_s=rate)
 
 
