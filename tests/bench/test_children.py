@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ei.bench.children import Child, python
+from ei.bench.children import Child, on_core, python
 from ei.errors import DeadlineError, LocalError
 
 Start = Callable[..., Child]
@@ -202,6 +202,16 @@ print('{"cores": %s}' % sorted(os.sched_getaffinity(0)))""",
     cores = child.hear(deadline_s=WAIT_S)["cores"]
 
     assert cores == [allowed[cpu % len(allowed)]]
+
+
+def test_a_block_runs_on_one_core_and_what_follows_where_it_may() -> None:
+    allowed = os.sched_getaffinity(0)
+
+    with on_core(1):
+        within = os.sched_getaffinity(0)
+
+    assert within == {sorted(allowed)[1 % len(allowed)]}
+    assert os.sched_getaffinity(0) == allowed
 
 
 def test_our_modules_are_run_by_this_interpreter() -> None:

@@ -5,8 +5,8 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -145,6 +145,17 @@ class Child:
         traceback: TracebackType | None,
     ) -> None:  # fmt: skip
         _ = self.end()
+
+
+@contextmanager
+def on_core(cpu: int) -> Generator[None]:
+    """Keep this thread on a core, as `Child` keeps a process, until the block ends."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {_allowed_cpu(cpu)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _allowed_cpu(number: int) -> int:

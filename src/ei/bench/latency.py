@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ei.bench.awake import awake_cores
-from ei.bench.children import Child, python
+from ei.bench.children import Child, on_core, python
 from ei.bench.figures import Figure, figure
 from ei.bench.network import loopback
-from ei.bench.world import DELIVERY, NODE_CPU, World, open_world
+from ei.bench.world import DELIVERY, LOAD_CPU, NODE_CPU, World, open_world
 from ei.lab.bare_hosts import BareHost, open_pipes
 
 RATE_PER_S = 2_000
@@ -27,7 +27,8 @@ LOWEST_ARRIVED = 0.99
 def latency(*, runs: int) -> Iterator[Figure]:
     """Measure one-way times at 2,000 packets/s over loopback: sleeping, then polling threads.
 
-    Cores are kept awake meanwhile (`ei.bench.awake`), for the node and the baseline alike.
+    Cores are kept awake meanwhile (`ei.bench.awake`), for the node and the baseline alike, and who
+    sends and receives has one to itself: else it is now woken beside the node, and now elsewhere.
     """
     for name, spin_us in (("sleeping", 0), ("polling", 1_000)):
         own: list[list[float]] = []
@@ -35,7 +36,8 @@ def latency(*, runs: int) -> Iterator[Figure]:
         with awake_cores(), open_world(loopback(), sinks=2, spin_us=spin_us) as world:
             for _ in range(runs):
                 plain.append(probe_plain(spin_us=spin_us))
-                own.append(probe_node(world, is_new_connection=False))
+                with on_core(LOAD_CPU):
+                    own.append(probe_node(world, is_new_connection=False))
         yield from sum_up(name, own, plain)
 
 
@@ -122,7 +124,8 @@ def probe_plain(*, spin_us: int = 0, probes: int = PROBES) -> list[float]:
             endpoint = str(forwarder.hear(deadline_s=5.0)["endpoint"])
             host, port = endpoint.rsplit(":", 1)
             sender.connect((host, int(port)))
-            return probe_sockets(sender, receiver, probes=probes)
+            with on_core(LOAD_CPU):
+                return probe_sockets(sender, receiver, probes=probes)
 
 
 def probe_sockets(

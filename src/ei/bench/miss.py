@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ei.bench.awake import awake_cores
+from ei.bench.children import on_core
 from ei.bench.figures import Figure, figure
 from ei.bench.hosts import GenerateOrder
 from ei.bench.latency import PROBES, RATE_PER_S, probe_node, quantile, why_lost
 from ei.bench.network import loopback
-from ei.bench.world import DELIVERY, STAMP, World, open_world
+from ei.bench.world import DELIVERY, LOAD_CPU, STAMP, World, open_world
 
 RATE_LIMIT_PER_S = 80_000.0
 OFFERED_PER_S = 130_000.0
@@ -67,8 +68,9 @@ def added_in(world: World, *, runs: int) -> Figure:
     misses: list[list[float]] = []
     hand_over: list[float] = []
     for _ in range(runs):
-        hits.append(probe_node(world, is_new_connection=False))
-        misses.append(probe_node(world, is_new_connection=True))
+        with on_core(LOAD_CPU):
+            hits.append(probe_node(world, is_new_connection=False))
+            misses.append(probe_node(world, is_new_connection=True))
         hand_over.append(statistics.median(hand_overs()))
     return figure(
         f"miss, added to a hit at {RATE_PER_S:,}/s, p50",
