@@ -46,4 +46,4 @@ def test_without_a_lab_it_says_how_to_start_one(ei: Run) -> None:
     said = ei("invoke", "hello", "ping")
 
     assert said.code == Exit.UNREACHABLE
-    assert "no lab 'default' is running" in said.err
+    assert "No lab 'default' is running" in said.err

@@ -90,6 +90,17 @@ def test_a_template_passes_its_own_tests(tmp_path: Path, template: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("template", find_templates())
+def test_a_template_keeps_to_the_laws(ei: Run, template: str) -> None:
+    _ = ei("module", "new", "my_first", "--template", template)
+
+    said = ei("module", "conform", "my_first")
+
+    assert said.code == Exit.OK, said.out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("template", find_templates())
 @pytest.mark.parametrize(
     "check",
     [
