@@ -156,7 +156,24 @@ EI_UNUSED ei_u8 ei_peek(const ei_reader *from) {
     return *from->at;
 }
 
+/* What comes next: to be asked of all that strangers write, such as control messages. */
 EI_UNUSED int ei_is_nil(const ei_reader *from) { return ei_peek(from) == 0xc0; }
+
+EI_UNUSED int ei_is_uint(const ei_reader *from) {
+    ei_u8 first = ei_peek(from);
+    return first < 0x80 || (first >= 0xcc && first <= 0xcf);
+}
+
+/* Bytes or text. */
+EI_UNUSED int ei_is_bytes(const ei_reader *from) {
+    ei_u8 first = ei_peek(from);
+    return (first & 0xe0) == 0xa0 || (first >= 0xc4 && first <= 0xc6) || (first >= 0xd9 && first <= 0xdb);
+}
+
+EI_UNUSED int ei_is_array(const ei_reader *from) {
+    ei_u8 first = ei_peek(from);
+    return (first & 0xf0) == 0x90 || first == 0xdc || first == 0xdd;
+}
 
 EI_UNUSED ei_u64 ei_read_uint(ei_reader *from) {
     ei_u32 first = (ei_u32)ei_big_endian(from, 1);

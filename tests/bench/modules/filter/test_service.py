@@ -70,6 +70,15 @@ def test_who_is_blocked_is_refused_until_admitted(folder: Path) -> None:
     assert SendPacket(packet, BOB) in play.packet("alice", metadata=BOB)
 
 
+@pytest.mark.parametrize(
+    "message", [None, 7, b"bytes", [], [1], [1, 2, 3], [2, b"x"], ["1", b"x"], [1, {}], {"a": 1}]
+)
+def test_in_webassembly_too_what_is_no_message_is_nothing(message: object) -> None:
+    play = Playbook(WASM, peers=["alice", "bob"])
+
+    assert play.deliver(ControlArrived(BOB, message)) == ()
+
+
 @each
 def test_what_one_host_wants_is_nothing_to_others(folder: Path) -> None:
     play = Playbook(folder, peers=["alice", "bob", "carol"])

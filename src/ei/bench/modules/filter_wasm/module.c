@@ -19,10 +19,11 @@ void on_packet(const ei_packet *packet) {
         ei_forward(to, ei_config_number("decision_s"), pair);
 }
 
-/* [ADMIT or BLOCK, source] */
+/* [ADMIT or BLOCK, source]; whatever else a host says is nothing. */
 void on_control(ei_bytes sender, ei_reader message) {
-    (void)ei_read_array(&message);
+    if (!ei_is_array(&message) || ei_read_array(&message) != 2 || !ei_is_uint(&message)) return;
     ei_u64 kind = ei_read_uint(&message);
+    if (kind > BLOCK || !ei_is_bytes(&message)) return;
     ei_bytes pair = ei_join(sender, ei_read_bytes(&message));
     if (kind == ADMIT)
         ei_delete(EI_STABLE, pair);
