@@ -10,7 +10,7 @@ from tests.node.test_rollout import NODE, release
 
 from ei.daemons.log import Log
 from ei.errors import EiError, IntegrityError, ServiceError, UnreachableError
-from ei.node.following import Following, Place
+from ei.node.following import MAX_CHECKPOINT_BYTES, Following, Place
 from ei.node.gates import Tally
 from ei.node.registry_config import RegistryConfig
 from ei.registry.releases import Catalogue, Release
@@ -250,6 +250,8 @@ def test_a_log_that_tells_another_node_another_history_is_not_believed(tmp_path:
 
     world.poll()
 
+    world.following.hear(sender, bytes(MAX_CHECKPOINT_BYTES + 1))
+    assert world.following.status().polls["heard_refused"] == 1
     assert world.heard == [b"note", b"another"]
     assert world.following.status().trouble == "split_view: another history"
     assert world.runs == {"hello": world.releases[0].digest}

@@ -30,6 +30,7 @@ WATCH_S = 1.0
 SLOWEST = 10
 """Polls after failures are at most so many times rarer."""
 MAX_HEARD = 256
+MAX_CHECKPOINT_BYTES = 16_384
 
 
 class Client(Protocol):
@@ -151,8 +152,11 @@ class Following:
 
     def hear(self, sender: Address, checkpoint: bytes) -> None:
         """Take note of what the log told another node; looked at with the next poll."""
-        if sender in self._heard or len(self._heard) < MAX_HEARD:
+        is_known = sender in self._heard or len(self._heard) < MAX_HEARD
+        if is_known and len(checkpoint) <= MAX_CHECKPOINT_BYTES:
             self._heard[sender] = checkpoint
+        else:
+            self._polls["heard_refused"] += 1
 
     async def run(self) -> None:
         """Follow, for ever."""
