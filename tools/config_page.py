@@ -6,6 +6,7 @@ import textwrap
 
 import msgspec
 
+from ei.bundles import Bundle, Part, bundle
 from ei.daemons import governance_file
 from ei.daemons.governance_file import GovernanceConfig
 from ei.host import init as host_init
@@ -14,6 +15,7 @@ from ei.lab import topology_file
 from ei.lab.topology import Impairment
 from ei.node import init as node_init
 from ei.node.config import NodeConfig
+from ei.sdk.composition import KINDS
 from ei.sdk.manifest import Manifest
 from ei.sdk.tiers import TIERS, Tier
 
@@ -48,9 +50,18 @@ def config_page() -> str:
         "## manifest.toml",
         "In the folder of each service; read before any of its code runs.",
         _keys(Manifest),
+        "Kinds of payloads, in `takes` and `gives`: "
+        + "; ".join(f"`{kind}`, {meaning}" for kind, meaning in KINDS.items())
+        + ".",
         "### Tiers",
         "What `tier` bounds, in the worker; `ei.sdk.tiers` says what each bound is of.",
         _tiers(),
+        "## bundle.toml",
+        "In the folder of each bundle; `ei bundle check` says whether its services fit.",
+        _example(_docstring_example(bundle.__doc__ or "")),
+        _keys(Bundle),
+        "Of each of its `services`:",
+        _keys(Part),
     ]
     return "\n\n".join(parts) + "\n"
 

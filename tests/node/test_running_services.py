@@ -2,6 +2,7 @@
 
 import pytest
 
+from ei.bundles import Bundle, Part, Rows
 from ei.errors import ConfigError, ConflictError
 from ei.node.config import NodeConfig
 from ei.node.remembering import RememberingControl
@@ -81,3 +82,38 @@ def test_what_is_no_version_of_a_service_that_runs_changes_nothing(
 
     assert control.commands == []
     assert [each.version for each in services] == ["1.0.0"]
+
+
+def bundled(*, number: int = 112) -> Rows:
+    part = Part(name="echo", version=">=1.0, <1.2")
+    bundle = Bundle(id=number, name="loud", version="2.1.0", summary="x", services=(part,))
+    row = (17,)
+    return Rows(bundle, row, row, (), (), visited=frozenset(row), behind=frozenset())
+
+
+def test_bundles_are_told_last_and_offered_like_services() -> None:
+    control = RememberingControl()
+    services = RunningServices(config("echo"), [ECHO], control, bundles=[bundled()])
+
+    services.start({})
+
+    assert control.commands[-1] == ("set_bundle", 112, (17,), (17,), (), ())
+    assert [(offer.service, offer.minor) for offer in services.offers] == [(17, 0), (112, 1)]
+
+
+def test_a_bundle_has_a_number_of_its_own() -> None:
+    with pytest.raises(ConfigError, match="echo and loud both have number 17"):
+        _ = RunningServices(
+            config("echo"), [ECHO], RememberingControl(), bundles=[bundled(number=17)]
+        )
+
+
+def test_a_version_that_a_bundle_does_not_take_changes_nothing() -> None:
+    control = RememberingControl()
+    services = RunningServices(config("echo"), [ECHO], control, bundles=[bundled()])
+
+    services.renew(Manifest(id=17, name="echo", version="1.1.0", summary="x"))
+    with pytest.raises(ConflictError, match=r"the bundle loud@2\.1\.0 takes >=1\.0, <1\.2"):
+        services.renew(Manifest(id=17, name="echo", version="1.2.0", summary="x"))
+
+    assert services.by_number[17].version == "1.1.0"

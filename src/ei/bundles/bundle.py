@@ -1,17 +1,21 @@
 """`bundle.toml`: what its author says of a bundle.
 
-    id = 112
-    name = "small"
-    version = "1.0.0"
-    summary = "Delivery that is compressed between nodes."
+```toml
+id = 112
+name = "small"
+version = "1.0.0"
+summary = "Delivery that is compressed between nodes."
 
-    [[services]]
-    name = "compression"
-    version = ">=0.1, <0.2"
-    [[services]]
-    name = "delivery"
-    [[services]]
-    name = "compression"
+[[services]]
+name = "compression"
+version = ">=0.1, <0.2"
+
+[[services]]
+name = "delivery"
+
+[[services]]
+name = "compression"
+```
 
 A service may be another bundle. One of them sends; those behind it run before each pipe to another
 node. With `at = "first"` a service runs only where a packet comes from a host, with `at = "last"`

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from ei.bundles import Bundle, Rows
+from ei.bundles.ranges import is_in_range
 from ei.errors import ConfigError, ConflictError
 from ei.node.config import NodeConfig
 from ei.node.datapath import DatapathControl, tell_bundles
@@ -103,7 +104,8 @@ class RunningServices:
         """Check that this is another version of a service that runs here, or an expected one.
 
         Raises:
-            ConflictError: it has another number, or another kind of state; or none runs.
+            ConflictError: it has another number, or another kind of state; a bundle that is
+                expanded here does not take this version; or none runs.
         """
         running = self._by_name.get(manifest.name)
         if running is None and manifest.name in self.expected:
@@ -118,6 +120,7 @@ class RunningServices:
                 f"{manifest.name} does not run here; there are: {', '.join(self._by_name)}",
                 remedy="A service that is new here is named in services of node.toml: restart.",
             )
+        self._check_bundles(manifest)
         for field in ("id", "state"):
             seen, allowed = getattr(manifest, field), getattr(running, field)
             if seen != allowed:
@@ -126,3 +129,13 @@ class RunningServices:
                     f" version that runs allowed: {allowed!r}",
                     remedy="Give it a name of its own, and have packets name the new one.",
                 )
+
+    def _check_bundles(self, manifest: Manifest) -> None:
+        for rows in self._bundles:
+            for part in rows.bundle.services:
+                if part.name == manifest.name and not is_in_range(manifest.version, part.version):
+                    raise ConflictError(
+                        f"{manifest.name} {manifest.version}: the bundle {rows.bundle.title} takes"
+                        f" {part.version}",
+                        remedy="Run a version of the bundle that takes it, or none.",
+                    )
