@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,12 @@ def test_a_program_that_is_not_here_is_named() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
-    ("program", "running"), [("wireguard-go", running_wireguard), ("nebula", running_nebula)]
+    ("program", "running"),
+    [
+        ("wireguard-go", running_wireguard),
+        ("nebula", running_nebula),
+        ("nebula-debian", partial(running_nebula, of="-debian")),
+    ],
 )
 def test_both_ends_reach_each_other_by_the_relay(
     program: str,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -37,7 +38,11 @@ MOST_TRIES = 3
 FRAME_BYTES = 14 + 20 + 8
 
 Running = Callable[[Network, Path], AbstractContextManager[Relayed]]
-OTHERS: Mapping[str, Running] = {"wireguard-go": running_wireguard, "Nebula": running_nebula}
+OTHERS: Mapping[str, Running] = {
+    "wireguard-go": running_wireguard,
+    "Nebula": running_nebula,
+    "Debian's Nebula": partial(running_nebula, of="-debian"),
+}
 
 
 @dataclass(frozen=True, slots=True)

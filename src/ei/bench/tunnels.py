@@ -105,13 +105,16 @@ def running_wireguard(network: Network, folder: Path) -> Generator[Relayed]:
 
 
 @contextmanager
-def running_nebula(network: Network, folder: Path) -> Generator[Relayed]:
+def running_nebula(network: Network, folder: Path, *, of: str = "") -> Generator[Relayed]:
     """Run Nebula as generator, relay and sink, until the block ends.
+
+    Args:
+        of: How the names of its programs end: `-debian` is Debian's.
 
     Raises:
         LocalError: It is not here, or does not come up; with what it said last.
     """
-    program, certify = found("nebula"), found("nebula-cert")
+    program, certify = found(f"nebula{of}"), found(f"nebula-cert{of}")
     addresses = [f"10.79.0.{number}" for number in (1, 2, 3)]
     names = ("generator", "relay", "sink")
     authority = ("-out-crt", f"{folder}/ca.crt", "-out-key", f"{folder}/ca.key")
@@ -141,7 +144,11 @@ def running_nebula(network: Network, folder: Path) -> Generator[Relayed]:
             child = start(stack, f"nebula-{name}", command, folder, number=number)
             children.append(child)
         wait_until(lambda: answers(network, addresses[2]), children[0])
-        version = version_of(Path(program), NEBULA_MODULE)
+        version = (
+            subprocess.check_output([program, "-version"], text=True).split()[-1]
+            if of
+            else version_of(Path(program), NEBULA_MODULE)
+        )
         # IP and UDP within; Nebula's header and tag, and those of the relay.
         added_bytes = 28 + 2 * (16 + 16)
         yield Relayed(
