@@ -237,6 +237,13 @@ def module_abi() -> str:
     return f"{title}\n{NOTE}{rest}"
 
 
+def conformance() -> str:
+    """Return the matrix of modules and environments."""
+    from tools.conformance_page import conformance_page
+
+    return f"# Which module keeps the laws where\n{NOTE}\n{conformance_page()}"
+
+
 def service(name: str) -> str:
     """Return the reference of a service."""
     from tools.service_page import service_page
@@ -325,6 +332,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/drop-reasons.md": drop_reasons,
     "docs/reference/config.md": config,
     "docs/reference/module-abi.md": module_abi,
+    "docs/reference/conformance.md": conformance,
     "docs/reference/doctor.md": doctor,
     "docs/reference/fields.md": fields,
     "docs/reference/metrics.md": metrics,
