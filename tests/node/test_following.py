@@ -1,6 +1,7 @@
 """A node that follows a registry, whose answers and whose modules are the test's."""
 
 import asyncio
+import errno
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from tests.node.test_rollout import NODE, release
 
 from ei.daemons.log import Log
-from ei.errors import EiError, IntegrityError, ServiceError, UnreachableError
+from ei.errors import ConflictError, IntegrityError, ServiceError, UnreachableError
 from ei.node.following import MAX_CHECKPOINT_BYTES, Following, Place
 from ei.node.gates import Tally
 from ei.node.registry_config import RegistryConfig
@@ -24,11 +25,12 @@ class World:
     def __init__(self, folder: Path, **config: object) -> None:
         self.now_s = 1_000.0
         self.releases: list[Release] = []
-        self.refusal: EiError | None = None
+        self.refusal: Exception | None = None
         self.known: Catalogue | None = None
         self.runs: dict[str, str] = {}
         self.before: dict[str, str] = {}
         self.unfit: set[str] = set()
+        self.failure: Exception | None = None
         self.dead: dict[str, tuple[str, str]] = {}
         self.counts: dict[str, Tally] = {}
         self.halted: dict[str, str] = {}
@@ -67,6 +69,8 @@ class World:
         )
 
     def package(self, release: Release) -> bytes:
+        if self.failure is not None:
+            raise self.failure
         return release.digest.encode()
 
     def hear(self, checkpoint: bytes) -> None:
@@ -222,6 +226,74 @@ def test_what_was_revoked_does_not_run_after_a_restart_without_the_registry(tmp_
     asyncio.run(world.following.recall())
 
     assert world.runs == {"hello": release("1.1.0").digest}
+
+
+def test_what_is_revoked_is_halted_though_nothing_else_can_be_fetched(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0")]
+    world.poll()
+    world.releases = [release("1.0.0", revoked="it leaks"), release("1.1.0")]
+    world.failure = UnreachableError("nobody answers")
+
+    world.poll()
+    assert (world.runs, world.halted) == ({}, {"hello": "hello@1.0.0 is revoked: it leaks"})
+    world.failure = None
+    world.poll()
+
+    assert world.runs == {"hello": release("1.1.0").digest}
+
+
+@pytest.mark.parametrize("is_dead", [True, False])
+def test_no_version_goes_back_to_one_that_is_revoked(tmp_path: Path, *, is_dead: bool) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0")]
+    world.poll()
+    world.releases = [release("1.0.0", revoked="it leaks"), release("1.1.0")]
+    world.poll()
+    if is_dead:
+        world.runs["hello"] = release("1.0.0").digest
+        world.dead = {"hello": (release("1.1.0").digest, "SIGKILL")}
+    else:
+        world.counts = {"hello": Tally(100, 50)}
+
+    world.watch()
+
+    assert (world.runs, world.halted) == ({}, {"hello": "hello@1.0.0 is revoked: it leaks"})
+    assert [each.version for each in world.reports] == ["1.1.0"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        IntegrityError("other bytes", word="package"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        ConflictError("another is being changed"),
+    ],
+)
+def test_what_says_nothing_of_a_release_is_not_held_against_it(
+    tmp_path: Path, failure: Exception
+) -> None:
+    world = World(tmp_path)
+    world.releases, world.failure = [release("1.0.0")], failure
+    world.poll()
+    assert (world.runs, world.reports) == ({}, [])
+    assert world.following.status().changes == {"failed": 1}
+    assert world.following.status().services[0].trouble
+    world.failure = None
+
+    world.poll()
+
+    assert world.runs == {"hello": release("1.0.0").digest}
+
+
+def test_a_full_disk_is_a_trouble_and_no_end(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.refusal = OSError(errno.ENOSPC, "No space left on device")
+
+    world.poll()
+
+    status = world.following.status()
+    assert (status.polls, "No space left" in status.trouble) == ({"failed": 1}, True)
 
 
 def test_versions_change_only_so_often(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
+import socket
 from collections.abc import Generator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -47,7 +48,31 @@ def test_where_nobody_answers_is_said() -> None:
         _ = fetch_from("http://127.0.0.1:1")("x", 1)
 
 
-@pytest.mark.parametrize("place", ["", "nowhere", "ftp://x", "http://"])
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_who_sends_a_byte_now_and_then_is_not_waited_for() -> None:
+    def trickle(listening: socket.socket) -> None:
+        with listening, listening.accept()[0] as caller:
+            try:
+                caller.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not over.wait(0.2):
+                    caller.sendall(b"x")
+            except OSError:
+                return
+
+    over, listening = Event(), socket.create_server(("127.0.0.1", 0))
+    place = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    thread = Thread(target=trickle, args=(listening,))
+    thread.start()
+    try:
+        with pytest.raises(UnreachableError):
+            _ = fetch_from(place)("metadata/timestamp.json", 1_000)
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("place", ["", "nowhere", "ftp://x", "http://", "http://x:99999"])
 def test_what_is_no_place_is_refused(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Protocol
 
 from ei.daemons.log import Log
-from ei.errors import EiError, IntegrityError, LocalError, NotFoundError, UnreachableError
+from ei.daemons.startup import explained
+from ei.errors import (
+    ConfigError,
+    ConflictError,
+    EiError,
+    IntegrityError,
+    LocalError,
+    ServiceError,
+    UnreachableError,
+)
 from ei.node.gates import Gates, Tally
 from ei.node.given_up import GivenUp
 from ei.node.registry_config import RegistryConfig
@@ -175,7 +184,7 @@ class Following:
         except EiError:
             return  # the first poll says what is wrong
         for service in self._config.services:
-            if self._is_revoked(service):
+            if self._revoked(service) is not None:
                 await self._follow(service)
 
     async def poll(self) -> None:
@@ -200,6 +209,7 @@ class Following:
     async def watch(self) -> None:
         """Look at what new versions have done, and take back those that do worse."""
         for service, (digest, why) in self._running.take_dead().items():
+            self._halt_revoked(service)
             await self._give_up(service, digest, why)
         if not self._gates.is_watching:
             return
@@ -222,18 +232,27 @@ class Following:
             given_up=self._given_up,
         )
         if wanted.stop:
-            self._log.error("service halted", service=service, reason=wanted.stop)
-            self._changes["revoked"] += 1
-            self._troubles[service] = wanted.stop
-            self._running.halt(service, wanted.stop)
+            self._halt(service, wanted.stop)
         if wanted.release is not None and self._may_change(service):
             await self._take(wanted.release)
+            self._halt_revoked(service)
+
+    def _halt(self, service: str, why: str) -> None:
+        self._log.error("service halted", service=service, reason=why)
+        self._changes["revoked"] += 1
+        self._troubles[service] = why
+        self._running.halt(service, why)
+
+    def _halt_revoked(self, service: str) -> None:
+        """Halt what is revoked and runs: what was to take its place did not, or is it."""
+        if (running := self._revoked(service)) is not None:
+            self._halt(service, f"{running} is revoked: {running.revoked}")
 
     def _may_change(self, service: str) -> bool:
         """Whether enough time has passed; what runs and is revoked goes at once."""
         is_first = not self._running.digest_of(service)
         since_s = self._now_s() - self._changed_s.get(service, float("-inf"))
-        if is_first or self._is_revoked(service) or since_s >= self._config.change_s:
+        if is_first or self._revoked(service) is not None or since_s >= self._config.change_s:
             return True
         self._changes["rate_limited"] += 1
         self._troubles[service] = (
@@ -241,22 +260,23 @@ class Following:
         )
         return False
 
-    def _is_revoked(self, service: str) -> bool:
+    def _revoked(self, service: str) -> Release | None:
+        """Return the release that runs, if it is revoked."""
         digest = self._running.digest_of(service)
-        return any(each.is_revoked for each in self._releases_of(service) if each.digest == digest)
+        known = (each for each in self._releases_of(service) if each.is_revoked)
+        return next((each for each in known if each.digest == digest), None)
 
     async def _take(self, release: Release) -> None:
-        if self._client is None:
-            return
         before = self._running.tallies().get(release.name, Tally())
         try:
-            package = await asyncio.to_thread(self._client.package, release)
+            package = await asyncio.to_thread(self._package, release)
             _ = await self._running.install(release.name, package)
-        except (UnreachableError, NotFoundError) as error:
-            self._troubles[release.name] = str(error)
-        except EiError as error:
+        except (ServiceError, ConfigError) as error:
             self._changes["refused"] += 1
             await self._give_up(release.name, release.digest, str(error))
+        except EiError as error:  # which says nothing of the release: it is tried again
+            self._changes["failed"] += 1
+            self._troubles[release.name] = str(error)
         else:
             self._changes["taken"] += 1
             self._changed_s[release.name] = self._now_s()
@@ -266,12 +286,15 @@ class Following:
 
     async def _roll_back(self, service: str, why: str) -> None:
         digest = self._running.digest_of(service)
-        self._changes["rolled_back"] += 1
         try:
             _ = await self._running.go_back(service)
+        except ConflictError:
+            return  # another change is under way: the verdict is the same in a second
         except EiError as error:  # there was none before: then none is better
             why = f"{why}; {error}"
             self._running.halt(service, why)
+        self._changes["rolled_back"] += 1
+        self._halt_revoked(service)
         await self._give_up(service, digest, why)
 
     async def _give_up(self, service: str, digest: str, why: str) -> None:
@@ -315,7 +338,13 @@ class Following:
         return self._client
 
     def _stored(self) -> Catalogue | None:
-        return self._known().stored()
+        with explained("cannot read what the registry has said"):
+            return self._known().stored()
+
+    def _package(self, release: Release) -> bytes:
+        """Fetch a release. Blocks: on a thread."""
+        with explained("cannot keep a release"):
+            return self._known().package(release)
 
     def _refresh(self) -> Catalogue:
         """Ask the registry. Blocks: on a thread."""
@@ -328,7 +357,8 @@ class Following:
                 if error.word == "split_view":
                     raise
                 self._polls["heard_refused"] += 1
-        return client.refresh(unix_s=self._unix_s())
+        with explained("cannot keep what the registry says"):
+            return client.refresh(unix_s=self._unix_s())
 
     def _fail(self, word: str, trouble: str) -> None:
         self._polls[word] += 1

@@ -27,8 +27,8 @@ REGISTRY_METRICS: tuple[Metric[Observed], ...] = (
     Metric(
         "ei_registry_changes_total",
         "counter",
-        "How often a version changed. rate_limited, refused: did not, since it has to wait or does"
-        " not start.",
+        "How often a version changed. rate_limited, refused, failed: did not, since it has to wait,"
+        " does not start, or could not be fetched or kept.",
         _followed(lambda status: {(word,): n for word, n in sorted(status.changes.items())}),
         labels=("why",),
     ),

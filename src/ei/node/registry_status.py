@@ -32,7 +32,8 @@ class RegistryStatus(msgspec.Struct, frozen=True):
         refused: Release to the word for which it does not count.
         polls: How often it was asked, by what came of it.
         changes: How often a version changed, by why: `taken`, `rolled_back`, `revoked`, `refused`
-            (it does not start), `rate_limited` (it has to wait).
+            (it does not start), `rate_limited` (it has to wait), `failed` (it could not be
+            fetched or kept, and is tried again).
     """
 
     url: str
