@@ -69,6 +69,18 @@ def test_what_somebody_has_changed_on_the_disk_does_not_run(tmp_path: Path) -> N
         _ = shelf.chosen("counter")
 
 
+def test_what_was_changed_on_the_disk_is_written_anew_when_it_is_given_again(
+    tmp_path: Path,
+) -> None:
+    shelf = Shelf(tmp_path / "state")
+    package = module(tmp_path, "1")
+    folder = shelf.keep("counter", package)
+    _ = (folder / "manifest.toml").write_text("version = 'mine'\n")
+
+    assert shelf.keep("counter", package) == folder
+    assert digest_of_folder(folder) == digest_of(package)
+
+
 def test_what_is_no_package_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError):
         _ = Shelf(tmp_path).keep("counter", b"nonsense")

@@ -100,6 +100,18 @@ def test_a_version_that_does_not_live_gives_way_in_the_books_as_well(tmp_path: P
     assert node.shelf.choices == {"plain": Choice(OF_FILE, up.digest)}
 
 
+def test_a_full_disk_does_not_keep_the_version_before_from_running(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    up = asyncio.run(node.upgrading.upgrade("plain", module(tmp_path, "0.2.0")))
+    running = tmp_path / "state" / "modules" / "running.json"
+    running.unlink()
+    running.mkdir()  # so that nothing can be written there
+
+    node.upgrading.note(read_service(node.first), "0.2.0: exit 3")
+
+    assert node.upgrading.take_dead() == {"plain": (up.digest, "0.2.0: exit 3")}
+
+
 def test_one_module_changes_at_a_time(tmp_path: Path) -> None:
     node = Node(tmp_path)
     second = module(tmp_path, "0.2.0")

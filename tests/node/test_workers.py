@@ -220,9 +220,12 @@ async def main():
     second = runs()
     workers.kill("plain")
     await until(lambda: runs() and runs() != second)
+    last_end = workers.status()[0].last_end
+    workers.halt("plain", "it leaks")  # the engine above does not hang up
+    await until(lambda: workers.status()[0].state == "halted")
     workers.stop()
     status = workers.status()[0]
-    print(json.dumps([stayed, refusal, versions, status.last_end, status.starts]))
+    print(json.dumps([stayed, refusal, versions, last_end, status.starts, status.last_end]))
 
 asyncio.run(main())
 nursery.close()
@@ -242,12 +245,12 @@ def test_d9_another_version_is_tried_first_takes_over_and_gives_way_when_it_does
     )
 
     assert done.returncode == 0, done.stderr
-    stayed, refusal, versions, last_end, starts = json.loads(done.stdout)
+    stayed, refusal, versions, last_end, starts, halted = json.loads(done.stdout)
     assert stayed
     assert "plain 0.2.0: its worker does not start" in refusal
     assert "never tried" in refusal
     assert versions == [["0.3.0", ""], ["0.1.0", "0.3.0: SIGKILL"]]
-    assert (last_end, starts) == ("SIGKILL", 3)
+    assert (last_end, starts, halted) == ("SIGKILL", 3, "it leaks")
 
 
 @pytest.mark.slow

@@ -29,8 +29,9 @@ def test_what_is_approved_is_what_was_submitted(world: World) -> None:
     world.approve(release)
 
     assert approved(PATH, world.registry.targets().targets[PATH])[0] == release
-    with pytest.raises(IntegrityError):
-        _ = approved("hello", world.registry.targets().targets[PATH])
+    for path in ("hello", "hello/newest.eim", "hello/1.0.eim", "../0.1.0.eim", "/0.1.0.eim"):
+        with pytest.raises(IntegrityError):
+            _ = approved(path, world.registry.targets().targets[PATH])
 
 
 def test_a_share_counts_for_the_same_bytes_alone(world: World) -> None:

@@ -5,7 +5,7 @@ from tests.registry.world import GOVERNORS, NOW, WITNESSES, World, certificate_o
 
 from ei.errors import ConfigError, IntegrityError
 from ei.registry.approvals import package_place
-from ei.registry.client import RegistryClient, Trust
+from ei.registry.client import MAX_PACKAGES, RegistryClient, Trust
 from ei.registry.fetching import fetch_from
 from ei.registry.notes import COSIGNATURE, NoteKey
 from ei.registry.package import unpack
@@ -79,6 +79,22 @@ def test_a_package_is_fetched_once_and_again_if_it_is_damaged(world: World) -> N
     )
     _ = kept.write_bytes(b"bit rot")
     assert client.package(release) == package
+
+
+def test_only_so_many_packages_are_kept(world: World) -> None:
+    packages = world.folder / "node" / "packages"
+    packages.mkdir(parents=True)
+    for number in range(MAX_PACKAGES + 3):
+        _ = (packages / f"{number:064}").write_bytes(b"of another time")
+    world.approve(world.submit())
+    client = world.client()
+    (release,) = client.refresh(unix_s=NOW).releases
+
+    _ = client.package(release)
+
+    kept = [path.name for path in packages.iterdir()]
+    assert len(kept) == MAX_PACKAGES
+    assert release.digest.removeprefix("sha256:") in kept
 
 
 def test_an_operators_own_witnesses_take_the_place_of_governances(world: World) -> None:

@@ -11,6 +11,7 @@ from ei.records.addresses import format_address
 from ei.registry.releases import Release
 from ei.registry.reports import (
     ACCEPTED,
+    MAX_AGE_S,
     REFUSED,
     UNKNOWN,
     Report,
@@ -60,6 +61,19 @@ def test_d9_a_report_stops_what_a_part_of_the_nodes_has(world: World) -> None:
     assert (status, said) == (ACCEPTED, b"the roll-out is stopped\n")
     assert share(world) == 0.0
     assert taking.kept() == (report(release),)
+
+
+def test_who_sends_a_report_again_does_not_stop_what_governance_lets_go_on(world: World) -> None:
+    release = world.submit()
+    world.approve(release, share=0.05)
+    taking, envelope = reports(world), seal_report(report(release), NODE)
+    _ = taking.take(envelope)
+    world.registry.set_share("hello", "0.1.0", 0.05, unix_s=NOW)
+
+    again = taking.take(envelope)[0]
+    late = Reports(world.registry, [NODE.address(1)], unix_s=lambda: NOW + MAX_AGE_S + 1)
+
+    assert (again, late.take(envelope)[0], share(world)) == (REFUSED, REFUSED, 0.05)
 
 
 def test_what_all_nodes_have_one_report_does_not_stop(world: World) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from ei.errors import ConfigError, NotFoundError
+from ei.registry.disk import write_whole
 from ei.registry.package import digest_of, pack, unpack, write_files
 
 FOLDER = "modules"
@@ -68,7 +69,8 @@ class Shelf:
             OSError: the system refused.
         """
         folder = self._place(name, digest_of(package))
-        if not folder.exists():
+        if digest_of_folder(folder) != digest_of(package):
+            shutil.rmtree(folder, ignore_errors=True)  # changed since, or damaged
             folder.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # what a node that was killed had begun
                 shutil.rmtree(folder.with_name(f".{folder.name}.new"))
@@ -85,11 +87,7 @@ class Shelf:
         if running.digest == digest:
             return
         self._choices[name] = Choice(digest, running.digest)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / RUNNING_FILE
-        new = path.with_name(f"{RUNNING_FILE}.new")
-        _ = new.write_bytes(msgspec.json.encode(self._choices))
-        _ = new.replace(path)
+        write_whole(self._folder / RUNNING_FILE, msgspec.json.encode(self._choices))
         self._forget()
 
     def folder_of(self, name: str, digest: str) -> Path:

@@ -114,8 +114,10 @@ class Upgrading:
         name = service.manifest.name
         choice = self._shelf.choices[name]
         self.gave_way[name] = choice.digest, why
-        with explained("cannot keep the module"):
+        try:
             self._shelf.choose(name, choice.before)
+        except OSError as error:  # what runs is what counts
+            self._log.error("choice not kept", service=name, cause=str(error))
 
     def take_dead(self) -> dict[str, tuple[str, str]]:
         """Return what gave way since the last call."""

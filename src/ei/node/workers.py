@@ -197,6 +197,8 @@ class Workers:
         if not worker.is_there:
             worker.state = "halted"
         self._engine.detach_worker(worker.number)
+        loop = asyncio.get_running_loop()
+        _ = loop.call_later(LEAVE_S, self._kill_halted, worker, worker.starts)
 
     def take_report(self, report: Report) -> None:
         """Take note of what the nursery says."""
@@ -364,6 +366,13 @@ class Workers:
         worker.planned = loop.call_at(again_s, self._start, worker)
         if worker.name in self.watching:
             self.watching.died(worker.name, cause, again_s=again_s - loop.time())
+
+    def _kill_halted(self, worker: ServiceWorker, starts: int) -> None:
+        """Kill a worker that is to run no more, and that does not leave."""
+        is_same = worker.halted and worker.is_there and worker.starts == starts
+        if is_same and self._nursery is not None:
+            with suppress(LocalError):  # the nursery is gone, and with it all workers
+                self._nursery.kill_worker(worker.number)
 
     def _go_back(self, worker: ServiceWorker, before: Version, cause: str) -> None:
         """Start the version before at once: the new one has not lived."""

@@ -1,5 +1,6 @@
 """What the roles of a registry say of a release, and where its files are. Pure."""
 
+import re
 from collections.abc import Iterator
 
 from tuf.api.metadata import TargetFile, Targets
@@ -8,6 +9,8 @@ from ei.errors import IntegrityError
 from ei.registry.package import unpack
 from ei.registry.releases import (
     MILLION,
+    NAME,
+    VERSION,
     Approval,
     Release,
     Rollout,
@@ -36,7 +39,8 @@ def approved(path: str, target: TargetFile) -> tuple[Release, Approval]:
         revoked=approval.revoked,
         certificate=approval.certificate,
     )
-    if target_path(release.name, release.version) != path:
+    is_named = re.fullmatch(NAME, name) and re.fullmatch(VERSION, release.version)
+    if not is_named or target_path(release.name, release.version) != path:
         raise IntegrityError(f"{path!r} is not the name of a release", word="malformed")
     return release, approval
 

@@ -37,6 +37,8 @@ from ei.registry.releases import (
 )
 
 MAX_CERTIFICATE_BYTES = 2**20
+MAX_PACKAGES = 16
+"""And certificates: as many are kept; what a node runs it keeps by itself."""
 MAX_HEARD = 16
 """Checkpoints of others that wait until this node's is as large."""
 
@@ -241,6 +243,8 @@ class RegistryClient:
         data = fetch_bounded(self._fetch, place, limit)
         if digest_of(data) != digest:
             raise IntegrityError(f"{place} is {digest_of(data)}, not {digest}", word="package")
+        for other in list(self._packages)[: max(0, len(self._packages) + 1 - MAX_PACKAGES)]:
+            del self._packages[other]
         self._packages[name] = data
         return data
 

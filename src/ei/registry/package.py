@@ -6,6 +6,7 @@ package and its folder are one thing.
 """
 
 import hashlib
+import os
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -87,7 +88,7 @@ def digest_of(data: bytes) -> str:
 
 
 def write_files(files: Mapping[str, bytes], folder: Path) -> None:
-    """Write the files of a package into a new folder, which is there when it is whole.
+    """Write the files of a package into a new folder, which is there when it is whole, on disk.
 
     Raises:
         ConflictError: The folder exists.
@@ -99,7 +100,10 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
         path = made / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        _ = path.write_bytes(content)
+        with path.open("wb") as file:
+            _ = file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
     _ = made.rename(folder)
 
 

@@ -13,6 +13,8 @@ from ei.registry.package import digest_of, kind_of
 
 Kind = Literal["module", "bundle"]
 Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+NAME = "[a-z][a-z0-9_-]{0,63}"
+VERSION = r"[0-9]{1,18}\.[0-9]{1,18}\.[0-9]{1,18}([-+][0-9A-Za-z.+-]+)?"
 MAX_WHY = 200
 MILLION = 1_000_000
 
@@ -137,8 +139,8 @@ class Head(msgspec.Struct, frozen=True):
     """The fields that manifests of modules and bundles have in common."""
 
     id: Annotated[int, Meta(ge=1, le=2**32 - 1)]
-    name: Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$")]
-    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$", max_length=64)]
+    name: Annotated[str, Meta(pattern=f"^{NAME}$")]
+    version: Annotated[str, Meta(pattern=f"^{VERSION}$", max_length=64)]
 
 
 def target_path(name: str, version: str) -> str:

@@ -27,6 +27,8 @@ REPORTERS_FILE = "reporters"
 TAG = b"ei release report 1\0"
 MAX_REPORT_BYTES = 2_048
 MAX_KEPT = 4_096
+MAX_AGE_S = 600
+"""How old a report may be: who recorded one, and sends it again, stops nothing."""
 ACCEPTED, REFUSED, UNKNOWN = 202, 403, 404
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -139,6 +141,11 @@ class Reports:
         if release.digest != report.digest:
             self._refused += 1
             return UNKNOWN, b"there is no such release\n"
+        known = self._kept.get((report.node, report.digest))
+        is_old = abs(self._unix_s() - report.unix_s) > MAX_AGE_S
+        if is_old or (known is not None and report.unix_s <= known.unix_s):
+            self._refused += 1
+            return REFUSED, b"the report is old, or was here before: it says nothing of now\n"
         self._kept[report.node, report.digest] = report
         while len(self._kept) > MAX_KEPT:
             del self._kept[next(iter(self._kept))]
