@@ -243,6 +243,18 @@ def test_what_is_revoked_is_halted_though_nothing_else_can_be_fetched(tmp_path: 
     assert world.runs == {"hello": release("1.1.0").digest}
 
 
+def test_what_is_revoked_is_halted_though_somebody_went_back_to_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0", revoked="it leaks"), release("1.1.0")]
+    world.poll()
+    world.refusal = UnreachableError("nobody answers")
+    world.runs["hello"] = release("1.0.0").digest
+
+    world.watch()
+
+    assert world.halted == {"hello": "hello@1.0.0 is revoked: it leaks"}
+
+
 @pytest.mark.parametrize("is_dead", [True, False])
 def test_no_version_goes_back_to_one_that_is_revoked(tmp_path: Path, *, is_dead: bool) -> None:
     world = World(tmp_path)

@@ -209,13 +209,13 @@ class Following:
     async def watch(self) -> None:
         """Look at what new versions have done, and take back those that do worse."""
         for service, (digest, why) in self._running.take_dead().items():
-            self._halt_revoked(service)
             await self._give_up(service, digest, why)
-        if not self._gates.is_watching:
-            return
-        verdicts = self._gates.verdicts(self._running.tallies(), now_s=self._now_s())
-        for service, why in verdicts.items():
-            await self._roll_back(service, why)
+        if self._gates.is_watching:
+            verdicts = self._gates.verdicts(self._running.tallies(), now_s=self._now_s())
+            for service, why in verdicts.items():
+                await self._roll_back(service, why)
+        for service in self._config.services:  # also what somebody went back to by hand
+            self._halt_revoked(service)
 
     # -- one service ------------------------------------------------------------------------------
 
@@ -262,9 +262,8 @@ class Following:
 
     def _revoked(self, service: str) -> Release | None:
         """Return the release that runs, if it is revoked."""
-        digest = self._running.digest_of(service)
-        known = (each for each in self._releases_of(service) if each.is_revoked)
-        return next((each for each in known if each.digest == digest), None)
+        known = {each.digest: each for each in self._releases_of(service) if each.is_revoked}
+        return known.get(self._running.digest_of(service)) if known else None
 
     async def _take(self, release: Release) -> None:
         before = self._running.tallies().get(release.name, Tally())
@@ -294,7 +293,6 @@ class Following:
             why = f"{why}; {error}"
             self._running.halt(service, why)
         self._changes["rolled_back"] += 1
-        self._halt_revoked(service)
         await self._give_up(service, digest, why)
 
     async def _give_up(self, service: str, digest: str, why: str) -> None:
