@@ -30,6 +30,7 @@ class World:
         self.runs: dict[str, str] = {}
         self.before: dict[str, str] = {}
         self.unfit: set[str] = set()
+        self.refused: tuple[tuple[str, str], ...] = (("bad@1.0.0", "unlogged"),)
         self.failure: Exception | None = None
         self.dead: dict[str, tuple[str, str]] = {}
         self.counts: dict[str, Tally] = {}
@@ -60,7 +61,7 @@ class World:
             raise self.refusal
         return Catalogue(
             releases=tuple(self.releases),
-            refused=(("bad@1.0.0", "unlogged"),),
+            refused=self.refused,
             version=7,
             expires_unix_s=unix_s + 60,
             root_version=1,
@@ -306,6 +307,23 @@ def test_a_full_disk_is_a_trouble_and_no_end(tmp_path: Path) -> None:
 
     status = world.following.status()
     assert (status.polls, "No space left" in status.trouble) == ({"failed": 1}, True)
+
+
+@pytest.mark.parametrize("word", ["unlogged", "unsigned"])
+def test_who_withholds_what_proves_a_release_does_not_take_its_nodes_back(
+    tmp_path: Path, word: str
+) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0"), release("1.1.0")]
+    world.poll()
+    world.releases, world.refused = [release("1.0.0")], (("hello@1.1.0", word),)
+
+    world.poll()
+    assert (world.runs, world.halted) == ({"hello": release("1.1.0").digest}, {})
+    world.refused = ()
+    world.poll()
+
+    assert world.runs == {"hello": release("1.0.0").digest}
 
 
 def test_versions_change_only_so_often(tmp_path: Path) -> None:

@@ -56,6 +56,16 @@ def test_a_revoked_release_without_another_is_stopped_with_its_reason() -> None:
     assert choose([only], node=NODE, running="", given_up=()) == Wanted()
 
 
+def test_what_runs_goes_on_while_it_is_in_doubt_unless_it_is_revoked() -> None:
+    old, new = release("1.0.0"), release("1.1.0", revoked="it leaks")
+
+    in_doubt = choose([old], node=NODE, running=new.digest, is_doubtful=True, given_up=())
+    revoked = choose([old, new], node=NODE, running=new.digest, is_doubtful=True, given_up=())
+    nothing = choose([old], node=NODE, running="", is_doubtful=True, given_up=())
+
+    assert (in_doubt, revoked, nothing) == (Wanted(), Wanted(old), Wanted(old))
+
+
 def test_what_node_toml_names_goes_on_and_what_is_approved_no_more_does_not() -> None:
     own = choose([], node=NODE, running="sha256:other", is_from_file=True, given_up=())
     taken = choose([], node=NODE, running="sha256:other", given_up=())

@@ -135,6 +135,33 @@ def test_one_module_changes_at_a_time(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_change_that_nobody_waits_for_any_more_comes_to_its_end(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+
+    async def main() -> None:
+        is_in, may_go, is_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def wait(_service: FoundService) -> None:
+            is_in.set()
+            _ = await may_go.wait()
+            is_over.set()
+
+        upgrading = node.made(wait)
+        task = asyncio.get_running_loop().create_task(
+            upgrading.upgrade("plain", module(tmp_path, "0.2.0"))
+        )
+        _ = await is_in.wait()
+        _ = task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            _ = await task
+        may_go.set()
+        _ = await is_over.wait()
+
+    asyncio.run(main())
+
+    assert "plain" in node.shelf.choices
+
+
 def test_there_may_be_no_version_before(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no version of plain ran here before"):
         _ = asyncio.run(Node(tmp_path).upgrading.go_back("plain"))

@@ -1,5 +1,7 @@
 """What follows honestly; who attacks is in test_attacks.py."""
 
+from pathlib import Path
+
 import pytest
 from tests.registry.world import GOVERNORS, NOW, World, lying, with_governors
 
@@ -46,6 +48,19 @@ def test_who_begins_with_a_later_root_forgets_an_earlier_one(world: World) -> No
     followed = follow(known, second, fetch_from(str(world.public)), unix_s=NOW)
 
     assert followed.root.version == 2
+
+
+def test_who_begins_with_the_root_of_another_registry_follows_that_one(
+    world: World, tmp_path: Path
+) -> None:
+    known: dict[str, bytes] = {}
+    known.update(follow(known, world.first_root, fetch_from(str(world.public)), unix_s=NOW).files)
+    other = World(tmp_path / "other")
+
+    followed = follow(known, other.first_root, fetch_from(str(other.public)), unix_s=NOW)
+
+    assert known["root.json"] == other.first_root
+    assert followed.signing.online == other.registry.signing().online
 
 
 def test_what_is_missing_is_not_found(world: World) -> None:

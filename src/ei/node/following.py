@@ -38,6 +38,8 @@ from ei.sdk.packets import Address
 WATCH_S = 1.0
 SLOWEST = 10
 """Polls after failures are at most so many times rarer."""
+DOUBTS = ("unlogged", "unsigned")
+"""Words for which a release does not count that governance has approved."""
 MAX_HEARD = 256
 MAX_CHECKPOINT_BYTES = 16_384
 
@@ -223,12 +225,19 @@ class Following:
         known = () if self._catalogue is None else self._catalogue.releases
         return [each for each in known if each.name == service and each.kind == "module"]
 
+    def _is_doubtful(self, service: str) -> bool:
+        refused = () if self._catalogue is None else self._catalogue.refused
+        return any(
+            release.partition("@")[0] == service and word in DOUBTS for release, word in refused
+        )
+
     async def _follow(self, service: str) -> None:
         wanted = choose(
             self._releases_of(service),
             node=self._place.node,
             running=self._running.digest_of(service),
             is_from_file=self._running.is_from_file(service),
+            is_doubtful=self._is_doubtful(service),
             given_up=self._given_up,
         )
         if wanted.stop:

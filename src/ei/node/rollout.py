@@ -38,12 +38,13 @@ def takes(node: Address, release: Release) -> bool:
     return place_of(node, release.digest) < release.share
 
 
-def choose(
+def choose(  # noqa: PLR0913 all that is known of a service
     releases: Iterable[Release],
     *,
     node: Address,
     running: str,
     is_from_file: bool = False,
+    is_doubtful: bool = False,
     given_up: Container[str],
 ) -> Wanted:
     """Return what a node is to do about one service.
@@ -53,9 +54,13 @@ def choose(
         node: Its address.
         running: Digest of what runs; empty when nothing does.
         is_from_file: What runs is what node.toml names, which the registry need not know.
+        is_doubtful: Further releases are approved and do not count, since a file is withheld, or
+            has ended: what runs may be one of them. Then it goes on to run.
         given_up: Digests of what had too many errors here, or did not live.
     """
     known = list(releases)
+    if is_doubtful and running and all(each.digest != running for each in known):
+        return Wanted()
     fit = [
         each
         for each in known

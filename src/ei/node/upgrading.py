@@ -1,7 +1,7 @@
 """Another version of a module on a node that runs: kept, tried, and in place in a moment."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,6 +67,7 @@ class Upgrading:
         self._replace = replace
         self._log = log
         self._changing = ""
+        self._tasks: set[asyncio.Task[Upgraded]] = set()
         self.gave_way: dict[str, tuple[str, str]] = {}
 
     def __repr__(self) -> str:
@@ -86,6 +87,9 @@ class Upgrading:
         Raises:
             EiError: as `upgrade`.
         """
+        return await self._whole(self._install(name, package))
+
+    async def _install(self, name: str, package: bytes) -> Upgraded:
         with self._alone(name), explained("cannot keep the module"):
             folder = await asyncio.to_thread(self._shelf.keep, name, package)
             return await self._change(name, digest_of(package), folder)
@@ -96,6 +100,9 @@ class Upgrading:
         Raises:
             EiError: as `upgrade`; there is none.
         """
+        return await self._whole(self._go_back(name))
+
+    async def _go_back(self, name: str) -> Upgraded:
         with self._alone(name), explained("cannot keep the module"):
             choice = self._shelf.choices.get(name)
             if choice is None:
@@ -128,6 +135,13 @@ class Upgrading:
         """Whether what runs is what node.toml names."""
         choice = self._shelf.choices.get(name)
         return choice is None or choice.digest == OF_FILE
+
+    async def _whole(self, change: Coroutine[object, object, Upgraded]) -> Upgraded:
+        """Let a change come to its end, also when nobody waits for it any more."""
+        task = asyncio.get_running_loop().create_task(change)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
 
     async def _change(self, name: str, digest: str, folder: Path) -> Upgraded:
         found = await asyncio.to_thread(read_service, folder)

@@ -100,7 +100,9 @@ def follow_roots(known: MutableMapping[str, bytes], first_root: bytes, fetch: Fe
         IntegrityError: One is not.
     """
     root = _read_root(first_root)
-    if "root.json" in known and (seen := _read_root(known["root.json"])).version >= root.version:
+    seen = _read_root(known["root.json"]) if "root.json" in known else None
+    # Of two with one number that of the operator counts: he follows another registry now.
+    if seen is not None and seen.version > root.version:
         root = seen
     else:
         known["root.json"] = first_root
