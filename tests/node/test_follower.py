@@ -3,6 +3,7 @@
 import asyncio
 import io
 from pathlib import Path
+from threading import Event
 
 import pytest
 from tests.node.test_following import World
@@ -51,14 +52,18 @@ def test_a_registry_is_followed_until_another_is_named(tmp_path: Path) -> None:
 
 def test_a_client_begins_with_the_root_that_the_operator_has(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"registry\.root: .*No such file"):
-        _ = make_client(config(tmp_path), tmp_path, tmp_path / "state")
+        _ = make_client(config(tmp_path), tmp_path, tmp_path / "state", Event())
 
     world = RegistryWorld(tmp_path / "world")
     _ = (tmp_path / "root.json").write_bytes(world.first_root)
     at = RegistryConfig(url="world/registry", root="root.json", services=("hello",))
-    client = make_client(at, tmp_path, tmp_path / "state")
+    is_over = Event()
+    client = make_client(at, tmp_path, tmp_path / "state", is_over)
 
     assert client.refresh(unix_s=world.unix_s).root_version == 1
+    is_over.set()
+    with pytest.raises(UnreachableError, match="not followed any more"):
+        _ = client.refresh(unix_s=world.unix_s)
 
 
 def test_a_report_to_nobody_is_said() -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from ei.daemons.log import Log
@@ -74,6 +75,7 @@ class Follower:
         self._config: RegistryConfig | None = None
         self._following: Following | None = None
         self._task: asyncio.Task[None] | None = None
+        self._is_over = Event()
 
     def __repr__(self) -> str:
         return f"<Follower of {None if self._config is None else self._config.url}>"
@@ -89,7 +91,7 @@ class Follower:
             return
         place = Place(
             self._node.address,
-            make_client=partial(make_client, config, self._folder, self._state),
+            make_client=partial(make_client, config, self._folder, self._state, self._is_over),
             send_report=partial(send_report, config.url, self._keys),
             tell=self._node.tell_nodes,
         )
@@ -108,6 +110,8 @@ class Follower:
         """Follow none any more. Idempotent."""
         if self._task is not None:
             _ = self._task.cancel()
+        self._is_over.set()  # of a thread that asks just now, and for which the node waits
+        self._is_over = Event()
         self._config = self._following = self._task = None
 
     def status(self) -> RegistryStatus | None:
@@ -124,8 +128,13 @@ class Follower:
             _ = self._on_failure(LocalError(f"following the registry has failed: {error!r}"))
 
 
-def make_client(config: RegistryConfig, folder: Path, state: Path) -> "RegistryClient":
+def make_client(
+    config: RegistryConfig, folder: Path, state: Path, is_over: Event
+) -> "RegistryClient":
     """Make the client of a registry. Loads what verifies: on a thread.
+
+    Args:
+        is_over: Once it is set, nothing more is fetched.
 
     Raises:
         ConfigError: the root, the witnesses or the address are none.
@@ -145,7 +154,14 @@ def make_client(config: RegistryConfig, folder: Path, state: Path) -> "RegistryC
         ) from error
     witnesses = tuple(parse_key(each) for each in config.witnesses)
     place = config.url if "://" in config.url else str(folder / config.url)
-    return RegistryClient(state, Trust(root, witnesses, config.needed), fetch_from(place))
+    read = fetch_from(place)
+
+    def fetch(name: str, limit: int) -> bytes:
+        if is_over.is_set():
+            raise UnreachableError(f"{place} is not followed any more")
+        return read(name, limit)
+
+    return RegistryClient(state, Trust(root, witnesses, config.needed), fetch)
 
 
 def send_report(url: str, keys: Keys, report: Report) -> None:
