@@ -325,10 +325,10 @@ def _of_its_types(event: Event | None, loaded: LoadedService) -> Event | None:
     if not isinstance(event, ControlArrived):
         return event
     for kind in loaded.messages:
-        if kind.__name__ == type(event.message).__name__:
-            return ControlArrived(
-                event.sender, msgspec.convert(event.message, kind, from_attributes=True)
-            )
+        is_it = kind.__name__ == type(event.message).__name__
+        if is_it and issubclass(kind, msgspec.Struct):
+            message = msgspec.convert(event.message, kind, from_attributes=True)
+            return ControlArrived(event.sender, message)
     return event
 
 
