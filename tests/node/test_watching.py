@@ -47,6 +47,23 @@ def test_the_life_of_a_worker_is_kept_in_order() -> None:
     asyncio.run(script())
 
 
+def test_that_a_worker_runs_comes_before_what_it_does_though_it_is_heard_later() -> None:
+    async def script() -> None:
+        watching = Watching(["hello"])
+        theirs = watching.open("hello")
+        _ = theirs.send(encoded(HANDLED))
+        assert watching.since("hello", 0) == []
+
+        watching.running("hello", 5, OPEN)
+
+        kept = [each.entry for each in watching.since("hello", 0)]
+        assert kept == [Running(5, OPEN), HANDLED]
+        watching.close()
+        theirs.close()
+
+    asyncio.run(script())
+
+
 def test_of_a_worker_that_had_answered_all_it_is_not_said_over_what_it_died() -> None:
     async def script() -> None:
         watching = Watching(["hello"])
@@ -65,6 +82,7 @@ def test_what_makes_no_sense_is_left_out_and_the_newest_are_kept() -> None:
     async def script() -> None:
         watching = Watching(["hello"])
         theirs = watching.open("hello")
+        watching.running("hello", 5, OPEN)
         _ = theirs.send(b"\xff nonsense")
         for _ in range(MOST_KEPT + 10):
             _ = theirs.send(encoded(HANDLED))
@@ -72,7 +90,7 @@ def test_what_makes_no_sense_is_left_out_and_the_newest_are_kept() -> None:
 
         kept = watching.since("hello", 0)
         assert len(kept) == MOST_KEPT
-        assert kept[-1].number == MOST_KEPT + 10
+        assert kept[-1].number == MOST_KEPT + 11
         watching.close()
         theirs.close()
 

@@ -75,6 +75,15 @@ class _Log:
         self.doing: tuple[str, ...] = ()
         self.total = 0
         self.end: socket.socket | None = None
+        self.is_running = False
+        self.early: deque[Handled] = deque(maxlen=MOST_KEPT)
+        """What came before the word that its worker runs, which comes another way."""
+
+    def begin(self) -> None:
+        """Take what came early."""
+        self.is_running = True
+        while self.early:
+            self.add(self.early.popleft())
 
     def add(self, entry: Entry) -> None:
         self.total += 1
@@ -109,19 +118,22 @@ class Watching:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(0)
         self._close(log)
-        log.end = ours
+        log.end, log.is_running = ours, False
         asyncio.get_running_loop().add_reader(ours, self._hear, service)
         return theirs
 
     def running(self, service: str, pid: int, jail: Jail) -> None:
         """Take note of a worker whose jail has closed."""
-        self._logs[service].add(Running(pid, jail))
+        log = self._logs[service]
+        log.add(Running(pid, jail))
+        log.begin()
 
     def died(self, service: str, cause: str, *, again_s: float) -> None:
         """Take note of the end of a worker."""
         self._hear(service)
         log = self._logs[service]
         self._close(log)
+        log.begin()
         doing, log.doing = log.doing, ()
         log.add(Died(cause, doing, again_s))
 
@@ -156,7 +168,10 @@ class Watching:
                 log.doing = events
             case Handled():
                 log.doing = ()
-                log.add(told)
+                if log.is_running:
+                    log.add(told)
+                else:
+                    log.early.append(told)
 
     def _close(self, log: _Log) -> None:
         if log.end is not None:
