@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ei.cli.module_new import write_module
 from ei.daemons.client import ask
 from ei.daemons.messages import encode_line
 from ei.errors import EiError
+from ei.runtime.mortality import die_with_parent
 
 PYTHON = [sys.executable, "-m", "ei"]
 LIMIT_S = 20.0
@@ -44,6 +46,8 @@ class Terminals:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # So that a test that is killed leaves nothing either.
+                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 nor has threads
             )
         self.host = home / "ei" / "lab" / "dev-hello" / "alice.dev" / "admin.sock"
 
