@@ -11,13 +11,16 @@ from ei.cli.exits import Exit
 from ei.conform.certificate import read_certificate
 from ei.conform.laws import TITLES
 
+CONFORM = ("module", "conform", "--trusted")
+"""Wherever these tests run, and whatever is missing there of a jail."""
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 def test_a_module_that_keeps_all_laws_gets_its_certificate(ei: Run, tmp_path: Path) -> None:
     folder = HONEST.plant(tmp_path)
 
-    said = ei("module", "conform", str(folder), "--events", "32", "--into", "certificate.json")
+    said = ei(*CONFORM, str(folder), "--events", "32", "--into", "certificate.json")
 
     assert said.code == Exit.OK
     assert all(law in said.out for law in TITLES)
@@ -27,7 +30,7 @@ def test_a_module_that_keeps_all_laws_gets_its_certificate(ei: Run, tmp_path: Pa
 def test_a_broken_law_is_named_with_event_and_difference(ei: Run, tmp_path: Path) -> None:
     folder = PLANTED["counts in a global"].plant(tmp_path)
 
-    said = ei("module", "conform", str(folder), "--events", "32")
+    said = ei(*CONFORM, str(folder), "--events", "32")
 
     assert said.code == Exit.NEGATIVE
     text = "".join(said.out.split())  # lines are folded at 80 columns
@@ -38,7 +41,7 @@ def test_a_broken_law_is_named_with_event_and_difference(ei: Run, tmp_path: Path
 def test_as_json_it_is_the_certificate(ei: Run, tmp_path: Path) -> None:
     folder = PLANTED["raises"].plant(tmp_path)
 
-    said = ei("module", "conform", str(folder), "--events", "32", "--json")
+    said = ei(*CONFORM, str(folder), "--events", "32", "--json")
 
     assert said.code == Exit.NEGATIVE
     certificate = read_certificate(json.dumps(said.document).encode())
@@ -48,7 +51,7 @@ def test_as_json_it_is_the_certificate(ei: Run, tmp_path: Path) -> None:
 def test_several_are_a_table_and_a_folder_of_certificates(ei: Run, tmp_path: Path) -> None:
     folder = HONEST.plant(tmp_path)
 
-    said = ei("module", "conform", str(folder), "echo", "--events", "16", "--into", "all")
+    said = ei(*CONFORM, str(folder), "echo", "--events", "16", "--into", "all")
 
     assert said.code == Exit.OK
     assert {path.name for path in (tmp_path / "all").iterdir()} == {"planted.json", "echo.json"}

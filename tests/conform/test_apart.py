@@ -26,17 +26,17 @@ yield HoldPacket(AttachmentOf(packet.source), timeout_s=0.5)
 def test_a_worker_answers_as_this_process_does(planted: Planted, tmp_path: Path) -> None:
     case = case_of(tmp_path, planted, events=96)
 
-    verdict, jail = check_worker(case, os.environ)
+    verdict, jail = check_worker(case.loaded, case.story, case.reference, os.environ)
 
     assert verdict.result == "kept", verdict.said
     assert {"seccomp", "landlock"} <= {*jail.layers, *jail.missing}
-    assert rehearse_apart(case, os.environ).state == case.reference.state
+    assert rehearse_apart(case.loaded, case.story, os.environ).state == case.reference.state
 
 
 def test_what_goes_by_the_order_of_a_set_is_seen_to_differ(tmp_path: Path) -> None:
     case = case_of(tmp_path, PLANTED["goes by the order of a set"])
 
-    verdict, _ = check_worker(case, os.environ)
+    verdict, _ = check_worker(case.loaded, case.story, case.reference, os.environ)
 
     assert verdict.result == "broken"
     assert "RevokeDecisions.tag is" in verdict.said
@@ -48,7 +48,7 @@ def test_a_worker_that_ends_is_said_with_its_event(tmp_path: Path) -> None:
         (case.loaded.folder / "service.py").read_text().replace("yield Count", "raise SystemExit;")
     )
 
-    verdict, _ = check_worker(case, os.environ)
+    verdict, _ = check_worker(case.loaded, case.story, case.reference, os.environ)
 
     assert verdict.result == "broken"
     assert "it ended" in verdict.said

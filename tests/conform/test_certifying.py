@@ -1,57 +1,71 @@
-import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.conform.examples import nobody
-from tests.conform.planted import HONEST, PLANTED
+from tests.conform.planted import HONEST
 
-from ei.conform.certifying import certify
+from ei.conform.certificate import Certificate
+from ei.conform.certifying import certificate_of
 from ei.conform.laws import TITLES
+from ei.conform.trying import Tried, try_module
+from ei.conform.verdicts import KEPT, Verdict, broken
 from ei.errors import ServiceError
+from ei.runtime.jail import Jail
+from ei.runtime.loader import load_service
+from ei.sdk import load_manifest
 
-pytestmark = pytest.mark.slow
+HALF = Jail(("capabilities", "seccomp"), {"landlock": "no such call"})
+OTHER = Jail(("capabilities", "landlock", "seccomp"))
 
 
+def tried(folder: Path, *, seed: int = 1, events: int = 24) -> Tried:
+    return try_module(load_service(folder), {}, seed=seed, events=events, watch=nobody)
+
+
+def certified(folder: Path, found: Tried, *worker: Verdict) -> Certificate:
+    verdicts = worker or (KEPT,)
+    return certificate_of(load_manifest(folder), folder, found, verdicts, (HALF, OTHER))
+
+
+@pytest.mark.slow
 def test_a_certificate_says_each_law_and_is_the_same_again(tmp_path: Path) -> None:
     folder = HONEST.plant(tmp_path)
 
-    one, again = (
-        certify(folder, seed=1, events=24, environ=os.environ, watch=nobody) for _ in range(2)
-    )
+    one, again = (certified(folder, tried(folder)) for _ in range(2))
 
     assert one == again
     assert one.is_kept
     assert [each.law for each in one.laws] == list(TITLES)
     assert (one.module, one.version) == ("planted", "0.0.1")
     assert one.corpus.events == 24
-    assert "seccomp" in {*one.environment.jail, *one.environment.jail_gaps}
 
 
-def test_another_seed_is_another_corpus(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_layer_counts_that_held_in_each_process(tmp_path: Path) -> None:
     folder = HONEST.plant(tmp_path)
 
-    one, other = (
-        certify(folder, seed=seed, events=24, environ=os.environ, watch=nobody) for seed in (1, 2)
-    )
+    place = certified(folder, tried(folder)).environment
 
-    assert one.corpus.digest != other.corpus.digest
-    assert one.digest == other.digest
+    assert place.jail == ("capabilities", "seccomp")
+    assert place.jail_gaps == {"landlock": "no such call"}
 
 
-def test_what_is_broken_is_said_with_story_and_event(tmp_path: Path) -> None:
-    folder = PLANTED["raises"].plant(tmp_path)
-
-    certificate = certify(folder, seed=1, events=48, environ=os.environ, watch=nobody)
-
-    (found,) = (each for each in certificate.laws if each.result == "broken")
-    assert (found.law, found.story) == ("no_fault", "drawn")
-    assert found.event > 0
-    assert "ValueError: planted" in found.said
-
-
-def test_what_does_not_load_has_no_certificate(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_what_a_module_may_have_said_is_harmless(tmp_path: Path) -> None:
     folder = HONEST.plant(tmp_path)
-    _ = (folder / "service.py").write_text("import socket\n")
 
-    with pytest.raises(ServiceError, match="imports socket"):
-        _ = certify(folder, seed=1, events=24, environ=os.environ, watch=nobody)
+    certificate = certified(folder, tried(folder), broken(1, "\x1b[2J" + "x" * 10_000))
+
+    assert certificate.laws[-1].law == "worker"
+    assert certificate.laws[-1].said.startswith("\\x1b[2Jxxx")
+    assert len(certificate.laws[-1].said) < 2_100
+
+
+@pytest.mark.slow
+def test_without_a_law_there_is_no_certificate(tmp_path: Path) -> None:
+    folder = HONEST.plant(tmp_path)
+    found = tried(folder)
+
+    with pytest.raises(ServiceError, match="not tried: stages"):
+        _ = certified(folder, msgspec.structs.replace(found, laws=found.laws[:-1]))

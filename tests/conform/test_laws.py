@@ -17,7 +17,7 @@ EVENTS = 48
 
 def broken_laws(case: Case) -> dict[str, Verdict]:
     verdicts = {law: check(case) for law, check in CHECKS.items()}
-    verdicts["worker"], _ = check_worker(case, os.environ)
+    verdicts["worker"], _ = check_worker(case.loaded, case.story, case.reference, os.environ)
     return {law: verdict for law, verdict in verdicts.items() if verdict.result == "broken"}
 
 

@@ -4,12 +4,17 @@ import msgspec
 import pytest
 from tests.conform.planted import HONEST
 
-from ei.conform.recorded import read_stories
+from ei.conform.corpus import Story
+from ei.conform.recorded import parse_stories, read_files
 from ei.errors import ConfigError
 from ei.runtime.batches import ControlReceived
 from ei.runtime.loader import LoadedService, load_service
 from ei.sdk import PacketArrived, PeerChanged, StreamClosed, StreamData, StreamOpened
 from ei.testing import address
+
+
+def read_stories(loaded: LoadedService) -> tuple[Story, ...]:
+    return parse_stories(read_files(loaded.folder), loaded)
 
 
 def loaded_with(place: Path, text: str) -> LoadedService:

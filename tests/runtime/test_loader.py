@@ -1,4 +1,6 @@
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ from ei.runtime.loader import (
     load_service,
     read_service,
 )
+from ei.runtime.modules import read_sources
 
 MANIFEST = """
 id = 0xF0000001
@@ -110,6 +113,17 @@ def test_loading_afresh_runs_its_files_again(tmp_path: Path) -> None:
     assert len({loaded.service, first.service, second.service}) == 3
     assert first.manifest is loaded.manifest
     assert not any(name.startswith("ei_service_afresh") for name in sys.modules)
+
+
+def test_what_has_its_sources_is_loaded_afresh_without_its_files(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine")
+    loaded = replace(load_service(folder), sources=read_sources(folder))
+    shutil.rmtree(folder)
+
+    again = load_afresh(loaded)
+
+    assert again.service is not loaded.service
+    assert again.sources is loaded.sources
 
 
 def test_the_datapath_is_told_what_it_must_know(tmp_path: Path) -> None:

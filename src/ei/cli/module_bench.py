@@ -11,8 +11,9 @@ from ei.cli.quantities import parse_count
 
 DETAILS = """\
 Packets of 512 B, each of a new connection, whose metadata is the address of a peer, by way of a
-worker as a node has it; beside it the same worker without a jail, in turns. Without a folder: the
-service filter, in Python and in WebAssembly. Exit code 1 where the jail costs more than 25 %."""
+worker as a node has it; beside it the same worker without a jail, in turns: so only for what you
+wrote or have read. Without a folder: the service filter, in Python and in WebAssembly. Exit code 1
+where the jail costs more than 25 %."""
 
 
 def add_parser(verbs: Verbs) -> None:

@@ -18,8 +18,8 @@ DETAILS = """\
 Plays the module what it may get: events drawn from its manifest and messages, and those of its
 folder's corpus/. Each must lead to the same bytes and the same state: with a fresh instance for
 each event, in whole batches, with a full disk, without a decision cache, in a simulation, and in
-a jailed process; native stages are held against their references. Exit code 1 where a law is
-broken."""
+another process; native stages are held against their references. All of it is in the jail of a
+node's workers. Exit code 1 where a law is broken."""
 
 MARKS = {"kept": "ok", "none": "ok", "broken": "bad"}
 
@@ -44,6 +44,9 @@ def add_parser(verbs: Verbs) -> None:
         "--events", type=parse_count, metavar="N", default=EVENTS, help=f"to draw ({EVENTS})"
     )
     verb.takes("--into", type=Path, metavar="PATH", help="certificate: a file, or a folder of many")
+    verb.takes(
+        "--trusted", action="store_true", help="you have read it: run it in a jail with a gap, too"
+    )
     verb.ends("examples:\n  ei module conform .\n  ei module conform --all --json")
 
 
@@ -57,7 +60,11 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     outcomes: list[tuple[Path, Outcome]] = []
     output.progress(f"certifying {len(folders)} modules")
     for folder, outcome in certify_apart(
-        folders, seed=arguments.seed, events=arguments.events, environ=os.environ
+        folders,
+        seed=arguments.seed,
+        events=arguments.events,
+        environ=os.environ,
+        is_trusted=arguments.trusted,
     ):
         if isinstance(outcome, Exception) and len(folders) == 1:
             raise outcome

@@ -23,7 +23,8 @@ def add_parser(verbs: Verbs) -> None:
         "test",
         summary="run the cases of a module, each in a process of its own",
         details="Exit code 1 when one fails. Cases are functions test_... in files test_....py, as "
-        "pytest has them.",
+        "pytest has them. They and the module run with your rights, in no jail: for what you wrote "
+        "or have read. ei module conform jails what it runs.",
         execute=execute,
     )
     takes_folder(verb)

@@ -1,7 +1,7 @@
 """Whether a module keeps to the laws, wherever it runs: `ei module conform`.
 
-corpus ─▶ laws ─▶ certificate          pure, in a process of its own (`judge.py`)
-            └───▶ jailed worker        the shell (`apart.py`, `worker.py`)
+corpus ─▶ laws ─────────┐              pure, in a jailed process of its own (`judge.py`)
+            └▶ worker ──┴▶ certificate the shell, of a jailed worker (`apart.py`, `worker.py`)
 """
 
 from ei.conform.certificate import Certificate

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,15 +18,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from ei.conform.cases import Case
-from ei.conform.corpus import Sent, batches
+from ei.conform.corpus import Sent, Story, batches
 from ei.conform.differences import said_of, said_otherwise
 from ei.conform.drawing import SELF
-from ei.conform.playing import SEED
+from ei.conform.playing import SEED, Record
 from ei.conform.verdicts import KEPT, Verdict, broken
 from ei.runtime.children import how_it_ended
 from ei.runtime.jail import LAYERS, OF_OURS, OPEN, Jail
-from ei.runtime.loader import is_ours
+from ei.runtime.loader import FoundService, is_ours
 from ei.runtime.pieces import cut
 from ei.runtime.rehearsal import MAX_EVENT_BYTES, STATE_BYTES
 from ei.runtime.voices import Jailed, LastWords, hear
@@ -33,6 +33,9 @@ from ei.runtime.worker import WorkerOrder, socket_pair
 
 SILENCE_S = 60.0
 """For so long a worker may be silent: its own limits end an event, this only a hang."""
+
+WITHIN_S = 600.0
+"""For one story."""
 
 HASH_SEED = "PYTHONHASHSEED"
 MOST_SAID = 2_000
@@ -57,32 +60,53 @@ class Apart(NamedTuple):
     cause: str
 
 
-def check_worker(case: Case, environ: Mapping[str, str]) -> tuple[Verdict, Jail]:
-    """Play the story to a jailed worker; return what came of it, and how its jail stood."""
-    apart = rehearse_apart(case, environ)
-    return _held_against(case, apart), apart.jail
+def check_worker(
+    module: FoundService,
+    story: Story,
+    reference: Record,
+    environ: Mapping[str, str],
+    *,
+    is_trusted: bool = True,
+) -> tuple[Verdict, Jail]:
+    """Play a story to a jailed worker; return what came of it, and how its jail stood.
 
-
-def rehearse_apart(case: Case, environ: Mapping[str, str]) -> Apart:
-    """Play the story of a case to a worker.
+    Args:
+        module: The module.
+        story: What it is played.
+        reference: What it made of that elsewhere.
+        environ: Of the worker's process.
+        is_trusted: Whether it runs as well where a layer of the jail is missing.
 
     Raises:
         OSError: No process or descriptor is left.
     """
-    folder = case.loaded.folder
+    apart = rehearse_apart(module, story, environ, is_trusted=is_trusted)
+    return _held_against(story, reference, apart), apart.jail
+
+
+def rehearse_apart(
+    module: FoundService, story: Story, environ: Mapping[str, str], *, is_trusted: bool = True
+) -> Apart:
+    """Play a story to a worker.
+
+    Raises:
+        OSError: No process or descriptor is left.
+    """
+    folder = module.folder
     with tempfile.TemporaryDirectory(prefix="ei-conform-") as place, ExitStack() as made:
         order = WorkerOrder(
             folder=str(folder.resolve()),
             node=bytes(SELF),
             seed=SEED,
             store=str(Path(place) / "stable"),
-            config=case.story.config,
+            config=story.config,
             layers=OF_OURS if is_ours(folder) else LAYERS,
+            is_trusted=is_trusted,
             is_rehearsal=True,
         )
-        count = 2 if "streams" in case.loaded.manifest.capabilities else 1
+        count = 2 if "streams" in module.manifest.capabilities else 1
         worker = _Worker(order, count, environ, made)
-        for sent in batches(case.story):
+        for sent in batches(story):
             if not worker.hand(sent):
                 break
         return worker.end()
@@ -122,6 +146,7 @@ class _Worker:
         for end in self._ends:
             self._poll.register(end, select.POLLIN)
         self._messages: tuple[list[bytes], ...] = tuple([] for _ in pairs)
+        self._until_s = time.monotonic() + WITHIN_S
 
     def hand(self, sent: Sent) -> bool:
         """Hand over a batch, and wait for its answer; return whether there was one."""
@@ -158,7 +183,8 @@ class _Worker:
     def _hear(self) -> tuple[int, bytes] | None:
         """Take the next message of any origin; `None` when it has hung up, or is silent."""
         while self._origins:
-            ready = self._poll.poll(SILENCE_S * 1_000)
+            left_s = min(SILENCE_S, max(0.0, self._until_s - time.monotonic()))
+            ready = self._poll.poll(left_s * 1_000)
             if not ready:
                 return None
             descriptor, _ = ready[0]
@@ -196,10 +222,10 @@ class _Head(msgspec.Struct, frozen=True, array_like=True):
 _HEADS = msgspec.msgpack.Decoder(_Head)
 
 
-def _held_against(case: Case, apart: Apart) -> Verdict:
+def _held_against(story: Story, reference: Record, apart: Apart) -> Verdict:
     """Compare what a worker said with the reference, origin by origin."""
     at = [0 for _ in apart.messages]
-    for heard in case.reference.heard:
+    for heard in reference.heard:
         for origin, reply in heard.replies:
             expected = cut(reply)
             seen = apart.messages[origin][at[origin] : at[origin] + len(expected)]
@@ -210,7 +236,7 @@ def _held_against(case: Case, apart: Apart) -> Verdict:
                 replies = [(origin, message) for message in seen]
                 wanted = [(origin, message) for message in expected]
                 return broken(heard.sent.first, said_of(heard, said_otherwise(replies, wanted)))
-    if apart.state != case.reference.state:
+    if apart.state != reference.state:
         said = apart.cause or "all effects agree, but the state in the end does not"
-        return broken(case.story.events, said)
+        return broken(story.events, said)
     return KEPT

@@ -21,7 +21,7 @@ class Surroundings(msgspec.Struct, frozen=True):
         compat: Newest compatibility date that it knows.
         python: Version of Python.
         machine: Such as `Linux x86_64`.
-        jail: Layers of the worker's jail that held.
+        jail: Layers that held in the jail of each process that ran it.
         jail_gaps: Those that could not be had, with the reason.
     """
 

@@ -1,92 +1,87 @@
-"""Certifies a module, in this process: plays it all there is to play, and checks each law."""
+"""Signs off what was found of a module, in other processes: none of it runs here.
+
+read the folder ── close the jail ── try_module ──▶ Tried ── worker ── certificate_of
+judge.py           judge.py          trying.py               apart.py   here
+
+A module shares its process with the judge, and could say what it likes. So a certificate is worth
+that anybody can make it again.
+"""
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from random import Random
 
 import msgspec
 
-from ei.conform.apart import check_worker
-from ei.conform.cases import Case, make_case
-from ei.conform.certificate import Certificate, LawResult, Played, Surroundings
-from ei.conform.corpus import digest_of, draw_story
-from ei.conform.laws import CHECKS, TITLES, Law
-from ei.conform.playing import Watch
-from ei.conform.recorded import read_stories
+from ei.conform.certificate import Certificate, LawResult, Surroundings
+from ei.conform.laws import TITLES
+from ei.conform.trying import Tried, result_of
 from ei.conform.verdicts import Verdict
+from ei.errors import ServiceError
 from ei.registry.package import digest_of as digest_of_package
 from ei.registry.package import pack
-from ei.runtime.jail import Jail
-from ei.runtime.loader import load_service
-from ei.sdk.manifest import COMPAT_DATE
+from ei.runtime.jail import LAYERS, Jail
+from ei.runtime.voices import harmless
+from ei.sdk.manifest import COMPAT_DATE, Manifest
 
-EVENTS = 256
-"""Drawn by default."""
+MOST_SAID = 2_000
+"""Characters of what is said of a law."""
 
 
-def certify(
-    folder: Path, *, seed: int, events: int, environ: Mapping[str, str], watch: Watch
+def certificate_of(
+    manifest: Manifest,
+    folder: Path,
+    tried: Tried,
+    worker: Sequence[Verdict],
+    jails: Sequence[Jail],
 ) -> Certificate:
-    """Certify the module of a folder.
+    """Return the certificate of a module.
 
     Args:
-        folder: Of the module.
-        seed: Of what is drawn, unsigned 64 bits.
-        events: How many are drawn.
-        environ: Of the worker's process.
-        watch: Cuts events that never end.
+        manifest: Its manifest.
+        folder: Where it is.
+        tried: What was found, behind its jail.
+        worker: What came of each story in the worker.
+        jails: Of all the processes that ran it.
 
     Raises:
-        ConfigError: Its manifest is wrong, or a story of its folder.
-        ServiceError: It does not load.
+        PackageError: The folder is none that can be packed.
+        ServiceError: A law was not tried.
     """
-    loaded = load_service(folder)
-    stories = (draw_story(loaded, Random(seed), events=events), *read_stories(loaded))
-    cases = [make_case(loaded, story, watch) for story in stories]
-    verdicts: dict[Law, list[Verdict]] = {
-        law: [check(case) for case in cases] for law, check in CHECKS.items()
-    }
-    apart = [check_worker(case, environ) for case in cases]
-    verdicts["worker"] = [verdict for verdict, _ in apart]
+    found = {each.law: each for each in tried.laws}
+    found["worker"] = result_of("worker", [told.story.name for told in tried.told], worker)
+    if missing := [law for law in TITLES if law not in found]:
+        raise ServiceError(f"{folder}: not tried: {', '.join(missing)}")
     return Certificate(
-        module=loaded.manifest.name,
-        version=loaded.manifest.version,
+        module=manifest.name,
+        version=manifest.version,
         digest=digest_of_package(pack(folder)),
-        engine=loaded.manifest.engine,
-        compat=loaded.manifest.compat,
-        environment=_surroundings(jail for _, jail in apart),
-        corpus=Played(
-            digest_of(stories), seed, len(stories), sum(story.events for story in stories)
-        ),
-        laws=tuple(_result(law, cases, verdicts[law]) for law in TITLES),
-        effects=_digest([heard.replies for case in cases for heard in case.reference.heard]),
-        state=_digest([case.reference.state for case in cases]),
+        engine=manifest.engine,
+        compat=manifest.compat,
+        environment=_surroundings(jails),
+        corpus=tried.corpus,
+        laws=tuple(_plain(found[law]) for law in TITLES),
+        effects=tried.effects,
+        state=tried.state,
     )
 
 
-def _surroundings(jails: Iterable[Jail]) -> Surroundings:
-    jail = next(iter(jails))
+def _plain(result: LawResult) -> LawResult:
+    """Return it with words of which a terminal makes nothing but text: the module may say them."""
+    story, said = (harmless(text[:MOST_SAID]) for text in (result.story, result.said))
+    return msgspec.structs.replace(result, story=story, said=said)
+
+
+def _surroundings(jails: Sequence[Jail]) -> Surroundings:
+    """Say what held in all of the processes, and what was missing in any."""
+    missing = {layer: why for jail in jails for layer, why in jail.missing.items()}
+    held = [layer for layer in LAYERS if all(layer in jail.layers for jail in jails)]
     return Surroundings(
         ei=metadata.version("extensible-internet"),
         compat=COMPAT_DATE,
         python=platform.python_version(),
         machine=f"{platform.system()} {platform.machine()}",
-        jail=jail.layers,
-        jail_gaps={str(layer): why for layer, why in jail.missing.items()},
+        jail=tuple(held),
+        jail_gaps={str(layer): why for layer, why in missing.items()},
     )
-
-
-def _result(law: Law, cases: Sequence[Case], verdicts: Sequence[Verdict]) -> LawResult:
-    """Return what became of a law: where it was broken first, if it was."""
-    for case, verdict in zip(cases, verdicts, strict=True):
-        if verdict.result == "broken":
-            return LawResult(law, "broken", case.story.name, verdict.event, verdict.said)
-    is_kept = any(verdict.result == "kept" for verdict in verdicts)
-    return LawResult(law, "kept" if is_kept else "none")
-
-
-def _digest(content: object) -> str:
-    return f"sha256:{sha256(msgspec.msgpack.encode(content)).hexdigest()}"

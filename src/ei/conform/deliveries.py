@@ -6,6 +6,7 @@ carol ──┘
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -62,6 +63,12 @@ class Delivered(NamedTuple):
 
     received: list[Received]
     books: Mapping[str, object]
+
+
+@cache
+def load_delivery() -> LoadedService:
+    """Load the service that modules are chained to, once: in a jail there are no files for it."""
+    return load_service(DELIVERY)
 
 
 def check_soft_decisions(case: Case) -> Verdict:
@@ -157,7 +164,7 @@ def _send_story(rig: Crossroads, case: Case, named: int) -> None:
 
 def _chained(loaded: LoadedService) -> tuple[list[LoadedService], int, dict[int, list[int]]]:
     """Return the module before delivery: services, number that packets name, chains."""
-    last = load_service(DELIVERY)
+    last = load_delivery()
     named = last.manifest.id
     return [loaded, last], named, {named: [loaded.manifest.id, named]}
 

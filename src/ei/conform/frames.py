@@ -12,6 +12,7 @@ import zstandard
 
 from ei._core import Dictionaries
 from ei.runtime.loader import LoadedService, package_of
+from ei.runtime.modules import read_sources
 
 CASES = 200
 SAMPLES = 1_000
@@ -46,7 +47,9 @@ class Reference(Protocol):
 
 def load_reference(loaded: LoadedService) -> type[Reference] | None:
     """Return the reference that a module brings in `stages.py`; `None` when it brings none."""
-    if not (loaded.folder / f"{STAGES}.py").is_file():
+    if loaded.manifest.engine == "wasm":
+        return None
+    if STAGES not in (loaded.sources or read_sources(loaded.folder)):
         return None
     module = importlib.import_module(f"{package_of(loaded.folder)}.{STAGES}")
     return getattr(module, "Reference", None)

@@ -12,6 +12,7 @@ Bytes are text, or `hex:00ff`, or `@bob`, the address of a host of that name. A 
 msgspec writes it in JSON.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -95,23 +96,36 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _LINES = msgspec.json.Decoder(_Line)
 
 
-def read_stories(loaded: LoadedService) -> tuple[Story, ...]:
+def read_files(folder: Path) -> dict[Path, bytes]:
     """Read what a module's folder brings; nothing where there is no `corpus/`.
+
+    Raises:
+        ConfigError: There are too many files, or one is too large: what is allowed.
+    """
+    paths = sorted((folder / FOLDER).glob(PATTERN))
+    if len(paths) > MAX_STORIES:
+        raise ConfigError(f"{folder / FOLDER}: {len(paths)} files, {MAX_STORIES} allowed")
+    return {path: _read(path) for path in paths}
+
+
+def parse_stories(files: Mapping[Path, bytes], loaded: LoadedService) -> tuple[Story, ...]:
+    """Return the stories of these files, with the messages of a module.
 
     Raises:
         ConfigError: A file is none of ours: its name and line, what was seen, what is allowed.
     """
-    paths = sorted((loaded.folder / FOLDER).glob(PATTERN))
-    if len(paths) > MAX_STORIES:
-        raise ConfigError(f"{loaded.folder / FOLDER}: {len(paths)} files, {MAX_STORIES} allowed")
-    return tuple(_read(path, loaded) for path in paths)
+    return tuple(_parse(path, content, loaded) for path, content in files.items())
 
 
-def _read(path: Path, loaded: LoadedService) -> Story:
+def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"{path}: more than the allowed {MAX_FILE_BYTES} B")
+    return content
+
+
+def _parse(path: Path, content: bytes, loaded: LoadedService) -> Story:
     steps: list[Step] = []
     config: dict[str, object] = {}
     for number, text in enumerate(content.splitlines(), 1):

@@ -4,7 +4,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType, UnionType
@@ -61,6 +61,7 @@ class LoadedService:
         service: Makes an instance of it.
         config_type: Type of its configuration, `None` when it has none.
         messages: Types of its control messages.
+        sources: The files that it was loaded from; empty where they would have to be read again.
     """
 
     manifest: Manifest
@@ -68,6 +69,7 @@ class LoadedService:
     service: Callable[[], Service[Any]]
     config_type: type[msgspec.Struct] | None
     messages: tuple[type, ...]
+    sources: Sources = field(default_factory=dict[str, str], repr=False)
 
     def parse_config(self, overrides: Mapping[str, object]) -> msgspec.Struct | None:
         """Return the manifest's configuration with `overrides`, typed.
@@ -288,8 +290,10 @@ def load_afresh(loaded: LoadedService) -> LoadedService:
         return loaded  # each event has an instance of its own
     package = "ei_service_afresh"
     try:
-        read = ReadService(loaded.manifest, loaded.folder, read_sources(loaded.folder))
-        return _loaded(loaded.manifest, loaded.folder, _run(read, package, is_limited=True))
+        sources = loaded.sources or read_sources(loaded.folder)
+        read = ReadService(loaded.manifest, loaded.folder, sources)
+        module = _run(read, package, is_limited=True)
+        return replace(_loaded(loaded.manifest, loaded.folder, module), sources=loaded.sources)
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == package]:
             del sys.modules[name]

@@ -31,14 +31,14 @@ import msgspec
 from ei.cluster.log import Log
 from ei.cluster.replica import Replica
 from ei.cluster.writes import Rows
-from ei.errors import DeniedError, ServiceError
+from ei.errors import ServiceError
 from ei.runtime.codec import Codec
 from ei.runtime.cutting import SLACK_S, Cutter
 from ei.runtime.disk import FolderDisk
 from ei.runtime.environment import Environment
 from ei.runtime.faults import FaultReporter
 from ei.runtime.garbage import collect_seldom
-from ei.runtime.jail import LAYERS, Jail, Layer, close_jail
+from ei.runtime.jail import LAYERS, Jail, Layer, check_closed, close_jail
 from ei.runtime.jail.clock import BootClock
 from ei.runtime.limits import EventClock
 from ei.runtime.loader import LoadedService, ReadService, read_service
@@ -127,7 +127,7 @@ def run_worker(
         EiError: It cannot run, or cannot go on: why.
     """
     read = read_service(Path(order.folder))
-    _limit_resources(read.manifest)
+    limit_resources(memory_limit_bytes(read.manifest))
     watch: Watch | None = None
     if order.is_watched:
         *sockets, end = sockets
@@ -210,21 +210,16 @@ def _close(
         EiError: A layer is missing that a stranger's module needs, or it does not load.
     """
     read.preload()
-    _warm(read.manifest.libraries)
+    warm(read.manifest.libraries)
     slack_s = SLACK_S if folder is None else REPLICA_SLACK_S
     start_s = TIERS[read.manifest.tier].start_ms / 1_000
     cutter = Cutter(read.manifest.handler_ms / 1_000, start_s=start_s, slack_s=slack_s)
     cutter.arm()
     jail = close_jail(order.layers, folder=folder, measures=order.is_watched)
     _ = on_jailed(jail)
-    gaps = [] if order.is_trusted else [layer for layer in LAYERS if layer not in jail.layers]
-    if gaps:
-        why = "; ".join(sorted(set(jail.missing.values()))) or 'jail = "open"'
-        raise DeniedError(
-            f"{order.folder}: a stranger's module, in a jail without {', '.join(gaps)}: {why}",
-            remedy="Run it on a kernel that has that; or, if you have read it, say so in node.toml:"
-            f' trusted_services = ["{read.manifest.name}"]',
-        )
+    if not order.is_trusted:
+        line = f'say so in node.toml: trusted_services = ["{read.manifest.name}"]'
+        check_closed(jail, order.folder, trusting=line)
     return cutter, read.load(is_limited="language" in order.layers)
 
 
@@ -336,7 +331,7 @@ def _timeout_ms(environment: Environment | Watched) -> int | None:
     return None if deadline_s is None else max(0, ceil((deadline_s - time.monotonic()) * 1_000))
 
 
-def _warm(libraries: tuple[str, ...]) -> None:
+def warm(libraries: tuple[str, ...]) -> None:
     """Let libraries read now what they read once: OpenSSL the processor's counter, for its seed."""
     if "cryptography" in libraries:
         from cryptography.hazmat.primitives.asymmetric.x25519 import (  # noqa: PLC0415 if at all
@@ -354,8 +349,9 @@ def memory_limit_bytes(manifest: Manifest) -> int:
     return TIERS[manifest.tier].memory_mib * MIB + 3 * in_memory
 
 
-def _limit_resources(manifest: Manifest) -> None:
-    _limit(resource.RLIMIT_DATA, memory_limit_bytes(manifest))
+def limit_resources(memory_bytes: int) -> None:
+    """Bound the memory of this process, and its open files; no image of it is left when it dies."""
+    _limit(resource.RLIMIT_DATA, memory_bytes)
     _limit(resource.RLIMIT_NOFILE, MAX_FILES)
     _limit(resource.RLIMIT_CORE, 0)
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from tests.runtime.jail.conftest import alone, need
 
-from ei.runtime.jail import LAYERS, OF_OURS, OPEN, Jail
+from ei.errors import DeniedError
+from ei.runtime.jail import LAYERS, OF_OURS, OPEN, Jail, check_closed
 from ei.runtime.jail.filtering import CPU_TIME, FINE, FOLDER, TIME, WORKER, clocks
 from ei.runtime.jail.layers import rules_for
 
@@ -12,6 +13,16 @@ def test_a_jail_says_in_a_word_how_it_stands() -> None:
     assert str(OPEN) == "open"
     assert str(Jail(LAYERS)) == "closed"
     assert str(Jail(LAYERS[:-1], {"seccomp": "no such call"})) == "without seccomp"
+
+
+def test_a_stranger_needs_all_layers() -> None:
+    check_closed(Jail(LAYERS), "hello", trusting="say so")
+
+    with pytest.raises(DeniedError, match=r"hello: .* without seccomp: no such call") as caught:
+        check_closed(
+            Jail(LAYERS[:-1], {"seccomp": "no such call"}), "hello", trusting="say so: like this"
+        )
+    assert caught.value.remedy.endswith("if you have read it, say so: like this")
 
 
 def test_who_keeps_fine_clocks_may_call_for_them() -> None:

@@ -19,7 +19,18 @@ from ei.runtime.jail.layers import (
     OPEN,
     Jail,
     Layer,
+    check_closed,
     close_jail,
 )
 
-__all__ = ["LAYERS", "OF_KERNEL", "OF_OURS", "OF_TRUSTED", "OPEN", "Jail", "Layer", "close_jail"]
+__all__ = [
+    "LAYERS",
+    "OF_KERNEL",
+    "OF_OURS",
+    "OF_TRUSTED",
+    "OPEN",
+    "Jail",
+    "Layer",
+    "check_closed",
+    "close_jail",
+]

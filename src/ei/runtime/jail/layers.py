@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from ei.errors import DeniedError
 from ei.runtime.jail import landlock, namespaces
 from ei.runtime.jail.clock import coarsen
 from ei.runtime.jail.filtering import (
@@ -94,6 +95,26 @@ def close_jail(
         else:
             layers.append(layer)
     return Jail(tuple(layers), missing)
+
+
+def check_closed(jail: Jail, place: str, *, trusting: str) -> None:
+    """Check that a jail has all that a stranger's module needs.
+
+    Args:
+        jail: How it stands.
+        place: Folder of the module.
+        trusting: What does without, in words that follow "or, if you have read it, ".
+
+    Raises:
+        DeniedError: A layer does not hold.
+    """
+    gaps = [layer for layer in LAYERS if layer not in jail.layers]
+    if gaps:
+        why = "; ".join(sorted(set(jail.missing.values()))) or 'jail = "open"'
+        raise DeniedError(
+            f"{place}: a stranger's module, in a jail without {', '.join(gaps)}: {why}",
+            remedy=f"Run it on a kernel that has that; or, if you have read it, {trusting}",
+        )
 
 
 def _nothing() -> None:
