@@ -16,11 +16,13 @@ from tests.runtime.jail.conftest import missing_layers
 
 from ei.daemons.client import ask
 from ei.errors import ConfigError, IntegrityError, UnreachableError
+from ei.node.shelf import Shelf, digest_of_folder
 from ei.records.key_files import read_keys, write_keys
 from ei.records.keys import make_keys
 from ei.records.lists import is_list, open_list
 from ei.records.record_files import read_records
 from ei.runtime.jail import OF_OURS
+from ei.runtime.loader import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,6 +238,22 @@ def test_after_a_kill_the_socket_that_is_left_is_no_obstacle(
     again = start_node(node_file)
 
     again.wait_ready()
+
+
+def test_what_was_halted_does_not_start_after_a_restart(
+    start_node: "Callable[[Path], RunningNode]", node_file: Path
+) -> None:
+    digest = digest_of_folder(folder_of("echo"))
+    Shelf(node_file.parent / "state").halt("echo", digest, "echo@0.1.0 is revoked: it leaks")
+
+    running = start_node(node_file)
+
+    running.wait_until(lambda: running.pids()["delivery"] != 0)
+    workers = running.ask("status")["workers"]
+    assert isinstance(workers, list)
+    echo = next(each for each in workers if each["service"] == "echo")
+    assert (echo["state"], echo["starts"]) == ("halted", 0)
+    assert echo["last_end"] == "echo@0.1.0 is revoked: it leaks"
 
 
 def test_workers_may_be_threads(

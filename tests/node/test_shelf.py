@@ -81,6 +81,29 @@ def test_what_was_changed_on_the_disk_is_written_anew_when_it_is_given_again(
     assert digest_of_folder(folder) == digest_of(package)
 
 
+def test_what_was_halted_is_so_after_a_restart_and_nothing_else_is(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "state")
+
+    shelf.halt("counter", digest_of(module(tmp_path, "1")), "it leaks")
+
+    again = Shelf(tmp_path / "state")
+    assert again.why_halted("counter", digest_of(module(tmp_path / "same", "1"))) == "it leaks"
+    assert again.why_halted("counter", digest_of(module(tmp_path, "2"))) == ""
+    assert again.why_halted("counter", OF_FILE) == ""
+
+
+def test_what_is_chosen_is_not_halted_any_more(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "state")
+    package = module(tmp_path, "1")
+    _ = shelf.keep("counter", package)
+    shelf.choose("counter", digest_of(package))
+    shelf.halt("counter", digest_of(package), "it leaks")
+
+    shelf.choose("counter", digest_of(package))
+
+    assert Shelf(tmp_path / "state").why_halted("counter", digest_of(package)) == ""
+
+
 def test_what_is_no_package_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError):
         _ = Shelf(tmp_path).keep("counter", b"nonsense")

@@ -135,7 +135,7 @@ class NodeDaemon:
             watching=Watching(config.watched_services),
         )
         self.upgrading = upgrading_of(prepared, self.node, self.workers, log.part("workers"))
-        its = RunningModules(self.node, self.workers, self.upgrading)
+        its = self._modules = RunningModules(self.node, self.workers, self.upgrading)
         self._follower = follower_of(prepared, self.node, its, self._fail, log.part("registry"))
 
     async def run(self, *, supervisor_fd: int | None) -> None:
@@ -151,6 +151,7 @@ class NodeDaemon:
         self._take_note(self._prepared.records)
         self.node.start(unix_s=time.time())
         self._look()
+        self._modules.begin()
         self.workers.start()
         self._engine.start()
         watch_memory(self.workers, self._engine, self._ceiling, self.log.part("workers"))

@@ -19,6 +19,12 @@ class RunningModules:
     def __repr__(self) -> str:
         return f"<RunningModules of {self._node.config.name}>"
 
+    def begin(self) -> None:
+        """Halt what was halted before a restart, before any worker starts."""
+        for each in self._workers.status():
+            if why := self._upgrading.why_halted(each.service, each.digest):
+                self._workers.halt(each.service, why)
+
     def digest_of(self, service: str) -> str:
         """Return what runs; empty when nothing does, or what does is no package."""
         running = (each for each in self._workers.status() if each.service == service)
@@ -49,7 +55,9 @@ class RunningModules:
         return await self._upgrading.go_back(service)
 
     def halt(self, service: str, why: str) -> None:
-        """Run no version of a service any more."""
+        """Run no version of a service any more, also after a restart."""
+        if digest := self.digest_of(service):
+            self._upgrading.halt(service, digest, why)
         self._workers.halt(service, why)
 
     def take_dead(self) -> Mapping[str, tuple[str, str]]:

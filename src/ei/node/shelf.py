@@ -2,6 +2,7 @@
 
     modules/<64 hex>/NAME/...      the files of one package
     modules/running.json           service -> the digest that runs, and the one before
+    modules/halted.json            service -> the digest that is not to run, and why
 
 Of each service two are kept: the one that runs and the one before it, which it goes back to.
 """
@@ -10,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -21,10 +22,14 @@ from ei.registry.package import digest_of, pack, unpack, write_files
 
 FOLDER = "modules"
 RUNNING_FILE = "running.json"
+HALTED_FILE = "halted.json"
 OF_FILE = ""
 """The digest of what `node.toml` names, wherever that is."""
 
 Digest = Annotated[str, Meta(pattern="^(sha256:[0-9a-f]{64})?$")]
+
+
+T = TypeVar("T")
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +37,13 @@ class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     digest: Digest
     before: Digest = OF_FILE
+
+
+class Halt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A version of a service that is not to run, and why."""
+
+    digest: Digest
+    why: str
 
 
 def digest_of_folder(folder: Path) -> str:
@@ -46,12 +58,13 @@ class Shelf:
     """The modules below a state directory, which is made when there is one to keep.
 
     Raises:
-        ConfigError: `running.json` cannot be read, or is none.
+        ConfigError: One of its two lists cannot be read, or is none.
     """
 
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER
-        self._choices = _read(self._folder / RUNNING_FILE)
+        self._choices = _read(self._folder / RUNNING_FILE, Choice)
+        self._halts = _read(self._folder / HALTED_FILE, Halt)
 
     def __repr__(self) -> str:
         return f"<Shelf of {sorted(self._choices)} at {self._folder}>"
@@ -83,12 +96,28 @@ class Shelf:
         Raises:
             OSError: the system refused.
         """
+        if self._halts.pop(name, None) is not None:
+            write_whole(self._folder / HALTED_FILE, msgspec.json.encode(self._halts))
         running = self._choices.get(name, Choice(OF_FILE))
         if running.digest == digest:
             return
         self._choices[name] = Choice(digest, running.digest)
         write_whole(self._folder / RUNNING_FILE, msgspec.json.encode(self._choices))
         self._forget()
+
+    def halt(self, name: str, digest: str, why: str) -> None:
+        """Note that this is not to run, also after a restart, until something is chosen.
+
+        Raises:
+            OSError: the system refused.
+        """
+        self._halts[name] = Halt(digest, why)
+        write_whole(self._folder / HALTED_FILE, msgspec.json.encode(self._halts))
+
+    def why_halted(self, name: str, digest: str) -> str:
+        """Return why this is not to run; empty when it may."""
+        halt = self._halts.get(name)
+        return halt.why if halt is not None and digest and halt.digest == digest else ""
 
     def folder_of(self, name: str, digest: str) -> Path:
         """Return the folder of a module that is kept.
@@ -130,9 +159,9 @@ class Shelf:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(path: Path) -> dict[str, Choice]:
+def _read(path: Path, kind: type[T]) -> dict[str, T]:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Choice])
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, kind])
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, msgspec.MsgspecError) as error:

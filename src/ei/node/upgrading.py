@@ -126,6 +126,17 @@ class Upgrading:
         except OSError as error:  # what runs is what counts
             self._log.error("choice not kept", service=name, cause=str(error))
 
+    def halt(self, name: str, digest: str, why: str) -> None:
+        """Note that a version is not to run, also after a restart, until another change."""
+        try:
+            self._shelf.halt(name, digest, why)
+        except OSError as error:  # that it does not run now is what counts
+            self._log.error("halt not kept", service=name, cause=str(error))
+
+    def why_halted(self, name: str, digest: str) -> str:
+        """Return why a version is not to run; empty when it may."""
+        return self._shelf.why_halted(name, digest)
+
     def take_dead(self) -> dict[str, tuple[str, str]]:
         """Return what gave way since the last call."""
         dead, self.gave_way = self.gave_way, {}
