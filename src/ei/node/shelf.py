@@ -63,8 +63,8 @@ class Shelf:
 
     def __init__(self, state: Path) -> None:
         self._folder = state / FOLDER
-        self._choices = _read(self._folder / RUNNING_FILE, Choice)
-        self._halts = _read(self._folder / HALTED_FILE, Halt)
+        self._choices = _read(self._folder / RUNNING_FILE, dict[str, Choice])
+        self._halts = _read(self._folder / HALTED_FILE, dict[str, Halt])
 
     def __repr__(self) -> str:
         return f"<Shelf of {sorted(self._choices)} at {self._folder}>"
@@ -159,9 +159,9 @@ class Shelf:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(path: Path, kind: type[T]) -> dict[str, T]:
+def _read(path: Path, kind: type[dict[str, T]]) -> dict[str, T]:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, kind])
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, msgspec.MsgspecError) as error:
