@@ -109,3 +109,17 @@ def test_a_bundle_in_a_bundle_says_itself_where_it_runs(tmp_path: Path) -> None:
     (found,) = check(tmp_path, "small at first", bundles={"small": small}).faults
 
     assert (found.code, found.fix) == ("misplaced", "Leave at out.")
+
+
+def test_the_parts_of_a_bundle_are_those_within_it_too(tmp_path: Path) -> None:
+    small = inner(tmp_path, "small", "squeeze", "delivery")
+
+    chain = check(tmp_path, "telemetry", "small", bundles={"small": small}).chain
+
+    assert chain is not None
+    assert [(bundle.name, part.name) for bundle, part in chain.parts] == [
+        ("mine", "telemetry"),
+        ("mine", "small"),
+        ("small", "squeeze"),
+        ("small", "delivery"),
+    ]

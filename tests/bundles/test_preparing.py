@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.bundles.toys import write_bundle
 
 from ei.bundles import prepare_bundles
@@ -35,3 +36,17 @@ def test_a_bundle_that_is_nowhere_is_not_found(tmp_path: Path) -> None:
 
 def test_who_names_none_reads_nothing(tmp_path: Path) -> None:
     assert prepare_bundles([], [tmp_path / "missing"], RUNNING, chains={}) == ()
+
+
+def test_what_runs_counts_and_not_what_is_in_the_folders(tmp_path: Path) -> None:
+    place = write_bundle(tmp_path, "compression", "delivery") / "bundle.toml"
+    _ = place.write_text(
+        place.read_text().replace('"compression"', '"compression"\nversion = ">=7"')
+    )
+    newer = [RUNNING[0], structs.replace(RUNNING[1], version="7.0.0")]
+
+    (rows,) = prepare_bundles(["mine"], [tmp_path], newer, chains={})
+
+    assert rows.first == (37, 16)
+    with pytest.raises(ConfigError, match="wrong_version"):
+        _ = prepare_bundles(["mine"], [tmp_path], RUNNING, chains={})

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.bundles.toys import TOYS, check
+from msgspec import structs
+from tests.bundles.toys import TOYS, check, inner
 
 from ei.bundles import Rows, rows_of
 from ei.errors import ConfigError
@@ -57,3 +58,20 @@ def test_a_row_that_the_operator_makes_too_long_is_refused(tmp_path: Path) -> No
 
     with pytest.raises(ConfigError, match="are 9 services, 8 allowed: telemetry, compress"):
         _ = rows(tmp_path, "query", "delivery", chains={"delivery": (*names, "delivery")})
+
+
+def test_rows_know_whom_a_version_of_a_service_does_not_suit(tmp_path: Path) -> None:
+    small = inner(tmp_path, "small", "squeeze", "delivery")
+    (squeeze, delivery) = small.services
+    strict = structs.replace(small, services=(structs.replace(squeeze, version="<1.3"), delivery))
+    checked = check(tmp_path, "telemetry", "small", bundles={"small": strict})
+    assert checked.chain is not None
+
+    found = rows_of(checked.bundle, checked.chain, TOYS, chains={})
+
+    assert found.inner == {"small": strict}
+    assert found.refuser_of(structs.replace(TOYS["squeeze"], version="1.2.9")) is None
+    assert found.refuser_of(structs.replace(TOYS["squeeze"], version="1.3.0")) == (
+        strict,
+        strict.services[0],
+    )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
+from ei.bundles import prepare_bundles
 from ei.errors import DeadlineError
 from ei.host.channels import ServiceChannel
 from ei.lab.clock import VirtualClock, run_virtual
@@ -215,3 +216,33 @@ def test_the_guard_of_a_receiver_comes_after_the_bundle_and_is_its_own_wish() ->
     parts = run({**BUNDLED, "bob": 'guards = ["census"]'}, script)
 
     assert parts[-2:] == [("delivery@0.1.0", "bundle"), ("census@0.1.0", "receiver")]
+
+
+def test_a_bundle_that_comes_and_goes_while_its_packets_do_leaves_no_decision_behind() -> None:
+    async def script(lab: Simulation) -> tuple[list[list[bytes]], dict[str, int]]:
+        alice = Tenant(lab, "alice", "bob", site="north")
+        heard = lab.host("bob").listen(METERED, limit_items=1_024)
+        arrived: list[list[bytes]] = []
+
+        async def send() -> None:
+            for _ in range(3):  # the second and third would be decided by the first
+                _ = channel.send(b"%d" % len(arrived))
+                await lab.sleep(0.1)
+            arrived.append(await taken(heard))
+
+        with alice.host.call(METERED, metadata=alice.to) as channel:
+            await send()
+            for each in lab.running:
+                services = each.node.services
+                (rows,) = prepare_bundles(["metered"], [FOLDER], list(services), chains={})
+                services.set_bundle(rows)
+            await send()
+            for each in lab.running:
+                each.node.services.remove_bundle(METERED)
+            await send()
+        return arrived, dict((await lab.node_status("sn1.isp-a")).dropped)
+
+    arrived, dropped = run({"first": "", "second": "", "bob": ""}, script)
+
+    assert arrived == [[], [b"1"] * 3, []]
+    assert dropped["unknown_service"] == 6

@@ -69,6 +69,7 @@ class World:
                 AT[name],
                 traces=Traces(name, MANIFESTS, take=partial(drain, kept)),
                 manifests=MANIFESTS,
+                bundles={},
                 explains=explains.get(name.partition(".")[2].replace("-", "_"), "hops"),
             )
 

@@ -23,7 +23,7 @@ def follower(folder: Path) -> Follower:
     return Follower(
         made(RememberingControl()),
         SN1,
-        World(folder),
+        (World(folder), World(folder)),
         folder=folder,
         state=folder / "state",
         on_failure=pytest.fail,

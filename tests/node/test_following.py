@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from tests.node.test_rollout import NODE, release
 
 from ei.daemons.log import Log
@@ -45,7 +46,7 @@ class World:
                 **{"change_s": 0.0, **config},  # type: ignore[arg-type]
             ),
             Place(NODE, lambda: self, self.reports.append, self.told.append),
-            self,
+            (self, self),
             state=folder,
             clock=(lambda: self.now_s, lambda: self.now_s),
             log=Log(io.StringIO()),
@@ -111,6 +112,12 @@ class World:
 
     def watch(self) -> None:
         asyncio.run(self.following.watch())
+
+
+def bundle_release(version: str, revoked: str = "") -> Release:
+    module = release(version, revoked=revoked)
+    digest = module.digest.replace("sha256:0", "sha256:b")
+    return structs.replace(module, name="small", kind="bundle", digest=digest)
 
 
 def test_an_approved_release_runs_with_the_next_poll(tmp_path: Path) -> None:
@@ -357,3 +364,56 @@ def test_a_log_that_tells_another_node_another_history_is_not_believed(tmp_path:
     assert world.heard == [b"note", b"another"]
     assert world.following.status().trouble == "split_view: another history"
     assert world.runs == {"hello": world.releases[0].digest}
+
+
+def test_bundles_are_followed_like_services_after_them(tmp_path: Path) -> None:
+    world = World(tmp_path, bundles=("small",))
+    module, bundle = release("1.0.0"), bundle_release("1.0.0")
+    world.releases = [bundle, module, structs.replace(bundle, kind="module", version="2.0.0")]
+
+    world.poll()
+
+    assert list(world.runs.items()) == [("hello", module.digest), ("small", bundle.digest)]
+    status = world.following.status()
+    assert [(each.service, each.version, each.is_taken) for each in status.bundles] == [
+        ("small", "1.0.0", True)
+    ]
+    assert [each.service for each in status.services] == ["hello"]
+
+
+def test_a_bundle_that_is_revoked_is_taken_away(tmp_path: Path) -> None:
+    world = World(tmp_path, bundles=("small",))
+    world.releases = [bundle_release("1.0.0")]
+    world.poll()
+    world.releases = [bundle_release("1.0.0", revoked="it leaks")]
+
+    world.poll()
+
+    assert (world.runs, world.halted) == ({}, {"small": "small@1.0.0 is revoked: it leaks"})
+    assert world.following.status().bundles[0].trouble == "small@1.0.0 is revoked: it leaks"
+
+
+def test_a_bundle_whose_part_is_not_here_is_tried_again_and_nobody_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path, bundles=("small",))
+    world.releases = [bundle_release("1.0.0")]
+    world.failure = ConflictError("small@1.0.0: line 6: unknown_service: no filter")
+    world.poll()
+    status = world.following.status()
+    assert (world.runs, world.reports, status.changes) == ({}, [], {"failed": 1})
+    assert status.bundles[0].trouble == "small@1.0.0: line 6: unknown_service: no filter"
+    world.failure = None
+
+    world.poll()
+
+    assert world.runs == {"small": world.releases[0].digest}
+
+
+def test_no_errors_are_held_against_a_bundle(tmp_path: Path) -> None:
+    world = World(tmp_path, bundles=("small",))
+    world.releases = [bundle_release("1.0.0")]
+    world.poll()
+    world.counts = {"small": Tally(1_000, 900)}
+
+    world.watch()
+
+    assert world.runs == {"small": world.releases[0].digest}

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from ei.node.registry_config import RegistryConfig
+from ei.errors import ConfigError
+from ei.node.registry_config import RegistryConfig, check_registry
 
 
 def test_a_registry_is_a_place_and_the_services_that_it_says() -> None:
@@ -14,8 +15,17 @@ def test_a_registry_is_a_place_and_the_services_that_it_says() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"url": "http://r:1"}, {"url": "", "services": ("a",)}, {"url": "x", "services": ()}],
+    [{"services": ("a",)}, {"url": "", "services": ("a",)}, {"url": "x", "services": ("a",) * 65}],
 )
-def test_it_takes_both(values: dict[str, object]) -> None:
+def test_it_is_somewhere_and_bounded(values: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         _ = msgspec.convert(values, RegistryConfig)
+
+
+def test_it_says_something_and_nothing_twice() -> None:
+    check_registry(RegistryConfig(url="x", bundles=("small",)))
+
+    with pytest.raises(ConfigError, match="neither services nor bundles"):
+        check_registry(RegistryConfig(url="x"))
+    with pytest.raises(ConfigError, match="small named twice"):
+        check_registry(RegistryConfig(url="x", services=("small",), bundles=("small",)))

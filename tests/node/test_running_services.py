@@ -84,11 +84,14 @@ def test_what_is_no_version_of_a_service_that_runs_changes_nothing(
     assert [each.version for each in services] == ["1.0.0"]
 
 
-def bundled(*, number: int = 112) -> Rows:
+def bundled(*, number: int = 112, name: str = "loud") -> Rows:
     part = Part(name="echo", version=">=1.0, <1.2")
-    bundle = Bundle(id=number, name="loud", version="2.1.0", summary="x", services=(part,))
+    bundle = Bundle(id=number, name=name, version="2.1.0", summary="x", services=(part,))
     row = (17,)
-    return Rows(bundle, row, row, (), (), visited=frozenset(row), behind=frozenset())
+    return Rows(
+        bundle, row, row, (), (),
+        visited=frozenset(row), behind=frozenset(), parts=((bundle, part),),
+    )  # fmt: skip
 
 
 def test_bundles_are_told_last_and_offered_like_services() -> None:
@@ -117,3 +120,49 @@ def test_a_version_that_a_bundle_does_not_take_changes_nothing() -> None:
         services.renew(Manifest(id=17, name="echo", version="1.2.0", summary="x"))
 
     assert services.by_number[17].version == "1.1.0"
+
+
+def test_a_version_that_a_bundle_within_a_bundle_does_not_take_changes_nothing() -> None:
+    inner, part = bundled().parts[0]
+    outer = Bundle(
+        id=113, name="all", version="1.0.0", summary="x", services=(Part(name=inner.name),)
+    )
+    within = Rows(
+        outer, (17,), (17,), (), (),
+        visited=frozenset((17,)), behind=frozenset(),
+        parts=((outer, outer.services[0]), (inner, part)),
+    )  # fmt: skip
+    services = RunningServices(config("echo"), [ECHO], RememberingControl(), bundles=[within])
+
+    with pytest.raises(ConflictError, match=r"loud@2\.1\.0 in all@1\.0\.0 takes >=1\.0, <1\.2"):
+        services.renew(Manifest(id=17, name="echo", version="1.2.0", summary="x"))
+
+    assert services.by_number[17].version == "1.0.0"
+
+
+def test_a_bundle_comes_and_goes_while_the_node_runs() -> None:
+    control = RememberingControl()
+    services = RunningServices(config("echo"), [ECHO], control)
+    seen = services.bundles
+
+    services.set_bundle(bundled())
+    assert (list(seen), [offer.service for offer in services.offers]) == ([112], [17, 112])
+    services.remove_bundle(112)
+    services.remove_bundle(112)
+
+    assert (dict(seen), [offer.service for offer in services.offers]) == ({}, [17])
+    assert control.commands == [
+        ("set_bundle", 112, (17,), (17,), (), ()),
+        ("set_bundle", 112, (), (), (), ()),
+    ]
+
+
+@pytest.mark.parametrize(("number", "other"), [(17, "echo"), (112, "loud")])
+def test_a_bundle_takes_the_number_of_nobody_else(number: int, other: str) -> None:
+    control = RememberingControl()
+    services = RunningServices(config("echo"), [ECHO], control, bundles=[bundled()])
+
+    with pytest.raises(ConflictError, match=f"number {number}, which is that of {other}"):
+        services.set_bundle(bundled(number=number, name="quiet"))
+
+    assert control.commands == []

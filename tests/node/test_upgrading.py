@@ -165,3 +165,15 @@ def test_a_change_that_nobody_waits_for_any_more_comes_to_its_end(tmp_path: Path
 def test_there_may_be_no_version_before(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no version of plain ran here before"):
         _ = asyncio.run(Node(tmp_path).upgrading.go_back("plain"))
+
+
+def test_what_is_in_the_way_of_a_version_before_hears_of_it_first(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    up = asyncio.run(node.upgrading.upgrade("plain", module(tmp_path, "0.2.0")))
+    heard: list[tuple[str, int]] = []
+    node.upgrading.make_way = lambda manifest: heard.append((manifest.version, len(node.ran)))
+
+    _ = asyncio.run(node.upgrading.go_back("plain"))
+    node.upgrading.note(read_service(node.shelf.folder_of("plain", up.digest)), "0.1.0: SIGKILL")
+
+    assert heard == [("0.1.0", 1), ("0.2.0", 2)]

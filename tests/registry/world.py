@@ -115,10 +115,16 @@ class World:
         folder = write_module(
             self.folder / "modules" / name, version=version, number=number, text=text
         )
+        return self.submit_folder(folder, author=author, is_certified=is_certified)
+
+    def submit_folder(
+        self, folder: Path, *, author: Keys = AUTHOR, is_certified: bool = False
+    ) -> Release:
+        """Submit the module or bundle of a folder, and have it witnessed."""
         package = pack(folder)
         certificate = certificate_of(package) if is_certified else b""
         release = release_of(package, unpack(package), certificate=certificate)
-        path = self.public / submission_place(name)
+        path = self.public / submission_place(release.name)
         before = path.read_bytes() if path.exists() else None
         signed = sign_submission(release, before, author, unix_s=self.unix_s)
         _ = self.registry.submit(package, signed, certificate=certificate, unix_s=self.unix_s)
@@ -130,6 +136,12 @@ class World:
         _ = self.registry.approve(release.name, release.version, unix_s=unix_s or self.unix_s)
         _ = self.registry.sign(GOVERNORS[:3])
         self.registry.publish(share=share, unix_s=unix_s or self.unix_s)
+
+    def revoke(self, release: Release, *, why: str) -> None:
+        """Have three of five governors take a release back."""
+        _ = self.registry.revoke(release.name, release.version, why=why, unix_s=self.unix_s)
+        _ = self.registry.sign(GOVERNORS[:3])
+        self.registry.publish(unix_s=self.unix_s)
 
     def rotate(self, signers: list[Keys], change: Callable[[Signing], Signing]) -> None:
         """Change keys."""

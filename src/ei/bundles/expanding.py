@@ -63,10 +63,12 @@ class Chain:
     Attributes:
         visits: What a packet visits; the last one sends.
         behind: What it visits then, before a pipe.
+        parts: Of the bundle and of those within it; see `parts_of`.
     """
 
     visits: tuple[Link, ...]
     behind: tuple[Link, ...] = ()
+    parts: tuple[tuple[Bundle, Part], ...] = ()
 
     def visits_at(self, *, is_first: bool) -> tuple[Link, ...]:
         """What a packet visits at the first node, or at a later one."""
@@ -119,9 +121,19 @@ def expand(bundle: Bundle, known: Known, lines: Lines) -> Expansion:
     if not expansion.faults:
         at = next(at for at, link in enumerate(links) if not link.manifest.hands_on)
         behind = (replace(link, is_behind=True) for link in links[at + 1 :])
-        expansion.chain = Chain(tuple(links[: at + 1]), tuple(behind))
+        parts = tuple(parts_of(bundle, known))
+        expansion.chain = Chain(tuple(links[: at + 1]), tuple(behind), parts)
         expansion.faults += _faults_of_places(expansion.chain)
     return expansion
+
+
+def parts_of(bundle: Bundle, known: Known) -> Iterator[tuple[Bundle, Part]]:
+    """Yield the parts of a bundle that has no loop, and of those within it, with who names each."""
+    for part in bundle.services:
+        yield bundle, part
+        inner = known.bundles.get(part.name)
+        if inner is not None and part.name not in known.services:
+            yield from parts_of(inner, known)
 
 
 def _links_of(

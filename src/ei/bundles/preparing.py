@@ -1,6 +1,7 @@
 """Bundles that a node is to run: found, checked, and turned into rows for its datapath."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ei.bundles.checking import check_bundle, refuse_faults
@@ -31,6 +32,8 @@ def prepare_bundles(
         return ()
     running = {manifest.name: manifest for manifest in manifests}
     known = known_in(folders)
+    # What runs counts, which need not be what is in the folders.
+    known = replace(known, services={**known.services, **running})
     rows: list[Rows] = []
     for name in names:
         folder = bundle_folder_of(name, folders)

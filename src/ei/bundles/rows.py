@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ei.bundles.bundle import Bundle
+from ei.bundles.bundle import Bundle, Part
 from ei.bundles.expanding import MAX_CHAIN, Chain
+from ei.bundles.ranges import is_in_range
 from ei.errors import ConfigError
 from ei.sdk.manifest import Manifest
 
@@ -19,6 +20,7 @@ class Rows:
         to_nodes, to_hosts: Then, before the pipe to a node, or to a host.
         visited, behind: Which of them are the bundle's own, up to the one that sends and behind it;
             the others are the operator's.
+        parts: Of the bundle and of those within it, each with the bundle that names it.
     """
 
     bundle: Bundle
@@ -28,11 +30,24 @@ class Rows:
     to_hosts: tuple[int, ...]
     visited: frozenset[int]
     behind: frozenset[int]
+    parts: tuple[tuple[Bundle, Part], ...] = ()
 
     @property
     def sender(self) -> int:
         """The service that sends."""
         return self.first[-1]
+
+    @property
+    def inner(self) -> dict[str, Bundle]:
+        """The bundles within it, by name."""
+        return {each.name: each for each, _ in self.parts if each is not self.bundle}
+
+    def refuser_of(self, manifest: Manifest) -> tuple[Bundle, Part] | None:
+        """Return the part that does not take this version of a service, and who names it."""
+        for bundle, part in self.parts:
+            if part.name == manifest.name and not is_in_range(manifest.version, part.version):
+                return bundle, part
+        return None
 
 
 def rows_of(
@@ -79,6 +94,7 @@ def rows_of(
         to_hosts=numbers(link.name for link in chain.behind_to(is_host=True)),
         visited=frozenset(numbers(link.name for link in chain.visits)),
         behind=frozenset(numbers(link.name for link in chain.behind)),
+        parts=chain.parts,
     )
 
 

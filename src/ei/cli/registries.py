@@ -16,7 +16,7 @@ def show_followed(status: RegistryStatus | None, output: Output) -> None:
         output.fold(f"{output.mark('warn')} registry not believed: {status.trouble}")
     for release, word in status.refused.items():
         output.fold(f"{output.mark('warn')} release {release} refused: {word}")
-    for each in status.services:
+    for each in (*status.services, *status.bundles):
         if each.trouble:
             output.fold(f"{output.mark('warn')} {each.service}: {each.trouble}")
 
@@ -30,7 +30,7 @@ def line_of(status: RegistryStatus, *, unix_s: float) -> str:
             f"version {status.version}, believed {lifetime(seen_s)} ago,"
             f" {f'good for {lifetime(left_s)}' if left_s > 0 else 'expired'}"
         )
-    releases = ", ".join(map(_release, status.services))
+    releases = ", ".join(map(_release, (*status.services, *status.bundles)))
     return f"registry {status.url}: {said}; {releases}"
 
 

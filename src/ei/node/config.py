@@ -12,7 +12,7 @@ from ei.daemons.exporting import check_collector
 from ei.errors import ConfigError, LocalError
 from ei.node.cluster_config import ClusterConfig, check_cluster
 from ei.node.internet import InternetConfig, check_internet
-from ei.node.registry_config import RegistryConfig
+from ei.node.registry_config import RegistryConfig, check_registry
 from ei.node.site_config import MAX_SITES, SiteConfig, SiteName, check_sites
 from ei.records.endpoints import parse_endpoint
 from ei.records.kinds import MAX_ATTACHMENT_S
@@ -101,7 +101,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         config: Service to values that differ from its manifest's `[config]`.
         cluster: The cluster that this node is a member of; see `ei.node.cluster_config`.
         telemetry: Whom the node tells what it counts and traces; needs the extra `otel`.
-        registry: A registry that says which versions of some services run; see
+        registry: A registry that says which versions of some services and bundles run; see
             `ei.node.registry_config`.
         copies: Service with replicated state to how many members must have what is acknowledged,
             where that differs from its manifest. 1 keeps it on this node alone, without a cluster.
@@ -201,6 +201,8 @@ def check_node_config(config: NodeConfig) -> None:
     for what, names in (("service", config.services), ("bundle", config.bundles)):
         if len(set(names)) != len(names):
             raise ConfigError(f"{what}s: each {what} is named once")
+    if config.registry is not None:
+        check_registry(config.registry)
     _check_chains(config)
     _check_services(config, "trusted_services", config.trusted_services, most=MAX_TRUSTED)
     _check_services(config, "watched_services", config.watched_services)

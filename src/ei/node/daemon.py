@@ -38,6 +38,7 @@ from ei.node.prepare import PreparedNode, prepare_node
 from ei.node.probes import probes
 from ei.node.registered import RegisteredStore
 from ei.node.reloading import Reloaded, read_again
+from ei.node.running_bundles import running_bundles_of
 from ei.node.running_modules import RunningModules
 from ei.node.starting import start_nursery
 from ei.node.streaming import start_streams
@@ -89,7 +90,6 @@ class NodeDaemon:
     def __init__(
         self, prepared: PreparedNode, *, engine: Engine, nursery: Nursery | None, log: Log
     ) -> None:
-        manifests = [service.manifest for service in prepared.services]
         config = prepared.config
         self._prepared, self._sites = prepared, start_streams(engine, prepared)
         self._engine = engine
@@ -107,7 +107,7 @@ class NodeDaemon:
             config,
             keys=prepared.keys,
             records=prepared.records,
-            manifests=manifests,
+            manifests=[service.manifest for service in prepared.services],
             bundles=prepared.bundles,
             datapath=engine,
             store=self._registered,
@@ -135,8 +135,12 @@ class NodeDaemon:
             watching=Watching(config.watched_services),
         )
         self.upgrading = upgrading_of(prepared, self.node, self.workers, log.part("workers"))
-        its = self._modules = RunningModules(self.node, self.workers, self.upgrading)
-        self._follower = follower_of(prepared, self.node, its, self._fail, log.part("registry"))
+        told = log.part("registry")
+        self._running = (
+            RunningModules(self.node, self.workers, self.upgrading),
+            running_bundles_of(prepared, self.node, self.upgrading, now_s=time.monotonic, log=told),
+        )
+        self._follower = follower_of(prepared, self.node, self._running, self._fail, told)
 
     async def run(self, *, supervisor_fd: int | None) -> None:
         """Run until `stop`.
@@ -151,7 +155,8 @@ class NodeDaemon:
         self._take_note(self._prepared.records)
         self.node.start(unix_s=time.time())
         self._look()
-        self._modules.begin()
+        for each in self._running:
+            each.begin()
         self.workers.start()
         self._engine.start()
         watch_memory(self.workers, self._engine, self._ceiling, self.log.part("workers"))
@@ -343,9 +348,9 @@ class NodeDaemon:
         _ = asyncio.get_running_loop().call_later(every_s, self._say_alive)
 
     def _on_version(self, service: FoundService, why: str) -> None:
-        self.node.renew(service.manifest, now_s=time.monotonic())
         if why:
             self.upgrading.note(service, why)
+        self.node.renew(service.manifest, now_s=time.monotonic())
 
     def _fail(self, error: EiError) -> None:
         self._failure = self._failure or error

@@ -70,16 +70,20 @@ class DatapathControl(Protocol):
     def take_traces(self) -> list[Trace]: ...
 
 
-def tell_bundles(datapath: DatapathControl, bundles: Sequence[Rows]) -> None:
+def tell_bundle(datapath: DatapathControl, rows: Rows) -> None:
     """Tell a datapath what packets visit that name a bundle."""
-    for rows in bundles:
-        datapath.set_bundle(
-            rows.bundle.id,
-            first=list(rows.first),
-            later=list(rows.later),
-            to_nodes=list(rows.to_nodes),
-            to_hosts=list(rows.to_hosts),
-        )
+    datapath.set_bundle(
+        rows.bundle.id,
+        first=list(rows.first),
+        later=list(rows.later),
+        to_nodes=list(rows.to_nodes),
+        to_hosts=list(rows.to_hosts),
+    )
+
+
+def forget_bundle(datapath: DatapathControl, number: int) -> None:
+    """Tell a datapath that a bundle is here no more: what was decided for it is void."""
+    datapath.set_bundle(number, first=[], later=[], to_nodes=[], to_hosts=[])
 
 
 class PureControl:

@@ -15,7 +15,7 @@ the same node says that it does not say. Nodes of other domains speak for themse
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,7 +79,7 @@ class Explaining:
         address: The node's.
         traces: What is remembered.
         manifests: Of the services that run here.
-        bundles: That are expanded here.
+        bundles: That are expanded here, by number.
         wanted_by: Returns the guards that a receiver has asked for.
 
     Attributes:
@@ -94,7 +94,7 @@ class Explaining:
         *,
         traces: Traces,
         manifests: Mapping[int, Manifest],
-        bundles: Sequence[Rows] = (),
+        bundles: Mapping[int, Rows],
         wanted_by: WantedBy = lambda _: (),
         explains: Explains = "hops",
     ) -> None:
@@ -104,7 +104,7 @@ class Explaining:
         self._traces = traces
         self._manifests = manifests
         self._wanted_by = wanted_by
-        self._bundles = {rows.bundle.id: rows for rows in bundles}
+        self._bundles = bundles
         self._waiting: dict[tuple[Address, int], _Asked] = {}
         self._allowances: dict[Address, _Allowance] = {}
         self._answered = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ei.daemons.log import Log
 from ei.errors import ConfigError, LocalError, UnreachableError
-from ei.node.following import Following, Place, Running
+from ei.node.following import Changing, Following, Place, Running
 from ei.node.node import Node
 from ei.node.prepare import PreparedNode
 from ei.node.registry_config import RegistryConfig
@@ -29,7 +29,7 @@ ACCEPTED = range(200, 300)
 def follower_of(
     prepared: PreparedNode,
     node: Node,
-    running: Running,
+    running: tuple[Running, Changing],
     on_failure: Callable[[LocalError], object],
     log: Log,
 ) -> "Follower":
@@ -49,6 +49,7 @@ class Follower:
     """Follows the registry that the configuration names, if it names one.
 
     Args:
+        running: The services of the node, and its bundles.
         folder: At which paths of node.toml start.
         state: Of the node.
         on_failure: Told of a mistake in here: then the node is to end, and be started again.
@@ -58,7 +59,7 @@ class Follower:
         self,
         node: Node,
         keys: Keys,
-        running: Running,
+        running: tuple[Running, Changing],
         *,
         folder: Path,
         state: Path,

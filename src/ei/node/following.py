@@ -53,31 +53,35 @@ class Client(Protocol):
     def hear(self, checkpoint: bytes) -> None: ...
 
 
-class Running(Protocol):
-    """The services of a node: what runs, and how to change it."""
+class Changing(Protocol):
+    """The services of a node, or its bundles: what runs, and how to change it."""
 
-    def digest_of(self, service: str) -> str:
+    def digest_of(self, service: str, /) -> str:
         """Return what runs; empty when nothing does."""
         ...
 
-    def is_from_file(self, service: str) -> bool:
+    def is_from_file(self, service: str, /) -> bool:
         """Whether what runs is what node.toml names, which the registry need not know."""
         ...
+
+    async def install(self, service: str, package: bytes, /) -> object:
+        """Run this version; raises EiError, and then the version before runs on."""
+        ...
+
+    def halt(self, service: str, why: str, /) -> None:
+        """Run no version of a service any more."""
+        ...
+
+
+class Running(Changing, Protocol):
+    """The services of a node, and what they do."""
 
     def tallies(self) -> Mapping[str, Tally]:
         """Return what each service has done."""
         ...
 
-    async def install(self, service: str, package: bytes) -> object:
-        """Run this version; raises EiError, and then the version before runs on."""
-        ...
-
     async def go_back(self, service: str) -> object:
         """Run the version before again."""
-        ...
-
-    def halt(self, service: str, why: str) -> None:
-        """Run no version of a service any more."""
         ...
 
     def take_dead(self) -> Mapping[str, tuple[str, str]]:
@@ -106,6 +110,7 @@ class Following:
     """A node that follows one registry.
 
     Args:
+        running: The services of the node, and its bundles.
         clock: Monotonic and Unix time.
         state: Folder for what it remembers.
     """
@@ -114,7 +119,7 @@ class Following:
         self,
         config: RegistryConfig,
         place: Place,
-        running: Running,
+        running: tuple[Running, Changing],
         *,
         state: Path,
         clock: tuple[Callable[[], float], Callable[[], float]],
@@ -122,7 +127,8 @@ class Following:
     ) -> None:
         self._config = config
         self._place = place
-        self._running = running
+        self._running, self._bundles = running
+        self._names = (*config.services, *config.bundles)  # a bundle needs its services first
         self._now_s, self._unix_s = clock
         self._log = log
         self._given_up = GivenUp(state / "given_up.json")
@@ -154,6 +160,7 @@ class Following:
             services=tuple(map(self._followed, self._config.services)),
             polls=dict(self._polls),
             changes=dict(self._changes),
+            bundles=tuple(map(self._followed, self._config.bundles)),
         )
 
     def pause_s(self) -> float:
@@ -185,7 +192,7 @@ class Following:
             self._catalogue = await asyncio.to_thread(self._stored)
         except EiError:
             return  # the first poll says what is wrong
-        for service in self._config.services:
+        for service in self._names:
             if self._revoked(service) is not None:
                 await self._follow(service)
 
@@ -205,7 +212,7 @@ class Following:
             if self._catalogue is None or catalogue.checkpoint != self._catalogue.checkpoint:
                 self._place.tell(catalogue.checkpoint)
             self._catalogue = catalogue
-            for service in self._config.services:
+            for service in self._names:
                 await self._follow(service)
 
     async def watch(self) -> None:
@@ -216,27 +223,30 @@ class Following:
             verdicts = self._gates.verdicts(self._running.tallies(), now_s=self._now_s())
             for service, why in verdicts.items():
                 await self._roll_back(service, why)
-        for service in self._config.services:  # also what somebody went back to by hand
+        for service in self._names:  # also what somebody went back to by hand
             self._halt_revoked(service)
 
     # -- one service ------------------------------------------------------------------------------
 
     def _releases_of(self, service: str) -> list[Release]:
         known = () if self._catalogue is None else self._catalogue.releases
-        return [each for each in known if each.name == service and each.kind == "module"]
+        kind = "bundle" if service in self._config.bundles else "module"
+        return [each for each in known if each.name == service and each.kind == kind]
+
+    def _its(self, service: str) -> Changing:
+        return self._bundles if service in self._config.bundles else self._running
 
     def _is_doubtful(self, service: str) -> bool:
         refused = () if self._catalogue is None else self._catalogue.refused
-        return any(
-            release.partition("@")[0] == service and word in DOUBTS for release, word in refused
-        )
+        doubts = (release for release, word in refused if word in DOUBTS)
+        return any(release.partition("@")[0] == service for release in doubts)
 
     async def _follow(self, service: str) -> None:
         wanted = choose(
             self._releases_of(service),
             node=self._place.node,
-            running=self._running.digest_of(service),
-            is_from_file=self._running.is_from_file(service),
+            running=self._its(service).digest_of(service),
+            is_from_file=self._its(service).is_from_file(service),
             is_doubtful=self._is_doubtful(service),
             given_up=self._given_up,
         )
@@ -250,7 +260,7 @@ class Following:
         self._log.error("service halted", service=service, reason=why)
         self._changes["revoked"] += 1
         self._troubles[service] = why
-        self._running.halt(service, why)
+        self._its(service).halt(service, why)
 
     def _halt_revoked(self, service: str) -> None:
         """Halt what is revoked and runs: what was to take its place did not, or is it."""
@@ -259,26 +269,25 @@ class Following:
 
     def _may_change(self, service: str) -> bool:
         """Whether enough time has passed; what runs and is revoked goes at once."""
-        is_first = not self._running.digest_of(service)
+        is_first = not self._its(service).digest_of(service)
         since_s = self._now_s() - self._changed_s.get(service, float("-inf"))
         if is_first or self._revoked(service) is not None or since_s >= self._config.change_s:
             return True
         self._changes["rate_limited"] += 1
-        self._troubles[service] = (
-            f"changed {since_s:.0f} s ago, again after {self._config.change_s:g} s"
-        )
+        why = f"changed {since_s:.0f} s ago, again after {self._config.change_s:g} s"
+        self._troubles[service] = why
         return False
 
     def _revoked(self, service: str) -> Release | None:
         """Return the release that runs, if it is revoked."""
         known = {each.digest: each for each in self._releases_of(service) if each.is_revoked}
-        return known.get(self._running.digest_of(service)) if known else None
+        return known.get(self._its(service).digest_of(service)) if known else None
 
     async def _take(self, release: Release) -> None:
         before = self._running.tallies().get(release.name, Tally())
         try:
             package = await asyncio.to_thread(self._package, release)
-            _ = await self._running.install(release.name, package)
+            _ = await self._its(release.name).install(release.name, package)
         except (ServiceError, ConfigError) as error:
             self._changes["refused"] += 1
             await self._give_up(release.name, release.digest, str(error))
@@ -289,11 +298,12 @@ class Following:
             self._changes["taken"] += 1
             self._changed_s[release.name] = self._now_s()
             _ = self._troubles.pop(release.name, "")
-            self._gates.begin(release.name, before, now_s=self._now_s())
+            if release.kind == "module":  # what a bundle does its services do
+                self._gates.begin(release.name, before, now_s=self._now_s())
             self._log.info("release taken", release=str(release), share=release.share)
 
     async def _roll_back(self, service: str, why: str) -> None:
-        digest = self._running.digest_of(service)
+        digest = self._its(service).digest_of(service)
         try:
             _ = await self._running.go_back(service)
         except ConflictError:
@@ -385,6 +395,6 @@ class Following:
             version=newest.version,
             digest=newest.digest,
             share=newest.share,
-            is_taken=self._running.digest_of(service) == newest.digest,
+            is_taken=self._its(service).digest_of(service) == newest.digest,
             trouble=trouble or self._given_up.why(newest.digest),
         )

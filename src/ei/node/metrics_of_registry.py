@@ -28,7 +28,7 @@ REGISTRY_METRICS: tuple[Metric[Observed], ...] = (
         "ei_registry_changes_total",
         "counter",
         "How often a version changed. rate_limited, refused, failed: did not, since it has to wait,"
-        " does not start, or could not be fetched or kept.",
+        " does not start, or could not be fetched or kept, or a part of a bundle is not here.",
         _followed(lambda status: {(word,): n for word, n in sorted(status.changes.items())}),
         labels=("why",),
     ),
@@ -41,8 +41,12 @@ REGISTRY_METRICS: tuple[Metric[Observed], ...] = (
     Metric(
         "ei_registry_share",
         "gauge",
-        "Of the nodes that should run the newest release of a service: 0 to 1.",
-        _followed(lambda status: {(each.service,): each.share for each in status.services}),
+        "Of the nodes that should run the newest release of a service or bundle: 0 to 1.",
+        _followed(
+            lambda status: {
+                (each.service,): each.share for each in (*status.services, *status.bundles)
+            }
+        ),
         labels=("service",),
     ),
 )

@@ -103,7 +103,7 @@ class Node:
             self._address,
             traces=self.traces,
             manifests=by_number,
-            bundles=bundles,
+            bundles=self._services.bundles,
             wanted_by=self._guards.wanted_by,
             explains=config.explains,
         )

@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from ei.errors import ConfigError
+
 MAX_SERVICES = 64
 
 
@@ -16,6 +18,8 @@ class RegistryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         root: File with its first root, which the operator has by another way: who governs.
         services: Those whose versions the registry says. They run as soon as there is a release;
             one that is in `services` of node.toml too runs as it is there until then.
+        bundles: The same of bundles. One runs while all that it is made of does, in the versions
+            that it takes: services, and the bundles within it.
         witnesses: Keys of the log's witnesses, as C2SP signed notes write them, in the place of
             those that the root names.
         needed: How many of these must have cosigned the log.
@@ -29,10 +33,29 @@ class RegistryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     url: Annotated[str, Meta(min_length=1, max_length=2_048)]
     root: Annotated[str, Meta(min_length=1, max_length=4_096)] = "root.json"
-    services: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_SERVICES)]
+    services: Annotated[tuple[str, ...], Meta(max_length=MAX_SERVICES)] = ()
+    bundles: Annotated[tuple[str, ...], Meta(max_length=MAX_SERVICES)] = ()
     witnesses: Annotated[tuple[str, ...], Meta(max_length=32)] = ()
     needed: Annotated[int, Meta(ge=0, le=32)] = 0
     poll_s: Annotated[float, Meta(ge=0.1, le=86_400)] = 30.0
     change_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     watch_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
     most_errors: Annotated[float, Meta(ge=0, le=1)] = 0.01
+
+
+def check_registry(config: RegistryConfig) -> None:
+    """Check what no field can say alone.
+
+    Raises:
+        ConfigError: it names nothing to follow, or something twice.
+    """
+    names = (*config.services, *config.bundles)
+    if not names:
+        raise ConfigError(
+            "registry: neither services nor bundles seen, one of them is required",
+            remedy='Such as services = ["hello"]',
+        )
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(
+            f"registry: {', '.join(twice)} named twice, each service or bundle is named once"
+        )

@@ -4,7 +4,7 @@ import msgspec
 
 
 class FollowedStatus(msgspec.Struct, frozen=True):
-    """One service whose versions the registry says.
+    """One service or bundle whose versions the registry says.
 
     Attributes:
         version, digest: Of the newest release that governance has approved; empty without one.
@@ -33,7 +33,8 @@ class RegistryStatus(msgspec.Struct, frozen=True):
         polls: How often it was asked, by what came of it.
         changes: How often a version changed, by why: `taken`, `rolled_back`, `revoked`, `refused`
             (it does not start), `rate_limited` (it has to wait), `failed` (it could not be
-            fetched or kept, and is tried again).
+            fetched or kept, or a part of the bundle is not here, and is tried again).
+        bundles: As `services`.
     """
 
     url: str
@@ -45,3 +46,4 @@ class RegistryStatus(msgspec.Struct, frozen=True):
     services: tuple[FollowedStatus, ...]
     polls: dict[str, int] = {}
     changes: dict[str, int] = {}
+    bundles: tuple[FollowedStatus, ...] = ()

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from ei.bundles import Bundle, Rows
-from ei.bundles.ranges import is_in_range
 from ei.errors import ConfigError, ConflictError
 from ei.node.config import NodeConfig
-from ei.node.datapath import DatapathControl, tell_bundles
+from ei.node.datapath import DatapathControl, forget_bundle, tell_bundle
 from ei.routing import Offer, read_version
 from ei.runtime.loader import datapath_options
 from ei.sdk.manifest import Manifest
@@ -36,7 +35,7 @@ class RunningServices:
         bundles: Sequence[Rows] = (),
     ) -> None:
         self._datapath = datapath
-        self._bundles = bundles
+        self._bundles = {rows.bundle.id: rows for rows in bundles}
         self.expected: frozenset[str] = frozenset()
         """Names of further services that may begin to run."""
         self._by_name = {manifest.name: manifest for manifest in manifests}
@@ -64,9 +63,15 @@ class RunningServices:
         return self._by_number
 
     @property
+    def bundles(self) -> Mapping[int, Rows]:
+        """The bundles that are expanded here, by number, as they are now, also later."""
+        return self._bundles
+
+    @property
     def offers(self) -> tuple[Offer, ...]:
         """What the routing tells others of them, and of bundles."""
-        named: list[Manifest | Bundle] = [*self, *(rows.bundle for rows in self._bundles)]
+        bundles = (rows.bundle for rows in self._bundles.values())
+        named: list[Manifest | Bundle] = [*self, *bundles]
         return tuple(Offer(each.id, *read_version(each.version)) for each in named)
 
     def name_of(self, number: int) -> str:
@@ -86,7 +91,29 @@ class RunningServices:
             self._datapath.set_fallback(self._by_name[REACH].id)
         for service, chain in chains.items():
             self._datapath.set_chain(self._by_name[service].id, list(self.numbers(chain)))
-        tell_bundles(self._datapath, self._bundles)
+        for rows in self._bundles.values():
+            tell_bundle(self._datapath, rows)
+
+    def set_bundle(self, rows: Rows) -> None:
+        """Expand a bundle from now on, which may be another version of one that is.
+
+        Raises:
+            ConflictError: its number is that of a service or of another bundle.
+        """
+        bundle = rows.bundle
+        other = self._named(bundle.id)
+        if isinstance(other, Manifest) or (other is not None and other.name != bundle.name):
+            raise ConflictError(
+                f"{bundle.title} has number {bundle.id}, which is that of {other.name} here",
+                remedy="Give it another id in its bundle.toml.",
+            )
+        self._bundles[bundle.id] = rows
+        tell_bundle(self._datapath, rows)
+
+    def remove_bundle(self, number: int) -> None:
+        """Expand a bundle no more: who names it meets no service of that number."""
+        if self._bundles.pop(number, None) is not None:
+            forget_bundle(self._datapath, number)
 
     def renew(self, manifest: Manifest) -> None:
         """Tell the datapath of another version of a service: what waits stays, its decisions go.
@@ -109,7 +136,7 @@ class RunningServices:
         """
         running = self._by_name.get(manifest.name)
         if running is None and manifest.name in self.expected:
-            if (other := self._by_number.get(manifest.id)) is not None:
+            if (other := self._named(manifest.id)) is not None:
                 raise ConflictError(
                     f"{manifest.name} has number {manifest.id}, which is that of {other.name} here",
                     remedy=f"Take {other.name} out of services in node.toml; then restart.",
@@ -130,12 +157,17 @@ class RunningServices:
                     remedy="Give it a name of its own, and have packets name the new one.",
                 )
 
+    def _named(self, number: int) -> Manifest | Bundle | None:
+        rows = self._bundles.get(number)
+        return self._by_number.get(number) if rows is None else rows.bundle
+
     def _check_bundles(self, manifest: Manifest) -> None:
-        for rows in self._bundles:
-            for part in rows.bundle.services:
-                if part.name == manifest.name and not is_in_range(manifest.version, part.version):
-                    raise ConflictError(
-                        f"{manifest.name} {manifest.version}: the bundle {rows.bundle.title} takes"
-                        f" {part.version}",
-                        remedy="Run a version of the bundle that takes it, or none.",
-                    )
+        for rows in self._bundles.values():
+            if (refuser := rows.refuser_of(manifest)) is not None:
+                bundle, part = refuser
+                within = "" if bundle is rows.bundle else f" in {rows.bundle.title}"
+                raise ConflictError(
+                    f"{manifest.name} {manifest.version}: the bundle {bundle.title}{within} takes"
+                    f" {part.version}",
+                    remedy="Run a version of the bundle that takes it, or none.",
+                )

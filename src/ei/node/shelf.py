@@ -1,4 +1,4 @@
-"""The modules that a node was given while it ran: on its disk, by digest, with which of them runs.
+"""The modules that a node was given while it ran, or its bundles: by digest, and which run.
 
     modules/<64 hex>/NAME/...      the files of one package
     modules/running.json           service -> the digest that runs, and the one before
@@ -61,8 +61,8 @@ class Shelf:
         ConfigError: One of its two lists cannot be read, or is none.
     """
 
-    def __init__(self, state: Path) -> None:
-        self._folder = state / FOLDER
+    def __init__(self, state: Path, folder: str = FOLDER) -> None:
+        self._folder = state / folder
         self._choices = _read(self._folder / RUNNING_FILE, dict[str, Choice])
         self._halts = _read(self._folder / HALTED_FILE, dict[str, Halt])
 

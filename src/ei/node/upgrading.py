@@ -17,6 +17,7 @@ from ei.node.shelf import OF_FILE, Shelf
 from ei.node.workers import Workers
 from ei.registry.package import digest_of, pack
 from ei.runtime.loader import FoundService, folder_of, read_service
+from ei.sdk.manifest import Manifest
 
 
 class Upgraded(msgspec.Struct, frozen=True):
@@ -50,6 +51,7 @@ class Upgrading:
 
     Attributes:
         gave_way: Service to the last version of it that did not live: its digest, and why.
+        make_way: Called before a version runs again, which takes its place in any case.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Upgrading:
         self._changing = ""
         self._tasks: set[asyncio.Task[Upgraded]] = set()
         self.gave_way: dict[str, tuple[str, str]] = {}
+        self.make_way: Callable[[Manifest], None] = lambda _manifest: None
 
     def __repr__(self) -> str:
         return f"<Upgrading {self._changing or 'nothing'}>"
@@ -90,7 +93,7 @@ class Upgrading:
         return await self._whole(self._install(name, package))
 
     async def _install(self, name: str, package: bytes) -> Upgraded:
-        with self._alone(name), explained("cannot keep the module"):
+        with self.alone(name), explained("cannot keep the module"):
             folder = await asyncio.to_thread(self._shelf.keep, name, package)
             return await self._change(name, digest_of(package), folder)
 
@@ -103,7 +106,7 @@ class Upgrading:
         return await self._whole(self._go_back(name))
 
     async def _go_back(self, name: str) -> Upgraded:
-        with self._alone(name), explained("cannot keep the module"):
+        with self.alone(name), explained("cannot keep the module"):
             choice = self._shelf.choices.get(name)
             if choice is None:
                 raise NotFoundError(
@@ -114,11 +117,13 @@ class Upgrading:
                 folder = folder_of(name, self._folders)
             else:
                 folder = self._shelf.folder_of(name, choice.before)
+            self.make_way((await asyncio.to_thread(read_service, folder)).manifest)
             return await self._change(name, choice.before, folder)
 
     def note(self, service: FoundService, why: str) -> None:
         """Note that a version runs again because the one after it did not live: why."""
         name = service.manifest.name
+        self.make_way(service.manifest)
         choice = self._shelf.choices[name]
         self.gave_way[name] = choice.digest, why
         try:
@@ -165,7 +170,12 @@ class Upgrading:
         return Upgraded(name, version, digest, before)
 
     @contextmanager
-    def _alone(self, name: str) -> Generator[None]:
+    def alone(self, name: str) -> Generator[None]:
+        """Hold this while something is changed: two changes never are at once.
+
+        Raises:
+            ConflictError: something is being changed.
+        """
         if self._changing:
             raise ConflictError(
                 f"{self._changing} is being changed", remedy="Try again in a few seconds."
