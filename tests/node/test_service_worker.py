@@ -17,14 +17,14 @@ def worker() -> ServiceWorker:
     order = order_of(
         echo, node=Address(b"n" * 16), store=Path("/"), config={}, is_jailed=True, trusted=()
     )
-    return ServiceWorker(echo, order)
+    return ServiceWorker(echo, order, "sha256:1")
 
 
 def test_a_worker_that_has_not_begun_uses_nothing(worker: ServiceWorker) -> None:
     status = worker.status(is_process=True, is_watched=False)
 
     assert (status.service, status.state, status.pid, status.cpu_s) == ("echo", "waiting", 0, None)
-    assert status.digest.startswith("sha256:")
+    assert status.digest == "sha256:1"
     assert not worker.is_there
 
 

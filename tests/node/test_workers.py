@@ -4,21 +4,24 @@ import asyncio
 import errno
 import io
 import json
+import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ei.daemons.log import Log
-from ei.errors import LocalError
+from ei.errors import LimitError, LocalError
 from ei.node.workers import Workers
+from ei.runtime.batches import EventBatch
 from ei.runtime.children import WorkerExited, WorkerJailed, WorkerStarted
 from ei.runtime.jail import OF_KERNEL, Jail
-from ei.runtime.loader import load_service
-from ei.sdk import Address
+from ei.runtime.loader import FoundService, load_service
+from ei.sdk import Address, Started
 
 NODE = Address(b"\xfd\x35\0\0\0\1" + b"n" * 10)
 
@@ -29,12 +32,14 @@ class Sockets:
     def __init__(self) -> None:
         self.held: dict[int, list[socket.socket]] = {}
         self.attached = 0
+        self.paused = 0
 
     def attach_worker(self, service: int, sockets: list[int]) -> None:
         self.attached += 1
         self.held[service] = [socket.socket(fileno=number) for number in sockets]
 
     def pause_worker(self, service: int) -> int:
+        self.paused += 1
         return 0
 
     def detach_worker(self, service: int) -> None:
@@ -43,16 +48,25 @@ class Sockets:
 
 
 class FullSockets(Sockets):
-    """An engine that has no descriptor left, the first time."""
+    """An engine that has no descriptor left, one time."""
+
+    def __init__(self, refused: int = 1) -> None:
+        super().__init__()
+        self.refused = refused
 
     def attach_worker(self, service: int, sockets: list[int]) -> None:
+        self.detach_worker(service)
         super().attach_worker(service, sockets)
-        if self.attached == 1:
+        if self.attached == self.refused:
             self.detach_worker(service)
             raise OSError(errno.EMFILE, "Too many open files")
 
 
-def workers(sockets: Sockets, folder: Path) -> Workers:
+def workers(
+    sockets: Sockets,
+    folder: Path,
+    on_version: Callable[[FoundService, str], object] = lambda _service, _why: None,
+) -> Workers:
     return Workers(
         [load_service("echo")],
         node=NODE,
@@ -62,6 +76,7 @@ def workers(sockets: Sockets, folder: Path) -> Workers:
         engine=sockets,
         nursery=None,
         log=Log(io.StringIO()),
+        on_version=on_version,
     )
 
 
@@ -292,6 +307,57 @@ def test_another_version_takes_over_from_a_thread_as_well(tmp_path: Path) -> Non
         await until(lambda: running.status()[0].pid == 0)
 
     asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_a_version_for_which_no_descriptor_is_left_does_not_stop_the_one_that_runs(
+    tmp_path: Path,
+) -> None:
+    sockets, again = Sockets(), load_service("echo")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def main() -> None:
+        running = workers(sockets, tmp_path)
+        running.start()
+        datapath = sockets.held[17][0]
+        _ = datapath.send(msgspec.msgpack.encode(EventBatch(1, 0, 1.0, 2.0, (Started(),))))
+        assert datapath.recv(65_536)  # it has opened all that it needs
+        await asyncio.to_thread(lambda: None)  # which loads what it needs
+        before = running.status()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        try:
+            with pytest.raises(LimitError, match=r"cannot begin echo .*: Too many open files"):
+                await running.replace(again)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert running.status() == before
+        running.stop()
+        sockets.detach_worker(17)
+        await until(lambda: running.status()[0].pid == 0)
+
+    asyncio.run(main())
+
+    assert (sockets.attached, sockets.paused) == (1, 0)
+
+
+@pytest.mark.slow
+def test_a_version_that_cannot_be_begun_after_all_leaves_the_one_before(tmp_path: Path) -> None:
+    sockets, told = FullSockets(refused=2), list[str]()
+
+    async def main() -> None:
+        running = workers(sockets, tmp_path, on_version=lambda _, why: told.append(why))
+        running.start()
+        with pytest.raises(LocalError, match=r"echo .* cannot be started: Too many open files"):
+            await running.replace(load_service("echo"))
+        await until(lambda: running.status()[0].state == "running")
+        assert running.status()[0].starts == 2
+        running.stop()
+        sockets.detach_worker(17)
+        await until(lambda: running.status()[0].pid == 0)
+
+    asyncio.run(main())
+
+    assert told == ["", ""]
 
 
 @pytest.mark.slow

@@ -7,8 +7,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from ei.daemons.usage import usage_of
-from ei.node.giving_way import GivingWay, let_give_way
-from ei.node.shelf import digest_of_folder
+from ei.node.giving_way import GivingWay, let_give_way, look_at
 from ei.runtime.backoff import Backoff
 from ei.runtime.jail import Jail
 from ei.runtime.loader import FoundService
@@ -64,10 +63,10 @@ Version = tuple[FoundService, WorkerOrder, str]
 class ServiceWorker:
     """One service."""
 
-    def __init__(self, loaded: FoundService, order: WorkerOrder) -> None:
+    def __init__(self, loaded: FoundService, order: WorkerOrder, digest: str) -> None:
         self.loaded = loaded
         self.order = order
-        self.digest = digest_of_folder(loaded.folder)
+        self.digest = digest
         self.before: Version | None = None
         self.since_s = 0.0
         self.gone: asyncio.Future[None] | None = None
@@ -102,6 +101,11 @@ class ServiceWorker:
         self.pid, self.state = pid, "running"
         if self.giving_way is not None and self.giving_way.is_so:
             let_give_way(pid, is_so=True)
+
+    def look(self, now_s: float) -> None:
+        """Have it give way or not, if it runs and is a stranger's."""
+        if self.giving_way is not None and self.pid:
+            look_at(self.giving_way, self.pid, now_s)
 
     def status(self, *, is_process: bool, is_watched: bool) -> WorkerStatus:
         """Return how it is."""

@@ -17,13 +17,15 @@ from pathlib import Path
 import msgspec
 
 from ei.daemons.log import Log
+from ei.daemons.startup import explained
 from ei.errors import LocalError, NotFoundError
-from ei.node.giving_way import LOOK_S, look_at
+from ei.node.giving_way import LOOK_S
 from ei.node.inline import start_inline
 from ei.node.service_worker import Replicas, ServiceWorker, Version, WorkerSockets, WorkerStatus
 from ei.node.shelf import digest_of_folder
 from ei.node.trials import Trials
 from ei.node.watching import Limits, Watching, limits_of
+from ei.node.worker_ends import WorkerEnds, open_ends, pause
 from ei.node.worker_orders import order_of
 from ei.runtime.backoff import Backoff
 from ei.runtime.children import Report, WorkerExited, WorkerJailed, WorkerStarted
@@ -31,13 +33,12 @@ from ei.runtime.jail import OPEN
 from ei.runtime.loader import FoundService
 from ei.runtime.nursery import Nursery
 from ei.runtime.randomness import SEED_BYTES
-from ei.runtime.worker import WorkerOrder, socket_pair
+from ei.runtime.worker import WorkerOrder
 from ei.sdk.packets import Address
 
 LEAVE_S = 1.0
 """A worker that is to make room answers what it has within this, and ends within this; then it is
 killed, and what it had is lost with its reason."""
-PAUSE_STEP_S = 0.001
 PROBATION_S = 10.0
 """A version whose worker dies sooner after it took over gives way to the one before."""
 
@@ -90,7 +91,7 @@ class Workers:
         )
         self._on_version = on_version
         self._trials = None if nursery is None else Trials(nursery, state)
-        self._threads = threads
+        self._open = partial(open_ends, threads=threads, has_replicas=replicas is not None)
         self._replicas = replicas
         self.watching = Watching(()) if watching is None else watching
         self._engine = engine
@@ -99,14 +100,20 @@ class Workers:
         self._is_stopping = False
         self._workers = {
             loaded.manifest.id: ServiceWorker(
-                loaded, self._order_of(loaded, copies=self._copies_of(loaded))
+                loaded,
+                self._order_of(loaded, copies=self._copies_of(loaded)),
+                digest_of_folder(loaded.folder),
             )
             for loaded in services
         }
 
     def status(self) -> tuple[WorkerStatus, ...]:
         """Return the workers in the order of the configuration."""
-        return tuple(map(self._status, self._workers.values()))
+        is_process = self._nursery is not None
+        return tuple(
+            each.status(is_process=is_process, is_watched=each.name in self.watching)
+            for each in self._workers.values()
+        )
 
     def start(self) -> None:
         """Start all workers, on the running loop."""
@@ -167,21 +174,37 @@ class Workers:
         handed over, and streams of it end.
 
         Raises:
-            ServiceError: it does not start; nothing has changed.
+            ServiceError, LimitError: it does not start, no descriptor is left; nothing has changed.
+            LocalError: it cannot be begun after all; the version before is begun again.
         """
         order = self._order_of(service, copies=self._copies_of(service))
         if self._trials is not None:
             await self._trials.run(service, order)
+        digest = await asyncio.to_thread(digest_of_folder, service.folder)
         worker = self._workers.get(service.manifest.id)
         if worker is None:
-            self._begin(ServiceWorker(service, order))
+            self._begin(ServiceWorker(service, order, digest))
             return
-        await self._pause(worker)
-        worker.before = worker.loaded, worker.order, worker.digest
-        worker.loaded, worker.order = service, order
-        worker.digest = digest_of_folder(service.folder)
-        _ = self._on_version(service, "")
-        await self._take_over(worker)
+        with ExitStack() as unused:
+            # A descriptor that is missing is missed before the one that runs has to stop.
+            with explained(f"cannot begin {worker.name} {service.manifest.version}"):
+                ends = self._open(service.manifest, order, unused)
+            await pause(self._engine, worker.number, limit_s=LEAVE_S)
+            before, halted = (worker.loaded, worker.order, worker.digest), worker.halted
+            worker.loaded, worker.order, worker.digest = service, order, digest
+            worker.before, worker.halted = None, ""
+            _ = self._on_version(service, "")
+            cause = await self._take_over(worker, ends, unused)
+        if not cause:
+            worker.before = None if halted else before
+            return
+        (worker.loaded, worker.order, worker.digest), worker.halted = before, halted
+        _ = self._on_version(worker.loaded, "")
+        self._ended(worker, cause)
+        raise LocalError(
+            f"{worker.name} {service.manifest.version} {cause}",
+            remedy="The version before runs again. Try once more.",
+        )
 
     def halt(self, service: str, why: str) -> None:
         """Run a service no more, until `replace` says another version of it.
@@ -222,18 +245,12 @@ class Workers:
                 self._log.warn("worker ended", service=worker.name, pid=pid, cause=cause)
                 self._ended(worker, cause)
 
-    def _status(self, worker: ServiceWorker) -> WorkerStatus:
-        return worker.status(
-            is_process=self._nursery is not None, is_watched=worker.name in self.watching
-        )
-
     def _look(self) -> None:
         """Look at the workers of strangers, as long as there are some."""
         loop = asyncio.get_running_loop()
         strangers = [each for each in self._workers.values() if each.giving_way is not None]
         for worker in strangers:
-            if worker.giving_way is not None and worker.pid:
-                look_at(worker.giving_way, worker.pid, loop.time())
+            worker.look(loop.time())
         if strangers and not self._is_stopping:
             _ = loop.call_later(LOOK_S, self._look)
 
@@ -257,21 +274,25 @@ class Workers:
 
     def _start(self, worker: ServiceWorker) -> None:
         with ExitStack() as unused:
-            self._launch(worker, unused, lambda: self._attach(worker, unused))
+            if cause := self._launch(worker, unused):
+                self._ended(worker, cause)
 
     def _launch(
-        self, worker: ServiceWorker, unused: ExitStack, ends: Callable[[], list[socket.socket]]
-    ) -> None:
-        """Start a worker on these ends of its sockets; those that come to nothing are closed."""
+        self, worker: ServiceWorker, unused: ExitStack, ends: WorkerEnds | None = None
+    ) -> str:
+        """Start a worker, on sockets that are attached or on new ones; return why not, if not."""
         if self._is_stopping or worker.halted:
-            return
+            return ""
         loop = asyncio.get_running_loop()
         worker.starts += 1
         worker.state = "starting"
         worker.planned = None
         worker.backoff.started(loop.time())
         try:
-            theirs = ends()
+            if ends is None:
+                ends = self._open(worker.loaded.manifest, worker.order, unused)
+                ends.attach(worker.number, self._engine, self._replicas)
+            theirs = list(ends.theirs)
             is_watched = worker.name in self.watching and self._nursery is not None
             order = msgspec.structs.replace(
                 worker.order, seed=os.urandom(SEED_BYTES), is_watched=is_watched
@@ -285,9 +306,13 @@ class Workers:
                 self._nursery.start_worker(worker.number, order, theirs)
         except (OSError, RuntimeError, LocalError) as error:
             # No descriptors, no thread: there may be some the next time.
-            cause = f"cannot be started: {getattr(error, 'strerror', None) or error}"
-            self._log.error("worker not started", service=worker.name, cause=cause)
-            self._ended(worker, cause)
+            return self._not_started(worker, error)
+        return ""
+
+    def _not_started(self, worker: ServiceWorker, error: Exception) -> str:
+        cause = f"cannot be started: {getattr(error, 'strerror', None) or error}"
+        self._log.error("worker not started", service=worker.name, cause=cause)
+        return cause
 
     def _begin(self, worker: ServiceWorker) -> None:
         """Run a service that did not run yet."""
@@ -307,46 +332,25 @@ class Workers:
         worker.pid, worker.jail, worker.renews = 0, None, ""
         self._start(worker)
 
-    def _attach(self, worker: ServiceWorker, unused: ExitStack) -> list[socket.socket]:
-        """Give the engine its ends of new sockets, in the place of the old; return the worker's."""
-        has_streams = "streams" in worker.loaded.manifest.capabilities
-        pairs = [
-            tuple(unused.enter_context(end) for end in socket_pair())
-            for _ in range(self._threads + has_streams)
-        ]
-        # What the last one left unanswered is dropped as its sockets are hung up.
-        self._engine.attach_worker(worker.number, [ours.detach() for ours, _ in pairs])
-        theirs = [their for _, their in pairs]
-        if worker.order.copies and self._replicas is not None:
-            link, end = (unused.enter_context(each) for each in socket.socketpair())
-            self._replicas.attach(worker.number, socket.socket(fileno=link.detach()))
-            theirs.append(end)
-        return theirs
-
-    async def _pause(self, worker: ServiceWorker) -> None:
-        """Give it no more batches; return once it has answered those that it has."""
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + LEAVE_S
-        # Threads of the datapath tell nobody when the last answer has come.
-        while self._engine.pause_worker(worker.number) and loop.time() < until_s:  # noqa: ASYNC110
-            await asyncio.sleep(PAUSE_STEP_S)
-
-    async def _take_over(self, worker: ServiceWorker) -> None:
-        """Hang up on the worker that runs, and start one of the version that is to."""
+    async def _take_over(self, worker: ServiceWorker, ends: WorkerEnds, unused: ExitStack) -> str:
+        """Hang up on the worker that runs, and start the version that is to; return why not."""
         loop = asyncio.get_running_loop()
         if worker.planned is not None:
             worker.planned.cancel()
-        with ExitStack() as unused:
-            gone = worker.gone = loop.create_future()
-            if not worker.is_there:
-                gone.set_result(None)
-            ends = self._attach(worker, unused)
-            if not (await asyncio.wait([gone], timeout=LEAVE_S))[0] and self._nursery is not None:
-                self._nursery.kill_worker(worker.number)
-            await gone
-            worker.gone, worker.halted = None, ""
-            worker.since_s = loop.time()
-            self._launch(worker, unused, lambda: ends)
+        gone = worker.gone = loop.create_future()
+        if not worker.is_there:
+            gone.set_result(None)
+        cause = ""
+        try:
+            ends.attach(worker.number, self._engine, self._replicas)
+        except (OSError, RuntimeError) as error:
+            cause = self._not_started(worker, error)
+            self._engine.detach_worker(worker.number)
+        if not (await asyncio.wait([gone], timeout=LEAVE_S))[0] and self._nursery is not None:
+            self._nursery.kill_worker(worker.number)
+        await gone
+        worker.gone, worker.since_s = None, loop.time()
+        return cause or self._launch(worker, unused, ends)
 
     def _ended(self, worker: ServiceWorker, cause: str) -> None:
         worker.pid, worker.last_end, worker.jail = 0, cause, None
