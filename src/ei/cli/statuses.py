@@ -49,7 +49,6 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
         (
             "service",
             "version",
-            "package",
             "worker",
             "jail",
             "starts",
@@ -62,7 +61,6 @@ def show_node(answer: Mapping[str, object], output: Output) -> None:
             (
                 service.name,
                 service.version,
-                (worker.digest if worker else "").removeprefix("sha256:")[:12] or "-",
                 worker.state if worker else "-",
                 str(worker.jail) if worker and worker.jail else "-",
                 str(worker.starts if worker else 0),
