@@ -63,6 +63,34 @@ def test_who_begins_with_the_root_of_another_registry_follows_that_one(
     assert followed.signing.online == other.registry.signing().online
 
 
+def test_that_also_begins_anew_where_the_root_that_was_seen_has_a_higher_number(
+    world: World, tmp_path: Path
+) -> None:
+    world.rotate(GOVERNORS[:3], with_governors(GOVERNORS[:4]))
+    known: dict[str, bytes] = {}
+    known.update(follow(known, world.first_root, fetch_from(str(world.public)), unix_s=NOW).files)
+    other = World(tmp_path / "other")
+
+    followed = follow(known, other.first_root, fetch_from(str(other.public)), unix_s=NOW)
+
+    assert (followed.root.version, known["root.json"]) == (1, other.first_root)
+
+
+def test_an_older_root_of_the_same_registry_takes_nothing_back(world: World) -> None:
+    world.rotate(GOVERNORS[:3], with_governors(GOVERNORS[:4]))
+    second = (world.public / "metadata" / "2.root.json").read_bytes()
+    world.rotate(GOVERNORS[:3], with_governors(GOVERNORS[:3]))
+    known: dict[str, bytes] = {}
+    known.update(follow(known, second, fetch_from(str(world.public)), unix_s=NOW).files)
+    withheld = {"metadata/2.root.json": None, "metadata/3.root.json": None}
+
+    followed = follow(
+        known, world.first_root, lying(fetch_from(str(world.public)), withheld), unix_s=NOW
+    )
+
+    assert followed.root.version == 3
+
+
 def test_what_is_missing_is_not_found(world: World) -> None:
     lies = {"metadata/timestamp.json": None}
 

@@ -101,11 +101,21 @@ def follow_roots(known: MutableMapping[str, bytes], first_root: bytes, fetch: Fe
     """
     root = _read_root(first_root)
     seen = _read_root(known["root.json"]) if "root.json" in known else None
-    # Of two with one number that of the operator counts: he follows another registry now.
+    # The operator follows another registry since; of two roots with one number his counts as well.
+    is_other = seen is not None and (
+        known.get("first.json", first_root) != first_root
+        and signing_of(seen).log.key != signing_of(root).log.key
+    )
+    if is_other:
+        for name in [each for each in known if _is_metadata(each)]:
+            del known[name]
+        seen = None
     if seen is not None and seen.version > root.version:
         root = seen
     else:
         known["root.json"] = first_root
+    if known.get("first.json") != first_root:
+        known["first.json"] = first_root
     for _ in range(MAX_ROTATIONS):
         name = f"{root.version + 1}.root.json"
         try:
@@ -231,6 +241,11 @@ def _read_root(data: bytes) -> Root:
     """Return a root that is trusted: it must only hold together."""
     root = parse_metadata(data, Root, "root").signed
     return verified(data, Root, "root", signing_of(root).governance)
+
+
+def _is_metadata(name: str) -> bool:
+    role = name.removesuffix(".json")
+    return role in LIMITS or role == ROLLOUT or role.startswith(AUTHOR)
 
 
 def _fits(meta: MetaFile, data: bytes) -> bool:
