@@ -37,6 +37,7 @@ class World:
         self.counts: dict[str, Tally] = {}
         self.halted: dict[str, str] = {}
         self.reports: list[Report] = []
+        self.is_deaf = False
         self.told: list[bytes] = []
         self.heard: list[bytes] = []
         self.following = Following(
@@ -45,7 +46,7 @@ class World:
                 services=("hello",),
                 **{"change_s": 0.0, **config},  # type: ignore[arg-type]
             ),
-            Place(NODE, lambda: self, self.reports.append, self.told.append),
+            Place(NODE, lambda: self, self.report, self.told.append),
             (self, self),
             state=folder,
             clock=(lambda: self.now_s, lambda: self.now_s),
@@ -69,6 +70,11 @@ class World:
             log_size=3,
             checkpoint=b"note",
         )
+
+    def report(self, report: Report) -> None:
+        if self.is_deaf:
+            raise UnreachableError("nobody answers")
+        self.reports.append(report)
 
     def package(self, release: Release) -> bytes:
         if self.failure is not None:
@@ -162,6 +168,21 @@ def test_a_registry_that_is_away_is_asked_less_often(tmp_path: Path) -> None:
     world.refusal = None
     world.poll()
     assert world.following.pause_s() == 10.0
+
+
+def test_a_report_that_could_not_be_sent_is_sent_with_the_next_poll(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0"), release("1.1.0")]
+    world.poll()
+    world.dead = {"hello": (release("1.1.0").digest, "SIGKILL")}
+    world.is_deaf = True
+    world.watch()
+    assert world.reports == []
+
+    world.is_deaf = False
+    world.poll()
+
+    assert [each.version for each in world.reports] == ["1.1.0"]
 
 
 def test_d9_a_canary_that_fails_goes_back_and_says_so_signed_for_all(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from ei.node.gates import Gates, Tally
 from ei.node.given_up import GivenUp
 from ei.node.registry_config import RegistryConfig
 from ei.node.registry_status import FollowedStatus, RegistryStatus
+from ei.node.reporting import Reporting
 from ei.node.rollout import choose, version_key
 from ei.registry.releases import Catalogue, Release
 from ei.registry.reports import Report
@@ -143,6 +144,7 @@ class Following:
         self._failures = 0
         self._polls: Counter[str] = Counter()
         self._changes: Counter[str] = Counter()
+        self._reporting = Reporting(place.send_report, self._unix_s, self._polls, log)
 
     def __repr__(self) -> str:
         return f"<Following {self._config.url}: {self._trouble or 'believed'}>"
@@ -214,6 +216,7 @@ class Following:
             self._catalogue = catalogue
             for service in self._names:
                 await self._follow(service)
+            await self._reporting.send_again()
 
     async def watch(self) -> None:
         """Look at what new versions have done, and take back those that do worse."""
@@ -335,16 +338,7 @@ class Following:
                 why=why[:200],
                 unix_s=int(self._unix_s()),
             )
-            await self._send(report)
-
-    async def _send(self, report: Report) -> None:
-        try:
-            await asyncio.to_thread(self._place.send_report, report)
-        except EiError as error:
-            self._polls["report_failed"] += 1
-            self._log.warn("report not sent", release=report.name, reason=str(error))
-        else:
-            self._polls["reported"] += 1
+            await self._reporting.send(report)
 
     # -- parts ------------------------------------------------------------------------------------
 
