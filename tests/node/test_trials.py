@@ -63,6 +63,15 @@ def test_what_does_not_start_is_said_with_its_last_words(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_node_that_was_killed_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("trial-abc/store", "modules/trial-abc"):
+        (tmp_path / name).mkdir(parents=True)
+
+    _ = run("exit 0", tmp_path)
+
+    assert [each.name for each in tmp_path.iterdir()] == ["modules"]
+
+
 def test_reports_of_workers_are_not_for_trials(tmp_path: Path) -> None:
     trials = Trials(Ending("exit 0"), tmp_path)
 

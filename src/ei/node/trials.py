@@ -5,6 +5,7 @@ by the number of the service, negated.
 """
 
 import asyncio
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -17,18 +18,23 @@ from ei.runtime.loader import FoundService
 from ei.runtime.nursery import Nursery
 from ei.runtime.worker import WorkerOrder
 
+PREFIX = "trial-"
+
 
 class Trials:
     """Tries modules while the node runs.
 
     Args:
         nursery: Forks them; its reports are shown to `take_report`.
-        folder: In which the empty stores are; exists.
+        folder: In which the empty stores are; exists. What a node that was killed left there is
+            removed.
     """
 
     def __init__(self, nursery: Nursery, folder: Path) -> None:
         self._nursery = nursery
         self._folder = folder
+        for left in folder.glob(f"{PREFIX}*"):
+            shutil.rmtree(left, ignore_errors=True)
         self._waiting: dict[int, asyncio.Future[str]] = {}
 
     def __repr__(self) -> str:
@@ -44,7 +50,7 @@ class Trials:
         number, limit_s = service.manifest.id, limit_s_of(service.manifest)
         ended = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            with tempfile.TemporaryDirectory(dir=self._folder, prefix="trial-") as folder:
+            with tempfile.TemporaryDirectory(dir=self._folder, prefix=PREFIX) as folder:
                 trial = msgspec.structs.replace(order, store=f"{folder}/store", copies=0)
                 begin_trial(self._nursery, -number, service.manifest, trial)
                 cause = f"did not come to the end of its start in {limit_s:g} s"

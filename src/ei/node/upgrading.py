@@ -95,7 +95,8 @@ class Upgrading:
     async def _install(self, name: str, package: bytes) -> Upgraded:
         with self.alone(name), explained("cannot keep the module"):
             folder = await asyncio.to_thread(self._shelf.keep, name, package)
-            return await self._change(name, digest_of(package), folder)
+            digest = await asyncio.to_thread(digest_of, package)
+            return await self._change(name, digest, folder)
 
     async def go_back(self, name: str) -> Upgraded:
         """Run the version again that ran before.
@@ -116,7 +117,7 @@ class Upgrading:
             if choice.before == OF_FILE:
                 folder = folder_of(name, self._folders)
             else:
-                folder = self._shelf.folder_of(name, choice.before)
+                folder = await asyncio.to_thread(self._shelf.folder_of, name, choice.before)
             self.make_way((await asyncio.to_thread(read_service, folder)).manifest)
             return await self._change(name, choice.before, folder)
 
