@@ -35,6 +35,7 @@ class World:
         self.failure: Exception | None = None
         self.dead: dict[str, tuple[str, str]] = {}
         self.counts: dict[str, Tally] = {}
+        self.lost_by_changes = Tally()
         self.halted: dict[str, str] = {}
         self.reports: list[Report] = []
         self.is_deaf = False
@@ -101,6 +102,8 @@ class World:
         if package.decode() in self.unfit:
             raise ServiceError(f"{service}: its worker does not start")
         self.before[service], self.runs[service] = self.runs.get(service, ""), package.decode()
+        if self.lost_by_changes.events:
+            self.counts[service] = self.lost_by_changes
 
     async def go_back(self, service: str) -> None:
         self.runs[service] = self.before[service]
@@ -168,6 +171,20 @@ def test_a_registry_that_is_away_is_asked_less_often(tmp_path: Path) -> None:
     world.refusal = None
     world.poll()
     assert world.following.pause_s() == 10.0
+
+
+def test_what_the_version_before_held_is_not_held_against_the_new_one(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.releases = [release("1.0.0")]
+    world.poll()
+    world.releases.append(release("1.1.0"))
+    world.lost_by_changes = Tally(40, 40)
+    world.poll()
+    world.counts = {"hello": Tally(140, 40)}
+
+    world.watch()
+
+    assert (world.runs, world.reports) == ({"hello": release("1.1.0").digest}, [])
 
 
 def test_a_report_that_could_not_be_sent_is_sent_with_the_next_poll(tmp_path: Path) -> None:

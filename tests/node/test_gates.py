@@ -9,7 +9,7 @@ from ei.node.status import ServiceStatus
 def verdict(before: Tally, seen: Tally, now_s: float = 5.0) -> str:
     """What is said of a version that does `seen` after one that has done `before`."""
     gates = Gates(most=0.01, watch_s=60)
-    gates.begin("hello", before, now_s=0.0)
+    gates.begin("hello", before, before, now_s=0.0)
     now = Tally(before.events + seen.events, before.failed + seen.failed)
     return gates.verdicts({"hello": now}, now_s=now_s).get("hello", "")
 
@@ -40,11 +40,11 @@ def test_after_its_time_a_version_is_sound() -> None:
 
 def test_the_version_before_is_held_against_its_own_time_alone() -> None:
     gates = Gates(most=0.01, watch_s=60)
-    gates.begin("hello", Tally(1_000, 500), now_s=0.0)
+    gates.begin("hello", Tally(1_000, 500), Tally(1_000, 500), now_s=0.0)
     assert gates.end("hello", Tally(1_100, 510)) == Tally(100, 10)
     assert not gates.is_watching
 
-    gates.begin("hello", Tally(2_100, 510), now_s=10.0)
+    gates.begin("hello", Tally(2_100, 510), Tally(2_100, 510), now_s=10.0)
 
     assert gates.is_watching
     assert "10 of 100" in gates.verdicts({"hello": Tally(2_200, 520)}, now_s=11.0)["hello"]

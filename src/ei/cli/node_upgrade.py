@@ -20,9 +20,10 @@ def add_parser(verbs: Verbs) -> None:
         summary="run another version of a module, without a restart",
         details=(
             "It is tried first, beside the version that runs, which stays when it does not start."
-            " Then packets wait for a moment, and it goes on with the same state. A version that"
-            " dies within ten seconds gives way to the one before. The folder is copied: what runs"
-            " is what it was now, also after a restart."
+            " Then packets wait for a moment, and it goes on with the same state; what the version"
+            " before holds for an answer of the directory is dropped (worker_lost), and its streams"
+            " end. A version that dies within ten seconds gives way to the one before. The folder"
+            " is copied: what runs is what it was now, also after a restart."
         ),
         execute=_upgrade,
     )

@@ -302,7 +302,8 @@ class Following:
             self._changed_s[release.name] = self._now_s()
             _ = self._troubles.pop(release.name, "")
             if release.kind == "module":  # what a bundle does its services do
-                self._gates.begin(release.name, before, now_s=self._now_s())
+                now = self._running.tallies().get(release.name, Tally())
+                self._gates.begin(release.name, before, now, now_s=self._now_s())
             self._log.info("release taken", release=str(release), share=release.share)
 
     async def _roll_back(self, service: str, why: str) -> None:

@@ -92,9 +92,15 @@ class Gates:
         """Whether any version is watched now."""
         return bool(self._gates)
 
-    def begin(self, service: str, now: Tally, *, now_s: float) -> None:
-        """Another version begins."""
-        before = now.since(self._begun.get(service, Tally()))
+    def begin(self, service: str, ended: Tally, now: Tally, *, now_s: float) -> None:
+        """Another version begins.
+
+        Args:
+            ended: What the service had done when it was decided to change it.
+            now: Likewise when that was done: what the version before held is lost between both, and
+                is held against nobody.
+        """
+        before = ended.since(self._begun.get(service, Tally()))
         self._begun[service] = now
         self._gates[service] = Gate(now, before, self._most, now_s + self._watch_s)
 

@@ -1,4 +1,8 @@
-"""Upgrade: a module that keeps state goes up and down under load; nothing accepted is lost."""
+"""Upgrade: a module that keeps state goes up and down under load; nothing accepted is lost.
+
+The module holds no packets. Those that a version holds when it makes room (`HoldPacket`), for an
+answer of the directory, are dropped (`worker_lost`): decision 255.
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
