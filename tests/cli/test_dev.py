@@ -46,8 +46,7 @@ class Terminals:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                # So that a test that is killed leaves nothing either.
-                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 nor has threads
+                preexec_fn=partial(as_at_a_terminal, os.getpid()),  # noqa: PLW1509 no threads
             )
         self.host = home / "ei" / "lab" / "dev-hello" / "alice.dev" / "admin.sock"
 
@@ -102,6 +101,12 @@ class Terminals:
     def ends(self, number: signal.Signals) -> int:
         self.dev.send_signal(number)
         return self.dev.wait(LIMIT_S)
+
+
+def as_at_a_terminal(parent: int) -> None:
+    """Hear Ctrl-C, which who runs the tests in the background ignores; leave nothing either."""
+    _ = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    die_with_parent(parent)
 
 
 @pytest.fixture
