@@ -7,13 +7,14 @@ from ei.node.metrics import metrics_text
 from ei.node.observed import Observed
 from ei.node.registry_status import FollowedStatus, RegistryStatus
 
+REGISTRY = RegistryStatus(
+    "http://r:1", 1, 940.0, 3.0, "", {}, (FollowedStatus("hello", share=0.05),),
+    polls={"ok": 3, "freeze": 1}, changes={"taken": 2},
+)  # fmt: skip
+
 
 def test_polls_changes_and_shares_are_told() -> None:
-    status = RegistryStatus(
-        "http://r:1", 1, 940.0, 3.0, "", {}, (FollowedStatus("hello", share=0.05),),
-        polls={"ok": 3, "freeze": 1}, changes={"taken": 2},
-    )  # fmt: skip
-    followed = msgspec.structs.replace(running(), registry=status)
+    followed = msgspec.structs.replace(running(), registry=REGISTRY)
 
     text = metrics_text(Observed(followed, unix_s=1_000.0, version="1"))
 

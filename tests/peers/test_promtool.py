@@ -10,6 +10,7 @@ import pytest
 from tests.node.conftest import RunningNode
 from tests.node.test_daemon import with_metrics
 from tests.node.test_metrics import NODE, peer, running
+from tests.node.test_metrics_of_registry import REGISTRY
 
 from ei.node.ceiling import MemoryStatus
 from ei.node.metrics import METRICS, metrics_text
@@ -50,7 +51,7 @@ def test_it_accepts_every_metric_there_is(promtool: str) -> None:
     )
 
     memory = MemoryStatus(2, 1, is_tight=True, given_up={"kept": 1}, forgotten_bytes=3)
-    status = msgspec.structs.replace(running(node), memory=memory)
+    status = msgspec.structs.replace(running(node), memory=memory, registry=REGISTRY)
     text = metrics_text(Observed(status, unix_s=1_900.25, version='1.0"\\'))
 
     assert text.count("# TYPE ") == len(METRICS)
