@@ -29,12 +29,13 @@ const LAST_LANE_WORDS: __mmask16 = 0xf000;
 /// x^128 + x^127 + x^126 + x^121 + 1 without its ends: that of GHASH in reversed order.
 const POLYNOMIAL: i64 = 0xc2 << 56;
 
-/// Round keys and powers of H: all that sealing and opening need.
+/// Powers of H and round keys: all that sealing and opening need.
 #[repr(C)]
 pub(crate) struct Schedule {
-    rounds: [__m128i; 15],
-    /// From the highest to H itself.
+    /// From the highest to H itself. In front: who loads the last of them as a vector reaches into what comes
+    /// behind, and would wait for it if that were another key, in a cache line that nobody asked for.
     powers: [__m128i; POWERS],
+    rounds: [__m128i; 15],
 }
 
 impl Schedule {
@@ -325,8 +326,8 @@ fn expand(key: &[u8; KEY_BYTES]) -> Schedule {
         (before, newest) = (newest, _mm_xor_si128(twice, next));
     }
     let mut schedule = Schedule {
-        rounds,
         powers: [_mm_setzero_si128(); POWERS],
+        rounds,
     };
     let [zeros] = keystream(&schedule, [_mm512_setzero_si512()]);
     let root = _mm512_broadcast_i32x4(times_x(_mm512_castsi512_si128(reversed(zeros))));
@@ -402,4 +403,16 @@ fn powers_from(schedule: &Schedule, highest: usize) -> __m512i {
     let bits = mask(2 * powers.len().min(4)) as u8;
     // SAFETY: the mask leaves out what is behind the slice.
     unsafe { _mm512_maskz_loadu_epi64(bits, powers.as_ptr().cast()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::mem::offset_of;
+
+    #[test]
+    fn a_vector_of_powers_does_not_reach_out_of_its_schedule() {
+        let last = offset_of!(Schedule, powers) + (POWERS - 1) * BLOCK_BYTES;
+        assert!(last + VECTOR_BYTES <= size_of::<Schedule>());
+    }
 }
