@@ -98,15 +98,6 @@ pub(crate) struct Candidate {
     pub(crate) challenged_ns: u64,
 }
 
-/// Indices of a pipe's sessions in use.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sessions {
-    /// Seals and opens.
-    pub(crate) current: Option<u32>,
-    /// Opens what is still under way.
-    pub(crate) previous: Option<u32>,
-}
-
 /// A session that is not in use yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Next {
@@ -139,7 +130,10 @@ pub struct PipeStatistics {
 pub(crate) struct Pipe {
     pub(crate) address: Address,
     pub(crate) endpoint: Option<SocketAddr>,
-    pub(crate) sessions: Sessions,
+    /// The session that seals and opens.
+    pub(crate) current: Option<u32>,
+    /// Something is to be done then; `NEVER_NS` when nothing is. Kept by `Pipes::set_timer`.
+    pub(crate) timer_ns: u64,
     // The second line.
     pub(crate) last_received_ns: u64,
     pub(crate) last_sent_ns: u64,
@@ -161,7 +155,9 @@ pub(crate) struct Pipe {
     /// Where to dial: from configuration or records.
     pub(crate) known_endpoint: Option<SocketAddr>,
     pub(crate) public_key: [u8; KEY_BYTES],
-    /// The previous session is forgotten then.
+    /// The session before, which opens what is still under way.
+    pub(crate) previous: Option<u32>,
+    /// It is forgotten then.
     pub(crate) retire_previous_ns: u64,
     pub(crate) next_probe_ns: u64,
     /// When the round trip was last measured.
@@ -200,7 +196,9 @@ impl Pipe {
             is_wanted: false,
             endpoint: None,
             known_endpoint: endpoint,
-            sessions: Sessions::default(),
+            current: None,
+            timer_ns: NEVER_NS,
+            previous: None,
             retire_previous_ns: NEVER_NS,
             last_received_ns: 0,
             last_sent_ns: 0,
@@ -222,6 +220,12 @@ impl Pipe {
             received_bytes: 0,
             refused: 0,
         }
+    }
+
+    /// Indices of all its sessions, which it has no more: the one in use, the one before it, the next.
+    pub(crate) fn take_sessions(&mut self) -> [Option<u32>; 3] {
+        let next = self.next.take().map(|next| next.index);
+        [self.current.take(), self.previous.take(), next]
     }
 
     /// Where the next initiation goes: by turns where the peer is said to be and where it was last,

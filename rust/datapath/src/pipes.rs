@@ -139,7 +139,7 @@ impl Pipes {
 
         let pipe = self.peers.get_mut(peer.0).ok_or(Reason::UnknownPipe)?;
         pipe.note_received(now_ns, datagram_bytes);
-        if pipe.sessions.current != Some(index) || !pipe.is_up || pipe.endpoint != Some(from) {
+        if pipe.current != Some(index) || !pipe.is_up || pipe.endpoint != Some(from) {
             self.opened_unusually(now_ns, peer, index, from, is_newest.0, datagram_bytes);
         }
 
@@ -187,7 +187,7 @@ impl Pipes {
             .get_mut(peer.0)
             .filter(|pipe| pipe.is_up)
             .ok_or(Reason::PeerUnreachable)?;
-        let index = pipe.sessions.current.ok_or(Reason::PeerUnreachable)?;
+        let index = pipe.current.ok_or(Reason::PeerUnreachable)?;
         let room = out.len().min(pipe.max_datagram_bytes());
         let out = out.get_mut(..room).ok_or(Reason::TooBig)?;
         let (_, _, session) = self.sessions.find(index).ok_or(Reason::PeerUnreachable)?;
@@ -202,9 +202,8 @@ impl Pipes {
     /// Ask for what `open` will want of a pipe's key, without waiting for it; returns the packet's index.
     #[inline]
     pub fn fetch_opening(&self, datagram: &[u8]) -> Option<u32> {
-        let prefix = Prefix::parse(datagram).ok()?;
-        let index = prefix.receiver_index;
-        self.sessions.fetch_opening(index, prefix.counter);
+        let index = Prefix::parse(datagram).ok()?.receiver_index;
+        self.sessions.fetch_opening(index);
         Some(index)
     }
 
@@ -220,16 +219,14 @@ impl Pipes {
     #[inline]
     pub fn fetch_pipe(&self, peer: PeerIndex) {
         self.peers.fetch(peer.0, Pipe::READ_BY_PACKETS);
-        self.timers.fetch_way(peer);
     }
 
     /// The same for its key, once `fetch_pipe` has had time.
     #[inline]
     pub fn fetch_sealing(&self, peer: PeerIndex) {
-        if let Some(index) = self.pipe(peer).and_then(|pipe| pipe.sessions.current) {
+        if let Some(index) = self.pipe(peer).and_then(|pipe| pipe.current) {
             self.sessions.fetch_sealing(index);
         }
-        self.timers.fetch(peer);
     }
 
     /// Length on the wire of a packet with these lengths.

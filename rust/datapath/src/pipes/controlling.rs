@@ -61,7 +61,7 @@ impl Pipes {
         match signal {
             Signal::Beat => {}
             Signal::Close => {
-                let current = self.pipe(peer).and_then(|pipe| pipe.sessions.current);
+                let current = self.pipe(peer).and_then(|pipe| pipe.current);
                 // Under an earlier key it comes late: the pipe that it ended is there again.
                 if current == Some(opened.pipe) {
                     self.end_pipe(now_ns, peer);
@@ -214,10 +214,10 @@ impl Pipes {
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
-        let Some(current) = pipe.sessions.current.take() else {
+        let Some(current) = pipe.current.take() else {
             return;
         };
-        let stale = pipe.sessions.previous.replace(current);
+        let stale = pipe.previous.replace(current);
         pipe.retire_previous_ns = now_ns.saturating_add(super::upkeep::PREVIOUS_KEY_NS);
         if let Some(stale) = stale {
             self.retire(stale);
@@ -285,7 +285,7 @@ impl Pipes {
         let Some(pipe) = self.peers.get_mut(peer.0) else {
             return;
         };
-        let Some(index) = pipe.sessions.current else {
+        let Some(index) = pipe.current else {
             return;
         };
         let Some(endpoint) = to.or(pipe.endpoint) else {

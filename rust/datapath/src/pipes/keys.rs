@@ -43,13 +43,12 @@ impl Pipes {
             return;
         };
         if pipe.boot.replace(boot).is_some_and(|before| before != boot) {
-            let stale = std::mem::take(&mut pipe.sessions);
+            let stale = pipe.take_sessions();
             if let Some(control) = &mut pipe.control {
                 control.restart();
             }
             let was_up = std::mem::replace(&mut pipe.is_up, false);
-            let next = pipe.next.take().map(|next| next.index);
-            for index in [stale.current, stale.previous, next].into_iter().flatten() {
+            for index in stale.into_iter().flatten() {
                 self.retire(index);
             }
             if was_up {
@@ -81,12 +80,7 @@ impl Pipes {
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
-        let sessions = std::mem::take(&mut pipe.sessions);
-        let next = pipe.next.take().map(|next| next.index);
-        for index in [sessions.current, sessions.previous, next]
-            .into_iter()
-            .flatten()
-        {
+        for index in pipe.take_sessions().into_iter().flatten() {
             self.retire(index);
         }
     }

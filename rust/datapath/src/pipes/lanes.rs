@@ -91,7 +91,7 @@ impl Pipes {
             }
             LaneUpdate::Promote { peer, index } => {
                 if let Some(pipe) = self.find(&peer).and_then(|peer| self.pipe_mut(peer)) {
-                    pipe.sessions.current = Some(index);
+                    pipe.current = Some(index);
                 }
             }
             LaneUpdate::Retire { index } => {
@@ -149,7 +149,7 @@ impl Pipes {
         };
         if pipe.last_received_ns < report.sent_ns && pipe.unanswered_ns == NEVER_NS {
             pipe.unanswered_ns = report.sent_ns;
-            self.timers.pull(peer, report.sent_ns + heartbeat_ns);
+            self.pull_timer(peer, report.sent_ns + heartbeat_ns);
         }
         if report.is_worn && self.is_up(peer) {
             self.begin_dialling(now_ns, peer);

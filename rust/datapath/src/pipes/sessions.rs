@@ -113,14 +113,14 @@ impl SessionTable {
         Some((index & !0x0f, peer, session))
     }
 
-    /// Ask for what opening a packet of this index and counter reads, without waiting for it.
+    /// Ask for what opening a packet of this index reads, without waiting for it.
     #[inline]
-    pub(super) fn fetch_opening(&self, index: u32, counter: u64) {
+    pub(super) fn fetch_opening(&self, index: u32) {
         let place = index >> PLACE_SHIFT;
         if let Some(entry) = self.places.get(place as usize) {
             prefetch(entry);
         }
-        for bytes in Session::read_by_opening(counter) {
+        for bytes in Session::READ_BY_OPENING {
             self.ready.fetch(place, bytes);
         }
     }

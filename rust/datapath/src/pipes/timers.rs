@@ -1,8 +1,6 @@
 //! One deadline per peer, the earliest first: an indexed binary heap, so that 100,000 pipes cost
 //! nothing while nothing is due, and moving a deadline allocates nothing.
 
-use ei_memory::prefetch;
-
 use super::PeerIndex;
 
 const ABSENT: u32 = u32::MAX;
@@ -38,34 +36,6 @@ impl Timers {
                 self.put(place, (deadline_ns, peer.0));
                 self.rise(place);
             }
-        }
-    }
-
-    /// Set the peer's deadline if that is earlier than the one it has.
-    #[inline]
-    pub(super) fn pull(&mut self, peer: PeerIndex, deadline_ns: u64) {
-        let is_earlier = match self.place(peer.0) {
-            Some(place) => deadline_ns < self.at(place).0,
-            None => true,
-        };
-        if is_earlier {
-            self.set(peer, deadline_ns);
-        }
-    }
-
-    /// Ask for the way to the peer's deadline, without waiting for it.
-    #[inline]
-    pub(super) fn fetch_way(&self, peer: PeerIndex) {
-        if let Some(place) = self.places.get(peer.0 as usize) {
-            prefetch(place);
-        }
-    }
-
-    /// The same for the deadline itself, once `fetch_way` has had time.
-    #[inline]
-    pub(super) fn fetch(&self, peer: PeerIndex) {
-        if let Some(entry) = self.place(peer.0).and_then(|place| self.heap.get(place)) {
-            prefetch(entry);
         }
     }
 
@@ -164,7 +134,7 @@ mod tests {
     proptest! {
         #[test]
         fn deadlines_come_in_order_as_in_a_sorted_map(
-            steps in proptest::collection::vec((0u32..20, 0u64..100, 0u8..4), 1..200),
+            steps in proptest::collection::vec((0u32..20, 0u64..100, 0u8..3), 1..200),
         ) {
             let mut timers = Timers::default();
             let mut model: BTreeMap<u32, u64> = BTreeMap::new();
@@ -175,11 +145,6 @@ mod tests {
                         model.insert(peer, deadline_ns);
                     }
                     1 => {
-                        timers.pull(PeerIndex(peer), deadline_ns);
-                        let entry = model.entry(peer).or_insert(deadline_ns);
-                        *entry = deadline_ns.min(*entry);
-                    }
-                    2 => {
                         timers.remove(PeerIndex(peer));
                         model.remove(&peer);
                     }

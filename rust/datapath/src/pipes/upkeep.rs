@@ -27,10 +27,15 @@ impl Pipes {
     pub fn poll(&mut self, now_ns: u64) {
         self.clock_ns = self.clock_ns.max(now_ns);
         while let Some(peer) = self.timers.pop_due(now_ns) {
-            if self.is_first_lane() {
+            let is_first_lane = self.is_first_lane();
+            let Some(pipe) = self.pipe_mut(peer) else {
+                continue;
+            };
+            pipe.timer_ns = NEVER_NS;
+            if is_first_lane {
                 self.keep_up(now_ns, peer);
                 self.rearm(now_ns, peer);
-            } else if let Some(pipe) = self.pipe_mut(peer) {
+            } else {
                 pipe.unanswered_ns = NEVER_NS;
             }
         }
@@ -46,12 +51,12 @@ impl Pipes {
     /// Forget what expired, and begin the next key in time.
     fn keep_keys(&mut self, now_ns: u64, peer: PeerIndex) {
         let Some(pipe) = self.pipe(peer) else { return };
-        if let Some(index) = pipe.sessions.previous
+        if let Some(index) = pipe.previous
             && now_ns >= pipe.retire_previous_ns
         {
             self.retire(index);
             if let Some(pipe) = self.pipe_mut(peer) {
-                pipe.sessions.previous = None;
+                pipe.previous = None;
                 pipe.retire_previous_ns = NEVER_NS;
             }
         }
@@ -65,7 +70,7 @@ impl Pipes {
                 self.send_probe(now_ns, peer);
             }
         }
-        let Some(index) = self.pipe(peer).and_then(|pipe| pipe.sessions.current) else {
+        let Some(index) = self.pipe(peer).and_then(|pipe| pipe.current) else {
             return;
         };
         let Some((_, _, session)) = self.sessions.find(index) else {
@@ -74,7 +79,7 @@ impl Pipes {
         if session.is_expired(now_ns, &self.limits) {
             self.retire(index);
             if let Some(pipe) = self.pipe_mut(peer) {
-                pipe.sessions.current = None;
+                pipe.current = None;
             }
             self.went_down(now_ns, peer);
         } else if session.is_worn(&self.limits) || now_ns >= session.rekey_ns(&self.limits) {
@@ -92,7 +97,7 @@ impl Pipes {
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
-        if pipe.sessions.current.is_none() {
+        if pipe.current.is_none() {
             if pipe.is_wanted && !pipe.is_up {
                 self.begin_dialling(now_ns, peer);
             }
@@ -145,7 +150,7 @@ impl Pipes {
         if let Some(dialling) = &pipe.dialling {
             deadline_ns = deadline_ns.min(dialling.retry_ns);
         }
-        if pipe.sessions.previous.is_some() {
+        if pipe.previous.is_some() {
             deadline_ns = deadline_ns.min(pipe.retire_previous_ns);
         }
         if let Some(next) = &pipe.next {
@@ -158,12 +163,12 @@ impl Pipes {
             if let Some(control) = &pipe.control {
                 deadline_ns = deadline_ns.min(control.deadline_ns(pipe.rtt.timeout_ns()));
             }
-        } else if pipe.sessions.current.is_some() && pipe.upkeep != Upkeep::Kept {
+        } else if pipe.current.is_some() && pipe.upkeep != Upkeep::Kept {
             deadline_ns = deadline_ns.min(pipe.next_probe_ns);
         }
         // A new key is begun only while up, and once.
         let waits_to_rekey = pipe.is_up && pipe.dialling.is_none() && pipe.next.is_none();
-        if let Some(index) = pipe.sessions.current
+        if let Some(index) = pipe.current
             && let Some((_, _, session)) = self.sessions.find(index)
         {
             deadline_ns = deadline_ns.min(session.reject_ns(&self.limits));
@@ -171,12 +176,31 @@ impl Pipes {
                 deadline_ns = deadline_ns.min(session.rekey_ns(&self.limits));
             }
         }
+        // Never again at the same instant, whatever is overdue.
+        self.set_timer(peer, deadline_ns.max(now_ns + MILLISECOND_NS / 4));
+    }
+
+    /// Set the peer's timer, or end it with `NEVER_NS`.
+    fn set_timer(&mut self, peer: PeerIndex, deadline_ns: u64) {
+        let Some(pipe) = self.pipe_mut(peer) else {
+            return;
+        };
+        pipe.timer_ns = deadline_ns;
         if deadline_ns == NEVER_NS {
             self.timers.remove(peer);
         } else {
-            // Never again at the same instant, whatever is overdue.
-            self.timers
-                .set(peer, deadline_ns.max(now_ns + MILLISECOND_NS / 4));
+            self.timers.set(peer, deadline_ns);
+        }
+    }
+
+    /// Set the peer's timer if that is earlier than what it is set to: that is looked up in the pipe, whose lines
+    /// a packet needs anyway, and not in the heap.
+    pub(super) fn pull_timer(&mut self, peer: PeerIndex, deadline_ns: u64) {
+        if self
+            .pipe(peer)
+            .is_some_and(|pipe| deadline_ns < pipe.timer_ns)
+        {
+            self.set_timer(peer, deadline_ns);
         }
     }
 
@@ -203,7 +227,7 @@ impl Pipes {
             self.rearm(now_ns, peer);
         }
         let Some(pipe) = self.pipe(peer) else { return };
-        if !pipe.is_up && pipe.sessions.current == Some(index) {
+        if !pipe.is_up && pipe.current == Some(index) {
             self.end_dialling(peer);
             self.went_up(peer);
             self.flush_control(now_ns, peer);
@@ -220,8 +244,7 @@ impl Pipes {
     pub(super) fn sealed_unusually(&mut self, now_ns: u64, peer: PeerIndex, is_worn: bool) {
         let deadline_ns = now_ns.saturating_add(self.config.heartbeat_ns);
         if self.is_first_lane() {
-            self.timers
-                .pull(peer, if is_worn { now_ns } else { deadline_ns });
+            self.pull_timer(peer, if is_worn { now_ns } else { deadline_ns });
             return;
         }
         let address = self.address(peer);
@@ -232,7 +255,7 @@ impl Pipes {
                 is_worn,
             });
         }
-        self.timers.pull(peer, deadline_ns);
+        self.pull_timer(peer, deadline_ns);
     }
 
     // -- up and down --------------------------------------------------------------------------------
@@ -261,8 +284,8 @@ impl Pipes {
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
-        let stale = pipe.sessions.previous.take();
-        pipe.sessions.previous = pipe.sessions.current.replace(index);
+        let stale = pipe.previous.take();
+        pipe.previous = pipe.current.replace(index);
         pipe.retire_previous_ns = now_ns.saturating_add(PREVIOUS_KEY_NS);
         pipe.endpoint = endpoint.or(pipe.endpoint);
         pipe.unanswered_ns = NEVER_NS;
