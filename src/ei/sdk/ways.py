@@ -41,13 +41,13 @@ class Way(msgspec.Struct, frozen=True):
 
 def write_way(way: Way) -> bytes:
     """Return the metadata, in its shortest form."""
+    if not (way.avoid or way.require):  # most ways by far
+        return way.destination if way.node is None else way.destination + way.node
     constraints = b"".join(
         bytes((kind,)) + domain.to_bytes(4, "little")
         for kind, domains in ((AVOID, way.avoid), (REQUIRE, way.require))
         for domain in domains
     )
-    if way.node is None and not constraints:
-        return way.destination
     return way.destination + (way.node or UNKNOWN) + constraints
 
 
