@@ -40,7 +40,7 @@ class Child:
         self._end_limit_s = end_limit_s
         self._heard = b""
         # What `ip netns exec` runs inherits the core, so this may come first.
-        pin = () if cpu is None else ("taskset", "-c", str(_allowed_cpu(cpu)))
+        pin = () if cpu is None else ("taskset", "-c", str(allowed_cpu(cpu)))
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
                 [*pin, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
@@ -151,15 +151,15 @@ class Child:
 def on_core(cpu: int) -> Generator[None]:
     """Keep this thread on a core, as `Child` keeps a process, until the block ends."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {_allowed_cpu(cpu)})
+    os.sched_setaffinity(0, {allowed_cpu(cpu)})
     try:
         yield
     finally:
         os.sched_setaffinity(0, before)
 
 
-def _allowed_cpu(number: int) -> int:
-    """Return a core; where fewer are allowed everything shares what there is."""
+def allowed_cpu(number: int) -> int:
+    """Return a core that this process may use; where fewer may be used they are shared."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[number % len(allowed)]
 

@@ -22,8 +22,8 @@ SIZE_BYTES = 512
 PACKETS = 20_000
 """Of a run, at least; or one by each pipe."""
 IDLE = 20_000
-"""Pipes whose memory is measured: they have never carried anything but their handshake. So many that
-the last block of a table, which is not full, weighs little: it has 8,192 places."""
+"""Pipes whose memory is measured: they have never carried anything but their handshake. So many
+that the last block of a table, which is not full, weighs little: it has 8,192 places."""
 
 CONNECTION = 1
 NOTE = "512 B, each packet by another pipe, 100,000 are up; without sockets"

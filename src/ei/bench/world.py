@@ -1,5 +1,6 @@
 """One real node with the hosts that a figure needs: its files, its process, its statistics."""
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -102,6 +103,12 @@ class World:
             # Now it is the caller's.
             _ = stack.pop_all()
         return child
+
+    def keep_workers_on(self, cpu: int) -> None:
+        """Move the workers to a core; those that run now, and not their successors."""
+        for worker in _workers_of(self._admin):
+            for thread in Path(f"/proc/{worker.pid}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), {cpu})
 
     def look(self) -> dict[str, object]:
         """Return the native statistics of the node."""
@@ -211,10 +218,14 @@ def wait_for_node(admin: Path, node: Child) -> None:
 def is_ready(admin: Path) -> bool:
     """Return whether a node answers, and all of its workers run."""
     try:
-        workers = msgspec.convert(ask(admin, "status")["workers"], list[_Worker])
+        workers = _workers_of(admin)
     except (UnreachableError, DeadlineError):
         return False
     return all(worker.pid for worker in workers)
+
+
+def _workers_of(admin: Path) -> list["_Worker"]:
+    return msgspec.convert(ask(admin, "status")["workers"], list[_Worker])
 
 
 def _number(statistics: dict[str, object], name: str) -> int:
