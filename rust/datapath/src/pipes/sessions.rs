@@ -24,6 +24,8 @@ struct Place {
     peer: PeerIndex,
     generation: u8,
     is_taken: bool,
+    /// Given out by another thread's table, which will also give it out again.
+    is_lent: bool,
 }
 
 /// The table. Indices have lane bits zero, except where a packet's own index is looked up.
@@ -33,6 +35,7 @@ pub(super) struct SessionTable {
     /// By place; none where it is free, or given to a handshake that is not finished.
     ready: Slab<Session>,
     free: Vec<u32>,
+    taken: usize,
 }
 
 impl SessionTable {
@@ -49,6 +52,7 @@ impl SessionTable {
                     peer,
                     generation,
                     is_taken: false,
+                    is_lent: false,
                 });
                 (self.places.len() - 1) as u32
             }
@@ -57,6 +61,7 @@ impl SessionTable {
         let entry = self.places.get_mut(place as usize)?;
         entry.peer = peer;
         entry.is_taken = true;
+        self.taken += 1;
         Some(index_of(place, entry.generation))
     }
 
@@ -81,6 +86,7 @@ impl SessionTable {
             peer,
             generation: generation_of(index),
             is_taken: true,
+            is_lent: true,
         };
         if self.places.len() <= place {
             let free = Place {
@@ -90,6 +96,7 @@ impl SessionTable {
             self.places.resize(place + 1, free);
         }
         if let Some(entry) = self.places.get_mut(place) {
+            self.taken += usize::from(!entry.is_taken);
             *entry = taken;
             self.ready.put(index >> PLACE_SHIFT, session);
         }
@@ -100,8 +107,12 @@ impl SessionTable {
         if let Some(entry) = self.entry_mut(index) {
             entry.is_taken = false;
             entry.generation = entry.generation.wrapping_add(1);
+            let is_lent = entry.is_lent;
+            self.taken -= 1;
             self.ready.remove(index >> PLACE_SHIFT);
-            self.free.push(index >> PLACE_SHIFT);
+            if !is_lent {
+                self.free.push(index >> PLACE_SHIFT);
+            }
         }
     }
 
@@ -143,7 +154,7 @@ impl SessionTable {
 
     /// Sessions and unfinished handshakes.
     pub(super) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.taken
     }
 
     fn entry(&self, index: u32) -> Option<&Place> {

@@ -209,6 +209,28 @@ fn keys_change_on_all_lanes_without_loss() {
     assert!(ends[1].drops.is_empty(), "{:?}", ends[1].drops);
 }
 
+/// The other threads give no places out, so they have none to give again.
+#[test]
+fn every_thread_has_as_many_sessions_as_lane_0_however_often_keys_change() {
+    let (mut ends, mut now_ns) = connected([3, 2], |config| {
+        config.limits = Some(KeyLimits {
+            rekey_ns: SECOND,
+            reject_ns: 20 * SECOND,
+            ..KeyLimits::for_datagrams(1_452)
+        });
+    });
+    for _ in 0..60_000 {
+        step(&mut ends, now_ns);
+        now_ns += MS;
+    }
+
+    for end in &ends {
+        let counts = end.threads.iter().map(Pipes::session_count);
+        assert!(counts.clone().all(|count| count <= 3), "{counts:?}");
+        assert!(counts.clone().all(|count| count >= 1), "{counts:?}");
+    }
+}
+
 #[test]
 fn all_threads_are_told_when_the_peer_goes_down() {
     let (mut ends, mut now_ns) = connected([3, 1], |_| {});
