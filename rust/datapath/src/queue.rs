@@ -192,13 +192,22 @@ impl MissQueue {
         }
     }
 
-    /// Add a control message. Its sender's window bounds how many there are.
+    /// Add a control message. Its sender's window bounds how many there are, with `forget_control` whenever the
+    /// sender begins a new one.
     pub fn push_control(&mut self, sender: Address, message: Vec<u8>, receipt: ControlReceipt) {
         self.share(sender).items.push_back(Item::Control {
             sender,
             message,
             receipt,
         });
+    }
+
+    /// Forget the control messages of a sender: who said them is gone.
+    pub fn forget_control(&mut self, sender: &Address) {
+        if let Some(share) = self.shares.get_mut(sender) {
+            share.items.retain(|item| matches!(item, Item::Packet(_)));
+            self.took(sender, None);
+        }
     }
 
     /// Add news; false when too many answers wait already.
@@ -533,6 +542,33 @@ mod tests {
             .count();
 
         assert_eq!(kept, MAX_ANSWERS);
+    }
+
+    #[test]
+    fn the_control_messages_of_a_peer_that_is_gone_are_forgotten_and_its_packets_are_not() {
+        let mut queue = MissQueue::new(4);
+        let receipt = ControlReceipt {
+            peer: PeerIndex(0),
+            sequence: 0,
+            generation: 0,
+        };
+        for sender in [1, 2, 3] {
+            queue.push_control(peer(sender), b"join".to_vec(), receipt);
+        }
+        offer(&mut queue, 1, 7, 10);
+
+        queue.forget_control(&peer(1));
+        queue.forget_control(&peer(2));
+        queue.forget_control(&peer(4));
+
+        let left: Vec<_> = std::iter::from_fn(|| queue.pop(|_| true))
+            .map(|item| match item {
+                Item::Packet(waiting) => waiting.packet.view().ingress,
+                Item::Control { sender, .. } => sender,
+            })
+            .collect();
+        assert_eq!(left, [peer(1), peer(3)]);
+        assert!(queue.is_empty());
     }
 
     #[test]

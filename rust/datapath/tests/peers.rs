@@ -14,13 +14,67 @@ use std::rc::Rc;
 
 use ei_datapath::codec::{Answer, Event};
 use ei_datapath::counters::Reason;
-use ei_datapath::forward::{Notice, ServiceConfig};
+use ei_datapath::forward::{Datapath, DatapathConfig, Notice, ServiceConfig};
+use ei_datapath::pipes::PeerKind;
 use ei_datapath::wire::Address;
 use world::*;
 
 const SOURCE: usize = 0;
 const NODE: usize = 1;
 const DESTINATION: usize = 2;
+
+/// Counts control messages, and answers nothing.
+struct Counts(Rc<RefCell<usize>>);
+
+impl Service for Counts {
+    fn answer<'a>(&mut self, event: &Event<'a>) -> Answer<'a> {
+        *self.0.borrow_mut() += usize::from(matches!(event, Event::ControlReceived { .. }));
+        nothing()
+    }
+}
+
+/// Whoever begins life after life has the room of one.
+#[test]
+fn b9_what_a_peer_said_in_earlier_lives_does_not_pile_up() {
+    let mut world = World::new();
+    let (source, node) = (world.host(), world.node());
+    let counted = Rc::new(RefCell::new(0));
+    let counts = Counts(Rc::clone(&counted));
+    world.serve(NODE, ServiceConfig::new(48), counts);
+    world.ends[NODE].stopped.insert(48);
+    let to = world.ends[NODE].address;
+
+    for life in 0..20 {
+        let mut config = DatapathConfig::new(
+            PeerKind::Host,
+            world.ends[SOURCE].address,
+            world.ends[SOURCE].key,
+        );
+        config.seed = Some([100 + life; 32]);
+        world.ends[SOURCE].datapath = Datapath::new(config);
+        world.pass(50_000_000);
+        world.join(source, node);
+        for number in 0..40u8 {
+            // To a service and, of as many, to the node itself, which takes none of them.
+            let now_ns = world.now_ns;
+            let datapath = &mut world.ends[SOURCE].datapath;
+            for service in [48, 2] {
+                datapath
+                    .send_control(now_ns, &to, service, &[number])
+                    .unwrap();
+            }
+        }
+        world.pass(300_000_000);
+    }
+    let told = notices(&mut world);
+    world.ends[NODE].stopped.clear();
+    world.settle();
+
+    assert!((1..=40).contains(&*counted.borrow()), "{counted:?}");
+    let told = told.iter();
+    let told = told.filter(|one| matches!(one, Notice::ControlReceived { .. }));
+    assert!(told.count() <= 64 + 40);
+}
 
 /// Peers as they were told of.
 type Told = Rc<RefCell<Vec<(Address, bool)>>>;

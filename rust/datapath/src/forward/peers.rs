@@ -247,6 +247,13 @@ impl Datapath {
             PipeChange::PeerDown { peer } => (peer, false),
             // What waits for it expires by itself; who wanted it may dial again.
             PipeChange::DialFailed { .. } => return,
+            PipeChange::PeerRestarted { peer } => {
+                let address = self.departures.pipes.address(peer);
+                for service in self.services.iter_mut().flatten() {
+                    service.queue.forget_control(&address);
+                }
+                return;
+            }
         };
         if is_up {
             self.departures.release(now_ns, peer);

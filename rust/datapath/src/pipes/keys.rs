@@ -37,7 +37,8 @@ impl Pipes {
         });
     }
 
-    /// Another boot number: the peer was restarted, and what we shared with it is gone.
+    /// Another boot number: the peer was restarted, and what we shared with it is gone. So is what it had said
+    /// and nobody had taken yet: each life has a window of it, and lives have no bound.
     pub(super) fn note_boot(&mut self, peer: PeerIndex, boot: u64) {
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
@@ -55,6 +56,8 @@ impl Pipes {
                 self.changes.push_back(PipeChange::PeerDown { peer });
                 self.tell_state(peer);
             }
+            self.messages.retain(|message| message.peer != peer);
+            self.changes.push_back(PipeChange::PeerRestarted { peer });
         }
     }
 

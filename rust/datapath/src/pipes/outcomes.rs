@@ -43,6 +43,11 @@ pub enum PipeChange {
         /// Which.
         peer: PeerIndex,
     },
+    /// Another process of the peer is there: control messages of the one before are void.
+    PeerRestarted {
+        /// Which.
+        peer: PeerIndex,
+    },
 }
 
 /// A control message that came in, complete.

@@ -154,7 +154,11 @@ fn a_restarted_peer_comes_back_and_both_sides_are_told() {
     let peer = net.peer(0, 1);
     assert_eq!(
         net.ends[0].changes,
-        [PipeChange::PeerDown { peer }, PipeChange::PeerUp { peer }]
+        [
+            PipeChange::PeerDown { peer },
+            PipeChange::PeerRestarted { peer },
+            PipeChange::PeerUp { peer }
+        ]
     );
     net.send(0, 1, b"again").unwrap();
     net.run(10 * MS);
@@ -178,7 +182,11 @@ fn a_peer_that_restarts_and_dials_first_is_told_as_down_and_up() {
     let peer = net.peer(1, 0);
     assert_eq!(
         net.ends[1].changes,
-        [PipeChange::PeerDown { peer }, PipeChange::PeerUp { peer }]
+        [
+            PipeChange::PeerDown { peer },
+            PipeChange::PeerRestarted { peer },
+            PipeChange::PeerUp { peer }
+        ]
     );
 }
 
