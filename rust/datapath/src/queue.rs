@@ -24,6 +24,8 @@ const QUANTUM: usize = 2_048;
 const MEAN_COST: usize = 2_048;
 /// Answers to queries and tallies that may wait; more are dropped, and the query asked again.
 const MAX_ANSWERS: usize = 4_096;
+/// Round trips of so many peers may wait; more are dropped, and told when they change again.
+const MAX_MEASURED_PEERS: usize = 1 << 18;
 
 /// A packet that waits for the service.
 #[derive(Clone, Debug)]
@@ -108,13 +110,22 @@ struct Share {
     deficit: usize,
 }
 
+/// What the service has not heard of a peer yet.
+#[derive(Clone, Debug, Default)]
+struct Unheard {
+    /// At most the last two.
+    states: VecDeque<bool>,
+    /// Places among the news: as many as there are states, or more, where later ones took earlier ones back.
+    places: usize,
+}
+
 /// The queue of one service.
 #[derive(Clone, Debug, Default)]
 pub struct MissQueue {
     news: VecDeque<News>,
     answers: usize,
-    /// States of a peer that the service has not heard of yet: at most the last two.
-    changes: BTreeMap<Address, VecDeque<bool>>,
+    measured_peers: usize,
+    changes: BTreeMap<Address, Unheard>,
     shares: BTreeMap<Address, Share>,
     turns: VecDeque<Address>,
     packets: usize,
@@ -215,12 +226,16 @@ impl MissQueue {
         match &news {
             News::PeerChanged { peer, is_up } => {
                 let unheard = self.changes.entry(*peer).or_default();
-                if unheard.len() == 2 {
+                if unheard.states.len() == 2 {
                     // Up, down, up again: what the service has not heard of it need not hear twice.
-                    unheard.pop_back();
+                    unheard.states.pop_back();
                     return true;
                 }
-                unheard.push_back(*is_up);
+                unheard.states.push_back(*is_up);
+                if unheard.places >= unheard.states.len() {
+                    return true;
+                }
+                unheard.places += 1;
             }
             News::Resolved { .. } | News::TallyRead { .. } | News::NotKept { .. }
                 if self.answers >= MAX_ANSWERS =>
@@ -230,7 +245,12 @@ impl MissQueue {
             News::Resolved { .. } | News::TallyRead { .. } | News::NotKept { .. } => {
                 self.answers += 1;
             }
-            News::PeersMeasured(_) => {}
+            News::PeersMeasured(rtts) => {
+                if self.measured_peers + rtts.len() > MAX_MEASURED_PEERS {
+                    return false;
+                }
+                self.measured_peers += rtts.len();
+            }
         }
         self.news.push_back(news);
         true
@@ -241,6 +261,7 @@ impl MissQueue {
         self.news.clear();
         self.changes.clear();
         self.answers = 0;
+        self.measured_peers = 0;
     }
 
     /// The next news, if `fits` agrees.
@@ -254,8 +275,9 @@ impl MissQueue {
                     let Some(unheard) = self.changes.get_mut(&peer) else {
                         continue;
                     };
-                    let state = unheard.pop_front();
-                    if unheard.is_empty() {
+                    let state = unheard.states.pop_front();
+                    unheard.places = unheard.places.saturating_sub(1);
+                    if unheard.places == 0 {
                         self.changes.remove(&peer);
                     }
                     // Nothing is left to say when a later change took an earlier one back.
@@ -268,7 +290,10 @@ impl MissQueue {
                     self.answers = self.answers.saturating_sub(1);
                     return Some(answer);
                 }
-                news @ News::PeersMeasured(_) => return Some(news),
+                News::PeersMeasured(rtts) => {
+                    self.measured_peers = self.measured_peers.saturating_sub(rtts.len());
+                    return Some(News::PeersMeasured(rtts));
+                }
             }
         }
     }
@@ -301,6 +326,7 @@ impl MissQueue {
         self.turns.clear();
         self.packets = 0;
         self.packet_cost = 0;
+        self.heaviest = None;
         std::mem::take(&mut self.shares)
             .into_values()
             .flat_map(|share| share.items)
@@ -321,10 +347,13 @@ impl MissQueue {
         })
     }
 
-    fn heaviest(&self) -> Option<(Address, usize)> {
-        let by_weight = |share: &(&Address, &Share)| (share.1.packet_cost, *share.0);
-        let (address, share) = self.shares.iter().max_by_key(by_weight)?;
-        Some((*address, share.packet_cost))
+    fn heaviest(&mut self) -> Option<(Address, usize)> {
+        if self.heaviest.is_none() {
+            let weights = self.shares.iter();
+            let weights = weights.map(|(address, share)| (share.packet_cost, *address));
+            self.heaviest = weights.max().map(|(weight, address)| (address, weight));
+        }
+        self.heaviest
     }
 
     /// Take the oldest packet out of a share.
@@ -542,6 +571,20 @@ mod tests {
             .count();
 
         assert_eq!(kept, MAX_ANSWERS);
+    }
+
+    #[test]
+    fn round_trips_that_nobody_hears_are_bounded() {
+        let mut queue = MissQueue::new(4);
+        let measured = || News::PeersMeasured(vec![(peer(1), 0.1); 2_048]);
+
+        let kept = (0..1_000).filter(|_| queue.push_news(measured())).count();
+
+        assert_eq!(kept, MAX_MEASURED_PEERS / 2_048);
+        queue.pop_news(|_| true);
+        assert!(queue.push_news(measured()) && !queue.push_news(measured()));
+        queue.forget_news();
+        assert!(queue.push_news(measured()));
     }
 
     #[test]
