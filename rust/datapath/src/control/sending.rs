@@ -7,6 +7,8 @@ use crate::counters::Reason;
 
 /// Bytes that may wait to be sent and acknowledged.
 const MAX_QUEUE_BYTES: usize = 1 << 20;
+/// What a fragment counts for beside its bytes: about what it takes, or empty ones would have no bound.
+const FRAGMENT_COST: usize = 64;
 /// A fragment is repeated after this at the earliest: its receiver may commit before it acknowledges.
 const MIN_REPEAT_NS: u64 = 200_000_000;
 /// And after this at the latest.
@@ -41,11 +43,12 @@ impl Sending {
         if message.len() > MAX_MESSAGE_BYTES {
             return Err(Reason::TooBig);
         }
-        if self.queued_bytes + message.len() > MAX_QUEUE_BYTES {
-            return Err(Reason::DialQueueFull);
-        }
         let fragment_bytes = fragment_bytes.max(1);
         let last = message.len().saturating_sub(1) / fragment_bytes;
+        let cost = message.len() + (last + 1) * FRAGMENT_COST;
+        if self.queued_bytes + cost > MAX_QUEUE_BYTES {
+            return Err(Reason::DialQueueFull);
+        }
         for index in 0..=last {
             let start = index * fragment_bytes;
             let end = (start + fragment_bytes).min(message.len());
@@ -56,7 +59,7 @@ impl Sending {
                 sent_ns: None,
             });
         }
-        self.queued_bytes += message.len();
+        self.queued_bytes += cost;
         Ok(())
     }
 
@@ -72,16 +75,12 @@ impl Sending {
         if done == 0 || done as usize > sent {
             return;
         }
-        for fragment in self.fragments.drain(..done as usize) {
-            self.queued_bytes -= fragment.bytes.len();
-        }
+        self.drop_first(done as usize);
         self.first = acknowledged;
         self.repeats = 0;
         // The rest gets a new time to be answered in.
-        for fragment in &mut self.fragments {
-            if fragment.sent_ns.is_some() {
-                fragment.sent_ns = Some(now_ns);
-            }
+        for fragment in self.fragments.iter_mut().take(sent - done as usize) {
+            fragment.sent_ns = Some(now_ns);
         }
     }
 
@@ -151,10 +150,14 @@ impl Sending {
                 .count();
             lost = (sent + rest + 1).min(self.fragments.len());
         }
-        for fragment in self.fragments.drain(..lost) {
-            self.queued_bytes -= fragment.bytes.len();
-        }
+        self.drop_first(lost);
         self.first = 0;
         self.repeats = 0;
+    }
+
+    fn drop_first(&mut self, count: usize) {
+        for fragment in self.fragments.drain(..count) {
+            self.queued_bytes -= fragment.bytes.len() + FRAGMENT_COST;
+        }
     }
 }

@@ -121,6 +121,19 @@ fn b9_what_waits_is_bounded() {
 }
 
 #[test]
+fn b9_empty_messages_are_bounded_too() {
+    let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+
+    let sent = (0..100_000).take_while(|_| net.send_control(0, 1, b"").is_ok());
+
+    assert_eq!(sent.count(), (1 << 20) / 64);
+    net.connect(0, 1);
+    net.run(60 * SECOND);
+    assert_eq!(net.ends[1].messages.len(), (1 << 20) / 64);
+    net.send_control(0, 1, b"there is room again").unwrap();
+}
+
+#[test]
 fn messages_survive_a_link_that_loses_duplicates_and_reorders() {
     for seed in 0..5 {
         let mut net = Net::pair(seed, PeerKind::Node, PeerKind::Host);
