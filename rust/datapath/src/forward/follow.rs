@@ -11,7 +11,7 @@ use crate::pipes::PeerIndex;
 use crate::queue::WaitingPacket;
 use crate::stages::Carried;
 use crate::trace::{TraceRecord, Traced};
-use crate::wire::Header;
+use crate::wire::{Address, Header};
 
 impl Datapath {
     /// Follow what is decided for a packet that stands before the service at `position` of its
@@ -143,7 +143,8 @@ impl Datapath {
         let Some(entry) = decisions.entry(decided) else {
             return Fate::Dropped(Reason::NoAnswer);
         };
-        if let Err(reason) = copies.take(now_ns, packet.ingress, entry.hop_count()) {
+        let is_peer = |address: &Address| departures.pipes.find(address).is_some();
+        if let Err(reason) = copies.take(now_ns, packet.ingress, entry.hop_count(), is_peer) {
             return Fate::Dropped(reason);
         }
         let mut header = [0; Header::MAX_BYTES];
