@@ -315,6 +315,27 @@ fn halves_of_two_initiations_are_not_joined() {
 }
 
 #[test]
+fn b9_a_half_is_no_longer_than_an_initiation() {
+    let mut pair = Pair::new();
+    let alice = pair.hosts[0].key;
+    let half = |length| {
+        Payload::Half {
+            half: 0,
+            sender_id: 1,
+            bytes: &vec![0; length],
+        }
+        .emit()
+    };
+    let bob = &mut pair.hosts[1].sessions;
+
+    assert_eq!(
+        bob.open(START, &alice, HERE, &half(1_361)),
+        Err(Reason::TooBig)
+    );
+    assert!(bob.open(START, &alice, HERE, &half(1_360)).is_ok());
+}
+
+#[test]
 fn b9_at_most_64_datagrams_wait_at_most_a_second() {
     let mut pair = Pair::new();
     for _ in 0..MAX_WAITING {

@@ -11,7 +11,7 @@ use crate::counters::Reason;
 use crate::handshake::admission::Admission;
 use crate::handshake::{Answering, SUITES, Waiting};
 use crate::wire::array_at;
-use crate::wire::handshake::{MAC_BYTES, Suites};
+use crate::wire::handshake::{MAC_BYTES, MAX_HANDSHAKE_BYTES, Suites};
 
 const MILLISECOND_NS: u64 = 1_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
@@ -100,6 +100,9 @@ impl EndToEnd {
         sender_id: u32,
         bytes: &[u8],
     ) -> Result<OpenedPayload, Reason> {
+        if bytes.len() > MAX_HANDSHAKE_BYTES {
+            return Err(Reason::TooBig);
+        }
         self.make_room(peer_key);
         let peer = self.peers.entry(*peer_key).or_default();
         let other = peer
