@@ -158,7 +158,7 @@ impl Datapath {
             departures: Departures::new(Pipes::new(config.pipes()), is_first_lane),
             services: Vec::new(),
             peers: Peers::default(),
-            inbox: Inbox::default(),
+            inbox: Inbox::new(config.role),
             traces: Traces::default(),
             log: config.has_log.then(EventLog::default),
             lane_messages: VecDeque::new(),

@@ -1,6 +1,6 @@
 //! Packets of this end's own go out, packets for it come in: a host's, and those of a node's streams.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use super::Datapath;
 use super::departures::copy_of;
@@ -59,18 +59,47 @@ pub struct ReceivedPacket {
     pub payload: Vec<u8>,
 }
 
-/// What waits for the application.
-#[derive(Default)]
+/// What waits for the application, or for the streams of a node.
 pub(super) struct Inbox {
     packets: VecDeque<ReceivedPacket>,
+    held: Held,
+    /// Of a node, what came by each pipe: one may have as much as is left, and so half of all for itself. All
+    /// that comes to a host is its own.
+    by_peer: Option<HashMap<Address, Held>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Held {
+    packets: usize,
     bytes: usize,
 }
 
+impl Held {
+    fn add(&mut self, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes;
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.packets -= 1;
+        self.bytes -= bytes;
+    }
+}
+
 impl Inbox {
+    /// An empty one.
+    pub(super) fn new(role: PeerKind) -> Self {
+        Self {
+            packets: VecDeque::new(),
+            held: Held::default(),
+            by_peer: (role == PeerKind::Node).then(HashMap::new),
+        }
+    }
+
     /// Keep a packet for the application.
     ///
     /// # Errors
-    /// `ReceiverBusy`: it does not take them fast enough.
+    /// `ReceiverBusy`: it does not take them fast enough, or not those of this peer.
     pub(super) fn deliver(
         &mut self,
         peer: Address,
@@ -79,10 +108,21 @@ impl Inbox {
         payload: &[u8],
     ) -> Result<Fate, Reason> {
         let bytes = header.metadata.len() + payload.len();
-        if self.packets.len() >= MAX_RECEIVED || self.bytes + bytes > MAX_RECEIVED_BYTES {
+        let all = self.held;
+        if all.packets >= MAX_RECEIVED || all.bytes + bytes > MAX_RECEIVED_BYTES {
             return Err(Reason::ReceiverBusy);
         }
-        self.bytes += bytes;
+        if let Some(by_peer) = &mut self.by_peer {
+            let own = by_peer.entry(peer).or_default();
+            // Who holds nothing always fits, so that none is left here that does.
+            if own.packets >= MAX_RECEIVED - all.packets
+                || own.bytes + bytes > MAX_RECEIVED_BYTES - all.bytes
+            {
+                return Err(Reason::ReceiverBusy);
+            }
+            own.add(bytes);
+        }
+        self.held.add(bytes);
         self.packets.push_back(ReceivedPacket {
             peer,
             service: header.service,
@@ -98,7 +138,16 @@ impl Inbox {
 
     fn take(&mut self) -> Option<ReceivedPacket> {
         let packet = self.packets.pop_front()?;
-        self.bytes -= packet.metadata.len() + packet.payload.len();
+        let bytes = packet.metadata.len() + packet.payload.len();
+        self.held.take(bytes);
+        if let Some(by_peer) = &mut self.by_peer
+            && let Some(own) = by_peer.get_mut(&packet.peer)
+        {
+            own.take(bytes);
+            if own.packets == 0 {
+                by_peer.remove(&packet.peer);
+            }
+        }
         Some(packet)
     }
 }
