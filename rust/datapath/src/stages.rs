@@ -29,6 +29,8 @@ use crate::wire::Protection;
 const MAX_KEPT_BYTES: usize = 256 << 20;
 /// A history that was not added to for so long makes room for others.
 const KEPT_IDLE_NS: u64 = 30_000_000_000;
+/// Which those are is looked at this often, since there may be 65,536 and each packet may name one.
+const IDLE_LOOK_NS: u64 = 1_000_000_000;
 
 /// The objects of one service.
 #[derive(Clone, Debug)]
@@ -40,6 +42,9 @@ pub struct Objects {
     tallies: BTreeMap<Box<[u8]>, u32>,
     dictionaries: BTreeMap<Box<[u8]>, u32>,
     histories: BTreeMap<Box<[u8]>, u32>,
+    /// What all histories may come to hold.
+    kept_limit_bytes: usize,
+    idle_look_ns: u64,
     by_age: VecDeque<u32>,
 }
 
@@ -69,6 +74,8 @@ impl Objects {
             tallies: BTreeMap::new(),
             dictionaries: BTreeMap::new(),
             histories: BTreeMap::new(),
+            kept_limit_bytes: 0,
+            idle_look_ns: 0,
             by_age: VecDeque::new(),
         }
     }
@@ -133,7 +140,7 @@ impl Objects {
             ) => {
                 let number = match known {
                     Some(number) => *number,
-                    None => self.make(object, Object::Kept(Kept::default()))?,
+                    None => self.make(object, Object::Kept(Kept::new(now_ns)))?,
                 };
                 self.reserve(number, now_ns, packets as usize, bytes as usize);
                 (number, Task::Count)
@@ -268,20 +275,33 @@ impl Objects {
 
     /// Give a history its limits, as far as there is room beside the others: else it keeps nothing.
     fn reserve(&mut self, number: u32, now_ns: u64, packets: usize, bytes: usize) {
-        let mut others = 0;
-        for (place, other) in self.places.iter_mut().enumerate() {
-            if let Object::Kept(kept) = &mut other.object
-                && place != number as usize
-            {
-                if now_ns.saturating_sub(kept.added_ns()) > KEPT_IDLE_NS {
-                    kept.change(0, 0);
-                }
-                others += kept.limit_bytes();
-            }
+        if now_ns >= self.idle_look_ns {
+            self.idle_look_ns = now_ns.saturating_add(IDLE_LOOK_NS);
+            self.end_idle(now_ns, number);
         }
-        if let Some(Object::Kept(kept)) = self.object(number) {
-            let has_room = others + bytes <= MAX_KEPT_BYTES;
-            kept.change(packets, if has_room { bytes } else { 0 });
+        let all = self.kept_limit_bytes;
+        let Some(Object::Kept(kept)) = self.object(number) else {
+            return;
+        };
+        let others = all - kept.limit_bytes();
+        let has_room = others + bytes <= MAX_KEPT_BYTES;
+        let limit_bytes = if has_room { bytes } else { 0 };
+        kept.change(packets, limit_bytes);
+        self.kept_limit_bytes = others + limit_bytes;
+    }
+
+    /// Have the histories that nothing is added to keep nothing; that of `number` is about to be added to.
+    fn end_idle(&mut self, now_ns: u64, number: u32) {
+        for place in self.histories.values().filter(|place| **place != number) {
+            if let Some(Place {
+                object: Object::Kept(kept),
+                ..
+            }) = self.places.get_mut(*place as usize)
+                && now_ns.saturating_sub(kept.added_ns()) > KEPT_IDLE_NS
+            {
+                self.kept_limit_bytes -= kept.limit_bytes();
+                kept.change(0, 0);
+            }
         }
     }
 
@@ -317,11 +337,14 @@ impl Objects {
         }
         let number = self.by_age.pop_front()?;
         let place = self.places.get_mut(number as usize)?;
-        match place.object {
+        match &place.object {
             Object::Meter(_) => self.meters.remove(&place.name),
             Object::Tally(_) => self.tallies.remove(&place.name),
             Object::Dictionaries(_) => self.dictionaries.remove(&place.name),
-            Object::Kept(_) => self.histories.remove(&place.name),
+            Object::Kept(kept) => {
+                self.kept_limit_bytes -= kept.limit_bytes();
+                self.histories.remove(&place.name)
+            }
         };
         place.generation = place.generation.wrapping_add(1);
         Some(number)
@@ -431,6 +454,44 @@ mod tests {
         assert_eq!(limit_of(&objects, b"a"), 0);
         assert_eq!(limit_of(&objects, b"b"), MAX_KEPT_BYTES);
         assert!(objects.holds(&first));
+    }
+
+    #[test]
+    fn a_history_that_was_just_made_is_not_idle() {
+        let keep = |object: &'static [u8]| Stage::Keep {
+            object,
+            packets: 10,
+            bytes: 1_000,
+        };
+        let mut objects = objects(8);
+
+        objects.resolve(&keep(b"a"), 2 * KEPT_IDLE_NS).unwrap();
+        let later_ns = 2 * KEPT_IDLE_NS + IDLE_LOOK_NS;
+        objects.resolve(&keep(b"b"), later_ns).unwrap();
+
+        assert_eq!(limit_of(&objects, b"a"), 1_000);
+    }
+
+    #[test]
+    fn a_history_that_made_room_for_another_object_leaves_its_share() {
+        let keep = |object: &'static [u8], bytes| Stage::Keep {
+            object,
+            packets: 10,
+            bytes,
+        };
+        let mut objects = objects(2);
+        objects.resolve(&keep(b"a", 9), 0).unwrap();
+        objects.resolve(&keep(b"b", 5), 0).unwrap();
+        objects.resolve(&keep(b"b", 7), 0).unwrap();
+        assert_eq!(objects.kept_limit_bytes, 16);
+
+        objects.resolve(&meter(b"c", 1), 0).unwrap();
+        assert_eq!(objects.kept_limit_bytes, 7);
+        objects
+            .resolve(&keep(b"d", MAX_KEPT_BYTES as u64), 0)
+            .unwrap();
+
+        assert_eq!(limit_of(&objects, b"d"), MAX_KEPT_BYTES);
     }
 
     fn limit_of(objects: &Objects, name: &[u8]) -> usize {

@@ -22,6 +22,14 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// An empty one that keeps nothing before `change`; idle from `now_ns` on.
+    pub fn new(now_ns: u64) -> Self {
+        Self {
+            added_ns: now_ns,
+            ..Self::default()
+        }
+    }
+
     /// Take other limits from now on; what is too much goes.
     pub fn change(&mut self, limit_packets: usize, limit_bytes: usize) {
         self.limit_packets = limit_packets;
@@ -34,7 +42,7 @@ impl Kept {
         self.limit_bytes
     }
 
-    /// When the last packet was kept.
+    /// When the last packet was kept; before there is one, when it was made.
     pub fn added_ns(&self) -> u64 {
         self.added_ns
     }
