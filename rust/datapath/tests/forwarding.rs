@@ -383,6 +383,14 @@ fn b5_a_packet_dies_when_its_hop_limit_is_used_up() {
 }
 
 #[test]
+fn b5_the_highest_hop_limit_is_one_as_any_other() {
+    assert_eq!(
+        fate_of(PeerKind::Host, header(None, 255), false),
+        Fate::Missed
+    );
+}
+
+#[test]
 fn nothing_unprotected_goes_on() {
     let bare = Header {
         protection: Protection::None,
@@ -489,6 +497,52 @@ fn a_packet_to_a_known_peer_without_a_pipe_waits_for_it() {
     assert_eq!(world.received(destination).len(), 64);
     let counters = world.counters(node);
     assert_eq!(counters.copies_dropped[Reason::DialQueueFull as usize], 6);
+    world.assert_balanced();
+}
+
+/// Law 7: 64 packets for each of 40 who do not answer would be 2,560, more than half of all places.
+#[test]
+fn b11_who_sends_to_many_silent_peers_leaves_room_for_what_others_send_to_one() {
+    let mut world = World::new();
+    let (source, node, other) = (world.host(), world.node(), world.host());
+    world.serve(node, ServiceConfig::new(16), Delivery::new());
+    world.join(source, node);
+    world.join(other, node);
+    let silent: Vec<_> = (0..41).map(|_| world.host()).collect();
+    for one in &silent {
+        world.acquaint(*one, node);
+        let endpoint = world.ends[*one].endpoint;
+        world.cut.insert(endpoint);
+    }
+    let (last, many) = silent.split_last().unwrap();
+
+    for one in many {
+        let packet = world.packet(node, 7, *one);
+        for _ in 0..64 {
+            world.send(source, &packet).unwrap();
+        }
+        world.settle();
+    }
+    let waiting_of_one = world.counters(node).copies_waiting;
+    let packet = world.packet(node, 7, *last);
+    for _ in 0..64 {
+        world.send(other, &packet).unwrap();
+    }
+    world.settle();
+
+    let counters = world.counters(node);
+    assert_eq!(waiting_of_one, 2_048);
+    assert_eq!(counters.copies_waiting, 2_048 + 64);
+    assert_eq!(
+        counters.copies_dropped[Reason::DialQueueFull as usize],
+        64 * 40 - 2_048
+    );
+    world.pass(2 * SECOND_NS);
+    assert_eq!(world.counters(node).copies_waiting, 0);
+    let again = world.packet(node, 8, many[0]);
+    world.send(source, &again).unwrap();
+    world.settle();
+    assert_eq!(world.counters(node).copies_waiting, 1);
     world.assert_balanced();
 }
 

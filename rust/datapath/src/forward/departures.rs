@@ -10,7 +10,8 @@ use crate::wire::{Address, Header, Protection};
 
 /// Packets that may wait for one pipe to open.
 const MAX_WAITING_PER_PEER: usize = 64;
-/// Packets that may wait for pipes to open, all together.
+/// Packets that may wait for pipes to open, all together. Those that came by one pipe are at most as many as
+/// there is room for others: else one peer would have all places, by sending to whoever does not answer.
 const MAX_WAITING: usize = 4_096;
 /// Longest wait.
 const MAX_WAIT_NS: u64 = 1_000_000_000;
@@ -25,10 +26,13 @@ pub(super) struct Copy<'a> {
     pub(super) is_packed: bool,
     /// Any hash of (source, connection): copies of one stay in order.
     pub(super) flow: u64,
+    /// By whose pipe its packet came.
+    pub(super) ingress: &'a Address,
 }
 
 #[derive(Clone, Debug)]
 struct WaitingCopy {
+    ingress: Address,
     header_bytes: usize,
     bytes: Box<[u8]>,
     is_covered: bool,
@@ -43,6 +47,7 @@ pub(super) struct Departures {
     pub(super) trains: Trains,
     pub(super) counters: Counters,
     waiting: BTreeMap<PeerIndex, VecDeque<WaitingCopy>>,
+    waiting_by_ingress: BTreeMap<Address, usize>,
     waiting_count: usize,
     /// Where `send` emits headers: zeroing 291 bytes for each packet would cost as much as emitting.
     header: Vec<u8>,
@@ -58,6 +63,7 @@ impl Departures {
             trains: Trains::default(),
             counters: Counters::default(),
             waiting: BTreeMap::new(),
+            waiting_by_ingress: BTreeMap::new(),
             waiting_count: 0,
             header: vec![0; Header::MAX_BYTES],
             to_dial: VecDeque::new(),
@@ -144,7 +150,7 @@ impl Departures {
     /// Dial the peer and keep the copy until its pipe is up.
     #[cold]
     fn wait(&mut self, now_ns: u64, peer: PeerIndex, copy: &Copy<'_>) -> Result<(), Reason> {
-        let reason = self.cannot_wait(peer);
+        let reason = self.cannot_wait(peer, copy.ingress);
         if let Some(reason) = reason {
             self.counters.count_dropped_copy(reason);
             return Err(reason);
@@ -156,6 +162,7 @@ impl Departures {
             .entry(peer)
             .or_default()
             .push_back(WaitingCopy {
+                ingress: *copy.ingress,
                 header_bytes: copy.header.len(),
                 bytes: bytes.into(),
                 is_covered: copy.is_covered,
@@ -164,6 +171,7 @@ impl Departures {
                 until_ns: now_ns.saturating_add(MAX_WAIT_NS),
             });
         self.waiting_count += 1;
+        *self.waiting_by_ingress.entry(*copy.ingress).or_default() += 1;
         self.counters.count_waiting_copy();
         if self.is_first_lane {
             self.pipes.dial(now_ns, peer);
@@ -173,11 +181,13 @@ impl Departures {
         Ok(())
     }
 
-    fn cannot_wait(&self, peer: PeerIndex) -> Option<Reason> {
+    fn cannot_wait(&self, peer: PeerIndex, ingress: &Address) -> Option<Reason> {
         let queued = self.waiting.get(&peer).map_or(0, VecDeque::len);
+        let of_ingress = self.waiting_by_ingress.get(ingress).copied();
+        let room = MAX_WAITING.saturating_sub(self.waiting_count);
         if self.pipes.endpoint(peer).is_none() {
             Some(Reason::PeerUnreachable)
-        } else if queued >= MAX_WAITING_PER_PEER || self.waiting_count >= MAX_WAITING {
+        } else if queued >= MAX_WAITING_PER_PEER || of_ingress.unwrap_or(0) >= room {
             Some(Reason::DialQueueFull)
         } else {
             None
@@ -188,6 +198,7 @@ impl Departures {
     pub(super) fn release(&mut self, now_ns: u64, peer: PeerIndex) {
         for waited in self.waiting.remove(&peer).unwrap_or_default() {
             self.waiting_count -= 1;
+            forget_one(&mut self.waiting_by_ingress, &waited.ingress);
             let Some((header, payload)) = waited.bytes.split_at_checked(waited.header_bytes) else {
                 continue;
             };
@@ -197,6 +208,7 @@ impl Departures {
                 is_covered: waited.is_covered,
                 is_packed: waited.is_packed,
                 flow: waited.flow,
+                ingress: &waited.ingress,
             };
             match self.seal(now_ns, peer, &copy) {
                 Ok(bytes) => self.counters.count_waited_copy_sent(bytes),
@@ -209,15 +221,16 @@ impl Departures {
     pub(super) fn expire(&mut self, now_ns: u64, gone: Option<PeerIndex>) {
         let Self {
             waiting,
+            waiting_by_ingress,
             waiting_count,
             counters,
             ..
         } = self;
         waiting.retain(|peer, copies| {
-            while copies
-                .front()
-                .is_some_and(|copy| copy.until_ns <= now_ns || gone == Some(*peer))
+            while let Some(copy) = copies.front()
+                && (copy.until_ns <= now_ns || gone == Some(*peer))
             {
+                forget_one(waiting_by_ingress, &copy.ingress);
                 copies.pop_front();
                 *waiting_count -= 1;
                 counters.count_waited_copy_dropped(Reason::PeerUnreachable);
@@ -235,12 +248,24 @@ impl Departures {
     }
 }
 
+fn forget_one(counts: &mut BTreeMap<Address, usize>, ingress: &Address) {
+    if let Some(count) = counts.get_mut(ingress) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(ingress);
+        }
+    }
+}
+
 /// Emit the packet's header into `header`.
 ///
 /// # Errors
 /// `BadHeader`: metadata beyond 255 bytes.
 #[inline]
-pub(super) fn copy_of<'a>(packet: &Packet<'a>, header: &'a mut [u8]) -> Result<Copy<'a>, Reason> {
+pub(super) fn copy_of<'a>(
+    packet: &'a Packet<'_>,
+    header: &'a mut [u8],
+) -> Result<Copy<'a>, Reason> {
     let length = packet.header.emit(header)?;
     Ok(Copy {
         header: header.get(..length).ok_or(Reason::BadHeader)?,
@@ -248,6 +273,7 @@ pub(super) fn copy_of<'a>(packet: &Packet<'a>, header: &'a mut [u8]) -> Result<C
         is_covered: packet.is_covered,
         is_packed: packet.header.protection == Protection::Packed,
         flow: packet.header.connection ^ low_bits(&packet.source.0),
+        ingress: &packet.ingress,
     })
 }
 
