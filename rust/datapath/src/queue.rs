@@ -388,6 +388,7 @@ impl MissQueue {
         }
         if share.items.is_empty() {
             self.shares.remove(holder);
+            self.heaviest = None;
             if self.turns.front() == Some(holder) {
                 self.turns.pop_front();
             } else {
@@ -411,6 +412,7 @@ mod tests {
     use crate::packet::Packet;
     use crate::pipes::PeerIndex;
     use crate::wire::{Header, Protection};
+    use proptest::prelude::*;
 
     fn peer(last: u8) -> Address {
         Address([last; 16])
@@ -622,6 +624,31 @@ mod tests {
             .collect();
         assert_eq!(left, [peer(1), peer(3)]);
         assert!(queue.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_remembered_of_the_shares_is_so(
+            steps in proptest::collection::vec((0u8..8, 0usize..3_000, 0u8..4), 1..200),
+        ) {
+            let mut queue = MissQueue::new(16);
+            let mut kept = 0;
+            for (from, bytes, kind) in steps {
+                if kind == 0 {
+                    kept -= usize::from(queue.pop(|_| true).is_some());
+                } else {
+                    let offer = offer(&mut queue, from, 0, bytes);
+                    kept += usize::from(offer.is_kept);
+                    kept -= offer.pushed_out.len();
+                }
+                let shares = queue.shares.iter();
+                let most = shares.map(|(one, share)| (share.packet_cost, *one)).max();
+                let heaviest = queue.heaviest();
+                prop_assert_eq!(heaviest, most.map(|(weight, one)| (one, weight)));
+                prop_assert_eq!(queue.packets(), kept);
+                prop_assert_eq!(queue.turns.len(), queue.shares.len());
+            }
+        }
     }
 
     #[test]
