@@ -269,6 +269,48 @@ fn a10_nothing_loops() {
     assert_eq!(net.log.len(), before);
 }
 
+/// A10: who sends all back that it is sent, and was made to seem the sender of a datagram, keeps nobody busy:
+/// the datagram, one answer at most, and its echo.
+#[test]
+fn a10_an_echo_exchanges_three_datagrams_at_most_with_anybody() {
+    let mut net = Net::pair(1, PeerKind::Node, PeerKind::Node);
+    net.introduce(1, 0, true);
+    net.connect(0, 1);
+    net.run(200 * MS);
+    let captured = net.log.iter();
+    let mut seeds: Vec<_> = captured
+        .map(|(_, _, to, bytes)| (usize::from(*to == endpoint(1)), Some(bytes.clone())))
+        .collect();
+    seeds.extend([(0, None), (1, None), (0, None), (1, None)]);
+    let echo = endpoint(9);
+    let mut answered = 0;
+
+    for (to, seed) in seeds {
+        // What never arrived is the newest of its lane, as far as its receiver knows.
+        let seed = seed.unwrap_or_else(|| net.sealed(1 - to, to, b"never arrived"));
+        let mut exchanged = 0;
+        let mut from_echo = vec![seed];
+        // Five seconds in all the rounds; between two of them whatever is due by itself happens.
+        for _ in 0..10 {
+            for bytes in from_echo.drain(..) {
+                exchanged += 1;
+                net.deliver_at(net.now_ns, echo, endpoint(to), bytes);
+            }
+            let before = net.log.len();
+            net.run(500 * MS);
+            let sent = &net.log[before..];
+            let to_echo = sent.iter().filter(|(_, _, to, _)| *to == echo);
+            from_echo.extend(to_echo.map(|(.., bytes)| bytes.clone()));
+            exchanged += from_echo.len();
+        }
+        assert!(exchanged <= 3, "{exchanged} for one");
+        answered += usize::from(exchanged > 1);
+    }
+
+    assert!(answered > 0, "no seed was answered at all");
+    assert!(net.is_up(0, 1) && net.is_up(1, 0));
+}
+
 #[test]
 fn every_bit_of_a_data_datagram_is_authenticated() {
     let mut net = Net::pair(1, PeerKind::Host, PeerKind::Node);
