@@ -1,12 +1,17 @@
 """A host's socket: what it takes at once, and what it makes of what is no packet."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from tests.native.rig import Rig, address, key, pump_until
 
 from ei._core import Datapath, Socket, monotonic_ns
+from ei.errors import DeniedError
+from ei.lab.namespaces import check_allowed
 
 MOST_AT_ONCE = 256
 BATCH_TRAINS = 8
@@ -81,3 +86,17 @@ def test_so_many_datagrams_are_taken_and_then_the_caller_has_its_turn(
 
     assert MOST_AT_ONCE <= first < MOST_AT_ONCE + BATCH_TRAINS
     assert first + second == 400
+
+
+@pytest.mark.slow
+def test_a_train_that_the_system_does_not_take_holds_its_thread_up_for_two_milliseconds() -> None:
+    try:
+        check_allowed(environ=os.environ)
+    except DeniedError as error:
+        pytest.skip(str(error))
+
+    command = ["unshare", "--net", sys.executable, "-m", "tests.native.slow_link"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+
+    # Not 2 ms for each datagram of it, 100 in all: within that a node is taken for dead.
+    assert 1 < float(said.stdout) < 20

@@ -104,6 +104,8 @@ impl UdpSocket {
         let segments = bytes.len().div_ceil(segment_bytes);
         match self.send_waiting(to, bytes, segment_bytes) {
             Ok(()) => segments,
+            // Still full: for each datagram alone it would be waited once more.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             // Some devices cannot segment, and the kernel will not where a segment exceeds the MTU.
             Err(_) if segments > 1 => bytes
                 .chunks(segment_bytes)
