@@ -194,6 +194,37 @@ def test_ten_thousand_random_datagrams_get_no_answer(rig: Rig) -> None:
         assert select.select([stranger], [], [], 0)[0] == []
 
 
+def test_an_empty_datagram_has_a_fate(rig: Rig) -> None:
+    host, port = rig.node.endpoints[0].rsplit(":", 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.connect((host, int(port)))
+
+        for _ in range(10):
+            _ = stranger.send(b"")
+        wait_for_received(rig, 10)
+
+        assert rig.node.statistics()["dropped"] == {"truncated": 10}
+
+
+def test_threads_outlive_peers_that_come_again_and_again() -> None:
+    with Rig(threads=2) as rig:
+        for _ in range(12):
+            come_again(rig)
+        host_part, port = rig.node.endpoints[0].rsplit(":", 1)
+        before = rig.counts()["received"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            # As data of lane 1, which is the second thread's.
+            _ = stranger.sendto(b"\x14\x00\x00\x00\x01" + bytes(59), (host_part, int(port)))
+        wait_for_received(rig, before + 1)
+
+        rig.check_books()
+
+
+def come_again(rig: Rig) -> None:
+    host = rig.host(1)
+    pump_until(lambda: host.is_up, host)
+
+
 def wait_for_received(rig: Rig, count: int) -> None:
     ends_ns = monotonic_ns() + 5 * 10**9
     while rig.counts()["received"] < count:

@@ -91,7 +91,13 @@ impl Receiver {
     /// The datagrams of the batch, trains cut apart, each with its sender.
     pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
         self.trains().flat_map(|train| {
-            let datagrams = train.bytes.chunks_mut(train.segment_bytes);
+            // An empty datagram is one, of which `chunks_mut` makes none.
+            let (empty, rest) = match train.bytes {
+                [] => (Some(train.bytes), Default::default()),
+                _ => (None, train.bytes),
+            };
+            let datagrams = rest.chunks_mut(train.segment_bytes);
+            let datagrams = empty.into_iter().chain(datagrams);
             datagrams.map(move |datagram| (train.from, datagram))
         })
     }
