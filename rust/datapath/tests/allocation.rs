@@ -6,14 +6,19 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::SocketAddr;
 
+use ei_datapath::codec::EffectBatch;
+use ei_datapath::control::{ControlHeader, Signal};
+use ei_datapath::endtoend::payload::Payload;
 use ei_datapath::handshake::public_key;
 use ei_datapath::pipes::{PeerIndex, PeerKind, Pipes, PipesConfig};
-use ei_datapath::wire::{Address, Header, Protection};
+use ei_datapath::wire::handshake::{CookieReply, Initiation, Response};
+use ei_datapath::wire::{Address, DatagramType, Header, Prefix, Protection, split_sealed};
 
 thread_local! {
     static IS_COUNTING: Cell<bool> = const { Cell::new(false) };
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     static BYTES: Cell<isize> = const { Cell::new(0) };
+    static MOST_BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -21,6 +26,7 @@ struct Counting;
 fn count(bytes: isize) {
     if IS_COUNTING.get() {
         BYTES.set(BYTES.get() + bytes);
+        MOST_BYTES.set(MOST_BYTES.get().max(BYTES.get()));
         if bytes > 0 {
             ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         }
@@ -50,6 +56,7 @@ static ALLOCATOR: Counting = Counting;
 fn counted(work: impl FnOnce()) -> (usize, isize) {
     ALLOCATIONS.set(0);
     BYTES.set(0);
+    MOST_BYTES.set(0);
     IS_COUNTING.set(true);
     work();
     IS_COUNTING.set(false);
@@ -174,4 +181,59 @@ fn an_idle_pipe_costs_at_most_2_kib() {
     let each = total / PIPES as isize;
     println!("{each} bytes per idle pipe");
     assert!(each <= 2_048, "{each} bytes");
+}
+
+/// B1: whatever comes from the network is looked at where it lies.
+#[test]
+fn b1_parsers_of_datagrams_allocate_nothing() {
+    let inputs: Vec<Vec<u8>> = (0..0x20)
+        .flat_map(|first| [0, 1, 16, 56, 291, 1_359, 65_507].map(|length| vec![first; length]))
+        .collect();
+
+    let (allocations, _) = counted(|| {
+        for input in &inputs {
+            let _ = DatagramType::of(input);
+            let _ = Prefix::parse(input);
+            let _ = Header::parse(input);
+            let _ = split_sealed(input);
+            let _ = Initiation::parse(input);
+            let _ = Response::parse(input);
+            let _ = CookieReply::parse(input);
+            let _ = Payload::parse(input);
+            let _ = ControlHeader::parse(input);
+            let _ = Signal::parse(input);
+        }
+    });
+
+    assert_eq!(allocations, 0);
+}
+
+/// B1: what a worker sends is held apart while it is applied; the shortest effects take most.
+#[test]
+fn b1_a_batch_of_effects_takes_at_most_64_times_its_bytes() {
+    const REVOKE: &[u8] = &[0x92, 4, 0xc4, 0];
+    const EMPTY_ANSWER: &[u8] = &[0x93, 0, 0xa0, 0x90];
+    let many = |count: u32, item: &[u8]| {
+        let items = item.repeat(count as usize);
+        [&[0xdd], &count.to_be_bytes()[..], &items].concat()
+    };
+    let of_one = |effects: &[u8]| [&[0x91, 0x93, 0, 0xa0], effects].concat();
+    let overstated = |length: u32| [&[0xdd], &length.to_be_bytes()[..], &[0x92; 400_000]].concat();
+
+    for (answers, is_read) in [
+        (of_one(&many(262_100, REVOKE)), true),
+        // Past a power of two growing takes most.
+        (of_one(&many((1 << 17) + 1, REVOKE)), true),
+        (many(262_100, EMPTY_ANSWER), true),
+        (overstated(u32::MAX), false),
+        (of_one(&overstated(100_000)), false),
+        (of_one(&overstated(100_001)), false),
+    ] {
+        let batch = [&[0x93, 0, 0], answers.as_slice()].concat();
+        let mut was_read = false;
+        let (_, left) = counted(|| was_read = EffectBatch::decode(&batch).is_ok());
+        let times = MOST_BYTES.get() / batch.len() as isize;
+        assert!(times <= 64, "{times} times {} B", batch.len());
+        assert_eq!((was_read, left), (is_read, 0));
+    }
 }

@@ -15,7 +15,7 @@ impl<'a> EffectBatch<'a> {
         reader.array_of(3, "EffectBatch")?;
         let sequence = reader.integer("sequence")?;
         let epoch = reader.integer("epoch")?;
-        let answers = list(&mut reader, "answers", answer)?;
+        let answers = list(&mut reader, "answers", 4, answer)?;
         reader.finish()?;
         Ok(Self {
             sequence,
@@ -25,14 +25,17 @@ impl<'a> EffectBatch<'a> {
     }
 }
 
-/// An array of `item`s. Grows as items are found, never on the word of the length alone.
+/// An array of `item`s, each at least `least_bytes` long. Takes memory once, for as many as can follow whatever the
+/// length says: growing would take three times as much for a moment.
 pub(super) fn list<'a, T>(
     reader: &mut Reader<'a>,
     field: &'static str,
+    least_bytes: usize,
     item: fn(&mut Reader<'a>) -> Result<T, CodecError>,
 ) -> Result<Vec<T>, CodecError> {
     let length = reader.array(field)?;
-    let mut items = Vec::with_capacity(length.min(16) as usize);
+    let most = reader.rest().len() / least_bytes;
+    let mut items = Vec::with_capacity(most.min(length as usize));
     for _ in 0..length {
         items.push(item(reader)?);
     }
@@ -55,7 +58,7 @@ fn answer<'a>(reader: &mut Reader<'a>) -> Result<Answer<'a>, CodecError> {
         }
     };
     let reason = reader.string("reason")?;
-    let effects = list(reader, "effects", effect)?;
+    let effects = list(reader, "effects", 4, effect)?;
     Ok(Answer {
         outcome,
         reason,
@@ -115,7 +118,7 @@ fn effect<'a>(reader: &mut Reader<'a>) -> Result<Effect<'a>, CodecError> {
         },
         30 => Effect::SendKept {
             object: reader.bytes("object")?,
-            names: list(reader, "names", |reader| reader.bytes("name"))?,
+            names: list(reader, "names", 2, |reader| reader.bytes("name"))?,
             to: reader.bytes("to")?,
             metadata: reader.bytes("metadata")?,
         },
@@ -169,7 +172,7 @@ fn key<'a>(reader: &mut Reader<'a>) -> Result<Key<'a>, CodecError> {
 fn action<'a>(reader: &mut Reader<'a>) -> Result<Action<'a>, CodecError> {
     let found = reader.array("Action")?;
     match (found, reader.integer("Action tag")?) {
-        (2, 0) => Ok(Action::Forward(list(reader, "hops", hop)?)),
+        (2, 0) => Ok(Action::Forward(list(reader, "hops", 6, hop)?)),
         (1, 1) => Ok(Action::Pass),
         (2, 2) => Ok(Action::Discard(reader.string("reason")?)),
         (_, 0..=2) => Err(CodecError::WrongLength {
@@ -207,7 +210,7 @@ fn hop<'a>(reader: &mut Reader<'a>) -> Result<Hop<'a>, CodecError> {
 
 fn stages<'a>(reader: &mut Reader<'a>) -> Result<StageList<'a>, CodecError> {
     let before = reader.rest();
-    let stages = list(reader, "stages", stage)?;
+    let stages = list(reader, "stages", 4, stage)?;
     let length = before.len() - reader.rest().len();
     Ok(StageList {
         bytes: before.get(..length).unwrap_or(before),

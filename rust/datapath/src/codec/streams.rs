@@ -116,7 +116,7 @@ impl<'a> StreamEffects<'a> {
         reader.array_of(3, "EffectBatch")?;
         let sequence = reader.integer("sequence")?;
         let _epoch_of_decisions = reader.integer("epoch")?;
-        let answers = list(&mut reader, "answers", answer)?;
+        let answers = list(&mut reader, "answers", 1, answer)?;
         reader.finish()?;
         Ok(Self { sequence, answers })
     }
@@ -126,7 +126,7 @@ fn answer<'a>(reader: &mut Reader<'a>) -> Result<Vec<StreamEffect<'a>>, CodecErr
     reader.array_of(3, "Answer")?;
     let _outcome_of_packets = reader.integer("outcome")?;
     let _reason_of_packets = reader.string("reason")?;
-    list(reader, "effects", effect)
+    list(reader, "effects", 2, effect)
 }
 
 fn effect<'a>(reader: &mut Reader<'a>) -> Result<StreamEffect<'a>, CodecError> {

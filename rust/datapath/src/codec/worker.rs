@@ -68,7 +68,7 @@ impl<'a> Events<'a> {
             epoch: reader.integer("epoch")?,
             now_s: reader.float("now_s")?,
             unix_s: reader.float("unix_s")?,
-            items: list(&mut reader, "items", event)?,
+            items: list(&mut reader, "items", 2, event)?,
         };
         reader.finish()?;
         Ok(events)
@@ -111,7 +111,7 @@ fn event<'a>(reader: &mut Reader<'a>) -> Result<Event<'a>, CodecError> {
         }
         (4, 30) => Ok(Event::NotKept {
             object: reader.bytes("object")?,
-            names: list(reader, "names", |reader| reader.bytes("name"))?,
+            names: list(reader, "names", 2, |reader| reader.bytes("name"))?,
             to: reader.bytes("to")?,
         }),
         (_, 0 | 1 | 3..=7 | 30) => Err(CodecError::WrongLength {
