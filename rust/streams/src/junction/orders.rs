@@ -62,6 +62,10 @@ pub enum Order<'a> {
     },
 }
 
+/// Streams beyond the most that may be, of which services are still to be told that they are closed. A worker that
+/// asks for more and more, and does not listen, is told no more of them.
+const MAX_UNTOLD: usize = 4_096;
+
 impl Junction {
     /// Do what a service asks for. What names a stream that is gone is too late, and does nothing.
     pub fn order(
@@ -138,6 +142,10 @@ impl Junction {
         // Streams to the legacy Internet are everybody's.
         let other = (peer != self.config.address).then_some(&peer);
         let room = self.make_room(sockets, service, other);
+        if room.is_err() && self.table.len() >= self.config.max_streams + MAX_UNTOLD {
+            self.counted.refused += 1;
+            return;
+        }
         let mut entry = Entry::new(service, peer, end, Stage::Connecting);
         entry.number = Some(stream);
         entry.until_ns = Some(self.now_ns.saturating_add(deadline_ns));

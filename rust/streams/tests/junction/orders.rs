@@ -5,7 +5,7 @@ use ei_streams::sites::Sites;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::crossing::{Crossing, SECOND_NS};
+use crate::crossing::{Crossing, SECOND_NS, SERVICE};
 
 fn window_of(crossing: &Crossing) -> usize {
     match crossing.nodes[0].news[0] {
@@ -223,6 +223,34 @@ fn a_number_that_is_taken_or_even_is_refused() {
 
     assert_eq!(crossing.nodes[0].news.len(), before);
     assert_eq!(crossing.nodes[0].junction.statistics().refused, 2);
+}
+
+/// A service that asks and does not listen: what is kept for it is bounded, and when it listens it hears of all that.
+#[test]
+fn b9_who_asks_for_streams_without_end_and_does_not_listen_gets_no_more() {
+    let mut crossing = Crossing::new(1);
+    crossing.nodes[0].is_listening = false;
+    let now_ns = crossing.now_ns;
+    let node = &mut crossing.nodes[0];
+    for number in 0..20_000 {
+        let to = Target::AtHost;
+        let open = Order::Open {
+            stream: 2 * number + 1,
+            to,
+            deadline_ns: SECOND_NS,
+            ahead: 0,
+        };
+        node.junction
+            .order(now_ns, &mut node.servers, SERVICE, open);
+    }
+
+    let statistics = node.junction.statistics();
+    assert_eq!(statistics.open, 4_000 + 4_096);
+    assert_eq!(statistics.refused, 20_000 - 4_000 - 4_096);
+    crossing.nodes[0].is_listening = true;
+    crossing.settle();
+    assert_eq!(crossing.nodes[0].news.len(), 4_000 + 4_096);
+    assert_eq!(crossing.nodes[0].junction.statistics().open, 0);
 }
 
 fn order_of(kind: u8, a: u64, b: u64, bytes: usize) -> Order<'static> {
