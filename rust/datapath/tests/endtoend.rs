@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use ei_datapath::counters::Reason;
 use ei_datapath::endtoend::payload::Payload;
-use ei_datapath::endtoend::{EndToEnd, MAX_WAITING, Outgoing};
+use ei_datapath::endtoend::{EndToEnd, MAX_PEERS, MAX_WAITING, Outgoing};
 use ei_datapath::handshake::public_key;
 use ei_datapath::pipe::KeyLimits;
 
@@ -312,6 +312,27 @@ fn halves_of_two_initiations_are_not_joined() {
         .sessions
         .open(START, &alice, HERE, &half(1, 3));
     assert!(opened.is_err());
+}
+
+/// Whoever has proved nothing is forgotten before whoever has.
+#[test]
+fn b9_beyond_4096_hosts_the_one_idle_for_longest_is_forgotten() {
+    let mut pair = Pair::new();
+    pair.seal(0, b"hello").unwrap();
+    pair.run();
+    let bob = &mut pair.hosts[1].sessions;
+
+    for number in 0..10_000u32 {
+        let mut stranger = [7; 32];
+        stranger[..4].copy_from_slice(&number.to_le_bytes());
+        let opened = bob.open(START, &stranger, HERE, &[9; 60]);
+        assert_eq!(opened, Err(Reason::BadEndToEnd));
+    }
+
+    assert_eq!(bob.statistics().peers, MAX_PEERS);
+    pair.seal(0, b"still there").unwrap();
+    pair.run();
+    assert_eq!(pair.hosts[1].received.len(), 2);
 }
 
 #[test]
