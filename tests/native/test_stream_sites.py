@@ -228,6 +228,22 @@ def test_a_connection_that_its_server_has_closed_is_given_to_nobody() -> None:
         assert answer_of(3, node, worker) > 3
 
 
+def test_beyond_1024_targets_none_more_is_kept_ready() -> None:
+    with Counting() as counting, Node() as node:
+        worker = node.attach(ask)
+        targets = [Legacy("127.0.0.1", port) for port in range(2, 1_026)]
+        for number, to in enumerate(targets):
+            worker.order(OpenStream(2 * number + 1, to, ahead=1))
+        last = 2 * len(targets) + 1
+        worker.order(OpenStream(last, counting.to, ahead=2))
+
+        assert answer_of(last, node, worker) == 1
+        worker.order(OpenStream(last + 2, counting.to, ahead=2))
+
+        assert answer_of(last + 2, node, worker) == 2
+        assert len(counting.accepted) == 2
+
+
 def test_what_rules_no_longer_allow_is_not_kept_ready() -> None:
     with Counting() as counting, Node() as node:
         worker = node.attach(ask)

@@ -19,7 +19,7 @@ use crate::clock::monotonic_ns;
 const FIRST_NUMBER: usize = 1 << 31;
 const LAST_NUMBER: usize = u32::MAX as usize;
 
-/// Of all targets.
+/// Of all targets, and targets: all are looked at whenever one is used.
 const MAX_AHEAD: usize = 1_024;
 
 /// To a target that nobody wanted for so long none is kept.
@@ -161,6 +161,10 @@ impl LegacySockets {
     pub(super) fn want_ahead(&mut self, to: &Legacy, ahead: usize) {
         let now_ns = monotonic_ns();
         self.drop_old(now_ns);
+        let targets = &self.ahead.targets;
+        if targets.len() >= MAX_AHEAD && !targets.contains_key(to) {
+            return;
+        }
         let target = self.ahead.targets.entry(to.clone()).or_default();
         target.wanted = ahead;
         target.used_at_ns = now_ns;
