@@ -8,7 +8,7 @@
 //!
 //! Source: M. Shreedhar and G. Varghese, Efficient fair queuing using deficit round robin, 1996.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::control::ControlReceipt;
 use crate::counters::Book;
@@ -130,8 +130,8 @@ pub struct MissQueue {
     turns: VecDeque<Address>,
     packets: usize,
     packet_cost: usize,
-    /// As last looked for, until a packet comes or goes: else each packet of a flood would cost a search.
-    heaviest: Option<(Address, usize)>,
+    /// Shares that have packets, by their cost: else each packet that finds no room would cost a search of all.
+    by_weight: BTreeSet<(usize, Address)>,
     limit_packets: usize,
 }
 
@@ -196,10 +196,8 @@ impl MissQueue {
         }
         self.packets += 1;
         self.packet_cost += cost;
-        self.heaviest = None;
-        let share = self.share(ingress);
-        share.packet_cost += cost;
-        share.items.push_back(Item::Packet(make()));
+        self.share(ingress).items.push_back(Item::Packet(make()));
+        self.weigh(&ingress, |weight| weight + cost);
         Offer {
             is_kept: true,
             pushed_out,
@@ -329,7 +327,7 @@ impl MissQueue {
         self.turns.clear();
         self.packets = 0;
         self.packet_cost = 0;
-        self.heaviest = None;
+        self.by_weight.clear();
         std::mem::take(&mut self.shares)
             .into_values()
             .flat_map(|share| share.items)
@@ -350,13 +348,23 @@ impl MissQueue {
         })
     }
 
-    fn heaviest(&mut self) -> Option<(Address, usize)> {
-        if self.heaviest.is_none() {
-            let weights = self.shares.iter();
-            let weights = weights.map(|(address, share)| (share.packet_cost, *address));
-            self.heaviest = weights.max().map(|(weight, address)| (address, weight));
+    fn heaviest(&self) -> Option<(Address, usize)> {
+        let (weight, holder) = self.by_weight.last()?;
+        Some((*holder, *weight))
+    }
+
+    /// The packets of a share cost more, or less.
+    fn weigh(&mut self, holder: &Address, change: impl FnOnce(usize) -> usize) {
+        let Some(share) = self.shares.get_mut(holder) else {
+            return;
+        };
+        let before = share.packet_cost;
+        share.packet_cost = change(before);
+        let after = share.packet_cost;
+        self.by_weight.remove(&(before, *holder));
+        if after > 0 {
+            self.by_weight.insert((after, *holder));
         }
-        self.heaviest
     }
 
     /// Take the oldest packet out of a share.
@@ -376,19 +384,15 @@ impl MissQueue {
 
     /// Keep the sums right after an item was taken out of a share.
     fn took(&mut self, holder: &Address, item: Option<&Item>) {
-        let Some(share) = self.shares.get_mut(holder) else {
-            return;
-        };
         if let Some(item @ Item::Packet(_)) = item {
             let cost = cost_of(item);
-            self.heaviest = None;
             self.packets = self.packets.saturating_sub(1);
             self.packet_cost = self.packet_cost.saturating_sub(cost);
-            share.packet_cost = share.packet_cost.saturating_sub(cost);
+            self.weigh(holder, |weight| weight.saturating_sub(cost));
         }
-        if share.items.is_empty() {
+        let share = self.shares.get(holder);
+        if share.is_some_and(|share| share.items.is_empty()) {
             self.shares.remove(holder);
-            self.heaviest = None;
             if self.turns.front() == Some(holder) {
                 self.turns.pop_front();
             } else {
