@@ -82,9 +82,17 @@ impl Datapath {
         singles: impl Iterator<Item = (SocketAddr, &'a mut [u8])>,
     ) {
         let mut singles = singles.peekable();
-        while singles.peek().is_some() {
+        while let Some(first) = singles.next() {
+            if singles.peek().is_none() {
+                // With nobody to share the preparations with it is quicker without them.
+                self.handle(now_ns, first.0, first.1);
+                return;
+            }
             let mut waiting = [const { None }; MAX_SEGMENTS];
-            for (place, single) in waiting.iter_mut().zip(&mut singles) {
+            for (place, single) in waiting
+                .iter_mut()
+                .zip(std::iter::once(first).chain(&mut singles))
+            {
                 *place = Some(single);
             }
             if self.log.is_some() {
