@@ -1,6 +1,9 @@
 """Traces are kept, bounded, and come out with names."""
 
+import tracemalloc
 from collections.abc import Iterable
+
+import pytest
 
 from ei.node.datapath import Trace
 from ei.node.traces import MAX_TRACES, Flow, Module, Passage, TraceRecord, Traces
@@ -142,6 +145,28 @@ def test_what_is_forgotten_is_not_found_by_its_flow() -> None:
     traces.add((number, b"s", 16, 1, "cached", "x", 1, [], b"") for number in range(MAX_TRACES))
 
     assert traces.newest() is None
+
+
+def test_what_is_kept_of_many_flows_takes_as_much_memory_however_many_there_were() -> None:
+    def add(rounds: range) -> int:
+        for number in rounds:
+            traces.add(
+                [(number, ALICE.address(1), 16, number, "cached", "missed", 9, [16], b"i" * 16)]
+            )
+            traces.traces.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    traces = Recorded()
+    tracemalloc.start()
+    try:
+        empty_bytes = tracemalloc.get_traced_memory()[0]
+        full_bytes = add(range(2 * MAX_TRACES)) - empty_bytes
+        more_bytes = add(range(2 * MAX_TRACES, 6 * MAX_TRACES)) - empty_bytes
+    finally:
+        tracemalloc.stop()
+
+    assert full_bytes < MAX_TRACES * 1_000
+    assert more_bytes == pytest.approx(full_bytes, rel=0.02)
 
 
 def test_what_the_datapath_records_is_fetched_when_somebody_asks() -> None:

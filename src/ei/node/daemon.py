@@ -360,9 +360,7 @@ class NodeDaemon:
         try:
             self.workers.kill(service)
         except LocalError as error:
-            self.log.error(  # noqa: TRY400 our own log; the traceback says nothing here
-                "slow worker stays", service=service, reason=str(error)
-            )
+            self.log.error("slow worker stays", service=service, reason=str(error))  # noqa: TRY400
 
     def _on_reports(self, nursery: Nursery) -> None:
         try:
@@ -378,6 +376,7 @@ class NodeDaemon:
 
     def _look(self) -> None:
         self._keeper.look(unix_s=time.time())
+        self.node.traces.collect()
         _ = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def _reload_or_tell(self) -> None:

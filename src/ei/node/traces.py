@@ -83,6 +83,9 @@ class Passage(NamedTuple):
 class Traces:
     """Keeps the newest 4,096 records of a node.
 
+    `collect` is to be called now and then, also while nobody asks: what the datapath has recorded
+    waits there, and all of it taken at once would be in memory twice.
+
     Args:
         node: Its name.
         manifests: Of its services by number, as they are when it is asked.
@@ -100,13 +103,25 @@ class Traces:
         self._manifests = manifests
         self._take = take
         self._kept: deque[Trace] = deque()
-        self._flows: dict[Flow, deque[Trace]] = {}
+        # Most flows are one packet: a deque has room for 64 from the start.
+        self._flows: dict[Flow, list[Trace]] = {}
+
+    def collect(self) -> None:
+        """Take over what the datapath has recorded."""
+        for trace in self._take():
+            self._kept.append(trace)
+            self._flows.setdefault(_flow(trace), []).append(trace)
+            if len(self._kept) > MAX_TRACES:
+                oldest = _flow(self._kept.popleft())
+                _ = self._flows[oldest].pop(0)
+                if not self._flows[oldest]:
+                    del self._flows[oldest]
 
     def find(
         self, records: RecordSet, *, source: bytes | None = None, connection: int | None = None
     ) -> list[TraceRecord]:
         """Return the records of a source and a connection, oldest first; `None` is any."""
-        self._refresh()
+        self.collect()
         return [
             _name(trace, self._node, records, self.module)
             for trace in self._kept
@@ -116,7 +131,7 @@ class Traces:
 
     def newest(self, flow: Flow, *, ingress: bytes) -> Passage | None:
         """Return what became of the newest packet of a flow that came from `ingress`."""
-        self._refresh()
+        self.collect()
         came = [trace for trace in self._flows.get(flow, ()) if trace[8] == ingress]
         if not came:
             return None
@@ -129,16 +144,6 @@ class Traces:
         if manifest is None:
             return Module(number, str(number), "")
         return Module(number, manifest.name, manifest.version)
-
-    def _refresh(self) -> None:
-        for trace in self._take():
-            self._kept.append(trace)
-            self._flows.setdefault(_flow(trace), deque()).append(trace)
-            if len(self._kept) > MAX_TRACES:
-                oldest = _flow(self._kept.popleft())
-                _ = self._flows[oldest].popleft()
-                if not self._flows[oldest]:
-                    del self._flows[oldest]
 
 
 def _flow(trace: Trace) -> Flow:
