@@ -62,7 +62,7 @@ leftovers: build .venv/.dev ## 50 times: lab up, kill -9 of something at random,
 	@$(STEP) "leftovers" $(BIN)/python -m ei.lab.leftovers
 
 soak: build .venv/.dev ## A lab under load for SOAK_SECONDS (300): memory, files, threads, peers are what they were
-	@$(LIVE) "soak" $(BIN)/python -m ei.lab.soak $${SOAK_SECONDS:-300}
+	@$(LIVE) "soak" $(BIN)/python -m ei.lab.soak $${SOAK_SECONDS:-300} $${SOAK_SEED:-1} build/soak
 
 books: build .venv/.dev ## A lab under random work and faults for BOOKS_SECONDS (600): every packet has one fate
 	@$(LIVE) "books" $(BIN)/python -m ei.lab.books $${BOOKS_SECONDS:-600}

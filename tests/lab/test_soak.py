@@ -1,15 +1,16 @@
 """What a soak promises, and how it is judged."""
 
 import asyncio
-import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from ei.lab.catalogue import find_topology
-from ei.lab.soak import Course, Use, growth, judge, slope_per_min, soak, use_of
+from ei.lab.soak import Course, growth, judge, show_progress, slope_per_min, soak
+from ei.lab.soak_record import Sample
+from ei.lab.use import Use
 
 USE = Use(memory_kib=100_000, files=20, threads=4, processes=3)
 SHORT_S = 12.0
@@ -17,10 +18,14 @@ SHORT_S = 12.0
 
 def course(*, after: Use = USE, grows_kib: int = 0) -> Course:
     samples = [
-        (10.0 * number, {"n": replace(USE, memory_kib=USE.memory_kib + number * grows_kib)})
+        Sample(10.0 * number, number, {"n": replace(USE, memory_kib=100_000 + number * grows_kib)})
         for number in range(40)
     ]
     return Course(rounds=500, samples=samples, before={"n": USE}, after={"n": after})
+
+
+def replace_uses(sample: Sample, uses: Mapping[str, Use]) -> Sample:
+    return msgspec.structs.replace(sample, uses=dict(uses))
 
 
 def statuses(course: Course, *, seconds: float = 400.0) -> dict[str, str]:
@@ -70,7 +75,7 @@ def test_who_has_more_than_before_is_named() -> None:
     found = course()
     found.before = {"n": USE, "m": USE}
     found.after = {"n": USE, "m": replace(USE, threads=USE.threads + 1)}
-    found.samples = [(at_s, found.before) for at_s, _ in found.samples]
+    found.samples = [replace_uses(each, found.before) for each in found.samples]
 
     assert statuses(found)["threads more than before (m)"] == "broken"
 
@@ -82,18 +87,18 @@ def test_without_load_nothing_is_shown() -> None:
     assert statuses(found)["files more than before (n)"] == "invalid"
 
 
-def test_what_processes_use_is_read_and_those_that_have_ended_use_nothing() -> None:
-    child = subprocess.Popen(["sleep", "60"])
-    try:
-        both = use_of([os.getpid(), child.pid])
-    finally:
-        child.kill()
-        _ = child.wait()
+def test_a_terminal_is_told_in_one_line_what_has_grown_most(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    so_far = course(grows_kib=20)
+    show_progress(Course(rounds=7), 5.0, seconds=400.0)
+    show_progress(Course(rounds=500, samples=so_far.samples), 61.0, seconds=400.0)
 
-    assert both.processes == 2
-    assert both.memory_kib > 1_000
-    assert both.files > 3
-    assert use_of([child.pid]) == Use(0, 0, 0, 0)
+    assert capsys.readouterr().err.split("\r\x1b[K") == [
+        "",
+        "5 of 400 s, 7 rounds",
+        "61 of 400 s, 500 rounds, n has +780 KiB since it was warm",
+    ]
 
 
 @pytest.mark.slow

@@ -1,20 +1,21 @@
 """`make soak`: a lab of real daemons under a changing load for a long time, in which nothing grows.
 
-    python -m ei.lab.soak [SECONDS] [SEED]
+    python -m ei.lab.soak [SECONDS] [SEED] [FOLDER]
 
 Pings, messages with receipts and streams between all hosts; workers are killed and links cut
 meanwhile. After a warm-up, memory, files, threads and processes of each node, and of this program
 with all hosts, are what they were; and once the load is over, nothing waits and nobody is left.
+What was seen is written to the folder, for who wants to know what grew.
 """
 
 import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from random import Random
@@ -30,6 +31,8 @@ from ei.lab.load import all_pairs, carry, node_in_use, ping_pairs, send_with_rec
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, plainly, promise
 from ei.lab.run_folder import run_folder
+from ei.lab.soak_record import Sample, SoakRecord, write_into
+from ei.lab.use import Use, use_of
 
 if TYPE_CHECKING:
     from ei.lab.topology import Topology
@@ -43,13 +46,18 @@ SAMPLES = 40
 ROUND_S = 0.5
 WORKER_S = 1.0
 """Until a worker that was killed in the last round is back."""
+WHOLE_S = 10.0
+"""Until those are that were killed so often that they are begun again more slowly."""
 KILL_EVERY = 7
 CUT_EVERY = 11
 STREAM_BYTES = 200_000
+STRETCH = 5
+"""Rounds for which streams go between the same two hosts. Until their turn comes again their
+connection has ended, and what QUIC keeps for its next 256 streams with it, 6 KiB each: if every
+pair had one for ever, it would be hours until all have as much as they may (decision 272)."""
 MESSAGES = 50
 VICTIM = "delivery"
 PORT = 7
-PRIVATE = {"Private_Clean:", "Private_Dirty:"}
 US = "hosts"
 """This program, in which all hosts live."""
 
@@ -63,14 +71,12 @@ SLOPE_FROM_S = 1_200.0
 """Of a shorter soak the slope says more of what settles than of what leaks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """What one node, with its workers, or this program takes of the system."""
+Progress = Callable[["Course", float], object]
+"""Gets what was seen so far, and how many seconds of the soak are over."""
 
-    memory_kib: int
-    files: int
-    threads: int
-    processes: int
+
+def _say_nothing(_course: "Course", _at_s: float) -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -78,7 +84,7 @@ class Course:
     """What a soak saw.
 
     Attributes:
-        samples: (seconds, use by name), after the warm-up.
+        samples: After the warm-up, each at the end of a round and with all processes there.
         before, after: Use at the end of the warm-up and of the soak, each in quiet.
         waiting: Packets and copies that wait at nodes at the end.
         peers_missing: Peers that nodes had at the end of the warm-up, and have no more.
@@ -87,9 +93,7 @@ class Course:
     rounds: int = 0
     lost: int = 0
     faults: int = 0
-    samples: list[tuple[float, Mapping[str, Use]]] = field(
-        default_factory=list[tuple[float, Mapping[str, Use]]]
-    )
+    samples: list[Sample] = field(default_factory=list[Sample])
     before: Mapping[str, Use] = field(default_factory=dict[str, Use])
     after: Mapping[str, Use] = field(default_factory=dict[str, Use])
     waiting: int = 0
@@ -121,7 +125,8 @@ def slope_per_min(points: Sequence[tuple[float, float]]) -> float:
 def judge(course: Course, *, seconds: float) -> list[Promise]:
     """Hold what a soak saw against what is promised."""
     growths = {
-        name: growth([use[name].memory_kib for _, use in course.samples]) for name in course.after
+        name: growth([each.uses[name].memory_kib for each in course.samples])
+        for name in course.after
     }
     worst = max(growths, key=growths.__getitem__, default="")
     is_valid = course.rounds >= seconds / 10 and len(course.samples) > 2  # noqa: PLR2004 thirds
@@ -153,7 +158,7 @@ def judge(course: Course, *, seconds: float) -> list[Promise]:
 
 def _judge_slope(course: Course, *, is_valid: bool) -> Promise:
     slopes = {
-        name: slope_per_min([(at_s, use[name].memory_kib) for at_s, use in course.samples])
+        name: slope_per_min([(each.at_s, each.uses[name].memory_kib) for each in course.samples])
         for name in course.after
     }
     worst = max(slopes, key=slopes.__getitem__, default="")
@@ -167,18 +172,20 @@ def _judge_slope(course: Course, *, is_valid: bool) -> Promise:
     )
 
 
-async def soak(
+async def soak(  # noqa: PLR0913 what to run, and who is told
     topology: "Topology",
     *,
     seconds: float,
     seed: int,
     quiet_s: float = QUIET_S,
     environ: Mapping[str, str] = os.environ,
+    on_progress: Progress = _say_nothing,
 ) -> Course:
     """Run a lab of `topology` under load for so long; return what was seen.
 
     Args:
         quiet_s: Longest wait for quiet, before and after.
+        on_progress: Told after each round.
 
     Raises:
         EiError: the lab did not start.
@@ -192,14 +199,21 @@ async def soak(
     try:
         await lab.open()
         run_id = run_folder(f"run-{os.getpid()}", environ).read().run_id
-        await _load(lab, random, course, seconds * WARM_UP_SHARE)
+        began_s = lab.now_s()
+
+        async def load_for(so_long_s: float) -> None:
+            until_s = lab.now_s() + so_long_s
+            while lab.now_s() < until_s:
+                await _try_round(lab, random, course)
+                _ = on_progress(course, lab.now_s() - began_s)
+
+        await load_for(seconds * WARM_UP_SHARE)
         peers = await _be_quiet(lab, set(), quiet_s)
         course.before = await _uses(lab, run_id)
-        began_s = lab.now_s()
-        left_s = seconds * (1 - WARM_UP_SHARE)
-        while (at_s := lab.now_s() - began_s) < left_s:
-            course.samples.append((at_s, await _uses(lab, run_id)))
-            await _load(lab, random, course, left_s / SAMPLES)
+        while (at_s := lab.now_s() - began_s) < seconds:
+            uses = await _whole_uses(lab, run_id, course.before)
+            course.samples.append(Sample(at_s, course.rounds, uses))
+            await load_for(seconds * (1 - WARM_UP_SHARE) / SAMPLES)
         course.peers_missing = len(peers - await _be_quiet(lab, peers, quiet_s))
         course.after = await _uses(lab, run_id)
         course.waiting = await _waiting(lab)
@@ -208,22 +222,32 @@ async def soak(
     return course
 
 
-async def _load(lab: ProcessLab, random: Random, course: Course, seconds: float) -> None:
-    """Run rounds of load for so long."""
-    until_s = lab.now_s() + seconds
-    while lab.now_s() < until_s:
-        course.rounds += 1
-        try:
-            await _round(lab, random, course)
-        except* EiError:
-            # A worker was killed, or a link cut, under it.
-            course.lost += 1
-        await lab.sleep(ROUND_S)
+async def _whole_uses(lab: ProcessLab, run_id: str, before: Mapping[str, Use]) -> dict[str, Use]:
+    """Return what is in use once all processes are there: a killed worker comes back."""
+    uses: dict[str, Use] = {}
+
+    async def is_whole() -> bool:
+        uses.update(await _uses(lab, run_id))
+        return all(uses[name].processes >= use.processes for name, use in before.items())
+
+    _ = await until(lab, is_whole, limit_s=WHOLE_S, every_s=WORKER_S / 2)
+    return uses
+
+
+async def _try_round(lab: ProcessLab, random: Random, course: Course) -> None:
+    course.rounds += 1
+    try:
+        await _round(lab, random, course)
+    except* EiError:
+        # A worker was killed, or a link cut, under it.
+        course.lost += 1
+    await lab.sleep(ROUND_S)
 
 
 async def _round(lab: ProcessLab, random: Random, course: Course) -> None:
     names = list(lab.hosts)
-    pings = await ping_pairs(lab, all_pairs(names))
+    pairs = all_pairs(names)
+    pings = await ping_pairs(lab, pairs)
     course.lost += sum(ping.round_trip_s is None for ping in pings)
     source, to = random.sample(names, 2)
     if course.rounds % KILL_EVERY == 0:
@@ -237,6 +261,7 @@ async def _round(lab: ProcessLab, random: Random, course: Course) -> None:
         await lab.heal(to, node)
     with lab.host(to).datagrams(PORT):
         _ = await send_with_receipts(lab.host(source), to, port=PORT, count=MESSAGES)
+    source, to = pairs[course.rounds // STRETCH % len(pairs)]
     _ = await carry(lab.host(source), lab.host(to), random.randbytes(STREAM_BYTES))
 
 
@@ -279,34 +304,49 @@ async def _uses(lab: ProcessLab, run_id: str) -> dict[str, Use]:
     return uses
 
 
-def use_of(pids: list[int]) -> Use:
-    """Return what these processes take together; what has ended meanwhile takes nothing."""
-    memory_kib, files, threads, processes = 0, 0, 0, 0
-    for pid in pids:
-        folder = Path(f"/proc/{pid}")
-        with suppress(OSError):
-            memory_kib += _private_kib((folder / "smaps_rollup").read_text())
-            files += len(list((folder / "fd").iterdir()))
-            threads += len(list((folder / "task").iterdir()))
-            processes += 1
-    return Use(memory_kib, files, threads, processes)
-
-
-def _private_kib(smaps: str) -> int:
-    """Return the memory that a process shares with nobody: forks share most of theirs."""
-    lines = (line.split() for line in smaps.splitlines()[1:])
-    return sum(int(words[1]) for words in lines if words[0] in PRIVATE)
+def show_progress(course: Course, at_s: float, *, seconds: float) -> None:
+    """Rewrite a line of a terminal: how far it is, and who has grown most by now."""
+    text = f"{at_s:.0f} of {seconds:.0f} s, {course.rounds} rounds"
+    if course.samples:
+        first, last = course.samples[0].uses, course.samples[-1].uses
+        more = {name: last[name].memory_kib - use.memory_kib for name, use in first.items()}
+        most = max(more, key=more.__getitem__)
+        text += f", {most} has {more[most]:+} KiB since it was warm"
+    _ = sys.stderr.write(f"\r\x1b[K{text}")
+    _ = sys.stderr.flush()
 
 
 def main(arguments: list[str]) -> int:
     """Run the soak; return 1 unless all promises are kept."""
     seconds = float(arguments[0]) if arguments else SECONDS
     seed = int(arguments[1]) if len(arguments) > 1 else 1
-    course = asyncio.run(soak(find_topology(TOPOLOGY), seconds=seconds, seed=seed))
+    is_watched = sys.stderr.isatty()
+    course = asyncio.run(
+        soak(
+            find_topology(TOPOLOGY),
+            seconds=seconds,
+            seed=seed,
+            on_progress=partial(show_progress, seconds=seconds) if is_watched else _say_nothing,
+        )
+    )
+    if is_watched:
+        _ = sys.stderr.write("\r\x1b[K")
     rows = judge(course, seconds=seconds)
     _ = sys.stdout.write(plainly(rows))
     summary = {"rounds": course.rounds, "lost": course.lost, "faults": course.faults}
     _ = sys.stdout.write(f"{seconds:g} s with seed {seed}: {json.dumps(summary)}\n")
+    if len(arguments) > 2:  # noqa: PLR2004 a place to write to
+        record = SoakRecord(
+            topology=TOPOLOGY,
+            seconds=seconds,
+            seed=seed,
+            rounds=course.rounds,
+            lost=course.lost,
+            faults=course.faults,
+            samples=tuple(course.samples),
+            promises=tuple(rows),
+        )
+        write_into(Path(arguments[2]), record, lambda path: sys.stdout.write(f"wrote {path}\n"))
     return 0 if all(row.status == "ok" for row in rows) else 1
 
 
