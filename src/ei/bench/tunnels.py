@@ -5,6 +5,7 @@ generator ── end ══ relay ══ end          a TUN device at each end, 
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,12 @@ WIRES = ("10.77.1.1", "10.77.1.2", "10.77.2.3")
 """Of the generator, of the relay as the generator sees it, and of the sink."""
 
 START_LIMIT_S = 15.0
+KNOCK = """\
+import errno, socket, sys
+with socket.socket() as knocking:
+    knocking.settimeout(1.0)
+    sys.exit(knocking.connect_ex((sys.argv[1], 9)) != errno.ECONNREFUSED)
+"""
 KEEPALIVE_S = 1
 NEBULA_PORT = 4_242
 NEBULA_DEVICE = "neb0"
@@ -184,8 +191,8 @@ def start(
 
 
 def answers(network: Network, address: str) -> bool:
-    """Return whether the sink answers the generator through the tunnel."""
-    command = (*network.generator, "ping", "-c1", "-W1", address)
+    """Return whether the sink answers the generator through the tunnel: nobody listens, it says."""
+    command = (*network.generator, sys.executable, "-c", KNOCK, address)
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
