@@ -14,7 +14,8 @@ from ei.lab.lab import Lab
 from ei.lab.load import attach_fully
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, promise, unsupported
-from ei.lab.soak import growth, use_of
+from ei.lab.soak import growth
+from ei.lab.use import use_of
 from ei.scenarios.drain.load import Seen, Size, load
 from ei.scenarios.flood.flooder import Flooded
 
