@@ -67,6 +67,12 @@ def test_a_timeline_marks_its_moments() -> None:
     assert len(parse(drawing).findall(f".//{SVG}polyline")) == 1
 
 
+def test_a_long_timeline_is_numbered_without_exponents() -> None:
+    drawing = timeline([("echo", [20] * 40)], [], bin_s=30.0)
+
+    assert "1,170 s" in texts(drawing)
+
+
 def test_nothing_measured_is_said() -> None:
     assert histogram([("none", [])], unit="ms") == "<p>nothing was measured</p>"
     assert timeline([], [], bin_s=1.0) == "<p>nothing was measured</p>"

@@ -217,7 +217,9 @@ def _axis(low: float, high: float, *, unit: str) -> list[str]:
     parts = ['<line class="axis" x1="50" x2="810" y1="220.5" y2="220.5"/>']
     for index in range(6):
         value = low + (high - low) * index / 5
-        text = f"{value:.3g} {unit}" if index == 5 else f"{value:.3g}"  # noqa: PLR2004 the last
+        # Three digits, and never an exponent.
+        text = f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"  # noqa: PLR2004
+        text += f" {unit}" * (index == 5)  # noqa: PLR2004 the last
         x = 50 + 760 * index / 5
         parts.append(f'<text class="dim" x="{x:.0f}" y="238" text-anchor="middle">{text}</text>')
     return parts
