@@ -3,16 +3,15 @@
 import tempfile
 from pathlib import Path
 
-import atheris
+from harness import followed, fuzz
 
-with atheris.instrument_imports(include=["ei", "tomllib"]):
+with followed("ei", "tomllib"):
     from ei.daemons.governance_file import load_governance
     from ei.errors import ConfigError
     from ei.host.config import load_host_config
     from ei.lab.topology_file import load_topology
     from ei.node.config import load_node_config
 
-from harness import fuzz
 
 LOADS = (load_node_config, load_host_config, load_governance, load_topology)
 path = Path(tempfile.mkdtemp(prefix="ei-fuzz-", dir="/dev/shm")) / "file.toml"

@@ -3,13 +3,12 @@
 import tempfile
 from pathlib import Path
 
-import atheris
+from harness import followed, fuzz
 
-with atheris.instrument_imports(include=["ei", "tomllib"]):
+with followed("ei", "tomllib"):
     from ei.errors import ConfigError
     from ei.sdk.manifest import load_manifest
 
-from harness import fuzz
 
 folder = Path(tempfile.mkdtemp(prefix="ei-fuzz-", dir="/dev/shm")) / "echo"
 folder.mkdir()

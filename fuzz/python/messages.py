@@ -5,9 +5,9 @@ The first byte chooses who reads. What is read is written as it came, where ther
 
 from contextlib import suppress
 
-import atheris
+from harness import followed, fuzz
 
-with atheris.instrument_imports(include=["ei"]):
+with followed("ei"):
     from ei.attachment import messages as attachment
     from ei.daemons.messages import parse_answer, parse_request
     from ei.directory import messages as directory
@@ -19,7 +19,6 @@ with atheris.instrument_imports(include=["ei"]):
     from ei.services.relay import messages as relay
     from ei.services.relay import tokens
 
-from harness import fuzz
 
 codec = Codec(())
 

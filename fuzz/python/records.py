@@ -4,9 +4,9 @@ The first byte chooses: a record file; one envelope; bodies of records, of a lis
 which the key that is trusted most then signs, so that what lies behind the signature is reached.
 """
 
-import atheris
+from harness import followed, fuzz
 
-with atheris.instrument_imports(include=["ei"]):
+with followed("ei"):
     from ei.errors import IntegrityError
     from ei.records import envelope, requests
     from ei.records.governance import Governance
@@ -17,7 +17,6 @@ with atheris.instrument_imports(include=["ei"]):
     from ei.records.record_set import verify_records, with_records
 
 import msgspec
-from harness import fuzz
 
 KEYS = make_keys(bytes(32))
 TRUST = {"isp-a": KEYS.identity_key}

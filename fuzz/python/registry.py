@@ -6,9 +6,9 @@ log; metadata, raw, or as a body of JSON that the key which is trusted most then
 
 import json
 
-import atheris
+from harness import followed, fuzz
 
-with atheris.instrument_imports(include=["ei", "tuf", "securesystemslib"]):
+with followed("ei", "tuf", "securesystemslib"):
     from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
     from ei.errors import IntegrityError
@@ -24,7 +24,6 @@ with atheris.instrument_imports(include=["ei", "tuf", "securesystemslib"]):
     from ei.registry.tiles import read_entries
     from ei.registry.witnessing import answer
 
-from harness import fuzz
 from securesystemslib.formats import encode_canonical
 
 KEYS = make_keys(bytes(32))
