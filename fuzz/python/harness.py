@@ -42,13 +42,13 @@ def fuzz(target: Target, *, limit_ms: float = LIMIT_MS) -> None:
     """Run `target` on what libFuzzer makes up; arguments are libFuzzer's."""
     if IS_PLAIN:
         data = Path(sys.argv[1]).read_bytes()
-        _ = sys.stdout.write(f"{min(_time_ms(target, data) for _ in range(TRIES))}\n")
+        _ = sys.stdout.write(f"{_fastest_ms(target, data)}\n")
         return
     growth = _Growth()
 
     def one(data: bytes) -> None:
         if _time_ms(target, data) > limit_ms:
-            fastest = min(_time_ms(target, data) for _ in range(TRIES))
+            fastest = _fastest_ms(target, data)
             if fastest > limit_ms and (fastest := _plain_ms(data)) > limit_ms:
                 raise SlowInputError(
                     f"{fastest:.1f} ms for {len(data)} B, allowed are {limit_ms} ms"
@@ -67,6 +67,10 @@ def _plain_ms(data: bytes) -> float:
         command = [sys.executable, sys.argv[0], file.name]
         environ = {**os.environ, "EI_FUZZ_PLAIN": "1"}
         return float(subprocess.check_output(command, env=environ))
+
+
+def _fastest_ms(target: Target, data: bytes) -> float:
+    return min(_time_ms(target, data) for _ in range(TRIES))
 
 
 def _time_ms(target: Target, data: bytes) -> float:

@@ -360,6 +360,7 @@ class NodeDaemon:
         try:
             self.workers.kill(service)
         except LocalError as error:
+            # Our own log: the traceback says nothing here.
             self.log.error("slow worker stays", service=service, reason=str(error))  # noqa: TRY400
 
     def _on_reports(self, nursery: Nursery) -> None:
