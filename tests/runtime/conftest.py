@@ -69,7 +69,7 @@ class Subject(Service[None]):
             case b"wide":
                 yield SendPacket(replace(packet, metadata=bytes(10**7)), packet.source)
             case b"timers":
-                for number in range(2_000):
+                for number in range(500):
                     yield SetTimer(b"%d %d" % (packet.connection, number), 3_600.0)
             case b"fork":
                 import random  # it has what a service may not import
@@ -133,7 +133,9 @@ def ask(end, *items):
 
 
 def answer(end):
-    return msgspec.msgpack.decode(end.recv(1 << 20), type=EffectBatch)
+    received = end.recv(1 << 20)
+    assert received, f"the worker ended: {reports(2)[1].cause}"
+    return msgspec.msgpack.decode(received, type=EffectBatch)
 
 
 def words(batch):

@@ -127,8 +127,8 @@ def test_c10_who_asks_too_much_of_the_environment_gets_a_bounded_error(program: 
 [end] = start()
 print(words(ask(end, packet(b"endless"), packet(b"draw"), packet(b"wide"), packet())))
 # Of its tier, standard, are 16,384 timers.
-print(set(words(ask(end, *[packet(b"timers", n) for n in range(8)]))))
-print(words(ask(end, packet(b"timers", 8), packet())))
+print(set(words(ask(end, *[packet(b"timers", n) for n in range(32)]))))
+print(words(ask(end, packet(b"timers", 32), packet())))
 """
     )
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ei.errors import ExceededError, ServiceError, UndeclaredError
+from ei.runtime.shown import shown
 from ei.sdk import (
     Action,
     AtNode,
@@ -182,7 +183,7 @@ class Admission:
             case OpenStream(stream=stream) if stream % 2 == 0:
                 raise ServiceError(f"OpenStream.stream = {stream}: odd numbers allowed")
             case OpenStream(to=AtNode()) if self._is_anonymous:
-                raise ServiceError(f"{effect!r:.200}: an anonymous service opens none to a node")
+                raise ServiceError(f"{shown(effect)}: an anonymous service opens none to a node")
             case OpenStream(to=Legacy()):
                 self._check_capability("internet", effect)
             case StartTls():
@@ -194,12 +195,12 @@ class Admission:
 
     def _check_capability(self, word: Capability, effect: StreamEffect) -> None:
         if word not in self._capabilities:
-            raise UndeclaredError(f"{effect!r:.200}: the manifest lacks the capability {word}")
+            raise UndeclaredError(f"{shown(effect)}: the manifest lacks the capability {word}")
 
     def encode_message(self, effect: SendControl) -> bytes:
         """Return the bytes of a control message."""
         if not isinstance(effect.message, self._messages):
-            raise UndeclaredError(f"message {effect.message!r:.200}: not one of MESSAGES")
+            raise UndeclaredError(f"message {shown(effect.message)}: not one of MESSAGES")
         message = self._encode(effect.message)
         if len(message) > MAX_MESSAGE_BYTES:
             raise ExceededError(f"message of {len(message)} B exceeds {MAX_MESSAGE_BYTES} B")
@@ -225,11 +226,11 @@ def _explain(
     seen: Any = effects[0 if is_inside else steps.pop(0)]
     name = type(seen).__name__
     if not steps or not isinstance(seen, Packet if is_inside else Effect):
-        return f"{seen!r:.200} is not an effect"
+        return f"{shown(seen)} is not an effect"
     for step in steps:
         if isinstance(seen, msgspec.Struct):
             field = seen.__struct_fields__[step - (seen.__struct_config__.tag is not None)]
             name, seen = f"{name}.{field}", getattr(seen, field)
         else:
             name, seen = f"{name}[{step}]", seen[step]
-    return f"{name} = {seen!r:.200}: {rule}"
+    return f"{name} = {shown(seen)}: {rule}"

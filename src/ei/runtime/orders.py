@@ -13,6 +13,7 @@ from ei.runtime.admission import Admission
 from ei.runtime.batches import EncodedAnswer, Outcome, ResolveBytes, SendControlBytes
 from ei.runtime.holds import Held, Holds
 from ei.runtime.open_streams import OpenStreams
+from ei.runtime.shown import shown
 from ei.runtime.timers import MIN_AFTER_S, Timers
 from ei.runtime.undo import UndoLog
 from ei.sdk import (
@@ -136,7 +137,7 @@ class Orders:
         _, others = self._look_through(effects, None)
         for effect in others:
             if isinstance(effect, _ENDINGS):
-                raise ServiceError(f"{effect!r:.200}: there is no packet")
+                raise ServiceError(f"{shown(effect)}: there is no packet")
         return self._answer(Outcome.NONE, self._carry_out(effects))
 
     def close_stream(self, stream: int) -> None:
@@ -243,5 +244,5 @@ def _ending_of(others: list[Effect], *, is_sent: bool) -> _Ending | None:
     ending = endings[0] if endings else None
     if len(endings) > 1 or (is_sent and isinstance(ending, DropPacket | HoldPacket)):
         copies = "SendPacket, " if is_sent else ""
-        raise AnsweredTwiceError(f"answers a packet twice: {copies}{endings!r:.200}")
+        raise AnsweredTwiceError(f"answers a packet twice: {copies}{shown(endings)}")
     return ending
