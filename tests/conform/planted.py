@@ -178,8 +178,8 @@ LAST[0] = ctx
     ),
     "asks for more than a simulation has time for": Planted(
         only("simulation"),
-        'yield from [Count("seen")] * 2_000\nyield DropPacket("unwanted")',
-        manifest="handler_ms = 2",
+        'yield from [Count("seen")] * 1_000\nyield DropPacket("unwanted")',
+        manifest="handler_ms = 1",
     ),
     "brings a reference that does something else": Planted(
         only("stages"),

@@ -23,15 +23,12 @@ from ei.runtime.jail import LAYERS, OF_OURS, check_closed, close_jail
 from ei.runtime.loader import ReadService, is_ours, package_of, read_service
 from ei.runtime.modules import Sources, preload, read_sources
 from ei.runtime.mortality import die_with_parent
+from ei.runtime.rehearsal import LIMIT_S
 from ei.runtime.voices import Jailed, say
 from ei.runtime.worker import limit_resources, memory_limit_bytes, warm
 from ei.sdk.tiers import MIB
 
 TRUSTED = "trusted"
-
-LIMIT_S = 1.0
-"""Of CPU time for one event. The worker keeps to the module's own limit; this one is for what never
-ends."""
 
 START_S = 3_600.0
 CPU_S = 300

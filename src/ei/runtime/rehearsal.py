@@ -13,6 +13,10 @@ import msgspec
 from ei.runtime.environment import Environment
 from ei.runtime.pieces import cut
 
+LIMIT_S = 1.0
+"""Of CPU time for one event: for what never ends. What a manifest's limit ends depends on the
+machine."""
+
 MAX_EVENT_BYTES = 256 * 1024
 STATE_BYTES = 64
 """Of the last message, which says the digest of the state."""

@@ -44,7 +44,7 @@ from ei.runtime.limits import EventClock
 from ei.runtime.loader import LoadedService, ReadService, read_service
 from ei.runtime.pieces import cut
 from ei.runtime.randomness import SEED_BYTES
-from ei.runtime.rehearsal import rehearse
+from ei.runtime.rehearsal import LIMIT_S, rehearse
 from ei.runtime.replicated import ReplicatedWorker
 from ei.runtime.replication import Replication
 from ei.runtime.stores import ReplicatedStore, SqliteStore
@@ -80,7 +80,8 @@ class WorkerOrder(msgspec.Struct, frozen=True, kw_only=True):
         layers: Of its jail.
         is_trusted: Whether it runs as well where one of those layers cannot be had.
         is_watched: Whether it tells what its events cost, on one more socket, the last.
-        is_rehearsal: Whether the time is that of the batches; see `ei.runtime.rehearsal`.
+        is_rehearsal: Whether the time is that of the batches, and the limit of an event not the
+            manifest's; see `ei.runtime.rehearsal`.
     """
 
     folder: str
@@ -213,7 +214,8 @@ def _close(
     warm(read.manifest.libraries)
     slack_s = SLACK_S if folder is None else REPLICA_SLACK_S
     start_s = TIERS[read.manifest.tier].start_ms / 1_000
-    cutter = Cutter(read.manifest.handler_ms / 1_000, start_s=start_s, slack_s=slack_s)
+    limit_s = LIMIT_S if order.is_rehearsal else read.manifest.handler_ms / 1_000
+    cutter = Cutter(limit_s, start_s=start_s, slack_s=slack_s)
     cutter.arm()
     jail = close_jail(order.layers, folder=folder, measures=order.is_watched)
     _ = on_jailed(jail)
