@@ -5,7 +5,14 @@ import os
 
 import pytest
 
-from ei.scenarios.ways_in.outside import answer_to, missing, seen, without_varying
+from ei.scenarios.ways_in.outside import (
+    PROGRAMS,
+    answer_to,
+    missing,
+    seen,
+    that_work,
+    without_varying,
+)
 
 
 def test_a_name_is_answered_by_one_address() -> None:
@@ -33,15 +40,32 @@ def test_a_program_that_is_not_there_is_named_by_its_package() -> None:
 @pytest.mark.slow
 def test_what_is_looked_at_twice_is_the_same() -> None:
     async def program() -> tuple[str, str]:
+        programs = ("curl", "dig")
         async with await asyncio.start_server(_page, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            return await seen(port, environ=os.environ), await seen(port, environ=os.environ)
+            first = await seen(port, programs=programs, environ=os.environ)
+            return first, await seen(port, programs=programs, environ=os.environ)
 
     first, second = asyncio.run(program())
 
     assert first == second
     assert "curl 0\n200 4 bytes from 127.0.0.1" in first
     assert "192.0.2.80" in first
+    assert "ping" not in first
+
+
+@pytest.mark.slow
+def test_a_ping_is_looked_at_where_the_machine_lets_it_work() -> None:
+    async def program() -> tuple[tuple[str, ...], str]:
+        async with await asyncio.start_server(_page, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            programs = await that_work(os.environ)
+            return programs, await seen(port, programs=programs, environ=os.environ)
+
+    programs, printed = asyncio.run(program())
+
+    assert {"curl", "dig"} <= set(programs) <= set(PROGRAMS)
+    assert ("ping 0\n" in printed) == ("ping" in programs)
 
 
 async def _page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -7,6 +7,7 @@ from tests.scenarios.figures import broken
 
 from ei.lab.promises import Report
 from ei.lab.scenario import load_scenario, run_in_processes, run_in_simulation
+from ei.scenarios.ways_in.scenario import NO_PING
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +22,8 @@ def test_every_promise_is_kept_by_real_processes(environ: Mapping[str, str]) -> 
         return report
 
     assert broken(run) == []
-    # What is measured beside ours is not installed everywhere.
-    assert [name for name in others if not name.endswith("; make others")] == []
+    # What is measured beside ours is not installed everywhere, and some kernels answer no ping.
+    assert [name for name in others - {NO_PING} if not name.endswith("; make others")] == []
 
 
 def test_where_there_are_no_other_programs_it_says_so() -> None:

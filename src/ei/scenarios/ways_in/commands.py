@@ -121,7 +121,7 @@ async def killed(ground: Ground) -> Promise:
     left = await process.communicate()  # ends when the program, too, has let go of its output
     after = await ground.outside()
     is_same = before == during == after and left[0] == b""
-    name = "curl, ping and dig outside see no difference while ei run runs, and after its kill -9"
+    name = f"{after.programs} outside see no difference while ei run runs, and after its kill -9"
     return promise(name, is_same, "==", limit=True, is_valid=is_running)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ei.host.status import HostStatus
 from ei.lab.foreign import end, environ_of, unused_port
 from ei.lab.load import until
 from ei.lab.process_lab import ProcessLab
-from ei.scenarios.ways_in.outside import seen
+from ei.scenarios.ways_in.outside import seen, that_work
 
 BODY = bytes(range(256)) * 80_000
 """20 MB."""
@@ -35,6 +35,19 @@ OUTSIDE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """What programs outside see.
+
+    Attributes:
+        programs: Their names.
+        digest: SHA-256 of all that they print.
+    """
+
+    programs: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ground:
     """One lab, its servers, and how to run programs.
 
@@ -45,6 +58,7 @@ class Ground:
         bulk_port: Where a server of iperf3 may listen.
         idle_port: Where a server of many connections may.
         dave: A host of this program.
+        programs: Those that are looked at outside.
     """
 
     lab: ProcessLab
@@ -54,6 +68,7 @@ class Ground:
     bulk_port: int
     idle_port: int
     dave: Host
+    programs: tuple[str, ...]
     environ: Mapping[str, str]
 
     @property
@@ -81,16 +96,18 @@ class Ground:
         _, printed = await self.said("curl", "-s", "-m", "60", *words)
         return hashlib.sha256(printed).hexdigest()
 
-    async def outside(self) -> str:
-        """Return a digest of what programs outside see: of the network, and by it."""
+    async def outside(self) -> Outside:
+        """Return what programs outside see: of the network, and by it."""
         all_seen = [
-            await seen(self.web_port, environ=self.environ),
+            await seen(self.web_port, programs=self.programs, environ=self.environ),
             await self.got("--noproxy", "*", f"http://127.0.0.1:{self.web_port}/body"),
         ]
         for words in OUTSIDE:
             _, printed = await self.said(*words)
             all_seen.append(printed.decode())
-        return hashlib.sha256("\n".join(all_seen).encode()).hexdigest()
+        *others, last = self.programs
+        digest = hashlib.sha256("\n".join(all_seen).encode()).hexdigest()
+        return Outside(f"{', '.join(others)} and {last}", digest)
 
     @asynccontextmanager
     async def running(self, name: str, *words: str) -> AsyncGenerator[asyncio.subprocess.Process]:
@@ -123,10 +140,10 @@ async def grounded(lab: ProcessLab) -> AsyncGenerator[Ground]:
     """Start the servers; make room for the daemons of all hosts but dave."""
     for name in ("alice", "bob", "carol"):
         lab.host(name).close()
-    folder = lab.folder("sn1.isp-a").parent
+    folder, environ = lab.folder("sn1.isp-a").parent, environ_of(lab)
     async with (
         await asyncio.start_server(_web, "127.0.0.1", 0) as web,
-        await asyncio.start_server(_speak, "127.0.0.1", 0) as speaking,
+        await asyncio.start_server(speak, "127.0.0.1", 0) as speaking,
     ):
         yield Ground(
             lab,
@@ -136,7 +153,8 @@ async def grounded(lab: ProcessLab) -> AsyncGenerator[Ground]:
             unused_port(),
             unused_port(),
             lab.host("dave"),
-            environ_of(lab),
+            await that_work(environ),
+            environ,
         )
 
 
@@ -148,9 +166,11 @@ async def _web(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-async def _speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Speak first, then say everything again."""
     writer.write(b"ready\n")
-    while piece := await reader.read(65_536):
-        writer.write(piece)
-        await writer.drain()
+    with suppress(ConnectionError):  # a way in that is killed resets what it has open
+        while piece := await reader.read(65_536):
+            writer.write(piece)
+            await writer.drain()
     writer.close()

@@ -3,14 +3,22 @@
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
+from ei.errors import DeniedError
+from ei.lab.namespaces import check_allowed
+from ei.scenarios.ways_in.wireguard import WIRES, joined
+
+PROGRAMS = ("curl", "ping", "dig")
 PACKAGES = {"curl": "curl", "ping": "iputils-ping", "dig": "bind9-dnsutils"}
 NAME = "www.example.org"
 ADDRESS = "192.0.2.80"
 LIMIT_S = "10"
+PLAIN_S = "3"
+"""For an answer where nobody is on the way."""
+
 CURL = ("-o", "/dev/null", "-w", "%{http_code} %{size_download} bytes from %{remote_ip}")
 VARIES = (
     re.compile(r"^;; (Query time|WHEN|MSG SIZE).*$", re.MULTILINE),
@@ -29,8 +37,25 @@ def missing(environ: Mapping[str, str]) -> str:
     return next((PACKAGES[each] for each in PACKAGES if shutil.which(each, path=path) is None), "")
 
 
-async def seen(web_port: int, *, environ: Mapping[str, str]) -> str:
-    """Return all that curl, ping and dig print outside, with their exit codes, less what varies."""
+async def that_work(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which of the programs this machine lets work: some kernels answer no ping.
+
+    Asked is on a wire between two namespaces that have nothing of ours; where there may be none, on
+    the loopback.
+    """
+    ping = ("ping", "-c", "1", "-W", PLAIN_S)
+    try:
+        check_allowed(environ=environ)
+    except DeniedError:
+        code, _ = await _ended((*ping, "127.0.0.1"), environ)
+    else:
+        with joined() as (here, _):
+            code, _ = await _ended(("nsenter", f"--net={here}", *ping, WIRES[1]), environ)
+    return tuple(each for each in PROGRAMS if each != "ping" or code == 0)
+
+
+async def seen(web_port: int, *, programs: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return all that programs print outside, with their exit codes, less what varies."""
     async with answering_names() as dns_port:
         commands = (
             ("curl", "-sS", "-m", LIMIT_S, *CURL, f"http://127.0.0.1:{web_port}/body"),
@@ -38,7 +63,8 @@ async def seen(web_port: int, *, environ: Mapping[str, str]) -> str:
             ("ping", "-c", "2", "-i", "0.2", "-W", LIMIT_S, "127.0.0.1"),
             ("dig", "@127.0.0.1", "-p", str(dns_port), "+tries=1", NAME, "A"),
         )
-        return "\n".join([await _printed(words, environ) for words in commands])
+        looked_at = [words for words in commands if words[0] in programs]
+        return "\n".join([await _printed(words, environ) for words in looked_at])
 
 
 def without_varying(text: str) -> str:
@@ -81,6 +107,12 @@ def answer_to(asked: bytes) -> bytes:
 
 
 async def _printed(words: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    code, printed = await _ended(words, environ)
+    return f"{words[0]} {code}\n{without_varying(printed)}"
+
+
+async def _ended(words: tuple[str, ...], environ: Mapping[str, str]) -> tuple[int | None, str]:
+    """Run a program to its end; return its exit code and what it printed."""
     process = await asyncio.create_subprocess_exec(
         *words,
         stdout=asyncio.subprocess.PIPE,
@@ -88,4 +120,4 @@ async def _printed(words: tuple[str, ...], environ: Mapping[str, str]) -> str:
         env={**environ, "LC_ALL": "C"},
     )
     printed, _ = await process.communicate()
-    return f"{words[0]} {process.returncode}\n{without_varying(printed.decode(errors='replace'))}"
+    return process.returncode, printed.decode(errors="replace")

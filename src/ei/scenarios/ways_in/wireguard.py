@@ -52,7 +52,7 @@ async def tunnelled(environ: Mapping[str, str]) -> AsyncGenerator[Tunnel]:
     program = find_program(PROGRAM) or PROGRAM
     keys = [X25519PrivateKey.generate() for _ in WIRES]
     async with AsyncExitStack() as stack:
-        namespaces = stack.enter_context(_joined())
+        namespaces = stack.enter_context(joined())
         pids: list[int] = []
         for own, other in ((0, 1), (1, 0)):
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="ei-wireguard-")))
@@ -76,7 +76,7 @@ async def tunnelled(environ: Mapping[str, str]) -> AsyncGenerator[Tunnel]:
 
 
 @contextmanager
-def _joined() -> Generator[tuple[str, ...]]:
+def joined() -> Generator[tuple[str, ...]]:
     """Have two namespaces joined by a wire; yield their paths."""
     files: list[int] = []
     try:
