@@ -1,11 +1,9 @@
 """What a soak saw is written for who wants to know what grew."""
 
-from pathlib import Path
-
 import msgspec
 
 from ei.lab.promises import promise
-from ei.lab.soak_record import Sample, SoakRecord, page, write_into
+from ei.lab.soak_record import Sample, SoakRecord, files_of, page
 from ei.lab.use import Use
 
 SAMPLES = tuple(
@@ -20,17 +18,15 @@ RECORD = SoakRecord(
 )  # fmt: skip
 
 
-def test_the_file_says_what_each_process_had_at_each_sample(tmp_path: Path) -> None:
-    told: list[Path] = []
+def test_the_file_says_what_each_process_had_at_each_sample() -> None:
+    files = files_of(RECORD)
 
-    write_into(tmp_path / "new", RECORD, told.append)
-
-    assert [path.name for path in told] == ["soak.json", "soak.html"]
-    read = msgspec.json.decode(told[0].read_bytes())
+    assert list(files) == ["soak.json", "soak.html"]
+    read = msgspec.json.decode(files["soak.json"])
     assert read["schema"] == "ei.soak/1"
     last = read["samples"][-1]["uses"]["sn1.isp-a"]
     assert (last["memory_kib"], last["memory_of"]) == (50_002, {"7": 50_002})
-    assert msgspec.json.decode(told[0].read_bytes(), type=SoakRecord) == RECORD
+    assert msgspec.json.decode(files["soak.json"], type=SoakRecord) == RECORD
 
 
 def test_the_page_draws_each_memory_above_its_least() -> None:

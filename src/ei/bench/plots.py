@@ -4,9 +4,8 @@ A curve is made of all figures whose name is the same but for a number. Pure.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 
 import msgspec
 
@@ -77,23 +76,15 @@ def page(report: Report) -> str:
     )
 
 
-def write_into(folder: Path, report: Report, told: Callable[[Path], object]) -> None:
-    """Write the page, the report as JSON, and each drawing by itself.
-
-    Args:
-        folder: Made if it is not there.
-        told: Gets the path of what was written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+def files_of(report: Report) -> dict[str, str]:
+    """Return the page, the report as JSON, and each drawing by itself, by the names of files."""
     style = f"<style>{STYLE.format(ink=MIDDLE)}</style>"
     report_json = msgspec.json.format(msgspec.json.encode(report)).decode()
-    written = {"report.html": page(report), "report.json": report_json}
+    files = {"report.html": page(report), "report.json": report_json}
     for name, drawn in drawings(report.figures).items():
         head, rest = drawn.split("\n", 1)
-        written[f"{name}.svg"] = f"{head}\n{style}\n{rest}\n"
-    for name, content in written.items():
-        _ = (folder / name).write_text(content)
-        _ = told(folder / name)
+        files[f"{name}.svg"] = f"{head}\n{style}\n{rest}\n"
+    return files
 
 
 def _row(figure: Figure) -> str:

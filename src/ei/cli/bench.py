@@ -55,9 +55,10 @@ def execute(arguments: argparse.Namespace, output: Output) -> Exit:
     exit_code = show_report(report, output)
     folder: Path | None = arguments.into
     if folder is not None:
-        from ei.bench.plots import write_into
+        from ei.bench.plots import files_of
+        from ei.lab.writing import write_files
 
-        write_into(folder, report, lambda path: output.talk(f"wrote {path}"))
+        write_files(folder, files_of(report), lambda path: output.talk(f"wrote {path}"))
     return exit_code
 
 

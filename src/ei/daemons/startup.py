@@ -28,7 +28,7 @@ def explained(doing: str) -> Generator[None]:
 
 
 def _explain(doing: str, error: OSError) -> EiError:
-    place = f" {error.filename}" if error.filename else ""
+    place = f" {error.filename}" if error.filename and str(error.filename) not in doing else ""
     text = f"{doing}{place}: {error.strerror or error}"
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:

@@ -31,8 +31,9 @@ from ei.lab.load import all_pairs, carry, node_in_use, ping_pairs, send_with_rec
 from ei.lab.process_lab import ProcessLab
 from ei.lab.promises import Promise, plainly, promise
 from ei.lab.run_folder import run_folder
-from ei.lab.soak_record import Sample, SoakRecord, write_into
+from ei.lab.soak_record import Sample, SoakRecord, files_of
 from ei.lab.use import Use, use_of
+from ei.lab.writing import write_files
 
 if TYPE_CHECKING:
     from ei.lab.topology import Topology
@@ -346,8 +347,16 @@ def main(arguments: list[str]) -> int:
             samples=tuple(course.samples),
             promises=tuple(rows),
         )
-        write_into(Path(arguments[2]), record, lambda path: sys.stdout.write(f"wrote {path}\n"))
+        try:
+            write_files(Path(arguments[2]), files_of(record), _say_written)
+        except EiError as error:
+            _ = sys.stderr.write(f"{error}. {error.remedy}\n")
+            return error.exit_code
     return 0 if all(row.status == "ok" for row in rows) else 1
+
+
+def _say_written(path: Path) -> None:
+    _ = sys.stdout.write(f"wrote {path}\n")
 
 
 if __name__ == "__main__":

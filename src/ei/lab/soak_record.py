@@ -1,8 +1,6 @@
 """What a soak saw, as a file and as drawings, for who wants to know what grew."""
 
-from collections.abc import Callable
 from html import escape
-from pathlib import Path
 
 import msgspec
 
@@ -70,15 +68,7 @@ def page(record: SoakRecord) -> str:
     return PAGE.format(promises=escape(plainly(record.promises)), drawings="\n".join(drawings))
 
 
-def write_into(folder: Path, record: SoakRecord, told: Callable[[Path], object]) -> None:
-    """Write `soak.json` and `soak.html`.
-
-    Args:
-        folder: Made if it is not there.
-        told: Gets the path of what was written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
+def files_of(record: SoakRecord) -> dict[str, str]:
+    """Return all of it as JSON, and its page, by the names of files."""
     as_json = msgspec.json.format(msgspec.json.encode(record)).decode()
-    for name, content in {"soak.json": as_json, "soak.html": page(record)}.items():
-        _ = (folder / name).write_text(content)
-        _ = told(folder / name)
+    return {"soak.json": as_json, "soak.html": page(record)}
