@@ -15,15 +15,14 @@ LIVE := V=1 .ci/step
 BIN := .venv/bin
 CARGO_TEST := cargo test --profile checks --locked --workspace --exclude ei-core
 PYTEST := $(BIN)/pytest
-# Rust and Python in turn: one waits for the compiler while the other runs.
-RUST_CHECKS := check-rust-format check-clippy check-rust-tests
-PYTHON_CHECKS := check-python-format check-lint check-imports check-mypy check-basedpyright \
-    check-stubs check-unit-tests
+# What is soon done first; then one of cargo, which lets no second one build, beside one of Python.
+CHECKS := check-rust-format check-python-format check-lint check-imports check-clippy \
+    check-unit-tests check-rust-tests check-mypy check-basedpyright check-stubs
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .PHONY: help demo build check previous test bench fuzz differential sanitize leftovers soak books
 .PHONY: nightly others coverage fix clean
-.PHONY: $(RUST_CHECKS) $(PYTHON_CHECKS)
+.PHONY: $(CHECKS)
 
 help: ## List the targets
 	@echo "The two commands: make demo, make test. All of them:"
@@ -36,7 +35,7 @@ demo: build ## Three domains, five nodes, eight hosts on this machine; under a m
 build: src/ei/_core.abi3.so ## Make .venv and the native part, in release mode
 
 check: build .venv/.dev ## Format, lint, types, stubs, import contracts, unit tests
-	@$(LIVE) "check" env V=$(V) $(MAKE) --jobs=2 --keep-going $(RUST_CHECKS) $(PYTHON_CHECKS)
+	@$(LIVE) "check" env V=$(V) $(MAKE) --jobs=2 --keep-going $(CHECKS)
 
 test: check previous ## All tests: check, then the slow ones, the docs and the foreign programs
 	@$(STEP) "slow tests, docs, peers" $(PYTEST) -m slow --reruns 1 -r fER
