@@ -15,14 +15,16 @@ LIVE := V=1 .ci/step
 BIN := .venv/bin
 CARGO_TEST := cargo test --profile checks --locked --workspace --exclude ei-core
 PYTEST := $(BIN)/pytest
+SLOW_PYTEST := $(PYTEST) --reruns 1 -r fER
 # What is soon done first; then one of cargo, which lets no second one build, beside one of Python.
 CHECKS := check-rust-format check-python-format check-lint check-imports check-clippy \
     check-unit-tests check-rust-tests check-mypy check-basedpyright check-stubs
+SLOW_TESTS := test-two-at-a-time test-alone
 NATIVE_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml)
 
 .PHONY: help demo build check previous test bench fuzz differential sanitize leftovers soak books
 .PHONY: nightly others coverage fix clean
-.PHONY: $(CHECKS)
+.PHONY: $(CHECKS) $(SLOW_TESTS)
 
 help: ## List the targets
 	@echo "The two commands: make demo, make test. All of them:"
@@ -38,7 +40,7 @@ check: build .venv/.dev ## Format, lint, types, stubs, import contracts, unit te
 	@$(LIVE) "check" env V=$(V) $(MAKE) --jobs=2 --keep-going $(CHECKS)
 
 test: check previous ## All tests: check, then the slow ones, the docs and the foreign programs
-	@$(STEP) "slow tests, docs, peers" $(PYTEST) -m slow --reruns 1 -r fER
+	@env V=$(V) $(MAKE) --jobs=1 --keep-going $(SLOW_TESTS)
 
 previous: build .venv/.dev ## The version before this one, in build/previous: tests run both together
 	@$(STEP) "the version before this one" $(BIN)/python -m tools.previous
@@ -116,6 +118,14 @@ check-stubs:
 
 check-unit-tests:
 	@$(STEP) "unit tests" $(PYTEST) -m "not slow"
+
+# -- the parts of test; both are run, even when one fails --------------------------------------------
+
+test-two-at-a-time:
+	@$(STEP) "slow tests, docs, peers" $(SLOW_PYTEST) -m "slow and not alone" -n 2 --dist worksteal
+
+test-alone:
+	@$(STEP) "slow tests that measure" $(SLOW_PYTEST) -m alone
 
 # -- what is made once, and again only when its sources changed -------------------------------------
 

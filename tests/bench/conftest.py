@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.lab.conftest import lonely, silence
@@ -11,8 +12,17 @@ from ei.bench.world import World, open_world
 
 __all__ = ["lonely", "silence"]
 
+HERE = Path(__file__).parent
 SINKS = 24
 LIMIT_S = 5.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is slow here measures the machine."""
+    for item in items:
+        if item.get_closest_marker("slow") and item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.alone)
 
 
 def counted(world: World, name: str) -> int:

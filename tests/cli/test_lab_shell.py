@@ -65,6 +65,7 @@ except ConnectionRefusedError:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_any_program_runs_over_the_links_of_a_netns_lab(spread_lab: Path) -> None:
     def ei(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

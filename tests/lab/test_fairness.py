@@ -19,7 +19,7 @@ from ei.lab.processes import start_lab, stop_lab
 from ei.lab.run_folder import LabFile, run_folder
 from ei.lab.topology import Topology
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(60)]
 
 ECHO = 17
 NAME = "fair"

@@ -27,6 +27,7 @@ def lab(environ: Mapping[str, str]) -> Iterator[LabFile]:
     stop_lab(name=NAME, environ=environ)
 
 
+@pytest.mark.alone
 def test_a_lab_of_three_domains_is_up_within_5_seconds(environ: Mapping[str, str]) -> None:
     began_s = time.monotonic()
     ready: list[str] = []

@@ -74,6 +74,7 @@ def test_a_perfect_link_carries_both_ways() -> None:
         assert a.recv(100) == b"and back"
 
 
+@pytest.mark.alone
 def test_a_delay_is_kept_to_the_millisecond() -> None:
     with shaped(Link(seed=1, delay_s=0.02)) as (a, b, _, _):
         taken_s: list[float] = []
@@ -103,6 +104,7 @@ def test_loss_is_the_loss_that_the_same_seed_gives_in_simulation() -> None:
     assert 150 < offers - len(got) < 250
 
 
+@pytest.mark.alone
 def test_a_rate_spaces_datagrams() -> None:
     # 100 datagrams of 972 B and 28 B of headers at 8 Mb/s take 1 ms each.
     with shaped(Link(seed=1, rate_bps=8_000_000)) as (a, b, _, _):

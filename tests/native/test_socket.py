@@ -89,6 +89,7 @@ def test_so_many_datagrams_are_taken_and_then_the_caller_has_its_turn(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_train_that_the_system_does_not_take_holds_its_thread_up_for_two_milliseconds() -> None:
     try:
         check_allowed(environ=os.environ)

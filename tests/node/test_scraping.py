@@ -95,6 +95,7 @@ class Scraper:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
+@pytest.mark.alone
 def test_b13_a_hundred_scrapes_a_second_leave_the_round_trips_as_they_were(
     start_node: "Callable[[Path], RunningNode]",
     node_file: Path,
