@@ -6,9 +6,11 @@ from ei.directory import DIRECTORY, Attached
 from ei.directory.messages import Answer, Ask, decode, encode
 from ei.node.control import ControlPlane
 from ei.node.remembering import RememberingControl
+from ei.records.addresses import make_group_address
+from ei.records.envelope import seal_record
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
-from ei.records.kinds import MAX_ATTACHMENT_S
+from ei.records.kinds import MAX_ATTACHMENT_S, GroupRecord
 from ei.records.record_set import RecordSet, verify_records
 from ei.routing import Offer
 from ei.routing.policy import Word
@@ -16,6 +18,7 @@ from ei.sdk.packets import Address
 from ei.sdk.records import (
     Attachment,
     AttachmentOf,
+    GroupOf,
     Node,
     NodeAt,
     NodeStatement,
@@ -143,6 +146,24 @@ def test_what_another_domain_answers_for_is_asked_there_and_told() -> None:
     told = rig.told()
     assert [query for query, _ in told] == [TO_B, WHERE_IS_BOB]
     assert told[1][1] == Attachment(BOB.address(2), (AT_FAR,))
+
+
+def test_where_a_groups_senders_are_is_said_before_its_record() -> None:
+    rig = Rig()
+    news = make_group_address(1, A.identity_key, "news.isp-a")
+    sender = BOB.address(2)
+    record = GroupRecord(news, "news.isp-a", A.identity_key, (SELF,), 1, 4_000, senders=(0, sender))
+    rig.plane.use(records(seal_record(record, A)), None)
+    rig.plane.poll(now_s=rig.now_s, unix_s=UNIX_S)
+    rig.ask(GroupOf(news))
+    [(asked, _)] = rig.said()
+    assert [query for query, _ in rig.told()] == [GroupOf(news)]
+
+    rig.hear(Address(asked), answer(AT_FAR))  # type: ignore[arg-type]
+    assert [query for query, _ in rig.told()] == [TO_B, WHERE_IS_BOB]
+    rig.ask(GroupOf(news))
+
+    assert [query for query, _ in rig.told()] == [TO_B, WHERE_IS_BOB, GroupOf(news)]
 
 
 def test_who_asked_is_told_when_the_answer_changes() -> None:

@@ -20,7 +20,7 @@ from ei.directory.stores import Store
 from ei.directory.uses import Resolution
 from ei.node.datapath import DatapathControl
 from ei.records.keys import Keys
-from ei.records.kinds import AnyRecord, AttachmentRecord
+from ei.records.kinds import AnyRecord, AttachmentRecord, GroupRecord
 from ei.records.operators import operator_of
 from ei.records.record_set import RecordSet
 from ei.records.stating import state
@@ -138,32 +138,32 @@ class ControlPlane:
         else:
             self.dropped["unknown_service"] += 1
             return
-        self._settle(service, sends, now_s=now_s)
+        self._settle(service, sends, now_s=now_s, unix_s=unix_s)
 
     def peer_changed(self, peer: Address, *, is_up: bool, now_s: float, unix_s: float) -> None:
         """Take it that a pipe came up or went down."""
         self._go_over(now_s=now_s, unix_s=unix_s)
         sends = self.router.peer_changed(peer, is_up=is_up, now_s=now_s)
-        self._settle(ROUTING, sends, now_s=now_s)
+        self._settle(ROUTING, sends, now_s=now_s, unix_s=unix_s)
         sends = self.directory.peer_changed(peer, is_up=is_up, now_s=now_s, unix_s=unix_s)
-        self._settle(DIRECTORY, sends, now_s=now_s)
+        self._settle(DIRECTORY, sends, now_s=now_s, unix_s=unix_s)
 
-    def peer_leaves(self, peer: Address, *, now_s: float) -> None:
+    def peer_leaves(self, peer: Address, *, now_s: float, unix_s: float) -> None:
         """Take it that a node will be gone in a moment."""
         self.router.peer_leaves(peer, now_s=now_s)
-        self._settle(ROUTING, [], now_s=now_s)
+        self._settle(ROUTING, [], now_s=now_s, unix_s=unix_s)
 
     def poll(self, *, now_s: float, unix_s: float) -> None:
         """Do what is due."""
         self._go_over(now_s=now_s, unix_s=unix_s)
         if self.directory.next_deadline_s() <= now_s:
             sends = self.directory.poll(now_s=now_s, unix_s=unix_s)
-            self._settle(DIRECTORY, sends, now_s=now_s)
+            self._settle(DIRECTORY, sends, now_s=now_s, unix_s=unix_s)
         sends = []
         if self.router.next_deadline_s() <= now_s:
             self._measure(now_s=now_s)
             sends = self.router.poll(now_s=now_s, unix_s=unix_s)
-        self._settle(ROUTING, sends, now_s=now_s)
+        self._settle(ROUTING, sends, now_s=now_s, unix_s=unix_s)
 
     def _go_over(self, *, now_s: float, unix_s: float) -> None:
         """Use the records that wait, before a pipe with somebody in them comes up."""
@@ -173,9 +173,9 @@ class ControlPlane:
             atlas = self._atlas if records is self._records else Atlas(records)
             self._atlas, self._records = atlas, records
             sends = self.router.update(atlas, policy, now_s=now_s, unix_s=unix_s)
-            self._settle(ROUTING, sends, now_s=now_s)
+            self._settle(ROUTING, sends, now_s=now_s, unix_s=unix_s)
             sends = self.directory.update(records, now_s=now_s, unix_s=unix_s)
-            self._settle(DIRECTORY, sends, now_s=now_s)
+            self._settle(DIRECTORY, sends, now_s=now_s, unix_s=unix_s)
 
     def _measure(self, *, now_s: float) -> None:
         """Have routing know how far its peers are, where it has a choice."""
@@ -230,10 +230,7 @@ class ControlPlane:
         self._note(query, service, now_s=now_s)
         match query:
             case AttachmentOf() | GroupOf():
-                found, sends = self.directory.ask(query_of(query), now_s=now_s, unix_s=unix_s)
-                self._settle(DIRECTORY, sends, now_s=now_s)
-                if found is not None:
-                    self._tell(query, found.record, [service])
+                self._ask(query, service, now_s=now_s, unix_s=unix_s)
             case RouteTo() | ServiceAt():
                 self._told[query] = route = self._route(query)
                 self._datapath.resolved(service, encoded, _encoded(route))
@@ -247,12 +244,14 @@ class ControlPlane:
     def find(self, query: DirectoryQuery, *, now_s: float, unix_s: float) -> Resolution | None:
         """Return what the directory knows, to who asks again in a moment if it does not."""
         found, sends = self.directory.ask(query, now_s=now_s, unix_s=unix_s)
-        self._settle(DIRECTORY, sends, now_s=now_s)
+        self._settle(DIRECTORY, sends, now_s=now_s, unix_s=unix_s)
         return found
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def _settle(self, service: int, sends: list[tuple[Address, bytes]], *, now_s: float) -> None:
+    def _settle(
+        self, service: int, sends: list[tuple[Address, bytes]], *, now_s: float, unix_s: float
+    ) -> None:
         for peer, message in sends:
             try:
                 self._datapath.send_control(peer, service, message)
@@ -262,7 +261,7 @@ class ControlPlane:
                 if service == ROUTING:
                     self.router.not_sent(peer, now_s=now_s)
         for resolution in self.directory.take_answers():
-            self._tell_answer(resolution, now_s=now_s)
+            self._tell_answer(resolution, now_s=now_s, unix_s=unix_s)
         changes = self.router.take_changes()
         if changes.domains or changes.services:
             self._tell_changes(changes)
@@ -289,7 +288,15 @@ class ControlPlane:
             del self._asked[oldest]
             _ = self._told.pop(oldest, None)
 
-    def _tell_answer(self, resolution: Resolution, *, now_s: float) -> None:
+    def _ask(
+        self, query: AttachmentOf | GroupOf, service: int, *, now_s: float, unix_s: float
+    ) -> None:
+        found, sends = self.directory.ask(query_of(query), now_s=now_s, unix_s=unix_s)
+        self._settle(DIRECTORY, sends, now_s=now_s, unix_s=unix_s)
+        if found is not None:
+            self._tell(query, found.record, [service], now_s=now_s, unix_s=unix_s)
+
+    def _tell_answer(self, resolution: Resolution, *, now_s: float, unix_s: float) -> None:
         query = asked_with(resolution.query)
         if query is None:
             return
@@ -298,14 +305,24 @@ class ControlPlane:
             for service, asked_s in self._asked.get(query, {}).items()
             if asked_s > now_s - ASKED_S
         ]
-        self._tell(query, resolution.record, services)
+        self._tell(query, resolution.record, services, now_s=now_s, unix_s=unix_s)
 
-    def _tell(self, query: Query, record: AnyRecord | None, services: list[int]) -> None:
+    def _tell(
+        self,
+        query: Query,
+        record: AnyRecord | None,
+        services: list[int],
+        *,
+        now_s: float,
+        unix_s: float,
+    ) -> None:
         answer = answer_of(record)
         encoded = msgspec.msgpack.encode(query)
         for service in services:
             if isinstance(record, AttachmentRecord):
                 self._tell_ways(record, service)
+            elif isinstance(record, GroupRecord):
+                self._tell_senders(record, service, now_s=now_s, unix_s=unix_s)
             self._datapath.resolved(service, encoded, _encoded(answer))
 
     def _tell_ways(self, record: AttachmentRecord, service: int) -> None:
@@ -318,6 +335,16 @@ class ControlPlane:
                 by = self._asked.get(AttachmentOf(record.host), {})
                 self._note(query, service, now_s=by.get(service, 0.0))
                 self._datapath.resolved(service, msgspec.msgpack.encode(query), _encoded(route))
+
+    def _tell_senders(
+        self, record: GroupRecord, service: int, *, now_s: float, unix_s: float
+    ) -> None:
+        """Say where a group's senders are before it is asked, likewise."""
+        for sender in record.senders:
+            if isinstance(sender, bytes):
+                query = AttachmentOf(Address(sender))
+                self._note(query, service, now_s=now_s)
+                self._ask(query, service, now_s=now_s, unix_s=unix_s)
 
     def _operator(self, domain: int) -> Operator | None:
         name = operator_of(domain, self._records)

@@ -226,7 +226,7 @@ class Node:
                     left.append(DatapathFailed(reason))
                 case ("control", sender, service, message):
                     if service == ATTACHMENT:
-                        self._hear(Address(sender), message, now_s=now_s)
+                        self._hear(Address(sender), message, now_s=now_s, unix_s=unix_s)
                     elif service == REGISTRY:
                         left.append(CheckpointHeard(Address(sender), message))
                     else:
@@ -235,14 +235,14 @@ class Node:
                         )
         return left
 
-    def _hear(self, sender: Address, message: bytes, *, now_s: float) -> None:
+    def _hear(self, sender: Address, message: bytes, *, now_s: float, unix_s: float) -> None:
         """Take a message about attachments; one that it does not know changes nothing."""
         with suppress(PeerError):
             match decode(message):
                 case (DrainingMessage() | Moved()) as said:
                     self.draining.take(sender, said)
                     if isinstance(said, DrainingMessage):
-                        self.control.peer_leaves(sender, now_s=now_s)
+                        self.control.peer_leaves(sender, now_s=now_s, unix_s=unix_s)
                 case Guard(envelope):
                     self._guards.take(sender, envelope, unix_s=self._unix_s)
                 case (Explain() | Explained()) as said:

@@ -11,6 +11,9 @@ from ei.services.multicast.trees import Trees, group_of
 RECONSIDER = b"reconsider "
 """With what changed: the timer of what is left to be reconsidered; a group alone: of a refresh."""
 
+UNPROVEN = b"unproven "
+"""With a peer that has grafted: the timer of how long its proof may take."""
+
 GROUPS_AT_ONCE = 500
 """How many groups are reconsidered in one event when a peer comes or goes; the rest follows."""
 
@@ -38,11 +41,25 @@ def graft(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
     if is_node:
         _ = trees.prove_node(node, ttl_s=3 * config.membership_s)
     if not is_node:
-        # Its proof was lost, or is on its way; until it comes the branch gets nothing.
-        yield SendControl(Again(), to=node)
+        # Its proof is on its way, or was lost; until it comes the branch gets nothing.
+        yield SetTimer(UNPROVEN + node, after_s=config.again_s)
     elif is_new:
         yield RevokeDecisions(tag=group)
-        yield from grow(group, ctx, is_due=True)
+        yield from grow(group, ctx)
+
+
+def prove(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Note that a peer is a node: from now on it gets what it has grafted."""
+    membership_s = ctx.config.membership_s
+    if Trees(ctx.ephemeral).prove_node(node, ttl_s=3 * membership_s):
+        yield from reconsider(node, ctx)
+        Members(ctx.ephemeral).depend(group_of(tree), node, ttl_s=membership_s)
+
+
+def ask_for_proof(node: Address, ctx: Context[Config]) -> Iterator[Effect]:
+    """Have a peer graft again whose proof has not come."""
+    if not Trees(ctx.ephemeral).is_node(node) and node in ctx.peers:
+        yield SendControl(Again(), to=node)
 
 
 def prune(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effect]:
@@ -60,7 +77,7 @@ def declined(tree: bytes, node: Address, ctx: Context[Config]) -> Iterator[Effec
     if trees.parent(tree) == node:
         trees.decline(tree, node, ttl_s=ctx.config.declined_s)
         trees.set_parent(tree, None)
-        yield from grow(group_of(tree), ctx, is_due=True)
+        yield from grow(group_of(tree), ctx)
 
 
 def graft_again(parent: Address, ctx: Context[Config]) -> Iterator[Effect]:

@@ -72,6 +72,7 @@ async def join(
     """
     address = bytes(await host.lookup(group))
     with host.listen(MULTICAST, metadata=address, limit_items=limit_items) as channel:
+        _tell(host, Join(address))
         try:
             async with _beside(_stay(host, address, repeat_s)):
                 yield channel
@@ -341,9 +342,9 @@ async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
 async def _stay(host: Host, group: bytes, repeat_s: float) -> None:
     """Tell the node in use, again and again, and the next one as soon as the host moves there."""
     while True:
-        _tell(host, Join(group))
         with suppress(DeadlineError):
             await host.moved(deadline_s=repeat_s)
+        _tell(host, Join(group))
 
 
 def _tell(host: Host, message: Join | Leave | Missing) -> None:

@@ -39,10 +39,15 @@ from ei.services.multicast.messages import Decline, Graft, Prune
 from ei.services.multicast.trees import Trees, group_of, rank, root_of
 
 MULTICAST = 48
+MATES = ServiceAt(MULTICAST)
+"""Asks for the other nodes that run this service, those of this domain among them."""
 PROOF = b"\x03"
 """Mark of a packet by which a node shows that it is one; see `graft_at`."""
 ROOTS_PER_SENDER = 2
 """A sender's nodes that are joined: the one in use, and the one that it moves to."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +67,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         branches_per_tree: How many nodes a tree may go on to from here.
         history_packets, history_bytes: What of each stream is kept here, to be sent again.
         histories_per_sender: Of how many of one sender's streams to a group.
-        again_s: How long a node waits before it asks for the same packet again.
+        again_s: How long a node waits before it asks for the same packet or record again, and for
+            the proof of who has grafted.
         repairs_per_s: How many packets one peer may have again.
         sender_bytes_per_s: What one sender may send to one group.
         sender_burst_bytes: At once.
@@ -88,13 +94,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sender_burst_bytes: int
 
 
-def grow(group: bytes, ctx: Context[Config], *, is_due: bool = False) -> Iterator[Effect]:
+def grow(group: bytes, ctx: Context[Config]) -> Iterator[Effect]:
     """Join the trees of a group that are needed here, and leave the others.
 
-    Args:
-        is_due: All is told again, and what is asked of the directory is asked again.
+    Parents are told again every `refresh_s`; meanwhile whoever is new.
     """
-    members, trees = Members(ctx.ephemeral), Trees(ctx.ephemeral)
+    members, trees, is_due = Members(ctx.ephemeral), Trees(ctx.ephemeral), take_turn(group, ctx)
     needed = dict.fromkeys(trees.with_branches(group))
     are_all = True
     is_live = not members.is_empty(group)
@@ -111,8 +116,20 @@ def grow(group: bytes, ctx: Context[Config], *, is_due: bool = False) -> Iterato
             yield from leave(tree, ctx)
     if not are_joined:
         yield SetTimer(group, after_s=ctx.config.retry_s)
-    elif is_due and (is_live or needed):
-        yield SetTimer(group, after_s=ctx.config.refresh_s)
+    elif is_live or needed:
+        yield SetTimer(group, after_s=trees.tell_s(group) - ctx.now_s)
+    else:
+        trees.tell_never(group)
+
+
+def take_turn(group: bytes, ctx: Context[Config]) -> bool:
+    """Return whether all parents are to be told now; if so, they are again after `refresh_s`."""
+    config, trees = ctx.config, Trees(ctx.ephemeral)
+    # A little early is on time: a timer is not exact.
+    is_due = ctx.now_s > trees.tell_s(group) - config.retry_s
+    if is_due:
+        trees.tell_at(group, ctx.now_s + config.refresh_s, ttl_s=2 * config.refresh_s)
+    return is_due
 
 
 def roots_of(
@@ -124,7 +141,9 @@ def roots_of(
     """
     query = GroupOf(Address(group))
     if query not in ctx.records:
-        yield Resolve(query)
+        if domain_number_of(group) != ctx.domain:
+            yield from ask(MATES, ctx)  # most likely needed next: one wait instead of two
+        yield from ask(query, ctx)
         return [], False
     record = ctx.records[query]
     if not isinstance(record, Group):
@@ -139,7 +158,7 @@ def roots_of(
         place = AttachmentOf(Address(sender))
         if place not in ctx.records:
             are_all = False
-            yield Resolve(place)
+            yield from ask(place, ctx)
         elif isinstance(found := ctx.records[place], Attachment):
             roots |= dict.fromkeys(found.nodes[:ROOTS_PER_SENDER])
     return list(roots), are_all
@@ -152,13 +171,12 @@ def join(tree: bytes, ctx: Context[Config], *, is_due: bool) -> Generator[Effect
     if root == ctx.node:
         return True
     members.depend(group, root, ttl_s=2 * ctx.config.refresh_s)
-    unknown = [query for query in asked_of(tree, ctx) if query not in ctx.records]
-    for query in unknown:
-        members.depend(group, named_by(query), ttl_s=2 * ctx.config.refresh_s)
-        yield Resolve(query)
-    parent = before if unknown and before in ctx.peers else choose(tree, ctx)
-    if unknown and parent is None:
+    yield from ask_ways(tree, ctx)
+    are_known = all(query in ctx.records for query in ways_of(tree, ctx))
+    if not are_known and before not in ctx.peers:
+        # By half of what there is to know it would be another one in a moment.
         return False
+    parent = choose(tree, ctx) if are_known else before
     if parent != before:
         trees.set_parent(tree, parent)
         yield RevokeDecisions(tag=group)
@@ -209,7 +227,7 @@ def choose(tree: bytes, ctx: Context[Config]) -> Address | None:
     if domain_number_of(root) == ctx.domain:
         return root if root in ctx.peers else None
     abroad = [hop for hop in hops_of(RouteTo(domain_number_of(root)), ctx) if is_abroad(hop, ctx)]
-    mates = [hop for hop in hops_of(ServiceAt(MULTICAST), ctx) if not is_abroad(hop, ctx)]
+    mates = [hop for hop in hops_of(MATES, ctx) if not is_abroad(hop, ctx)]
     places = [*mates, ctx.node] if abroad else mates
     for place in sorted(places, key=lambda node: rank(tree, node), reverse=True):
         if place == ctx.node:
@@ -244,16 +262,33 @@ def decline(tree: bytes, parent: Address | None, ctx: Context[Config]) -> Iterat
                 yield SendControl(Decline(tree), to=node)
 
 
-def asked_of(tree: bytes, ctx: Context[Config]) -> Iterator[Query]:
-    """Yield what must be known of the way to the root."""
+def ask_ways(tree: bytes, ctx: Context[Config]) -> Iterator[Effect]:
+    """Ask for what is not known of a tree's ways, and look again when any of it changes."""
+    members, ttl_s = Members(ctx.ephemeral), 2 * ctx.config.refresh_s
+    for query in (*ways_of(tree, ctx), *carried_of(tree, ctx)):
+        members.depend(group_of(tree), named_by(query), ttl_s=ttl_s)
+        yield from ask(query, ctx)
+
+
+def ask(query: Query, ctx: Context[Config]) -> Iterator[Effect]:
+    """Ask for what is not known, unless the answer is on its way."""
+    is_known = query in ctx.records
+    if not is_known and Trees(ctx.ephemeral).ask(_encode(query), ttl_s=ctx.config.again_s):
+        yield Resolve(query)
+
+
+def ways_of(tree: bytes, ctx: Context[Config]) -> tuple[Query, ...]:
+    """Return what must be known of the way to the root."""
     domain = domain_number_of(root_of(tree))
-    if domain == ctx.domain:
-        return
-    yield RouteTo(domain)
-    yield ServiceAt(MULTICAST)
-    for node, _ in Trees(ctx.ephemeral).branches(tree):
-        if is_abroad(node, ctx):
-            yield carried_for(tree, node)
+    return () if domain == ctx.domain else (RouteTo(domain), MATES)
+
+
+def carried_of(tree: bytes, ctx: Context[Config]) -> Iterator[Query]:
+    """Yield what must be known of the branches, whether they may be fed."""
+    if domain_number_of(root_of(tree)) != ctx.domain:
+        for node, _ in Trees(ctx.ephemeral).branches(tree):
+            if is_abroad(node, ctx):
+                yield carried_for(tree, node)
 
 
 def carried_for(tree: bytes, branch: Address) -> RouteTo:
@@ -262,7 +297,7 @@ def carried_for(tree: bytes, branch: Address) -> RouteTo:
 
 
 def named_by(query: Query) -> bytes:
-    """Return the 16 bytes that stand for what a query of `asked_of` is about; see `Members`."""
+    """Return the 16 bytes that stand for what is asked about ways; see `Members`."""
     domain = query.domain if isinstance(query, RouteTo) else 0
     return b"route" + domain.to_bytes(11, "big")
 

@@ -81,7 +81,7 @@ class Decline(
 class Again(
     msgspec.Struct, frozen=True, gc=False, array_like=True, tag=6, forbid_unknown_fields=True
 ):
-    """Node that has forgotten all, to its peers: graft at me again."""
+    """Node that has forgotten a peer's branches, or all: graft at me again."""
 
 
 class Missing(

@@ -59,9 +59,12 @@ from ei.sdk import (
 )
 from ei.services.multicast.branching import (
     RECONSIDER,
+    UNPROVEN,
+    ask_for_proof,
     declined,
     graft,
     graft_again,
+    prove,
     prune,
     reconsider,
 )
@@ -93,7 +96,7 @@ class Multicast(Service[Config]):
         if mark == DOWN:
             return come_down(packet, tree, ctx)
         if mark == PROOF:
-            return prove(packet, ctx)
+            return take_proof(packet, tree, ctx)
         return refuse(packet, "bad_group", ttl_s=ctx.config.decision_s)
 
     def on_control(  # noqa: PLR0911 one case for each message
@@ -120,13 +123,18 @@ class Multicast(Service[Config]):
 
     def on_timer(self, event: TimerFired, ctx: Context[Config]) -> Iterable[Effect]:
         """Repeat which trees come here; or go on with what depends on something that changed."""
-        if len(event.key) > ADDRESS_BYTES:
-            return reconsider(event.key.removeprefix(RECONSIDER), ctx)
-        return grow(event.key, ctx, is_due=True)
+        what, about = event.key[:-ADDRESS_BYTES], event.key[-ADDRESS_BYTES:]
+        if what == RECONSIDER:
+            return reconsider(about, ctx)
+        if what == UNPROVEN:
+            return ask_for_proof(Address(about), ctx)
+        return grow(about, ctx)
 
     def on_peer(self, event: PeerChanged, ctx: Context[Config]) -> Iterable[Effect]:
         """Decide anew what depends on a peer that came or went."""
-        if event.is_up and Trees(ctx.ephemeral).is_new():
+        trees = Trees(ctx.ephemeral)
+        if event.is_up and (trees.is_new() or trees.is_node(event.peer)):
+            # Its branches were forgotten when it seemed to be gone, which it need not know.
             yield SendControl(Again(), to=event.peer)
         yield from reconsider(event.peer, ctx)
 
@@ -191,12 +199,10 @@ def come_up(packet: Packet, tree: bytes, record: Group, ctx: Context[Config]) ->
     return go_up(packet, tree, record, ctx)
 
 
-def prove(packet: Packet, ctx: Context[Config]) -> Iterator[Effect]:
+def take_proof(packet: Packet, tree: bytes, ctx: Context[Config]) -> Iterator[Effect]:
     """Note that a peer is a node, if it shows that; see `graft_at`."""
     if packet.source != packet.ingress:
-        trees = Trees(ctx.ephemeral)
-        if trees.prove_node(packet.ingress, ttl_s=3 * ctx.config.membership_s):
-            yield from reconsider(packet.ingress, ctx)
+        yield from prove(tree, packet.ingress, ctx)
     yield DropPacket("proof")
 
 
@@ -313,10 +319,12 @@ def join(group: bytes, host: Address, ctx: Context[Config]) -> Iterator[Effect]:
             return
     is_known = isinstance(record, Group) or (before is not None and before.is_known)
     member = Member(ctx.now_s + config.membership_s, is_known)
+    is_first = members.is_empty(group)
     members.add(group, host, member, ttl_s=config.membership_s)
-    if before is None:
+    if before is None and is_known:
         yield RevokeDecisions(tag=group)
-        yield SetTimer(group, after_s=0.0)
+    if is_first:
+        yield from grow(group, ctx)
 
 
 def learn(group: bytes, record: Group | None, ctx: Context[Config]) -> Iterator[Effect]:
@@ -336,15 +344,16 @@ def learn(group: bytes, record: Group | None, ctx: Context[Config]) -> Iterator[
 
 def judge(record: Group, ctx: Context[Config]) -> Iterator[Effect]:
     """Let the hosts here belong to a group, or not, as its record says."""
-    members = Members(ctx.ephemeral)
+    members, are_new = Members(ctx.ephemeral), False
     for host, member in list(members.of_group(record.group)):
         if not record.may_join(host):
             yield Count("member_refused")
             yield from leave(record.group, host, ctx)
         elif not member.is_known:
-            known = Member(member.expires_s)
+            known, are_new = Member(member.expires_s), True
             members.add(record.group, host, known, ttl_s=max(0.001, member.expires_s - ctx.now_s))
-            yield RevokeDecisions(tag=record.group)
+    if are_new:
+        yield RevokeDecisions(tag=record.group)
 
 
 def leave(group: bytes, host: Address, ctx: Context[Config]) -> Iterator[Effect]:

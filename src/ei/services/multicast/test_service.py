@@ -139,8 +139,7 @@ def joined(*, parent: str = "far.2") -> Playbook:
     _ = play.resolve(AttachmentOf(ALICE), Attachment(ALICE, (FAR,)))
     _ = play.resolve(RouteTo(2), Route((FAR, FARTHER)))
     _ = play.resolve(ServiceAt(48), None)
-    _ = play.control("bob", Join(NEWS))
-    effects = play.advance(1.0)
+    effects = (*play.control("bob", Join(NEWS)), *play.advance(1.0))
     assert told(effects) == [(Graft(NEWS + FAR), address(parent))]
     return play
 
@@ -173,7 +172,7 @@ def test_a_packet_to_nobody_is_refused_until_somebody_joins() -> None:
     assert drop == DropPacket("no_members")
     assert isinstance(install, InstallDecision)
     assert install.decision.tag == NEWS
-    assert play.control("bob", Join(NEWS)) == NEW
+    assert RevokeDecisions(NEWS) in play.control("bob", Join(NEWS))
 
 
 @pytest.mark.parametrize(
@@ -301,6 +300,7 @@ def test_a_peer_of_many_groups_is_reconsidered_some_at_a_time() -> None:
 
     assert sum(isinstance(effect, RevokeDecisions) for effect in first) == 500
     assert sum(isinstance(effect, RevokeDecisions) for effect in then) == 10
+    _ = environment.deliver_due(now_s=2.0)
     assert environment.statistics().ephemeral.entries == 0
 
 
@@ -309,9 +309,14 @@ def test_a_peer_of_many_groups_is_reconsidered_some_at_a_time() -> None:
 
 def test_the_first_member_has_the_tree_of_each_sender_come_here() -> None:
     play = node(EAST, senders=(ALICE,))
-    assert play.control("bob", Join(NEWS)) == NEW
 
-    assert play.advance(1.0) == (Resolve(AttachmentOf(ALICE)), SetTimer(NEWS, 1.0))
+    effects = play.control("bob", Join(NEWS))
+
+    assert effects == (
+        RevokeDecisions(NEWS),
+        Resolve(AttachmentOf(ALICE)),
+        SetTimer(NEWS, 1.0),
+    )
     _ = play.resolve(AttachmentOf(ALICE), Attachment(ALICE, (EAST,)))
 
     assert told(play.advance(0.01)) == [(Graft(NEWS + EAST), EAST)]
@@ -319,9 +324,10 @@ def test_the_first_member_has_the_tree_of_each_sender_come_here() -> None:
 
 def test_where_somebody_sends_that_the_record_does_not_name_its_nodes_are_roots() -> None:
     play = node(EAST, WEST, SELF)
-    _ = play.control("bob", Join(NEWS))
 
-    assert told(play.advance(1.0)) == [(Graft(NEWS + EAST), EAST), (Graft(NEWS + WEST), WEST)]
+    effects = play.control("bob", Join(NEWS))
+
+    assert told(effects) == [(Graft(NEWS + EAST), EAST), (Graft(NEWS + WEST), WEST)]
 
 
 def test_a_graft_is_repeated() -> None:
@@ -354,6 +360,51 @@ def test_a_branch_has_the_tree_come_here_and_go_on() -> None:
     assert told(play.control("third.3", Prune(NEWS + FAR))) == [(Prune(NEWS + FAR), FAR)]
 
 
+def test_a_graft_that_comes_before_its_proof_counts_once_that_has_come() -> None:
+    play = node(SELF, senders=(ALICE,))
+    assert told(play.control("west", Graft(NEWS + SELF))) == []
+    assert reasons(play.packet("alice", metadata=NEWS)) == ["no_members"]
+
+    proof = play.packet("somebody", ingress="west", metadata=NEWS + SELF + PROOF)
+
+    assert RevokeDecisions(NEWS) in proof
+    assert copies(play.packet("alice", metadata=NEWS)) == [(b"west", NEWS + SELF + DOWN)]
+    assert told(play.advance(0.1)) == []
+
+
+def test_one_branch_more_is_no_news_to_a_parent() -> None:
+    play = joined()
+
+    assert told(graft(play, "east", NEWS + FAR)) == []
+    assert told(play.advance(1.0)) == []
+
+
+def test_nothing_is_nearer_to_the_root_until_all_ways_are_known() -> None:
+    play = node(EAST, senders=(ALICE,))
+    _ = play.resolve(AttachmentOf(ALICE), Attachment(ALICE, (FAR,)))
+    assert Resolve(ServiceAt(48)) in play.control("bob", Join(NEWS))
+    _ = play.resolve(RouteTo(2), Route((FAR,)))
+    assert told(play.advance(0.01)) == []
+
+    _ = play.resolve(ServiceAt(48), None)
+
+    assert told(play.advance(0.01)) == [(Graft(NEWS + FAR), FAR)]
+
+
+def test_what_a_group_of_another_domain_needs_is_asked_for_at_once() -> None:
+    news = address("news.2")
+    play = Playbook("multicast", peers=["bob", "carol"])
+
+    effects = play.control("bob", Join(news))
+    again = (*play.control("carol", Join(news)), *play.resolve(ServiceAt(48), None))
+
+    assert [each.query for each in effects if isinstance(each, Resolve)] == [
+        ServiceAt(48),
+        GroupOf(news),
+    ]
+    assert again == ()
+
+
 def test_nothing_is_carried_for_a_domain_to_which_no_route_is_announced() -> None:
     play = node(EAST)
     _ = play.resolve(RouteTo(2), Route((FAR,)))
@@ -373,9 +424,8 @@ def test_one_node_brings_a_tree_into_its_domain_and_the_next_when_it_declines_or
     _ = play.resolve(AttachmentOf(ALICE), Attachment(ALICE, (FAR,)))
     _ = play.resolve(RouteTo(2), Route((FARTHER, FAR)))
     _ = play.resolve(ServiceAt(48), Route((EAST, WEST, FAR)))
-    _ = play.control("bob", Join(NEWS))
 
-    tried = [told(play.advance(1.0))]
+    tried = [told(play.control("bob", Join(NEWS)))]
     tried.append(told(play.control("west", Decline(NEWS + FAR))))
     tried.append(told(play.control("east", Decline(NEWS + FAR))))
 
@@ -413,6 +463,7 @@ def test_a_parent_that_comes_back_is_grafted_at_once() -> None:
     assert told(play.advance(0.5)) == []
 
     _ = play.peer_up("far.2")
+    _ = play.resolve(ServiceAt(48), None)
 
     assert told(play.advance(0.01)) == [(Graft(NEWS + FAR), FAR)]
 
@@ -424,6 +475,16 @@ def test_a_node_that_has_forgotten_all_asks_for_what_it_was_told() -> None:
     _ = play.advance(2.0)
 
     assert told(play.peer_up("west")) == []
+
+
+def test_a_node_that_seemed_to_be_gone_is_asked_for_its_branches() -> None:
+    play = node(SELF, senders=(ALICE,))
+    _ = graft(play, "west", NEWS + SELF)
+    _ = play.advance(2.0)
+    _ = play.peer_down("west")
+
+    assert told(play.peer_up("west")) == [(Again(), WEST)]
+    assert told(play.peer_up("bob")) == []
 
 
 def test_a_parent_that_has_forgotten_all_is_grafted_again() -> None:
@@ -478,9 +539,10 @@ def test_what_goes_up_may_come_by_the_way_to_its_home() -> None:
 
 def test_a_host_that_grafts_gets_nothing() -> None:
     play = node(SELF, senders=(ALICE,))
-    assert told(play.control("bob", Graft(NEWS + SELF))) == [(Again(), BOB)]
+    _ = play.control("bob", Graft(NEWS + SELF))
     _ = play.packet("bob", metadata=NEWS + SELF + PROOF)
 
+    assert told(play.advance(0.1)) == [(Again(), BOB)]
     assert reasons(play.packet("alice", metadata=NEWS)) == ["no_members"]
 
 

@@ -52,6 +52,7 @@ class Trees(Tables):
     _kept = Corner("kept", bool)
     _repairs = Corner("repairs", int)
     _records = Corner("records", bytes)
+    _told = Corner("told", float)
 
     def begin(self, *, ttl_s: float) -> None:
         """Note that all before is forgotten, for so long."""
@@ -89,6 +90,18 @@ class Trees(Tables):
         """Yield the trees of a group that come from somewhere."""
         for tree, _ in self._parents.scan(group):
             yield tree
+
+    def tell_s(self, group: bytes) -> float:
+        """Return when all parents of a group are to be told again; 0 when they never were."""
+        return self._told.get(group) or 0.0
+
+    def tell_at(self, group: bytes, at_s: float, *, ttl_s: float) -> None:
+        """Note when all parents of a group are to be told again."""
+        self._told.put(group, at_s, ttl_s=ttl_s)
+
+    def tell_never(self, group: bytes) -> None:
+        """Note that there is nothing to tell of a group any more."""
+        self._told.delete(group)
 
     def decline(self, tree: bytes, node: Address, *, ttl_s: float) -> None:
         """Note that a node does not bring the tree."""
@@ -164,7 +177,7 @@ class Trees(Tables):
         return True
 
     def ask(self, name: bytes, *, ttl_s: float) -> bool:
-        """Note that a packet was asked for; return whether it had not been, for so long."""
+        """Note that a packet, or a record, was asked for; return whether that is new."""
         is_first = self._asked.get(name) is None
         if is_first:
             self._asked.put(name, True, ttl_s=ttl_s)  # noqa: FBT003 a mark
