@@ -48,6 +48,41 @@ class Silence:
         self.is_closed = True
 
 
+class Arriving(Silence):
+    """A transport to which so many datagrams come at each look."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(clock)
+        self.counts: list[int] = []
+        self.arrived: Callable[[], None] = _never
+
+    def open(self, datapath: "Datapath", on_received: "Callable[[], None]") -> None:
+        self.arrived = on_received
+
+    def receive(self, datapath: "Datapath", now_ns: int) -> int:
+        return self.counts.pop(0)
+
+
+def test_who_got_few_datagrams_does_not_look_for_more_at_once(
+    make_world: "Callable[[dict[str, tuple[str, ...]]], World]",
+) -> None:
+    stack: Stack = make_world({"alice": ("sn1",)}).hosts["alice"]
+
+    async def main(clock: VirtualClock) -> list[list[int]]:
+        transport = Arriving(clock)
+        driver = Driver(stack, transport, _ignore)
+        driver.open()
+        left: list[list[int]] = []
+        for counts in ([1, 9], [256, 40, 2, 9]):
+            transport.counts = counts
+            transport.arrived()
+            left.append(transport.counts)
+        driver.close()
+        return left
+
+    assert run_virtual(main) == [[9], [9]]
+
+
 def test_calls_to_nodes_are_repeated_until_it_is_closed(
     make_world: "Callable[[dict[str, tuple[str, ...]]], World]",
 ) -> None:
@@ -94,3 +129,7 @@ def test_what_was_sent_in_a_row_leaves_together(
 
 def _ignore(_event: HostEvent) -> None:
     """Take no note."""
+
+
+def _never() -> None:
+    raise AssertionError("it was not opened")

@@ -10,6 +10,8 @@ from ei.host.events import HostEvent
 from ei.host.stack import Stack
 from ei.host.transport import Transport
 
+FEW_DATAGRAMS = 16
+"""Less than that was all there was: to look again at once would double what one packet costs."""
 MAX_BATCHES = 16
 """Batches of datagrams taken before the rest of the program gets its turn."""
 NS_PER_S = 1_000_000_000
@@ -77,9 +79,9 @@ class Driver:
     def _on_received(self) -> None:
         now_ns = self.now_ns()
         for _ in range(MAX_BATCHES):
-            is_more = self._transport.receive(self._stack.datapath, now_ns) > 0
+            received = self._transport.receive(self._stack.datapath, now_ns)
             self._stack.process(now_ns)
-            if not is_more:
+            if received < FEW_DATAGRAMS:
                 break
             # Answers leave between batches, so that windows of streams stay open.
             _ = self._transport.flush(self._stack.datapath)
