@@ -25,7 +25,8 @@ SENDER, STRANGER, EAVESDROPPER = "alice.isp-a", "mallory.isp-b", "eve.campus"
 RECEIVERS = 64
 NATIVE = ["b1.isp-b", "c1.campus"]
 BLOCK_BYTES = 1_200
-FILE_BYTES = 20_000_000
+FILE_BYTES = 12_000_000
+"""10,000 messages: a node keeps the last 8,192 of a stream, so that it gives some up meanwhile."""
 FILE_BYTES_PER_S = 250_000.0
 LOSS = 0.01
 COUNTED, COUNTED_BYTES = 600, 1_000
