@@ -65,7 +65,7 @@ Check = Callable[[Admission], object]
 
 
 def asks(*effects: object) -> Check:
-    return lambda its: its.check(effects)  # type: ignore[arg-type]
+    return lambda its: its.check(effects, ARRIVED)  # type: ignore[arg-type]
 
 
 def decide(**fields: object) -> Check:
@@ -104,9 +104,8 @@ def admission(**fields: object) -> Admission:
         asks(SetTimer(bytes(64), 0.0), CancelTimer(b""), Resolve(AttachmentOf(A))),
         asks(SendControl(Join(b"g"), A), DropPacket("unwanted")),
         asks(*[DropPacket("unwanted")] * MAX_EFFECTS),
-        lambda its: its.check_action(Forward((Hop(A), Hop(A)))),
-        lambda its: its.check_action(Pass()),
-        lambda its: its.check_action(Discard("unwanted")),
+        forward(Hop(A), Hop(A)),
+        decide(action=Pass()),
         lambda its: its.check_counter(Count("seen")),
         lambda its: its.encode_message(SendControl(Join(b"g"), A)),
     ],
@@ -164,11 +163,11 @@ TTL = "InstallDecision.decision.ttl_s"
         (asks(ARRIVED), r"Packet\(.* is not an effect"),
         (asks(*[DropPacket("unwanted")] * (MAX_EFFECTS + 1)), "more than 2048 effects"),
         (
-            lambda its: its.check_action(Forward((Hop(A),) * 3)),
+            forward(*[Hop(A)] * 3),
             "3 hops: 1 to 2 allowed",
         ),
         (
-            lambda its: its.check_action(Discard("bored")),
+            decide(action=Discard("bored")),
             "reason 'bored': the manifest's drop_reasons allow unwanted",
         ),
         (
@@ -271,7 +270,19 @@ def test_a_service_that_declares_nothing_may_say_nothing() -> None:
         its.check_counter(Count("seen"))
 
 
-def test_what_is_checked_is_what_the_datapath_gets() -> None:
-    effects = (SendPacket(ARRIVED, A),)
+def test_what_derives_from_an_effect_is_none() -> None:
+    class Copy(SendPacket, frozen=True, gc=False, array_like=True, tag=0):
+        """Looked for as a copy, it would not be found."""
 
-    assert admission().check(effects) == msgspec.msgpack.encode(effects)
+    with pytest.raises(ServiceError, match=r"Copy\(.* is not an effect"):
+        _ = admission().check((Copy(changed(payload=b"other"), A),), ARRIVED)
+
+
+def test_what_is_checked_is_what_the_datapath_gets() -> None:
+    effects = (SendPacket(ARRIVED, A), Count("seen"))
+
+    encoded, is_sent, others = admission().check(effects, ARRIVED)
+
+    assert encoded == msgspec.msgpack.encode(effects)
+    assert is_sent
+    assert others == [Count("seen")]

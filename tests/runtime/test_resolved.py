@@ -10,15 +10,15 @@ RECORD = Attachment(HOST, ())
 
 def test_an_answer_is_there_until_its_time_is_over() -> None:
     records = ResolvedRecords()
-    records.set_now(100.0)
+    records.now_s = 100.0
     records.add(QUERY, RECORD)
 
-    records.set_now(100.0 + FOUND_S - 0.1)
+    records.now_s = 100.0 + FOUND_S - 0.1
     assert records[QUERY] == RECORD
     assert QUERY in records
     assert (list(records), len(records)) == ([QUERY], 1)
 
-    records.set_now(100.0 + FOUND_S)
+    records.now_s = 100.0 + FOUND_S
     assert QUERY not in records
     assert (list(records), len(records)) == ([], 0)
     with pytest.raises(KeyError):
@@ -32,7 +32,7 @@ def test_that_there_is_none_is_an_answer_too_for_a_shorter_while() -> None:
     assert QUERY in records
     assert records[QUERY] is None
 
-    records.set_now(MISSING_S)
+    records.now_s = MISSING_S
     assert QUERY not in records
 
 

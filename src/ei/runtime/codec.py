@@ -9,7 +9,6 @@ from ei.errors import LocalError, PeerError
 from ei.runtime.batches import (
     ControlReceived,
     EncodedAnswer,
-    EncodedBatch,
     EventBatch,
     Item,
     Outcome,
@@ -85,7 +84,7 @@ class Codec:
 
     def reply(self, sequence: int, epoch: int, answers: Sequence[EncodedAnswer]) -> bytes:
         """Encode what goes back to the datapath."""
-        return self._encode(EncodedBatch(sequence, epoch, tuple(answers)))
+        return self._encode((sequence, epoch, answers))  # an `EncodedBatch`
 
     def refusal(self, events: EventBatch, word: str) -> bytes:
         """Encode that nothing came of a batch, for the reason `word`."""

@@ -118,6 +118,9 @@ class Environment:
         self._ephemeral = MemoryStore(limit_bytes=manifest.ephemeral_bytes)
         self._records = ResolvedRecords()
         self._peers = dict(peers)
+        # A store without room is always empty: nothing begins and nothing is kept.
+        self._has_stable = stable is not None or manifest.stable_bytes > 0
+        self._has_ephemeral = manifest.ephemeral_bytes > 0
         self._context: Context[Any] = Context(
             now_s=0.0,
             unix_s=0.0,
@@ -166,18 +169,20 @@ class Environment:
         events = self._codec.events(batch)
         self._replies.set_epoch(origin, events.epoch)
         self._begin(events.now_s, events.unix_s)
-        self._start_before(events.items[0])
+        if not self._is_started:
+            self._start_before(events.items[0])
         run, context = self._instance.run, self._context
-        answers = [
-            run(item, context, origin=origin)
-            if isinstance(item, PacketArrived)
-            else self._answer(item, origin)
-            for item in events.items
-        ]
+        answers: list[EncodedAnswer] = []
+        for item in events.items:
+            if isinstance(item, PacketArrived):
+                answers.append(run(item, context, origin=origin))
+            else:
+                answers.append(self._answer(item, origin))
         reply, strays = self._encode(events.sequence, origin, answers)
         if word := self._commit():
             return self._codec.refusal(events, word)
-        self._replies.keep(strays)
+        if strays:
+            self._replies.keep(strays)
         return reply
 
     def fire_due(self, now_s: float, unix_s: float) -> bytes | None:
@@ -276,12 +281,26 @@ class Environment:
 
     def _begin(self, now_s: float, unix_s: float) -> None:
         """Open a batch. Time never goes back, whichever thread it comes from."""
-        now_s = max(now_s, self._context.now_s)
-        self._context = msgspec.structs.replace(self._context, now_s=now_s, unix_s=unix_s)
-        self._orders.now_s = now_s
-        self._records.set_now(now_s)
-        self._ephemeral.begin(now_s, self._undo)
-        self._stable.begin(unix_s, self._undo)
+        before = self._context
+        now_s = max(now_s, before.now_s)
+        # By name it would take three times as long, and each batch comes by here.
+        self._context = Context(
+            now_s,
+            unix_s,
+            before.node,
+            before.domain,
+            before.peers,
+            before.records,
+            before.config,
+            before.stable,
+            before.ephemeral,
+            before.randomness,
+        )
+        self._orders.now_s = self._records.now_s = now_s
+        if self._has_ephemeral:
+            self._ephemeral.begin(now_s, self._undo)
+        if self._has_stable:
+            self._stable.begin(unix_s, self._undo)
 
     def _fire(self, due_s: float) -> None:
         self._end_holds(due_s)
@@ -317,24 +336,28 @@ class Environment:
         self, sequence: int, origin: int, answers: list[EncodedAnswer]
     ) -> tuple[bytes, list[Stray]]:
         """Encode the reply to `origin`, and what others wait for."""
-        for held in self._orders.pushed_out:
-            self._replies.drop(held.origin, "hold_full")
-        self._orders.pushed_out.clear()
-        for answer in self._orders.to_streams:
-            self._replies.add(self._streams, answer)
-        self._orders.to_streams.clear()
+        if self._orders.pushed_out:
+            for held in self._orders.pushed_out:
+                self._replies.drop(held.origin, "hold_full")
+            self._orders.pushed_out.clear()
+        if self._orders.to_streams:
+            for answer in self._orders.to_streams:
+                self._replies.add(self._streams, answer)
+            self._orders.to_streams.clear()
         return self._replies.encode(self._codec, sequence, origin, answers)
 
     def _commit(self) -> str:
         """Keep what the batch did; return why not, as a word, when nothing of it was kept."""
-        try:
-            self._stable.commit()
-        except LocalError as error:
-            self._undo.undo_to(0)
-            word = error.word if isinstance(error, RefusedError) else "store_failed"
-            _ = self._instance.faults.add(word, "commit", error)
-            return word
-        self._ephemeral.commit()
+        if self._has_stable:
+            try:
+                self._stable.commit()
+            except LocalError as error:
+                self._undo.undo_to(0)
+                word = error.word if isinstance(error, RefusedError) else "store_failed"
+                _ = self._instance.faults.add(word, "commit", error)
+                return word
+        if self._has_ephemeral:
+            self._ephemeral.commit()
         self._undo.clear()
         return ""
 

@@ -13,20 +13,24 @@ MISSING_S = 1.0
 
 
 class ResolvedRecords(Mapping[Query, Record | None]):
-    """Answers by query, bounded, each for a while; the one answered longest ago makes room."""
+    """Answers by query, bounded, each for a while; the one answered longest ago makes room.
+
+    Attributes:
+        now_s: What is kept is held against this time.
+    """
 
     def __init__(self) -> None:
-        self._now_s = 0.0
+        self.now_s = 0.0
         self._answers: dict[Query, tuple[Record | None, float]] = {}
 
     def __getitem__(self, query: Query) -> Record | None:
         record, expires_s = self._answers[query]
-        if expires_s <= self._now_s:
+        if expires_s <= self.now_s:
             raise KeyError(query)
         return record
 
     def __iter__(self) -> Iterator[Query]:
-        return iter([q for q, (_, expires_s) in self._answers.items() if expires_s > self._now_s])
+        return iter([q for q, (_, expires_s) in self._answers.items() if expires_s > self.now_s])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -34,14 +38,10 @@ class ResolvedRecords(Mapping[Query, Record | None]):
     def __repr__(self) -> str:
         return f"<ResolvedRecords {len(self._answers)}/{MAX_RECORDS}>"
 
-    def set_now(self, now_s: float) -> None:
-        """Move the clock to `now_s`."""
-        self._now_s = now_s
-
     def add(self, query: Query, record: Record | None) -> None:
         """Keep the answer to `query`: a record, or that there is none."""
         _ = self._answers.pop(query, None)
         if len(self._answers) >= MAX_RECORDS:
             del self._answers[next(iter(self._answers))]
         lifetime_s = MISSING_S if record is None else FOUND_S
-        self._answers[query] = (record, self._now_s + lifetime_s)
+        self._answers[query] = (record, self.now_s + lifetime_s)

@@ -53,9 +53,9 @@ def write_way(way: Way) -> bytes:
 
 def read_way(metadata: bytes) -> Way | None:
     """Return what the metadata say; `None` when they are no way."""
-    rest = len(metadata) - 2 * ADDRESS_BYTES
-    if len(metadata) == ADDRESS_BYTES:
+    if len(metadata) == ADDRESS_BYTES:  # most ways by far
         return Way(Address(metadata))
+    rest = len(metadata) - 2 * ADDRESS_BYTES
     if rest < 0 or rest % CONSTRAINT_BYTES or rest > MAX_CONSTRAINTS * CONSTRAINT_BYTES:
         return None
     node = metadata[ADDRESS_BYTES : 2 * ADDRESS_BYTES]
