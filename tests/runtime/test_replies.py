@@ -21,20 +21,20 @@ def told(reply: bytes) -> tuple[int, int, list[str]]:
 
 def test_a_reply_has_the_epoch_of_its_thread_and_its_extras_last() -> None:
     replies = Replies()
-    replies.set_epoch(2, 7)
+    replies.epochs[2] = 7
     replies.add(2, SECOND)
 
     reply, strays = replies.encode(CODEC, 5, 2, [FIRST])
 
     assert told(reply) == (5, 7, ["first", "second"])
     assert not strays
-    assert not replies.has(2)
+    assert 2 not in replies.extras
 
 
 def test_what_another_thread_waits_for_is_a_stray_under_its_own_epoch() -> None:
     replies = Replies()
-    replies.set_epoch(1, 3)
-    replies.set_epoch(2, 7)
+    replies.epochs[1] = 3
+    replies.epochs[2] = 7
     replies.add(1, THIRD)
 
     reply, strays = replies.encode(CODEC, 5, 2, [FIRST])
@@ -58,7 +58,7 @@ def test_an_answer_that_says_nothing_is_no_extra() -> None:
 
     replies.add(0, NOTHING)
 
-    assert not replies.has(0)
+    assert 0 not in replies.extras
 
 
 def test_extras_that_nobody_is_to_be_told_are_gone() -> None:

@@ -7,14 +7,14 @@ manifest knows is checked here. Native code checks again, since a module shares 
 this one.
 """
 
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
 import msgspec
-from msgspec import Meta
 
 from ei.errors import ExceededError, ServiceError, UndeclaredError
 from ei.runtime.shown import shown
 from ei.sdk import (
+    Action,
     AtNode,
     CancelTimer,
     Capability,
@@ -113,9 +113,7 @@ class Admission:
         self._reads_payload = "payload" in manifest.capabilities
         self._messages = messages
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(
-            Annotated[tuple[_Form, ...], Meta(max_length=self._max_effects)]
-        ).decode
+        self._decode = msgspec.msgpack.Decoder(tuple[_Form, ...]).decode
         self._decode_packet = msgspec.msgpack.Decoder(Packet).decode
         self._admitted: Packet | None = None
         self._admitted_after: Packet | None = None
@@ -136,12 +134,13 @@ class Admission:
         Raises:
             ServiceError: Names the field, what was seen and what is allowed.
         """
+        if len(effects) > self._max_effects:
+            raise ExceededError(f"more than {self._max_effects} effects of one event")
         try:
             encoded = self._encode(effects)
             _ = self._decode(encoded)
         except msgspec.ValidationError as error:
-            kind = ExceededError if len(effects) > self._max_effects else ServiceError
-            raise kind(_explain(error, effects, most=self._max_effects)) from error
+            raise ServiceError(_explain(error, effects)) from error
         except (TypeError, ValueError, OverflowError) as error:
             raise ServiceError(f"effects that are no plain data: {error}") from error
         is_sent = False
@@ -154,12 +153,8 @@ class Admission:
                     self.check_packet(effect.packet, arrived)
             elif type(effect) is InstallDecision:
                 action = effect.decision.action
-                if type(action) is Forward:
-                    if len(action.hops) > self._max_hops:
-                        hops = len(action.hops)
-                        raise ExceededError(f"{hops} hops: 1 to {self._max_hops} allowed")
-                elif type(action) is Discard:
-                    self.check_reason(action.reason)
+                if type(action) is not Forward or len(action.hops) > self._max_hops:
+                    self._check_action(action)
             elif type(effect) in _KINDS:
                 if type(effect) is PassPacket and effect.packet is not arrived:
                     self.check_packet(effect.packet, arrived)
@@ -187,6 +182,14 @@ class Admission:
         if arrived is not None and not self._reads_payload and packet.payload != arrived.payload:
             raise UndeclaredError("changes a payload: the manifest lacks the capability payload")
         self._admitted, self._admitted_after = packet, arrived
+
+    def _check_action(self, action: Action) -> None:
+        """Check what of a decision the manifest limits."""
+        if isinstance(action, Forward):
+            if len(action.hops) > self._max_hops:
+                raise ExceededError(f"{len(action.hops)} hops: 1 to {self._max_hops} allowed")
+        elif isinstance(action, Discard):
+            self.check_reason(action.reason)
 
     def check_reason(self, reason: str) -> None:
         """Check that the manifest declares the reason of a drop."""
@@ -236,11 +239,7 @@ class Admission:
 
 
 def _explain(
-    error: msgspec.ValidationError,
-    effects: tuple[object, ...],
-    *,
-    most: int = MAX_EFFECTS,
-    is_inside: bool = False,
+    error: msgspec.ValidationError, effects: tuple[object, ...], *, is_inside: bool = False
 ) -> str:
     """Say which field is wrong, what was seen there, and what is allowed.
 
@@ -248,8 +247,6 @@ def _explain(
     `Expected ... - at `$[0][1][2]``; inside of one effect or packet, `$[1][2]`.
     """
     rule, _, place = str(error).rstrip("`").partition(" - at `$")
-    if not place:
-        return f"more than {most} effects of one event"
     steps = [int(step) for step in place.strip("[]").split("][")]
     seen: Any = effects[0 if is_inside else steps.pop(0)]
     name = type(seen).__name__

@@ -167,7 +167,7 @@ class Environment:
             LocalError: It is no `EventBatch`. Nothing was changed.
         """
         events = self._codec.events(batch)
-        self._replies.set_epoch(origin, events.epoch)
+        self._replies.epochs[origin] = events.epoch
         self._begin(events.now_s, events.unix_s)
         if not self._is_started:
             self._start_before(events.items[0])
@@ -195,7 +195,7 @@ class Environment:
             return None
         self._begin(now_s, unix_s)
         self._fire(now_s + SLACK_S)
-        has_reply = self._replies.has(0)
+        has_reply = 0 in self._replies.extras
         reply, strays = self._encode(0, 0, [])
         if self._commit():
             self._retry_s = now_s + RETRY_AFTER_S
@@ -344,6 +344,9 @@ class Environment:
             for answer in self._orders.to_streams:
                 self._replies.add(self._streams, answer)
             self._orders.to_streams.clear()
+        if not self._replies.extras:
+            epoch = self._replies.epochs.get(origin, 0)
+            return self._codec.reply(sequence, epoch, answers), []
         return self._replies.encode(self._codec, sequence, origin, answers)
 
     def _commit(self) -> str:
@@ -358,7 +361,8 @@ class Environment:
                 return word
         if self._has_ephemeral:
             self._ephemeral.commit()
-        self._undo.clear()
+        if self._undo.steps:
+            self._undo.clear()
         return ""
 
     # -- an event -------------------------------------------------------------------------------

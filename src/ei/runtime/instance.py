@@ -99,7 +99,8 @@ class Instance:
         self.randomness.event = self.clock.event = self.number
         try:
             if isinstance(event, PacketArrived):
-                effects = _taken(self._service.on_packet(event, context))
+                asked = self._service.on_packet(event, context)
+                effects = asked if isinstance(asked, tuple) else _taken(asked)
                 answer = self._orders.of_packet(effects, event, origin=origin, times=times)
             else:
                 effects = _taken(self._handle(event, context))
@@ -180,8 +181,6 @@ class Instance:
 
 def _taken(effects: Iterable[Effect]) -> tuple[Effect, ...]:
     """Take what a handler returned or yields; of effects without end, enough to be too many."""
-    if isinstance(effects, tuple):
-        return effects[: MAX_EFFECTS + 1]
     return tuple(islice(effects, MAX_EFFECTS + 1))
 
 

@@ -22,15 +22,11 @@ def forward(
 ) -> tuple[Effect, ...]:
     """Send one copy to each hop, now and for the packets just like it."""
     decision = Decision(key_of(packet), Forward(hops), ttl_s, tag, stages)
-    copies = [
-        SendPacket(
-            packet if hop.is_plain else _copy(packet, hop),
-            hop.to,
-            stages,
-        )
-        for hop in hops
-    ]
-    return (InstallDecision(decision), *copies)
+    effects: list[Effect] = [InstallDecision(decision)]
+    for hop in hops:
+        copy = packet if hop.is_plain else _copy(packet, hop)
+        effects.append(SendPacket(copy, hop.to, stages))
+    return tuple(effects)
 
 
 def hand_on(
