@@ -1,10 +1,13 @@
 """A warm answer of the directory, beside the hand-overs that it needs."""
 
+import os
+
 import pytest
 
+from ei.bench.children import allowed_cpu
 from ei.bench.directory import PROBES, answer_in_loop, answers_in, probe, sum_up
 from ei.bench.miss import hand_overs
-from ei.bench.world import World
+from ei.bench.world import LOAD_CPU, World
 
 
 def test_an_answer_may_take_twice_as_long_as_its_hand_overs() -> None:
@@ -44,3 +47,4 @@ def test_it_is_measured_beside_hand_overs_of_the_same_run(world: World) -> None:
 
     assert (figure.unit, figure.runs) == ("µs", 1)
     assert figure.limit == pytest.approx(2.0 * (figure.baseline or 0.0), abs=0.2)
+    assert os.sched_getaffinity(world.pid) == {allowed_cpu(LOAD_CPU)}

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ei.bench.awake import awake_cores
+from ei.bench.children import allowed_cpu, on_core
 from ei.bench.figures import Figure, figure
 from ei.bench.latency import LOST_AFTER_S, probe_plain
 from ei.bench.miss import hand_overs
 from ei.bench.network import loopback
-from ei.bench.world import World, open_world
+from ei.bench.world import LOAD_CPU, NODE_CPU, World, open_world
 from ei.directory import DIRECTORY, Named
 from ei.directory.messages import Find, Found, decode, encode
 from ei.lab.bare_hosts import BareHost, open_pipes
@@ -34,22 +35,29 @@ def directory(*, runs: int) -> Iterator[Figure]:
     """Measure questions for a name that the node has the answer to, over loopback."""
     with (
         awake_cores(),
-        open_world(loopback(), sinks=HOSTS, spin_us=SPIN_US, is_pinned=False) as world,
+        open_world(loopback(), sinks=HOSTS, spin_us=SPIN_US) as world,
     ):
         yield answers_in(world, runs=runs)
 
 
 def answers_in(world: World, *, runs: int) -> Figure:
-    """Measure in a world with as many sinks as hosts ask."""
+    """Measure in a world with as many sinks as hosts ask.
+
+    The node's thread has core 0; its main loop and the hosts have the other. So it is with the
+    baseline's processes: a thread that polls keeps who shares its core waiting for as long.
+    """
+    cpu = allowed_cpu(LOAD_CPU)
+    world.keep_loop_on(cpu)
     own: list[list[float]] = []
     plain: list[float] = []
     for _ in range(runs):
         # Host, the node's thread, its main loop with the directory, the thread again, host.
-        plain.append(
-            statistics.median(probe_plain(spin_us=SPIN_US))
-            + statistics.median(hand_overs(answer=answer_in_loop))
-        )
-        own.append(probe(world))
+        forwarded = statistics.median(probe_plain(spin_us=SPIN_US))
+        with on_core(NODE_CPU):
+            handed = statistics.median(hand_overs(answer_cpu=cpu, answer=answer_in_loop))
+        plain.append(forwarded + handed)
+        with on_core(LOAD_CPU):
+            own.append(probe(world))
     return sum_up(own, plain)
 
 

@@ -55,9 +55,14 @@ class Spent:
 
 
 class World:
-    """A running node; `generator` and `sinks` describe hosts that may attach to it."""
+    """A running node; `generator` and `sinks` describe hosts that may attach to it.
+
+    Attributes:
+        pid: Of the node, once it runs.
+    """
 
     def __init__(self, folder: Path, network: Network, population: Population) -> None:
+        self.pid = 0
         self.folder = folder
         self.network = network
         self._population = population
@@ -110,6 +115,10 @@ class World:
             for thread in Path(f"/proc/{worker.pid}/task").iterdir():
                 os.sched_setaffinity(int(thread.name), {cpu})
 
+    def keep_loop_on(self, cpu: int) -> None:
+        """Move the node's main loop to a core, and none of its other threads."""
+        os.sched_setaffinity(self.pid, {cpu})
+
     def look(self) -> dict[str, object]:
         """Return the native statistics of the node."""
         answer = ask(self._admin, "statistics")["statistics"]
@@ -158,6 +167,7 @@ def open_world(
         cpu = NODE_CPU if is_pinned else None
         with Child("node", command, cpu=cpu, log=folder / "node.log") as node:
             try:
+                world.pid = node.pid
                 wait_for_node(folder / "n.bench" / "admin.sock", node)
                 yield world
             finally:
