@@ -237,8 +237,8 @@ class Directory:
         self, host: Address, message: Message, *, now_s: float, unix_s: float
     ) -> None:
         match message:
-            case Find(number, query):
-                self._find(host, number, query, now_s=now_s, unix_s=unix_s)
+            case Find():
+                self._find(host, message.number, message.query, now_s=now_s, unix_s=unix_s)
             case Register(envelope):
                 if self._host_rates.is_allowed(host, now_s):
                     self._registering.take_of_host(
@@ -274,7 +274,7 @@ class Directory:
         self, host: Address, number: int, query: Query, *, now_s: float, unix_s: float
     ) -> None:
         reason = ""
-        if isinstance(query, Attached):
+        if type(query) is Attached:
             reason = "attachment_asked"
         elif not self._host_rates.is_allowed(host, now_s):
             reason = "busy"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ei.directory.messages import Addressed, Attached, Named, Query
+from ei.directory.messages import Attached, Named, Query
 from ei.records.addresses import domain_number_of
 from ei.records.kinds import DomainRecord
 from ei.records.record_set import RecordSet
@@ -54,11 +54,10 @@ class Places:
 
     def home_of(self, query: Query) -> DomainRecord | None:
         """Return the domain that a query is about; `None` when there is no record of it."""
-        match query:
-            case Named(name):
-                return self._records.domains.get(name.partition(".")[2])
-            case Addressed(address) | Attached(address):
-                return self._records.numbers.get(domain_number_of(address))
+        if isinstance(query, Named):
+            return self._records.domains.get(query.name.partition(".")[2])
+        address = query.host if isinstance(query, Attached) else query.address
+        return self._records.numbers.get(domain_number_of(address))
 
     def is_own(self, query: Query) -> bool:
         """Return whether a query is about this node's own domain."""

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 
+import msgspec
+
 from ei.directory.messages import Addressed, Attached, Named, Query
 from ei.errors import IntegrityError
 from ei.records.fields import Refused, refuse
@@ -23,8 +25,7 @@ Open = Callable[[bytes], Opened]
 """`ei.records.envelope.open_record`, or one that remembers what it has opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """An answer.
 
     Attributes:

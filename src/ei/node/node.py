@@ -210,6 +210,15 @@ class Node:
         left: list[NodeNotice] = []
         for notice in self._datapath.take_notices():
             match notice:
+                case ("control", sender, service, message):  # hosts wait for answers: before others
+                    if service == ATTACHMENT:
+                        self._hear(Address(sender), message, now_s=now_s, unix_s=unix_s)
+                    elif service == REGISTRY:
+                        left.append(CheckpointHeard(Address(sender), message))
+                    else:
+                        self.control.take(
+                            Address(sender), service, message, now_s=now_s, unix_s=unix_s
+                        )
                 case ("resolve", service, query):
                     self.control.resolve(service, query, now_s=now_s, unix_s=unix_s)
                 case (("peer_up" | "peer_down") as kind, peer):
@@ -224,15 +233,6 @@ class Node:
                     self._datapath.set_stream_peer(peer, self._records.identity_key_of(peer))
                 case ("failed", reason):
                     left.append(DatapathFailed(reason))
-                case ("control", sender, service, message):
-                    if service == ATTACHMENT:
-                        self._hear(Address(sender), message, now_s=now_s, unix_s=unix_s)
-                    elif service == REGISTRY:
-                        left.append(CheckpointHeard(Address(sender), message))
-                    else:
-                        self.control.take(
-                            Address(sender), service, message, now_s=now_s, unix_s=unix_s
-                        )
         return left
 
     def _hear(self, sender: Address, message: bytes, *, now_s: float, unix_s: float) -> None:
