@@ -32,6 +32,7 @@ from ei.cluster.log import Log
 from ei.cluster.replica import Replica
 from ei.cluster.writes import Rows
 from ei.errors import ServiceError
+from ei.runtime.batches import MAX_BATCH_BYTES
 from ei.runtime.codec import Codec
 from ei.runtime.cutting import SLACK_S, Cutter
 from ei.runtime.disk import FolderDisk
@@ -324,6 +325,9 @@ def _fire(environment: Environment | Watched, sockets: Sequence[socket.socket]) 
 
 
 def _send(end: socket.socket, reply: bytes) -> None:
+    if len(reply) <= MAX_BATCH_BYTES:  # nearly all
+        _ = end.send(reply)
+        return
     for message in cut(reply):
         _ = end.send(message)
 
