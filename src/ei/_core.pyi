@@ -6,12 +6,11 @@ wall clock; addresses are 16 bytes; keys 32 bytes; endpoints are strings such as
 """
 
 from collections.abc import Callable
-from typing import Literal, Self, final
+from typing import Literal, Protocol, Self, final
 
 __all__ = [
     "KEYS",
     "WIRE_VERSION",
-    "Agenda",
     "Datapath",
     "DecisionCache",
     "Dictionaries",
@@ -25,6 +24,7 @@ __all__ = [
     "Shaper",
     "Socket",
     "Streams",
+    "VirtualUnderlay",
     "WasmModule",
     "encapsulate",
     "encapsulation_key",
@@ -251,9 +251,6 @@ class Datapath:
     def next_deadline_ns(self) -> int | None: ...
     def take_datagrams(self) -> list[tuple[str, bytes]]:
         """All that is to be sent, trains cut into datagrams: (endpoint, bytes)."""
-
-    def outcome(self) -> tuple[list[tuple[str, bytes]], int | None] | None:
-        """What is to be sent, and when to `poll`; `None`: take notices and events first."""
 
     def take_events(self, now_ns: int, unix_s: float, service: int) -> bytes | None:
         """The next `EventBatch` for a service, msgpack; `None` when its queue is empty."""
@@ -710,25 +707,6 @@ class Engine:
     def take_traces(self) -> list[tuple[int, bytes, int, int, str, str, int, list[int], bytes]]: ...
 
 @final
-class Agenda:
-    """What is to happen in a simulation: by time, then by rank, then in the order of its coming."""
-
-    def __new__(cls) -> Self: ...
-    def push(self, when_ns: int, rank: int, item: Callable[[int], object]) -> None:
-        """Put something in.
-
-        Args:
-            when_ns: Unsigned, 64 bits.
-            rank: Unsigned, 32 bits; of what happens at one time the least comes first.
-        """
-
-    def pop(self, before_ns: int) -> tuple[int, int, Callable[[int], object]] | None:
-        """Take out what comes next, if that is before `before_ns`: its time, rank and itself."""
-
-    def earliest_ns(self) -> int | None: ...
-    def __len__(self) -> int: ...
-
-@final
 class Link:
     """A seeded model of one direction of a link: when do the copies of a datagram arrive?
 
@@ -762,6 +740,141 @@ class Link:
 
     def statistics(self) -> dict[str, int]:
         """{"offered", "delivered", "lost", "duplicated", "corrupted", "reordered", "bytes"}."""
+
+class _DatagramLog(Protocol):
+    """`ei.lab.eventlog.EventLog`."""
+
+    watch: Callable[[bytes], object] | None
+    def add_datagrams(self, domain: str, entries: bytes, /) -> None: ...
+
+@final
+class VirtualUnderlay:
+    """The underlay of a simulation, what is to happen in it, and the datapaths of its nodes.
+
+    What happens comes by time, then by rank, then in the order of its coming. Ports, where hosts
+    and nodes touch it, and paths, one direction between two of them, have numbers from 0. Times
+    are unsigned, 64 bits.
+    """
+
+    def __new__(cls) -> Self: ...
+    def push(self, when_ns: int, rank: int, item: Callable[[int], object]) -> None:
+        """Put something in.
+
+        Args:
+            rank: Unsigned, 32 bits; what has 0 is no event. Nodes wake with 1, and what arrives has
+                the number of its path and one more.
+        """
+
+    def pop(
+        self, before_ns: int, most_standing: int
+    ) -> tuple[int, Callable[[int], object]] | None:
+        """Let time pass until the program has a part in something: when, and what to call then.
+
+        `None` when nothing happens before `before_ns`, or more than `most_standing` events came
+        without time passing.
+        """
+
+    def earliest_ns(self) -> int | None: ...
+    def retain(self, is_kept: Callable[[Callable[[int], object]], bool]) -> None:
+        """Throw away what was put in and is not to be kept."""
+
+    @property
+    def events(self) -> int: ...
+    @property
+    def standstill(self) -> int:
+        """Events since time passed last."""
+
+    @property
+    def datagrams(self) -> int:
+        """Datagrams that were put on links."""
+
+    @property
+    def lost(self) -> int:
+        """Those of which nothing arrives."""
+
+    is_tapped: bool
+    """Whether all that arrives goes by `on_arrived`."""
+
+    def open(
+        self,
+        *,
+        on_arrived: Callable[[int, list[bytes], int], object],
+        on_strays: Callable[[int], object],
+        log: _DatagramLog | None,
+    ) -> None:
+        """Say who answers for it.
+
+        Args:
+            on_arrived: Gets path, datagrams and time of what arrives where no node runs.
+            on_strays: Gets the time when something was sent that has no path yet.
+            log: Hears of every datagram that meets its end here.
+        """
+
+    def add_port(self, endpoint: str, domain: str) -> int:
+        """Make a port; what arrives there is in the log of its domain."""
+
+    def move_port(self, port: int, endpoint: str) -> None: ...
+    def freeze(self, port: int) -> None:
+        """Let what arrives go by `on_arrived`, and wake nobody there."""
+
+    def thaw(self, port: int) -> None: ...
+    def add_path(
+        self,
+        number: int,
+        sender: int,
+        receiver: int,
+        *,
+        leave: Callable[[int, int, bytes], object] | None,
+    ) -> int:
+        """Make a path.
+
+        Args:
+            number: Of its link, in the log.
+            leave: Gets time, number and datagram of what arrives in another process.
+        """
+
+    def add_route(self, path: int, endpoint: str) -> None:
+        """Let what the path's sender sends to that endpoint go by it."""
+
+    def has_link(self, path: int) -> bool: ...
+    def set_link(self, path: int, link: Link) -> None:
+        """Give it a link of its own that is as this one now is."""
+
+    def send(self, now_ns: int, port: int, endpoint: str, datagram: bytes) -> None: ...
+    def flush(self, now_ns: int, port: int, datapath: Datapath) -> int:
+        """Send all that a datapath wants to send; returns how many datagrams."""
+
+    def put(self, path: int, at_ns: int, datagram: bytes) -> None:
+        """Let a datagram arrive that was sent in another process."""
+
+    @property
+    def has_strays(self) -> bool: ...
+    def take_strays(self) -> list[tuple[int, str, bytes]]:
+        """What was sent without a path: port, endpoint, datagram."""
+
+    def add_node(
+        self,
+        port: int,
+        datapath: Datapath,
+        *,
+        on_news: Callable[[int], object],
+        on_services_due: Callable[[int], object],
+        on_logged: Callable[[], object],
+    ) -> None:
+        """Let a datapath take what arrives at a port, send by itself, and be woken.
+
+        Args:
+            on_news: Gets the time when its program is due, or has something to take; `settle` is to
+                be called then.
+            on_services_due: The same, when its services are due.
+            on_logged: Is to take its log.
+        """
+
+    def remove_node(self, port: int) -> None: ...
+    def settle(self, now_ns: int, port: int, *, program_ns: int, services_ns: int) -> None:
+        """Send what a node's datapath holds, and wake it when it, program or services are due."""
+
+    def __len__(self) -> int: ...
 
 @final
 class Shaper:

@@ -34,7 +34,21 @@ def test_reading_the_digest_does_not_end_the_log() -> None:
     log.note(3_000, "more")
 
     assert log.digest() != before
-    assert log.datagrams == 1
+
+
+def test_entries_that_come_together_are_those_that_came_singly() -> None:
+    single, together = EventLog(), EventLog()
+    seen: list[bytes] = []
+    single.watch = seen.append
+    for now_ns in (1_000, 2_000):
+        single.datagram(now_ns, domain="d", link=1, length=9, fate="delivered")
+    watched: list[bytes] = []
+    together.watch = watched.append
+
+    together.add_datagrams("d", b"".join(seen))
+
+    assert watched == seen
+    assert together.digest() == single.digest()
 
 
 def test_a_long_log_takes_no_more_memory_than_a_short_one() -> None:

@@ -38,9 +38,9 @@ def test_what_arrives_is_handed_over_before_the_host_is_told() -> None:
     )
 
     network.send(node, [(transport.endpoint, b"no datagram of ours")])
-    arrival = network._clock._agenda.pop(2 * START_NS)  # noqa: SLF001
+    arrival = network._clock.underlay.pop(2 * START_NS, 1)  # noqa: SLF001
     assert arrival is not None
-    _ = arrival[2](START_NS + 1_000_000)
+    _ = arrival[1](START_NS + 1_000_000)
 
     assert told == [0]
     assert datapath.statistics()["received"] == 1

@@ -276,14 +276,6 @@ impl Datapath {
         datagrams
     }
 
-    fn outcome<'py>(&mut self, py: Python<'py>) -> Option<(Datagrams<'py>, Option<u64>)> {
-        if self.pure.has_news() {
-            return None;
-        }
-        let datagrams = self.take_datagrams(py);
-        Some((datagrams, self.pure.next_deadline_ns()))
-    }
-
     fn take_events<'py>(
         &mut self,
         py: Python<'py>,

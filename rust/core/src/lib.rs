@@ -4,7 +4,6 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
-mod agenda;
 mod arguments;
 mod bench;
 mod bookkeeping;
@@ -24,6 +23,7 @@ mod shaper;
 mod socket;
 mod streams;
 mod threads;
+mod underlay;
 mod wasm;
 
 use pyo3::prelude::*;
@@ -66,10 +66,10 @@ mod _core {
     use crate::streams::Streams;
 
     #[pymodule_export]
-    use crate::agenda::Agenda;
+    use crate::link::Link;
 
     #[pymodule_export]
-    use crate::link::Link;
+    use crate::underlay::VirtualUnderlay;
 
     #[pymodule_export]
     use crate::shaper::Shaper;

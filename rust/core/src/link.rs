@@ -21,6 +21,11 @@ impl Link {
         Arc::clone(&self.model)
     }
 
+    /// A copy of it as it is now.
+    pub(crate) fn model(&self) -> Model {
+        self.lock().clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Model> {
         // A model is whole between any two calls, whatever happened to the thread that made the last one.
         lock(&self.model)

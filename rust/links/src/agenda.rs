@@ -59,6 +59,11 @@ impl<T> Agenda<T> {
         self.heap.iter().map(|entry| &entry.item)
     }
 
+    /// Throw away all items but those.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&T) -> bool) {
+        self.heap.retain(|entry| is_kept(&entry.item));
+    }
+
     /// How much is in it.
     pub fn len(&self) -> usize {
         self.heap.len()

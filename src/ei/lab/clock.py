@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from ei._core import Agenda
+from ei._core import VirtualUnderlay
 from ei.errors import LocalError
 
 if TYPE_CHECKING:
@@ -54,12 +54,10 @@ class VirtualClock(selectors.BaseSelector):
 
     def __init__(self, *, limit_s: float = 86_400.0) -> None:
         self.now_ns = START_NS
-        self.events = 0
+        self.underlay = VirtualUnderlay()
         self.is_program_woken = False
         self.failure: BaseException | None = None
         self._limit_ns = START_NS + round(limit_s * 1e9)
-        self._agenda = Agenda()
-        self._standstill = 0
         self._cancelled = 0
         self._horizon_ns = FOREVER_NS
         self._meet: Meet | None = None
@@ -67,7 +65,7 @@ class VirtualClock(selectors.BaseSelector):
 
     def at(self, when_ns: int, callback: Callable[[int], object], *, link: int = 0) -> None:
         """Call `callback(now_ns)` at `when_ns` (at once when that is past), in order of `link`."""
-        self._agenda.push(when_ns, link + 1, callback)
+        self.underlay.push(when_ns, link + 1, callback)
 
     def share(self, meet: Meet) -> None:
         """Let time pass only as far as `meet` says, which is asked whenever it gets there."""
@@ -75,17 +73,14 @@ class VirtualClock(selectors.BaseSelector):
 
     def set_timer(self, when_ns: int, timer: Timer) -> None:
         """Run a timer of the program at `when_ns`, before what else happens then."""
-        self._agenda.push(when_ns, TIMER_RANK, timer)
+        self.underlay.push(when_ns, TIMER_RANK, timer)
 
     def note_cancelled(self) -> None:
         """A timer was cancelled; once most of what waits is, it is thrown away."""
         self._cancelled += 1
-        if self._cancelled > max(FEW_CANCELLED, len(self._agenda) // 2):
+        if self._cancelled > max(FEW_CANCELLED, len(self.underlay) // 2):
             self._cancelled = 0
-            waiting, self._agenda = self._agenda, Agenda()
-            while (entry := waiting.pop(FOREVER_NS)) is not None:
-                if not (isinstance(entry[2], Timer) and entry[2].cancelled()):
-                    self._agenda.push(*entry)
+            self.underlay.retain(lambda item: not (isinstance(item, Timer) and item.cancelled()))
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Let time pass until the program has something to do; none when `timeout` is 0."""
@@ -94,18 +89,17 @@ class VirtualClock(selectors.BaseSelector):
         if timeout is not None and timeout <= 0.0:
             return []
         self.is_program_woken = False
+        pop = self.underlay.pop
         while not self.is_program_woken:
-            entry = self._agenda.pop(self._horizon_ns)
+            entry = pop(min(self._horizon_ns, self._limit_ns), MAX_STANDSTILL)
             if entry is None:
                 self._wait()
                 continue
-            when_ns, rank, callback = entry
-            if rank != TIMER_RANK:
-                self.events += 1
-            elif isinstance(callback, Timer) and callback.cancelled():
+            when_ns, callback = entry
+            if isinstance(callback, Timer) and callback.cancelled():
                 self._cancelled -= 1
                 continue
-            self._move(when_ns)
+            self.now_ns = max(when_ns, self.now_ns)
             _ = callback(self.now_ns)
         return []
 
@@ -114,29 +108,28 @@ class VirtualClock(selectors.BaseSelector):
         """Virtual monotonic time in seconds."""
         return self.now_ns / 1e9
 
+    @property
+    def events(self) -> int:
+        """How many there were: arrivals, deadlines of nodes and what else was put in."""
+        return self.underlay.events
+
     def _wait(self) -> None:
         """Ask until when time may pass."""
+        if self.underlay.standstill > MAX_STANDSTILL:
+            raise SimulationStuckError(
+                f"{MAX_STANDSTILL} events at {self.now_s:.9f} s: the clock does not move"
+            )
+        earliest_ns = self.underlay.earliest_ns()
+        if earliest_ns is not None and earliest_ns >= self._limit_ns:
+            raise SimulationStuckError(
+                f"not ended after {(self._limit_ns - START_NS) / 1e9:g} s of virtual time: "
+                f"{_waiting()}"
+            )
         if self._meet is None:
             raise SimulationStuckError(
                 f"nothing can happen any more at {self.now_s:.6f} s, but {_waiting()}"
             )
-        self._horizon_ns = self._meet(self._agenda.earliest_ns())
-
-    def _move(self, when_ns: int) -> None:
-        if when_ns > self.now_ns:
-            self.now_ns = when_ns
-            self._standstill = 0
-            if when_ns > self._limit_ns:
-                raise SimulationStuckError(
-                    f"not ended after {(self._limit_ns - START_NS) / 1e9:g} s of virtual time: "
-                    f"{_waiting()}"
-                )
-            return
-        self._standstill += 1
-        if self._standstill > MAX_STANDSTILL:
-            raise SimulationStuckError(
-                f"{MAX_STANDSTILL} events at {self.now_s:.9f} s: the clock does not move"
-            )
+        self._horizon_ns = self._meet(earliest_ns)
 
     # What a selector must also offer: the loop registers its own wake-up socket.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from ei._core import Link
+from ei._core import Datapath, Link
 from ei.errors import NotFoundError
 from ei.lab.capture import Capture
 from ei.lab.clock import VirtualClock
@@ -39,7 +38,7 @@ MIN_DELAY_S = 1e-6
 """So that time moves even where a topology asks for no delay at all."""
 
 LOST = "lost on the link"
-"""Fate of a datagram that no end of a link ever sees."""
+"""Fate of a datagram that no end of a link ever sees; the native underlay says so."""
 
 NOWHERE: Mapping[str, str] = MappingProxyType({})
 
@@ -69,31 +68,25 @@ def make_link(impairment: Impairment, *, seed: int, min_delay_s: float = 0.0) ->
 
 @dataclass(slots=True)
 class Port:
-    """Where one host or node touches the underlay."""
+    """Where one host or node touches the underlay; `number` is that of the native underlay."""
 
+    number: int
     name: str
     endpoint: str
     arrive: Arrive
-    paths: dict[str, _Path]
     domain: str
     shows_headers: bool = False
     frozen: list[tuple[_Path, list[bytes]]] | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Path:
-    """One direction of a link; `open_batch` takes what will arrive at `open_batch_ns`.
+    """One direction of a link; its ends may be in different processes."""
 
-    Its sending end has the link; both may be in different processes.
-    """
-
+    index: int
     number: int
     sender: Port
     receiver: Port
-    link: Link | None = None
-    leave: Leave | None = None
-    open_batch_ns: int = -1
-    open_batch: list[bytes] | None = None
 
 
 class Network:
@@ -120,6 +113,7 @@ class Network:
         leave_to: Callable[[str], Leave | None] = lambda _name: None,
     ) -> None:
         self._clock = clock
+        self._underlay = clock.underlay
         self._topology = topology
         self._seed = seed
         self._log = log
@@ -130,11 +124,32 @@ class Network:
         self._numbers = {name: number for number, name in enumerate(self._names)}
         self._ports: dict[str, Port] = {}
         self._named: dict[str, Port] = {}
+        self._by_number: list[Port] = []
         self._paths: dict[tuple[str, str], _Path] = {}
+        self._by_index: list[_Path] = []
         self._changes = 0
-        self.tap: Tap | None = None
-        self.datagrams = 0
-        self.lost = 0
+        self._tap: Tap | None = None
+        self._underlay.open(on_arrived=self._arrive, on_strays=self._send_strays, log=log)
+
+    @property
+    def tap(self) -> Tap | None:
+        """Who sees each datagram that arrives."""
+        return self._tap
+
+    @tap.setter
+    def tap(self, tap: Tap | None) -> None:
+        self._tap = tap
+        self._underlay.is_tapped = tap is not None
+
+    @property
+    def datagrams(self) -> int:
+        """How many were put on links so far."""
+        return self._underlay.datagrams
+
+    @property
+    def lost(self) -> int:
+        """Of how many of them nothing arrives."""
+        return self._underlay.lost
 
     def attach(
         self, name: str, endpoint: str, arrive: Arrive, *, shows_headers: bool = False
@@ -154,38 +169,63 @@ class Network:
             known.frozen = None
             self._ports[endpoint] = known
             return known
-        port = Port(name, endpoint, arrive, {}, name.partition(".")[2], shows_headers)
+        domain = name.partition(".")[2]
+        number = self._underlay.add_port(endpoint, domain)
+        port = Port(number, name, endpoint, arrive, domain, shows_headers)
         self._ports[endpoint] = self._named[name] = port
+        self._by_number.append(port)
         return port
 
+    def run(
+        self,
+        port: Port,
+        datapath: Datapath,
+        *,
+        on_news: Callable[[int], object],
+        on_services_due: Callable[[int], object],
+        on_logged: Callable[[], object],
+    ) -> None:
+        """Let what happens to the datapath of a node alone happen without its program.
+
+        Args:
+            on_news: There is something for the node's program; gets the time, as the next.
+            on_services_due: A deadline of its services has come.
+            on_logged: The datapath's log is to be taken.
+        """
+        self._underlay.add_node(
+            port.number,
+            datapath,
+            on_news=on_news,
+            on_services_due=on_services_due,
+            on_logged=on_logged,
+        )
+
+    def settle(self, port: Port, now_ns: int, *, program_ns: int, services_ns: int) -> None:
+        """Send what a node's datapath holds, and let it be woken when something is due."""
+        self._underlay.settle(now_ns, port.number, program_ns=program_ns, services_ns=services_ns)
+        self._send_strays(now_ns)
+
     def detach(self, name: str) -> None:
-        """Take a host or node away; what is under way to it is lost."""
+        """Take a host or node away; what is under way to it is lost. Idempotent."""
         port = self._named[name]
         port.arrive = _nobody
         port.frozen = None
+        self._underlay.thaw(port.number)
+        self._underlay.remove_node(port.number)
 
     def send(self, sender: Port, datagrams: Iterable[tuple[str, bytes]]) -> None:
         """Put (endpoint, datagram) pairs on their links, in order."""
         now_ns = self._clock.now_ns
         for endpoint, datagram in datagrams:
-            path = sender.paths.get(endpoint) or self._path(sender, endpoint)
-            if path is None:
-                continue
-            self.datagrams += 1
-            link = path.link
-            if link is None:
-                ends = (sender.name, path.receiver.name)
-                link = path.link = self._make_link(*ends, self._topology.impairment(*ends))
-            arrivals = link.offer(now_ns, datagram)
-            if not arrivals:
-                self.lost += 1
-                self._note_lost(now_ns, path, len(datagram))
-            leave = path.leave
-            for at_ns, copy in arrivals:
-                if leave is None:
-                    self._put(path, at_ns, copy)
-                else:
-                    leave(at_ns, path.number, copy)
+            self._underlay.send(now_ns, sender.number, endpoint, datagram)
+            self._send_strays(now_ns)
+
+    def flush(self, sender: Port, datapath: Datapath) -> int:
+        """Put what a datapath wants to send on its links; return how many datagrams."""
+        now_ns = self._clock.now_ns
+        sent = self._underlay.flush(now_ns, sender.number, datapath)
+        self._send_strays(now_ns)
+        return sent
 
     def take(self, at_ns: int, number: int, datagram: bytes) -> None:
         """Let a datagram arrive that was sent in another process, on the link of that number."""
@@ -193,16 +233,8 @@ class Network:
         path = self._paths.get(ends)
         if path is None:
             sender, receiver = (self._planned_port(self._endpoints[name]) for name in ends)
-            path = self._paths[ends] = _Path(number, sender, receiver)
-        self._put(path, at_ns, datagram)
-
-    def _put(self, path: _Path, at_ns: int, datagram: bytes) -> None:
-        if path.open_batch_ns == at_ns and path.open_batch is not None:
-            path.open_batch.append(datagram)
-            return
-        path.open_batch_ns = at_ns
-        path.open_batch = batch = [datagram]
-        self._clock.at(at_ns, partial(self._arrive, path, batch), link=path.number)
+            path = self._add_path(sender, receiver, leave=None)
+        self._underlay.put(path.index, at_ns, datagram)
 
     def change(self, a: str, b: str, impairment: Impairment) -> None:
         """Give the link between two names new properties, in both directions, from now on."""
@@ -210,13 +242,13 @@ class Network:
         for sender, receiver in ((a, b), (b, a)):
             path = self._path(self._port(sender), self._port(receiver).endpoint)
             if path is not None:
-                path.link = self._make_link(sender, receiver, impairment)
+                link = self._make_link(sender, receiver, impairment)
+                self._underlay.set_link(path.index, link)
 
     def rebind(self, name: str, endpoint: str) -> None:
         """Move `name` to another endpoint, as a NAT does: what is sent to the old one is lost."""
         port = self._port(name)
-        for other in self._ports.values():
-            _ = other.paths.pop(port.endpoint, None)
+        self._underlay.move_port(port.number, endpoint)
         del self._ports[port.endpoint]
         _ = self._planned.pop(port.endpoint, None)
         port.endpoint = endpoint
@@ -226,13 +258,15 @@ class Network:
         """Let what arrives at `name` wait, as at a process that is stopped."""
         port = self._port(name)
         port.frozen = port.frozen or []
+        self._underlay.freeze(port.number)
 
     def thaw(self, name: str) -> None:
         """Let what waited at `name` arrive."""
         port = self._port(name)
         waiting, port.frozen = port.frozen or [], None
+        self._underlay.thaw(port.number)
         for path, batch in waiting:
-            self._arrive(path, batch, self._clock.now_ns)
+            self._arrive(path.index, batch, self._clock.now_ns)
 
     def link_ends(self, number: int) -> tuple[str, str]:
         """Return the names of sender and receiver of the link of a number in the event log.
@@ -249,9 +283,8 @@ class Network:
         """Datagrams offered and lost so far, links in use."""
         return {"datagrams": self.datagrams, "lost": self.lost, "links": len(self._paths)}
 
-    def _arrive(self, path: _Path, batch: list[bytes], now_ns: int) -> None:
-        if path.open_batch is batch:
-            path.open_batch = None
+    def _arrive(self, index: int, batch: list[bytes], now_ns: int) -> None:
+        path = self._by_index[index]
         receiver = path.receiver
         source = path.sender.endpoint
         if self.tap is not None and not receiver.shows_headers:
@@ -267,10 +300,19 @@ class Network:
             for datagram, fate in zip(batch, fates, strict=True):
                 log.datagram(now_ns, domain=domain, link=number, length=len(datagram), fate=fate)
 
-    def _note_lost(self, now_ns: int, path: _Path, length: int) -> None:
-        if self._log is not None:
-            domain = path.sender.domain
-            self._log.datagram(now_ns, domain=domain, link=path.number, length=length, fate=LOST)
+    def _send_strays(self, now_ns: int) -> None:
+        """Send what had no path yet."""
+        if not self._underlay.has_strays:
+            return
+        for number, endpoint, datagram in self._underlay.take_strays():
+            path = self._path(self._by_number[number], endpoint)
+            if path is None:
+                continue
+            if not self._underlay.has_link(path.index):
+                ends = (path.sender.name, path.receiver.name)
+                link = self._make_link(*ends, self._topology.impairment(*ends))
+                self._underlay.set_link(path.index, link)
+            self._underlay.send(now_ns, number, endpoint, datagram)
 
     def _path(self, sender: Port, endpoint: str) -> _Path | None:
         """Return the path to an endpoint; `None` where nobody ever will be."""
@@ -279,13 +321,18 @@ class Network:
             if endpoint not in self._planned:
                 return None
             receiver = self._planned_port(endpoint)
-        key = (sender.name, receiver.name)
-        path = self._paths.get(key)
+        path = self._paths.get((sender.name, receiver.name))
         if path is None:
-            number = self._numbers[sender.name] * MOST_NAMES + self._numbers[receiver.name]
-            path = self._paths[key] = _Path(number, sender, receiver)
-            path.leave = self._leave_to(receiver.name)
-        sender.paths[endpoint] = path
+            path = self._add_path(sender, receiver, leave=self._leave_to(receiver.name))
+        self._underlay.add_route(path.index, endpoint)
+        return path
+
+    def _add_path(self, sender: Port, receiver: Port, *, leave: Leave | None) -> _Path:
+        number = self._numbers[sender.name] * MOST_NAMES + self._numbers[receiver.name]
+        index = self._underlay.add_path(number, sender.number, receiver.number, leave=leave)
+        path = _Path(index, number, sender, receiver)
+        self._paths[sender.name, receiver.name] = path
+        self._by_index.append(path)
         return path
 
     def _planned_port(self, endpoint: str) -> Port:

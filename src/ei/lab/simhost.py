@@ -79,12 +79,9 @@ class SimTransport:
 
     def flush(self, datapath: Datapath) -> int:
         """Put all that `datapath` wants to send on its links."""
-        datagrams = datapath.take_datagrams()
-        if datagrams:
-            if self._port is None:
-                raise LocalError(f"{self._name} sends before it is open")
-            self._network.send(self._port, datagrams)
-        return len(datagrams)
+        if self._port is None:
+            return 0
+        return self._network.flush(self._port, datapath)
 
     def close(self) -> None:
         """Leave the underlay. Idempotent."""

@@ -9,7 +9,7 @@ from ei._core import Datapath
 from ei.bundles import prepare_bundles
 from ei.lab.capture import fate_comment, opened_form, read_log
 from ei.lab.clock import VirtualClock
-from ei.lab.eventlog import MAX_UNLOGGED, EventLog
+from ei.lab.eventlog import EventLog
 from ei.lab.network import Network, Port, Tap
 from ei.lab.population import LIFETIME_S, Population, Resident
 from ei.lab.topology import NodePlan, Topology
@@ -136,10 +136,13 @@ class SimNode:
         self._port = world.network.attach(
             self.name, endpoint, self._arrive, shows_headers=world.log is not None
         )
-        self._unlogged = 0
-        self._wake_ns = NEVER_NS
-        self._node_ns = 0
-        """When the node's program is to be asked: at once after somebody did something to it."""
+        self._network.run(
+            self._port,
+            self.datapath,
+            on_news=self._settle,
+            on_services_due=self._serve,
+            on_logged=self.take_log,
+        )
         self._services_ns = NEVER_NS
         self._is_worker_due = False
         self._is_alive = True
@@ -154,7 +157,6 @@ class SimNode:
 
     def take_log(self) -> bytes:
         """Move the datapath's log to the log of the run; return what was moved."""
-        self._unlogged = 0
         log = self.datapath.take_log()
         if self._world.log is not None:
             self._world.log.headers(self.name, log)
@@ -162,7 +164,6 @@ class SimNode:
 
     def touched(self) -> None:
         """Somebody did something to its parts: let what follows follow."""
-        self._node_ns = 0
         self._plan_services()
         self._settle(self._clock.now_ns)
 
@@ -175,6 +176,7 @@ class SimNode:
     def end(self) -> None:
         """Stop at once, as a killed process does."""
         self._is_alive = False
+        self._network.detach(self.name)
 
     def freeze(self) -> None:
         """Do nothing until `thaw`."""
@@ -183,10 +185,14 @@ class SimNode:
     def thaw(self) -> None:
         """Go on: what is overdue happens now."""
         self._is_frozen = False
-        self._wake_ns = NEVER_NS
-        self._poll(self._clock.now_ns)
+        now_ns = self._clock.now_ns
+        self.datapath.poll(now_ns)
+        if self._services_ns <= now_ns:
+            self._pump(now_ns)
+        self._settle(now_ns)
 
     def _arrive(self, now_ns: int, source: str, datagrams: list[bytes]) -> list[str]:
+        """Take what does not come to the datapath by itself: somebody sees it, or it waited."""
         tap = self._network.tap
         if tap is None or self._world.log is None:
             handle = self.datapath.handle
@@ -194,9 +200,7 @@ class SimNode:
         else:
             fates = [self._handle_tapped(tap, now_ns, source, each) for each in datagrams]
         self._settle(now_ns)
-        self._unlogged += len(datagrams)
-        if self._unlogged > MAX_UNLOGGED:
-            _ = self.take_log()
+        _ = self.take_log()
         return fates
 
     def _handle_tapped(self, tap: Tap, now_ns: int, source: str, datagram: bytes) -> str:
@@ -210,34 +214,32 @@ class SimNode:
         return fate
 
     def _settle(self, now_ns: int) -> None:
-        """Let everything follow that follows from what just happened."""
-        outcome = self.datapath.outcome() if now_ns < self._node_ns else None
-        datagrams, due_ns = self._attend(now_ns) if outcome is None else outcome
-        if datagrams:
-            self._network.send(self._port, datagrams)
-        self._plan(NEVER_NS if due_ns is None else due_ns)
-
-    def _attend(self, now_ns: int) -> tuple[list[tuple[str, bytes]], int | None]:
-        """Let the node's program hear of it; most of what happens is for the datapath alone."""
+        """Let the node's program hear of what happened, and what follows follow."""
         unix_s = self._world.unix_s(now_ns)
         now_s = now_ns / NS_PER_S
         _ = self.node.handle_notices(now_s=now_s, unix_s=unix_s)
         if self.node.next_deadline_s() <= now_s:
             self.node.poll(now_s=now_s, unix_s=unix_s)
         due_s = self.node.next_deadline_s()
-        # Deadlines are floats of seconds: a nanosecond too early would poll for ever.
-        self._node_ns = ceil(due_s * NS_PER_S) + 1 if due_s < inf else NEVER_NS
-        datapath = self.datapath
-        if not self._is_worker_due and datapath.services_with_events():
+        if not self._is_worker_due and self.datapath.services_with_events():
             self._is_worker_due = True
             self._clock.at(now_ns + WORKER_NS, self._work)
-        return datapath.take_datagrams(), datapath.next_deadline_ns()
+        self._network.settle(
+            self._port,
+            now_ns,
+            # Deadlines are floats of seconds: a nanosecond too early would poll for ever.
+            program_ns=ceil(due_s * NS_PER_S) + 1 if due_s < inf else NEVER_NS,
+            services_ns=self._services_ns,
+        )
 
     def _work(self, now_ns: int) -> None:
         self._is_worker_due = False
         if self._is_alive and not self._is_frozen:
-            self._pump(now_ns)
-            self._settle(now_ns)
+            self._serve(now_ns)
+
+    def _serve(self, now_ns: int) -> None:
+        self._pump(now_ns)
+        self._settle(now_ns)
 
     def _pump(self, now_ns: int) -> None:
         _ = self.services.pump(self.datapath, now_ns, self._world.unix_s(now_ns))
@@ -246,23 +248,3 @@ class SimNode:
     def _plan_services(self) -> None:
         due_ns = self.services.next_deadline_ns()
         self._services_ns = NEVER_NS if due_ns is None else due_ns
-
-    def _poll(self, now_ns: int) -> None:
-        self.datapath.poll(now_ns)
-        if self._services_ns <= now_ns:
-            self._pump(now_ns)
-        self._settle(now_ns)
-
-    def _plan(self, due_ns: int) -> None:
-        """Wake at `due_ns`, or when program or services are due, unless that is planned."""
-        due_ns = min(due_ns, self._node_ns, self._services_ns)
-        if due_ns < self._wake_ns != self._clock.now_ns:
-            self._wake_ns = due_ns = max(due_ns, self._clock.now_ns)
-            self._clock.at(due_ns, self._wake)
-
-    def _wake(self, now_ns: int) -> None:
-        # A wake-up that was planned before an earlier one took its place.
-        if now_ns != self._wake_ns or not self._is_alive or self._is_frozen:
-            return
-        self._wake_ns = NEVER_NS
-        self._poll(now_ns)

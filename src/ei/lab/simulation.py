@@ -379,7 +379,6 @@ class Simulation:
     def _retire(self, node: SimNode) -> None:
         node.end()
         _ = node.take_log()
-        self._world.network.detach(node.name)
         del self._nodes[node.name]
 
     def _node(self, name: str) -> SimNode:
