@@ -61,6 +61,49 @@ def encapsulate(key: bytes, drawn: bytes) -> tuple[bytes, bytes]:
         ValueError: the key is none (FIPS 203, section 7.2).
     """
 
+def hpke_derive(seed: bytes) -> tuple[bytes, bytes]:
+    """Return the private and the public key of X25519 that 32 secret bytes make (7.1.3)."""
+
+def hpke_seal(
+    public_key: bytes,
+    plaintext: bytes,
+    *,
+    info: bytes,
+    additional: bytes,
+    purpose: bytes,
+    seed: bytes,
+) -> tuple[bytes, bytes, bytes]:
+    """Return the encapsulated key, the sealed message, and a secret of 16 bytes that both have.
+
+    Args:
+        public_key: Of the recipient, 32 bytes.
+        info: What the message is for.
+        additional: Must be the same where it is opened.
+        purpose: Of the secret.
+        seed: The private key of this message, 32 bytes drawn for it.
+
+    Raises:
+        ValueError: The public key is none.
+    """
+
+def hpke_open(
+    private_key: bytes,
+    public_key: bytes,
+    enc: bytes,
+    sealed: bytes,
+    *,
+    info: bytes,
+    additional: bytes,
+    purpose: bytes,
+) -> tuple[bytes, bytes] | None:
+    """Return the message and the secret; `None` where it is another's, or was changed.
+
+    Args:
+        private_key, public_key: Of the recipient, 32 bytes each.
+        enc: The encapsulated key, 32 bytes.
+        sealed: Message and tag.
+    """
+
 def monotonic_ns() -> int:
     """The clock of `Engine` threads."""
 

@@ -14,6 +14,7 @@ mod dictionaries;
 mod endtoend;
 mod engine;
 mod facts;
+mod hpke;
 mod io;
 mod link;
 mod lock;
@@ -43,6 +44,9 @@ mod _core {
 
     #[pymodule_export]
     use crate::facts::{encapsulate, encapsulation_key, public_key, reasons, shared_secret};
+
+    #[pymodule_export]
+    use crate::hpke::{hpke_derive, hpke_open, hpke_seal};
 
     #[pymodule_export]
     use crate::datapath::Datapath;

@@ -31,6 +31,7 @@ pub mod decide;
 pub mod endtoend;
 pub mod forward;
 pub mod handshake;
+pub mod hpke;
 pub mod log;
 pub mod packet;
 pub mod pipe;

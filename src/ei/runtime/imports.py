@@ -12,6 +12,8 @@ from pathlib import Path
 from ei.errors import LoadError
 
 _OURS = "ei.sdk"
+_NATIVE = "ei.sdk.hpke"
+"""Beside it: whoever imports `ei.sdk` alone takes no native code along."""
 
 _CURES = {
     "asyncio": "handlers do not wait: they return effects",
@@ -122,7 +124,7 @@ def refusal(module: str, name: str, own: Collection[str], libraries: tuple[str, 
     """
     top = module.partition(".")[0]
     if top == "ei":
-        if module == _OURS or f"{module}.".startswith(f"ei.services.{name}."):
+        if module in {_OURS, _NATIVE} or f"{module}.".startswith(f"ei.services.{name}."):
             return None
         return f"of ei, a service imports {_OURS} and its own files alone"
     declared = {"msgspec", *libraries} - sys.stdlib_module_names

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import msgspec
 
 from ei.sdk import Context, Count, Effect, SetTimer, Table
+from ei.sdk.hpke import derive_key
 from ei.services.odns.config import Config
-from ei.services.odns.hpke import derive_key, forget
 from ei.services.odns.messages import Keys
-from ei.services.odns.odoh import configuration, write_configs
+from ei.services.odns.odoh import KeyPair, configuration, write_configs
 
 TIMER = b"keys"
 SEED_BYTES = 32
@@ -27,7 +27,7 @@ class Pair(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """
 
     key_id: bytes
-    private_key: bytes
+    keys: KeyPair
     ends_s: float
     statement: bytes
 
@@ -35,13 +35,12 @@ class Pair(msgspec.Struct, frozen=True, gc=False, array_like=True):
 def renew(ctx: Context[Config]) -> Iterable[Effect]:
     """Draw a new key, forget those whose time is over, and come back in time."""
     lifetime_s = ctx.config.keys_s + ctx.config.overlap_s
-    private_key, public_key = derive_key(ctx.random.randbytes(SEED_BYTES))
-    config = configuration(public_key)
+    keys = derive_key(ctx.random.randbytes(SEED_BYTES))
+    config = configuration(keys[1])
     said = msgspec.msgpack.encode(Keys(int(ctx.unix_s + lifetime_s), write_configs((config,))))
-    newest = Pair(config.key_id, private_key, ctx.now_s + lifetime_s, said)
+    newest = Pair(config.key_id, keys, ctx.now_s + lifetime_s, said)
     older = [pair for pair in all_of(ctx) if pair.ends_s > ctx.now_s]
     _pairs(ctx).put(b"", (newest, *older))
-    forget()
     yield Count("keys_renewed")
     yield SetTimer(TIMER, ctx.config.keys_s)
 
@@ -51,11 +50,11 @@ def all_of(ctx: Context[Config]) -> tuple[Pair, ...]:
     return _pairs(ctx).get(b"") or ()
 
 
-def key_of(key_id: bytes, ctx: Context[Config]) -> bytes | None:
-    """Return the private key of this name, unless its time is over."""
+def keys_of(key_id: bytes, ctx: Context[Config]) -> KeyPair | None:
+    """Return the keys of this name, unless their time is over."""
     for pair in all_of(ctx):
         if pair.key_id == key_id and pair.ends_s > ctx.now_s:
-            return pair.private_key
+            return pair.keys
     return None
 
 

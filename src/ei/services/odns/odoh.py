@@ -5,15 +5,16 @@
     configs     <u16> of: version u16 | contents <u16>: KEM u16 | KDF u16 | AEAD u16 | key <u16>
 
 Numbers are big-endian here, as in the RFC; `<u16>` is a length and so many bytes. Source: RFC 9230,
-with the HPKE of `hpke.py`, the one suite that all must have.
+with the one suite of HPKE that all must have.
 """
+
+import hmac
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ei.services.odns import hpke
-from ei.services.odns.hpke import ENC_BYTES, KEY_BYTES, expand, extract
+from ei.sdk.hpke import ENC_BYTES, KEY_BYTES, open_from, seal_to
 
 QUERY, RESPONSE = 1, 2
 KEY_ID_BYTES = 32
@@ -26,8 +27,13 @@ _AEAD_KEY_BYTES, _AEAD_NONCE_BYTES = 16, 12
 _TAG_BYTES = 16
 _LENGTH = 2
 _HEAD = 1
+_INFO, _PURPOSE = b"odoh query", b"odoh response"
 PLAINTEXT_OVERHEAD = 2 * _LENGTH
 RESPONSE_OVERHEAD = _HEAD + _LENGTH + NONCE_BYTES + _LENGTH + _TAG_BYTES
+
+
+KeyPair = tuple[bytes, bytes]
+"""Private and public key, X25519, 32 bytes each."""
 
 
 class Configuration(msgspec.Struct, frozen=True, gc=False):
@@ -89,7 +95,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 def configuration(public_key: bytes) -> Configuration:
     """Return the configuration of a key."""
     contents = _SUITE_NUMBERS + _sized(public_key)
-    key_id = expand(extract(b"", contents), b"odoh key id", KEY_ID_BYTES)
+    key_id = _expand(_extract(b"", contents), b"odoh key id", KEY_ID_BYTES)
     return Configuration(public_key, contents, key_id)
 
 
@@ -132,10 +138,11 @@ def seal_query(
         seed: 32 secret bytes, never the same twice: the private key of this query.
     """
     plaintext = _padded(dns, plaintext_bytes)
-    enc, context = hpke.seal_to(config.public_key, b"odoh query", seed=seed)
     head = bytes((QUERY,)) + _sized(config.key_id)
-    secret = context.export(b"odoh response", _AEAD_KEY_BYTES)
-    return head + _sized(enc + context.seal(plaintext, head)), Asked(secret, plaintext)
+    enc, sealed, secret = seal_to(
+        config.public_key, plaintext, info=_INFO, additional=head, purpose=_PURPOSE, seed=seed
+    )
+    return head + _sized(enc + sealed), Asked(secret, plaintext)
 
 
 def read_query(message: bytes) -> Query:
@@ -150,23 +157,23 @@ def read_query(message: bytes) -> Query:
     return Query(key_id, rest[:ENC_BYTES], rest[ENC_BYTES:])
 
 
-def open_query(query: Query, private_key: bytes, nonce: bytes) -> tuple[bytes, Answering]:
+def open_query(query: Query, keys: KeyPair, nonce: bytes) -> tuple[bytes, Answering]:
     """Return the DNS message of a query, and what seals its answer.
 
     Args:
-        private_key: Of the configuration that the query names.
+        keys: Of the configuration that the query names.
         nonce: Of the answer, 16 bytes, drawn for it.
 
     Raises:
         ValueError: It was sealed to another key, changed on the way, or holds no message.
     """
     head = bytes((QUERY,)) + _sized(query.key_id)
-    try:
-        context = hpke.open_from(query.enc, private_key, b"odoh query")
-        plaintext = context.open(query.sealed, head)
-    except InvalidTag as error:
-        raise ValueError("does not open with this key") from error
-    secret = context.export(b"odoh response", _AEAD_KEY_BYTES)
+    opened = open_from(
+        *keys, query.enc, query.sealed, info=_INFO, additional=head, purpose=_PURPOSE
+    )
+    if opened is None:
+        raise ValueError("does not open with this key")
+    plaintext, secret = opened
     return _message_of(plaintext), answering(Asked(secret, plaintext), nonce)
 
 
@@ -175,9 +182,9 @@ def open_query(query: Query, private_key: bytes, nonce: bytes) -> tuple[bytes, A
 
 def answering(asked: Asked, nonce: bytes) -> Answering:
     """Return what seals and opens the answer with this nonce."""
-    pseudorandom = extract(asked.plaintext + _sized(nonce), asked.secret)
-    key = expand(pseudorandom, b"odoh key", _AEAD_KEY_BYTES)
-    return Answering(key, expand(pseudorandom, b"odoh nonce", _AEAD_NONCE_BYTES), nonce)
+    pseudorandom = _extract(asked.plaintext + _sized(nonce), asked.secret)
+    key = _expand(pseudorandom, b"odoh key", _AEAD_KEY_BYTES)
+    return Answering(key, _expand(pseudorandom, b"odoh nonce", _AEAD_NONCE_BYTES), nonce)
 
 
 def seal_answer(by: Answering, dns: bytes, *, plaintext_bytes: int) -> bytes:
@@ -200,6 +207,17 @@ def open_answer(asked: Asked, message: bytes) -> bytes:
         return _message_of(AESGCM(by.key).decrypt(by.iv, sealed, head))
     except InvalidTag as error:
         raise ValueError("does not open as the answer to this query") from error
+
+
+# -- parts: HKDF with SHA-256 (RFC 5869) ---------------------------------------------------------
+
+
+def _extract(salt: bytes, secret: bytes) -> bytes:
+    return hmac.digest(salt, secret, "sha256")
+
+
+def _expand(pseudorandom: bytes, info: bytes, length: int) -> bytes:
+    return hmac.digest(pseudorandom, info + b"\x01", "sha256")[:length]
 
 
 # -- parts ---------------------------------------------------------------------------------------

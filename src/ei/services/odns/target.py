@@ -89,12 +89,12 @@ def open_and_check(payload: bytes, ctx: Context[Config]) -> Opened | str:
         return "no_resolver"
     try:
         query = read_query(payload)
-        private_key = key_pairs.key_of(query.key_id, ctx)
-        if private_key is None:
+        own_keys = key_pairs.keys_of(query.key_id, ctx)
+        if own_keys is None:
             return "unknown_key"
         if ctx.ephemeral.get(_seen(query.enc)) is not None:
             return "asked_again"
-        dns, by = open_query(query, private_key, ctx.random.randbytes(NONCE_BYTES))
+        dns, by = open_query(query, own_keys, ctx.random.randbytes(NONCE_BYTES))
     except ValueError:
         return "not_opened"
     return _noted(dns, by, query.enc, ctx)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ei.services.odns.hpke import derive_key
+from ei.sdk.hpke import derive_key
 from ei.services.odns.odoh import (
     QUERY,
     answering,
@@ -23,8 +23,8 @@ from ei.services.odns.odoh import (
 VECTORS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[4] / "tests" / "vectors" / "odoh_rfc9230.json").read_text()
 )
-SECRET, PUBLIC = derive_key(b"k" * 32)
-CONFIG = configuration(PUBLIC)
+OWN = derive_key(b"k" * 32)
+CONFIG = configuration(OWN[1])
 NONCE = b"n" * 16
 
 
@@ -42,12 +42,12 @@ def test_configurations_of_the_rfc_have_their_ids(vector: dict[str, Any]) -> Non
     [(vector["public_key_seed"], each) for vector in VECTORS for each in vector["transactions"]],
 )
 def test_transactions_of_the_rfc(seed: str, transaction: dict[str, Any]) -> None:
-    private_key, _ = derive_key(bytes.fromhex(seed))
+    keys = derive_key(bytes.fromhex(seed))
     query = read_query(bytes.fromhex(transaction["obliviousQuery"]))
     response = bytes.fromhex(transaction["obliviousResponse"])
     nonce = response[3:19]
 
-    dns, by = open_query(query, private_key, nonce)
+    dns, by = open_query(query, keys, nonce)
     length = len(transaction["response"]) // 2 + 4 + transaction["responsePaddingLength"]
 
     assert dns.hex() == transaction["query"]
@@ -59,7 +59,7 @@ def test_transactions_of_the_rfc(seed: str, transaction: dict[str, Any]) -> None
 def test_an_answer_comes_back_to_who_asked() -> None:
     message, asked = seal_query(CONFIG, b"question", plaintext_bytes=384, seed=b"s" * 32)
 
-    dns, by = open_query(read_query(message), SECRET, NONCE)
+    dns, by = open_query(read_query(message), OWN, NONCE)
     answer = seal_answer(by, b"answer", plaintext_bytes=468)
 
     assert dns == b"question"
@@ -71,7 +71,7 @@ def test_all_messages_of_one_padding_have_one_length() -> None:
         seal_query(CONFIG, b"q" * size, plaintext_bytes=384, seed=bytes((size % 256,)) * 32)[0]
         for size in range(1, 381, 20)
     ]
-    _, by = open_query(read_query(queries[0]), SECRET, NONCE)
+    _, by = open_query(read_query(queries[0]), OWN, NONCE)
     answers = [seal_answer(by, b"a" * size, plaintext_bytes=468) for size in (1, 12, 464)]
 
     assert {len(query) for query in queries} == {469}
@@ -84,13 +84,13 @@ def test_a_query_of_which_a_byte_was_changed_does_not_open(at: int) -> None:
     changed = message[:at] + bytes((message[at] ^ 1,)) + message[at + 1 :]
 
     with pytest.raises(ValueError):  # noqa: PT011 why is for counters alone
-        _ = open_query(read_query(changed), SECRET, NONCE)
+        _ = open_query(read_query(changed), OWN, NONCE)
 
 
 def test_an_answer_to_another_query_or_changed_does_not_open() -> None:
     first, asked = seal_query(CONFIG, b"question", plaintext_bytes=384, seed=b"s" * 32)
     _, other = seal_query(CONFIG, b"question", plaintext_bytes=384, seed=b"t" * 32)
-    _, by = open_query(read_query(first), SECRET, NONCE)
+    _, by = open_query(read_query(first), OWN, NONCE)
     answer = seal_answer(by, b"answer", plaintext_bytes=468)
 
     for opens, message in [
@@ -107,7 +107,7 @@ def test_an_answer_to_another_query_or_changed_does_not_open() -> None:
 
 def test_a_query_to_another_key_does_not_open() -> None:
     message, _ = seal_query(CONFIG, b"question", plaintext_bytes=384, seed=b"s" * 32)
-    others, _ = derive_key(b"o" * 32)
+    others = derive_key(b"o" * 32)
 
     with pytest.raises(ValueError, match="does not open with this key"):
         _ = open_query(read_query(message), others, NONCE)
