@@ -14,6 +14,7 @@ import dns.name
 import dns.rdata
 import dns.rrset
 import dns.wire
+import msgspec
 from dns.edns import EDECode, EDEOption
 from dns.rcode import Rcode
 from dns.rdataclass import RdataClass
@@ -36,8 +37,7 @@ OPCODE = 0x7800
 RCODE = 0x000F
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True, gc=False):
     """The one question of a message.
 
     Attributes:
@@ -59,8 +59,7 @@ class Question:
         return dns.wire.Parser(self.wire, HEADER.size).get_name()
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, gc=False):
     """A message that asks nothing that can be answered.
 
     Attributes:

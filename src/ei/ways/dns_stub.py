@@ -7,9 +7,9 @@ is, it gets its answer or is counted, and a question on its way holds a bounded 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from dns.edns import EDECode
 from dns.rcode import Rcode
 
@@ -49,8 +49,7 @@ class Invent(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Forwarded:
+class _Forwarded(msgspec.Struct, frozen=True):
     client: Client
     answer: asyncio.Future[bytes | Said]
 

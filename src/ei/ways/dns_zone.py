@@ -28,6 +28,7 @@ NOTHING_TTL_S = 5
 REVERSE = ".".join(reversed(PREFIX.hex())) + ".ip6.arpa"
 DIGITS = 32
 MAX_NAME = 200
+_OURS = (f".{ZONE}", f".{REVERSE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ Looked = Known | Unknown
 
 def is_ours(question: Question) -> bool:
     """Return whether no other server is to be asked."""
-    return any(_is_under(question.name, zone) for zone in (ZONE, REVERSE))
+    return f".{question.name}".endswith(_OURS)
 
 
 def sought(question: Question) -> str | Address | Said:

@@ -29,7 +29,7 @@ class Turns:
     @contextmanager
     def turn(self, source: str) -> Generator[bool]:
         """Say whether there is room for one more, and take it while the context lasts."""
-        others = len(self._each.keys() - {source})
+        others = len(self._each) - (source in self._each)
         is_room = self._all < self._limit and self._each[source] < self._limit // (others + 2)
         if not is_room:
             self._drop(source, 0)

@@ -21,7 +21,6 @@ from ei.errors import (
     UnreachableError,
 )
 from ei.host.client import Host
-from ei.host.deadlines import within
 from ei.sdk import Address
 from ei.services.odns.client_carrier import Carrier, carrying
 from ei.services.odns.client_keys import RefusedError, TargetKeys
@@ -127,18 +126,17 @@ class ObliviousResolver:
         raise trouble
 
     async def _once(self, target: Address, dns: bytes, *, is_long: bool, wait_s: float) -> bytes:
-        async with within(wait_s, f"answer of {self._carrier.name_of(target)}"):
-            key = await self._keys.of(target)
-            message, asked = seal_query(
-                key.config,
-                dns,
-                plaintext_bytes=query_plaintext_bytes(len(dns)),
-                seed=secrets.token_bytes(32),
-            )
-            if is_long:
-                payload = await self._carrier.exchange_long(target, message, wait_s=wait_s)
-            else:
-                payload = await self._carrier.exchange(target, message)
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + wait_s
+        key = await self._keys.of(target)
+        message, asked = seal_query(
+            key.config,
+            dns,
+            plaintext_bytes=query_plaintext_bytes(len(dns)),
+            seed=secrets.token_bytes(32),
+        )
+        exchange = self._carrier.exchange_long if is_long else self._carrier.exchange
+        payload = await exchange(target, message, wait_s=ends_s - loop.time())
         word = read_refusal(payload)
         if word is not None:
             if word == "unknown_key":
@@ -153,8 +151,7 @@ class ObliviousResolver:
             ) from error
 
     async def _ask_keys(self, target: Address, payload: bytes) -> bytes:
-        async with within(KEYS_S, f"keys of {self._carrier.name_of(target)}"):
-            return await self._carrier.exchange(target, payload)
+        return await self._carrier.exchange(target, payload, wait_s=KEYS_S)
 
     # -- which target -----------------------------------------------------------------------------
 

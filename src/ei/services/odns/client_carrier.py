@@ -9,6 +9,7 @@ from typing import Protocol
 from ei.errors import DeadlineError, LimitError
 from ei.host.channels import ServiceChannel
 from ei.host.client import Host
+from ei.host.deadlines import within
 from ei.sdk import Address
 from ei.services.odns.messages import LENGTH_BYTES, ODNS, ask, back
 
@@ -19,10 +20,11 @@ HOUR_S = 3_600.0
 class Carrier(Protocol):
     """Carries payloads; what it is made of is nothing to who asks."""
 
-    async def exchange(self, target: Address, payload: bytes) -> bytes:
-        """Return what comes back in a packet; it may never.
+    async def exchange(self, target: Address, payload: bytes, *, wait_s: float) -> bytes:
+        """Return what comes back in a packet.
 
         Raises:
+            DeadlineError: Nothing does.
             LimitError: Too much is on its way.
         """
         ...
@@ -64,27 +66,39 @@ class HostCarrier:
     def name_of(self, node: Address) -> str:
         return self._host.records.name_of(node)
 
-    async def exchange(self, target: Address, payload: bytes) -> bytes:
+    async def exchange(self, target: Address, payload: bytes, *, wait_s: float) -> bytes:
         if len(self._waiting) >= MOST_WAITING:
             raise LimitError(f"{MOST_WAITING} questions are on their way")
         number = secrets.randbits(64)
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes] = loop.create_future()
         self._waiting[number] = answer
+        # Each question comes by here: this costs a third of `within`.
+        timer = loop.call_later(wait_s, self._give_up, answer, target, wait_s)
         try:
             if not self._channel.send(payload, connection=number, metadata=ask(target)):
                 raise LimitError("the pipe to the node takes nothing more now")
             return await answer
         finally:
+            timer.cancel()
             del self._waiting[number]
 
     async def exchange_long(self, target: Address, payload: bytes, *, wait_s: float) -> bytes:
-        stream = await self._host.open_service_stream(ODNS, opening=ask(target), deadline_s=wait_s)
-        try:
-            await stream.write(len(payload).to_bytes(LENGTH_BYTES, "big") + payload)
-            head = await stream.read_exactly(LENGTH_BYTES, deadline_s=wait_s)
-            return await stream.read_exactly(int.from_bytes(head, "big"), deadline_s=wait_s)
-        finally:
-            stream.abort()
+        async with within(wait_s, f"answer of {self.name_of(target)}"):
+            stream = await self._host.open_service_stream(
+                ODNS, opening=ask(target), deadline_s=wait_s
+            )
+            try:
+                await stream.write(len(payload).to_bytes(LENGTH_BYTES, "big") + payload)
+                head = await stream.read_exactly(LENGTH_BYTES, deadline_s=wait_s)
+                return await stream.read_exactly(int.from_bytes(head, "big"), deadline_s=wait_s)
+            finally:
+                stream.abort()
+
+    def _give_up(self, answer: "asyncio.Future[bytes]", target: Address, wait_s: float) -> None:
+        if not answer.done():
+            late = f"within {wait_s:g} s there was no answer of {self.name_of(target)}"
+            answer.set_exception(DeadlineError(late))
 
     async def read(self) -> None:
         """Take what comes to whom it is for, until this is cancelled."""

@@ -13,6 +13,7 @@ from ei.errors import (
     LocalError,
     UnreachableError,
 )
+from ei.host.deadlines import within
 from ei.records.keys import make_keys
 from ei.sdk import Address, DropPacket, HoldPacket, Operator, OwnStatement, Record
 from ei.services.odns.client import ObliviousResolver
@@ -56,7 +57,7 @@ class Far:
         self.wishes: list[bool] = []
         self.is_silent = False
 
-    async def exchange(self, target: Address, payload: bytes) -> bytes:
+    async def exchange(self, target: Address, payload: bytes, *, wait_s: float) -> bytes:
         self.asked += 1
         if payload[0] == KEYS_WANTED:
             self.wishes.append(is_wanted_anew(payload))
@@ -64,7 +65,8 @@ class Far:
             return refused("no_resolver")
         effects = reached(self.play, payload, connection=self.asked)
         if self.is_silent:
-            _ = await asyncio.Event().wait()
+            async with within(wait_s, "answer"):
+                _ = await asyncio.Event().wait()
         while isinstance(effects[-1], HoldPacket):
             query = effects[-1].until
             said: Record = Operator(1, "isp-a", is_own=False)
