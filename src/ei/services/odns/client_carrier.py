@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
+import msgspec
+
 from ei.errors import DeadlineError, LimitError
 from ei.host.channels import ServiceChannel
 from ei.host.client import Host
@@ -15,6 +17,9 @@ from ei.services.odns.messages import LENGTH_BYTES, ODNS, ask, back
 
 MOST_WAITING = 8_192
 HOUR_S = 3_600.0
+LOOK_S = 0.05
+"""How often it is looked what has waited for too long: a timer of the loop for each question costs
+a tenth of all that a host does for it."""
 
 
 class Carrier(Protocol):
@@ -47,13 +52,21 @@ class Carrier(Protocol):
         ...
 
 
+class _Waiting(msgspec.Struct, frozen=True):
+    answer: asyncio.Future[bytes]
+    target: Address
+    wait_s: float
+    ends_s: float
+
+
 class HostCarrier:
     """Of a host; made by `carrying`."""
 
     def __init__(self, host: Host, channel: ServiceChannel) -> None:
         self._host = host
         self._channel = channel
-        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._waiting: dict[int, _Waiting] = {}
+        self._looking: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<HostCarrier {len(self._waiting)} on their way>"
@@ -72,15 +85,14 @@ class HostCarrier:
         number = secrets.randbits(64)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
-        self._waiting[number] = answer
-        # Each question comes by here: this costs a third of `within`.
-        timer = loop.call_later(wait_s, self._give_up, answer, target, wait_s)
+        self._waiting[number] = _Waiting(answer, target, wait_s, loop.time() + wait_s)
+        if self._looking is None:
+            self._looking = loop.call_later(LOOK_S, self._look, loop)
         try:
             if not self._channel.send(payload, connection=number, metadata=ask(target)):
                 raise LimitError("the pipe to the node takes nothing more now")
             return await answer
         finally:
-            timer.cancel()
             del self._waiting[number]
 
     async def exchange_long(self, target: Address, payload: bytes, *, wait_s: float) -> bytes:
@@ -95,10 +107,21 @@ class HostCarrier:
             finally:
                 stream.abort()
 
-    def _give_up(self, answer: "asyncio.Future[bytes]", target: Address, wait_s: float) -> None:
-        if not answer.done():
-            late = f"within {wait_s:g} s there was no answer of {self.name_of(target)}"
-            answer.set_exception(DeadlineError(late))
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up what has waited for too long; look again while anything waits."""
+        now_s = loop.time()
+        for each in self._waiting.values():
+            if each.ends_s <= now_s and not each.answer.done():
+                late = (
+                    f"within {each.wait_s:g} s there was no answer of {self.name_of(each.target)}"
+                )
+                each.answer.set_exception(DeadlineError(late))
+        self._looking = loop.call_later(LOOK_S, self._look, loop) if self._waiting else None
+
+    def close(self) -> None:
+        """Look after nothing any more."""
+        if self._looking is not None:
+            self._looking.cancel()
 
     async def read(self) -> None:
         """Take what comes to whom it is for, until this is cancelled."""
@@ -106,8 +129,8 @@ class HostCarrier:
             with suppress(DeadlineError):
                 packet = await self._channel.receive(deadline_s=HOUR_S)
                 waiting = self._waiting.get(packet.connection)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(packet.payload)
+                if waiting is not None and not waiting.answer.done():
+                    waiting.answer.set_result(packet.payload)
 
 
 @asynccontextmanager
@@ -121,3 +144,4 @@ async def carrying(host: Host) -> AsyncGenerator[HostCarrier]:
                 yield carrier
             finally:
                 _ = reading.cancel()
+                carrier.close()
