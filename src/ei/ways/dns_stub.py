@@ -87,25 +87,25 @@ class Stub:
         if isinstance(question, Refused):
             self.counted[question.word] += 1
             return question.reply
-        with self._turns.turn(client[0]) as is_room:
-            if not is_room:
-                self.counted["too_many"] += 1
-                said = _failure("too many questions are on their way", EDECode.RATE_LIMITED)
-            elif is_ours(question):
-                self.counted["own"] += 1
-                said = await self._say(question)
-            elif (invented := self._invent_for(question)) is not None:
-                self.counted["invented"] += 1
-                said = invented
-            else:
-                answer = await self._pass_on(question, client, is_udp=is_udp)
-                if isinstance(answer, bytes):
-                    return answer
-                said = answer
-        return write_answer(question, said, is_udp=is_udp)
+        source = client[0]
+        if self._turns.take(source):
+            try:
+                said = await self._answer(question, client, is_udp=is_udp)
+            finally:
+                self._turns.give_back(source)
+        else:
+            self.counted["too_many"] += 1
+            said = _failure("too many questions are on their way", EDECode.RATE_LIMITED)
+        return said if isinstance(said, bytes) else write_answer(question, said, is_udp=is_udp)
 
-    def _invent_for(self, question: Question) -> Said | None:
-        return None if self._invent is None else self._invent(question)
+    async def _answer(self, question: Question, client: Client, *, is_udp: bool) -> bytes | Said:
+        if is_ours(question):
+            self.counted["own"] += 1
+            return await self._say(question)
+        if self._invent is not None and (invented := self._invent(question)) is not None:
+            self.counted["invented"] += 1
+            return invented
+        return await self._pass_on(question, client, is_udp=is_udp)
 
     async def _say(self, question: Question) -> Said:
         wanted = sought(question)

@@ -1,9 +1,5 @@
 """Whose turn it is, pure: how much may be on its way at once, in all and for each source."""
 
-from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
-
 
 class Turns:
     """Bounds what is on its way; whoever comes anew finds a share left by those who are there.
@@ -17,7 +13,7 @@ class Turns:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._each = Counter[str]()
+        self._each: dict[str, int] = {}
         self._all = 0
 
     def __len__(self) -> int:
@@ -26,24 +22,19 @@ class Turns:
     def __repr__(self) -> str:
         return f"<Turns {self._all} of {self._limit}, {len(self._each)} sources>"
 
-    @contextmanager
-    def turn(self, source: str) -> Generator[bool]:
-        """Say whether there is room for one more, and take it while the context lasts."""
-        others = len(self._each) - (source in self._each)
-        is_room = self._all < self._limit and self._each[source] < self._limit // (others + 2)
-        if not is_room:
-            self._drop(source, 0)
-            yield False
-            return
-        self._each[source] += 1
+    def take(self, source: str) -> bool:
+        """Take one, to be given back; return whether there was room for it."""
+        own = self._each.get(source, 0)
+        others = len(self._each) - (own > 0)
+        if self._all >= self._limit or own >= self._limit // (others + 2):
+            return False
+        self._each[source] = own + 1
         self._all += 1
-        try:
-            yield True
-        finally:
-            self._all -= 1
-            self._drop(source, 1)
+        return True
 
-    def _drop(self, source: str, count: int) -> None:
-        self._each[source] -= count
-        if self._each[source] <= 0:
+    def give_back(self, source: str) -> None:
+        """Give back what was taken."""
+        self._all -= 1
+        self._each[source] -= 1
+        if not self._each[source]:
             del self._each[source]
