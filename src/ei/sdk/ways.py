@@ -110,9 +110,9 @@ def towards(
         hops: tuple[Address, ...] = (node,)
         if (domain := domain_number_of(node)) != ctx.domain:
             query = RouteTo(domain, avoid, require, came_from)
-            if query not in ctx.records:
+            route = ctx.records.get(query, query)
+            if route is query:
                 return query
-            route = ctx.records[query]
             hops = route.hops if isinstance(route, Route) else ()
             hops = (node,) if node in hops else hops
         found += (Towards(hop, node, hop in ctx.peers) for hop in hops if hop != packet.ingress)

@@ -45,9 +45,9 @@ def why_not_with(other: Address, ctx: Context[Config]) -> str | Query:
     The other must be run by somebody else. If it is, the answer is empty.
     """
     query = OperatorOf(domain_number_of(other))
-    if query not in ctx.records:
+    operator = ctx.records.get(query, query)
+    if operator is query:
         return query
-    operator = ctx.records[query]
     if not isinstance(operator, Operator):
         return "unknown_operator"
     return "same_operator" if operator.is_own else ""
@@ -56,9 +56,9 @@ def why_not_with(other: Address, ctx: Context[Config]) -> str | Query:
 def is_node(address: Address, ctx: Context[Config]) -> bool | Query:
     """Return whether a node has an address, and offers this service; or what to ask first."""
     query = NodeAt(address)
-    if query not in ctx.records:
+    node = ctx.records.get(query, query)
+    if node is query:
         return query
-    node = ctx.records[query]
     return isinstance(node, Node) and ODNS in node.services
 
 

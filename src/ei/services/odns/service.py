@@ -134,11 +134,12 @@ def proxy(packet: Packet, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
     """Pass a host's question on as one of nobody's."""
     if packet.ingress != packet.source and domain_number_of(packet.ingress) != ctx.domain:
         return (DropPacket("bad_source"),)
-    if missing := permits.unknown(way.target, ctx):
+    word = permits.why_not(way.target, ctx)
+    if not isinstance(word, str):
         # All at once: a packet is held twice at most.
+        missing = permits.unknown(way.target, ctx)
         hold = HoldPacket(until=missing[-1], timeout_s=ctx.config.hold_s)
         return (*map(Resolve, missing[:-1]), hold)
-    word = permits.why_not(way.target, ctx)
     found = word or towards((way.target,), packet, ctx)
     if isinstance(found, str):
         return refuse(packet, found)
