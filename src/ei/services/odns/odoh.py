@@ -230,7 +230,8 @@ def _padded(dns: bytes, plaintext_bytes: int) -> bytes:
 
 def _message_of(plaintext: bytes) -> bytes:
     dns, rest = _taken(plaintext)
-    if not dns or any(_whole(rest)):
+    padding = _whole(rest)
+    if not dns or padding != bytes(len(padding)):
         raise ValueError("a plaintext with no message, or with something in its padding")
     return dns
 
