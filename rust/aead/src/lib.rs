@@ -17,6 +17,8 @@
 //! everywhere. They give the same bytes; the tests hold one against the other. Why code of our own, and what
 //! bounds the risk: `docs/decisions/`, 219.
 //!
+//! The same instructions make `TableHash`, a keyed hash for tables.
+//!
 //! Nothing branches or indexes by a secret. Whoever seals must never repeat a nonce under one key.
 #![cfg_attr(
     test,
@@ -24,7 +26,13 @@
 )]
 
 #[cfg(target_arch = "x86_64")]
+mod field;
+#[cfg_attr(not(target_arch = "x86_64"), path = "no_table_hash.rs")]
+mod table_hash;
+#[cfg(target_arch = "x86_64")]
 mod wide;
+
+pub use table_hash::TableHash;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, UnboundKey};
 

@@ -1,9 +1,12 @@
 //! Under which 128 bits a decision is kept.
 //!
 //! The key of a decision is (service, ingress pipe, source, connection, metadata), and for a receiver's
-//! guard the guarded hop; no wildcards. It is held as SipHash-1-3-128 under a secret of this boot: who
-//! does not know the secret can neither aim at another's entry nor pile entries up in one place.
+//! guard the guarded hop; no wildcards. It is held as 128 bits of a keyed hash under a secret of this boot: who
+//! does not know the secret can neither aim at another's entry nor pile entries up in one place. Where the
+//! processor multiplies polynomials it is `ei_aead::TableHash`, which says how likely collisions are (decision
+//! record 279), elsewhere SipHash-1-3-128.
 
+use ei_aead::TableHash;
 use siphasher::sip128::SipHasher13;
 
 use crate::wire::Address;
@@ -40,24 +43,39 @@ pub enum Level {
     },
 }
 
-/// Level, service, lengths, connection, ingress, source.
-const FIXED_BYTES: usize = 8 + 8 + 8 + 16 + 16;
-/// Where metadata starts behind an egress.
-const TAIL_START: usize = FIXED_BYTES + 16;
+/// Level, service, lengths, connection.
+const NUMBERS: usize = 2;
+const BLOCK_BYTES: usize = 16;
+/// Numbers, ingress, source.
+const FIXED_BYTES: usize = (NUMBERS + 2) * BLOCK_BYTES;
 const MAX_METADATA_BYTES: usize = 255;
-const SHORT_METADATA_BYTES: usize = 48;
+/// An egress, and then metadata.
+const MAX_REST_BYTES: usize = BLOCK_BYTES + MAX_METADATA_BYTES;
 
 /// Hashes questions under the secret of this boot.
 #[derive(Clone)]
 pub struct KeyHasher {
     hasher: SipHasher13,
+    table_hash: Option<TableHash>,
 }
 
 impl KeyHasher {
     /// A hasher with its secret.
     pub fn new(secret: [u8; 16]) -> Self {
+        // Apart from what `slot` makes of the same secret.
+        let source = SipHasher13::new_with_key(&secret.map(|byte| byte ^ 0x36));
+        let derived = |number: u8| source.hash(&[number]).as_u128();
+        Self {
+            table_hash: TableHash::new(derived(0), [derived(1), derived(2)]),
+            ..Self::portable(secret)
+        }
+    }
+
+    /// The same as on a processor that cannot do better.
+    fn portable(secret: [u8; 16]) -> Self {
         Self {
             hasher: SipHasher13::new_with_key(&secret),
+            table_hash: None,
         }
     }
 
@@ -65,62 +83,38 @@ impl KeyHasher {
     #[inline]
     pub fn key(&self, level: Level, question: &Question<'_>, match_bytes: u8) -> u128 {
         let metadata = cut(question.metadata, match_bytes);
-        // Zeroing a buffer for the longest metadata would cost as much as hashing the usual one.
-        if metadata.len() <= SHORT_METADATA_BYTES {
-            self.key_in(
-                [0; TAIL_START + SHORT_METADATA_BYTES],
-                level,
-                question,
-                metadata,
-            )
-        } else {
-            self.key_in(
-                [0; TAIL_START + MAX_METADATA_BYTES],
-                level,
-                question,
-                metadata,
-            )
-        }
-    }
-
-    #[inline]
-    fn key_in<const N: usize>(
-        &self,
-        mut fields: [u8; N],
-        level: Level,
-        question: &Question<'_>,
-        metadata: &[u8],
-    ) -> u128 {
         let (kind, number) = match level {
             Level::Chain { generation } => (0, generation),
             Level::Part { service } => (1, service),
         };
-        let has_egress = u32::from(question.egress.is_some());
-        let lengths = metadata.len() as u32 | has_egress << 16;
-        let head = u64::from(number) << 8 | kind;
-        let named = u64::from(lengths) << 32 | u64::from(question.service);
-        let mut put = |start: usize, field: &[u8]| {
-            if let Some(place) = fields.get_mut(start..start + field.len()) {
-                place.copy_from_slice(field);
-            }
-        };
-        put(0, &head.to_le_bytes());
-        put(8, &named.to_le_bytes());
-        put(16, &question.connection.to_le_bytes());
-        put(24, &question.ingress.0);
-        put(40, &question.source.0);
-        let metadata_start = match &question.egress {
+        let head = u128::from(number) << 8 | kind;
+        let named = u128::from(metadata.len() as u64) << 32 | u128::from(question.service);
+        let first = named << 64 | head;
+        let second = u128::from(question.connection);
+        match &question.egress {
+            None => self.hash([first, second], question, metadata),
             Some(egress) => {
-                put(FIXED_BYTES, &egress.0);
-                TAIL_START
+                let mut rest = [0; MAX_REST_BYTES];
+                let bytes = put(&mut rest, [&egress.0, metadata]);
+                let has_egress = 1 << (64 + 48);
+                self.hash([first | has_egress, second], question, bytes)
             }
-            None => FIXED_BYTES,
-        };
-        put(metadata_start, metadata);
-        let end = metadata_start + metadata.len();
-        self.hasher
-            .hash(fields.get(..end).unwrap_or(&fields))
-            .as_u128()
+        }
+    }
+
+    #[inline]
+    fn hash(&self, numbers: [u128; NUMBERS], question: &Question<'_>, rest: &[u8]) -> u128 {
+        let blocks = [&question.ingress.0, &question.source.0];
+        match &self.table_hash {
+            Some(table_hash) => table_hash.hash(numbers, blocks, rest),
+            None => {
+                let [first, second] = numbers.map(u128::to_le_bytes);
+                let [third, fourth] = blocks;
+                let mut all = [0; FIXED_BYTES + MAX_REST_BYTES];
+                let bytes = put(&mut all, [&first, &second, third, fourth, rest]);
+                self.hasher.hash(bytes).as_u128()
+            }
+        }
     }
 
     /// A keyed hash of a tag or name, for tables of fixed size.
@@ -133,6 +127,18 @@ impl std::fmt::Debug for KeyHasher {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("KeyHasher")
     }
+}
+
+/// Write `parts` one behind the other; returns what was written.
+fn put<'a, const N: usize>(place: &'a mut [u8], parts: [&[u8]; N]) -> &'a [u8] {
+    let mut end = 0;
+    for part in parts {
+        if let Some(place) = place.get_mut(end..end + part.len()) {
+            place.copy_from_slice(part);
+            end += part.len();
+        }
+    }
+    place.get(..end).unwrap_or(&[])
 }
 
 /// The first `match_bytes` of `metadata`, or all of it when it is shorter.
@@ -157,9 +163,16 @@ mod tests {
 
     const CHAIN: Level = Level::Chain { generation: 0 };
 
+    /// This processor's, and what others have.
+    fn hashers(secret: u8) -> [KeyHasher; 2] {
+        [
+            KeyHasher::new([secret; 16]),
+            KeyHasher::portable([secret; 16]),
+        ]
+    }
+
     #[test]
     fn every_field_counts() {
-        let hasher = KeyHasher::new([9; 16]);
         let base = question();
         let others = [
             Question {
@@ -192,41 +205,39 @@ mod tests {
             },
         ];
 
-        let mut keys: Vec<_> = others
-            .iter()
-            .map(|other| hasher.key(CHAIN, other, 255))
-            .collect();
-        keys.push(hasher.key(CHAIN, &base, 255));
-        keys.push(hasher.key(Level::Chain { generation: 1 }, &base, 255));
-        keys.push(hasher.key(Level::Part { service: 0 }, &base, 255));
-        keys.push(KeyHasher::new([8; 16]).key(CHAIN, &base, 255));
+        for (hasher, other_secret) in hashers(9).iter().zip(hashers(8)) {
+            let mut keys: Vec<_> = others
+                .iter()
+                .map(|other| hasher.key(CHAIN, other, 255))
+                .collect();
+            keys.push(hasher.key(CHAIN, &base, 255));
+            keys.push(hasher.key(Level::Chain { generation: 1 }, &base, 255));
+            keys.push(hasher.key(Level::Part { service: 0 }, &base, 255));
+            keys.push(other_secret.key(CHAIN, &base, 255));
 
-        keys.sort_unstable();
-        keys.dedup();
-        assert_eq!(keys.len(), others.len() + 4);
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!(keys.len(), others.len() + 4);
+        }
     }
 
     #[test]
     fn what_is_cut_off_does_not_count() {
-        let hasher = KeyHasher::new([9; 16]);
         let longer = Question {
             metadata: b"abd",
             ..question()
         };
 
-        assert_eq!(
-            hasher.key(CHAIN, &question(), 2),
-            hasher.key(CHAIN, &longer, 2)
-        );
-        assert_ne!(
-            hasher.key(CHAIN, &question(), 3),
-            hasher.key(CHAIN, &longer, 3)
-        );
+        for hasher in hashers(9) {
+            let key =
+                |question: &Question<'_>, match_bytes| hasher.key(CHAIN, question, match_bytes);
+            assert_eq!(key(&question(), 2), key(&longer, 2));
+            assert_ne!(key(&question(), 3), key(&longer, 3));
+        }
     }
 
     #[test]
     fn an_egress_is_never_taken_for_metadata() {
-        let hasher = KeyHasher::new([9; 16]);
         let metadata = [5; 16];
         let with_metadata = Question {
             metadata: &metadata,
@@ -238,9 +249,29 @@ mod tests {
             ..question()
         };
 
-        assert_ne!(
-            hasher.key(CHAIN, &with_metadata, 255),
-            hasher.key(CHAIN, &with_egress, 255)
-        );
+        for hasher in hashers(9) {
+            assert_ne!(
+                hasher.key(CHAIN, &with_metadata, 255),
+                hasher.key(CHAIN, &with_egress, 255)
+            );
+        }
+    }
+
+    #[test]
+    fn zeros_at_the_end_of_metadata_count() {
+        let zeros = [0; 255];
+        let of_length = |length: usize| Question {
+            metadata: &zeros[..length],
+            ..question()
+        };
+
+        for hasher in hashers(9) {
+            let mut keys: Vec<_> = (0..=255)
+                .map(|length| hasher.key(CHAIN, &of_length(length), 255))
+                .collect();
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!(keys.len(), 256);
+        }
     }
 }
