@@ -811,9 +811,7 @@ class VirtualUnderlay:
                 the number of its path and one more.
         """
 
-    def pop(
-        self, before_ns: int, most_standing: int
-    ) -> tuple[int, Callable[[int], object]] | None:
+    def pop(self, before_ns: int, most_standing: int) -> tuple[int, Callable[[int], object]] | None:
         """Let time pass until the program has a part in something: when, and what to call then.
 
         `None` when nothing happens before `before_ns`, or more than `most_standing` events came
