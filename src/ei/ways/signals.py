@@ -16,7 +16,8 @@ FROM_TERMINAL = 0x80
 def passed_on(send: Callable[[signal.Signals], None]) -> Generator[None]:
     """Have signals to this process sent on, while the context lasts; none interrupts it.
 
-    Threads that are started inside do not get them either. One that runs before may, and then it is as without.
+    Threads that are started inside do not get them either. One that runs before may get one, which
+    then interrupts.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     over = threading.Event()
