@@ -20,7 +20,7 @@ def told(reply: bytes) -> tuple[int, int, list[str]]:
 
 
 def test_a_reply_has_the_epoch_of_its_thread_and_its_extras_last() -> None:
-    replies = Replies()
+    replies = Replies([], [], streams=1)
     replies.epochs[2] = 7
     replies.add(2, SECOND)
 
@@ -32,7 +32,7 @@ def test_a_reply_has_the_epoch_of_its_thread_and_its_extras_last() -> None:
 
 
 def test_what_another_thread_waits_for_is_a_stray_under_its_own_epoch() -> None:
-    replies = Replies()
+    replies = Replies([], [], streams=1)
     replies.epochs[1] = 3
     replies.epochs[2] = 7
     replies.add(1, THIRD)
@@ -44,7 +44,7 @@ def test_what_another_thread_waits_for_is_a_stray_under_its_own_epoch() -> None:
 
 
 def test_strays_are_kept_until_they_are_taken_once() -> None:
-    replies = Replies()
+    replies = Replies([], [], streams=1)
 
     replies.keep([(1, b"one")])
     replies.keep([(3, b"three")])
@@ -54,7 +54,7 @@ def test_strays_are_kept_until_they_are_taken_once() -> None:
 
 
 def test_an_answer_that_says_nothing_is_no_extra() -> None:
-    replies = Replies()
+    replies = Replies([], [], streams=1)
 
     replies.add(0, NOTHING)
 
@@ -62,7 +62,7 @@ def test_an_answer_that_says_nothing_is_no_extra() -> None:
 
 
 def test_extras_that_nobody_is_to_be_told_are_gone() -> None:
-    replies = Replies()
+    replies = Replies([], [], streams=1)
     replies.add(0, FIRST)
 
     replies.forget_extras()

@@ -36,7 +36,7 @@ from ei.runtime.orders import NOTHING, Orders
 from ei.runtime.replies import Replies, Stray
 from ei.runtime.resolved import ResolvedRecords
 from ei.runtime.state import digest_of
-from ei.runtime.statistics import EnvironmentStatistics
+from ei.runtime.statistics import EnvironmentStatistics, statistics_of
 from ei.runtime.stores import MemoryStore, RefusedError, TransactionalStore
 from ei.runtime.timers import Timers
 from ei.runtime.undo import UndoLog
@@ -133,11 +133,10 @@ class Environment:
             ephemeral=self._ephemeral,
             randomness=self._instance.randomness,
         )
-        self._streams = streams
         self._is_started = False
         self._started = NOTHING
         self._retry_s = 0.0
-        self._replies = Replies()
+        self._replies = Replies(self._orders.pushed_out, self._orders.to_streams, streams)
 
     def __repr__(self) -> str:
         instance = self._instance
@@ -178,7 +177,7 @@ class Environment:
                 answers.append(run(item, context, origin=origin))
             else:
                 answers.append(self._answer(item, origin))
-        reply, strays = self._encode(events.sequence, origin, answers)
+        reply, strays = self._replies.encode(self._codec, events.sequence, origin, answers)
         # What changes nothing, as most packets, needs no commit, unless a store has a say in it.
         if (self._undo.steps or self._has_stable) and (word := self._commit()):
             return self._codec.refusal(events, word)
@@ -197,7 +196,7 @@ class Environment:
         self._begin(now_s, unix_s)
         self._fire(now_s + SLACK_S)
         has_reply = 0 in self._replies.extras
-        reply, strays = self._encode(0, 0, [])
+        reply, strays = self._replies.encode(self._codec, 0, 0, [])
         if self._commit():
             self._retry_s = now_s + RETRY_AFTER_S
             return None
@@ -211,7 +210,7 @@ class Environment:
     def abandon(self) -> list[Stray]:
         """Give up what waits; it is not to be used any more. Return what each origin is told."""
         self._end_holds(inf)
-        reply, strays = self._encode(0, 0, [])
+        reply, strays = self._replies.encode(self._codec, 0, 0, [])
         return [(0, reply), *strays]
 
     def next_deadline_s(self) -> float | None:
@@ -262,16 +261,8 @@ class Environment:
 
     def statistics(self) -> EnvironmentStatistics:
         """Return what it did and holds."""
-        instance = self._instance
-        return EnvironmentStatistics(
-            events=instance.number,
-            faults=dict(instance.faults.counts),
-            newest_faults=tuple(instance.faults.newest),
-            timers=len(self._timers),
-            held=len(self._holds),
-            stable=self._stable.statistics(),
-            ephemeral=self._ephemeral.statistics(),
-            cost_s=instance.cost_s,
+        return statistics_of(
+            self._instance, self._timers, self._holds, self._stable, self._ephemeral
         )
 
     def state_digest(self) -> str:
@@ -324,7 +315,6 @@ class Environment:
         _ = act()
         self._instance.trail = None
         self._replies.forget_extras()
-        self._orders.to_streams.clear()
         for _, fault, error in trail:
             if fault is not None:
                 self._undo.undo_to(0)
@@ -332,23 +322,6 @@ class Environment:
         if self._commit():
             raise LocalError(self._instance.faults.newest[-1].cause)
         return tuple(effect for effects, _, _ in trail for effect in effects)
-
-    def _encode(
-        self, sequence: int, origin: int, answers: list[EncodedAnswer]
-    ) -> tuple[bytes, list[Stray]]:
-        """Encode the reply to `origin`, and what others wait for."""
-        if self._orders.pushed_out:
-            for held in self._orders.pushed_out:
-                self._replies.drop(held.origin, "hold_full")
-            self._orders.pushed_out.clear()
-        if self._orders.to_streams:
-            for answer in self._orders.to_streams:
-                self._replies.add(self._streams, answer)
-            self._orders.to_streams.clear()
-        if not self._replies.extras:
-            epoch = self._replies.epochs.get(origin, 0)
-            return self._codec.reply(sequence, epoch, answers), []
-        return self._replies.encode(self._codec, sequence, origin, answers)
 
     def _commit(self) -> str:
         """Keep what the batch did; return why not, as a word, when nothing of it was kept."""

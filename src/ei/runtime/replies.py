@@ -7,6 +7,7 @@ answer is an *extra*; as a reply of its own, to another thread than the one bein
 
 from ei.runtime.batches import EncodedAnswer, Outcome
 from ei.runtime.codec import Codec
+from ei.runtime.holds import Held
 from ei.runtime.orders import NO_EFFECTS, NOTHING
 
 Stray = tuple[int, bytes]
@@ -21,7 +22,19 @@ class Replies:
         extras: For each thread that has some.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, pushed_out: list[Held], to_streams: list[EncodedAnswer], streams: int
+    ) -> None:
+        """Begin with nobody to tell.
+
+        Args:
+            pushed_out: Filled by others: packets whose threads are told that they are dropped.
+            to_streams: Filled by others: what is said to who has the streams.
+            streams: Who has them.
+        """
+        self._pushed_out = pushed_out
+        self._to_streams = to_streams
+        self._streams = streams
         self.epochs: dict[int, int] = {}
         self.extras: dict[int, list[EncodedAnswer]] = {}
         self._strays: list[Stray] = []
@@ -39,6 +52,10 @@ class Replies:
         self, codec: Codec, sequence: int, origin: int, answers: list[EncodedAnswer]
     ) -> tuple[bytes, list[Stray]]:
         """Encode the reply to `origin`, its extras last, and the strays; no extras are left."""
+        if self._pushed_out or self._to_streams:
+            self._collect()
+        if not self.extras:
+            return codec.reply(sequence, self.epochs.get(origin, 0), answers), []
         answers += self.extras.pop(origin, ())
         reply = codec.reply(sequence, self.epochs.get(origin, 0), answers)
         strays = [
@@ -51,6 +68,7 @@ class Replies:
     def forget_extras(self) -> None:
         """Drop the extras: there is nobody to tell."""
         self.extras.clear()
+        self._to_streams.clear()
 
     def keep(self, strays: list[Stray]) -> None:
         """Keep strays, now that what they acknowledge is safe."""
@@ -60,3 +78,11 @@ class Replies:
         """Return the strays that were kept."""
         strays, self._strays = self._strays, []
         return strays
+
+    def _collect(self) -> None:
+        for held in self._pushed_out:
+            self.drop(held.origin, "hold_full")
+        self._pushed_out.clear()
+        for answer in self._to_streams:
+            self.add(self._streams, answer)
+        self._to_streams.clear()

@@ -3,7 +3,10 @@
 import msgspec
 
 from ei.runtime.faults import Fault
-from ei.runtime.stores import StoreStatistics
+from ei.runtime.holds import Holds
+from ei.runtime.instance import Instance
+from ei.runtime.stores import StoreStatistics, TransactionalStore
+from ei.runtime.timers import Timers
 
 
 class EnvironmentStatistics(msgspec.Struct, frozen=True):
@@ -28,3 +31,23 @@ class EnvironmentStatistics(msgspec.Struct, frozen=True):
     stable: StoreStatistics
     ephemeral: StoreStatistics
     cost_s: float
+
+
+def statistics_of(
+    instance: Instance,
+    timers: Timers,
+    holds: Holds,
+    stable: TransactionalStore,
+    ephemeral: TransactionalStore,
+) -> EnvironmentStatistics:
+    """Return the statistics of an environment that is made of these."""
+    return EnvironmentStatistics(
+        events=instance.number,
+        faults=dict(instance.faults.counts),
+        newest_faults=tuple(instance.faults.newest),
+        timers=len(timers),
+        held=len(holds),
+        stable=stable.statistics(),
+        ephemeral=ephemeral.statistics(),
+        cost_s=instance.cost_s,
+    )
