@@ -160,7 +160,7 @@ class Admission:
                     self.check_packet(effect.packet, arrived)
                 others.append(effect)
             else:
-                raise ServiceError(f"{effect!r:.200} is not an effect")
+                raise ServiceError(f"{shown(effect)} is not an effect")
         return encoded, is_sent, others
 
     def check_packet(self, packet: Packet, arrived: Packet | None) -> None:
