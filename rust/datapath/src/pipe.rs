@@ -304,9 +304,25 @@ impl Pipe {
         if overflowed_ns < self.last_received_ns {
             return down_ns;
         }
-        let excused_ns = EXCUSED_PROBES * self.upkeep.probe_spacing_ns(heartbeat_ns);
-        let latest_ns = down_ns.saturating_add(excused_ns);
+        let latest_ns = down_ns.saturating_add(self.excused_ns(heartbeat_ns));
         latest_ns.min(down_ns.max(overflowed_ns.saturating_add(tolerance_ns)))
+    }
+
+    /// Whether it counts as down by `down_ns`. What had come to our own socket by then may have its sign of
+    /// life, and is read first, for a while: `read_ns` says until when all was.
+    pub(crate) fn is_down(
+        &self,
+        now_ns: u64,
+        down_ns: u64,
+        read_ns: u64,
+        heartbeat_ns: u64,
+    ) -> bool {
+        let excused_ns = self.excused_ns(heartbeat_ns);
+        now_ns.min(read_ns) >= down_ns || now_ns >= down_ns.saturating_add(excused_ns)
+    }
+
+    fn excused_ns(&self, heartbeat_ns: u64) -> u64 {
+        EXCUSED_PROBES * self.upkeep.probe_spacing_ns(heartbeat_ns)
     }
 
     /// How long the answer to the last probe may take. Between nodes both ends speak by themselves. Else

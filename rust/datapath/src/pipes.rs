@@ -32,7 +32,7 @@ use crate::counters::{Fate, Reason};
 use crate::handshake::Identity;
 use crate::handshake::admission::Gate;
 use crate::handshake::cookies::{CookieJar, MacKeys};
-use crate::pipe::{LaneShare, Pipe, Session};
+use crate::pipe::{LaneShare, NEVER_NS, Pipe, Session};
 use crate::randomness::Randomness;
 use crate::wire::{Address, DatagramType, Prefix, split_sealed};
 use greeting::MAX_LANES;
@@ -59,6 +59,8 @@ pub struct Pipes {
     clock_ns: u64,
     /// When our socket's buffer was seen to overflow last; 0 for never.
     overflowed_ns: u64,
+    /// All that had come to our socket by then was read. Who never says has read all.
+    read_ns: u64,
     peers: Slab<Pipe>,
     free_peers: VecDeque<u32>,
     by_address: HashMap<Address, PeerIndex>,
@@ -93,6 +95,7 @@ impl Pipes {
             last_timestamp: 0,
             clock_ns: 0,
             overflowed_ns: 0,
+            read_ns: NEVER_NS,
             peers: Slab::default(),
             free_peers: VecDeque::new(),
             by_address: HashMap::new(),

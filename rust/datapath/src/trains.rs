@@ -21,8 +21,8 @@ pub const MAX_TRAIN_BYTES: usize = 65_000;
 const OPEN_PER_PEER: usize = 4;
 /// Bytes in all trains that wait to be sent: a batch of 64 packets to 512 hops each.
 const MAX_WAITING_BYTES: usize = 64 << 20;
-/// Emptied trains that keep their memory.
-const KEPT_TRAINS: usize = 256;
+/// Memory of that many emptied trains is kept for the next ones.
+const MAX_SPARE: usize = 256;
 /// No train.
 const NONE: u32 = u32::MAX;
 
@@ -77,6 +77,9 @@ pub struct Seat {
 pub struct Trains {
     trains: Vec<Wagons>,
     unused: Vec<u32>,
+    /// Memory of emptied trains, apart from them: a new one takes what was used last, and has none only if
+    /// there is none.
+    spare: Vec<Vec<u8>>,
     open: Vec<[Open; OPEN_PER_PEER]>,
     /// In the order of opening; those closed since are in `closed` too.
     opened: VecDeque<u32>,
@@ -191,7 +194,8 @@ impl Trains {
 
     /// Bytes of memory held.
     pub fn held_bytes(&self) -> usize {
-        self.trains.iter().map(|wagons| wagons.bytes.len()).sum()
+        let of_trains = self.trains.iter().map(|wagons| wagons.bytes.len());
+        of_trains.chain(self.spare.iter().map(Vec::len)).sum()
     }
 
     /// The open train that a packet may join, and whether it is the shorter last one of it. Other
@@ -260,7 +264,7 @@ impl Trains {
         let fresh = Wagons {
             to,
             peer,
-            bytes: Vec::new(),
+            bytes: self.spare.pop().unwrap_or_default(),
             used: 0,
             segments: 0,
             segment_bytes: length,
@@ -269,8 +273,7 @@ impl Trains {
         let train = match self.unused.pop() {
             Some(train) => {
                 if let Some(wagons) = self.trains.get_mut(train as usize) {
-                    let bytes = std::mem::take(&mut wagons.bytes);
-                    *wagons = Wagons { bytes, ..fresh };
+                    *wagons = fresh;
                 }
                 train
             }
@@ -319,11 +322,11 @@ impl Trains {
     }
 
     fn give_back(&mut self, train: u32) {
-        let kept = self.unused.len() < KEPT_TRAINS;
-        if let Some(wagons) = self.trains.get_mut(train as usize)
-            && !kept
-        {
-            wagons.bytes = Vec::new();
+        if let Some(wagons) = self.trains.get_mut(train as usize) {
+            let bytes = std::mem::take(&mut wagons.bytes);
+            if self.spare.len() < MAX_SPARE && !bytes.is_empty() {
+                self.spare.push(bytes);
+            }
         }
         self.unused.push(train);
     }
@@ -458,6 +461,25 @@ mod tests {
         }
 
         assert!(trains.held_bytes() <= 2 * MAX_TRAIN_BYTES);
+    }
+
+    #[test]
+    fn after_a_peak_a_train_still_finds_memory_that_was_used_before() {
+        let mut trains = Trains::default();
+        for peer in 0..MAX_SPARE as u32 + 100 {
+            add(&mut trains, peer, 600, 1, 0);
+        }
+        taken(&mut trains);
+
+        let seats: Vec<_> = (0..64)
+            .map(|peer| trains.seat(PeerIndex(peer), 10, 1, to).unwrap())
+            .collect();
+
+        for seat in seats {
+            let wagons = &trains.trains[seat.train as usize];
+            assert_eq!(wagons.bytes.len(), 1_200);
+        }
+        assert_eq!(trains.held_bytes(), MAX_SPARE * 1_200);
     }
 
     proptest! {

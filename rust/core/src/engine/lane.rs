@@ -99,9 +99,13 @@ impl Lane {
             let deadline_ns = self.next_deadline_ns();
             let ready = self.readiness.wait(&self.sockets, deadline_ns)?;
             let now_ns = monotonic_ns();
+            let mut is_all_read = true;
             for index in ready.sockets() {
-                self.receive(now_ns, index)?;
+                is_all_read &= self.receive(now_ns, index)?;
                 self.stamp_traces();
+            }
+            if is_all_read {
+                self.datapath.note_read(now_ns);
             }
             for source in ready.sources() {
                 match source {
@@ -144,11 +148,13 @@ impl Lane {
 
     // -- in ---------------------------------------------------------------------------------------
 
-    fn receive(&mut self, now_ns: u64, index: usize) -> io::Result<()> {
+    /// Take in what has come; return whether that was all.
+    fn receive(&mut self, now_ns: u64, index: usize) -> io::Result<bool> {
         let Some(socket) = self.sockets.get(index) else {
-            return Ok(());
+            return Ok(true);
         };
         self.receiver.receive(socket)?;
+        let is_all = self.receiver.took_all();
         let (shared, number) = (&self.shared, self.number);
         if self.receiver.is_mostly_single() {
             let singles = self.receiver.datagrams();
@@ -160,7 +166,7 @@ impl Lane {
                 self.datapath.handle_singles(now_ns, some);
                 let _sent = send_trains(&mut self.datapath, &self.sockets);
             }
-            return Ok(());
+            return Ok(is_all);
         }
         let mut handled = 0;
         for train in self.receiver.trains() {
@@ -173,7 +179,7 @@ impl Lane {
             }
         }
         let _sent = send_trains(&mut self.datapath, &self.sockets);
-        Ok(())
+        Ok(is_all)
     }
 
     fn tell_overflows(&mut self, now_ns: u64) {

@@ -27,6 +27,7 @@ pub(crate) struct Receiver {
     names: Vec<libc::sockaddr_storage>,
     controls: Vec<Control>,
     received: usize,
+    took_all: bool,
     /// How many trains to take next.
     wanted: usize,
 }
@@ -59,6 +60,7 @@ impl Receiver {
             names: vec![name; trains],
             controls: vec![Control([0; 64]); trains],
             received: 0,
+            took_all: true,
             wanted: trains,
         }
     }
@@ -66,6 +68,7 @@ impl Receiver {
     /// Take what waits at the socket; return how many trains that is. Never blocks: 0 means nothing.
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.received = 0;
+        self.took_all = true;
         self.point_at_buffers();
         // SAFETY: each of the headers points to a buffer, a name and a control area of the length that it
         // states, all owned by `self`, which is borrowed mutably until the call returns.
@@ -81,11 +84,17 @@ impl Receiver {
         match usize::try_from(count) {
             Ok(count) => {
                 self.received = count;
+                self.took_all = count < self.wanted;
                 self.choose_wanted();
                 Ok(count)
             }
             Err(_) => nothing_or(io::Error::last_os_error()),
         }
+    }
+
+    /// Whether `receive` took all that waited.
+    pub(crate) fn took_all(&self) -> bool {
+        self.took_all
     }
 
     /// The datagrams of the batch, trains cut apart, each with its sender.

@@ -176,6 +176,12 @@ impl Datapath {
         self.departures.pipes.note_overflow(now_ns);
     }
 
+    /// All that had come to this thread's socket by `now_ns` has been read; who says so once says so each time.
+    #[inline]
+    pub fn note_read(&mut self, now_ns: u64) {
+        self.departures.pipes.note_read(now_ns);
+    }
+
     /// The directory's answer to a `ResolveWanted`, or news of a record that nobody asked for just now.
     pub fn resolved(&mut self, number: u32, query: &[u8], record: Option<&[u8]>) {
         let Some(index) = self.decisions.routes.index(number) else {

@@ -93,7 +93,7 @@ impl Pipes {
     /// Send what shows that we live, and notice when the peer does not.
     fn keep_alive(&mut self, now_ns: u64, peer: PeerIndex) {
         let heartbeat_ns = self.config.heartbeat_ns;
-        let overflowed_ns = self.overflowed_ns;
+        let (overflowed_ns, read_ns) = (self.overflowed_ns, self.read_ns);
         let Some(pipe) = self.pipe_mut(peer) else {
             return;
         };
@@ -113,7 +113,8 @@ impl Pipes {
             }
             return;
         }
-        if now_ns >= pipe.down_ns(heartbeat_ns, overflowed_ns) {
+        let down_ns = pipe.down_ns(heartbeat_ns, overflowed_ns);
+        if pipe.is_down(now_ns, down_ns, read_ns, heartbeat_ns) {
             self.went_down(now_ns, peer);
             return;
         }
@@ -157,9 +158,14 @@ impl Pipes {
             deadline_ns = deadline_ns.min(next.due_ns);
         }
         if pipe.is_up {
-            deadline_ns = deadline_ns
-                .min(pipe.probe_ns(heartbeat_ns))
-                .min(pipe.down_ns(heartbeat_ns, self.overflowed_ns));
+            let down_ns = pipe.down_ns(heartbeat_ns, self.overflowed_ns);
+            let down_ns = if down_ns <= now_ns {
+                // What waits at our socket is read first.
+                now_ns + heartbeat_ns / 4
+            } else {
+                down_ns
+            };
+            deadline_ns = deadline_ns.min(pipe.probe_ns(heartbeat_ns)).min(down_ns);
             if let Some(control) = &pipe.control {
                 deadline_ns = deadline_ns.min(control.deadline_ns(pipe.rtt.timeout_ns()));
             }
@@ -372,6 +378,12 @@ impl Pipes {
         for peer in due {
             self.send_signal(now_ns, peer, Signal::Beat, None);
         }
+    }
+
+    /// All that had come to our socket by `now_ns` has been read. Who says so once says so each time: the
+    /// silence of a peer whose answer may wait there is excused for a while (decision record 16).
+    pub fn note_read(&mut self, now_ns: u64) {
+        self.read_ns = now_ns;
     }
 
     // -- roaming ------------------------------------------------------------------------------------

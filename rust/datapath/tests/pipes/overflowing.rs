@@ -108,3 +108,53 @@ fn after_a_flood_a_death_is_noticed_as_soon_as_ever() {
         );
     }
 }
+
+/// What an overloaded end has not read yet may be what it waits for.
+#[test]
+fn nobody_is_taken_for_dead_whose_answer_waits_to_be_read() {
+    for kinds in KINDS {
+        let mut net = flooded(kinds, 0);
+        let read_ns = net.now_ns;
+        net.ends[1].is_frozen = true;
+        net.send(0, 1, b"anybody?").unwrap();
+
+        while net.now_ns < read_ns + 450 * MS {
+            net.ends[0].pipes.note_read(read_ns);
+            net.run(5 * MS);
+        }
+        assert!(net.is_up(0, 1), "{kinds:?}: nothing was read meanwhile");
+
+        let now_ns = net.now_ns;
+        net.ends[0].pipes.note_read(now_ns);
+        let took_ns = net.run_while(5 * SECOND, |net| net.is_up(0, 1));
+        assert!(took_ns <= 15 * MS, "{kinds:?}: {} ms", took_ns / MS);
+    }
+}
+
+#[test]
+fn who_dies_while_an_end_has_ever_more_to_read_is_noticed_all_the_same() {
+    for (kinds, within_ns) in [
+        (KINDS[0], 700 * MS),
+        (KINDS[1], 2_300 * MS),
+        (KINDS[2], 2_300 * MS),
+    ] {
+        let mut net = flooded(kinds, 0);
+        let read_ns = net.now_ns;
+        net.ends[0].pipes.note_read(read_ns);
+        net.ends[1].is_frozen = true;
+        net.send(0, 1, b"anybody?").unwrap();
+
+        let took_ns = net.run_while(5 * SECOND, |net| net.is_up(0, 1));
+
+        assert!(
+            took_ns <= within_ns + 15 * MS,
+            "{kinds:?}: {} ms",
+            took_ns / MS
+        );
+        assert!(
+            took_ns >= within_ns - 60 * MS,
+            "{kinds:?}: {} ms",
+            took_ns / MS
+        );
+    }
+}
