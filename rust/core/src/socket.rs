@@ -66,6 +66,9 @@ impl Socket {
                     count += train.datagrams();
                     train.handle_by(datapath, now_ns);
                 }
+                if receiver.took_all() {
+                    break;
+                }
             }
             Ok(count)
         })

@@ -17,7 +17,7 @@ class Rates:
     def __init__(self, *, rate_per_s: float, burst: float) -> None:
         self._rate_per_s = rate_per_s
         self._burst = burst
-        self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._left: OrderedDict[Hashable, list[float]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._left)
@@ -27,10 +27,18 @@ class Rates:
 
     def is_allowed(self, sender: Hashable, now_s: float) -> bool:
         """Return whether `sender` may, and count it if so."""
-        left, since_s = self._left.pop(sender, (self._burst, now_s))
-        left = min(self._burst, left + (now_s - since_s) * self._rate_per_s)
+        bucket = self._left.get(sender)
+        if bucket is None:
+            bucket = self._left[sender] = [self._burst, now_s]
+            if len(self._left) > MAX_SENDERS:
+                _ = self._left.popitem(last=False)
+        else:
+            self._left.move_to_end(sender)
+        # Each host waits for this: what is left and since when is changed in place.
+        left, since_s = bucket
+        left += (now_s - since_s) * self._rate_per_s
+        if left > self._burst:
+            left = self._burst
         is_allowed = left >= 1
-        self._left[sender] = (left - is_allowed, now_s)
-        if len(self._left) > MAX_SENDERS:
-            _ = self._left.popitem(last=False)
+        bucket[:] = left - is_allowed, now_s
         return is_allowed
