@@ -8,7 +8,7 @@ mod receiver;
 mod steering;
 mod udp;
 
-pub(crate) use departing::send_trains;
+pub(crate) use departing::{send_by, send_trains};
 pub(crate) use receiver::{ReceivedTrain, Receiver};
 pub(crate) use steering::steer_by_lane;
 pub(crate) use udp::{BindError, UdpSocket};

@@ -128,7 +128,7 @@ impl Growth {
             let singles = batch.chunks_exact_mut(length).zip(places);
             let singles = singles.map(|(bytes, (number, _))| (endpoint(*number), bytes));
             let began_ns = cpu_ns();
-            self.node.handle_singles(NOW_NS, singles);
+            self.node.handle_singles(NOW_NS, singles, None);
             while let Some(train) = self.node.next_train() {
                 black_box(train.bytes);
             }

@@ -116,7 +116,7 @@ fn hits(setting: &Setting) {
             let datapath = &mut world.ends[node].datapath;
             let segment = train.len() / TRAIN;
             let began_ns = cpu_ns();
-            datapath.handle_train(now_ns, from, &mut train, segment);
+            datapath.handle_train(now_ns, from, &mut train, segment, None);
             while let Some(train) = datapath.next_train() {
                 black_box(train.bytes);
             }

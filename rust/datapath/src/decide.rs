@@ -129,6 +129,12 @@ impl Decisions {
         self.holds(entry, now_ns).then_some(id)
     }
 
+    /// See `Entry::is_wide`.
+    #[inline]
+    pub fn is_wide(&self, id: EntryId) -> bool {
+        self.cache.entry(id).is_some_and(Entry::is_wide)
+    }
+
     /// Ask for the entry that `hit` will want, without waiting for it; `chain_key` has asked for the way to
     /// it.
     #[inline]

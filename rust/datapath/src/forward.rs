@@ -19,6 +19,7 @@ mod copies;
 mod departures;
 mod effects;
 mod events;
+mod fanning;
 mod follow;
 mod host;
 mod kept;

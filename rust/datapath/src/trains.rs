@@ -37,6 +37,9 @@ pub struct Train<'a> {
     pub segment_bytes: usize,
 }
 
+/// Sends a train at once; returns how many of its datagrams went out.
+pub type Depart<'a> = &'a mut dyn FnMut(Train<'_>) -> usize;
+
 #[derive(Clone, Debug)]
 struct Wagons {
     to: SocketAddr,
@@ -166,16 +169,40 @@ impl Trains {
     /// The next train to send: first the closed ones, then, when none is left, the open ones. It is
     /// valid until the next call of anything here.
     pub fn next_train(&mut self) -> Option<Train<'_>> {
-        if let Some(lent) = self.lent.take() {
-            self.give_back(lent);
-        }
+        self.take_back();
         let train = loop {
-            match self.closed.pop_front() {
-                Some(train) if self.is_used(train) => break train,
-                Some(unused) => self.give_back(unused),
+            match self.next_used() {
+                Some(train) => break train,
                 None => self.close_oldest()?,
             }
         };
+        self.lend(train)
+    }
+
+    /// The next train that nothing can join any more. Valid as long as that of `next_train`.
+    pub fn next_closed(&mut self) -> Option<Train<'_>> {
+        self.take_back();
+        let train = self.next_used()?;
+        self.lend(train)
+    }
+
+    fn next_used(&mut self) -> Option<u32> {
+        while let Some(train) = self.closed.pop_front() {
+            if self.is_used(train) {
+                return Some(train);
+            }
+            self.give_back(train);
+        }
+        None
+    }
+
+    fn take_back(&mut self) {
+        if let Some(lent) = self.lent.take() {
+            self.give_back(lent);
+        }
+    }
+
+    fn lend(&mut self, train: u32) -> Option<Train<'_>> {
         self.lent = Some(train);
         let wagons = self.trains.get(train as usize)?;
         self.waiting_bytes = self.waiting_bytes.saturating_sub(wagons.used);

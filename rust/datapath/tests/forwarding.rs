@@ -10,10 +10,11 @@
 mod world;
 
 use ei_datapath::codec::{Action, Answer, Event, Hop};
-use ei_datapath::counters::{Fate, Reason};
+use ei_datapath::counters::{Counters, Fate, Reason};
 use ei_datapath::forward::{Notice, ServiceConfig};
 use ei_datapath::handshake::public_key;
 use ei_datapath::pipes::PeerKind;
+use ei_datapath::trains::Train;
 use ei_datapath::wire::{Address, Header, Protection};
 use world::*;
 
@@ -126,14 +127,14 @@ fn a_train_stays_a_train_and_keeps_its_order() {
     let (now_ns, from) = (world.now_ns, world.ends[0].endpoint);
     world.ends[1]
         .datapath
-        .handle_train(now_ns, from, &mut bytes, segment);
+        .handle_train(now_ns, from, &mut bytes, segment, None);
 
     let train = world.ends[1].datapath.next_train().unwrap();
     assert_eq!(train.bytes.len(), 64 * train.segment_bytes);
     let (from, segment, mut bytes) = (to_node, train.segment_bytes, train.bytes.to_vec());
     world.ends[2]
         .datapath
-        .handle_train(now_ns, from, &mut bytes, segment);
+        .handle_train(now_ns, from, &mut bytes, segment, None);
     world.settle();
     let order: Vec<_> = world.received(2)[1..]
         .iter()
@@ -175,7 +176,7 @@ fn datagrams_that_come_singly_have_the_fates_that_they_have_alone() {
             .iter_mut()
             .map(|(from, bytes)| (*from, bytes.as_mut_slice()));
         if is_together {
-            datapath.handle_singles(now_ns, all);
+            datapath.handle_singles(now_ns, all, None);
         } else {
             for (from, bytes) in all {
                 datapath.handle(now_ns, from, bytes);
@@ -205,7 +206,7 @@ fn a_decision_is_forgotten_when_its_time_is_over() {
     assert_eq!(world.received(2).len(), 2);
 }
 
-/// Decides to copy each packet to all of these.
+/// Decides to copy each packet to all of these; those of odd connections changed.
 struct ToAll(Vec<[u8; 16]>);
 
 impl Service for ToAll {
@@ -214,19 +215,23 @@ impl Service for ToAll {
             return nothing();
         };
         let hops: Vec<&'a [u8]> = self.0.iter().map(|to| &*Vec::leak(to.to_vec())).collect();
+        let is_changed = packet.connection % 2 == 1;
         let hop = |to: &&'a [u8]| Hop {
             to,
-            metadata: Some(b"new"),
-            connection: Some(99),
-            source: Some(&[9; 16]),
+            metadata: is_changed.then_some(b"new"),
+            connection: is_changed.then_some(99),
+            source: is_changed.then_some(&[9; 16]),
         };
         let action = Action::Forward(hops.iter().map(hop).collect());
         let mut effects = vec![install(packet, action, 60.0)];
-        let copy = ei_datapath::codec::Packet {
-            metadata: b"new",
-            connection: 99,
-            source: &[9; 16],
-            ..*packet
+        let copy = match is_changed {
+            true => ei_datapath::codec::Packet {
+                metadata: b"new",
+                connection: 99,
+                source: &[9; 16],
+                ..*packet
+            },
+            false => *packet,
         };
         effects.extend(hops.iter().map(|to| send(&copy, to)));
         answered(effects)
@@ -280,6 +285,82 @@ fn b6_one_sender_causes_so_many_copies_a_second_and_another_is_not_touched_by_it
     let capped = dropped(&world, node, Reason::CopiesCapped);
     assert!(capped > 500, "{capped}");
     assert!(received.len() as u64 + capped >= 1_001 + 10);
+}
+
+/// What the members got, and what the node counted, of packets of these connections, each of two sources.
+fn copied(
+    copies_per_s: u64,
+    connections: &[u64],
+    is_train: bool,
+) -> (Vec<Vec<(u64, u8)>>, Counters) {
+    let (mut world, [source, other], node, members) = copying(copies_per_s);
+    for connection in [7, 8] {
+        let packet = world.packet(node, connection, other);
+        world.send(source, &packet).unwrap();
+        world.settle();
+    }
+    for (number, connection) in connections.iter().enumerate() {
+        let mut packet = world.packet(node, *connection, other);
+        packet.payload.fill(number as u8);
+        packet.is_traced = number == 50;
+        world.send(source, &packet).unwrap();
+    }
+    let train = world.ends[source].datapath.next_train().unwrap();
+    let (segment, mut bytes) = (train.segment_bytes, train.bytes.to_vec());
+    assert!(bytes.len() > 60 * segment);
+    let (now_ns, from, own) = (
+        world.now_ns,
+        world.ends[source].endpoint,
+        world.ends[node].endpoint,
+    );
+    let datapath = &mut world.ends[node].datapath;
+    if is_train {
+        let mut left = Vec::new();
+        let mut depart = |train: Train<'_>| {
+            let datagrams = train.bytes.chunks(train.segment_bytes);
+            left.extend(datagrams.map(|datagram| (train.to, own, datagram.to_vec())));
+            train.bytes.len().div_ceil(train.segment_bytes)
+        };
+        datapath.handle_train(now_ns, from, &mut bytes, segment, Some(&mut depart));
+        // Whole trains leave meanwhile.
+        let are_alike = connections.iter().all(|each| *each == connections[0]);
+        assert_eq!(left.is_empty(), !are_alike || copies_per_s > 0);
+        world.in_flight.extend(left);
+    } else {
+        for datagram in bytes.chunks_mut(segment) {
+            datapath.handle(now_ns, from, datagram);
+        }
+    }
+    world.settle();
+    world.assert_balanced();
+    let received = members.iter().map(|member| {
+        let received = world.received(*member);
+        let marks = received
+            .iter()
+            .map(|(connection, payload)| (*connection, payload[0]));
+        marks.collect()
+    });
+    (received.collect(), world.counters(node))
+}
+
+#[test]
+fn the_packets_of_a_train_are_copied_as_they_are_one_by_one() {
+    let alternating: Vec<_> = (0..64).map(|number| 7 + number / 3 % 2).collect();
+    let new_in_the_midst: Vec<_> = (0..64)
+        .map(|number| if number % 20 == 9 { 9 } else { 8 })
+        .collect();
+    for (connections, copies_per_s) in [
+        (vec![7; 64], 0),
+        (vec![8; 64], 1_000),
+        (alternating, 0),
+        (new_in_the_midst, 0),
+    ] {
+        let as_train = copied(copies_per_s, &connections, true);
+        let one_by_one = copied(copies_per_s, &connections, false);
+
+        assert_eq!(as_train, one_by_one);
+        assert!(as_train.0.iter().all(|received| received.len() > 2));
+    }
 }
 
 #[test]

@@ -118,9 +118,9 @@ fn allocations(hops: usize, way: Way) -> u64 {
         let before = ALLOCATIONS.get();
         let datagrams = train.chunks_mut(segment);
         match way {
-            Way::Train => datapath.handle_train(now_ns, from, &mut train, segment),
+            Way::Train => datapath.handle_train(now_ns, from, &mut train, segment, None),
             Way::Singles => {
-                datapath.handle_singles(now_ns, datagrams.map(|datagram| (from, datagram)));
+                datapath.handle_singles(now_ns, datagrams.map(|datagram| (from, datagram)), None);
             }
             Way::Alone => datagrams.for_each(|datagram| {
                 datapath.handle(now_ns, from, datagram);

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use ei_datapath::forward::Datapath as Pure;
+use ei_datapath::trains::Train;
 use pyo3::prelude::*;
 
 use crate::arguments;
@@ -106,12 +107,16 @@ fn hand_over<'a>(
                 segment_bytes: kept.segment_bytes,
             })
         });
+        let mut depart = |train: Train<'_>| {
+            let train = black_box(train);
+            train.bytes.len().div_ceil(train.segment_bytes)
+        };
         let began_ns = thread_cpu_ns();
         if handled == batched.len() {
             let singles = received.map(|train| (train.from, train.bytes));
-            datapath.handle_singles(now_ns, singles);
+            datapath.handle_singles(now_ns, singles, Some(&mut depart));
         } else {
-            received.for_each(|train| train.handle_by(datapath, now_ns));
+            received.for_each(|train| train.handle_by(datapath, now_ns, &mut depart));
         }
         while let Some(train) = datapath.next_train() {
             black_box(train.bytes);

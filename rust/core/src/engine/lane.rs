@@ -13,13 +13,14 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use ei_datapath::forward::Datapath;
+use ei_datapath::trains::Train;
 
 use super::mailbox::Mailbox;
 use super::notices::News;
 use super::shared::{Mail, Shared};
 use crate::bookkeeping::ThreadStatistics;
 use crate::clock::{monotonic_ns, thread_cpu_ns, unix_ns};
-use crate::io::{Receiver, UdpSocket, send_trains};
+use crate::io::{Receiver, UdpSocket, send_by, send_trains};
 use crate::misses::{HUNG_UP, MAX_EFFECT_BYTES, Received, WorkerSocket};
 use readiness::{Readiness, Source};
 
@@ -156,6 +157,7 @@ impl Lane {
         self.receiver.receive(socket)?;
         let is_all = self.receiver.took_all();
         let (shared, number) = (&self.shared, self.number);
+        let mut depart = |train: Train<'_>| send_by(&self.sockets, train);
         if self.receiver.is_mostly_single() {
             let singles = self.receiver.datagrams();
             let mut own = singles
@@ -163,7 +165,8 @@ impl Lane {
                 .peekable();
             while own.peek().is_some() {
                 let some = own.by_ref().take(TRAIN_SEGMENTS);
-                self.datapath.handle_singles(now_ns, some);
+                self.datapath
+                    .handle_singles(now_ns, some, Some(&mut depart));
                 let _sent = send_trains(&mut self.datapath, &self.sockets);
             }
             return Ok(is_all);
@@ -171,7 +174,7 @@ impl Lane {
         let mut handled = 0;
         for train in self.receiver.trains() {
             handled += train.datagrams();
-            shared.divide(train, number, &mut self.datapath, now_ns);
+            shared.divide(train, number, &mut self.datapath, now_ns, &mut depart);
             if handled >= TRAIN_SEGMENTS {
                 // While they are in the cache.
                 let _sent = send_trains(&mut self.datapath, &self.sockets);

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use ei_datapath::forward::{Datapath, LaneMessage};
+use ei_datapath::trains::Depart;
 
 use super::junction::{self, OwnTrain};
 use super::lane::Lane;
@@ -75,11 +76,12 @@ impl Shared {
         number: usize,
         datapath: &mut Datapath,
         now_ns: u64,
+        depart: Depart<'_>,
     ) {
         let threads = self.mailboxes.len();
         let is_own = |datagram| owner(datagram, threads) == number;
         if threads == 1 || train.split().all(is_own) {
-            return train.handle_by(datapath, now_ns);
+            return train.handle_by(datapath, now_ns, depart);
         }
         let ReceivedTrain {
             from,

@@ -1,8 +1,7 @@
 //! From a datapath to the sockets: all its trains.
 
-use std::net::SocketAddr;
-
 use ei_datapath::forward::Datapath;
+use ei_datapath::trains::Train;
 
 use super::UdpSocket;
 
@@ -13,7 +12,7 @@ pub(crate) fn send_trains(datapath: &mut Datapath, sockets: &[UdpSocket]) -> usi
     let mut total = 0;
     while let Some(train) = datapath.next_train() {
         let datagrams = train.bytes.len().div_ceil(train.segment_bytes.max(1));
-        let sent = send_by(sockets, train.to, train.bytes, train.segment_bytes);
+        let sent = send_by(sockets, train);
         total += sent;
         if sent < datagrams {
             datapath.note_unsent(datagrams - sent);
@@ -22,9 +21,12 @@ pub(crate) fn send_trains(datapath: &mut Datapath, sockets: &[UdpSocket]) -> usi
     total
 }
 
-fn send_by(sockets: &[UdpSocket], to: SocketAddr, bytes: &[u8], segment_bytes: usize) -> usize {
+/// Send one train by the socket of its family; return how many of its datagrams went out.
+pub(crate) fn send_by(sockets: &[UdpSocket], train: Train<'_>) -> usize {
     let socket = sockets
         .iter()
-        .find(|socket| socket.endpoint().is_ipv4() == to.is_ipv4());
-    socket.map_or(0, |socket| socket.send(to, bytes, segment_bytes))
+        .find(|socket| socket.endpoint().is_ipv4() == train.to.is_ipv4());
+    socket.map_or(0, |socket| {
+        socket.send(train.to, train.bytes, train.segment_bytes)
+    })
 }

@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::ptr;
 
 use ei_datapath::forward::Datapath;
+use ei_datapath::trains::Depart;
 
 use super::UdpSocket;
 
@@ -188,12 +189,17 @@ impl ReceivedTrain<'_> {
         self.bytes.chunks(self.segment_bytes)
     }
 
-    /// Give all to `datapath`.
-    pub(crate) fn handle_by(self, datapath: &mut Datapath, now_ns: u64) {
-        if self.bytes.len() <= self.segment_bytes {
-            let _fate = datapath.handle(now_ns, self.from, self.bytes);
+    /// Give all to `datapath`; what is to leave meanwhile leaves by `depart`.
+    pub(crate) fn handle_by(self, datapath: &mut Datapath, now_ns: u64, depart: Depart<'_>) {
+        let Self {
+            from,
+            bytes,
+            segment_bytes,
+        } = self;
+        if bytes.len() <= segment_bytes {
+            let _fate = datapath.handle(now_ns, from, bytes);
         } else {
-            datapath.handle_train(now_ns, self.from, self.bytes, self.segment_bytes);
+            datapath.handle_train(now_ns, from, bytes, segment_bytes, Some(depart));
         }
     }
 }

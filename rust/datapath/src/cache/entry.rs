@@ -196,6 +196,18 @@ impl Entry {
         }
     }
 
+    /// Whether all that it does is to make many copies, which nobody guards.
+    #[inline]
+    pub fn is_wide(&self) -> bool {
+        const MANY: usize = 8;
+        matches!(self.action, Action::Forward)
+            && self.more.as_ref().is_some_and(|more| {
+                more.hops.len() >= MANY
+                    && more.stages.is_empty()
+                    && !more.hops.iter().any(|hop| hop.is_guarded)
+            })
+    }
+
     /// The copy number `at`, and what of it is not the packet's.
     pub fn hop(&self, at: usize) -> Option<(Hop, Changes<'_>)> {
         match (self.action, &self.more) {

@@ -10,7 +10,7 @@ use super::Datapath;
 use crate::counters::{Fate, Reason};
 use crate::packet::Packet;
 use crate::pipes::{Opened, PeerKind};
-use crate::trains::MAX_SEGMENTS;
+use crate::trains::{Depart, MAX_SEGMENTS};
 use crate::wire::{Address, CONTROL_SERVICE, DatagramType, Header, Protection};
 
 /// Sessions that stay in the caches by themselves: asking for what is there costs 30 ns.
@@ -18,10 +18,13 @@ const IN_CACHES: usize = 256;
 
 /// A packet that was let in, and the key of its decision.
 #[derive(Clone, Copy)]
-struct Admitted<'a> {
-    packet: Packet<'a>,
-    key: u128,
+pub(super) struct Admitted<'a> {
+    pub(super) packet: Packet<'a>,
+    pub(super) key: u128,
 }
+
+/// With the length of its datagram.
+pub(super) type LetIn<'a> = (Admitted<'a>, usize);
 
 impl Datapath {
     /// Process one datagram from the network; it is decrypted in place. Exactly one fate is counted.
@@ -31,7 +34,10 @@ impl Datapath {
             Ok(opened) => {
                 let datagram = &*datagram;
                 let fate = match self.admit(now_ns, &opened, datagram) {
-                    Ok(admitted) => self.pursue_received(now_ns, &admitted.packet, admitted.key),
+                    Ok(admitted) => {
+                        let way = self.way(now_ns, &admitted);
+                        self.pursue_received(now_ns, &admitted.packet, way)
+                    }
                     Err(fate) => fate,
                 };
                 (fate, datagram.get(opened.header).unwrap_or(&[]))
@@ -48,12 +54,15 @@ impl Datapath {
 
     /// Process a train as it was received: datagrams of `segment_bytes` each, the last may be shorter.
     /// Each is counted by its fate, as by `handle`.
+    ///
+    /// Of what becomes many copies full trains leave by `depart` meanwhile, if there is one.
     pub fn handle_train(
         &mut self,
         now_ns: u64,
         from: SocketAddr,
         train: &mut [u8],
         segment_bytes: usize,
+        mut depart: Option<Depart<'_>>,
     ) {
         if self.log.is_some() {
             for datagram in train.chunks_mut(segment_bytes.max(1)) {
@@ -68,7 +77,7 @@ impl Datapath {
                 *place = self.let_in(now_ns, from, datagram);
             }
             self.fetch(&admitted);
-            self.pursue_all(now_ns, &admitted);
+            self.pursue_all(now_ns, &admitted, &mut depart);
         }
     }
 
@@ -80,6 +89,7 @@ impl Datapath {
         &mut self,
         now_ns: u64,
         singles: impl Iterator<Item = (SocketAddr, &'a mut [u8])>,
+        mut depart: Option<Depart<'_>>,
     ) {
         let mut singles = singles.peekable();
         while let Some(first) = singles.next() {
@@ -115,14 +125,32 @@ impl Datapath {
             if is_ahead {
                 self.fetch_sealing(&admitted);
             }
-            self.pursue_all(now_ns, &admitted);
+            self.pursue_all(now_ns, &admitted, &mut depart);
         }
     }
 
     #[inline]
-    fn pursue_all(&mut self, now_ns: u64, admitted: &[Option<(Admitted<'_>, usize)>]) {
-        for (Admitted { packet, key }, bytes) in admitted.iter().flatten() {
-            let fate = self.pursue_received(now_ns, packet, *key);
+    fn pursue_all(
+        &mut self,
+        now_ns: u64,
+        admitted: &[Option<LetIn<'_>>],
+        depart: &mut Option<Depart<'_>>,
+    ) {
+        let mut rest = admitted;
+        while let [first, others @ ..] = rest {
+            let Some((one, bytes)) = first else {
+                rest = others;
+                continue;
+            };
+            let way = self.way(now_ns, one);
+            if let Some(id) = way
+                && self.decisions.is_wide(id)
+            {
+                rest = self.fan_out_alike(now_ns, id, rest, depart);
+                continue;
+            }
+            rest = others;
+            let fate = self.pursue_received(now_ns, &one.packet, way);
             self.count(fate, *bytes);
         }
         self.take_in_changes(now_ns);
@@ -135,7 +163,7 @@ impl Datapath {
         now_ns: u64,
         from: SocketAddr,
         datagram: &'a mut [u8],
-    ) -> Option<(Admitted<'a>, usize)> {
+    ) -> Option<LetIn<'a>> {
         let bytes = datagram.len();
         let admitted = match self.open(now_ns, from, datagram) {
             Ok(opened) => self.admit(now_ns, &opened, datagram),
@@ -150,7 +178,7 @@ impl Datapath {
         }
     }
 
-    fn fetch(&self, admitted: &[Option<(Admitted<'_>, usize)>]) {
+    fn fetch(&self, admitted: &[Option<LetIn<'_>>]) {
         for (one, _) in admitted.iter().flatten() {
             self.decisions.fetch(one.key);
         }
@@ -169,7 +197,7 @@ impl Datapath {
     }
 
     #[inline]
-    fn fetch_sealing(&self, admitted: &[Option<(Admitted<'_>, usize)>]) {
+    fn fetch_sealing(&self, admitted: &[Option<LetIn<'_>>]) {
         let mut ways = [None; MAX_SEGMENTS];
         for (way, (one, _)) in ways.iter_mut().zip(admitted.iter().flatten()) {
             *way = self.decisions.only_way(one.key);
@@ -183,7 +211,7 @@ impl Datapath {
     }
 
     #[inline]
-    fn count(&mut self, fate: Fate, bytes: usize) {
+    pub(super) fn count(&mut self, fate: Fate, bytes: usize) {
         let counters = &mut self.departures.counters;
         counters.count(fate);
         counters.received_bytes += bytes as u64;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::counters::{Counters, Reason};
 use crate::packet::Packet;
 use crate::pipes::{PeerIndex, PeerKind, Pipes};
-use crate::trains::Trains;
+use crate::trains::{Depart, Trains};
 use crate::wire::{Address, Header, Protection};
 
 /// Packets that may wait for one pipe to open.
@@ -129,6 +129,16 @@ impl Departures {
                 self.counters.count_dropped_copy(reason);
                 Err(reason)
             }
+        }
+    }
+
+    /// Send what no packet can join any more by `depart`, while it is in the caches.
+    pub(super) fn depart(&mut self, depart: Depart<'_>) {
+        while let Some(train) = self.trains.next_closed() {
+            let datagrams = train.bytes.len().div_ceil(train.segment_bytes.max(1));
+            let sent = depart(train);
+            self.counters
+                .count_unsent(datagrams.saturating_sub(sent) as u64);
         }
     }
 

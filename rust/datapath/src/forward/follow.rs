@@ -1,9 +1,10 @@
 //! What becomes of an opened packet: a decision is followed, or its service is asked.
 
 use super::Datapath;
+use super::arrive::Admitted;
 use super::departures::copy_of;
 use super::services::Fail;
-use crate::cache::{Action, ServiceIndex};
+use crate::cache::{Action, EntryId, ServiceIndex};
 use crate::counters::{Book, End, Fate, Reason};
 use crate::decide::{Decided, Verdict};
 use crate::packet::{Changes, OwnedPacket, Packet};
@@ -30,14 +31,24 @@ impl Datapath {
         self.follow(now_ns, packet, verdict, book, position)
     }
 
-    /// The same for a packet from the network whose key is known: the hot path.
+    /// What is decided for a packet from the network, if that is all there is to be known: the hot path.
     #[inline]
-    pub(super) fn pursue_received(&mut self, now_ns: u64, packet: &Packet<'_>, key: u128) -> Fate {
-        match self.decisions.hit(now_ns, key) {
-            Some(id) if !packet.header.is_traced => {
-                self.act(now_ns, packet, &Decided::Cached(id), Book::Received)
-            }
-            _ => self.pursue(now_ns, packet, 0, Book::Received),
+    pub(super) fn way(&self, now_ns: u64, admitted: &Admitted<'_>) -> Option<EntryId> {
+        let id = self.decisions.hit(now_ns, admitted.key);
+        id.filter(|_| !admitted.packet.header.is_traced)
+    }
+
+    /// Go that way; `None` is found out.
+    #[inline]
+    pub(super) fn pursue_received(
+        &mut self,
+        now_ns: u64,
+        packet: &Packet<'_>,
+        way: Option<EntryId>,
+    ) -> Fate {
+        match way {
+            Some(id) => self.act(now_ns, packet, &Decided::Cached(id), Book::Received),
+            None => self.pursue(now_ns, packet, 0, Book::Received),
         }
     }
 
