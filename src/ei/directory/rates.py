@@ -37,8 +37,7 @@ class Rates:
         # Each host waits for this: what is left and since when is changed in place.
         left, since_s = bucket
         left += (now_s - since_s) * self._rate_per_s
-        if left > self._burst:
-            left = self._burst
+        left = min(left, self._burst)
         is_allowed = left >= 1
         bucket[:] = left - is_allowed, now_s
         return is_allowed
