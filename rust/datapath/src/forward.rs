@@ -49,7 +49,7 @@ use crate::randomness::Randomness;
 use crate::routes::{ChainError, Expansion};
 use crate::trace::Traces;
 use crate::trains::Train;
-use crate::wire::Address;
+use crate::wire::{Address, Header};
 use copies::CopyBudget;
 use departures::Departures;
 use host::Inbox;
@@ -139,6 +139,8 @@ pub struct Datapath {
     has_lanes: bool,
     /// Being written; kept for its memory.
     batch: EventBatch,
+    /// Where headers are emitted of packets that go to many; kept since zeroing costs as much as emitting.
+    headers: Vec<[u8; Header::MAX_BYTES]>,
     /// A datagram of the pipes themselves that `next_train` lent out.
     signal: Option<(SocketAddr, Vec<u8>)>,
 }
@@ -165,6 +167,7 @@ impl Datapath {
             lane_messages: VecDeque::new(),
             has_lanes: config.lanes > 1,
             batch: EventBatch::default(),
+            headers: Vec::new(),
             signal: None,
         }
     }

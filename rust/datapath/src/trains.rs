@@ -37,6 +37,13 @@ pub struct Train<'a> {
     pub segment_bytes: usize,
 }
 
+impl Train<'_> {
+    /// How many there are.
+    pub fn datagrams(&self) -> usize {
+        self.bytes.len().div_ceil(self.segment_bytes.max(1))
+    }
+}
+
 /// Sends a train at once; returns how many of its datagrams went out.
 pub type Depart<'a> = &'a mut dyn FnMut(Train<'_>) -> usize;
 

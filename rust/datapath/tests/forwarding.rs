@@ -287,7 +287,7 @@ fn b6_one_sender_causes_so_many_copies_a_second_and_another_is_not_touched_by_it
     assert!(received.len() as u64 + capped >= 1_001 + 10);
 }
 
-/// What the members got, and what the node counted, of packets of these connections, each of two sources.
+/// What the members got, and what the node counted, of one host's packets of these connections.
 fn copied(
     copies_per_s: u64,
     connections: &[u64],
@@ -319,7 +319,7 @@ fn copied(
         let mut depart = |train: Train<'_>| {
             let datagrams = train.bytes.chunks(train.segment_bytes);
             left.extend(datagrams.map(|datagram| (train.to, own, datagram.to_vec())));
-            train.bytes.len().div_ceil(train.segment_bytes)
+            train.datagrams()
         };
         datapath.handle_train(now_ns, from, &mut bytes, segment, Some(&mut depart));
         // Whole trains leave meanwhile.

@@ -81,7 +81,7 @@ impl Shared {
         let threads = self.mailboxes.len();
         let is_own = |datagram| owner(datagram, threads) == number;
         if threads == 1 || train.split().all(is_own) {
-            return train.handle_by(datapath, now_ns, depart);
+            return train.handle_by(datapath, now_ns, Some(depart));
         }
         let ReceivedTrain {
             from,

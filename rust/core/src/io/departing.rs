@@ -11,7 +11,7 @@ use super::UdpSocket;
 pub(crate) fn send_trains(datapath: &mut Datapath, sockets: &[UdpSocket]) -> usize {
     let mut total = 0;
     while let Some(train) = datapath.next_train() {
-        let datagrams = train.bytes.len().div_ceil(train.segment_bytes.max(1));
+        let datagrams = train.datagrams();
         let sent = send_by(sockets, train);
         total += sent;
         if sent < datagrams {

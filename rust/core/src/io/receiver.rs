@@ -69,7 +69,7 @@ impl Receiver {
     /// Take what waits at the socket; return how many trains that is. Never blocks: 0 means nothing.
     pub(crate) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.received = 0;
-        self.took_all = true;
+        self.took_all = false;
         self.point_at_buffers();
         // SAFETY: each of the headers points to a buffer, a name and a control area of the length that it
         // states, all owned by `self`, which is borrowed mutably until the call returns.
@@ -89,7 +89,11 @@ impl Receiver {
                 self.choose_wanted();
                 Ok(count)
             }
-            Err(_) => nothing_or(io::Error::last_os_error()),
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                self.took_all = error.kind() == io::ErrorKind::WouldBlock;
+                nothing_or(error)
+            }
         }
     }
 
@@ -190,16 +194,16 @@ impl ReceivedTrain<'_> {
     }
 
     /// Give all to `datapath`; what is to leave meanwhile leaves by `depart`.
-    pub(crate) fn handle_by(self, datapath: &mut Datapath, now_ns: u64, depart: Depart<'_>) {
-        let Self {
-            from,
-            bytes,
-            segment_bytes,
-        } = self;
-        if bytes.len() <= segment_bytes {
-            let _fate = datapath.handle(now_ns, from, bytes);
+    pub(crate) fn handle_by(
+        self,
+        datapath: &mut Datapath,
+        now_ns: u64,
+        depart: Option<Depart<'_>>,
+    ) {
+        if self.bytes.len() <= self.segment_bytes {
+            let _fate = datapath.handle(now_ns, self.from, self.bytes);
         } else {
-            datapath.handle_train(now_ns, from, bytes, segment_bytes, Some(depart));
+            datapath.handle_train(now_ns, self.from, self.bytes, self.segment_bytes, depart);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::counters::{Counters, Reason};
-use crate::packet::Packet;
+use crate::packet::{Changes, Packet};
 use crate::pipes::{PeerIndex, PeerKind, Pipes};
 use crate::trains::{Depart, Trains};
 use crate::wire::{Address, Header, Protection};
@@ -132,13 +132,31 @@ impl Departures {
         }
     }
 
+    /// Send one of many copies: `copy` of the packet, or another if its hop changes anything.
+    ///
+    /// # Errors
+    /// Why it went no further.
+    #[inline]
+    pub(super) fn send_changed(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        changes: &Changes<'_>,
+        packet: &Packet<'_>,
+        copy: &Copy<'_>,
+    ) -> Result<(), Reason> {
+        if changes.are_none() {
+            self.send_copy(now_ns, peer, copy)
+        } else {
+            self.send(now_ns, peer, &packet.changed(changes))
+        }
+    }
+
     /// Send what no packet can join any more by `depart`, while it is in the caches.
     pub(super) fn depart(&mut self, depart: Depart<'_>) {
         while let Some(train) = self.trains.next_closed() {
-            let datagrams = train.bytes.len().div_ceil(train.segment_bytes.max(1));
-            let sent = depart(train);
-            self.counters
-                .count_unsent(datagrams.saturating_sub(sent) as u64);
+            let unsent = train.datagrams().saturating_sub(depart(train));
+            self.counters.count_unsent(unsent as u64);
         }
     }
 

@@ -37,6 +37,7 @@ impl Datapath {
             decisions,
             departures,
             copies,
+            headers,
             ..
         } = self;
         let (alike, others) = split(admitted);
@@ -44,11 +45,10 @@ impl Datapath {
         let entry = decisions.entry(&decided);
         let hop_count = entry.map_or(0, Entry::hop_count);
 
-        let mut headers = [[0; Header::MAX_BYTES]; MAX_SEGMENTS];
+        headers.resize(headers.len().max(alike.len()), [0; Header::MAX_BYTES]);
         let mut fanned = [const { None }; MAX_SEGMENTS];
-        for (place, ((one, _), header)) in fanned
-            .iter_mut()
-            .zip(alike.iter().flatten().zip(&mut headers))
+        for (place, ((one, _), header)) in
+            fanned.iter_mut().zip(alike.iter().flatten().zip(headers))
         {
             let packet = &one.packet;
             let is_peer = |address: &Address| departures.pipes.find(address).is_some();
@@ -69,19 +69,16 @@ impl Datapath {
         for (hop, changes) in entry.into_iter().flat_map(Entry::hops) {
             for Fanned { packet, copy, fate } in fanned.iter_mut().flatten() {
                 let Some(copy) = copy else { continue };
-                let sent = if changes.are_none() {
-                    departures.send_copy(now_ns, hop.peer, copy)
-                } else {
-                    departures.send(now_ns, hop.peer, &packet.changed(&changes))
-                };
+                let sent = departures.send_changed(now_ns, hop.peer, &changes, packet, copy);
                 merge(fate, fate_of(sent));
             }
             if let Some(depart) = depart {
                 departures.depart(depart);
             }
         }
-        for ((_, bytes), fanned) in alike.iter().flatten().zip(fanned.iter().flatten()) {
-            self.count(fanned.fate, *bytes);
+        let fates = fanned.map(|fanned: Option<Fanned<'_>>| fanned.map(|fanned| fanned.fate));
+        for ((_, bytes), fate) in alike.iter().flatten().zip(fates.into_iter().flatten()) {
+            self.count(fate, *bytes);
         }
         others
     }

@@ -172,11 +172,7 @@ impl Datapath {
                 guarded.push((hop.peer, changes.source, changes.connection, metadata));
                 continue;
             }
-            let sent = if changes.are_none() {
-                departures.send_copy(now_ns, hop.peer, &unchanged)
-            } else {
-                departures.send(now_ns, hop.peer, &packet.changed(&changes))
-            };
+            let sent = departures.send_changed(now_ns, hop.peer, &changes, packet, &unchanged);
             merge(&mut fate, fate_of(sent));
         }
         for (peer, source, connection, metadata) in &guarded {

@@ -11,6 +11,13 @@ const KINDS: [(PeerKind, PeerKind); 3] = [
     (PeerKind::Node, PeerKind::Host),
 ];
 
+/// How soon a death is noticed all the same while silence is excused.
+const EXCUSED: [((PeerKind, PeerKind), u64); 3] = [
+    (KINDS[0], 700 * MS),
+    (KINDS[1], 2_300 * MS),
+    (KINDS[2], 2_300 * MS),
+];
+
 /// A pair whose first end loses `overflow` percent of what arrives, and notices every 5 ms.
 fn flooded(kinds: (PeerKind, PeerKind), overflow: u64) -> Net {
     let mut net = Net::pair(1, kinds.0, kinds.1);
@@ -63,11 +70,7 @@ fn a_flooded_host_shows_its_node_that_it_lives() {
 
 #[test]
 fn who_dies_while_another_floods_is_noticed_all_the_same() {
-    for (kinds, within_ns) in [
-        (KINDS[0], 700 * MS),
-        (KINDS[1], 2_300 * MS),
-        (KINDS[2], 2_300 * MS),
-    ] {
+    for (kinds, within_ns) in EXCUSED {
         let mut net = flooded(kinds, 70);
         net.ends[1].is_frozen = true;
 
@@ -133,11 +136,7 @@ fn nobody_is_taken_for_dead_whose_answer_waits_to_be_read() {
 
 #[test]
 fn who_dies_while_an_end_has_ever_more_to_read_is_noticed_all_the_same() {
-    for (kinds, within_ns) in [
-        (KINDS[0], 700 * MS),
-        (KINDS[1], 2_300 * MS),
-        (KINDS[2], 2_300 * MS),
-    ] {
+    for (kinds, within_ns) in EXCUSED {
         let mut net = flooded(kinds, 0);
         let read_ns = net.now_ns;
         net.ends[0].pipes.note_read(read_ns);
