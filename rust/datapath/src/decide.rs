@@ -129,6 +129,12 @@ impl Decisions {
         self.holds(entry, now_ns).then_some(id)
     }
 
+    /// See `Entry::plain_way`.
+    #[inline]
+    pub fn plain_way(&self, id: EntryId) -> Option<PeerIndex> {
+        self.cache.entry(id)?.plain_way()
+    }
+
     /// See `Entry::is_wide`.
     #[inline]
     pub fn is_wide(&self, id: EntryId) -> bool {

@@ -196,6 +196,15 @@ impl Entry {
         }
     }
 
+    /// The peer that it sends to, if that is all that it does.
+    #[inline]
+    pub fn plain_way(&self) -> Option<PeerIndex> {
+        match self.action {
+            Action::ForwardOne(peer) if self.stages().is_empty() => Some(peer),
+            _ => None,
+        }
+    }
+
     /// Whether all that it does is to make many copies, which nobody guards.
     #[inline]
     pub fn is_wide(&self) -> bool {

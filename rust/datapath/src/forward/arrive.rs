@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use super::Datapath;
 use crate::counters::{Fate, Reason};
 use crate::packet::Packet;
-use crate::pipes::{Opened, PeerKind};
+use crate::pipes::{Opened, PeerIndex, PeerKind};
 use crate::trains::{Depart, MAX_SEGMENTS};
 use crate::wire::{Address, CONTROL_SERVICE, DatagramType, Header, Protection};
 
@@ -21,6 +21,32 @@ const IN_CACHES: usize = 256;
 pub(super) struct Admitted<'a> {
     pub(super) packet: Packet<'a>,
     pub(super) key: u128,
+    /// As it came.
+    header: &'a [u8],
+    peer: PeerIndex,
+    /// It differs from the one before it in its payload alone.
+    is_alike: bool,
+}
+
+impl<'a> Admitted<'a> {
+    /// The packet behind this one, if it came by the same pipe with the same header: what is known of this one
+    /// holds for it as well.
+    #[inline]
+    fn next_alike(&self, opened: &Opened, datagram: &'a [u8]) -> Option<Self> {
+        let header = datagram.get(opened.header.clone())?;
+        let is_alike = opened.peer == self.peer
+            && opened.is_covered == self.packet.is_covered
+            && header == self.header;
+        let payload = datagram.get(opened.payload.clone())?;
+        is_alike.then_some(Self {
+            packet: Packet {
+                payload,
+                ..self.packet
+            },
+            is_alike,
+            ..*self
+        })
+    }
 }
 
 /// With the length of its datagram.
@@ -73,8 +99,10 @@ impl Datapath {
         let mut datagrams = train.chunks_mut(segment_bytes.max(1)).peekable();
         while datagrams.peek().is_some() {
             let mut admitted = [const { None }; MAX_SEGMENTS];
+            let mut before = &None;
             for (place, datagram) in admitted.iter_mut().zip(&mut datagrams) {
-                *place = self.let_in(now_ns, from, datagram);
+                *place = self.let_in(now_ns, from, datagram, before);
+                before = place;
             }
             self.fetch(&admitted);
             self.pursue_all(now_ns, &admitted, &mut depart);
@@ -116,10 +144,12 @@ impl Datapath {
                 self.fetch_opening(&waiting);
             }
             let mut admitted = [const { None }; MAX_SEGMENTS];
+            let mut before = &None;
             for (place, single) in admitted.iter_mut().zip(&mut waiting) {
                 if let Some((from, datagram)) = single.take() {
-                    *place = self.let_in(now_ns, from, datagram);
+                    *place = self.let_in(now_ns, from, datagram, before);
                 }
+                before = place;
             }
             self.fetch(&admitted);
             if is_ahead {
@@ -143,11 +173,15 @@ impl Datapath {
                 continue;
             };
             let way = self.way(now_ns, one);
-            if let Some(id) = way
-                && self.decisions.is_wide(id)
-            {
-                rest = self.fan_out_alike(now_ns, id, rest, depart);
-                continue;
+            if let Some(id) = way {
+                if let Some(peer) = self.decisions.plain_way(id) {
+                    rest = self.forward_alike(now_ns, peer, rest);
+                    continue;
+                }
+                if self.decisions.is_wide(id) {
+                    rest = self.fan_out_alike(now_ns, id, rest, depart);
+                    continue;
+                }
             }
             rest = others;
             let fate = self.pursue_received(now_ns, &one.packet, way);
@@ -156,17 +190,51 @@ impl Datapath {
         self.take_in_changes(now_ns);
     }
 
-    /// Open and check one datagram of a train; `None` when it has met its fate already.
+    /// Send the first packet to `peer`, and those behind it that are alike; return the others.
+    #[inline]
+    fn forward_alike<'a, 'b>(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        admitted: &'a [Option<LetIn<'b>>],
+    ) -> &'a [Option<LetIn<'b>>] {
+        let is_alike = |place: &&Option<LetIn<'_>>| {
+            place
+                .as_ref()
+                .is_some_and(|(admitted, _)| admitted.is_alike)
+        };
+        let count = 1 + admitted.iter().skip(1).take_while(is_alike).count();
+        let (alike, others) = admitted.split_at_checked(count).unwrap_or_default();
+        let packets = alike.iter().flatten();
+        self.departures.send_alike(
+            now_ns,
+            peer,
+            packets.map(|(one, bytes)| (&one.packet, *bytes)),
+        );
+        others
+    }
+
+    /// Open and check one datagram of several; `None` when it has met its fate already.
     #[inline]
     fn let_in<'a>(
         &mut self,
         now_ns: u64,
         from: SocketAddr,
         datagram: &'a mut [u8],
+        before: &Option<LetIn<'a>>,
     ) -> Option<LetIn<'a>> {
         let bytes = datagram.len();
         let admitted = match self.open(now_ns, from, datagram) {
-            Ok(opened) => self.admit(now_ns, &opened, datagram),
+            Ok(opened) => {
+                let datagram = &*datagram;
+                let alike = before
+                    .as_ref()
+                    .and_then(|(before, _)| before.next_alike(&opened, datagram));
+                match alike {
+                    Some(alike) => Ok(alike),
+                    None => self.admit(now_ns, &opened, datagram),
+                }
+            }
             Err(fate) => Err(fate),
         };
         match admitted {
@@ -180,7 +248,9 @@ impl Datapath {
 
     fn fetch(&self, admitted: &[Option<LetIn<'_>>]) {
         for (one, _) in admitted.iter().flatten() {
-            self.decisions.fetch(one.key);
+            if !one.is_alike {
+                self.decisions.fetch(one.key);
+            }
         }
     }
 
@@ -212,9 +282,7 @@ impl Datapath {
 
     #[inline]
     pub(super) fn count(&mut self, fate: Fate, bytes: usize) {
-        let counters = &mut self.departures.counters;
-        counters.count(fate);
-        counters.received_bytes += bytes as u64;
+        self.departures.count(fate, bytes);
     }
 
     /// Open a datagram; else its fate.
@@ -269,7 +337,13 @@ impl Datapath {
         };
         let question = packet.question();
         match self.decisions.chain_key(&question, packet.is_covered) {
-            Ok(key) => Ok(Admitted { packet, key }),
+            Ok(key) => Ok(Admitted {
+                packet,
+                key,
+                header: datagram.get(opened.header.clone()).unwrap_or(&[]),
+                peer: opened.peer,
+                is_alike: false,
+            }),
             Err(reason) => Err(self.refuse(now_ns, ingress, &packet.header, reason)),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::counters::{Counters, Reason};
+use super::follow::fate_of;
+use crate::counters::{Counters, Fate, Reason};
 use crate::packet::{Changes, Packet};
 use crate::pipes::{PeerIndex, PeerKind, Pipes};
 use crate::trains::{Depart, Trains};
@@ -106,6 +107,43 @@ impl Departures {
         };
         self.header = header;
         sent
+    }
+
+    /// Send packets that differ in their payloads alone, as `send`, and count what became of each, and its bytes.
+    #[inline]
+    pub(super) fn send_alike<'a>(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        packets: impl Iterator<Item = (&'a Packet<'a>, usize)>,
+    ) {
+        let mut packets = packets.peekable();
+        let Some((first, _)) = packets.peek() else {
+            return;
+        };
+        let mut header = std::mem::take(&mut self.header);
+        let emitted = copy_of(first, &mut header);
+        for (packet, bytes) in packets {
+            let sent = match emitted {
+                Ok(copy) => {
+                    let payload = packet.payload;
+                    self.send_copy(now_ns, peer, &Copy { payload, ..copy })
+                }
+                Err(reason) => {
+                    self.counters.count_dropped_copy(reason);
+                    Err(reason)
+                }
+            };
+            self.count(fate_of(sent), bytes);
+        }
+        self.header = header;
+    }
+
+    /// Count a packet that came in and what became of it.
+    #[inline]
+    pub(super) fn count(&mut self, fate: Fate, bytes: usize) {
+        self.counters.count(fate);
+        self.counters.received_bytes += bytes as u64;
     }
 
     /// The same for a header that was emitted before.

@@ -21,9 +21,20 @@ impl RawPeer {
         node_address: Address,
         node_key: [u8; 32],
     ) -> Self {
-        let address = Address([0xaa; 16]);
-        let endpoint = SocketAddr::from(([127, 9, 9, 9], 3535));
-        let key = [0x77; 32];
+        Self::one_of_many(0, kind, node, node_address, node_key)
+    }
+
+    /// The same for one of several.
+    pub fn one_of_many(
+        number: u8,
+        kind: PeerKind,
+        node: &mut Datapath,
+        node_address: Address,
+        node_key: [u8; 32],
+    ) -> Self {
+        let address = Address([0xaa + number; 16]);
+        let endpoint = SocketAddr::from(([127, 9, 9, 9 + number], 3535));
+        let key = [0x77 + number; 32];
         let mut pipes = Pipes::new(PipesConfig::new(key, address, kind));
         let to_node = SocketAddr::from(([127, 9, 9, 1], 3535));
         pipes
