@@ -268,6 +268,16 @@ def test_new_records_count_with_the_next_poll() -> None:
     assert rig.told()[-1] == (ServiceAt(48), Route((make_keys(b"9" * 32).address(1),)))
 
 
+def test_what_is_offered_anew_is_announced_at_once() -> None:
+    rig = Rig(isp_b="peer")
+    rig.plane.poll(now_s=rig.now_s, unix_s=UNIX_S)
+    before_s = rig.plane.next_deadline_s()
+
+    rig.plane.set_offers((Offer(DELIVERY), Offer(48)), now_s=rig.now_s)
+
+    assert rig.plane.next_deadline_s() <= rig.now_s < before_s
+
+
 def test_where_routing_has_a_choice_the_nearer_peer_leads_on() -> None:
     rig = Rig(isp_b="peer")
     rig.datapath.counted = {

@@ -96,7 +96,7 @@ class ControlPlane:
         self._waiting: tuple[RecordSet, Policy | None] | None = None
         self._asked: OrderedDict[Query, dict[int, float]] = OrderedDict()
         self._told: dict[Query, Record | None] = {}
-        self._due_s = 0.0
+        self._directory_due_s = self._routing_due_s = 0.0
         self._measure_s = 0.0
         self.dropped: Counter[str] = Counter()
         self.on_cluster: Callable[[Address, bytes], object] | None = None
@@ -122,7 +122,11 @@ class ControlPlane:
     def use(self, records: RecordSet, neighbours: Mapping[str, Word] | None) -> None:
         """Go over to new records and neighbours with the next thing that happens."""
         self._waiting = (records, _policy(neighbours))
-        self._due_s = 0.0
+
+    def set_offers(self, offers: tuple[Offer, ...], *, now_s: float) -> None:
+        """Say which services this node runs from now on."""
+        self.router.set_offers(offers, now_s=now_s)
+        self._routing_due_s = self.router.next_deadline_s()
 
     def take(
         self, sender: Address, service: int, message: bytes, *, now_s: float, unix_s: float
@@ -130,15 +134,14 @@ class ControlPlane:
         """Take a control message; whatever it is, it raises nothing."""
         if service == DIRECTORY:
             sends = self.directory.take(sender, message, now_s=now_s, unix_s=unix_s)
+            self._settle(DIRECTORY, sends, now_s=now_s, unix_s=unix_s)
         elif service == ROUTING:
             sends = self.router.take(sender, message, now_s=now_s, unix_s=unix_s)
+            self._settle(ROUTING, sends, now_s=now_s, unix_s=unix_s)
         elif service == CLUSTER and self.on_cluster is not None:
             _ = self.on_cluster(sender, message)
-            return
         else:
             self.dropped["unknown_service"] += 1
-            return
-        self._settle(service, sends, now_s=now_s, unix_s=unix_s)
 
     def peer_changed(self, peer: Address, *, is_up: bool, now_s: float, unix_s: float) -> None:
         """Take it that a pipe came up or went down."""
@@ -189,19 +192,13 @@ class ControlPlane:
 
     def next_deadline_s(self) -> float:
         """Return when `poll` has something to do; infinity for never."""
-        return self._due_s
+        return 0.0 if self._waiting else min(self._directory_due_s, self._routing_due_s)
 
     def set_owners(self, owners: Mapping[int, Address]) -> None:
         """Say which member of this node's cluster has the state of a service."""
-        changed = {
-            service
-            for service in {*owners, *self._owners}
-            if owners.get(service) != self._owners.get(service)
-        }
+        changed = frozenset(service for service, _ in owners.items() ^ self._owners.items())
         self._owners = dict(owners)
-        for query in [each for each in self._asked if isinstance(each, ServiceAt)]:
-            if query.service in changed:
-                self._tell_again(query)
+        self._tell_changes(Changes(services=changed))
 
     @property
     def refused(self) -> Counter[str]:
@@ -260,13 +257,16 @@ class ControlPlane:
                 self.dropped["control_refused"] += 1
                 if service == ROUTING:
                     self.router.not_sent(peer, now_s=now_s)
-        for resolution in self.directory.take_answers():
-            self._tell_answer(resolution, now_s=now_s, unix_s=unix_s)
-        changes = self.router.take_changes()
-        if changes.domains or changes.services:
-            self._tell_changes(changes)
-        if self._waiting is None:
-            self._due_s = min(self.directory.next_deadline_s(), self.router.next_deadline_s())
+        # Each host waits for this: a question to the directory leaves routing as it was.
+        if service == ROUTING:
+            changes = self.router.take_changes()
+            if changes.domains or changes.services:
+                self._tell_changes(changes)
+            self._routing_due_s = self.router.next_deadline_s()
+        else:
+            for resolution in self.directory.take_answers():
+                self._tell_answer(resolution, now_s=now_s, unix_s=unix_s)
+            self._directory_due_s = self.directory.next_deadline_s()
 
     def _tell_changes(self, changes: Changes) -> None:
         for query in list(self._asked):
@@ -291,8 +291,7 @@ class ControlPlane:
     def _ask(
         self, query: AttachmentOf | GroupOf, service: int, *, now_s: float, unix_s: float
     ) -> None:
-        found, sends = self.directory.ask(query_of(query), now_s=now_s, unix_s=unix_s)
-        self._settle(DIRECTORY, sends, now_s=now_s, unix_s=unix_s)
+        found = self.find(query_of(query), now_s=now_s, unix_s=unix_s)
         if found is not None:
             self._tell(query, found.record, [service], now_s=now_s, unix_s=unix_s)
 

@@ -13,7 +13,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from math import inf
 from pathlib import Path
 
 from ei._core import Engine
@@ -321,12 +320,13 @@ class NodeDaemon:
         """Let directory and routing do what they have to, when it is due."""
         due_s = self.node.next_deadline_s()
         if self._planned is not None:
+            if self._planned.when() == due_s:
+                return
             self._planned.cancel()
-        self._planned = None
-        if due_s < inf:
-            self._planned = asyncio.get_running_loop().call_at(due_s, self._poll)
+        self._planned = asyncio.get_running_loop().call_at(due_s, self._poll)
 
     def _poll(self) -> None:
+        self._planned = None
         self.node.poll(now_s=time.monotonic(), unix_s=time.time())
         self._plan()
 

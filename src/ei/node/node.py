@@ -177,7 +177,7 @@ class Node:
             ConflictError: it is no version of a service that runs here.
         """
         self._services.renew(manifest)
-        self.control.router.set_offers(self._services.offers, now_s=now_s)
+        self.control.set_offers(self._services.offers, now_s=now_s)
 
     def check_ages(self, *, unix_s: float) -> None:
         """Take note of what time it is; to be called every few seconds.

@@ -227,4 +227,4 @@ class RunningBundles:
 
     def _offer(self) -> None:
         services = self._node.services
-        self._node.control.router.set_offers(services.offers, now_s=self._now_s())
+        self._node.control.set_offers(services.offers, now_s=self._now_s())
