@@ -14,7 +14,7 @@ def test_each_is_asked_in_turn_with_double_patience_in_each_round_until_time_is_
     asks = Asks()
     asks.begin(BOB, [A, B], now_s=0.0)
     now_s, asked = 0.0, [(0.0, asks.next_peer(BOB, now_s=0.0))]
-    while (now_s := asks.next_s()) < inf:
+    while (now_s := asks.deadlines.next_s) < inf:
         query = asks.take_due(now_s)
         assert query == BOB
         asked.append((round(now_s, 3), asks.next_peer(BOB, now_s=now_s)))

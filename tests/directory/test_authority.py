@@ -57,7 +57,7 @@ def test_a_registration_is_kept_and_counts_until_it_expires() -> None:
 
     assert sequence_at(again) == 6
     assert sequence_at(known, 201.0) is None
-    assert known.next_s() == 200.0
+    assert known.deadlines.next_s == 200.0
     known.expire(200.0)
     assert len(known) == 0
     assert list(store.load()) == []

@@ -39,7 +39,7 @@ def test_a_check_comes_when_it_is_due_unless_the_entry_is_gone() -> None:
         cache.check_at(query, 3.0)
     cache.remove(AL)
 
-    assert cache.next_s() == 3.0
+    assert cache.checks.next_s == 3.0
     assert cache.take_due(3.0) == BOB
     assert cache.take_due(3.0) is None
     assert repr(cache) == "<Cache 1/65536 answers>"

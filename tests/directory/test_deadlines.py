@@ -13,7 +13,7 @@ def test_what_is_due_comes_in_order_and_once() -> None:
     due = [deadlines.take_due(2.5) for _ in range(3)]
 
     assert due == ["a", "b", None]
-    assert deadlines.next_s() == 3.0
+    assert deadlines.next_s == 3.0
 
 
 def test_a_new_deadline_takes_the_place_of_the_old() -> None:
@@ -24,7 +24,7 @@ def test_a_new_deadline_takes_the_place_of_the_old() -> None:
     deadlines.clear("b")
 
     assert deadlines.take_due(4.0) is None
-    assert deadlines.next_s() == 5.0
+    assert deadlines.next_s == 5.0
 
 
 def test_what_was_replaced_takes_no_memory_for_ever() -> None:
@@ -36,4 +36,4 @@ def test_what_was_replaced_takes_no_memory_for_ever() -> None:
     assert len(deadlines) == 1
     assert repr(deadlines) == "<Deadlines 1, next at 9999.000 s>"
     assert deadlines.take_due(inf) == "a"
-    assert deadlines.next_s() == inf
+    assert deadlines.next_s == inf

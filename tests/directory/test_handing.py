@@ -28,8 +28,8 @@ def test_it_is_repeated_with_double_waits_until_it_is_answered() -> None:
     queue.add(HOME, host(1), Handed(b"e", 5, 100.0), now_s=0.0)
     times_s = [0.0]
     for _ in range(3):
-        times_s.append(queue.next_s())
-        queue.poll(queue.next_s())
+        times_s.append(queue.deadlines.next_s)
+        queue.poll(queue.deadlines.next_s)
 
     assert times_s == [0.0, FIRST_S, 3 * FIRST_S, 7 * FIRST_S]
     assert sent == [(HOME, Register(b"e"))] * 4

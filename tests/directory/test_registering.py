@@ -77,7 +77,7 @@ def test_a_directory_keeps_it_and_hands_it_to_its_sibling() -> None:
     assert before == []
     sibling = rig.world.names["sn2.isp-b"]
     assert rig.sent[:2] == [(rig.bob, Registered(rig.bob, 5)), (sibling, Register(rig.envelope))]
-    assert not rig.registering.has_staged
+    assert rig.registering.staged == []
 
 
 def test_a_sibling_that_comes_up_gets_what_it_missed_and_nobody_else_does() -> None:

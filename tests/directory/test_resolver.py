@@ -102,7 +102,7 @@ def test_who_cannot_be_asked_again_is_tried_less_and_less_often() -> None:
     begun = rig.resolver.statistics().asks.begun
     now_s = 100.0
     while now_s < 160.0:
-        now_s = rig.resolver.next_s()
+        now_s = min(rig.resolver.deadlines.next_s, rig.resolver.checks.next_s)
         rig.resolver.use(BOB, now_s=min(now_s, 130.0))
         rig.resolver.poll(now_s)
 

@@ -17,7 +17,7 @@ def test_a_lease_ends_when_it_is_not_renewed() -> None:
     subscriptions.expire(15.0)
 
     assert subscriptions.of(BOB) == {PEERS[0]: 20.0}
-    assert subscriptions.next_s() == 20.0
+    assert subscriptions.deadlines.next_s == 20.0
     assert BOB in subscriptions
 
 

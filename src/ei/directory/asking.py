@@ -50,11 +50,15 @@ class AskStatistics(msgspec.Struct, frozen=True):
 
 
 class Asks:
-    """All questions under way, at most `MAX_ASKS`. Whoever owns it sends what `next_peer` says."""
+    """All questions under way, at most `MAX_ASKS`. Whoever owns it sends what `next_peer` says.
+
+    Attributes:
+        deadlines: When patience ends.
+    """
 
     def __init__(self) -> None:
         self._asks: dict[Query, Ask] = {}
-        self._deadlines: Deadlines[Query] = Deadlines()
+        self.deadlines: Deadlines[Query] = Deadlines()
         self._down_until_s: dict[Address, float] = {}
         self._up: set[Address] = set()
         self._begun = 0
@@ -107,7 +111,7 @@ class Asks:
         ask.attempts += 1
         ask.asked.add(ask.last)
         until_s = min(now_s + ask.patience_s, ask.since_s + GIVE_UP_S)
-        self._deadlines.set(query, until_s)
+        self.deadlines.set(query, until_s)
         return ask.last
 
     def refuse(self, query: Query, peer: Address) -> bool:
@@ -126,7 +130,7 @@ class Asks:
     def end(self, query: Query) -> None:
         """Forget a question; no effect when it is not under way."""
         _ = self._asks.pop(query, None)
-        self._deadlines.clear(query)
+        self.deadlines.clear(query)
 
     def asked_last(self, peer: Address) -> list[Query]:
         """Return the questions that wait for `peer`."""
@@ -142,13 +146,9 @@ class Asks:
         self._up.add(peer)
         _ = self._down_until_s.pop(peer, None)
 
-    def next_s(self) -> float:
-        """Return when the next patience ends."""
-        return self._deadlines.next_s()
-
     def take_due(self, now_s: float) -> Query | None:
         """Return a question whose patience has ended; who did not answer it is asked last."""
-        query = self._deadlines.take_due(now_s)
+        query = self.deadlines.take_due(now_s)
         if query is not None:
             self.mark_down(self._asks[query].last, now_s=now_s)
         return query

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from math import inf
 
 from ei.directory.deadlines import Deadlines
 from ei.directory.filed import filed
@@ -42,6 +41,10 @@ class Authority:
         keys: The node's own: they sign what is not there.
         reader: With the records of the domain.
         store: Keeps registered attachments; loaded when the time is known.
+
+    Attributes:
+        is_loaded: They are.
+        deadlines: When attachments expire.
     """
 
     def __init__(self, *, keys: Keys, reader: Reader, store: Store) -> None:
@@ -50,9 +53,9 @@ class Authority:
         self._store = store
         self._registered: dict[Address, Registration] = {}
         self._staged: dict[Address, Registration] = {}
-        self._ends: Deadlines[Address] = Deadlines()
+        self.deadlines: Deadlines[Address] = Deadlines()
         self._absences: OrderedDict[Query, Statement] = OrderedDict()
-        self._is_loaded = False
+        self.is_loaded = False
 
     def __repr__(self) -> str:
         return f"<Authority with {len(self._registered)} attachments registered>"
@@ -62,9 +65,9 @@ class Authority:
 
     def load(self, *, now_s: float, unix_s: float) -> None:
         """Load what the store has, once; to be called before anything else."""
-        if self._is_loaded:
+        if self.is_loaded:
             return
-        self._is_loaded = True
+        self.is_loaded = True
         for envelope in self._store.load():
             try:
                 registration = self._weigh(envelope, now_s=now_s, unix_s=unix_s)
@@ -177,13 +180,9 @@ class Authority:
                 )
                 self._registered[host] = Registration(weighed.record, kept, registration.at_s)
 
-    def next_s(self) -> float:
-        """Return when the next attachment expires; at once when there may be some to load."""
-        return self._ends.next_s() if self._is_loaded else -inf
-
     def expire(self, now_s: float) -> None:
         """Forget the attachments whose time is over."""
-        while (host := self._ends.take_due(now_s)) is not None:
+        while (host := self.deadlines.take_due(now_s)) is not None:
             self._forget(host)
 
     def _weigh(self, envelope: bytes, *, now_s: float, unix_s: float) -> Registration:
@@ -205,9 +204,9 @@ class Authority:
     def _keep(self, registration: Registration) -> None:
         host = registration.record.host
         self._registered[host] = registration
-        self._ends.set(host, registration.statement.expires_s)
+        self.deadlines.set(host, registration.statement.expires_s)
 
     def _forget(self, host: Address) -> None:
         _ = self._registered.pop(host, None)
-        self._ends.clear(host)
+        self.deadlines.clear(host)
         self._store.forget(host)

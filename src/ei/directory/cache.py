@@ -30,12 +30,16 @@ class Entry:
 
 
 class Cache:
-    """Entries by query; of too many the one that was not used for the longest makes room."""
+    """Entries by query; of too many the one that was not used for the longest makes room.
+
+    Attributes:
+        checks: When entries are to be looked at.
+    """
 
     def __init__(self, *, limit: int = MAX_ENTRIES) -> None:
         self._limit = limit
         self._entries: OrderedDict[Query, Entry] = OrderedDict()
-        self._checks: Deadlines[Query] = Deadlines()
+        self.checks: Deadlines[Query] = Deadlines()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -63,14 +67,14 @@ class Cache:
         removed: list[tuple[Query, Entry]] = []
         while len(self._entries) > self._limit:
             oldest, evicted = self._entries.popitem(last=False)
-            self._checks.clear(oldest)
+            self.checks.clear(oldest)
             removed.append((oldest, evicted))
         return removed
 
     def remove(self, query: Query) -> None:
         """Forget an entry; no effect when there is none."""
         _ = self._entries.pop(query, None)
-        self._checks.clear(query)
+        self.checks.clear(query)
 
     def items(self) -> list[tuple[Query, Entry]]:
         """Return all entries."""
@@ -78,12 +82,8 @@ class Cache:
 
     def check_at(self, query: Query, at_s: float) -> None:
         """Have `take_due` return a query then."""
-        self._checks.set(query, at_s)
-
-    def next_s(self) -> float:
-        """Return when the next check is due."""
-        return self._checks.next_s()
+        self.checks.set(query, at_s)
 
     def take_due(self, now_s: float) -> Query | None:
         """Return a query whose entry is to be looked at."""
-        return self._checks.take_due(now_s)
+        return self.checks.take_due(now_s)

@@ -181,20 +181,21 @@ class Directory:
         self._publishing.expire(now_s)
         self._resolver.poll(now_s)
         self._registering.poll(now_s)
-        if self._registering.has_staged:
+        if self._registering.staged:
             self._commit(now_s=now_s, unix_s=unix_s)
         self._settle(now_s=now_s)
         return self._take_sends()
 
     def next_deadline_s(self) -> float:
         """Return when `poll` has something to do: 0 for at once, infinity for never."""
-        if self._registering.has_staged:
+        if self._registering.staged or not self._authority.is_loaded:
             return 0.0
         return min(
-            self._authority.next_s(),
-            self._publishing.next_s(),
-            self._resolver.next_s(),
-            self._registering.next_s(),
+            self._authority.deadlines.next_s,
+            self._publishing.deadlines.next_s,
+            self._resolver.deadlines.next_s,
+            self._resolver.checks.next_s,
+            self._registering.deadlines.next_s,
         )
 
     def update(self, records: RecordSet, *, now_s: float, unix_s: float) -> Sends:
@@ -273,25 +274,22 @@ class Directory:
     def _find(
         self, host: Address, number: int, query: Query, *, now_s: float, unix_s: float
     ) -> None:
-        reason = ""
         if type(query) is Attached:
-            reason = "attachment_asked"
+            self._refuse(host, number, "attachment_asked")
         elif not self._host_rates.is_allowed(host, now_s):
-            reason = "busy"
-        elif self._places.home_of(query) is None:
-            reason = "unknown_domain"
-        if reason:
-            self._count(reason)
-            self._send(host, Unfound(number, reason))
-            return
-        statement = self._known(query, now_s=now_s, unix_s=unix_s)
-        if statement is not None:
+            self._refuse(host, number, "busy")
+        elif (statement := self._known(query, now_s=now_s, unix_s=unix_s)) is not None:
             self._tell_host(host, number, statement)
+        elif self._places.home_of(query) is None:
+            self._refuse(host, number, "unknown_domain")
         elif self._waiting.add_find(query, host, number):
             self._resolver.want(query, now_s=now_s)
         else:
-            self._count("busy")
-            self._send(host, Unfound(number, "busy"))
+            self._refuse(host, number, "busy")
+
+    def _refuse(self, host: Address, number: int, reason: str) -> None:
+        self._count(reason)
+        self._send(host, Unfound(number, reason))
 
     def _asked(
         self, node: Address, query: Query, lease_s: int, *, now_s: float, unix_s: float

@@ -5,7 +5,7 @@ from ei.directory.statements import Statement
 from ei.records.addresses import domain_number_of, make_address
 from ei.records.kinds import GroupRecord
 from ei.records.record_set import RecordSet
-from ei.sdk.packets import Address
+from ei.sdk.packets import NOWHERE, Address
 
 
 def filed(query: Query, records: RecordSet, *, now_s: float, unix_s: float) -> Statement | None:
@@ -15,7 +15,7 @@ def filed(query: Query, records: RecordSet, *, now_s: float, unix_s: float) -> S
     """
     # Each host waits for this: `match` costs six times as much.
     if isinstance(query, Named):
-        subject = records.names.get(query.name, Address(b""))
+        subject = records.names.get(query.name, NOWHERE)
     elif isinstance(query, Addressed):
         subject = Address(query.address)
     else:

@@ -44,13 +44,16 @@ class Handing:
 
     Args:
         send: Takes what is to be sent to whom.
+
+    Attributes:
+        deadlines: When `poll` has something to do.
     """
 
     def __init__(self, *, send: Callable[[Address, Message], None]) -> None:
         self._send = send
         self._handed: dict[Address, dict[Address, Handed]] = {}
         self._under_way: dict[Address, int] = {}
-        self._deadlines: Deadlines[tuple[Address, Address]] = Deadlines()
+        self.deadlines: Deadlines[tuple[Address, Address]] = Deadlines()
         self._count = 0
         self._full = 0
 
@@ -91,15 +94,11 @@ class Handing:
         for host, handed in self._handed.get(directory, {}).items():
             if handed.wait_s:
                 handed.wait_s = FIRST_S
-                self._deadlines.set((directory, host), now_s)
-
-    def next_s(self) -> float:
-        """Return when `poll` has something to do."""
-        return self._deadlines.next_s()
+                self.deadlines.set((directory, host), now_s)
 
     def poll(self, now_s: float) -> None:
         """Repeat what was not answered; give up what has expired."""
-        while (due := self._deadlines.take_due(now_s)) is not None:
+        while (due := self.deadlines.take_due(now_s)) is not None:
             directory, host = due
             handed = self._handed[directory][host]
             if handed.expires_s <= now_s:
@@ -123,13 +122,13 @@ class Handing:
 
     def _repeat(self, directory: Address, host: Address, handed: Handed, *, now_s: float) -> None:
         handed.wait_s = min(2 * handed.wait_s, LONGEST_S)
-        self._deadlines.set((directory, host), now_s + handed.wait_s)
+        self.deadlines.set((directory, host), now_s + handed.wait_s)
         self._send(directory, Register(handed.envelope))
 
     def _remove(self, directory: Address, host: Address) -> None:
         handed = self._handed[directory].pop(host)
         self._count -= 1
-        self._deadlines.clear((directory, host))
+        self.deadlines.clear((directory, host))
         if handed.wait_s:
             self._under_way[directory] -= 1
         if not self._handed[directory]:

@@ -28,11 +28,15 @@ class Publishing:
     Args:
         send: Takes what is to be sent to whom.
         limit_of_record: Subscribers of one query.
+
+    Attributes:
+        deadlines: When `expire` has something to do.
     """
 
     def __init__(self, *, send: Callable[[Address, Message], None], limit_of_record: int) -> None:
         self._send = send
         self._subscriptions = Subscriptions(limit_of_record=limit_of_record)
+        self.deadlines = self._subscriptions.deadlines
         self._missed: dict[Address, set[Query]] = {}
         self._answered = 0
         self._told = 0
@@ -95,10 +99,6 @@ class Publishing:
     def take_missed(self, node: Address) -> set[Query]:
         """Return what changed while a node was down: it is up."""
         return self._missed.pop(node, set())
-
-    def next_s(self) -> float:
-        """Return when `expire` has something to do."""
-        return self._subscriptions.next_s()
 
     def expire(self, now_s: float) -> None:
         """End the leases whose time is over."""

@@ -39,5 +39,5 @@ class Rates:
         left += (now_s - since_s) * self._rate_per_s
         left = min(left, self._burst)
         is_allowed = left >= 1
-        bucket[:] = left - is_allowed, now_s
+        bucket[0], bucket[1] = left - is_allowed, now_s
         return is_allowed

@@ -40,6 +40,10 @@ class Registering:
         send: Takes what is to be sent to whom.
         count: Takes the word of each refusal.
         open_envelope: Opens signed records.
+
+    Attributes:
+        staged: What `commit` writes down.
+        deadlines: When `poll` has something to do.
     """
 
     def __init__(
@@ -53,12 +57,13 @@ class Registering:
     ) -> None:
         self._authority = authority
         self._handing = handing
+        self.deadlines = handing.deadlines
         self._send = send
         self._count = count
         self._open_envelope = open_envelope
         self._hosts: OrderedDict[Address, int] = OrderedDict()
         self._down_since_s: dict[Address, float] = {}
-        self._staged: list[Staged] = []
+        self.staged: list[Staged] = []
 
     def __repr__(self) -> str:
         return f"<Registering, {len(self._hosts)} hosts wait, {self._handing!r}>"
@@ -103,14 +108,9 @@ class Registering:
             return
         self._keep(node, envelope, record, now_s=now_s, unix_s=unix_s)
 
-    @property
-    def has_staged(self) -> bool:
-        """Whether `commit` has something to do."""
-        return bool(self._staged)
-
     def commit(self, places: Places, *, now_s: float, unix_s: float) -> list[Address]:
         """Have on disk what was registered since the last time, and say so; return whose is new."""
-        staged, self._staged = self._staged, []
+        staged, self.staged = self.staged, []
         if not self._authority.commit():
             for each in staged:
                 self._refuse(each.sender, each.record, "store_full")
@@ -156,10 +156,6 @@ class Registering:
         """Remember since when a peer misses something."""
         _ = self._down_since_s.setdefault(node, now_s)
 
-    def next_s(self) -> float:
-        """Return when `poll` has something to do."""
-        return self._handing.next_s()
-
     def poll(self, now_s: float) -> None:
         """Repeat what was not answered."""
         self._handing.poll(now_s)
@@ -185,7 +181,7 @@ class Registering:
             self._refuse(sender, record, "store_full")
         else:
             is_new = registration.at_s == now_s
-            self._staged.append(Staged(sender, record, envelope, is_new=is_new))
+            self.staged.append(Staged(sender, record, envelope, is_new=is_new))
 
     def _refuse(self, sender: Address, record: AttachmentRecord, reason: str) -> None:
         self._count(reason)

@@ -60,6 +60,9 @@ class Resolver:
         send: Takes what is to be sent to whom.
         count: Takes the word of each refusal.
         is_followed: Whether somebody else is to be told of changes of an answer.
+
+    Attributes:
+        deadlines, checks: When `poll` has something to do: for questions, and for answers.
     """
 
     def __init__(
@@ -78,6 +81,8 @@ class Resolver:
         self._is_followed = is_followed
         self._asks = Asks()
         self._cache = Cache()
+        self.deadlines = self._asks.deadlines
+        self.checks = self._cache.checks
         self._settled: list[Settled] = []
 
     def __repr__(self) -> str:
@@ -236,10 +241,6 @@ class Resolver:
             self._cache.check_at(query, entry.fresh_until_s)
         else:
             self._cache.remove(query)
-
-    def next_s(self) -> float:
-        """Return when `poll` has something to do."""
-        return min(self._asks.next_s(), self._cache.next_s())
 
     def change(self, places: Places, reader: Reader, *, now_s: float, unix_s: float) -> None:
         """Go over to other records; what does not count by them is forgotten."""

@@ -28,17 +28,20 @@ class Subscriptions:
 
     Args:
         limit_of_record: Subscribers of one query.
+
+    Attributes:
+        deadlines: When leases end.
     """
 
     def __init__(self, *, limit_of_record: int = MAX_OF_RECORD) -> None:
         self._limit_of_record = limit_of_record
         self._until_s: dict[Query, dict[Address, float]] = {}
         self._held: Counter[Address] = Counter()
-        self._ends: Deadlines[tuple[Query, Address]] = Deadlines()
+        self.deadlines: Deadlines[tuple[Query, Address]] = Deadlines()
         self._full = 0
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self.deadlines)
 
     def __contains__(self, query: Query) -> bool:
         return query in self._until_s
@@ -52,14 +55,14 @@ class Subscriptions:
         if peer not in peers:
             if (
                 len(peers) >= self._limit_of_record
-                or len(self._ends) >= MAX_SUBSCRIPTIONS
+                or len(self.deadlines) >= MAX_SUBSCRIPTIONS
                 or self._held[peer] >= MAX_OF_PEER
             ):
                 self._full += 1
                 return False
             self._held[peer] += 1
         self._until_s.setdefault(query, peers)[peer] = until_s
-        self._ends.set((query, peer), until_s)
+        self.deadlines.set((query, peer), until_s)
         return True
 
     def remove(self, query: Query, peer: Address) -> None:
@@ -67,7 +70,7 @@ class Subscriptions:
         peers = self._until_s.get(query, {})
         if peers.pop(peer, None) is None:
             return
-        self._ends.clear((query, peer))
+        self.deadlines.clear((query, peer))
         self._held[peer] -= 1
         if not self._held[peer]:
             del self._held[peer]
@@ -82,15 +85,11 @@ class Subscriptions:
         """Return what somebody is told of."""
         return list(self._until_s)
 
-    def next_s(self) -> float:
-        """Return when the next lease ends."""
-        return self._ends.next_s()
-
     def expire(self, now_s: float) -> None:
         """End the leases whose time is over."""
-        while (due := self._ends.take_due(now_s)) is not None:
+        while (due := self.deadlines.take_due(now_s)) is not None:
             self.remove(*due)
 
     def statistics(self) -> SubscriptionStatistics:
         """Return how many there are."""
-        return SubscriptionStatistics(len(self._ends), len(self._until_s), self._full)
+        return SubscriptionStatistics(len(self.deadlines), len(self._until_s), self._full)
