@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ei._core import Datapath
+from ei.directory import Attached
 from ei.host.events import HostEvent
 from ei.host.stack import Identity, Stack
 from ei.lab.fixture import run_simulated
@@ -21,6 +22,7 @@ from ei.node.datapath import PureControl
 from ei.node.node import Node
 from ei.records.issuer import Issuer
 from ei.records.keys import Keys, make_keys
+from ei.records.kinds import AttachmentRecord
 from ei.records.record_set import RecordSet, verify_records
 from ei.runtime.inprocess import InProcess
 from ei.runtime.loader import LoadedService, load_service
@@ -89,6 +91,14 @@ class World:
     def of(self, host: str, kind: type[HostEvent]) -> list[HostEvent]:
         """Return the events of one kind that happened to a host."""
         return [event for event in self.events[host] if type(event) is kind]
+
+    def registered(self, host: str) -> tuple[bytes, ...]:
+        """Return the nodes of a host, the one in use first, as the directory at sn1 knows them."""
+        control, query = self._logic["sn1"].control, Attached(keys_of(host).address(1))
+        found = control.find(query, now_s=self.now_ns / 1e9, unix_s=UNIX_S)
+        assert found is not None
+        assert isinstance(found.record, AttachmentRecord)
+        return found.record.nodes
 
     def _add_node(self, name: str, loaded: list[LoadedService]) -> None:
         keys = keys_of(name)

@@ -27,6 +27,17 @@ def test_traffic_moves_to_the_other_node_and_the_first_is_told(world: "World") -
     assert world.of("alice", AttachmentChanged)[-1] == AttachmentChanged(SN2, is_up=True)
 
 
+def test_the_directory_hears_which_node_is_used_from_now_on(world: "World") -> None:
+    world.run(1_000)
+    before = world.registered("alice")
+
+    world.nodes["sn1"].send_control(world.now_ns, ALICE, ATTACHMENT, PLEASE)
+    world.run(1_000)
+
+    assert before == (SN1, SN2)
+    assert world.registered("alice") == (SN2, SN1)
+
+
 def test_what_the_node_still_hands_out_is_taken(world: "World") -> None:
     bob = world.hosts["bob"]
     _ = bob.datagrams.send(world.now_ns, ALICE, b"opens the session", port=7)

@@ -5,8 +5,14 @@ import asyncio
 import pytest
 
 from ei.errors import DeadlineError
-from ei.host.deadlines import within
+from ei.host.deadlines import earliest, within
 from ei.lab.clock import run_virtual
+
+
+def test_the_first_of_several_deadlines_is_none_that_never_comes() -> None:
+    assert earliest(7, None, 5, 6) == 5
+    assert earliest(None, None) is None
+    assert earliest() is None
 
 
 def test_a_block_in_time_is_left_alone() -> None:

@@ -67,6 +67,7 @@ class Attaching:
         self._told = told
         self._endpoint = ""
         self.attachments = Attachments(nodes)
+        self._has_changed = False
 
     def start(self, now_ns: int, endpoint: str) -> None:
         """Know the nodes, and plan to call them; see `Stack.start`.
@@ -134,6 +135,11 @@ class Attaching:
                 self._datapath.remove_peer(now_ns, node)
         self._follow(now_ns, before)
 
+    def take_changed(self) -> bool:
+        """Return whether other nodes are known, up or used than at the last call."""
+        has_changed, self._has_changed = self._has_changed, False
+        return has_changed
+
     def arrived(self, now_ns: int, node: Address, source: Address) -> None:
         """Take note of packets of another host: which of the nodes handed them over."""
         before = self.attachments.via
@@ -161,6 +167,7 @@ class Attaching:
 
     def _follow(self, now_ns: int, before: Address) -> None:
         """Let traffic move from the node that was used before; tell those that are left so."""
+        self._has_changed = True
         if self.attachments.via != before:
             self._told.moved(now_ns)
         for node in self.attachments.take_left():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ei.host.deadlines import earliest
 from ei.sdk.packets import Address
 
 REDIAL_S = 0.5
@@ -217,8 +218,7 @@ class Attachments:
     def next_deadline_ns(self) -> int | None:
         """Return when `due` or `move_due` has something next; `None` for never."""
         calls = [attachment.redial_ns for attachment in self._attachments.values()]
-        moves = [None if self._move is None else self._move.at_ns]
-        return min((at_ns for at_ns in calls + moves if at_ns is not None), default=None)
+        return earliest(*calls, None if self._move is None else self._move.at_ns)
 
     def _best(self) -> Address:
         """Return the preferred node that is up; one that wants to be left is the last resort."""

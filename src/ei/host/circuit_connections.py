@@ -14,6 +14,7 @@ from random import Random
 
 from ei._core import Streams
 from ei.errors import LimitError
+from ei.host.deadlines import earliest
 from ei.host.events import HostEvent, StreamConnected, StreamLost
 from ei.host.sessions import Outgoing
 from ei.host.stream_connections import StreamConnections
@@ -175,7 +176,7 @@ class CircuitConnections:
         deadlines = [self._own.next_deadline_ns()]
         for circuit in self._circuits.values():
             deadlines += [circuit.next_check_ns(), circuit.connections.next_deadline_ns()]
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return earliest(*deadlines)
 
     def take_outgoing(self, now_ns: int) -> Iterator[Outgoing]:
         """Return what is to be sent now, and tell what happened."""

@@ -23,6 +23,7 @@ from ei.directory.messages import (
 )
 from ei.directory.statements import is_answer
 from ei.errors import IntegrityError, PeerError
+from ei.host.deadlines import earliest
 from ei.host.events import ContactLearned
 from ei.records.envelope import open_record
 from ei.records.fields import Refused, refuse
@@ -167,7 +168,7 @@ class Contacts(Generic[ItemT]):
 
     def next_deadline_ns(self) -> int | None:
         """Return when `poll` has something to do next."""
-        return min((asked.due_ns for asked in self._asked.values()), default=None)
+        return earliest(*[asked.due_ns for asked in self._asked.values()])
 
     # -- inside ----------------------------------------------------------------------------------
 

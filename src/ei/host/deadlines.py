@@ -9,6 +9,15 @@ from ei.errors import DeadlineError
 DEFAULT_S = 10.0
 
 
+def earliest(*deadlines_ns: int | None) -> int | None:
+    """Return the first of several deadlines, of which `None` is never."""
+    first_ns = None
+    for each_ns in deadlines_ns:
+        if each_ns is not None and (first_ns is None or each_ns < first_ns):
+            first_ns = each_ns
+    return first_ns
+
+
 @asynccontextmanager
 async def within(deadline_s: float, waited_for: str) -> AsyncGenerator[None]:
     """Run a block for at most `deadline_s` seconds.

@@ -74,6 +74,7 @@ class Driver:
 
     def _on_touched(self) -> None:
         self._flush = None
+        self._stack.send_streams(self.now_ns())
         self._settle()
 
     def _on_received(self) -> None:
@@ -93,7 +94,6 @@ class Driver:
         self._settle()
 
     def _settle(self) -> None:
-        self._stack.send_streams(self.now_ns())
         for event in self._stack.take_events():
             self._on_event(event)
         _ = self._transport.flush(self._stack.datapath)

@@ -19,6 +19,7 @@ from ei.host.circuit_connections import CircuitConnections
 from ei.host.constraints import Constraints
 from ei.host.contacts import Contacts
 from ei.host.datagrams import Datagrams
+from ei.host.deadlines import earliest
 from ei.host.events import (
     ContactLearned,
     ControlReceived,
@@ -276,7 +277,7 @@ class Stack:
 
     def next_deadline_ns(self) -> int | None:
         """Return when `poll` has something to do next."""
-        deadlines = (
+        return earliest(
             self.datapath.next_deadline_ns(),
             self.contacts.next_deadline_ns(),
             self._attaching.attachments.next_deadline_ns(),
@@ -284,7 +285,6 @@ class Stack:
             self.datagrams.next_deadline_ns(),
             self.circuits.next_deadline_ns(),
         )
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def process(self, now_ns: int) -> None:
         """Take what the datapath received, and give it what the streams want to send."""
@@ -297,7 +297,8 @@ class Stack:
                 case _:
                     raise AssertionError(f"a notice that no host gets: {notice[0]}")
         self._take_packets(now_ns)
-        self._registering.watch(now_ns, self.attachments)
+        if self._attaching.take_changed():
+            self._registering.watch(now_ns, self.attachments)
         self.send_streams(now_ns)
 
     def _take_packets(self, now_ns: int) -> None:

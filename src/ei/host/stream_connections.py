@@ -12,6 +12,7 @@ from typing import Literal
 
 from ei._core import Streams
 from ei.errors import LimitError, LocalError, NotFoundError, StreamError
+from ei.host.deadlines import earliest
 from ei.host.events import (
     MOVEMENTS,
     HostEvent,
@@ -185,8 +186,7 @@ class StreamConnections:
         """Return when to `poll` and to send next."""
         if self._streams is None:
             return None
-        deadlines = (self._streams.next_deadline_ns(), self._unrouted.next_deadline_ns())
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        return earliest(self._streams.next_deadline_ns(), self._unrouted.next_deadline_ns())
 
     def take_outgoing(self, now_ns: int) -> list[Outgoing]:
         """Return what is to be sent now, and tell what happened."""
