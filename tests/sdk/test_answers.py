@@ -36,6 +36,13 @@ def test_the_packet_at_hand_is_copied_as_the_decision_will_copy_the_next() -> No
     ]
 
 
+def test_a_hop_that_changes_nothing_gets_the_very_packet() -> None:
+    _, send = forward(PACKET, (Hop(A),), ttl_s=2.0)
+
+    assert isinstance(send, SendPacket)
+    assert send.packet is PACKET
+
+
 def test_the_packet_at_hand_is_handed_on_as_the_next_will_be() -> None:
     assert list(hand_on(PACKET, ttl_s=2.0, tag=b"t", stages=COUNTED)) == [
         InstallDecision(Decision(key_of(PACKET), Pass(), 2.0, b"t", COUNTED)),

@@ -33,12 +33,6 @@ def test_an_action_is_an_array_that_starts_with_its_tag(action: Action, golden: 
     assert msgspec.msgpack.decode(bytes.fromhex(golden), type=type(action)) == action
 
 
-def test_a_hop_that_changes_nothing_is_plain() -> None:
-    hops = (Hop(A), Hop(A, b""), Hop(A, connection=Connection(0)), Hop(A, source=A))
-
-    assert [hop.is_plain for hop in hops] == [True, False, False, False]
-
-
 def test_the_key_of_a_packet_is_all_that_later_packets_are_known_by() -> None:
     packet = Packet(
         16, A, Address(b"s" * 16), Connection(7), b"m", b"payload", egress=Address(b"e" * 16)

@@ -24,7 +24,7 @@ def forward(
     decision = Decision(key_of(packet), Forward(hops), ttl_s, tag, stages)
     effects: list[Effect] = [InstallDecision(decision)]
     for hop in hops:
-        copy = packet if hop.is_plain else _copy(packet, hop)
+        copy = _copy(packet, hop)
         effects.append(SendPacket(copy, hop.to, stages))
     return tuple(effects)
 
@@ -45,6 +45,8 @@ def refuse(packet: Packet, reason: str, *, ttl_s: float, tag: bytes = b"") -> tu
 
 def _copy(packet: Packet, hop: Hop) -> Packet:
     """Return the packet as a decision with this hop would send it."""
+    if hop.metadata is None and hop.connection is None and hop.source is None:
+        return packet
     return msgspec.structs.replace(
         packet,
         metadata=packet.metadata if hop.metadata is None else hop.metadata,

@@ -8,7 +8,10 @@ from msgspec import Meta
 from ei.sdk.packets import Address, Connection, Metadata, Packet, Peer
 from ei.sdk.stages import Stages
 
-Tag = Annotated[bytes, Meta(max_length=64)]
+MAX_TAG_BYTES = 64
+MAX_TTL_S = 3_600
+
+Tag = Annotated[bytes, Meta(max_length=MAX_TAG_BYTES)]
 
 
 class Key(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -60,11 +63,6 @@ class Hop(msgspec.Struct, frozen=True, gc=False, array_like=True):
     connection: Connection | None = None
     source: Peer | None = None
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether the copy is the packet as it came."""
-        return self.metadata is None and self.connection is None and self.source is None
-
 
 class Forward(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=0):
     """Send one copy to each hop, 1 to 1_024 hops (the manifest may say fewer)."""
@@ -99,6 +97,6 @@ class Decision(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     key: Key
     action: Action
-    ttl_s: Annotated[float, Meta(gt=0, le=3_600)]
+    ttl_s: Annotated[float, Meta(gt=0, le=MAX_TTL_S)]
     tag: Tag = b""
     stages: Stages = ()

@@ -9,7 +9,9 @@ from msgspec import Meta
 Address = NewType("Address", bytes)
 """Name of a host or node on the service layer: 16 bytes, written as IPv6 under `fd35::/16`."""
 
-Peer = Annotated[Address, Meta(min_length=16, max_length=16)]
+ADDRESS_BYTES = 16
+
+Peer = Annotated[Address, Meta(min_length=ADDRESS_BYTES, max_length=ADDRESS_BYTES)]
 """The address of a peer, in what a service asks for."""
 
 

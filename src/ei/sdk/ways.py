@@ -8,22 +8,21 @@ that nobody asked yet. Constraints are the host's: 0 avoid, 1 require, at most 8
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from ei.sdk.packets import Address, Packet, domain_number_of
+from ei.sdk.packets import ADDRESS_BYTES, Address, Packet, domain_number_of
 from ei.sdk.records import Query, Route, RouteTo
 from ei.sdk.service import Context
 
-ADDRESS_BYTES = 16
 CONSTRAINT_BYTES = 5
 MAX_CONSTRAINTS = 8
 UNKNOWN = bytes(ADDRESS_BYTES)
 AVOID, REQUIRE = 0, 1
 
 
-class Way(msgspec.Struct, frozen=True):
+class Way(msgspec.Struct, frozen=True, gc=False):
     """A destination and what is known of the way to it.
 
     Attributes:
@@ -54,7 +53,7 @@ def write_way(way: Way) -> bytes:
 def read_way(metadata: bytes) -> Way | None:
     """Return what the metadata say; `None` when they are no way."""
     if len(metadata) == ADDRESS_BYTES:  # most ways by far
-        return Way(Address(metadata))
+        return Way(cast("Address", metadata))  # each miss comes by: a call of `Address` costs more
     rest = len(metadata) - 2 * ADDRESS_BYTES
     if rest < 0 or rest % CONSTRAINT_BYTES or rest > MAX_CONSTRAINTS * CONSTRAINT_BYTES:
         return None

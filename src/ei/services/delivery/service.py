@@ -64,7 +64,9 @@ class Delivery(Service[Config]):
         if way is None:
             return refuse(packet, "bad_destination", ttl_s=ctx.config.decision_s)
         if way.destination in ctx.peers:
-            return send(packet, way.destination, Way(way.destination), ctx.config.decision_s)
+            # The host gets its address alone.
+            metadata, ttl_s = way.destination, ctx.config.decision_s
+            return send(packet, way.destination, metadata, ttl_s, tag=way.destination)
         # What had to be passed is passed here, and need not be once more.
         left = tuple(domain for domain in way.require if domain != ctx.domain)
         way = msgspec.structs.replace(way, require=left)
@@ -82,11 +84,12 @@ class Delivery(Service[Config]):
             yield RevokeDecisions(tag=event.record.host)
 
 
-def send(packet: Packet, hop: Address, way: Way, ttl_s: float) -> Iterable[Effect]:
+def send(
+    packet: Packet, hop: Address, metadata: bytes, ttl_s: float, *, tag: bytes
+) -> Iterable[Effect]:
     """Send to a peer, with what it needs to know of the way."""
-    metadata = write_way(way)
     changed = None if metadata == packet.metadata else metadata
-    return forward(packet, (Hop(hop, changed),), ttl_s=ttl_s, tag=way.destination)
+    return forward(packet, (Hop(hop, changed),), ttl_s=ttl_s, tag=tag)
 
 
 def send_abroad(packet: Packet, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
@@ -116,7 +119,8 @@ def send_on(
     best = found[0] if found[0].is_up else ctx.random.choice(found)
     ttl_s = ctx.config.decision_s if best.is_up else ctx.config.refusal_s
     node = None if best.node == best.hop else best.node
-    return send(packet, best.hop, msgspec.structs.replace(way, node=node), ttl_s)
+    metadata = write_way(msgspec.structs.replace(way, node=node))
+    return send(packet, best.hop, metadata, ttl_s, tag=way.destination)
 
 
 def give_up(packet: Packet, reason: str, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
