@@ -288,40 +288,44 @@ def serve(
     Raises:
         EiError: It cannot go on: why.
     """
-    origins = {end.fileno(): origin for origin, end in enumerate(sockets)}
+    ends = {end.fileno(): (origin, end) for origin, end in enumerate(sockets)}
     poll = select.poll()
-    for descriptor in origins:
+    for descriptor in ends:
         poll.register(descriptor, select.POLLIN)
     buffer = memoryview(bytearray(MAX_EVENT_BYTES))
+    faults = environment.faults
     # A socket that is alone, with nothing due, is waited for in `recv_into`: a packet that comes by
-    # itself finds a poll's code and its lists long out of the caches.
-    alone = [(sockets[0].fileno(), select.POLLIN)] if len(sockets) == 1 else None
+    # itself finds a poll's code and its lists long out of the caches. Strays go to other sockets.
+    alone = [(sockets[0].fileno(), select.POLLIN)] if len(sockets) == 1 else []
+    deadline_s = environment.next_deadline_s()
     with suppress(ConnectionError):  # the datapath is gone
         while True:
-            timeout_ms = _timeout_ms(environment)
-            ready = poll.poll(timeout_ms) if alone is None or timeout_ms is not None else alone
-            for descriptor, _ in ready:
-                origin = origins[descriptor]
-                received = sockets[origin].recv_into(buffer)
+            is_asleep = alone and deadline_s is None
+            for descriptor, _ in alone if is_asleep else poll.poll(_timeout_ms(deadline_s)):
+                origin, end = ends[descriptor]
+                received = end.recv_into(buffer)
                 if not received:
                     return
-                _send(sockets[origin], environment.deliver_batch(buffer[:received], origin=origin))
-                _send_strays(environment, sockets)
-            _fire(environment, sockets)
-            if environment.faults.total != reporter.reported:
-                reporter.report(environment.faults, time.monotonic())
+                _send(end, environment.deliver_batch(buffer[:received], origin=origin))
+                if not alone:
+                    _send_strays(environment, sockets)
+            deadline_s = _fire(environment, sockets)
+            if faults.total != reporter.reported:
+                reporter.report(faults, time.monotonic())
 
 
-def _fire(environment: Environment | Watched, sockets: Sequence[socket.socket]) -> None:
-    """Fire timers that are due."""
-    if environment.next_deadline_s() is None:
-        return
+def _fire(environment: Environment | Watched, sockets: Sequence[socket.socket]) -> float | None:
+    """Fire timers that are due; return when the next will be, `None` for never."""
+    deadline_s = environment.next_deadline_s()
+    if deadline_s is None:
+        return None
     now_s = time.monotonic()
     while environment.is_due(now_s):
         reply = environment.fire_due(now_s, time.time())
         if reply is not None:
             _send(sockets[0], reply)
         _send_strays(environment, sockets)
+    return environment.next_deadline_s()
 
 
 def _send(end: socket.socket, reply: bytes) -> None:
@@ -337,8 +341,7 @@ def _send_strays(environment: Environment | Watched, sockets: Sequence[socket.so
         _send(sockets[origin], stray)
 
 
-def _timeout_ms(environment: Environment | Watched) -> int | None:
-    deadline_s = environment.next_deadline_s()
+def _timeout_ms(deadline_s: float | None) -> int | None:
     return None if deadline_s is None else max(0, ceil((deadline_s - time.monotonic()) * 1_000))
 
 
