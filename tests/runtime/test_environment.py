@@ -489,6 +489,14 @@ def test_an_event_by_hand_that_fails_is_an_error_with_its_cause() -> None:
     assert stable.get(b"k") is None
 
 
+def test_a_packet_by_hand_is_one_that_a_datapath_could_hand_over() -> None:
+    environment = Environment(toy(), node=NODE, seed=b"seed")
+    packet = msgspec.structs.replace(toy_packet().packet, source="alice")
+
+    with pytest.raises(ServiceError, match=r"Packet.source = 'alice': Expected `bytes`, got `str`"):
+        _ = environment.deliver(PacketArrived(packet), now_s=1.0)
+
+
 def test_an_event_by_hand_whose_commit_fails_is_an_error() -> None:
     stable = FullStore(limit_bytes=1_000)
     stable.is_full = True

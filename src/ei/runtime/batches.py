@@ -95,7 +95,7 @@ class Outcome(IntEnum):
     """See `Answer.reason`."""
 
 
-class Answer(msgspec.Struct, frozen=True, array_like=True):
+class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What one event's transaction came to.
 
     Attributes:
@@ -117,6 +117,9 @@ class EncodedAnswer(msgspec.Struct, frozen=True, gc=False, array_like=True):
     outcome: Outcome
     reason: str
     effects: msgspec.Raw
+
+
+AnyAnswer = Answer | EncodedAnswer
 
 
 class EncodedBatch(msgspec.Struct, frozen=True, array_like=True):

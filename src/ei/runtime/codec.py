@@ -7,6 +7,7 @@ import msgspec
 
 from ei.errors import LocalError, PeerError
 from ei.runtime.batches import (
+    AnyAnswer,
     ControlReceived,
     EncodedAnswer,
     EventBatch,
@@ -82,9 +83,9 @@ class Codec:
         except msgspec.MsgspecError as error:
             raise LocalError(f"not a query with its record: {error}") from error
 
-    def reply(self, sequence: int, epoch: int, answers: Sequence[EncodedAnswer]) -> bytes:
+    def reply(self, sequence: int, epoch: int, answers: Sequence[AnyAnswer]) -> bytes:
         """Encode what goes back to the datapath."""
-        return self._encode((sequence, epoch, answers))  # an `EncodedBatch`
+        return self._encode((sequence, epoch, answers))  # an `EffectBatch`
 
     def refusal(self, events: EventBatch, word: str) -> bytes:
         """Encode that nothing came of a batch, for the reason `word`."""

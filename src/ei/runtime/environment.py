@@ -18,13 +18,7 @@ import msgspec
 
 from ei.errors import LocalError, PeerError, ServiceError
 from ei.runtime.admission import Admission
-from ei.runtime.batches import (
-    ControlReceived,
-    EncodedAnswer,
-    Item,
-    PeersMeasured,
-    QueryResolved,
-)
+from ei.runtime.batches import AnyAnswer, ControlReceived, Item, PeersMeasured, QueryResolved
 from ei.runtime.codec import Codec
 from ei.runtime.faults import FaultLog
 from ei.runtime.holds import Holds
@@ -134,7 +128,7 @@ class Environment:
             randomness=self._instance.randomness,
         )
         self._is_started = False
-        self._started = NOTHING
+        self._started: AnyAnswer = NOTHING
         self._retry_s = 0.0
         self._replies = Replies(self._orders.pushed_out, self._orders.to_streams, streams)
 
@@ -171,10 +165,10 @@ class Environment:
         if not self._is_started:
             self._start_before(events.items[0])
         run, context = self._instance.run, self._context
-        answers: list[EncodedAnswer] = []
+        answers: list[AnyAnswer] = []
         for item in events.items:
             if isinstance(item, PacketArrived):
-                answers.append(run(item, context, origin=origin))
+                answers.append(run(item, context, origin, 0))
             else:
                 answers.append(self._answer(item, origin))
         reply, strays = self._replies.encode(self._codec, events.sequence, origin, answers)
@@ -236,9 +230,13 @@ class Environment:
         What follows from it is included: `Resolved` brings held packets back.
 
         Raises:
-            ServiceError: The service broke its contract; nothing was changed.
+            ServiceError: The service broke its contract; nothing was changed. Or the event's packet
+                is none that a datapath would hand over.
             LocalError: The stable store could not be written; nothing was changed.
         """
+        if isinstance(event, PacketArrived):
+            # As reading a batch does: of what arrived, nothing is checked again.
+            self._orders.admission.check_packet(event.packet, None)
 
         def act() -> None:
             self._start_before(event)
@@ -350,7 +348,7 @@ class Environment:
             else:
                 self._replies.add(0, answer)
 
-    def _answer(self, item: Item, origin: int) -> EncodedAnswer:
+    def _answer(self, item: Item, origin: int) -> AnyAnswer:
         match item:
             case ControlReceived():
                 try:
@@ -373,7 +371,7 @@ class Environment:
             case _:
                 assert_never(item)
 
-    def _handle(self, event: Event, origin: int) -> EncodedAnswer:
+    def _handle(self, event: Event, origin: int) -> AnyAnswer:
         """Run an event, with what follows from it."""
         match event:
             case Started():
@@ -395,5 +393,5 @@ class Environment:
                 pass
         return self._run(event, origin)
 
-    def _run(self, event: Event, origin: int = 0, times: int = 0) -> EncodedAnswer:
-        return self._instance.run(event, self._context, origin=origin, times=times)
+    def _run(self, event: Event, origin: int = 0, times: int = 0) -> AnyAnswer:
+        return self._instance.run(event, self._context, origin, times)

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import msgspec
 
 from ei.runtime.admission import MAX_EFFECTS
-from ei.runtime.batches import EncodedAnswer, Outcome
+from ei.runtime.batches import AnyAnswer, EncodedAnswer, Outcome
 from ei.runtime.faults import Fault, FaultLog
 from ei.runtime.limits import CpuExceeded, EventClock, VirtualCost
 from ei.runtime.loader import LoadedService
@@ -84,8 +84,8 @@ class Instance:
         self.cost_s = 0.0
 
     def run(
-        self, event: Event, context: Context[Any], *, origin: int = 0, times: int = 0
-    ) -> EncodedAnswer:
+        self, event: Event, context: Context[Any], origin: int = 0, times: int = 0
+    ) -> AnyAnswer:
         """Handle one event: all of it happens, or nothing.
 
         Args:
@@ -101,7 +101,7 @@ class Instance:
             if isinstance(event, PacketArrived):
                 asked = self._service.on_packet(event, context)
                 effects = asked if isinstance(asked, tuple) else _taken(asked)
-                answer = self._orders.of_packet(effects, event, origin=origin, times=times)
+                answer = self._orders.of_packet(effects, event, origin, times)
             else:
                 effects = _taken(self._handle(event, context))
                 answer = self._orders.of_other(effects)

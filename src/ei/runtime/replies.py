@@ -5,7 +5,7 @@ answer is an *extra*; as a reply of its own, to another thread than the one bein
 *stray*.
 """
 
-from ei.runtime.batches import EncodedAnswer, Outcome
+from ei.runtime.batches import AnyAnswer, EncodedAnswer, Outcome
 from ei.runtime.codec import Codec
 from ei.runtime.holds import Held
 from ei.runtime.orders import NO_EFFECTS, NOTHING
@@ -36,10 +36,10 @@ class Replies:
         self._to_streams = to_streams
         self._streams = streams
         self.epochs: dict[int, int] = {}
-        self.extras: dict[int, list[EncodedAnswer]] = {}
+        self.extras: dict[int, list[AnyAnswer]] = {}
         self._strays: list[Stray] = []
 
-    def add(self, origin: int, answer: EncodedAnswer) -> None:
+    def add(self, origin: int, answer: AnyAnswer) -> None:
         """Add an extra for a thread, unless it says nothing."""
         if answer != NOTHING:
             self.extras.setdefault(origin, []).append(answer)
@@ -49,7 +49,7 @@ class Replies:
         self.add(origin, EncodedAnswer(Outcome.DROPPED, word, NO_EFFECTS))
 
     def encode(
-        self, codec: Codec, sequence: int, origin: int, answers: list[EncodedAnswer]
+        self, codec: Codec, sequence: int, origin: int, answers: list[AnyAnswer]
     ) -> tuple[bytes, list[Stray]]:
         """Encode the reply to `origin`, its extras last, and the strays; no extras are left."""
         if self._pushed_out or self._to_streams:
