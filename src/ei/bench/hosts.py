@@ -22,7 +22,7 @@ SALVO_PACKETS = 6_000_000
 COVERED_BYTES = 1_500_000_000
 """Of memory for those whose payload is."""
 
-SALVO_PER_S = 3_000_000
+SALVO_PER_S = 4_500_000
 """More than a core can send."""
 
 

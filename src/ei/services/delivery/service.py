@@ -11,6 +11,7 @@ else heals when a decision's time is over.
 """
 
 from collections.abc import Iterable
+from typing import cast
 
 import msgspec
 
@@ -59,14 +60,16 @@ class Delivery(Service[Config]):
 
     def on_packet(self, event: PacketArrived, ctx: Context[Config]) -> Iterable[Effect]:
         """Send on towards the destination, and let the datapath do so from now on."""
-        packet = event.packet
+        packet, ttl_s = event.packet, ctx.config.decision_s
+        if packet.metadata in ctx.peers:
+            # Of most ways there is nothing but a host of this node.
+            host = cast("Address", packet.metadata)
+            return forward(packet, (Hop(host),), ttl_s=ttl_s, tag=host)
         way = read_way(packet.metadata)
         if way is None:
-            return refuse(packet, "bad_destination", ttl_s=ctx.config.decision_s)
+            return refuse(packet, "bad_destination", ttl_s=ttl_s)
         if way.destination in ctx.peers:
-            # The host gets its address alone.
-            metadata, ttl_s = way.destination, ctx.config.decision_s
-            return send(packet, way.destination, metadata, ttl_s, tag=way.destination)
+            return send(packet, way.destination, Way(way.destination), ttl_s)
         # What had to be passed is passed here, and need not be once more.
         left = tuple(domain for domain in way.require if domain != ctx.domain)
         way = msgspec.structs.replace(way, require=left)
@@ -84,12 +87,11 @@ class Delivery(Service[Config]):
             yield RevokeDecisions(tag=event.record.host)
 
 
-def send(
-    packet: Packet, hop: Address, metadata: bytes, ttl_s: float, *, tag: bytes
-) -> Iterable[Effect]:
+def send(packet: Packet, hop: Address, way: Way, ttl_s: float) -> Iterable[Effect]:
     """Send to a peer, with what it needs to know of the way."""
+    metadata = write_way(way)
     changed = None if metadata == packet.metadata else metadata
-    return forward(packet, (Hop(hop, changed),), ttl_s=ttl_s, tag=tag)
+    return forward(packet, (Hop(hop, changed),), ttl_s=ttl_s, tag=way.destination)
 
 
 def send_abroad(packet: Packet, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
@@ -119,8 +121,7 @@ def send_on(
     best = found[0] if found[0].is_up else ctx.random.choice(found)
     ttl_s = ctx.config.decision_s if best.is_up else ctx.config.refusal_s
     node = None if best.node == best.hop else best.node
-    metadata = write_way(msgspec.structs.replace(way, node=node))
-    return send(packet, best.hop, metadata, ttl_s, tag=way.destination)
+    return send(packet, best.hop, msgspec.structs.replace(way, node=node), ttl_s)
 
 
 def give_up(packet: Packet, reason: str, way: Way, ctx: Context[Config]) -> Iterable[Effect]:
