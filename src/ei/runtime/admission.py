@@ -4,8 +4,7 @@ Structs are not checked when they are made, and modules are not type-checked bef
 all that an event asks for is encoded and read back once: reading checks each type, length and
 range, in native code, and the bytes are those that the datapath gets anyway. (The commonest answer
 is known to be right without: `ei.runtime.plain_answers`.) What only the manifest knows is checked
-here. Native code checks again, since a module shares its process with
-this one.
+here. Native code checks again, since a module shares its process with this one.
 """
 
 from typing import Any, get_args

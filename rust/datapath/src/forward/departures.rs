@@ -109,43 +109,6 @@ impl Departures {
         sent
     }
 
-    /// Send packets that differ in their payloads alone, as `send`, and count what became of each, and its bytes.
-    #[inline]
-    pub(super) fn send_alike<'a>(
-        &mut self,
-        now_ns: u64,
-        peer: PeerIndex,
-        packets: impl Iterator<Item = (&'a Packet<'a>, usize)>,
-    ) {
-        let mut packets = packets.peekable();
-        let Some((first, _)) = packets.peek() else {
-            return;
-        };
-        let mut header = std::mem::take(&mut self.header);
-        let emitted = copy_of(first, &mut header);
-        for (packet, bytes) in packets {
-            let sent = match emitted {
-                Ok(copy) => {
-                    let payload = packet.payload;
-                    self.send_copy(now_ns, peer, &Copy { payload, ..copy })
-                }
-                Err(reason) => {
-                    self.counters.count_dropped_copy(reason);
-                    Err(reason)
-                }
-            };
-            self.count(fate_of(sent), bytes);
-        }
-        self.header = header;
-    }
-
-    /// Count a packet that came in and what became of it.
-    #[inline]
-    pub(super) fn count(&mut self, fate: Fate, bytes: usize) {
-        self.counters.count(fate);
-        self.counters.received_bytes += bytes as u64;
-    }
-
     /// The same for a header that was emitted before.
     ///
     /// # Errors
@@ -188,6 +151,43 @@ impl Departures {
         } else {
             self.send(now_ns, peer, &packet.changed(changes))
         }
+    }
+
+    /// Send packets that differ in their payloads alone, as `send`, and count what became of each, and its bytes.
+    #[inline]
+    pub(super) fn send_alike<'a>(
+        &mut self,
+        now_ns: u64,
+        peer: PeerIndex,
+        packets: impl Iterator<Item = (&'a Packet<'a>, usize)>,
+    ) {
+        let mut packets = packets.peekable();
+        let Some((first, _)) = packets.peek() else {
+            return;
+        };
+        let mut header = std::mem::take(&mut self.header);
+        let emitted = copy_of(first, &mut header);
+        for (packet, bytes) in packets {
+            let sent = match emitted {
+                Ok(copy) => {
+                    let payload = packet.payload;
+                    self.send_copy(now_ns, peer, &Copy { payload, ..copy })
+                }
+                Err(reason) => {
+                    self.counters.count_dropped_copy(reason);
+                    Err(reason)
+                }
+            };
+            self.count(fate_of(sent), bytes);
+        }
+        self.header = header;
+    }
+
+    /// Count a packet that came in and what became of it.
+    #[inline]
+    pub(super) fn count(&mut self, fate: Fate, bytes: usize) {
+        self.counters.count(fate);
+        self.counters.received_bytes += bytes as u64;
     }
 
     /// Send what no packet can join any more by `depart`, while it is in the caches.
