@@ -89,7 +89,8 @@ OVERFLOWS = """\
 What finds a buffer full never comes as far as the datapath, and has no fate. `ei status NAME` and
 the statistics of a node count it apart:
 
-- `socket_overflows`: datagrams that found the kernel's buffer of the socket full.
+- `socket_overflows`: datagrams that found the kernel's buffer of the socket full, or that of a
+  device from which AF_XDP takes them.
 - `thread_overflows`: datagrams that one thread received for another, while 1,024 waited for it.
 - `notice_overflows`: notices to the node's own process, while 65,536 waited to be taken."""
 

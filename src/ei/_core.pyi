@@ -571,9 +571,11 @@ class Engine:
         cpus: Thread i runs on CPU `cpus[i]`; `None` leaves that to the system.
         copies_per_s: That the packets of one peer may become, divided among the threads; more are
             dropped (`copies_capped`). 0 has no bound.
+        xdp: Devices from which AF_XDP takes what is for `binds`, before a socket gets it; with one
+            thread alone.
 
     Raises:
-        OSError: as the system says, with the endpoint as `filename`.
+        OSError: as the system says, with the endpoint or the device as `filename`.
     """
 
     def __new__(
@@ -588,6 +590,7 @@ class Engine:
         spin_us: int = 50,
         cpus: list[int] | None = None,
         copies_per_s: int = 0,
+        xdp: list[str] = ...,
     ) -> Self: ...
     @property
     def endpoints(self) -> list[str]: ...
@@ -735,11 +738,12 @@ class Engine:
         """As of `Datapath`, summed over the threads, and what only an engine has.
 
         "threads": [the counters of each, "cpu_ns", "thread_id", "batches_outstanding",
-        "socket_overflows", "thread_overflows"], "lost_workers": {service: why, until replaced}.
-        What was lost outside the books, since a bound of the engine was hit, summed as well:
-        "socket_overflows" (datagrams that found the socket's buffer full), "thread_overflows"
-        (datagrams that one thread received for another, which has 1,024 of them to do),
-        "notice_overflows" (notices beyond the 65,536 that wait to be taken).
+        "socket_overflows", "thread_overflows", "captured"], "lost_workers": {service: why, until
+        replaced}. "captured": datagrams that AF_XDP took from a device before a socket got them,
+        summed. What was lost outside the books, since a bound of the engine was hit, summed as
+        well: "socket_overflows" (datagrams that found the buffer of a socket or device full),
+        "thread_overflows" (datagrams that one thread received for another, which has 1,024 of them
+        to do), "notice_overflows" (notices beyond the 65,536 that wait to be taken).
 
         Once `start_streams` was called, "streams": {"open", "opened", "refused", "pipe_full",
         "crowded_out", "forgotten_bytes",

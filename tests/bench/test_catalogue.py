@@ -70,6 +70,7 @@ def test_the_report_says_how_to_measure_again(names: tuple[str, ...], repeat: st
 def test_the_figures_that_there_are() -> None:
     assert list(BENCHES) == [
         "hit",
+        "xdp",
         "fanout",
         "relays",
         "decisions",

@@ -141,11 +141,21 @@ def send(packet: Packet) -> SendPacket:
 class Rig:
     """A running engine that knows the hosts 1 to 9 and has the service `DELIVERY`."""
 
-    def __init__(self, *, threads: int = 1, binds: Sequence[str] = ("127.0.0.1:0",)) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int = 1,
+        binds: Sequence[str] = ("127.0.0.1:0",),
+        xdp: Sequence[str] = (),
+    ) -> None:
         self._threads = threads
         self._parts: list[Host | Worker] = []
         self.node = Engine(
-            binds=list(binds), address=address(NODE), private_key=key(NODE), threads=threads
+            binds=list(binds),
+            address=address(NODE),
+            private_key=key(NODE),
+            threads=threads,
+            xdp=list(xdp),
         )
         for number in range(1, 10):
             self.node.add_peer(address(number), public_key(key(number)), kind="host")
@@ -160,9 +170,10 @@ class Rig:
             part.close()
         self.node.stop()
 
-    def host(self, number: int, *, bind: str = "127.0.0.1:0", endpoint: int = 0) -> Host:
-        """Make a host that dials the node at its endpoint of that index."""
-        host = Host(number, endpoint=self.node.endpoints[endpoint], bind=bind)
+    def host(self, number: int, *, bind: str = "127.0.0.1:0", endpoint: int | str = 0) -> Host:
+        """Make a host that dials the node at an endpoint, or at its endpoint of that index."""
+        known = endpoint if isinstance(endpoint, str) else self.node.endpoints[endpoint]
+        host = Host(number, endpoint=known, bind=bind)
         self._parts.append(host)
         return host
 

@@ -12,6 +12,7 @@ use ei_streams::sites::{Site, Sites};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::engine::UnmadeError;
 use crate::io::BindError;
 
 /// An endpoint such as "127.0.0.1:3535" or "[::1]:3535".
@@ -229,14 +230,26 @@ pub(crate) fn service(
 }
 
 impl From<BindError> for PyErr {
-    /// `OSError`, or its subclass for the errno, which says the endpoint as it would a file name.
     fn from(bind: BindError) -> Self {
-        let said = bind.error.to_string();
-        let message = said.split(" (os error").next().unwrap_or(&said).to_owned();
-        PyOSError::new_err((
-            bind.error.raw_os_error(),
-            message,
-            bind.endpoint.to_string(),
-        ))
+        os_error(&bind.error, "", bind.endpoint.to_string())
     }
+}
+
+impl From<UnmadeError> for PyErr {
+    fn from(unmade: UnmadeError) -> Self {
+        match unmade {
+            UnmadeError::Bind(bind) => bind.into(),
+            UnmadeError::Xdp(xdp) => {
+                let doing = format!("cannot {}: ", xdp.doing);
+                os_error(&xdp.error, &doing, xdp.device)
+            }
+        }
+    }
+}
+
+/// `OSError`, or its subclass for the errno, which says an endpoint or a device as it would a file name.
+fn os_error(error: &std::io::Error, doing: &str, of: String) -> PyErr {
+    let said = error.to_string();
+    let message = said.split(" (os error").next().unwrap_or(&said);
+    PyOSError::new_err((error.raw_os_error(), format!("{doing}{message}"), of))
 }

@@ -127,6 +127,8 @@ pub(crate) struct ThreadStatistics {
     pub(crate) batches_outstanding: usize,
     /// Datagrams lost before any datapath saw them: the sockets' buffers were full.
     pub(crate) socket_overflows: u64,
+    /// Datagrams that were taken from a device before a socket got them.
+    pub(crate) captured: u64,
     /// The same: too many waited that another thread had received for this one.
     pub(crate) thread_overflows: u64,
 }
@@ -141,6 +143,7 @@ pub(crate) fn engine_dict<'py>(
     let list = threads_list(py, &threads)?;
     let socket_overflows: u64 = threads.iter().map(|thread| thread.socket_overflows).sum();
     let thread_overflows: u64 = threads.iter().map(|thread| thread.thread_overflows).sum();
+    let captured: u64 = threads.iter().map(|thread| thread.captured).sum();
     let all = threads.into_iter().map(|thread| thread.datapath).collect();
     let sum = sum(all).ok_or_else(|| PyRuntimeError::new_err("no thread runs"))?;
     let dict = statistics_dict(py, &sum)?;
@@ -148,6 +151,7 @@ pub(crate) fn engine_dict<'py>(
     dict.set_item("lost_workers", lost_workers)?;
     dict.set_item("socket_overflows", socket_overflows)?;
     dict.set_item("thread_overflows", thread_overflows)?;
+    dict.set_item("captured", captured)?;
     dict.set_item("notice_overflows", notice_overflows)?;
     Ok(dict)
 }
@@ -165,6 +169,7 @@ fn threads_list<'py>(
         dict.set_item("batches_outstanding", thread.batches_outstanding)?;
         dict.set_item("socket_overflows", thread.socket_overflows)?;
         dict.set_item("thread_overflows", thread.thread_overflows)?;
+        dict.set_item("captured", thread.captured)?;
         list.append(dict)?;
     }
     Ok(list)

@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use ei_datapath::pipes::PeerKind;
 use ei_datapath::routes::Expansion;
 use ei_datapath::wire::Address;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -20,6 +21,7 @@ use crate::arguments::{self, SiteTuple};
 use crate::bookkeeping::engine_dict;
 use crate::clock::{monotonic_ns, unix_ns};
 use crate::objects::{refused, trace_tuple};
+pub(crate) use fleet::UnmadeError;
 use fleet::{Fleet, FleetConfig};
 use handing_over::{first_refusal, news_tuple};
 use junction::{StreamThread, streams_dict};
@@ -37,7 +39,7 @@ pub(crate) struct Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (*, binds, address, private_key, threads=1, cache_entries=65_536,
-        max_datagram_bytes=1_452, spin_us=50, cpus=None, copies_per_s=0))]
+        max_datagram_bytes=1_452, spin_us=50, cpus=None, copies_per_s=0, xdp=vec![]))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the keyword arguments of Python"
@@ -53,6 +55,7 @@ impl Engine {
         spin_us: u64,
         cpus: Option<Vec<usize>>,
         copies_per_s: u64,
+        xdp: Vec<String>,
     ) -> PyResult<Self> {
         let role = PeerKind::Node;
         let mut datapath = arguments::datapath(
@@ -65,12 +68,18 @@ impl Engine {
         datapath.unix_offset_ns = unix_ns() as i64 - monotonic_ns() as i64;
         datapath.reserves_memory = true;
         let threads = arguments::within("threads", threads, 1, MOST_THREADS)?;
+        if threads > 1 && !xdp.is_empty() {
+            return Err(PyValueError::new_err(format!(
+                "xdp: {threads} threads seen, 1 allowed"
+            )));
+        }
         datapath.copies_per_s = copies_per_s.div_ceil(threads as u64);
         let config = FleetConfig {
             binds: arguments::binds(&binds)?,
             threads,
             cpus: arguments::cpus(cpus, threads)?,
             spin_us,
+            xdp,
             datapath,
         };
         let fleet = py.detach(|| Fleet::new(config))?;

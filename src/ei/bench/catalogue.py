@@ -19,12 +19,13 @@ from ei.bench.simulate import simulate
 from ei.bench.splice import splice
 from ei.bench.stream import stream
 from ei.bench.threads import threads
+from ei.bench.xdp import xdp
 from ei.errors import NotFoundError
 
 Bench = Callable[..., Iterator[Figure]]
 
 BENCHES: Mapping[str, Bench] = {
-    "hit": hit, "fanout": fanout, "relays": relays,
+    "hit": hit, "xdp": xdp, "fanout": fanout, "relays": relays,
     "decisions": decisions, "copies": copies, "pipes": pipes, "threads": threads,
     "miss": miss, "latency": latency, "handshake": handshake, "directory": directory,
     "changes": changes, "receipts": receipts, "services": services, "simulate": simulate,

@@ -61,11 +61,13 @@ class Run:
         cost_ns: CPU time of a packet; 0 when there was none.
         utilisation: Share of one core that was used.
         handed_on: Share sent of what should have been: what is dropped costs next to nothing.
+        received_per_s: Packets.
     """
 
     cost_ns: float
     utilisation: float
     handed_on: float
+    received_per_s: float = 0.0
 
     def why_invalid(self) -> str:
         """Say why its cost means nothing; empty when it does."""
@@ -213,6 +215,7 @@ def run_node(world: World, order: GenerateOrder, *, copies: int) -> Run:
         cost_ns=spent.cpu_ns / packets if packets else 0.0,
         utilisation=spent.utilisation,
         handed_on=spent.sent / (spent.received * copies) if spent.received else 0.0,
+        received_per_s=spent.received / spent.seconds,
     )
 
 

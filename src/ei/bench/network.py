@@ -1,6 +1,7 @@
 """Where a benchmark's packets travel: three namespaces joined by veth, or loopback without root.
 
     generator ── node ── sink        10.77.1.1 ── 10.77.1.2 | 10.77.2.2 ── 10.77.2.3
+                                                  10.77.1.4
 
 Three link models, always to be named together, since V alone flatters:
 
@@ -16,7 +17,7 @@ import socket
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ei.errors import LocalError
@@ -28,6 +29,9 @@ OFFLOADS = {"V": ("on", "off"), "W": ("off", "off"), "G": ("off", "on")}
 
 TOOLS = {"ip": "iproute2", "tc": "iproute2", "nft": "nftables", "ethtool": "ethtool"}
 """What makes namespaces, and the Debian packages that bring it."""
+
+NODE_DEVICE = "n0"
+"""Of the node, towards the generator."""
 
 SINK_DEVICE = "s0"
 SPARED_PORT = 7_003
@@ -68,12 +72,16 @@ class Network:
         segmentation, gro = OFFLOADS[model]
         for prefix, device in (
             (self.generator, "c0"),
-            (self.node, "n0"),
+            (self.node, NODE_DEVICE),
             (self.node, "n1"),
             (self.sink, "s0"),
         ):
             features = ["tx-udp-segmentation", segmentation, "tso", segmentation, "gro", gro]
             run(*prefix, "ethtool", "-K", device, *features)
+
+    def second(self) -> "Network":
+        """Return the same with another address of the node, for one more that runs meanwhile."""
+        return replace(self, node_bind="10.77.1.4:3535")
 
     def spare_others(self) -> None:
         """Take in at the sink what does not come from the node.
@@ -164,6 +172,7 @@ def _join(client: str, node: str, sink: str) -> None:
     for name, device, address in (
         (client, "c0", "10.77.1.1"),
         (node, "n0", "10.77.1.2"),
+        (node, "n0", "10.77.1.4"),
         (node, "n1", "10.77.2.2"),
         (sink, "s0", "10.77.2.3"),
     ):

@@ -24,6 +24,8 @@ from ei.bench.network import SPARED_PORT, Network, open_network
 from ei.bench.splice import cpu_ns
 from ei.bench.tunnels import Relayed, running_nebula, running_wireguard
 from ei.bench.world import DELIVERY, LOAD_CPU, World, open_world
+from ei.bench.xdp import MODEL as SINGLY
+from ei.bench.xdp import open_capturing
 from ei.errors import DeadlineError, LocalError
 
 SIZES_BYTES = (512, 1_400)
@@ -78,15 +80,22 @@ def relays_in(
     world: World, model: str, size_bytes: int, *, runs: int,
     others: Mapping[str, Running] = OTHERS,
 ) -> Iterator[Figure]:  # fmt: skip
-    """Measure one size, ours and each of the others in turn."""
-    own: list[Run] = []
+    """Measure one size, ours and each of the others in turn.
+
+    Where packets come singly ours is measured once more, with AF_XDP to take them.
+    """
+    own: dict[str, list[Run]] = {"": []}
     theirs: dict[str, list[Cost]] = {name: [] for name in others}
     for _ in range(runs):
-        own.append(run_own(world, size_bytes))
+        own[""].append(run_own(world, size_bytes))
+        if model == SINGLY:
+            with open_capturing(world.network) as capturing:
+                own.setdefault(" by AF_XDP", []).append(run_own(capturing, size_bytes))
         for name, running in others.items():
             theirs[name].append(run_other(world.network, running, size_bytes))
-    for name, costs in theirs.items():
-        yield sum_up(f"relay {model} {size_bytes} B beside {name}", own, costs)
+    for way, ways_runs in own.items():
+        for name, costs in theirs.items():
+            yield sum_up(f"relay {model} {size_bytes} B{way} beside {name}", ways_runs, costs)
 
 
 def sum_up(name: str, own: Sequence[Run], theirs: Sequence[Cost]) -> Figure:

@@ -144,13 +144,19 @@ class World:
 
 @contextmanager
 def open_world(
-    network: Network, *, sinks: int, spin_us: int = 0, is_pinned: bool = True
+    network: Network,
+    *,
+    sinks: int,
+    spin_us: int = 0,
+    is_pinned: bool = True,
+    xdp: tuple[str, ...] = (),
 ) -> Generator[World]:
     """Write the files of a node and its hosts and run the node until the block ends.
 
     Args:
         spin_us: That a datapath thread polls before it sleeps.
         is_pinned: The node and its workers stay on core 0.
+        xdp: Devices whose packets AF_XDP takes.
 
     Raises:
         LocalError: the node did not start; with what it said last.
@@ -158,7 +164,7 @@ def open_world(
     folder = Path(tempfile.mkdtemp(prefix="ei-bench-"))
     try:
         population = _populate(sinks)
-        _write(folder, network, population, spin_us=spin_us)
+        _write(folder, network, population, spin_us=spin_us, xdp=xdp)
         world = World(folder, network, population)
         command = [
             *network.node,
@@ -191,7 +197,14 @@ def _populate(sinks: int) -> Population:
     )
 
 
-def _write(folder: Path, network: Network, population: Population, *, spin_us: int) -> None:
+def _write(
+    folder: Path,
+    network: Network,
+    population: Population,
+    *,
+    spin_us: int,
+    xdp: tuple[str, ...],
+) -> None:
     topology = population.topology
     endpoints = dict.fromkeys((plan.name for plan in topology.hosts.values()), network.sink_bind)
     endpoints["n.bench"] = network.node_bind
@@ -204,8 +217,8 @@ def _write(folder: Path, network: Network, population: Population, *, spin_us: i
     )
     path = folder / "n.bench" / "node.toml"
     # What copies cost is measured, not how many are allowed.
-    text = path.read_text().replace("spin_us = 0", f"spin_us = {spin_us}\ncopies_per_s = 0")
-    _ = path.write_text(text)
+    lines = [f"spin_us = {spin_us}", "copies_per_s = 0", f"xdp = {list(xdp)}"]
+    _ = path.write_text(path.read_text().replace("spin_us = 0", "\n".join(lines)))
 
 
 def wait_for_node(admin: Path, node: Child) -> None:

@@ -98,6 +98,8 @@ def check_node(path: Path, output: Output) -> Exit:
     refused = {refusal.record: refusal.reason for refusal in records.refused}
     services = [service.manifest.name for service in prepared.services]
     output.fold(f"{config.name} listens on {', '.join(config.binds)}")
+    if config.xdp:
+        output.fold(f"takes packets from {', '.join(config.xdp)} by AF_XDP")
     output.fold(f"services: {', '.join(services) or 'none'}")
     foreign = foreign_domains(config, records)
     named = ", ".join([config.name.partition(".")[2], *config.neighbours])
@@ -113,6 +115,7 @@ def check_node(path: Path, output: Output) -> Exit:
         {
             "name": config.name,
             "binds": list(config.binds),
+            "xdp": list(config.xdp),
             "services": services,
             "policy": config.policy,
             "refused_domains": foreign,

@@ -177,8 +177,10 @@ def warnings_in(polled: Polled, *, unix_s: float) -> list[str]:
 
 def fates(node: NodeStatus) -> str:
     """Return in one line what became of all packets that a node received, but for drops."""
+    captured = f" ({node.captured} by AF_XDP)" if node.captured else ""
     return (
-        f"received {node.received}: forwarded {node.forwarded}, delivered {node.delivered}, "
+        f"received {node.received}{captured}: forwarded {node.forwarded}, "
+        f"delivered {node.delivered}, "
         f"consumed {node.consumed}, missed {node.missed}"
     )
 

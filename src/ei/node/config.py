@@ -21,6 +21,8 @@ from ei.records.trust import Trust, check_trust
 from ei.routing.policy import Word
 
 Endpoint = Annotated[str, Meta(min_length=3, max_length=64)]
+Device = Annotated[str, Meta(min_length=1, max_length=15)]
+"""Of the system's network; the kernel has no longer names."""
 
 
 DEFAULT_SERVICES = ("delivery", "reach", "echo", "multicast", "termination")
@@ -64,6 +66,8 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             them (`ei dev`); see decision 0263.
         threads: Of the datapath.
         spin_us: Microseconds that a datapath thread polls before it sleeps.
+        xdp: Network devices whose packets come singly, and are taken by AF_XDP before a socket gets
+            them; see decision 0282. With one thread alone.
         cache_entries: Most cached decisions.
         memory_limit_mib: What the node and its workers may hold, half of that streams; over it the
             worker that holds most is ended. 0: half of the machine's memory, or of its group's.
@@ -125,6 +129,7 @@ class NodeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     watched_services: tuple[str, ...] = ()
     threads: Annotated[int, Meta(ge=1, le=16)] = 1
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 50
+    xdp: Annotated[tuple[Device, ...], Meta(max_length=4)] = ()
     cache_entries: Annotated[int, Meta(ge=0, le=2**24)] = 65_536
     memory_limit_mib: Annotated[int, Meta(ge=0, le=2**24)] = 0
     copies_per_s: Annotated[int, Meta(ge=0, le=2**40)] = 1_000_000
@@ -189,6 +194,7 @@ def check_node_config(config: NodeConfig) -> None:
     """
     check_trust(config.trust, is_governed=bool(config.governance))
     _check_binds(config.binds)
+    _check_xdp(config)
     _check_metrics_bind(config.metrics_bind)
     check_internet(config.internet)
     if 0 < config.memory_limit_mib < LEAST_MEMORY_MIB:
@@ -238,6 +244,13 @@ def _check_binds(binds: tuple[str, ...]) -> None:
         raise ConfigError(f"binds: {error}", remedy=remedy) from error
     if len(set(families)) != len(families):
         raise ConfigError(f"binds: {list(binds)}: at most one is IPv4 and one IPv6", remedy=remedy)
+
+
+def _check_xdp(config: NodeConfig) -> None:
+    if len(set(config.xdp)) != len(config.xdp):
+        raise ConfigError("xdp: each device is named once")
+    if config.xdp and config.threads > 1:
+        raise ConfigError(f"threads: {config.threads} seen; 1 allowed with xdp")
 
 
 def _check_metrics_bind(bind: str) -> None:

@@ -1,10 +1,14 @@
 """The engine of a node, as its configuration wants it."""
 
+import errno
+
 from ei._core import Engine
 from ei.daemons.binding import bind_error
-from ei.errors import ConfigError
+from ei.errors import ConfigError, ConflictError, DeniedError
 from ei.node.config import NodeConfig
 from ei.records.keys import Keys
+
+XDP_RIGHTS = "CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF"
 
 
 def make_engine(config: NodeConfig, keys: Keys, address: bytes) -> Engine:
@@ -23,8 +27,32 @@ def make_engine(config: NodeConfig, keys: Keys, address: bytes) -> Engine:
             max_datagram_bytes=config.max_datagram_bytes,
             spin_us=config.spin_us,
             copies_per_s=config.copies_per_s,
+            xdp=list(config.xdp),
         )
     except OSError as error:
+        if error.filename in config.xdp:
+            raise xdp_error(str(error.filename), error) from error
         raise bind_error(str(error.filename or ", ".join(config.binds)), error) from error
     except ValueError as error:
         raise ConfigError(f"binds: {error}", remedy='Such as binds = ["[::]:3535"]') from error
+
+
+def xdp_error(device: str, error: OSError) -> ConfigError | ConflictError | DeniedError:
+    """Return what it means that nothing can be taken from a device by AF_XDP, with its remedy."""
+    said = f"xdp: {device}: {error.strerror or error}"
+    match error.errno:
+        case errno.ENODEV:
+            return ConfigError(said, remedy="See which devices there are: ip -brief link")
+        case errno.EACCES | errno.EPERM:
+            return DeniedError(said, remedy=f"It needs root, or {XDP_RIGHTS}. Or leave xdp out.")
+        case errno.ENOBUFS:
+            remedy = "See ulimit -l: 8 MiB of locked memory are enough for most; root has no limit."
+            return ConfigError(said, remedy=remedy)
+        case errno.EOPNOTSUPP:
+            remedy = "Its driver runs no XDP program. The node works on every device without xdp."
+            return ConfigError(said, remedy=remedy)
+        case errno.EBUSY | errno.EEXIST:
+            remedy = f"See what is attached there: ip -details link show dev {device}"
+            return ConflictError(said, remedy=remedy)
+        case _:
+            return ConfigError(said, remedy="The node works on every device without xdp.")

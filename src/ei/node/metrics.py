@@ -369,9 +369,15 @@ METRICS: tuple[Metric[Observed], ...] = (
         labels=("result",),
     ),
     Metric(
+        "ei_captured_datagrams_total",
+        "counter",
+        "Datagrams that AF_XDP took from a device before a socket got them.",
+        _one(lambda observed: observed.running.node.captured),
+    ),
+    Metric(
         "ei_socket_overflows_total",
         "counter",
-        "Datagrams that found the kernel's buffer of the socket full.",
+        "Datagrams that found the kernel's buffer of the socket full, or that of a device.",
         _one(lambda observed: observed.running.node.socket_overflows),
     ),
     Metric(

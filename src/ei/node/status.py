@@ -100,6 +100,7 @@ class NodeCounts(msgspec.Struct, frozen=True):
         dropped: Packets by reason.
         socket_overflows, thread_overflows, notice_overflows: Lost outside the fates; see
             `ei._core.Engine.statistics`.
+        captured: Datagrams that AF_XDP took from a device, among all that were received.
         sent, received_bytes, sent_bytes: Packets and bytes on all pipes.
         copies_dropped: Copies of forwarded packets, by reason; law 6 counts them apart.
         handshakes: Of pipes, by what became of them.
@@ -114,6 +115,7 @@ class NodeCounts(msgspec.Struct, frozen=True):
     socket_overflows: int = 0
     thread_overflows: int = 0
     notice_overflows: int = 0
+    captured: int = 0
     sent: int = 0
     received_bytes: int = 0
     sent_bytes: int = 0

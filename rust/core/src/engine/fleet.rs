@@ -12,6 +12,7 @@ use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use ei_datapath::forward::{Datapath, DatapathConfig};
+use ei_xdp::{XdpError, capture};
 
 use super::lane::Lane;
 use super::notices::News;
@@ -35,8 +36,18 @@ pub(crate) struct FleetConfig {
     /// Thread i runs on `cpus[i]`; empty leaves that to the system.
     pub(crate) cpus: Vec<usize>,
     pub(crate) spin_us: u64,
+    /// Devices whose frames thread 0 takes before a socket gets them.
+    pub(crate) xdp: Vec<String>,
     /// Of lane 0; the others differ in their lane only.
     pub(crate) datapath: DatapathConfig,
+}
+
+/// Why there is no fleet.
+pub(crate) enum UnmadeError {
+    /// An endpoint cannot be bound, or the system has no descriptor left.
+    Bind(BindError),
+    /// Nothing can be taken from a device.
+    Xdp(XdpError),
 }
 
 /// Why an order was not carried out.
@@ -98,16 +109,22 @@ impl Fleet {
     /// Bind the sockets of all threads.
     ///
     /// # Errors
-    /// An endpoint cannot be bound, or the system has no descriptor left.
-    pub(crate) fn new(config: FleetConfig) -> Result<Self, BindError> {
+    /// See `UnmadeError`.
+    pub(crate) fn new(config: FleetConfig) -> Result<Self, UnmadeError> {
         let first = config.binds.first().copied();
         let shared = Shared::new(config.threads).map(Arc::new);
-        let unbound = |error| BindError {
-            endpoint: first.unwrap_or(SocketAddr::from(([0; 4], 0))),
-            error,
+        let unbound = |error| {
+            let endpoint = first.unwrap_or(SocketAddr::from(([0; 4], 0)));
+            UnmadeError::Bind(BindError { endpoint, error })
         };
         let shared = shared.map_err(unbound)?;
-        let (endpoints, sockets) = bind(&config.binds, config.threads)?;
+        let (endpoints, sockets) =
+            bind(&config.binds, config.threads).map_err(UnmadeError::Bind)?;
+        let mut queues = Vec::new();
+        for device in &config.xdp {
+            let captured = capture(device, &endpoints, queues.len());
+            queues.extend(captured.map_err(UnmadeError::Xdp)?);
+        }
         let lanes = sockets.into_iter().enumerate().map(|(number, sockets)| {
             let mut datapath = config.datapath.clone();
             datapath.lanes = config.threads as u8;
@@ -117,6 +134,8 @@ impl Fleet {
                 number,
                 Datapath::new(datapath),
                 sockets,
+                // All of them are the first thread's: whose frame it is, no device knows.
+                std::mem::take(&mut queues),
                 spin_ns,
                 Arc::clone(&shared),
             )

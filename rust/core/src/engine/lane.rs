@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use ei_datapath::forward::Datapath;
 use ei_datapath::trains::Train;
+use ei_xdp::Queue;
 
 use super::mailbox::Mailbox;
 use super::notices::News;
@@ -45,6 +46,10 @@ pub(crate) struct Lane {
     pub(crate) datapath: Datapath,
     sockets: Vec<UdpSocket>,
     receiver: Receiver,
+    /// Of devices whose frames are taken before a socket gets them.
+    queues: Vec<Queue>,
+    /// Datagrams that came by those.
+    captured: u64,
     /// When to tell what the node had no room for.
     tell_again_ns: Option<u64>,
     /// When to hand over what the stream thread had no room for.
@@ -60,7 +65,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// The thread `number`, from 0; `sockets` are its own, at most one for each family.
+    /// The thread `number`, from 0; `sockets` are its own, at most one for each family, as are `queues`.
     ///
     /// # Errors
     /// No descriptor is left.
@@ -68,6 +73,7 @@ impl Lane {
         number: usize,
         datapath: Datapath,
         sockets: Vec<UdpSocket>,
+        queues: Vec<Queue>,
         spin_ns: u64,
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
@@ -80,6 +86,8 @@ impl Lane {
             datapath,
             sockets,
             receiver: Receiver::new(BATCH_TRAINS),
+            queues,
+            captured: 0,
             tell_again_ns: None,
             hand_over_again_ns: None,
             told_overflows: 0,
@@ -98,11 +106,17 @@ impl Lane {
     pub(crate) fn run(&mut self) -> io::Result<()> {
         while !self.shared.stop.is_set() {
             let deadline_ns = self.next_deadline_ns();
-            let ready = self.readiness.wait(&self.sockets, deadline_ns)?;
+            let ready = self
+                .readiness
+                .wait(&self.sockets, &self.queues, deadline_ns)?;
             let now_ns = monotonic_ns();
             let mut is_all_read = true;
             for index in ready.sockets() {
                 is_all_read &= self.receive(now_ns, index)?;
+                self.stamp_traces();
+            }
+            for index in ready.queues() {
+                is_all_read &= self.receive_captured(now_ns, index);
                 self.stamp_traces();
             }
             if is_all_read {
@@ -183,6 +197,23 @@ impl Lane {
         }
         let _sent = send_trains(&mut self.datapath, &self.sockets);
         Ok(is_all)
+    }
+
+    /// Take in what has come by a queue of a device; return whether that was all.
+    fn receive_captured(&mut self, now_ns: u64, index: usize) -> bool {
+        let Some(queue) = self.queues.get_mut(index) else {
+            return true;
+        };
+        let (shared, number) = (&self.shared, self.number);
+        let mut depart = |train: Train<'_>| send_by(&self.sockets, train);
+        let mut frames = queue.take();
+        self.captured += frames.count() as u64;
+        let singles = frames.datagrams();
+        let own = singles.filter(|(from, datagram)| shared.keeps(number, *from, datagram));
+        self.datapath.handle_singles(now_ns, own, Some(&mut depart));
+        drop(frames);
+        let _sent = send_trains(&mut self.datapath, &self.sockets);
+        queue.is_empty()
     }
 
     fn tell_overflows(&mut self, now_ns: u64) {
@@ -363,13 +394,15 @@ impl Lane {
             thread_id: rustix::thread::gettid().as_raw_nonzero().get(),
             batches_outstanding: self.workers.values().map(WorkerSocket::outstanding).sum(),
             socket_overflows: self.socket_overflows(),
+            captured: self.captured,
             thread_overflows: self.thread_overflows(),
         }
     }
 
     fn socket_overflows(&self) -> u64 {
         let sockets = self.sockets.iter();
-        sockets.map(|socket| u64::from(socket.overflowed())).sum()
+        let of_sockets: u64 = sockets.map(|socket| u64::from(socket.overflowed())).sum();
+        of_sockets + self.queues.iter().map(Queue::lost).sum::<u64>()
     }
 
     fn thread_overflows(&self) -> u64 {

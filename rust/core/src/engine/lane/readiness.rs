@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::clock::monotonic_ns;
 use crate::io::UdpSocket;
+use ei_xdp::{MOST_QUEUES, Queue};
 
 /// Mailbox and workers looked at in one round; the others are there in the next.
 const EVENTS_PER_ROUND: usize = 32;
@@ -49,18 +50,23 @@ impl Source {
     }
 }
 
-/// What is ready: first the sockets, then the others.
+/// What is ready: first sockets and queues of devices, then the others.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ready {
     sockets: [bool; MOST_SOCKETS],
+    queues: [bool; MOST_QUEUES],
     tokens: [Option<u64>; EVENTS_PER_ROUND],
 }
 
 impl Ready {
     /// The indices of the sockets at which datagrams wait.
     pub(crate) fn sockets(&self) -> impl Iterator<Item = usize> + use<> {
-        let sockets = self.sockets.into_iter().enumerate();
-        sockets.filter_map(|(index, is_ready)| is_ready.then_some(index))
+        indices(self.sockets)
+    }
+
+    /// The indices of the queues of devices that frames came by.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = usize> + use<> {
+        indices(self.queues)
     }
 
     /// What else is there.
@@ -115,10 +121,11 @@ impl Readiness {
         )?)
     }
 
-    /// Wait until something is ready, here or at one of `sockets`, or `deadline_ns` is due.
+    /// Wait until something is ready, here or at one of `sockets` or `queues`, or `deadline_ns` is due.
     pub(crate) fn wait(
         &mut self,
         sockets: &[UdpSocket],
+        queues: &[Queue],
         deadline_ns: Option<u64>,
     ) -> io::Result<Ready> {
         let now_ns = monotonic_ns();
@@ -126,22 +133,25 @@ impl Readiness {
             true => Some(0),
             false => deadline_ns.map(|due_ns| due_ns.saturating_sub(now_ns)),
         };
-        let mut polled: [PollFd<'_>; MOST_SOCKETS + 1] =
-            std::array::from_fn(|place| match sockets.get(place) {
-                Some(socket) => PollFd::new(socket, PollFlags::IN),
-                None => PollFd::new(&self.epoll, PollFlags::IN),
-            });
-        let polled = polled.get_mut(..=sockets.len()).unwrap_or_default();
+        let sources = sockets.iter().map(AsFd::as_fd);
+        let mut sources = sources.chain(queues.iter().map(AsFd::as_fd));
+        let mut polled: [PollFd<'_>; MOST_SOCKETS + MOST_QUEUES + 1] = std::array::from_fn(|_| {
+            let source = sources.next().unwrap_or(self.epoll.as_fd());
+            PollFd::from_borrowed_fd(source, PollFlags::IN)
+        });
+        let count = sockets.len() + queues.len();
+        let polled = polled.get_mut(..=count).unwrap_or_default();
         let mut ready = Ready::default();
         match poll(polled, timespec(timeout_ns).as_ref()) {
             Ok(0) | Err(Errno::INTR) => return Ok(ready),
             Ok(_) => self.awake_until_ns = monotonic_ns().saturating_add(self.spin_ns),
             Err(errno) => return Err(errno.into()),
         }
-        if let [sockets @ .., others] = polled {
-            for (is_ready, socket) in ready.sockets.iter_mut().zip(sockets) {
-                *is_ready = !socket.revents().is_empty();
-            }
+        if let [watched @ .., others] = polled
+            && let Some((of_sockets, of_queues)) = watched.split_at_checked(sockets.len())
+        {
+            note_ready(&mut ready.sockets, of_sockets);
+            note_ready(&mut ready.queues, of_queues);
             if !others.revents().is_empty() {
                 self.look_at_others(&mut ready.tokens)?;
             }
@@ -161,6 +171,17 @@ impl Readiness {
             Err(Errno::INTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
+    }
+}
+
+fn indices<const COUNT: usize>(ready: [bool; COUNT]) -> impl Iterator<Item = usize> {
+    let places = ready.into_iter().enumerate();
+    places.filter_map(|(index, is_ready)| is_ready.then_some(index))
+}
+
+fn note_ready(ready: &mut [bool], polled: &[PollFd<'_>]) {
+    for (is_ready, one) in ready.iter_mut().zip(polled) {
+        *is_ready = !one.revents().is_empty();
     }
 }
 
