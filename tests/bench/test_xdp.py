@@ -10,7 +10,9 @@ from ei.bench.network import open_network
 from ei.bench.world import DELIVERY, open_world
 from ei.bench.xdp import OFFERED_PER_S, open_capturing, sum_up, xdp
 
-CAPTURED = Run(cost_ns=600.0, utilisation=0.3, handed_on=1.0, received_per_s=OFFERED_PER_S)
+CAPTURED = Run(
+    cost_ns=600.0, utilisation=0.3, handed_on=1.0, received_per_s=OFFERED_PER_S, captured=1.0
+)
 RECEIVED = Run(cost_ns=1_500.0, utilisation=0.7, handed_on=1.0, received_per_s=OFFERED_PER_S)
 
 
@@ -29,6 +31,12 @@ def test_a_rate_that_one_of_both_has_not_reached_gives_no_figure(who: int) -> No
     figure = sum_up("xdp", *runs)
 
     assert (figure.status, figure.note) == ("invalid", "the node got 200,000 packets a second only")
+
+
+def test_packets_that_came_by_the_socket_give_no_figure() -> None:
+    figure = sum_up("xdp", [CAPTURED, replace(CAPTURED, captured=0.4)], [RECEIVED] * 2)
+
+    assert (figure.status, figure.note) == ("invalid", "AF_XDP took 40% of the packets only")
 
 
 def test_a_node_that_dropped_packets_gives_no_figure() -> None:
@@ -55,6 +63,7 @@ def test_all_packets_of_a_capturing_node_come_from_the_device() -> None:
     assert run.handed_on > 0.9
     # The sink comes by another device.
     assert 0.99 < captured / received < 1.0
+    assert run.captured > 0.99
 
 
 @pytest.mark.slow

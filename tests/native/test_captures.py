@@ -107,6 +107,15 @@ def wait_for(rig: Rig, name: str, count: int) -> None:
         assert monotonic_ns() < ends_ns, f"{name} is {rig.counts()[name]}, not {count}"
 
 
+SOMETHING = b"after it"
+
+
+def say_something() -> None:
+    """Send one datagram to the node, from the side of the hosts."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+        _ = sending.sendto(SOMETHING, (NODE_V4, PORT))
+
+
 def busy_ns(rig: Rig) -> int:
     """Return the CPU time of the datapath's thread."""
     threads = rig.node.statistics()["threads"]
@@ -207,6 +216,20 @@ def test_a_datagram_comes_in_by_the_device_or_by_the_socket_but_comes(
         assert rig.counts()["captured"] == (payload_bytes <= LONGEST_BYTES)
 
 
+@pytest.mark.parametrize("source", ["127.0.0.5", "224.0.0.5", "255.255.255.255", NODE_V4])
+def test_what_nobody_sends_from_is_answered_by_nobody(network: Network, source: str) -> None:
+    raw = socket.SOCK_RAW, socket.IPPROTO_RAW
+    with network.rig(FAMILIES["IPv4"][1]) as rig, udp(network, *raw) as sending:
+        addresses = socket.inet_aton(source) + socket.inet_aton(NODE_V4)
+        udp_header = struct.pack("!4H", 4_321, PORT, 8 + 20, 0)
+        packet = b"\x45" + bytes(8) + b"\x11" + bytes(2) + addresses + udp_header + bytes(20)
+        _ = sending.sendto(packet, (NODE_V4, 0))
+        _ = network.hosts.submit(say_something).result()
+
+        wait_for(rig, "captured", 1)
+        assert rig.counts()["received_bytes"] == len(SOMETHING)
+
+
 def test_a_packet_with_options_comes_by_the_socket(network: Network) -> None:
     with network.rig(FAMILIES["IPv4"][1]) as rig, udp(network) as sending:
         record_route = bytes([7, 7, 4, 0, 0, 0, 0, 0])
@@ -295,11 +318,45 @@ def test_a_second_node_at_the_same_device_is_refused(network: Network) -> None:
     assert (seen.value.errno, seen.value.filename) == (errno.EBUSY, "n0")
 
 
-def test_a_driver_that_runs_no_programs_is_refused(network: Network) -> None:
-    with pytest.raises(OSError, match="cannot attach a program to it") as seen:
-        _ = network.rig("127.0.0.1:0", xdp=("lo",))
+@pytest.mark.parametrize(
+    ("device", "kind", "said"),
+    [
+        ("lo", (), "which has no frames of Ethernet"),
+        ("t0", ("tuntap", "add", "dev", "t0", "mode", "tap"), "which is a tap"),
+        ("d0", ("link", "add", "d0", "type", "bridge"), "cannot attach a program to it"),
+    ],
+)
+def test_a_device_that_cannot_be_used_is_refused(
+    network: Network, device: str, kind: tuple[str, ...], said: str
+) -> None:
+    if kind:
+        _ = network.run_at_node("ip", *kind)
+        _ = network.run_at_node("ip", "address", "add", "10.78.0.1/24", "dev", device)
 
-    assert (seen.value.errno, seen.value.filename) == (errno.EOPNOTSUPP, "lo")
+    with pytest.raises(OSError, match=said) as seen:
+        _ = network.rig(ANYWHERE["IPv4"], xdp=(device,))
+
+    assert (seen.value.errno, seen.value.filename) == (errno.EOPNOTSUPP, device)
+
+
+def test_devices_share_the_queues_and_the_memory(network: Network) -> None:
+    pair = ("name", "n1", "numrxqueues", "12", "numtxqueues", "12")
+    _ = network.run_at_node("ip", "link", "add", *pair, "type", "veth", "peer", "name", "c1")
+    _ = network.run_at_node("ip", "address", "add", "10.78.0.2/24", "dev", "n1")
+
+    with network.rig(ANYWHERE["IPv4"], xdp=("n0", "n1")) as rig, udp(network) as sending:
+        _ = sending.sendto(b"by the first", (NODE_V4, PORT))
+
+        wait_for(rig, "captured", 1)
+
+
+def test_a_device_without_an_address_of_the_node_is_refused(network: Network) -> None:
+    _ = network.run_at_node("ip", "-4", "address", "flush", "dev", "n0")
+
+    with pytest.raises(OSError, match="cannot find an address of the node at it") as seen:
+        _ = network.rig(ANYWHERE["IPv4"])
+
+    assert (seen.value.errno, seen.value.filename) == (errno.EADDRNOTAVAIL, "n0")
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -51,9 +51,10 @@ def test_a_device_that_is_not_there_is_named() -> None:
     [
         (errno.EPERM, DeniedError, "CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF"),
         (errno.EBUSY, ConflictError, "ip -details link show dev eth0"),
+        (errno.EADDRNOTAVAIL, ConfigError, "ip -brief address show dev eth0"),
         (errno.ENOBUFS, ConfigError, "ulimit -l"),
-        (errno.EOPNOTSUPP, ConfigError, "Its driver runs no XDP program"),
-        (errno.EINVAL, ConfigError, "works on every device without xdp"),
+        (errno.EOPNOTSUPP, ConfigError, "Or leave xdp out"),
+        (errno.EINVAL, ConfigError, "ethtool -i eth0"),
     ],
 )
 def test_each_refusal_of_a_device_has_its_kind_and_remedy(

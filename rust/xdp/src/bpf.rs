@@ -97,7 +97,7 @@ pub(crate) fn load(instructions: &[Instruction]) -> io::Result<OwnedFd> {
     let attributes = ProgramLoad {
         kind: PROGRAM_XDP,
         instruction_count: instructions.len() as u32,
-        instructions: instructions.as_ptr().addr() as u64,
+        instructions: instructions.as_ptr().expose_provenance() as u64,
         license: address_of(LICENSE),
         name: *NAME,
         ..ProgramLoad::default()
@@ -117,7 +117,7 @@ pub(crate) fn attach(program: &OwnedFd, device: u32) -> io::Result<OwnedFd> {
 }
 
 fn address_of<T>(value: &T) -> u64 {
-    std::ptr::from_ref(value).addr() as u64
+    std::ptr::from_ref(value).expose_provenance() as u64
 }
 
 /// A call that returns a descriptor.
@@ -129,7 +129,7 @@ fn make<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd> {
 
 fn call<T>(command: libc::c_int, attributes: &T) -> io::Result<libc::c_int> {
     // SAFETY: `attributes` are of the layout that `command` wants and of the length that is stated; what they
-    // point to is borrowed by the callers until this returns. The kernel reads, and writes nothing.
+    // point to is borrowed by the callers until this returns, and exposed. The kernel reads, and writes nothing.
     let result = unsafe {
         libc::syscall(
             libc::SYS_bpf,

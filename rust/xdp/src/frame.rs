@@ -8,13 +8,14 @@ const IPV6_BYTES: usize = 40;
 const UDP_BYTES: usize = 8;
 const UDP: u8 = 17;
 
-/// The datagram inside of a frame, and who sent it, as a socket would have told it.
+/// The datagram inside of a frame, and who sent it.
 ///
-/// It is empty where it is broken: longer than its frame, or its sum is wrong. A sum that its sender left to
-/// a device is right, as it is between virtual ones: the packet was on no wire.
+/// It is empty where it is broken: longer than its frame, or its sum is wrong. The sum of its addresses and
+/// length alone is right, too: between virtual devices the rest is left to a device that never does it.
 ///
 /// `frame` is Ethernet, then IPv4 without options or IPv6 without extensions, then UDP; what is none of
-/// these comes empty, from 0.0.0.0:0. `device` is the index that a link-local sender is told with.
+/// these, or from an address that nobody sends from, comes empty, from 0.0.0.0:0. `device` is the index that
+/// a link-local sender is told with.
 #[inline]
 pub fn datagram(frame: &mut [u8], device: u32) -> (SocketAddr, &mut [u8]) {
     let Some(head) = Head::parse(frame, device) else {
@@ -51,7 +52,15 @@ impl Head {
                 let (ip, rest) = packet.split_first_chunk::<IPV4_BYTES>()?;
                 let [.., p, _, _, a, b, c, d, _, _, _, _] = *ip;
                 let addresses = ip.last_chunk::<8>()?;
-                let to_from = |port| (Ipv4Addr::new(a, b, c, d), port).into();
+                let from = Ipv4Addr::new(a, b, c, d);
+                let is_nobody = from.is_loopback()
+                    || from.is_multicast()
+                    || from.is_unspecified()
+                    || from.is_broadcast();
+                if is_nobody {
+                    return None;
+                }
+                let to_from = |port| (from, port).into();
                 let payload_at = ETHERNET_BYTES + IPV4_BYTES + UDP_BYTES;
                 Self::parse_udp(p, addresses, rest, payload_at, true, to_from)
             }
@@ -60,6 +69,13 @@ impl Head {
                 let [_, _, _, _, _, _, p, _, ..] = *ip;
                 let addresses = ip.last_chunk::<32>()?;
                 let from = Ipv6Addr::from(*addresses.first_chunk::<16>()?);
+                let is_nobody = from.is_loopback()
+                    || from.is_multicast()
+                    || from.is_unspecified()
+                    || from.to_ipv4_mapped().is_some();
+                if is_nobody {
+                    return None;
+                }
                 let scope = if from.is_unicast_link_local() {
                     device
                 } else {
@@ -149,9 +165,9 @@ mod tests {
         let (a, b) = match is_v6 {
             false => (vec![192, 0, 2, 7], vec![192, 0, 2, 9]),
             true => {
-                let mut a = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
-                let b = a;
-                a[15] = 7;
+                let a = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+                let mut b = a;
+                b[15] = 9;
                 (a.to_vec(), b.to_vec())
             }
         };
@@ -224,6 +240,8 @@ mod tests {
             bit in 0..8_u32,
         ) {
             let mut frame = frame(is_v6, &payload);
+            let head = Head::parse(&frame, 3).unwrap();
+            prop_assume!(head.sum != folded(head.pseudo_sum));
             let place = sum_at(is_v6) + 2 + place.index(payload.len());
             frame[place] ^= 1_u8 << bit;
             let (sender, bytes) = datagram(&mut frame, 3);
@@ -277,6 +295,23 @@ mod tests {
             frame[14 + 20 + 5] = length;
             frame[14 + 20 + 6..14 + 20 + 8].fill(0);
             assert!(datagram(&mut frame, 3).1.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_nobody_sends_from_comes_from_nowhere() {
+        for address in ["127.0.0.1", "224.0.0.1", "255.255.255.255", "0.0.0.0"] {
+            let address: Ipv4Addr = address.parse().unwrap();
+            let mut frame = frame(false, b"payload");
+            frame[26..30].copy_from_slice(&address.octets());
+            assert!(Head::parse(&frame, 3).is_none());
+            assert!(datagram(&mut frame, 3).1.is_empty());
+        }
+        for address in ["::1", "ff02::1", "::", "::ffff:192.0.2.7"] {
+            let address: Ipv6Addr = address.parse().unwrap();
+            let mut frame = frame(true, b"payload");
+            frame[22..38].copy_from_slice(&address.octets());
+            assert!(Head::parse(&frame, 3).is_none());
         }
     }
 

@@ -1,9 +1,9 @@
 //! Datagrams taken from a device by AF_XDP, before the network stack sees them.
 //!
 //! Where packets come singly, taking one from a socket costs the kernel more than all else that a node does
-//! with it. Here a program of 30 instructions, run by the kernel at the device, picks the datagrams for the
+//! with it. Here a program of some 50 instructions, run by the driver of a device, picks the datagrams for the
 //! node's endpoints and puts them into memory that both share; all others go their usual way, and so does
-//! whatever the program does not know: IP options, fragments, VLAN tags, long frames. What leaves still
+//! whatever the program does not know: IP options, fragments, VLAN tags in the frame, long frames. What leaves still
 //! leaves by the sockets, so routes, neighbours and trains stay the kernel's.
 //!
 //! When and why: `docs/decisions/`, 282.

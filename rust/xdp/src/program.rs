@@ -1,6 +1,6 @@
 //! The program that the kernel runs at a device: it picks the datagrams for the node's endpoints.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 /// Longest frame that fits: a chunk without the room that the kernel keeps before it.
 pub(crate) const MAX_FRAME_BYTES: usize = CHUNK_BYTES - XDP_PACKET_HEADROOM;
@@ -35,9 +35,11 @@ const AND_CONSTANT: u8 = 0x57;
 const JUMP: u8 = 0x05;
 const JUMP_GREATER: u8 = 0x2d;
 const JUMP_LESS_EQUAL: u8 = 0xbd;
+const JUMP_EQUAL: u8 = 0x1d;
 const JUMP_NOT_EQUAL: u8 = 0x5d;
 const JUMP_EQUAL_CONSTANT: u8 = 0x15;
 const JUMP_NOT_EQUAL_CONSTANT: u8 = 0x55;
+const JUMP_EQUAL_CONSTANT_32: u8 = 0x16;
 const JUMP_NOT_EQUAL_CONSTANT_32: u8 = 0x56;
 const CALL: u8 = 0x85;
 const EXIT: u8 = 0x95;
@@ -61,17 +63,21 @@ const OTHER: u8 = 5;
 /// Places in `struct xdp_md`.
 const DATA: i16 = 0;
 const DATA_END: i16 = 4;
+const INGRESS_DEVICE: i16 = 12;
 const RX_QUEUE_INDEX: i16 = 16;
 
 /// Places in a frame.
+const ETHERNET_TO: i16 = 0;
 const ETHERNET_TYPE: i16 = 12;
 const IP: i16 = 14;
 const IPV4_FRAGMENT: i16 = IP + 6;
 const IPV4_PROTOCOL: i16 = IP + 9;
+const IPV4_FROM: i16 = IP + 12;
 const IPV4_TO: i16 = IP + 16;
 const IPV4_PORT: i16 = IP + 20 + 2;
 const IPV4_UDP_END: i32 = 14 + 20 + 8;
 const IPV6_PROTOCOL: i16 = IP + 6;
+const IPV6_FROM: i16 = IP + 8;
 const IPV6_TO: i16 = IP + 24;
 const IPV6_PORT: i16 = IP + 40 + 2;
 const IPV6_UDP_END: i32 = 14 + 40 + 8;
@@ -125,12 +131,23 @@ impl Assembler {
         self.put(code, of, 0, 0, constant);
     }
 
-    /// Jump unless the first `bytes` of the packet are there.
-    fn need(&mut self, bytes: i32) {
+    /// Let the packet pass if its place `bytes` compares so with its end.
+    fn pass_if(&mut self, bytes: i32, compares: u8) {
         self.put(MOVE, SCRATCH, START, 0, 0);
         self.put(ADD_CONSTANT, SCRATCH, 0, 0, bytes);
         self.jumps.push((self.instructions.len(), Label::Pass));
-        self.put(JUMP_GREATER, SCRATCH, END, 0, 0);
+        self.put(compares, SCRATCH, END, 0, 0);
+    }
+
+    /// Load 16 bytes of the packet and skip `skipped` instructions unless they are those of `address`; the
+    /// last comparison is the caller's, of `SCRATCH` with `OTHER`.
+    fn compare_v6(&mut self, place: i16, address: Ipv6Addr, skipped: i16) {
+        let [first, second] = halves(address);
+        self.load(LOAD_DOUBLE, SCRATCH, START, place);
+        self.load_constant(OTHER, 0, first);
+        self.put(JUMP_NOT_EQUAL, SCRATCH, OTHER, skipped + 3, 0);
+        self.load(LOAD_DOUBLE, SCRATCH, START, place + 8);
+        self.load_constant(OTHER, 0, second);
     }
 
     fn jump(&mut self, label: Label) {
@@ -141,31 +158,49 @@ impl Assembler {
         self.places.push((label, self.instructions.len()));
     }
 
-    fn assemble(mut self) -> Vec<Instruction> {
+    /// The instructions; none where a jump would be too long, as with thousands of addresses.
+    fn assemble(mut self) -> Option<Vec<Instruction>> {
         for (at, label) in self.jumps {
-            let place = self.places.iter().find(|(known, _)| *known == label);
-            if let (Some((_, place)), Some(jump)) = (place, self.instructions.get_mut(at)) {
-                jump.offset = (place - at - 1) as i16;
-            }
+            let (_, place) = self.places.iter().find(|(known, _)| *known == label)?;
+            self.instructions.get_mut(at)?.offset = i16::try_from(place - at - 1).ok()?;
         }
-        self.instructions
+        Some(self.instructions)
     }
 }
 
-/// The program: hand what is for one of `endpoints`, none of which has an unspecified address, to the socket
-/// that `map`, a descriptor, has for the queue that it came by. All else passes.
-pub(crate) fn program(map: u32, endpoints: &[SocketAddr]) -> Vec<Instruction> {
+/// Where the program runs.
+pub(crate) struct Place {
+    /// The index of the device.
+    pub(crate) device: u32,
+    /// Its Ethernet address.
+    pub(crate) ethernet: [u8; 6],
+    /// A descriptor of the map from its queues to sockets.
+    pub(crate) map: u32,
+}
+
+/// The program: hand what is for one of `endpoints`, each an address of the device, to the socket that the map
+/// has for the queue that it came by. All else passes, what no stack takes among it: what is from ourselves or
+/// for another Ethernet address. `None` for more endpoints than a program has room for.
+pub(crate) fn program(place: &Place, endpoints: &[SocketAddr]) -> Option<Vec<Instruction>> {
     let mut code = Assembler::default();
     code.put(MOVE, CONTEXT, R1, 0, 0);
+    // A device that is one of several below it lets those run its program, and their queues are not ours.
+    code.load(LOAD_WORD, SCRATCH, CONTEXT, INGRESS_DEVICE);
+    let device = place.device as i32;
+    code.jump_if(JUMP_NOT_EQUAL_CONSTANT_32, SCRATCH, device, Label::Pass);
     code.load(LOAD_WORD, START, CONTEXT, DATA);
     code.load(LOAD_WORD, END, CONTEXT, DATA_END);
     // A frame that does not fit would be dropped.
-    code.put(MOVE, SCRATCH, START, 0, 0);
-    code.put(ADD_CONSTANT, SCRATCH, 0, 0, MAX_FRAME_BYTES as i32 + 1);
-    code.jumps.push((code.instructions.len(), Label::Pass));
-    code.put(JUMP_LESS_EQUAL, SCRATCH, END, 0, 0);
+    code.pass_if(MAX_FRAME_BYTES as i32 + 1, JUMP_LESS_EQUAL);
+    code.pass_if(IPV4_UDP_END, JUMP_GREATER);
 
-    code.need(IPV4_UDP_END);
+    let [a, b, c, d, e, f] = place.ethernet;
+    code.load(LOAD_WORD, SCRATCH, START, ETHERNET_TO);
+    let first = i32::from_ne_bytes([a, b, c, d]);
+    code.jump_if(JUMP_NOT_EQUAL_CONSTANT_32, SCRATCH, first, Label::Pass);
+    code.load(LOAD_HALF, SCRATCH, START, ETHERNET_TO + 4);
+    let second = i32::from(u16::from_ne_bytes([e, f]));
+    code.jump_if(JUMP_NOT_EQUAL_CONSTANT, SCRATCH, second, Label::Pass);
     code.load(LOAD_HALF, SCRATCH, START, ETHERNET_TYPE);
     code.jump_if(JUMP_EQUAL_CONSTANT, SCRATCH, be(0x86dd), Label::IpV6);
     code.jump_if(JUMP_NOT_EQUAL_CONSTANT, SCRATCH, be(0x0800), Label::Pass);
@@ -179,6 +214,8 @@ pub(crate) fn program(map: u32, endpoints: &[SocketAddr]) -> Vec<Instruction> {
     for endpoint in endpoints {
         if let SocketAddr::V4(endpoint) = endpoint {
             let address = i32::from_ne_bytes(endpoint.ip().octets());
+            code.load(LOAD_WORD, SCRATCH, START, IPV4_FROM);
+            code.jump_if(JUMP_EQUAL_CONSTANT_32, SCRATCH, address, Label::Pass);
             code.load(LOAD_WORD, SCRATCH, START, IPV4_TO);
             code.put(JUMP_NOT_EQUAL_CONSTANT_32, SCRATCH, 0, 2, address);
             code.load(LOAD_HALF, SCRATCH, START, IPV4_PORT);
@@ -193,21 +230,15 @@ pub(crate) fn program(map: u32, endpoints: &[SocketAddr]) -> Vec<Instruction> {
     code.jump(Label::Pass);
 
     code.here(Label::IpV6);
-    code.need(IPV6_UDP_END);
+    code.pass_if(IPV6_UDP_END, JUMP_GREATER);
     code.load(LOAD_BYTE, SCRATCH, START, IPV6_PROTOCOL);
     code.jump_if(JUMP_NOT_EQUAL_CONSTANT, SCRATCH, UDP, Label::Pass);
     for endpoint in endpoints {
         if let SocketAddr::V6(endpoint) = endpoint {
-            let address = u128::from_ne_bytes(endpoint.ip().octets());
-            let (first, second) = match cfg!(target_endian = "little") {
-                true => (address as u64, (address >> 64) as u64),
-                false => ((address >> 64) as u64, address as u64),
-            };
-            code.load(LOAD_DOUBLE, SCRATCH, START, IPV6_TO);
-            code.load_constant(OTHER, 0, first);
-            code.put(JUMP_NOT_EQUAL, SCRATCH, OTHER, 6, 0);
-            code.load(LOAD_DOUBLE, SCRATCH, START, IPV6_TO + 8);
-            code.load_constant(OTHER, 0, second);
+            code.compare_v6(IPV6_FROM, *endpoint.ip(), 1);
+            code.jumps.push((code.instructions.len(), Label::Pass));
+            code.put(JUMP_EQUAL, SCRATCH, OTHER, 0, 0);
+            code.compare_v6(IPV6_TO, *endpoint.ip(), 3);
             code.put(JUMP_NOT_EQUAL, SCRATCH, OTHER, 2, 0);
             code.load(LOAD_HALF, SCRATCH, START, IPV6_PORT);
             code.jump_if(
@@ -223,13 +254,23 @@ pub(crate) fn program(map: u32, endpoints: &[SocketAddr]) -> Vec<Instruction> {
     code.put(EXIT, 0, 0, 0, 0);
 
     code.here(Label::Take);
-    code.load_constant(R1, PSEUDO_MAP, u64::from(map));
+    code.load_constant(R1, PSEUDO_MAP, u64::from(place.map));
     code.load(LOAD_WORD, R2, CONTEXT, RX_QUEUE_INDEX);
     // What it returns where the map has no socket for that queue.
     code.put(MOVE_CONSTANT, R3, 0, 0, XDP_PASS);
     code.put(CALL, 0, 0, 0, REDIRECT_MAP);
     code.put(EXIT, 0, 0, 0, 0);
     code.assemble()
+}
+
+/// An address as two loads of eight bytes give it.
+fn halves(address: Ipv6Addr) -> [u64; 2] {
+    let whole = u128::from_ne_bytes(address.octets());
+    let (low, high) = (whole as u64, (whole >> 64) as u64);
+    match cfg!(target_endian = "little") {
+        true => [low, high],
+        false => [high, low],
+    }
 }
 
 /// Two bytes of a packet as a load of both gives them.
@@ -244,7 +285,11 @@ mod tests {
     use super::*;
 
     const PACKET: u64 = 1 << 32;
-    const MAP: u32 = 77;
+    const PLACE: Place = Place {
+        device: 9,
+        ethernet: [2, 3, 4, 5, 6, 250],
+        map: 77,
+    };
     const QUEUE: u32 = 5;
 
     #[derive(Debug, PartialEq, Eq)]
@@ -253,8 +298,18 @@ mod tests {
         Taken,
     }
 
-    /// What the kernel would do, for the instructions that are used; panics where its verifier would refuse.
-    fn run(code: &[Instruction], frame: &[u8]) -> Verdict {
+    fn run(frame: &[u8]) -> Verdict {
+        run_at(PLACE.device, frame)
+    }
+
+    fn run_at(device: u32, frame: &[u8]) -> Verdict {
+        interpret(&program(&PLACE, &endpoints()).unwrap(), device, frame)
+    }
+
+    /// What the kernel would do, for the instructions that are used. Panics where its verifier would refuse a
+    /// load: of what no comparison with the packet's end has shown to be there.
+    fn interpret(code: &[Instruction], device: u32, frame: &[u8]) -> Verdict {
+        let mut shown = 0;
         let mut registers = [0_u64; 10];
         let mut at = 0;
         for _ in 0..1_000 {
@@ -273,6 +328,7 @@ mod tests {
             };
             let load = |bytes: usize| {
                 let start = (registers[from] - PACKET) as usize + offset as usize;
+                assert!(start + bytes <= shown, "{start} is not known to be there");
                 let mut value = [0; 8];
                 value[..bytes].copy_from_slice(&frame[start..start + bytes]);
                 u64::from_le_bytes(value)
@@ -282,6 +338,7 @@ mod tests {
                     registers[to] = match offset {
                         DATA => PACKET,
                         DATA_END => PACKET + frame.len() as u64,
+                        INGRESS_DEVICE => u64::from(device),
                         RX_QUEUE_INDEX => u64::from(QUEUE),
                         _ => panic!("no such field: {offset}"),
                     };
@@ -300,15 +357,23 @@ mod tests {
                 ADD_CONSTANT => registers[to] += wide,
                 AND_CONSTANT => registers[to] &= wide,
                 JUMP => skip(true),
-                JUMP_GREATER => skip(registers[to] > registers[from]),
+                JUMP_GREATER => {
+                    let is_beyond = registers[to] > registers[from];
+                    skip(is_beyond);
+                    if !is_beyond {
+                        shown = shown.max((registers[to] - PACKET) as usize);
+                    }
+                }
                 JUMP_LESS_EQUAL => skip(registers[to] <= registers[from]),
+                JUMP_EQUAL => skip(registers[to] == registers[from]),
                 JUMP_NOT_EQUAL => skip(registers[to] != registers[from]),
                 JUMP_EQUAL_CONSTANT => skip(registers[to] == wide),
                 JUMP_NOT_EQUAL_CONSTANT => skip(registers[to] != wide),
+                JUMP_EQUAL_CONSTANT_32 => skip(registers[to] as u32 == constant as u32),
                 JUMP_NOT_EQUAL_CONSTANT_32 => skip(registers[to] as u32 != constant as u32),
                 CALL => {
                     assert_eq!(constant, REDIRECT_MAP);
-                    assert_eq!(registers[1..4], [u64::from(MAP), u64::from(QUEUE), 2]);
+                    assert_eq!(registers[1..4], [u64::from(PLACE.map), u64::from(QUEUE), 2]);
                     return Verdict::Taken;
                 }
                 EXIT => {
@@ -352,43 +417,67 @@ mod tests {
             }
         };
         let udp = [&[0, 7], &endpoint.port().to_be_bytes()[..], &[0; 4]].concat();
-        [&[2; 12][..], &kind, &ip, &udp, &vec![0; payload_bytes]].concat()
+        [
+            &PLACE.ethernet[..],
+            &[2; 6],
+            &kind,
+            &ip,
+            &udp,
+            &vec![0; payload_bytes],
+        ]
+        .concat()
     }
 
     #[test]
     fn what_is_for_an_endpoint_is_taken() {
-        let code = program(MAP, &endpoints());
         for endpoint in endpoints() {
-            assert_eq!(run(&code, &frame_to(endpoint, 400)), Verdict::Taken);
-            assert_eq!(run(&code, &frame_to(endpoint, 0)), Verdict::Taken);
+            assert_eq!(run(&frame_to(endpoint, 400)), Verdict::Taken);
+            assert_eq!(run(&frame_to(endpoint, 0)), Verdict::Taken);
         }
     }
 
     #[test]
     fn what_is_for_others_passes() {
-        let code = program(MAP, &endpoints());
         for other in [
             "192.0.2.9:3536",
             "192.0.2.8:3535",
             "[2001:db8::9]:443",
             "[2001:db8::a]:3535",
         ] {
-            assert_eq!(
-                run(&code, &frame_to(other.parse().unwrap(), 400)),
-                Verdict::Passed
-            );
+            let frame = frame_to(other.parse().unwrap(), 400);
+            assert_eq!(run(&frame), Verdict::Passed);
         }
         for endpoint in endpoints() {
-            assert_eq!(
-                run(&program(MAP, &[]), &frame_to(endpoint, 400)),
-                Verdict::Passed
-            );
+            for place in 0..6 {
+                let mut frame = frame_to(endpoint, 400);
+                frame[place] ^= 1;
+                assert_eq!(run(&frame), Verdict::Passed);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_from_the_node_itself_passes() {
+        for endpoint in endpoints() {
+            let mut frame = frame_to(endpoint, 400);
+            match endpoint {
+                SocketAddr::V4(v4) => frame[26..30].copy_from_slice(&v4.ip().octets()),
+                SocketAddr::V6(v6) => frame[22..38].copy_from_slice(&v6.ip().octets()),
+            }
+            assert_eq!(run(&frame), Verdict::Passed);
+        }
+    }
+
+    #[test]
+    fn what_came_by_a_device_below_passes() {
+        for endpoint in endpoints() {
+            let frame = frame_to(endpoint, 400);
+            assert_eq!(run_at(PLACE.device + 1, &frame), Verdict::Passed);
         }
     }
 
     #[test]
     fn what_it_does_not_know_passes() {
-        let code = program(MAP, &endpoints());
         let [v4, _, v6, _] = endpoints()[..] else {
             panic!()
         };
@@ -396,23 +485,33 @@ mod tests {
         for (place, byte) in [(12, 0x81), (14, 0x46), (20, 0x20), (21, 1), (23, 6)] {
             let mut frame = frame_to(v4, 100);
             frame[place] = byte;
-            assert_eq!(run(&code, &frame), Verdict::Passed);
+            assert_eq!(run(&frame), Verdict::Passed);
         }
         // A fragment, which is a header of its own; TCP.
         for protocol in [44, 6] {
             let mut frame = frame_to(v6, 100);
             frame[20] = protocol;
-            assert_eq!(run(&code, &frame), Verdict::Passed);
+            assert_eq!(run(&frame), Verdict::Passed);
         }
     }
 
     #[test]
     fn what_fits_is_taken_and_what_is_longer_passes() {
-        let code = program(MAP, &endpoints());
         let endpoint = endpoints()[0];
         let most = MAX_FRAME_BYTES - frame_to(endpoint, 0).len();
-        assert_eq!(run(&code, &frame_to(endpoint, most)), Verdict::Taken);
-        assert_eq!(run(&code, &frame_to(endpoint, most + 1)), Verdict::Passed);
+        assert_eq!(run(&frame_to(endpoint, most)), Verdict::Taken);
+        assert_eq!(run(&frame_to(endpoint, most + 1)), Verdict::Passed);
+    }
+
+    #[test]
+    fn hundreds_of_addresses_have_room_and_thousands_do_not() {
+        let many = |count: u32| -> Vec<SocketAddr> {
+            (0..count)
+                .map(|number| (Ipv6Addr::from(u128::from(number)), 35).into())
+                .collect()
+        };
+        assert!(program(&PLACE, &many(1_000)).is_some());
+        assert!(program(&PLACE, &many(10_000)).is_none());
     }
 
     proptest! {
@@ -429,7 +528,7 @@ mod tests {
                 let place = place.index(frame.len());
                 frame[place] = byte;
             }
-            let _verdict = run(&program(MAP, &endpoints()), &frame);
+            let _verdict = run(&frame);
         }
     }
 }

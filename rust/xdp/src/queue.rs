@@ -91,17 +91,16 @@ impl Queue {
         self.attached = Some(attached);
     }
 
-    /// Whether nothing waits; costs no call of the system.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.received.is_empty()
-    }
-
     /// Take some of what waits, up to a train's worth.
     #[inline]
     pub fn take(&mut self) -> Batch<'_> {
         let count = self.received.take(&mut self.taken);
-        let batch = Batch { queue: self, count };
+        let is_all = count < BATCH_FRAMES || self.received.is_empty();
+        let batch = Batch {
+            queue: self,
+            count,
+            is_all,
+        };
         for (start, bytes) in batch.frames() {
             // SAFETY: as in `datagrams`, and the borrow ends here.
             let head = unsafe { std::slice::from_raw_parts(start, bytes.min(HEAD_BYTES)) };
@@ -128,12 +127,18 @@ impl AsFd for Queue {
 pub struct Batch<'a> {
     queue: &'a mut Queue,
     count: usize,
+    is_all: bool,
 }
 
 impl Batch<'_> {
     /// How many there are.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// Whether no others waited when these were taken.
+    pub fn is_all(&self) -> bool {
+        self.is_all
     }
 
     /// Each datagram, with its sender; empty where it was broken on its way.
@@ -149,10 +154,10 @@ impl Batch<'_> {
     }
 
     /// Where each frame lies, and how long it is.
-    fn frames(&self) -> impl Iterator<Item = (*mut u8, usize)> + use<> {
+    fn frames(&self) -> impl Iterator<Item = (*mut u8, usize)> {
         let (start, most) = (self.queue.memory.start(), self.queue.memory.bytes());
-        let taken = self.queue.taken;
-        taken.into_iter().take(self.count).filter_map(move |frame| {
+        let taken = self.queue.taken.iter().take(self.count);
+        taken.filter_map(move |frame| {
             let (at, bytes) = (frame.addr as usize, frame.len as usize);
             // The kernel says so in memory that we could have written: believed as far as it is ours.
             let is_ours = at.checked_add(bytes)? <= most;

@@ -49,8 +49,9 @@ impl Mapping {
         })
     }
 
+    /// For the kernel, which writes there.
     pub(crate) fn address(&self) -> u64 {
-        self.start.addr() as u64
+        self.start.expose_provenance() as u64
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -129,11 +130,13 @@ impl<T: Copy> Ring<T> {
         count
     }
 
-    /// Put entries for the kernel; there must be room for them.
+    /// Put entries for the kernel, as many as there is room for.
     pub(crate) fn put(&mut self, entries: impl Iterator<Item = T>) {
         let producer = self.counter(self.at.producer);
         let mut put = producer.load(Ordering::Relaxed);
-        for entry in entries {
+        let taken = self.counter(self.at.consumer).load(Ordering::Acquire);
+        let room = self.entries.saturating_sub(put.wrapping_sub(taken));
+        for entry in entries.take(room as usize) {
             // SAFETY: the kernel does not touch the entry before our counter says that it is there, and has
             // read what was there before, since there is room.
             unsafe { self.entry(put).write(entry) };

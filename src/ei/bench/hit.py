@@ -62,12 +62,14 @@ class Run:
         utilisation: Share of one core that was used.
         handed_on: Share sent of what should have been: what is dropped costs next to nothing.
         received_per_s: Packets.
+        captured: Share of the packets that AF_XDP took.
     """
 
     cost_ns: float
     utilisation: float
     handed_on: float
     received_per_s: float = 0.0
+    captured: float = 0.0
 
     def why_invalid(self) -> str:
         """Say why its cost means nothing; empty when it does."""
@@ -216,6 +218,7 @@ def run_node(world: World, order: GenerateOrder, *, copies: int) -> Run:
         utilisation=spent.utilisation,
         handed_on=spent.sent / (spent.received * copies) if spent.received else 0.0,
         received_per_s=spent.received / spent.seconds,
+        captured=spent.captured / spent.received if spent.received else 0.0,
     )
 
 

@@ -1,6 +1,7 @@
 """`relays`: CPU of a node in the middle for each packet, beside relays of others in the same place.
 
-All get datagrams of the same length on the wire, and the CPU counted is the relay's process alone.
+All get datagrams of the same length on the wire. The CPU counted is the other's process alone, and
+our datapath's thread, beside which a node that has decided does nothing.
 The others open and seal whole packets, since they know nothing of what is in them.
 """
 
@@ -25,7 +26,7 @@ from ei.bench.splice import cpu_ns
 from ei.bench.tunnels import Relayed, running_nebula, running_wireguard
 from ei.bench.world import DELIVERY, LOAD_CPU, World, open_world
 from ei.bench.xdp import MODEL as SINGLY
-from ei.bench.xdp import open_capturing
+from ei.bench.xdp import open_capturing, why_not_captured
 from ei.errors import DeadlineError, LocalError
 
 SIZES_BYTES = (512, 1_400)
@@ -94,11 +95,13 @@ def relays_in(
         for name, running in others.items():
             theirs[name].append(run_other(world.network, running, size_bytes))
     for way, ways_runs in own.items():
+        whys = [why for run in ways_runs if way and (why := why_not_captured(run))]
         for name, costs in theirs.items():
-            yield sum_up(f"relay {model} {size_bytes} B{way} beside {name}", ways_runs, costs)
+            called = f"relay {model} {size_bytes} B{way} beside {name}"
+            yield sum_up(called, ways_runs, costs, invalid=whys[0] if whys else "")
 
 
-def sum_up(name: str, own: Sequence[Run], theirs: Sequence[Cost]) -> Figure:
+def sum_up(name: str, own: Sequence[Run], theirs: Sequence[Cost], *, invalid: str = "") -> Figure:
     """Return the figure beside one of the others, whose runs may all have failed."""
     whole = [run.cost_ns for run in own if run.handed_on >= LOWEST_HANDED_ON]
     base = [cost.ns for cost in theirs if not cost.failed]
@@ -111,8 +114,8 @@ def sum_up(name: str, own: Sequence[Run], theirs: Sequence[Cost]) -> Figure:
         unit=UNIT,
         limit=round(median(base) / TIMES_LESS, 1),
         baseline=base,
-        invalid="" if len(whole) == len(own) else "the node dropped packets",
-        note=f"CPU of the relay's process; {versions}, which seals the payload too",
+        invalid=invalid or ("" if len(whole) == len(own) else "the node dropped packets"),
+        note=f"CPU of our datapath's thread; of the process of {versions}, which seals the payload",
     )
 
 

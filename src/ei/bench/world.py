@@ -37,7 +37,8 @@ class Spent:
     """What the node's datapath did between two looks.
 
     Attributes:
-        received, sent, answered: Packets; answered are those that a service decided.
+        received, sent, answered, captured: Packets; answered are those that a service decided,
+            captured those that AF_XDP took.
         cpu_ns: User and system time of the datapath threads.
         seconds: Between the looks.
     """
@@ -47,6 +48,7 @@ class Spent:
     answered: int
     cpu_ns: int
     seconds: float
+    captured: int = 0
 
     @property
     def utilisation(self) -> float:
@@ -139,6 +141,7 @@ class World:
             answered=grown("answered"),
             cpu_ns=_cpu_ns(after) - _cpu_ns(before),
             seconds=after_s - before_s,
+            captured=grown("captured"),
         )
 
 

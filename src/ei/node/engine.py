@@ -43,16 +43,20 @@ def xdp_error(device: str, error: OSError) -> ConfigError | ConflictError | Deni
     match error.errno:
         case errno.ENODEV:
             return ConfigError(said, remedy="See which devices there are: ip -brief link")
+        case errno.EADDRNOTAVAIL:
+            return ConfigError(
+                said, remedy=f"See which it has: ip -brief address show dev {device}"
+            )
         case errno.EACCES | errno.EPERM:
             return DeniedError(said, remedy=f"It needs root, or {XDP_RIGHTS}. Or leave xdp out.")
         case errno.ENOBUFS:
-            remedy = "See ulimit -l: 8 MiB of locked memory are enough for most; root has no limit."
-            return ConfigError(said, remedy=remedy)
-        case errno.EOPNOTSUPP:
-            remedy = "Its driver runs no XDP program. The node works on every device without xdp."
+            remedy = (
+                "It locks 16 MiB of memory: ulimit -l 16384, or LimitMEMLOCK=16M. Or leave xdp out."
+            )
             return ConfigError(said, remedy=remedy)
         case errno.EBUSY | errno.EEXIST:
             remedy = f"See what is attached there: ip -details link show dev {device}"
             return ConflictError(said, remedy=remedy)
         case _:
-            return ConfigError(said, remedy="The node works on every device without xdp.")
+            remedy = f"See what its driver wants: dmesg, ethtool -i {device}. Or leave xdp out."
+            return ConfigError(said, remedy=remedy)

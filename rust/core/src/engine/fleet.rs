@@ -120,11 +120,7 @@ impl Fleet {
         let shared = shared.map_err(unbound)?;
         let (endpoints, sockets) =
             bind(&config.binds, config.threads).map_err(UnmadeError::Bind)?;
-        let mut queues = Vec::new();
-        for device in &config.xdp {
-            let captured = capture(device, &endpoints, queues.len());
-            queues.extend(captured.map_err(UnmadeError::Xdp)?);
-        }
+        let mut queues = capture(&config.xdp, &endpoints).map_err(UnmadeError::Xdp)?;
         let lanes = sockets.into_iter().enumerate().map(|(number, sockets)| {
             let mut datapath = config.datapath.clone();
             datapath.lanes = config.threads as u8;

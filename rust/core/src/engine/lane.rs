@@ -204,16 +204,15 @@ impl Lane {
         let Some(queue) = self.queues.get_mut(index) else {
             return true;
         };
-        let (shared, number) = (&self.shared, self.number);
         let mut depart = |train: Train<'_>| send_by(&self.sockets, train);
         let mut frames = queue.take();
+        let is_all = frames.is_all();
         self.captured += frames.count() as u64;
-        let singles = frames.datagrams();
-        let own = singles.filter(|(from, datagram)| shared.keeps(number, *from, datagram));
-        self.datapath.handle_singles(now_ns, own, Some(&mut depart));
+        self.datapath
+            .handle_singles(now_ns, frames.datagrams(), Some(&mut depart));
         drop(frames);
         let _sent = send_trains(&mut self.datapath, &self.sockets);
-        queue.is_empty()
+        is_all
     }
 
     fn tell_overflows(&mut self, now_ns: u64) {
