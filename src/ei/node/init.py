@@ -71,8 +71,8 @@ services = [{services}]
 # spin_us = 50
 
 # Network devices that hand over packets singly, which AF_XDP then takes before a socket gets them,
-# for half to two thirds of the node's processor time. It needs privileges, and what it takes passes
-# no firewall of this machine: docs/how-to/run-a-node.md
+# for half to three quarters of the node's processor time. It needs privileges, and what it takes
+# passes no firewall of this machine: docs/how-to/run-a-node.md
 # xdp = ["eth0"]
 
 # Most cached decisions, and the largest datagram sent (1_360 to 65_000).
